@@ -1,0 +1,11 @@
+"""The actions as an application: projects, sendouts and what is done to their contacts."""
+
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class ActionsConfig(AppConfig):
+    name = "actions"
+    label = "actions"
+    verbose_name = _("Configuration")
+    default_auto_field = "django.db.models.BigAutoField"

@@ -1,0 +1,116 @@
+"""The kinds of action that can be configured: one file a kind here, and those of other packages by entry point."""
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from types import MappingProxyType, ModuleType
+
+from pydantic import BaseModel
+
+from actions.contract import Kind, Phase
+
+GROUP = "send_gate.kinds"
+
+
+@dataclass(frozen=True, slots=True)
+class _Catalog:
+    kinds: Mapping[str, type[Kind]]
+    problems: tuple[str, ...]
+
+
+def kinds() -> Mapping[str, type[Kind]]:
+    """Return every usable kind by its name, the built-in ones first."""
+    return _catalog().kinds
+
+
+def kind(name: str) -> type[Kind]:
+    """Return the kind of that name; raises KeyError."""
+    return _catalog().kinds[name]
+
+
+def problems() -> tuple[str, ...]:
+    """Return a sentence for each kind that could not be taken into the catalog."""
+    return _catalog().problems
+
+
+def phases() -> dict[str, Phase]:
+    """Return the phase of every kind by its name, as merging wants it."""
+    return {name: found.phase for name, found in kinds().items()}
+
+
+def reload() -> None:
+    """Forget what was found, so that packages installed since are seen."""
+    _catalog.cache_clear()
+
+
+@cache
+def _catalog() -> _Catalog:
+    """Collect the built-in kinds, then those of other packages. A kind that cannot be used is reported, never fatal."""
+    found: dict[str, type[Kind]] = {}
+    wrong: list[str] = []
+    for where, candidate in (*_built_in(wrong), *_installed(wrong)):
+        fault = _fault(candidate)
+        if fault:
+            wrong.append(f"{where}: {fault}")
+        elif candidate.name in found:
+            other = found[candidate.name]
+            wrong.append(f"{where}: the name “{candidate.name}” is taken by {other.__module__}.{other.__qualname__}.")
+        else:
+            found[candidate.name] = candidate
+    return _Catalog(MappingProxyType(found), tuple(wrong))
+
+
+def _built_in(wrong: list[str]) -> Iterator[tuple[str, type[Kind]]]:
+    for info in sorted(pkgutil.iter_modules(__path__), key=lambda info: info.name):
+        where = f"{__name__}.{info.name}"
+        try:
+            module = importlib.import_module(where)
+        except Exception as error:
+            wrong.append(f"{where}: cannot be imported ({type(error).__name__}: {error}).")
+        else:
+            yield from ((where, candidate) for candidate in _kinds_of(module))
+
+
+def _kinds_of(module: ModuleType) -> Iterator[type[Kind]]:
+    """Yield the kinds that a module defines itself; abstract bases are not kinds."""
+    for candidate in vars(module).values():
+        if (
+            inspect.isclass(candidate)
+            and issubclass(candidate, Kind)
+            and candidate.__module__ == module.__name__
+            and not inspect.isabstract(candidate)
+        ):
+            yield candidate
+
+
+def _installed(wrong: list[str]) -> Iterator[tuple[str, type[Kind]]]:
+    for entry in sorted(entry_points(group=GROUP), key=lambda entry: (entry.name, entry.value)):
+        where = f"{_distribution(entry)}, entry point {entry.name}"
+        try:
+            yield where, entry.load()
+        except Exception as error:
+            wrong.append(f"{where}: cannot be imported ({type(error).__name__}: {error}).")
+
+
+def _distribution(entry: EntryPoint) -> str:
+    return entry.dist.name if entry.dist else entry.value
+
+
+def _fault(candidate: object) -> str:
+    """Say why this is not a usable kind, or nothing."""
+    if not (inspect.isclass(candidate) and issubclass(candidate, Kind)):
+        return "is not a class made from actions.contract.Kind."
+    if inspect.isabstract(candidate):
+        return "does not say what check does."
+    for attribute in ("name", "title"):
+        if not (isinstance(getattr(candidate, attribute, None), str) and getattr(candidate, attribute)):
+            return f"has no {attribute}."
+    if not (inspect.isclass(candidate.Config) and issubclass(candidate.Config, BaseModel)):
+        return "has a Config that is not a pydantic model."
+    if candidate.phase != Phase.CHECK:
+        return f"acts in the phase “{candidate.phase}”; only checks can be carried out so far."
+    return ""

@@ -1,0 +1,168 @@
+"""What a kind of action is: the classes that a kind is written against, here or in another package."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+from actions.contact import MISSING, Contact
+
+if TYPE_CHECKING:
+    from outbound.session import GuardedSession
+
+__all__ = [
+    "ACCEPT",
+    "MISSING",
+    "Config",
+    "Contact",
+    "Context",
+    "Kind",
+    "Permanent",
+    "Phase",
+    "Retryable",
+    "Verdict",
+    "Word",
+    "clean_text",
+    "gettext_noop",
+    "reject",
+    "undecided",
+]
+
+CODE_LENGTH = 64
+TEXT_LENGTH = 500
+
+
+def gettext_noop(text: str) -> str:
+    """Mark a title or help text for the catalogues of translations; the screens translate it when they show it."""
+    return text
+
+
+def clean_text(text: str) -> str:
+    """Replace what a database cannot store as text, NUL and lone surrogates, by U+FFFD."""
+    if text.isascii() and "\x00" not in text:
+        return text
+    return "".join("\ufffd" if char == "\x00" or "\ud800" <= char <= "\udfff" else char for char in text)
+
+
+class Phase(StrEnum):
+    """When a kind acts, in order: checks decide, enrichment adds to the accepted, transfers tell others."""
+
+    CHECK = "check"
+    ENRICH = "enrich"
+    TRANSFER = "transfer"
+
+
+class Word(StrEnum):
+    """What an action says about one contact."""
+
+    ACCEPT = "accept"
+    REJECT = "reject"
+    UNDECIDED = "undecided"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What an action says about one contact, and why: a word, a code for machines, a sentence for people.
+
+    Code and text are cut at 64 and 500 characters, and cleaned of what a database cannot store.
+    """
+
+    word: Word
+    code: str = ""
+    text: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "word", Word(self.word))
+        object.__setattr__(self, "code", clean_text(str(self.code))[:CODE_LENGTH])
+        object.__setattr__(self, "text", clean_text(str(self.text))[:TEXT_LENGTH])
+
+
+ACCEPT = Verdict(Word.ACCEPT)
+
+
+def reject(code: str, text: str) -> Verdict:
+    """The contact must not get the message."""
+    return Verdict(Word.REJECT, code, text)
+
+
+def undecided(code: str, text: str) -> Verdict:
+    """The action cannot judge this contact; a person will."""
+    return Verdict(Word.UNDECIDED, code, text)
+
+
+class Retryable(Exception):
+    """The service did not answer this time."""
+
+    def __init__(self, text: str = "", retry_after: float | None = None) -> None:
+        """Say what happened in a sentence without contact data, and after how many seconds to ask again, if known."""
+        super().__init__(text or self.__doc__)
+        self.retry_after = retry_after
+
+
+class Permanent(Exception):
+    """The action cannot be carried out as it is configured."""
+
+    def __init__(self, text: str = "") -> None:
+        """Say what must be changed in a sentence without contact data."""
+        super().__init__(text or self.__doc__)
+
+
+class Config(BaseModel):
+    """The configuration of a kind: unknown keys are refused; titles and descriptions become labels and help texts."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a kind may know about its work beside the contacts.
+
+    `details` came with the hook and is read-only. `time_left()` is in seconds. `http()` gives the only session that may
+    be used for calls. `credential(name)` gives the headers of a named credential, or raises Permanent.
+    """
+
+    project: str
+    journey: str
+    sendout: str
+    details: Any
+    time_left: Callable[[], float]
+    http: Callable[[], "GuardedSession"]
+    credential: Callable[[str], Mapping[str, str]]
+
+
+class Kind(ABC):
+    """A class that can act on contacts. One object serves one configuration, in several threads at a time.
+
+    A kind that waits for others (HTTP, a database) says `waits = True`: then up to `parallel` pages are asked at the
+    same time, and none once the time is used up. `page_size` is in contacts, `timeout` in seconds for one page.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    description: ClassVar[str] = ""
+    phase: ClassVar[Phase] = Phase.CHECK
+    Config: ClassVar[type[BaseModel]] = Config
+    waits: ClassVar[bool] = False
+    page_size: int = 1000
+    parallel: int = 4
+    timeout: float = 10.0
+
+    def __init__(self, config: Any) -> None:
+        self.config = config
+
+    @abstractmethod
+    def check(self, page: Sequence[Contact], context: Context) -> Sequence[Verdict]:
+        """Return one verdict for each contact of the page, in order; raise Retryable or Permanent for all of it."""
+
+    @classmethod
+    def read_config(cls, raw: Any) -> BaseModel:
+        """Validate a configuration; raises pydantic.ValidationError."""
+        return cls.Config.model_validate(raw)
+
+    @classmethod
+    def normal_config(cls, raw: Any) -> dict[str, Any]:
+        """Validate a configuration and write it out whole, with its defaults, as plain JSON values."""
+        return cls.read_config(raw).model_dump(mode="json", by_alias=True)

@@ -1,0 +1,241 @@
+"""Forms made from configuration: the typed fields of a kind, and durations and lists as people write them."""
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from typing import Any, ClassVar, Literal, get_args, get_origin
+
+from django import forms
+from django.utils.translation import gettext as now_translated
+from django.utils.translation import gettext_lazy as _
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+from unfold.widgets import (
+    UnfoldAdminDecimalFieldWidget,
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldAdminTextInputWidget,
+    UnfoldBooleanSwitchWidget,
+)
+
+from actions import durations
+from actions.config_errors import sentences
+from actions.contract import Kind
+from actions.models import LONGEST_ANSWER, SHORTEST_ANSWER, ActionDefinition, Project, Sendout
+from actions.one_of import OneOf
+
+PREFIX = "config__"
+OPERATOR = "__operator"
+
+
+def config_fields(config: type[BaseModel]) -> dict[str, forms.Field]:
+    """Return the form fields of a configuration by name: a choice and a value for alternatives, else one each."""
+    fields: dict[str, forms.Field] = {}
+    for name, info in config.model_fields.items():
+        options: dict[str, Any] = {
+            "label": _(info.title or name),
+            "help_text": _(info.description) if info.description else "",
+            "required": info.is_required(),
+        }
+        alternatives = _one_of(info)
+        if alternatives is not None:
+            choices = [(key, _(title)) for key, title in alternatives.choices().items()]
+            choice = {"label": options["label"], "choices": choices, "required": info.is_required()}
+            fields[PREFIX + name + OPERATOR] = forms.ChoiceField(widget=UnfoldAdminSelectWidget, **choice)
+            options |= {"label": _("Value"), "required": False}
+        fields[PREFIX + name] = _field(info, options)
+    return fields
+
+
+def _field(info: FieldInfo, options: dict[str, Any]) -> forms.Field:
+    if get_origin(info.annotation) is Literal:
+        extra = info.json_schema_extra
+        labels: Mapping[str, Any] = extra if isinstance(extra, dict) else {}
+        choices = [(each, _(str(labels.get(each, each)))) for each in get_args(info.annotation)]
+        return forms.ChoiceField(choices=choices, widget=UnfoldAdminSelectWidget, **options)
+    if info.annotation is bool:
+        return forms.BooleanField(widget=UnfoldBooleanSwitchWidget, **{**options, "required": False})
+    if info.annotation is int:
+        return forms.IntegerField(widget=UnfoldAdminIntegerFieldWidget, **options)
+    if info.annotation is float:
+        return forms.FloatField(widget=UnfoldAdminDecimalFieldWidget, **options)
+    return forms.CharField(widget=UnfoldAdminTextInputWidget, **options)
+
+
+def _one_of(info: FieldInfo) -> type[OneOf] | None:
+    kind = info.annotation
+    return kind if isinstance(kind, type) and issubclass(kind, OneOf) else None
+
+
+def config_initial(config: type[BaseModel], stored: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the fields show for a stored configuration; what is not stored shows its default."""
+    initial: dict[str, Any] = {}
+    for name, info in config.model_fields.items():
+        default = None if info.is_required() else info.get_default(call_default_factory=True)
+        value = stored.get(info.alias or name, default)
+        if _one_of(info) is not None:
+            if isinstance(value, Mapping) and value:
+                operator, operand = next(iter(value.items()))
+                initial |= {PREFIX + name + OPERATOR: operator, PREFIX + name: _as_text(operand)}
+        elif value is not None:
+            initial[PREFIX + name] = value if isinstance(value, bool | int | float) else _as_text(value)
+    return initial
+
+
+def config_values(config: type[BaseModel], cleaned: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the configuration that was typed, for pydantic to judge; what was left empty is left out."""
+    values: dict[str, Any] = {}
+    for name, info in config.model_fields.items():
+        typed = cleaned.get(PREFIX + name)
+        alternatives = _one_of(info)
+        if alternatives is not None:
+            operator = cleaned.get(PREFIX + name + OPERATOR)
+            if operator:
+                values[info.alias or name] = {operator: _operand(alternatives, operator, typed or "")}
+        elif typed not in (None, ""):
+            plain = info.annotation is str or get_origin(info.annotation) is Literal or not isinstance(typed, str)
+            values[info.alias or name] = typed if plain else _as_json(typed)
+    return values
+
+
+def _operand(alternatives: type[OneOf], operator: str, typed: str) -> Any:
+    """Read the value beside an operator: text as it is, an empty flag as true, commas as a list, else JSON or text."""
+    wanted = next(
+        info.annotation for name, info in alternatives.model_fields.items() if (info.alias or name) == operator
+    )
+    if wanted is str:
+        return typed
+    if wanted is bool:
+        return _as_json(typed or "true")
+    value = _as_json(typed)
+    if get_origin(wanted) in (list, tuple) and not isinstance(value, list):
+        return [_as_json(part.strip()) for part in typed.split(",") if part.strip()]
+    return value
+
+
+def _as_json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+def _as_text(value: Any) -> str:
+    """Write a value so that reading it back gives the same: text that looks like JSON is quoted."""
+    if isinstance(value, str) and isinstance(_as_json(value), str):
+        return value
+    return json.dumps(value, ensure_ascii=False)
+
+
+class AnswerWithin(forms.CharField):
+    """A duration typed and shown as 60 min."""
+
+    widget = UnfoldAdminTextInputWidget
+
+    def prepare_value(self, value: Any) -> Any:
+        return durations.show(value) if isinstance(value, timedelta) else value
+
+    def to_python(self, value: Any) -> Any:
+        if value in self.empty_values or isinstance(value, timedelta):
+            return value or None
+        try:
+            duration = durations.read_typed(str(value))
+        except ValueError:
+            raise forms.ValidationError(_("Give a whole number and a unit, such as 60 min.")) from None
+        if not SHORTEST_ANSWER <= duration <= LONGEST_ANSWER:
+            raise forms.ValidationError(_("Give between 10 seconds and 30 days."))
+        return duration
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return super().has_changed(self.prepare_value(initial), data)
+
+
+class Lines(forms.CharField):
+    """A list of names, one a line."""
+
+    widget = UnfoldAdminTextareaWidget
+
+    def prepare_value(self, value: Any) -> Any:
+        return "\n".join(value) if isinstance(value, list) else value
+
+    def to_python(self, value: Any) -> Any:
+        return [line.strip() for line in str(value or "").splitlines() if line.strip()]
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return (initial or []) != self.to_python(data)
+
+
+class ProjectForm(forms.ModelForm):
+    """A project; saving it here declares it."""
+
+    answer_within = AnswerWithin(
+        label=_("Answer within"), initial="60 min", help_text=_("From the hook. Campaigns always have 60 min.")
+    )
+    keep_fields = Lines(label=_("Fields to keep"), required=False, help_text=_("One a line, such as properties.city."))
+
+    class Meta:
+        model = Project
+        fields = ("name", "review", "at_deadline", "answer_within", "keep_contacts", "keep_fields", "archived")
+
+    def clean(self) -> dict[str, Any]:
+        self.instance.declared = True
+        return super().clean() or self.cleaned_data
+
+
+class SendoutForm(forms.ModelForm):
+    """A sendout; what is left empty is the project's."""
+
+    answer_within = AnswerWithin(label=_("Answer within"), required=False, help_text=_("Empty: as the project says."))
+
+    class Meta:
+        model = Sendout
+        fields = ("project", "journey", "name", "review", "at_deadline", "answer_within", "archived")
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        # An empty choice is null, the project's, and not an empty word.
+        return {**cleaned, "review": cleaned.get("review") or None, "at_deadline": cleaned.get("at_deadline") or None}
+
+
+class ActionForm(forms.ModelForm):
+    """What an identifier means: the fields of a definition and, in a subclass made for it, those of its kind."""
+
+    kind_class: ClassVar[type[Kind] | None] = None
+
+    class Meta:
+        model = ActionDefinition
+        fields = ("project", "sendout", "identifier", "run", "on_failure", "position", "archived")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.kind_class is not None:
+            stored = self.instance.config if self.instance.pk else {}
+            self.initial = {**config_initial(self.kind_class.Config, stored), **self.initial}
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        if self.kind_class is None:
+            return cleaned
+        self.instance.kind = self.kind_class.name
+        try:
+            self.instance.config = self.kind_class.normal_config(config_values(self.kind_class.Config, cleaned))
+        except ValidationError as error:
+            for name, sentence in self._errors_of(error):
+                self.add_error(name, sentence)
+        return cleaned
+
+    def _errors_of(self, error: ValidationError) -> Iterator[tuple[str | None, str]]:
+        """Put each fault at the field whose value it is; a field that already has an error needs no second one."""
+        for path, sentence in sentences(error):
+            name = PREFIX + str(path[0]) if path else None
+            if name is None or name not in self.fields:
+                yield None, now_translated(sentence)
+            elif name not in self.errors and name + OPERATOR not in self.errors:
+                yield name, now_translated(sentence)
+
+
+def action_form(kind: type[Kind] | None) -> type[ActionForm]:
+    """Make the form for definitions of one kind."""
+    fields = config_fields(kind.Config) if kind is not None else {}
+    return type("KindActionForm", (ActionForm,), {"kind_class": kind, **fields})

@@ -1,0 +1,14 @@
+"""Write the configuration as a file."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from actions import applying, config_file
+
+
+class Command(BaseCommand):
+    help = "Writes projects, sendouts, actions and policies as YAML to the standard output, for apply_config."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        self.stdout.write(config_file.write(applying.collect()), ending="")

@@ -1,0 +1,254 @@
+"""Where actions are configured: projects, their sendouts, and what an identifier means there."""
+
+import hashlib
+import unicodedata
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from simple_history.models import HistoricalRecords
+
+from actions.contract import clean_text
+from actions.merging import Definition, canonical, normal_identifier
+
+NAME_LENGTH = 255
+SHORTEST_ANSWER = timedelta(seconds=10)
+LONGEST_ANSWER = timedelta(days=30)
+USUAL_ANSWER = timedelta(minutes=60)
+ANSWER_LIMITS = [MinValueValidator(SHORTEST_ANSWER), MaxValueValidator(LONGEST_ANSWER)]
+
+
+class Review(models.TextChoices):
+    """Which batches wait for a person before they go on."""
+
+    NEVER = "never", _("only what cannot be decided")
+    UNUSUAL = "unusual", _("also what is unusual")
+    ALWAYS = "always", _("every batch")
+
+
+class AtDeadline(models.TextChoices):
+    """What becomes of a batch in review when its time is nearly over."""
+
+    LEAVE = "leave", _("let it time out")
+    ACCEPT = "accept", _("accept it")
+    REJECT = "reject", _("reject it")
+
+
+class KeepContacts(models.TextChoices):
+    """Whose fields are stored with the decisions."""
+
+    NONE = "none", _("nobody's")
+    REJECTED = "rejected", _("of those who do not get it")
+    ALL = "all", _("everybody's")
+
+
+class OnFailure(models.TextChoices):
+    """What becomes of contacts that an action could not judge because it failed."""
+
+    HOLD = "hold", _("hold them for a person")
+    REJECT = "reject", _("reject them")
+    ACCEPT = "accept", _("let them pass")
+
+
+class Run(models.TextChoices):
+    """When an action takes part in a plan."""
+
+    ASKED = "asked", _("when the hook names it")
+    ALWAYS = "always", _("always")
+
+
+def among(field: str, choices: type[models.TextChoices], name: str) -> models.CheckConstraint:
+    """A check that a column holds one of the choices; null passes, where the column allows it."""
+    return models.CheckConstraint(condition=Q(**{f"{field}__in": choices.values}), name=name)
+
+
+def answer_in_bounds(name: str) -> models.CheckConstraint:
+    """A check that an answer is due within sensible limits; null passes, where the column allows it."""
+    return models.CheckConstraint(condition=Q(answer_within__range=(SHORTEST_ANSWER, LONGEST_ANSWER)), name=name)
+
+
+def normal_name(text: str) -> str:
+    """Write a name the one way in which names compare: trimmed, NFC, storable, at most 255 characters.
+
+    A longer name is cut and ends in a fingerprint of the whole, so that two long names never become one.
+    """
+    name = unicodedata.normalize("NFC", clean_text(text)).strip()
+    if len(name) <= NAME_LENGTH:
+        return name
+    return f"{name[: NAME_LENGTH - 17]}…{hashlib.sha256(name.encode()).hexdigest()[:16]}"
+
+
+class Project(models.Model):
+    """A project of the platform, with its policies."""
+
+    name = models.CharField(_("name"), max_length=NAME_LENGTH, unique=True, help_text=_("Exactly as in the platform."))
+    declared = models.BooleanField(
+        _("declared"), default=True, help_text=_("Set up by a person or a file, not merely met in a hook.")
+    )
+    review = models.CharField(_("review"), max_length=10, choices=Review, default=Review.NEVER)
+    at_deadline = models.CharField(_("at the deadline"), max_length=10, choices=AtDeadline, default=AtDeadline.LEAVE)
+    answer_within = models.DurationField(_("answer within"), default=USUAL_ANSWER, validators=ANSWER_LIMITS)
+    keep_contacts = models.CharField(
+        _("keep the fields of"), max_length=10, choices=KeepContacts, default=KeepContacts.NONE
+    )
+    keep_fields = models.JSONField(_("fields to keep"), default=list, blank=True)
+    archived = models.BooleanField(_("archived"), default=False)
+    created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
+    history = HistoricalRecords()
+
+    class Meta:
+        verbose_name = _("project")
+        verbose_name_plural = _("projects")
+        ordering = ["name"]
+        constraints = [
+            among("review", Review, "project_review_known"),
+            among("at_deadline", AtDeadline, "project_at_deadline_known"),
+            among("keep_contacts", KeepContacts, "project_keep_contacts_known"),
+            answer_in_bounds("project_answer_within_bounds"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @staticmethod
+    def normal_name(text: str) -> str:
+        """Write a name as it is stored and compared."""
+        return normal_name(text)
+
+    def clean(self) -> None:
+        self.name = normal_name(self.name)
+        kept = self.keep_fields
+        if not isinstance(kept, list) or not all(isinstance(each, str) and each for each in kept):
+            raise ValidationError({"keep_fields": _("Give a list of field names.")})
+
+
+class Sendout(models.Model):
+    """A recurring sendout of a project; what it leaves empty is the project's."""
+
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="sendouts", verbose_name=_("project"))
+    journey = models.CharField(
+        _("journey"), max_length=NAME_LENGTH, blank=True, help_text=_("Name of the journey or campaign.")
+    )
+    name = models.CharField(_("name"), max_length=NAME_LENGTH, blank=True, help_text=_("Exactly as in the platform."))
+    review = models.CharField(_("review"), max_length=10, choices=Review, null=True, blank=True)
+    at_deadline = models.CharField(_("at the deadline"), max_length=10, choices=AtDeadline, null=True, blank=True)
+    answer_within = models.DurationField(_("answer within"), null=True, blank=True, validators=ANSWER_LIMITS)
+    archived = models.BooleanField(_("archived"), default=False)
+    created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
+    history = HistoricalRecords()
+
+    class Meta:
+        verbose_name = _("sendout")
+        verbose_name_plural = _("sendouts")
+        ordering = ["project", "journey", "name"]
+        constraints = [
+            models.UniqueConstraint(fields=["project", "journey", "name"], name="sendout_once"),
+            among("review", Review, "sendout_review_known"),
+            among("at_deadline", AtDeadline, "sendout_at_deadline_known"),
+            answer_in_bounds("sendout_answer_within_bounds"),
+        ]
+
+    def __str__(self) -> str:
+        return " / ".join(part for part in (self.journey, self.name) if part) or "–"
+
+    def clean(self) -> None:
+        self.journey, self.name = normal_name(self.journey), normal_name(self.name)
+
+
+class ActionDefinition(models.Model):
+    """What an action's identifier means in a project, or in one sendout: a kind and its configuration."""
+
+    project = models.ForeignKey(
+        Project, null=True, blank=True, on_delete=models.PROTECT, related_name="actions", verbose_name=_("project")
+    )
+    sendout = models.ForeignKey(
+        Sendout, null=True, blank=True, on_delete=models.PROTECT, related_name="actions", verbose_name=_("sendout")
+    )
+    identifier = models.CharField(
+        _("identifier"),
+        max_length=NAME_LENGTH,
+        help_text=_("As the action is called in the platform. Capitals do not count."),
+    )
+    kind = models.CharField(_("kind"), max_length=100)
+    config = models.JSONField(_("configuration"), default=dict, blank=True)
+    on_failure = models.CharField(
+        _("if the action fails"), max_length=10, choices=OnFailure, default=OnFailure.HOLD,
+        help_text=_("What becomes of the contacts that it could not judge."),
+    )  # fmt: skip
+    run = models.CharField(_("runs"), max_length=10, choices=Run, default=Run.ASKED)
+    position = models.PositiveIntegerField(
+        _("position"), default=0, help_text=_("Actions of one level run from the lowest position to the highest.")
+    )
+    archived = models.BooleanField(_("archived"), default=False)
+    history = HistoricalRecords()
+
+    class Meta:
+        verbose_name = _("action")
+        verbose_name_plural = _("actions")
+        ordering = [F("project").asc(nulls_last=True), "sendout", "position", "id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(project__isnull=True) ^ Q(sendout__isnull=True),
+                name="action_on_project_or_sendout",
+                violation_error_message=_("Choose either a project or a sendout."),
+            ),
+            among("on_failure", OnFailure, "action_on_failure_known"),
+            among("run", Run, "action_run_known"),
+        ]
+
+    def __str__(self) -> str:
+        return self.identifier
+
+    def clean(self) -> None:
+        self.identifier = normal_identifier(self.identifier)
+        if not self.identifier:
+            raise ValidationError({"identifier": _("Give an identifier.")})
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What holds for the batches of a sendout: its own values, else the project's."""
+
+    review: str
+    at_deadline: str
+    answer_within: timedelta
+
+
+def policy(project: Project, sendout: Sendout | None = None) -> Policy:
+    """Return the effective policy. An archived sendout has no say."""
+    own = sendout if sendout is not None and not sendout.archived else None
+    return Policy(
+        review=(own and own.review) or project.review,
+        at_deadline=(own and own.at_deadline) or project.at_deadline,
+        answer_within=(own and own.answer_within) or project.answer_within,
+    )
+
+
+def definitions_for(project: Project, sendout: Sendout | None = None) -> list[Definition]:
+    """Return what is defined for the batches of a sendout, on its project and on itself, in one query.
+
+    What is archived does not count, nor does anything of an archived sendout.
+    """
+    where = Q(project=project)
+    if sendout is not None and not sendout.archived:
+        where |= Q(sendout=sendout)
+    rows: Any = ActionDefinition.objects.filter(where, archived=False).order_by("position", "id")
+    return [
+        Definition(
+            id=row.pk,
+            identifier=row.identifier,
+            kind=row.kind,
+            config=canonical(row.config),
+            on_failure=row.on_failure,
+            run=row.run,
+            level="project" if row.project_id is not None else "sendout",
+            position=row.position,
+        )
+        for row in rows
+    ]

@@ -1,0 +1,235 @@
+"""Runs the checks of a plan over a chunk of contacts: in pages, several in flight where a kind waits for others.
+
+Rules: the first rejection of a contact is its reason, and a rejected contact is not asked again; any rejection beats
+undecided; the first reason to be undecided is kept. A page that fails for good is treated as the action's `on_failure`
+says, and reported. Nothing that a kind does ends the run.
+"""
+
+import json
+import random
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from functools import lru_cache
+from threading import Event
+from typing import Any
+
+from pydantic import ValidationError
+
+from actions import catalog
+from actions.contract import ACCEPT, Contact, Context, Kind, Permanent, Phase, Retryable, Verdict, Word
+from actions.merging import PlannedAction
+
+FIRST_DELAY = 0.2
+LONGEST_DELAY = 10.0
+FAILED = "action_failed"
+_ON_FAILURE = {"hold": Word.UNDECIDED, "reject": Word.REJECT, "accept": Word.ACCEPT}
+_PASSED = Verdict(Word.ACCEPT, FAILED, "An action failed; its contacts were let pass.")
+
+
+class Stopped(Exception):
+    """The process is asked to stop, and the chunk was not judged to the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An action that could not judge some contacts: why, how many, and what became of them (a Word)."""
+
+    identifier: str
+    kind: str
+    step: int
+    sentence: str
+    contacts: int
+    became: str
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What the checks said, as parallel lists in the order of the contacts.
+
+    `steps` holds the place in the plan of the action whose verdict it is, -1 where nobody objected.
+    """
+
+    verdicts: list[Verdict]
+    steps: list[int]
+    action: list[str]
+    failures: tuple[Failure, ...] = ()
+
+
+@dataclass(slots=True)
+class _Run:
+    """The state of one chunk."""
+
+    contacts: Sequence[Contact]
+    pool: ThreadPoolExecutor
+    stop: Event
+    verdicts: list[Verdict]
+    steps: list[int]
+    failed: dict[tuple[int, str, str], int] = field(default_factory=dict)
+
+
+def run_checks(
+    actions: Sequence[PlannedAction],
+    contacts: Sequence[Contact],
+    make_context: Callable[[PlannedAction], Context],
+    *,
+    pool: ThreadPoolExecutor,
+    stop: Event | None = None,
+) -> Result:
+    """Judge a chunk of contacts; raises Stopped once `stop` is set.
+
+    The pool serves the pages of kinds that wait; it must not be the one that this call itself runs in. `make_context`
+    is called once for each action.
+    """
+    total = len(contacts)
+    run = _Run(contacts, pool, stop or Event(), [ACCEPT] * total, [-1] * total)
+    remaining: Sequence[int] = range(total)
+    for step, planned in enumerate(actions):
+        if run.stop.is_set():
+            raise Stopped
+        if planned.phase != Phase.CHECK or not remaining:
+            continue
+        if _run_one(run, step, planned, remaining, make_context):
+            verdicts, rejecting = run.verdicts, Word.REJECT
+            remaining = [place for place in remaining if verdicts[place].word is not rejecting]
+    names = [planned.identifier for planned in actions] + [""]
+    failures = tuple(
+        Failure(actions[step].identifier, actions[step].kind, step, sentence, contacts_failed, became)
+        for (step, sentence, became), contacts_failed in run.failed.items()
+    )
+    return Result(run.verdicts, run.steps, [names[step] for step in run.steps], failures)
+
+
+def _run_one(
+    run: _Run,
+    step: int,
+    planned: PlannedAction,
+    places: Sequence[int],
+    make_context: Callable[[PlannedAction], Context],
+) -> bool:
+    """Run one action over the contacts at these places; return whether it rejected anybody."""
+    try:
+        kind = build(planned.kind, planned.config)
+        context = make_context(planned)
+    except Permanent as error:
+        return _fail(run, step, planned, places, str(error))
+    size = kind.page_size
+    pages = (places[start : start + size] for start in range(0, len(places), size))
+    rejected = False
+    for page, answer in (_in_pool if kind.waits else _inline)(run, kind, context, pages):
+        if isinstance(answer, str):
+            rejected |= _fail(run, step, planned, page, answer)
+        else:
+            rejected |= _apply(run, step, page, answer)
+    return rejected
+
+
+_Page = Sequence[int]
+_Answer = Sequence[Verdict] | str
+
+
+def _inline(run: _Run, kind: Kind, context: Context, pages: Iterator[_Page]) -> Iterator[tuple[_Page, _Answer]]:
+    for page in pages:
+        yield page, _ask(run, kind, context, page)
+
+
+def _in_pool(run: _Run, kind: Kind, context: Context, pages: Iterator[_Page]) -> Iterator[tuple[_Page, _Answer]]:
+    """Ask pages in the pool, at most `parallel` at a time; when the run ends early, wait for those in flight."""
+    flying: dict[Future[_Answer], _Page] = {}
+    try:
+        for page in pages:
+            flying[run.pool.submit(_ask, run, kind, context, page)] = page
+            if len(flying) >= kind.parallel:
+                for done in wait(flying, return_when=FIRST_COMPLETED).done:
+                    yield flying.pop(done), done.result()
+        while flying:
+            for done in wait(flying, return_when=FIRST_COMPLETED).done:
+                yield flying.pop(done), done.result()
+    finally:
+        for left in flying:
+            left.cancel()
+        wait(flying)
+
+
+def _ask(run: _Run, kind: Kind, context: Context, page: _Page) -> _Answer:
+    """Ask about one page, repeating what may be repeated while there is time; return verdicts, or why it failed."""
+    contacts = [run.contacts[place] for place in page]
+    delay = FIRST_DELAY
+    while True:
+        if run.stop.is_set():
+            raise Stopped
+        if kind.waits and context.time_left() <= 0:
+            return "No time was left to ask."
+        try:
+            return _checked(kind.check(contacts, context), len(contacts))
+        except Permanent as error:
+            return str(error)
+        except Retryable as error:
+            pause = max(delay * random.uniform(0.5, 1.0), error.retry_after or 0.0)
+            if pause >= context.time_left():
+                return f"{error} No time was left to ask again."
+            run.stop.wait(pause)
+            delay = min(delay * 2, LONGEST_DELAY)
+        except Exception as error:
+            # The text of an unforeseen error may hold contact data, so that only its class is named.
+            return f"The kind {kind.name} raised {type(error).__name__}."
+
+
+def _checked(verdicts: Any, expected: int) -> Sequence[Verdict]:
+    """Return the verdicts if they are what the contract asks for; raises Permanent."""
+    if not isinstance(verdicts, Sequence) or len(verdicts) != expected:
+        raise Permanent("The kind did not return one verdict for each contact.")
+    if not all(type(verdict) is Verdict for verdict in verdicts):
+        raise Permanent("The kind returned something that is not a verdict.")
+    return verdicts
+
+
+def _apply(run: _Run, step: int, page: _Page, answer: Sequence[Verdict]) -> bool:
+    """Store a page's verdicts where they weigh more than what was said before; return whether anybody is rejected."""
+    rejected = False
+    for place, verdict in zip(page, answer, strict=True):
+        if verdict is ACCEPT:
+            continue
+        word = verdict.word
+        if word is Word.REJECT:
+            rejected = True
+        elif word is Word.ACCEPT:
+            if verdict.code != FAILED or run.verdicts[place] is not ACCEPT:
+                continue
+        elif run.verdicts[place].word is Word.UNDECIDED:
+            continue
+        run.verdicts[place] = verdict
+        run.steps[place] = step
+    return rejected
+
+
+def _fail(run: _Run, step: int, planned: PlannedAction, page: _Page, sentence: str) -> bool:
+    """Do with a failed page what the definition says, and remember the failure."""
+    word = _ON_FAILURE.get(planned.on_failure, Word.UNDECIDED)
+    key = (step, sentence, str(word))
+    run.failed[key] = run.failed.get(key, 0) + len(page)
+    verdict = _PASSED if word is Word.ACCEPT else Verdict(word, FAILED, sentence)
+    return _apply(run, step, page, [verdict] * len(page))
+
+
+def build(kind: str, config: str) -> Kind:
+    """Make the kind that a plan names, with its frozen configuration; raises Permanent."""
+    try:
+        found = catalog.kind(kind)
+    except KeyError:
+        raise Permanent(f"No kind is called “{kind}”.") from None
+    try:
+        made = _built(found, config)
+        made.page_size, made.parallel = max(1, int(made.page_size)), max(1, int(made.parallel))
+        return made
+    except ValidationError as error:
+        places = ", ".join(".".join(map(str, each["loc"])) or "config" for each in error.errors())
+        raise Permanent(f"The configuration is not valid any more: {places}.") from error
+    except Exception as error:
+        raise Permanent(f"The kind {kind} could not be made: {type(error).__name__}.") from error
+
+
+@lru_cache(maxsize=256)
+def _built(kind: type[Kind], config: str) -> Kind:
+    """Chunks of one batch, and batches of one sendout, share what a configuration was compiled to."""
+    return kind(kind.read_config(json.loads(config)))

@@ -1,0 +1,31 @@
+"""The doors of the web process: `application` takes hooks and serves Django, `door` takes hooks only."""
+
+import os
+
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gateway.settings")
+_django = get_asgi_application()
+
+from django.conf import settings  # noqa: E402  (Django must be set up first)
+from django.core.exceptions import ImproperlyConfigured  # noqa: E402
+
+from gateway.checks import DOOR_HINT, DOOR_TEXT, has_door  # noqa: E402
+from sendouts.door import Application, Door  # noqa: E402
+
+if not has_door() and not settings.DEBUG:
+    raise ImproperlyConfigured(f"{DOOR_TEXT} {DOOR_HINT}")
+
+
+def _door(inner: Application | None) -> Door:
+    return Door(
+        inner,
+        basic=settings.WEBHOOK_BASIC_AUTH,
+        header=settings.WEBHOOK_HEADER_NAME,
+        tokens=settings.WEBHOOK_HEADER_TOKENS,
+        max_bytes=settings.WEBHOOK_MAX_BYTES,
+    )
+
+
+application = _door(_django)
+door = _door(None)

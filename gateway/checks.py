@@ -1,0 +1,24 @@
+"""What must be true of the settings before the gateway starts."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import Error, register
+
+DOOR_TEXT = "No credential is configured for the webhook, so the platform could not be told from anybody else."
+DOOR_HINT = (
+    "Set WEBHOOK_BASIC_AUTH=user:password, or WEBHOOK_HEADER_NAME and WEBHOOK_HEADER_TOKENS, "
+    "as entered in the platform's account settings."
+)
+
+
+def has_door() -> bool:
+    """Whether the platform can reach the gateway at all: a credential for the webhook, or a queue."""
+    return bool(settings.WEBHOOK_BASIC_AUTH or settings.WEBHOOK_HEADER_TOKENS or settings.SQS_QUEUE_URL)
+
+
+@register(deploy=True)
+def the_door_has_a_lock(app_configs: Any, **kwargs: Any) -> list[Any]:
+    if has_door():
+        return []
+    return [Error(DOOR_TEXT, hint=DOOR_HINT, id="gateway.E001")]

@@ -1,0 +1,64 @@
+"""Everything in one process: the door, Django, workers in threads, beat and sweep. No broker to install."""
+
+import threading
+
+import structlog
+import uvicorn
+from celery.beat import EmbeddedService
+from django.conf import settings
+
+from gateway.celery import app
+from sendouts import claims
+from sendouts.models import Batch, Webhook
+from sendouts.sweeping import Sweep
+
+log = structlog.get_logger(__name__)
+STOP_SECONDS = 10
+
+
+def serve() -> None:
+    """Run until SIGTERM or SIGINT, then end every part."""
+    # No other process works on these rows, so a claim that is left is that of a process that died.
+    dropped = claims.drop_all(Batch) + claims.drop_all(Webhook)
+    if dropped:
+        log.info("claims_dropped", rows=dropped)
+    app.finalize()
+    workers = [
+        app.WorkController(pool_cls="threads", concurrency=threads, queues=[queue], hostname=f"{queue}@embedded")
+        for queue, threads in (("small", settings.WORKER_CONCURRENCY), ("files", 2))
+    ]
+    for worker in workers:
+        threading.Thread(target=worker.start, name=f"worker-{worker.hostname}", daemon=True).start()
+    beat = EmbeddedService(app, thread=True)
+    beat.daemon = True
+    beat.start()
+    stop = threading.Event()
+    sweep = threading.Thread(target=Sweep().run, args=(stop,), name="sweep", daemon=True)
+    sweep.start()
+    try:
+        uvicorn.Server(web_config("gateway.asgi:application")).run()
+    finally:
+        stop.set()
+        beat.stop()
+        for worker in workers:
+            worker.stop()
+        sweep.join(STOP_SECONDS)
+
+
+def web_config(application: str) -> uvicorn.Config:
+    """How the web process is served: quick parser and loop, and our own logs."""
+    return uvicorn.Config(
+        application,
+        host=settings.HOST,
+        port=settings.PORT,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=settings.BEHIND_TLS,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=5,
+    )

@@ -1,0 +1,79 @@
+"""Words of the environment that need more than a type: credentials, a generated key, the database."""
+
+import secrets
+from base64 import b64encode
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+from django.core.exceptions import ImproperlyConfigured
+
+
+def basic_pairs(entries: list[str]) -> tuple[tuple[str, str], ...]:
+    """Read `user:password` entries, each part percent-encoded."""
+    pairs = []
+    for entry in entries:
+        user, colon, password = entry.partition(":")
+        if not (user and colon and password):
+            raise ImproperlyConfigured(
+                "WEBHOOK_BASIC_AUTH: each entry is user:password, several with commas; "
+                "write ',', ':' and '%' inside a part percent-encoded (%2C, %3A, %25)."
+            )
+        pairs.append((unquote(user), unquote(password)))
+    return tuple(pairs)
+
+
+def credential_headers(name: str, text: str) -> dict[str, str]:
+    """Read one CREDENTIAL_… variable: `bearer:TOKEN`, `basic:USER:PASSWORD` or `header:NAME:VALUE`."""
+    way, _, rest = text.partition(":")
+    if way == "bearer" and rest:
+        return {"Authorization": f"Bearer {rest}"}
+    if way in {"basic", "header"}:
+        left, colon, right = rest.partition(":")
+        if left and colon and right:
+            return {left: right} if way == "header" else {"Authorization": _basic(left, right)}
+    raise ImproperlyConfigured(f"{name}: write bearer:TOKEN, basic:USER:PASSWORD or header:NAME:VALUE.")
+
+
+def _basic(user: str, password: str) -> str:
+    return "Basic " + b64encode(f"{user}:{password}".encode()).decode()
+
+
+def kept_secret_key(data_dir: Path) -> str:
+    """The key made for this data folder at its first start; only embedded deployments use it."""
+    path = data_dir / "secret_key"
+    try:
+        return path.read_text()
+    except FileNotFoundError:
+        data_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        with path.open("x") as file:
+            path.chmod(0o600)
+            file.write(secrets.token_urlsafe(50))
+    except FileExistsError:
+        pass  # another process of the same start was quicker
+    return path.read_text()
+
+
+def database(parsed: dict[str, Any]) -> dict[str, Any]:
+    """Complete what DATABASE_URL says with the options that either database needs here."""
+    if parsed["ENGINE"].endswith("sqlite3"):
+        return parsed | {
+            "ENGINE": "gateway.sqlite",
+            "OPTIONS": {
+                # DEFERRED transactions meet "database is locked" under load; measured, see docs/adr.
+                "transaction_mode": "IMMEDIATE",
+                "timeout": 20,
+                # FULL: an acknowledged hook outlives a power cut.
+                "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;",
+            },
+        }
+    if parsed["ENGINE"].endswith("postgresql"):
+        options = parsed.get("OPTIONS", {}) | {
+            "pool": {"min_size": 0, "max_size": 12, "timeout": 5, "max_idle": 60},
+            "connect_timeout": 3,
+            # A peer that vanished is noticed within this many milliseconds instead of hours.
+            "tcp_user_timeout": 10_000,
+        }
+        return parsed | {"ENGINE": "django.db.backends.postgresql", "OPTIONS": options}
+    raise ImproperlyConfigured("DATABASE_URL: use postgres://… (production) or sqlite:///… (embedded).")

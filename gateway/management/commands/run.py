@@ -1,0 +1,28 @@
+"""The whole gateway in the foreground, as the environment says: in one process, or in several."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+
+from gateway.checks import DOOR_HINT, DOOR_TEXT, has_door
+from gateway.embedded import serve
+from gateway.processes import Supervisor, commands
+
+
+class Command(BaseCommand):
+    help = "Run door, screens, workers, sweep and beat; SIGTERM or Ctrl+C ends all of it."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if not has_door() and not settings.DEBUG:
+            raise CommandError(f"{DOOR_TEXT} {DOOR_HINT}")
+        call_command("migrate", verbosity=0, interactive=False)
+        where = "one process" if settings.EMBEDDED else "several processes"
+        database = "SQLite" if settings.USES_SQLITE else "PostgreSQL"
+        self.stdout.write(f"The gateway runs in {where} on {database}: {settings.BASE_URL}/admin/", ending="\n")
+        self.stdout.flush()
+        if settings.EMBEDDED:
+            serve()
+        else:
+            Supervisor(commands()).run()

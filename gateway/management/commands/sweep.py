@@ -1,0 +1,19 @@
+"""The loop that keeps deadlines and finds what is due; safe to run twice."""
+
+import signal
+import threading
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from sendouts.sweeping import Sweep
+
+
+class Command(BaseCommand):
+    help = "Ask the database again and again what is due, and see to it that it is done."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        stop = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+        Sweep().run(stop)

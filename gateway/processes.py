@@ -1,0 +1,79 @@
+"""The gateway as several processes on one machine, started and ended together."""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+
+import structlog
+from django.conf import settings
+
+log = structlog.get_logger(__name__)
+STOP_SECONDS = 15.0
+# A process that dies at once, again and again, is not started faster than this.
+RESTART_SECONDS = 1.0
+
+
+def commands() -> Mapping[str, list[str]]:
+    """What runs, by name."""
+    python = sys.executable
+    celery = [python, "-m", "celery", "-A", "gateway"]
+    quiet = ["--loglevel", "WARNING"]
+    worker = [*celery, "worker", *quiet, "--without-gossip", "--without-mingle"]
+    return {
+        "web": [python, "manage.py", "serve"],
+        "worker": [*worker, "-Q", "small", "-c", str(settings.WORKER_CONCURRENCY), "-n", "small@%h"],
+        "worker-files": [*worker, "-Q", "files", "-c", "2", "-n", "files@%h"],
+        "sweep": [python, "manage.py", "sweep"],
+        "beat": [*celery, "beat", *quiet],
+    }
+
+
+class Supervisor:
+    """Starts the processes, starts again what dies, and ends all of it on SIGTERM or SIGINT."""
+
+    def __init__(self, wanted: Mapping[str, list[str]]) -> None:
+        self._wanted = wanted
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._stop = threading.Event()
+
+    def run(self) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self._stop.set())
+        for name in self._wanted:
+            self._start(name)
+        while not self._stop.wait(0.2):
+            for name, process in list(self._running.items()):
+                if process.poll() is not None:
+                    log.error("process_died", name=name, code=process.returncode)
+                    self._stop.wait(RESTART_SECONDS)
+                    if not self._stop.is_set():
+                        self._start(name)
+        self._end()
+
+    def _start(self, name: str) -> None:
+        # A group of its own: Ctrl+C in the terminal reaches this process only, which then ends the others in order.
+        self._running[name] = subprocess.Popen(
+            self._wanted[name], cwd=settings.BASE_DIR, start_new_session=True, preexec_fn=_die_with_parent
+        )
+
+    def _end(self) -> None:
+        for process in self._running.values():
+            if process.poll() is None:
+                process.terminate()
+        until = time.monotonic() + STOP_SECONDS
+        for process in self._running.values():
+            try:
+                process.wait(max(0.1, until - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+def _die_with_parent() -> None:
+    """Have Linux end this child when the supervisor is killed; elsewhere nothing is lost, since rows carry the work."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)

@@ -1,0 +1,221 @@
+"""Settings; the only reader of the environment. Every name is explained in .env.example and docs/production.md."""
+
+import sys
+from pathlib import Path
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext_lazy as _
+
+from gateway import environment
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.Env()
+env.read_env(env.str("ENV_FILE", default=str(BASE_DIR / ".env")))
+
+DEBUG = env.bool("DEBUG", default=False)
+DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / "var")))
+if not DATA_DIR.is_absolute():
+    DATA_DIR = BASE_DIR / DATA_DIR
+
+# --- Database and broker -------------------------------------------------------------------------------------------
+DATABASES = {
+    "default": environment.database(env.db_url("DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'gateway.sqlite3'}"))
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+USES_SQLITE = DATABASES["default"]["ENGINE"] == "gateway.sqlite"
+if USES_SQLITE:
+    DATA_DIR.mkdir(parents=True, exist_ok=True)
+
+BROKER = env.str("CELERY_BROKER_URL", default="")
+EMBEDDED = not BROKER
+if USES_SQLITE and not EMBEDDED:
+    raise ImproperlyConfigured(
+        "CELERY_BROKER_URL is set, but the database is SQLite, which several processes cannot share well. "
+        "Set DATABASE_URL=postgres://… too, or leave CELERY_BROKER_URL empty for the embedded mode."
+    )
+CELERY_BROKER_URL = BROKER or "memory://localhost/"
+CELERY_BROKER_TRANSPORT_OPTIONS = (
+    {"polling_interval": 0.02}
+    if EMBEDDED
+    # A Redis that hangs must not hold a nudge for longer than a moment; the sweep finds the row anyway.
+    else {
+        "socket_timeout": 5,
+        "socket_connect_timeout": 1,
+        "retry_policy": {"max_retries": 0},
+        "visibility_timeout": 3600,
+    }
+)
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = False
+CELERY_WORKER_PREFETCH_MULTIPLIER = 8 if EMBEDDED else 1
+CELERY_TASK_DEFAULT_QUEUE = "small"
+CELERY_TASK_ROUTES = {"sendouts.advance_files": {"queue": "files"}, "gateway.*": {"queue": "small"}}
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
+CELERY_BEAT_SCHEDULE = {"retire": {"task": "sendouts.retire", "schedule": 3600.0}}
+
+# --- The application -----------------------------------------------------------------------------------------------
+SECRET_KEY = env.str("SECRET_KEY", default="")
+if not SECRET_KEY:
+    if not (USES_SQLITE or DEBUG):
+        raise ImproperlyConfigured(
+            "SECRET_KEY is not set. Make one: python -c 'import secrets; print(secrets.token_urlsafe(50))'"
+        )
+    SECRET_KEY = environment.kept_secret_key(DATA_DIR)
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+HOST = env.str("HOST", default="127.0.0.1")
+PORT = env.int("PORT", default=8000)
+BASE_URL = env.str("BASE_URL", default=f"http://127.0.0.1:{PORT}").rstrip("/")
+INSTALLED_APPS = [
+    "unfold",
+    "unfold.contrib.filters",
+    "unfold.contrib.forms",
+    "unfold.contrib.simple_history",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "simple_history",
+    "rest_framework",
+    "rest_framework.authtoken",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "gateway.apps.GatewayConfig",
+    "actions.apps.ActionsConfig",
+    "sendouts.apps.SendoutsConfig",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "simple_history.middleware.HistoryRequestMiddleware",
+]
+ROOT_URLCONF = "gateway.urls"
+WSGI_APPLICATION = "gateway.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+LOGIN_URL = "admin:login"
+
+# --- Language and time ---------------------------------------------------------------------------------------------
+LANGUAGE_CODE = "fr"
+LANGUAGES = [("fr", _("French")), ("en", _("English"))]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+TIME_ZONE = env.str("TIME_ZONE", default="Europe/Paris")
+USE_I18N = True
+USE_TZ = True
+USE_THOUSAND_SEPARATOR = True
+
+# --- Files of the screens ------------------------------------------------------------------------------------------
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+# Served from the packages themselves where nobody ran collectstatic: the embedded mode, tests.
+WHITENOISE_USE_FINDERS = not STATIC_ROOT.exists()
+WHITENOISE_AUTOREFRESH = False
+
+# --- Behind TLS ----------------------------------------------------------------------------------------------------
+BEHIND_TLS = env.bool("BEHIND_TLS", default=False)
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = BEHIND_TLS
+SECURE_REDIRECT_EXEMPT = [r"^health/"]
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS else None
+SECURE_HSTS_SECONDS = 31_536_000 if BEHIND_TLS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = BEHIND_TLS
+CSRF_TRUSTED_ORIGINS = [BASE_URL] if BASE_URL.startswith("https://") else []
+SESSION_COOKIE_HTTPONLY = True
+X_FRAME_OPTIONS = "DENY"
+
+# --- The door ------------------------------------------------------------------------------------------------------
+WEBHOOK_BASIC_AUTH = environment.basic_pairs(env.list("WEBHOOK_BASIC_AUTH", default=[]))
+WEBHOOK_HEADER_NAME = env.str("WEBHOOK_HEADER_NAME", default="")
+WEBHOOK_HEADER_TOKENS = tuple(env.list("WEBHOOK_HEADER_TOKENS", default=[]))
+if bool(WEBHOOK_HEADER_NAME) != bool(WEBHOOK_HEADER_TOKENS):
+    raise ImproperlyConfigured("WEBHOOK_HEADER_NAME and WEBHOOK_HEADER_TOKENS belong together: set both or neither.")
+WEBHOOK_MAX_BYTES = env.int("WEBHOOK_MAX_BYTES", default=5_000_000)
+SQS_QUEUE_URL = env.str("SQS_QUEUE_URL", default="")
+
+# --- The platform --------------------------------------------------------------------------------------------------
+SYMPLIFY_ALLOWED_HOSTS = env.list("SYMPLIFY_ALLOWED_HOSTS", default=[".symplifymail.com"])
+SYMPLIFY_ALLOW_HTTP = env.bool("SYMPLIFY_ALLOW_HTTP", default=False)
+SYMPLIFY_CONCURRENCY = env.int("SYMPLIFY_CONCURRENCY", default=256)
+SYMPLIFY_CONFIRM_CODES = tuple(env.list("SYMPLIFY_CONFIRM_CODES", cast=int, default=list(range(200, 300))))
+SYMPLIFY_METHOD = env.str("SYMPLIFY_METHOD", default="POST")
+SYMPLIFY_HEADERS = env.dict("SYMPLIFY_HEADERS", default={})
+SYMPLIFY_TIMEOUT = env.float("SYMPLIFY_TIMEOUT", default=20.0)
+# A refused batch is rejected contact by contact and then finished; either half can be switched off.
+REFUSAL_REJECTS = env.bool("REFUSAL_REJECTS", default=True)
+REFUSAL_FINISHES = env.bool("REFUSAL_FINISHES", default=True)
+
+# --- Services that staff configure ---------------------------------------------------------------------------------
+OUTBOUND_ALLOWED_HOSTS = env.list("OUTBOUND_ALLOWED_HOSTS", default=[])
+OUTBOUND_ALLOW_HTTP = env.bool("OUTBOUND_ALLOW_HTTP", default=False)
+CREDENTIALS = {
+    name.removeprefix("CREDENTIAL_").lower(): environment.credential_headers(name, value)
+    for name, value in env.ENVIRON.items()
+    if name.startswith("CREDENTIAL_") and value
+}
+
+# --- Stages --------------------------------------------------------------------------------------------------------
+# Rows screened and stored together. One SQLite transaction holds the only writer, so it is kept short there.
+CHUNK_ROWS = env.int("CHUNK_ROWS", default=2_000 if USES_SQLITE else 5_000)
+# A claim outlasts twice the longest HTTP time-out.
+CLAIM_SECONDS = env.float("CLAIM_SECONDS", default=2 * SYMPLIFY_TIMEOUT + 5)
+SWEEP_SECONDS = env.float("SWEEP_SECONDS", default=1.0)
+WORKER_CONCURRENCY = env.int("WORKER_CONCURRENCY", default=4)
+RETENTION_DAYS = env.int("RETENTION_DAYS", default=90)
+
+# --- API -----------------------------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "rest_framework.authentication.TokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Send Gate gateway",
+    "DESCRIPTION": "Read what is held, and accept or reject it.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+}
+
+SIMPLE_HISTORY_REVERT_DISABLED = True
+
+# --- Logs ----------------------------------------------------------------------------------------------------------
+LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
+LOG_JSON = env.bool("LOG_JSON", default=not (DEBUG or sys.stderr.isatty()))
+LOGGING_CONFIG = "gateway.logs.configure"
+LOGGING = {"level": LOG_LEVEL, "json": LOG_JSON}

@@ -1,0 +1,1 @@
+"""SQLite for the embedded mode: Django's backend, with one write transaction at a time in this process."""

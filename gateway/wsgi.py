@@ -1,0 +1,8 @@
+"""Django alone, for servers that speak WSGI; the webhook's door is in gateway.asgi."""
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gateway.settings")
+application = get_wsgi_application()

@@ -1,0 +1,94 @@
+"""A long answer read in blocks, in flat memory, with a proof that its end was reached."""
+
+from collections.abc import Iterator, Mapping
+from types import TracebackType
+from typing import Any
+
+import requests
+from urllib3.exceptions import HTTPError
+
+from outbound.session import GuardedSession
+
+BLOCK = 256 * 1024
+
+
+class Broken(Exception):
+    """The body ended too early: reset, cut off, or a time-out in the middle. `word` says which: "cut" or "time-out"."""
+
+    def __init__(self, word: str, received: int) -> None:
+        super().__init__(f"the body broke off after {received} bytes ({word})")
+        self.word = word
+        self.received = received
+
+
+class Download:
+    """An answer whose body is still to be read, once; a context manager that closes it.
+
+    `content_encoding` is what the header says, in lower case; blocks() does not undo it.
+    """
+
+    def __init__(self, response: requests.Response, block: int = BLOCK) -> None:
+        self.status: int = response.status_code
+        self.headers: Mapping[str, str] = response.headers
+        self.content_encoding: str = response.headers.get("Content-Encoding", "").strip().lower()
+        self.received = 0
+        self._response = response
+        self._block = block
+        self._ended = False
+
+    def blocks(self) -> Iterator[bytes]:
+        """Yield the body as it came, in blocks of about `block` bytes; raises Broken after what came."""
+        waiting: list[bytes] = []
+        size = 0
+        word = ""
+        while not word:
+            try:
+                # read1 hands over what is there: a reset in the middle of a block does not take the block along.
+                piece: bytes = self._response.raw.read1(self._block, decode_content=False)
+            except (HTTPError, OSError) as error:
+                word = "time-out" if "Timeout" in type(error).__name__ else "cut"
+                break
+            if not piece:
+                break
+            waiting.append(piece)
+            size += len(piece)
+            self.received += len(piece)
+            if size >= self._block:
+                yield b"".join(waiting)
+                waiting, size = [], 0
+        if waiting:
+            yield b"".join(waiting)
+        if word:
+            raise Broken(word, self.received)
+        self._ended = True
+
+    def proves_end(self) -> bool:
+        """Whether the body was read to a proven end: all of Content-Length, or the last chunk."""
+        if not self._ended:
+            return False
+        # An answer cut before its last chunk does not end: reading it fails.
+        if self._response.raw.chunked:
+            return True
+        length = self.headers.get("Content-Length", "")
+        return length.isascii() and length.isdigit() and int(length) == self.received
+
+    def close(self) -> None:
+        """Close the answer; a connection with unread body is dropped, not kept."""
+        self._response.close()
+
+    def __enter__(self) -> "Download":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def download(
+    session: GuardedSession, uri: str, *, block: int = BLOCK, headers: Mapping[str, str] | None = None, **options: Any
+) -> Download:
+    """GET a URI without reading its body yet; raises Refused and Unreachable. Any status is an answer."""
+    # gzip is the one encoding that readers of contact files know.
+    asked = {"Accept-Encoding": "gzip", **(headers or {})}
+    return Download(session.get(uri, headers=asked, stream=True, **options), block)

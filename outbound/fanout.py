@@ -1,0 +1,207 @@
+"""Many small calls at once, from one thread, as fast as the other side bears."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from outbound.guard import AllowList, Refused
+from outbound.pace import Pace
+from outbound.poller import TICK, Poller
+from outbound.transfer import Transfer, header_lines, method_name
+from outbound.waiting import MAX_WAIT
+
+# Answers are handed over in lists of up to so many, or after so many seconds, whichever comes first.
+LIST_SIZE: Final = 256
+LIST_WAIT: Final = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request to make; `key` comes back with the answer."""
+
+    key: Any
+    uri: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of one call.
+
+    `status` is 0 when no answer came; then `error` says why: "lost" (time-out or reset after the request may have been
+    sent), "unsent" (certainly not sent) or "refused" (by the guard, which `refusal` names). `retry_after` is what the
+    answer asked for, in seconds, an hour at most. `seconds` is how long the call took.
+    """
+
+    key: Any
+    status: int
+    error: str
+    retry_after: float | None
+    seconds: float
+    refusal: Refused | None = None
+
+
+def never() -> bool:
+    """The `stop` of a caller who does not stop."""
+    return False
+
+
+class Fanout:
+    """Makes calls through libcurl, many at once; keeps connections and the learnt limit from one send() to the next.
+
+    For one thread at a time. `timeout` (the whole call) and `connect_timeout` are seconds. A caller that takes longer
+    than `timeout` between two lists lets the calls under way time out.
+    """
+
+    def __init__(
+        self,
+        allow: AllowList,
+        *,
+        method: str = "POST",
+        headers: Mapping[str, str] | None = None,
+        timeout: float = 20.0,
+        connect_timeout: float = 5.0,
+        max_at_once: int = 256,
+        start_at: int = 8,
+    ) -> None:
+        self._allow = allow
+        self._settings = (method_name(method), header_lines(headers or {}), timeout, connect_timeout)
+        self._pace = Pace(start_at, max_at_once, time.monotonic)
+        self._poller = Poller(self._pace.highest)
+        self._idle: list[Transfer] = []
+        self._flying: set[Transfer] = set()
+        self._begun = 0
+        self._stalled = 0.0
+        self.busy = False
+
+    @property
+    def limit(self) -> int:
+        """How many calls may be under way at once, as learnt so far."""
+        return self._pace.limit
+
+    def send(self, calls: Iterable[Call], *, stop: Callable[[], bool] = never) -> Iterator[list[Answer]]:
+        """Make the calls, pulled as there is room, and yield answers as they come, at least every 0.25 s (maybe none).
+
+        1. Refused calls are answered without a connection.
+        2. After a 429 with Retry-After nothing new begins until then.
+        3. Once stop() is true nothing new begins; calls under way are awaited and answered, the others are not yielded.
+        4. An error raised by `calls` is raised again once the calls under way are answered.
+        """
+        if self.busy:
+            raise RuntimeError("this fan-out is already sending")
+        self.busy = True
+        try:
+            yield from self._send(iter(calls), stop)
+        finally:
+            self.busy = False
+            self._drop_flying()
+
+    def _send(self, calls: Iterator[Call], stop: Callable[[], bool]) -> Iterator[list[Answer]]:
+        ready: list[Answer] = []
+        fault: Exception | None = None
+        more = True
+        handed = time.monotonic()
+        while more or self._flying:
+            if more:
+                try:
+                    more = self._fill(calls, stop, ready)
+                except Exception as error:
+                    # Calls under way may have had their effect: their answers are worth more than a quick end.
+                    fault, more = error, False
+            if self._flying or (more and not ready):
+                self._poller.run(self._wait(handed + (LIST_WAIT if ready else TICK)))
+            ready += self._collect()
+            now = time.monotonic()
+            if ready and (not self._flying or len(ready) >= LIST_SIZE or now - handed >= LIST_WAIT):
+                due = True
+            else:
+                due = now - handed >= TICK and bool(more or self._flying)
+            if due:
+                yield ready
+                ready = []
+                handed = time.monotonic()
+                self._stalled += handed - now
+        if fault is not None:
+            raise fault
+
+    def _fill(self, calls: Iterator[Call], stop: Callable[[], bool], ready: list[Answer]) -> bool:
+        """Begin calls while there is room; whether there may be more."""
+        while len(ready) < LIST_SIZE:
+            if stop():
+                return False
+            if self._pace.pause_left() > 0:
+                return True
+            if len(self._flying) >= self._pace.limit:
+                self._pace.full()
+                return True
+            call = next(calls, None)
+            if call is None:
+                return False
+            try:
+                target = self._allow.check_uri(call.uri)
+            except Refused as refusal:
+                ready.append(Answer(call.key, 0, "refused", None, 0.0, refusal.with_traceback(None)))
+                continue
+            transfer = self._idle.pop() if self._idle else Transfer(*self._settings)
+            self._begun += 1
+            transfer.load(call.key, self._begun, target, self._stalled)
+            self._flying.add(transfer)
+            self._poller.multi.add_handle(transfer.handle)
+        return True
+
+    def _wait(self, due: float) -> float:
+        """How long to wait for the network: until the next list is due, or the pause is over."""
+        wait = due - time.monotonic()
+        pause = self._pace.pause_left()
+        return min(wait, pause) if pause else wait
+
+    def _collect(self) -> list[Answer]:
+        answers = []
+        for handle in self._poller.finished():
+            transfer: Transfer = handle.transfer
+            self._flying.discard(transfer)
+            if transfer.fault is not None:
+                raise transfer.fault
+            answers.append(self._answer(transfer))
+            transfer.key = transfer.target = None
+            self._idle.append(transfer)
+        return answers
+
+    def _answer(self, transfer: Transfer) -> Answer:
+        status = transfer.status()
+        seconds = transfer.seconds()
+        if not status:
+            error = transfer.failure()
+            refusal = None
+            if error == "refused" and transfer.target is not None:
+                refusal = Refused("private_address", transfer.target.host)
+            else:
+                self._pace.bad(transfer.number, self._begun, gently=True)
+            return Answer(transfer.key, 0, error, None, seconds, refusal)
+        retry_after = None if status < 300 else transfer.retry_after()
+        if retry_after is not None:
+            retry_after = min(retry_after, MAX_WAIT)
+        if status == 429 or status >= 500:
+            self._pace.bad(transfer.number, self._begun, gently=status == 429)
+            if status == 429 and retry_after is not None:
+                self._pace.pause(retry_after)
+        else:
+            # While the caller held us up the clock of the call ran on: such a call says nothing about the other side.
+            clean = transfer.stalled_before == self._stalled
+            self._pace.good(transfer.latency() if clean else None)
+        return Answer(transfer.key, status, "", retry_after, seconds)
+
+    def _drop_flying(self) -> None:
+        """Give up what is still under way: only when the caller stopped listening, or a callback failed."""
+        for transfer in self._flying:
+            self._poller.multi.remove_handle(transfer.handle)
+            transfer.handle.close()
+        self._flying.clear()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._drop_flying()
+        for transfer in self._idle:
+            transfer.handle.close()
+        self._idle.clear()
+        self._poller.close()

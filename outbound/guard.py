@@ -1,0 +1,208 @@
+"""The rules on where the gateway may call: which URIs, and which addresses behind their names."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from urllib.parse import quote
+
+import idna
+
+from outbound.addresses import is_private, is_public, read_address
+
+PORTS = {"http": 80, "https": 443}
+MAX_URI = 8_000
+# Percent stays as it is: what the platform encoded must come back to it unchanged.
+KEPT_IN_PATH = "!#$%&'()*+,-./:;=?@_~[]"
+
+_URI = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#]*)(/[^?#]*)?(\?[^#]*)?(?:#.*)?", re.DOTALL)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_PLAIN = re.compile(r"[A-Za-z0-9!$%&'()*+,\-./:;=?@_~\[\]]*")
+_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
+_PORT = re.compile(r"[0-9]{1,5}")
+
+
+class Refused(Exception):
+    """The gateway may not call this host.
+
+    `code` is one of scheme, userinfo, host_not_listed, bad_uri, private_address. The text names the host and the code,
+    never path or query. Not an OSError: HTTP libraries retry those.
+    """
+
+    def __init__(self, code: str, host: str) -> None:
+        super().__init__(f"{host or 'the URI'}: {code}")
+        self.code = code
+        self.host = host
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A URI that may be called: where it leads, and in `uri` the exact text to hand to an HTTP library."""
+
+    scheme: str
+    host: str
+    port: int
+    may_be_private: bool
+    uri: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class AllowList:
+    """The hosts that may be called. Immutable and hashable; compared by content.
+
+    `hosts` are names for any port; `pairs` are (name or address, port); `addresses` are for any port; `suffixes` start
+    with a dot and stand for the names below them, not for the bare name itself.
+    """
+
+    hosts: frozenset[str] = frozenset()
+    pairs: frozenset[tuple[str, int]] = frozenset()
+    addresses: frozenset[str] = frozenset()
+    suffixes: tuple[str, ...] = ()
+    allow_http: bool = False
+
+    @classmethod
+    def parse(cls, entries: Iterable[str], allow_http: bool) -> "AllowList":
+        """Read entries `host`, `host:port`, `.suffix`, or an address with or without port; blank ones are skipped.
+
+        ValueError names the first entry that is none of these, or an address that is neither public nor private.
+        """
+        hosts, pairs, addresses, suffixes = set(), set(), set(), set()
+        for entry in entries:
+            text = entry.strip()
+            if not text:
+                continue
+            try:
+                if text.startswith("."):
+                    suffixes.add("." + _read_name(text[1:]))
+                    continue
+                host, port, is_address = _read_entry(text)
+            except ValueError as error:
+                raise ValueError(f"{entry!r} is no host, host:port, .suffix or address to call: {error}") from error
+            if port is not None:
+                pairs.add((host, port))
+            elif is_address:
+                addresses.add(host)
+            else:
+                hosts.add(host)
+        return cls(frozenset(hosts), frozenset(pairs), frozenset(addresses), tuple(sorted(suffixes)), allow_http)
+
+    def check_uri(self, uri: str) -> Target:
+        """The target of a URI; raises Refused."""
+        readable = isinstance(uri, str) and len(uri) <= MAX_URI and not _CONTROL.search(uri)
+        match = _URI.fullmatch(uri) if readable else None
+        if match is None:
+            raise Refused("bad_uri", "")
+        scheme, authority, path, query = match.groups()
+        target = _check_authority(self, scheme, authority)
+        rest = (path or "/") + (query or "")
+        if not _PLAIN.fullmatch(rest):
+            try:
+                rest = quote(rest, safe=KEPT_IN_PATH)
+            except UnicodeEncodeError:
+                # A lone surrogate has no UTF-8: there is no such URI. Raised below, free of the text in its context.
+                rest = ""
+        if not rest:
+            raise Refused("bad_uri", target.host)
+        return Target(target.scheme, target.host, target.port, target.may_be_private, target.uri + rest)
+
+    def check_host(self, scheme: str, host: str, port: int) -> Target:
+        """The target of a connection about to be opened; raises Refused. IPv6 with or without brackets."""
+        name = f"[{host}]" if ":" in host and not host.startswith("[") else host
+        return _check_authority(self, scheme, f"{name}:{port}")
+
+
+def address_allowed(ip: str, target: Target) -> bool:
+    """Whether this address, the one really dialled, is allowed for the target. `ip` is numeric; a zone is refused."""
+    address = read_address(ip)
+    if address is None:
+        return False
+    literal = read_address(target.host)
+    if literal is not None and literal != address:
+        return False
+    return is_public(address) or (target.may_be_private and is_private(address))
+
+
+# A batch names one or two hosts in thousands of URIs, so that the verdict on a host is kept.
+@lru_cache(maxsize=1024)
+def _judge_authority(allow: AllowList, scheme: str, authority: str) -> Target | tuple[str, str]:
+    """The target without path, or (code, host): a kept exception would hold on to its callers' frames."""
+    scheme = scheme.lower()
+    if "@" in authority:
+        return "userinfo", _shown(authority.rpartition("@")[2])
+    try:
+        host, port, is_address = _read_host(authority)
+    except ValueError:
+        return "bad_uri", _shown(authority)
+    if scheme not in PORTS or (scheme == "http" and not allow.allow_http):
+        return "scheme", host
+    port = port or PORTS[scheme]
+    paired = (host, port) in allow.pairs
+    if is_address:
+        listed = paired or host in allow.addresses
+        may_be_private = listed
+    else:
+        listed = paired or host in allow.hosts or any(host.endswith(suffix) for suffix in allow.suffixes)
+        may_be_private = paired
+    if not listed:
+        return "host_not_listed", host
+    shown = f"[{host}]" if ":" in host else host
+    base = f"{scheme}://{shown}" if port == PORTS[scheme] else f"{scheme}://{shown}:{port}"
+    return Target(scheme, host, port, may_be_private, base)
+
+
+def _check_authority(allow: AllowList, scheme: str, authority: str) -> Target:
+    verdict = _judge_authority(allow, scheme, authority)
+    if isinstance(verdict, tuple):
+        raise Refused(*verdict)
+    return verdict
+
+
+def _shown(authority: str) -> str:
+    """What may be shown of an authority that could not be read: short, printable, without what could be a password."""
+    return re.sub(r"[^A-Za-z0-9.:_\-\[\]]", "?", authority)[:100]
+
+
+def _read_entry(text: str) -> tuple[str, int | None, bool]:
+    host, port, is_address = _read_host(f"[{text}]" if read_address(text) and ":" in text else text)
+    address = read_address(host)
+    if address is not None and not (is_public(address) or is_private(address)):
+        raise ValueError("this address is neither public nor private")
+    return host, port, is_address
+
+
+def _read_host(authority: str) -> tuple[str, int | None, bool]:
+    """(host, port or None, whether it is an address) of `host`, `[v6]`, each with or without port."""
+    if authority.startswith("["):
+        inside, bracket, rest = authority[1:].partition("]")
+        address = read_address(inside)
+        if not bracket or address is None or address.version != 6 or (rest and not rest.startswith(":")):
+            raise ValueError("not an IPv6 address in brackets")
+        return str(address), _read_port(rest[1:]), True
+    name, colon, port = authority.partition(":")
+    number = _read_port(port) if colon else None
+    host = _read_name(name)
+    return host, number, read_address(host) is not None
+
+
+def _read_port(text: str) -> int | None:
+    if not text:
+        return None
+    if not _PORT.fullmatch(text) or not 1 <= int(text) <= 65_535:
+        raise ValueError("not a port")
+    return int(text)
+
+
+def _read_name(text: str) -> str:
+    """A host name as it is compared: IDNA, lower case, no trailing dot; or four decimal numbers. Raises ValueError."""
+    name = text if text.isascii() else idna.encode(text, uts46=True).decode("ascii")
+    name = name.lower()
+    name = name[:-1] if name.endswith(".") else name
+    labels = name.split(".")
+    if len(name) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
+        raise ValueError("not a host name")
+    # A name that ends in a number is read as an address by some resolvers (0x7f.1, 2130706433, 0177.0.0.1): only the
+    # one spelling that all of them read alike gets through.
+    if _NUMBER.fullmatch(labels[-1]) and read_address(name) is None:
+        raise ValueError("an address in an unusual form")
+    return name

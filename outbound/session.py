@@ -1,0 +1,153 @@
+"""One-off calls through requests, behind the same guard as the fan-out."""
+
+import socket
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import NameResolutionError, NewConnectionError
+
+from outbound.guard import AllowList, Refused, address_allowed
+
+POOL_SIZE = 16
+
+
+class Unreachable(requests.RequestException):
+    """No answer came. `word` says why: "time-out", "tls", "connection" or "answer" (it could not be read).
+
+    `sent` is False where the request certainly did not leave. Neither text nor context holds the URI.
+    """
+
+    def __init__(self, word: str, host: str, sent: bool) -> None:
+        super().__init__(f"{host}: no answer ({word})")
+        self.word = word
+        self.host = host
+        self.sent = sent
+
+
+class _GuardedConnection(HTTPConnection):
+    """A connection that looks names up once, and dials only addresses that the guard allows."""
+
+    allow: AllowList
+    scheme = "http"
+
+    def _new_conn(self) -> socket.socket:
+        name = self._dns_host
+        target = self.allow.check_host(self.scheme, name, self.port)
+        try:
+            found = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
+        except socket.gaierror as error:
+            raise NameResolutionError(self.host, self, error) from error
+        addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+        allowed = [address for address in addresses if address_allowed(address, target)]
+        if addresses and not allowed:
+            raise Refused("private_address", target.host)
+        failure: Exception = NewConnectionError(self, "the name has no address")
+        for address in allowed:
+            # The address that was checked is the one dialled: a second look-up could answer otherwise.
+            self._dns_host = address
+            try:
+                return super()._new_conn()
+            except NewConnectionError as error:
+                failure = error
+            finally:
+                self._dns_host = name
+        raise failure
+
+
+class _GuardedTLSConnection(_GuardedConnection, HTTPSConnection):
+    """The same, with TLS on top."""
+
+    scheme = "https"
+
+
+class _GuardedPool(HTTPConnectionPool):
+    ConnectionCls = _GuardedConnection
+
+
+class _GuardedTLSPool(HTTPSConnectionPool):
+    ConnectionCls = _GuardedTLSConnection
+
+
+class _GuardedManager(PoolManager):
+    """Makes pools whose connections know the allow-list."""
+
+    def __init__(self, allow: AllowList, **options: Any) -> None:
+        super().__init__(**options)
+        http = type("HTTPConnection", (_GuardedConnection,), {"allow": allow})
+        https = type("HTTPSConnection", (_GuardedTLSConnection,), {"allow": allow})
+        self.pool_classes_by_scheme = {
+            "http": type("HTTPPool", (_GuardedPool,), {"ConnectionCls": http}),
+            "https": type("HTTPSPool", (_GuardedTLSPool,), {"ConnectionCls": https}),
+        }
+
+
+class GuardedAdapter(HTTPAdapter):
+    """The adapter of requests that has no way around the guard."""
+
+    def __init__(self, allow: AllowList) -> None:
+        self._allow = allow
+        super().__init__(pool_connections=POOL_SIZE, pool_maxsize=POOL_SIZE, max_retries=0)
+
+    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **options: Any) -> None:
+        """Called by requests; the pools it asks for are ours."""
+        self.poolmanager = _GuardedManager(self._allow, num_pools=connections, maxsize=maxsize, block=block, **options)
+
+    def proxy_manager_for(self, proxy: Any, **options: Any) -> Any:
+        """A proxy would dial for us, where no guard looks."""
+        raise Refused("scheme", "proxy")
+
+
+class GuardedSession(requests.Session):
+    """A requests session for the hosts of an allow-list: no redirects, proxies, environment or cookies.
+
+    `timeout` is (connect, between two reads) in seconds, for calls that give none. Raises Refused before or while
+    connecting, Unreachable for everything that requests would raise. For one thread at a time.
+    """
+
+    def __init__(self, allow: AllowList, timeout: tuple[float, float] = (5.0, 20.0)) -> None:
+        super().__init__()
+        self._allow = allow
+        self._timeout = timeout
+        self.trust_env = False
+        self.headers["User-Agent"] = "send-gate"
+        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        adapter = GuardedAdapter(allow)
+        self.mount("http://", adapter)
+        self.mount("https://", adapter)
+
+    def request(self, method: str | bytes, url: str | bytes, *args: Any, **options: Any) -> requests.Response:
+        """As in requests; a 3xx is an answer."""
+        target = self._allow.check_uri(url.decode("latin-1") if isinstance(url, bytes) else url)
+        failure = None
+        try:
+            return super().request(method, target.uri, *args, **options)
+        except requests.RequestException as error:
+            failure = _unreachable(error, target.host)
+        # Raised out here, so that requests' own error, which quotes the URI, is not carried along as context.
+        raise failure
+
+    def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
+        """As in requests, never following a redirect."""
+        options["allow_redirects"] = False
+        if options.get("timeout") is None:
+            options["timeout"] = self._timeout
+        return super().send(request, **options)
+
+
+def _unreachable(error: requests.RequestException, host: str) -> Unreachable:
+    if isinstance(error, Unreachable):
+        return error
+    if isinstance(error, requests.exceptions.ConnectTimeout):
+        return Unreachable("time-out", host, sent=False)
+    if isinstance(error, requests.Timeout):
+        return Unreachable("time-out", host, sent=True)
+    if isinstance(error, requests.exceptions.SSLError):
+        return Unreachable("tls", host, sent=False)
+    if isinstance(error, requests.ConnectionError):
+        reason = getattr(error.args[0] if error.args else None, "reason", None)
+        return Unreachable("connection", host, sent=not isinstance(reason, NewConnectionError))
+    return Unreachable("answer", host, sent=True)

@@ -1,0 +1,9 @@
+"""The application that takes hooks in and answers them."""
+
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class SendoutsConfig(AppConfig):
+    name = "sendouts"
+    verbose_name = _("Sendouts")

@@ -1,0 +1,69 @@
+"""Who is at work on a row, until when, on the database's clock.
+
+A claim is a random id and an end. What a worker did commits only in a transaction that also matches its claim; a killed worker
+leaves a claim that runs out.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Model, Q
+from django.db.models.functions import Now
+
+
+class ClaimLost(Exception):
+    """The claim ran out or was taken away; what was not committed is somebody else's work now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A claim on rows of one table; `ids` are those that were free when it was taken."""
+
+    id: UUID
+    model: type[Model]
+    ids: tuple[int, ...]
+
+    def extend(self, ids: Collection[int]) -> None:
+        """Inside a transaction: hold these rows for the full time again, or raise ClaimLost.
+
+        The rows stay locked until the commit, so that nobody takes them over in between.
+        """
+        held = self.model._default_manager.filter(pk__in=ids, claim_id=self.id).update(claimed_until=_end())
+        if held != len(ids):
+            raise ClaimLost
+
+    def release(self) -> None:
+        self.model._default_manager.filter(claim_id=self.id).update(claim_id=None, claimed_until=None)
+
+
+def free() -> Q:
+    """Rows that nobody is at work on."""
+    return Q(claimed_until__isnull=True) | Q(claimed_until__lt=Now())
+
+
+def take(model: type[Model], ids: Collection[int]) -> Claim:
+    """Claim those of the given rows that are due and free."""
+    token = uuid4()
+    with transaction.atomic():
+        due = (
+            model._default_manager.select_for_update(skip_locked=True)
+            .filter(free(), pk__in=ids, due_at__lte=Now())
+            .order_by("pk")
+        )
+        taken = tuple(due.values_list("pk", flat=True))
+        if taken:
+            model._default_manager.filter(pk__in=taken).update(claim_id=token, claimed_until=_end())
+    return Claim(token, model, taken)
+
+
+def drop_all(model: type[Model]) -> int:
+    """Free every row: only where no other process can be at work, as at the start of the embedded mode."""
+    return model._default_manager.filter(claim_id__isnull=False).update(claim_id=None, claimed_until=None)
+
+
+def _end() -> object:
+    return Now() + timedelta(seconds=settings.CLAIM_SECONDS)

@@ -1,0 +1,31 @@
+"""When a batch must be answered, and when the gateway acts by itself. Pure functions of times."""
+
+from datetime import datetime, timedelta
+
+LONGEST_MARGIN = timedelta(minutes=5)
+# Assumed where no delivery was measured yet; a cautious pace for a platform across the internet.
+ASSUMED_RATE = 50.0
+
+
+def margin(window: timedelta) -> timedelta:
+    """The reserve before a deadline: five minutes, and at most a fifth of the whole window."""
+    return min(LONGEST_MARGIN, window / 5)
+
+
+def acts_at(received_at: datetime, deadline: datetime, rejections: int, rate: float) -> datetime:
+    """The moment at which a declared `at_deadline` is carried out.
+
+    rejections: how many have to be sent then; rate: rejections a second, as measured.
+    """
+    needed = timedelta(seconds=2 * rejections / (rate or ASSUMED_RATE))
+    return deadline - max(margin(deadline - received_at), needed)
+
+
+def screening_ends(received_at: datetime, deadline: datetime) -> datetime:
+    """Until when screening may wait for slow services: half of the reserve stays for the answers."""
+    return deadline - margin(deadline - received_at) / 2
+
+
+def backoff(attempts: int, *, first: float = 0.5, longest: float = 30.0) -> timedelta:
+    """The pause after the given number of failed attempts (1, 2, …): doubling, bounded."""
+    return timedelta(seconds=min(longest, first * 2 ** min(attempts - 1, 16)))

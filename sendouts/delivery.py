@@ -1,0 +1,205 @@
+"""Sending the rejections, many at a time, and storing every answer, in groups.
+
+A pass sends what is not confirmed yet. What may be repeated is repeated in a later pass, whose moment stands on the batch;
+nobody sleeps. Chunks are marked before the first of their rejections leaves: after a kill, an unanswered rejection of a marked
+chunk may have had its effect, so that “gone” is then a confirmation.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Count, F, Q
+from django.utils import timezone
+
+from sendouts import bulk, claims, lifecycle
+from sendouts.allowing import platform
+from sendouts.deadlines import backoff
+from sendouts.models import Answer, Attention, Batch, Chunk, Decision, Outcome, Status, Verdict
+from sendouts.models.decision import TO_SEND, rows_of
+from sendouts.symplify import client
+from sendouts.symplify.client import Ask, Attempt
+
+log = structlog.get_logger(__name__)
+# Answers are stored in groups of so many, or after so many seconds, whichever comes first.
+GROUP = 1_000
+GROUP_SECONDS = 0.25
+# Chunks marked at once as being sent: one small UPDATE for some thousands of rejections.
+MARKED_AT_ONCE = 8
+QUIET_PASSES = 4
+# A batch whose answers do not come is looked at again at least this often, whatever Retry-After says.
+LONGEST_PAUSE = timedelta(minutes=2)
+_WORDS = {
+    client.Outcome.CONFIRMED: Answer.CONFIRMED,
+    client.Outcome.LOST: Answer.LOST,
+    client.Outcome.RETRY: Answer.RETRY,
+    client.Outcome.REFUSED: Answer.REFUSED,
+}
+
+
+@dataclass(slots=True)
+class _Pass:
+    """What one pass has learnt and not yet stored."""
+
+    claim: claims.Claim
+    ids: list[int]
+    answers: list[tuple[int, int, int]] = field(default_factory=list)
+    stored_at: float = field(default_factory=time.monotonic)
+    marked: list[int] = field(default_factory=list)
+    pauses: dict[int, float] = field(default_factory=dict)
+    hosts: dict[int, tuple[str, str]] = field(default_factory=dict)
+
+
+def deliver(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> None:
+    """Send the open rejections of accepted and refused batches, and move on those that are all confirmed."""
+    started = time.monotonic()
+    sending = [batch for batch in batches if batch.status == Status.ACCEPTED or settings.REFUSAL_REJECTS]
+    work = _Pass(claim, [batch.pk for batch in batches])
+    with_rejections = [batch for batch in sending if batch.rejected > batch.confirmed + batch.taken_on]
+    for attempts in client.reject_many(platform(), _asks(work, with_rejections)):
+        _collect(work, attempts)
+    _store(work)
+    if work.marked:
+        Chunk.objects.filter(pk__in=work.marked).update(sending=False)
+    _conclude(work, batches, now, (time.monotonic() - started) if with_rejections else 0.0)
+
+
+def _asks(work: _Pass, batches: Iterable[Batch]) -> Iterator[Ask]:
+    """The rejections to send, chunk by chunk; a batch past its deadline sends nothing more."""
+    waiting: list[tuple[Batch, Chunk]] = []
+    for batch in batches:
+        for chunk in Chunk.objects.filter(batch=batch).order_by("number").iterator(chunk_size=200):
+            waiting.append((batch, chunk))
+            if len(waiting) >= (MARKED_AT_ONCE if not batch.is_single else 200):
+                yield from _marked(work, waiting)
+                waiting = []
+    yield from _marked(work, waiting)
+
+
+def _marked(work: _Pass, chunks: list[tuple[Batch, Chunk]]) -> Iterator[Ask]:
+    chunks = [(batch, chunk) for batch, chunk in chunks if batch.deadline > timezone.now()]
+    if not chunks:
+        return
+    spans = [(batch, chunk, _span(batch, chunk)) for batch, chunk in chunks]
+    ids = [chunk.pk for _, chunk, _ in spans]
+    with transaction.atomic():
+        work.claim.extend(work.ids)
+        Chunk.objects.filter(pk__in=ids).update(sending=True)
+        for batch, _, span in spans:
+            if batch.status == Status.REFUSED:
+                _refuse_rows(batch, span)
+    work.marked += ids
+    lost = {(batch.pk << 32) + batch.chunk_rows * chunk.number for batch, chunk in chunks if chunk.sending}
+    for start in range(0, len(spans), 20):
+        part = spans[start : start + 20]
+        where = Q()
+        for _, _, span in part:
+            where |= span
+        rows = Decision.objects.filter(where, verdict=Verdict.REJECTED, answer__in=TO_SEND).order_by("pk")
+        sizes = {batch.pk: batch.chunk_rows for batch, _, _ in part}
+        deadlines = {batch.pk: batch.deadline for batch, _, _ in part}
+        for count, (pk, uri, answer) in enumerate(rows.values_list("pk", "uri", "answer")):
+            batch_id = pk >> 32
+            if count % 100 == 0 and deadlines[batch_id] <= timezone.now():
+                return
+            chunk_start = pk - (pk & 0xFFFF_FFFF) % sizes[batch_id]
+            yield Ask(pk, uri, repeat_of_lost=answer == Answer.LOST or chunk_start in lost)
+
+
+def _span(batch: Batch, chunk: Chunk) -> Q:
+    return rows_of(batch.pk, chunk.number * batch.chunk_rows, chunk.rows)
+
+
+def _refuse_rows(batch: Batch, span: Q) -> None:
+    """Turn the decisions of a chunk of a refused batch to rejected, as the person who refused it decided."""
+    rows = Decision.objects.filter(span).exclude(verdict=Verdict.REJECTED).exclude(uri="")
+    rows.update(verdict=Verdict.REJECTED, reason="refused", text="", action="")
+
+
+def _collect(work: _Pass, attempts: list[Attempt]) -> None:
+    for attempt in attempts:
+        work.answers.append((attempt.key, _WORDS[attempt.outcome], attempt.status))
+        batch_id = attempt.key >> 32
+        if attempt.retry_after:
+            work.pauses[batch_id] = max(attempt.retry_after, work.pauses.get(batch_id, 0.0))
+        if attempt.host:
+            work.hosts[batch_id] = attempt.code, attempt.host
+    if len(work.answers) >= GROUP or time.monotonic() - work.stored_at >= GROUP_SECONDS:
+        _store(work)
+
+
+def _store(work: _Pass) -> None:
+    """Store the answers that came; also without any, the claim is extended."""
+    answers, work.answers = work.answers, []
+    work.stored_at = time.monotonic()
+    confirmed = Counter(pk >> 32 for pk, word, _ in answers if word == Answer.CONFIRMED)
+    with transaction.atomic():
+        work.claim.extend(work.ids)
+        if answers:
+            bulk.store_answers(answers)
+        if confirmed:
+            bulk.add_confirmed(dict(confirmed))
+
+
+def _conclude(work: _Pass, batches: Sequence[Batch], now: datetime, seconds: float) -> None:
+    """Move on what is confirmed; say of the rest when it is tried again, or that a person must act."""
+    counts = {
+        pk: (confirmed + taken_on, rejected)
+        for pk, confirmed, taken_on, rejected in Batch.objects.filter(pk__in=work.ids).values_list(
+            "pk", "confirmed", "taken_on", "rejected"
+        )
+    }
+    done: dict[Status, dict[int, dict[str, Any]]] = {Status.ACCEPTED: {}, Status.REFUSED: {}}
+    for batch in batches:
+        answered, rejected = counts[batch.pk]
+        if answered < rejected and (batch.status == Status.ACCEPTED or settings.REFUSAL_REJECTS):
+            _try_later(work, batch, now)
+        elif batch.status == Status.REFUSED and not _refusal_ends(work, batch, now):
+            continue
+        else:
+            share = seconds / len(batches)
+            done[Status(batch.status)][batch.pk] = _delivered(batch, now, share)
+    for old, columns in done.items():
+        lifecycle.move(columns, old, Status.DELIVERED, now=now, claim=work.claim)
+
+
+def _delivered(batch: Batch, now: datetime, seconds: float) -> dict[str, Any]:
+    released = Outcome.RELEASED if batch.accepted else Outcome.EMPTY
+    outcome = Outcome.REFUSED if batch.status == Status.REFUSED else released
+    columns = {"outcome": outcome, "attention": "", "attention_data": {}, "attempts": 0, "due_at": now}
+    return columns | ({"delivery_seconds": F("delivery_seconds") + round(seconds, 3)} if not batch.is_single else {})
+
+
+def _refusal_ends(work: _Pass, batch: Batch, now: datetime) -> bool:
+    """Whether a refused batch may be finished; where it may not, it is left to time out, and a person is told."""
+    if batch.unread == 0 and batch.file_complete and settings.REFUSAL_REJECTS and settings.REFUSAL_FINISHES:
+        return True
+    data = {"rows": batch.unread, "complete": batch.file_complete, "rejected": batch.rejected}
+    lifecycle.attention(batch.pk, Attention.REFUSAL_STOPS, now=now, claim=work.claim, due_at=None, data=data)
+    return False
+
+
+def _try_later(work: _Pass, batch: Batch, now: datetime) -> None:
+    open_rows = Decision.objects.filter(rows_of(batch.pk), verdict=Verdict.REJECTED).exclude(
+        answer__in=(Answer.CONFIRMED, Answer.TAKEN_ON)
+    )
+    by_answer: dict[int, int] = dict(open_rows.values_list("answer").annotate(Count("pk")).order_by())
+    repeatable = sum(by_answer.get(word, 0) for word in TO_SEND)
+    data: dict[str, Any] = {"rows": sum(by_answer.values())}
+    if batch.pk in work.hosts:
+        data["code"], data["host"] = work.hosts[batch.pk]
+    if not repeatable:
+        lifecycle.attention(batch.pk, Attention.UNCONFIRMED, now=now, claim=work.claim, due_at=None, data=data)
+        return
+    asked = timedelta(seconds=work.pauses.get(batch.pk, 0.0))
+    due_at = timezone.now() + min(max(backoff(batch.attempts + 1), asked), LONGEST_PAUSE)
+    if batch.attempts + 1 >= QUIET_PASSES:
+        lifecycle.attention(batch.pk, Attention.UNCONFIRMED, now=now, claim=work.claim, due_at=due_at, data=data)
+    else:
+        lifecycle.try_again([batch.pk], claim=work.claim, due_at=due_at)

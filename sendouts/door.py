@@ -1,0 +1,166 @@
+"""The webhook's door: a small ASGI application in front of Django's.
+
+It authenticates, stores, and acknowledges; nothing else, because the platform waits one second and never asks twice.
+"""
+
+import asyncio
+import base64
+import binascii
+import hmac
+from collections.abc import Awaitable, Callable, MutableMapping
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import structlog
+
+from sendouts.ingress import Received, Store
+from sendouts.symplify.payload import Unreadable, is_readable
+
+log = structlog.get_logger(__name__)
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+PATH = "/webhooks/symplify"
+# The platform gives up after 1 s; the way there and back takes its part.
+STORE_SECONDS = 0.4
+BODY_SECONDS = 10.0
+# Above this size a body is checked in another thread, so that nobody else's acknowledgement waits for it.
+SMALL_BODY = 100_000
+
+
+class Door:
+    """Takes hooks at one path and passes everything else on.
+
+    basic: pairs of user and password; header: a name and its valid tokens. All of them are valid at once, for rotation.
+    """
+
+    def __init__(
+        self,
+        inner: Application | None,
+        *,
+        basic: tuple[tuple[str, str], ...],
+        header: str,
+        tokens: tuple[str, ...],
+        max_bytes: int,
+        store: Store | None = None,
+    ) -> None:
+        self._inner = inner
+        self._basic = [f"{user}:{password}".encode() for user, password in basic]
+        self._header = header.lower().encode()
+        self._tokens = [token.encode() for token in tokens]
+        self._max_bytes = max_bytes
+        self._store = store or Store()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        elif scope["type"] == "http" and scope["path"].rstrip("/") == PATH:
+            await self._hook(scope, receive, send)
+        elif self._inner is not None:
+            await self._inner(scope, receive, send)
+        elif scope["type"] == "http":
+            await _answer(send, 404, "This address takes webhooks only, at " + PATH + "/.")
+
+    async def _hook(self, scope: Scope, receive: Receive, send: Send) -> None:
+        received_at = datetime.now(UTC)
+        headers = dict(scope["headers"])
+        if scope["method"] != "POST":
+            hint = "The webhook is called with POST. Enter this address in the platform's account settings."
+            return await _answer(send, 405, hint, (b"allow", b"POST"))
+        if not self._may_enter(headers):
+            return await _answer(send, 401, "", (b"www-authenticate", b'Basic realm="webhook"'))
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                body = await self._body(headers, receive)
+        except TimeoutError:
+            return await _answer(send, 408, "The request's body did not arrive in time.")
+        if body is None:
+            return await _answer(send, 413, f"A hook has at most {self._max_bytes} bytes.")
+        hook = Received(body, headers.get(b"content-type", b"").decode("latin-1"), received_at)
+        stored = self._store.put(hook)
+        try:
+            await asyncio.wait_for(asyncio.shield(stored), STORE_SECONDS)
+        except Exception as error:
+            # Also where the write still goes on: it may then be stored though refused, which loses nobody.
+            stored.add_done_callback(_look_at)
+            log.error("hook_refused", error=type(error).__name__)
+            return await _answer(send, 503, "The hook could not be stored. Send it again.", (b"retry-after", b"5"))
+        try:
+            if len(body) > SMALL_BODY:
+                await asyncio.to_thread(is_readable, body)
+            else:
+                is_readable(body)
+        except Unreadable as problem:
+            return await _answer(send, 400, str(problem), id=str(hook.uuid))
+        return await _answer(send, 202, "", id=str(hook.uuid))
+
+    def _may_enter(self, headers: dict[bytes, bytes]) -> bool:
+        """Compare with every credential, each in constant time."""
+        entered = False
+        scheme, _, encoded = headers.get(b"authorization", b"").partition(b" ")
+        if scheme.lower() == b"basic":
+            try:
+                given = base64.b64decode(encoded.strip(), validate=True)
+            except (binascii.Error, ValueError):
+                given = b""
+            for pair in self._basic:
+                entered |= hmac.compare_digest(given, pair)
+        if self._header and (token := headers.get(self._header)) is not None:
+            for valid in self._tokens:
+                entered |= hmac.compare_digest(token, valid)
+        return entered
+
+    async def _body(self, headers: dict[bytes, bytes], receive: Receive) -> bytes | None:
+        """The whole body, or None when it is over the limit."""
+        declared = headers.get(b"content-length", b"")
+        if declared.isdigit() and int(declared) > self._max_bytes:
+            return None
+        parts: list[bytes] = []
+        size = 0
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise TimeoutError
+            part = message.get("body", b"")
+            size += len(part)
+            if size > self._max_bytes:
+                return None
+            parts.append(part)
+            if not message.get("more_body", False):
+                return b"".join(parts)
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.shutdown":
+                await asyncio.to_thread(self._store.close)
+            await send({"type": message["type"] + ".complete"})
+            if message["type"] == "lifespan.shutdown":
+                return
+
+
+def _look_at(stored: "asyncio.Future[None]") -> None:
+    """Take the late outcome of a refused hook, so that nothing complains of it."""
+    if not stored.cancelled():
+        stored.exception()
+
+
+async def _answer(send: Send, status: int, sentence: str, *headers: tuple[bytes, bytes], **more: str) -> None:
+    content = more | ({"error": sentence} if sentence else {})
+    body = msgspec.json.encode(content) if content else b""
+    await send(
+        {
+            "type": "http.response.start",
+            "status": status,
+            "headers": [
+                (b"content-type", b"application/json"),
+                (b"content-length", str(len(body)).encode()),
+                *headers,
+            ],
+        }
+    )
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,139 @@
+"""The statuses of a batch and the only function that changes them."""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import structlog
+from django.contrib.auth.models import AbstractUser
+from django.db import transaction
+from django.db.models import F
+
+from sendouts import claims
+from sendouts.models import Attention, Batch, Chunk, Decision, Event, Status, Word
+from sendouts.models.batch import OPEN
+from sendouts.models.decision import rows_of
+
+log = structlog.get_logger(__name__)
+
+LEGAL: Mapping[Status, frozenset[Status]] = {
+    Status.PLANNED: frozenset({Status.SCREENED, Status.EXPIRED, Status.ABANDONED}),
+    Status.SCREENED: frozenset({Status.IN_REVIEW, Status.ACCEPTED, Status.EXPIRED}),
+    Status.IN_REVIEW: frozenset({Status.ACCEPTED, Status.REFUSED, Status.PLANNED, Status.EXPIRED, Status.ABANDONED}),
+    Status.ACCEPTED: frozenset({Status.DELIVERED, Status.IN_REVIEW, Status.EXPIRED, Status.ABANDONED}),
+    Status.REFUSED: frozenset({Status.DELIVERED, Status.IN_REVIEW, Status.EXPIRED, Status.ABANDONED}),
+    Status.DELIVERED: frozenset({Status.FINISHED, Status.EXPIRED, Status.ABANDONED}),
+    # The platform's 2xx to a finishUri that was open at the deadline wins.
+    Status.EXPIRED: frozenset({Status.FINISHED}),
+    Status.FINISHED: frozenset(),
+    Status.ABANDONED: frozenset(),
+}
+
+
+def move(
+    columns: Mapping[int, Mapping[str, Any]],
+    old: Status,
+    new: Status,
+    *,
+    now: datetime,
+    claim: claims.Claim | None = None,
+    user: AbstractUser | None = None,
+    note: str = "",
+    data: Mapping[int, Mapping[str, Any]] | None = None,
+) -> list[int]:
+    """Change the status of a set of batches by compare-and-set, with further columns, and append the events.
+
+    columns: for each batch id, what else changes with the status. With a claim, only batches that are still held by it
+    move. Returns the ids that moved; the rest had another status by then. One UPDATE for each different set of columns.
+    """
+    if new not in LEGAL[old]:
+        raise ValueError(f"{old} never becomes {new}")
+    conditions: dict[str, Any] = {"pk__in": list(columns), "status": old}
+    if claim is not None:
+        conditions["claim_id"] = claim.id
+    with transaction.atomic():
+        moved = list(Batch.objects.select_for_update().filter(**conditions).order_by("pk").values_list("pk", flat=True))
+        alike: dict[str, list[int]] = defaultdict(list)
+        for pk in moved:
+            alike[repr(sorted(columns[pk].items(), key=lambda item: item[0]))].append(pk)
+        for ids in alike.values():
+            Batch.objects.filter(pk__in=ids).update(status=new, revision=F("revision") + 1, **columns[ids[0]])
+        record(moved, Word.MOVED, now=now, old=old, new=new, user=user, note=note, data=data)
+    if moved:
+        log.info("moved", old=old.value, new=new.value, batches=len(moved), first=moved[0])
+    return moved
+
+
+def forget_screening(batch_id: int) -> None:
+    """Delete what screening stored of a batch, in the caller's transaction."""
+    Decision.objects.filter(rows_of(batch_id)).delete()
+    Chunk.objects.filter(batch_id=batch_id).delete()
+
+
+def record(
+    ids: Collection[int],
+    word: Word,
+    *,
+    now: datetime,
+    old: str = "",
+    new: str = "",
+    user: AbstractUser | None = None,
+    note: str = "",
+    data: Mapping[int, Mapping[str, Any]] | None = None,
+) -> None:
+    """Append one event for each batch, in the caller's transaction."""
+    Event.objects.bulk_create(
+        Event(
+            batch_id=pk, at=now, word=word, old=old, new=new, user=user, note=note, data=dict((data or {}).get(pk, {}))
+        )
+        for pk in ids
+    )
+
+
+def attention(
+    batch_id: int,
+    code: Attention,
+    *,
+    now: datetime,
+    claim: claims.Claim,
+    due_at: datetime | None,
+    data: Mapping[str, Any],
+) -> None:
+    """Say that a stage could not complete. due_at: when it is tried again, None when a person must act first."""
+    with transaction.atomic():
+        claim.extend([batch_id])
+        changed = (
+            Batch.objects.filter(pk=batch_id)
+            .exclude(attention=code, attention_data=dict(data))
+            .update(attention=code, attention_data=dict(data), revision=F("revision") + 1)
+        )
+        Batch.objects.filter(pk=batch_id).update(due_at=due_at, attempts=F("attempts") + 1)
+        if changed:
+            record([batch_id], Word.ATTENTION, now=now, data={batch_id: {"code": code.value, **data}})
+            log.warning("attention", batch=batch_id, code=code.value, tried_again=due_at is not None)
+
+
+def try_again(batch_ids: Sequence[int], *, claim: claims.Claim, due_at: datetime) -> None:
+    """Leave the batches as they are and look at them again at `due_at`."""
+    with transaction.atomic():
+        claim.extend(batch_ids)
+        Batch.objects.filter(pk__in=batch_ids).update(due_at=due_at, attempts=F("attempts") + 1)
+
+
+def expire(now: datetime, ids: Collection[int] | None = None) -> list[int]:
+    """End every open batch whose deadline has passed and that nobody is at work on; returns their ids.
+
+    A worker that still waits for answers ends its own batches when these have come.
+    """
+    late = Batch.objects.filter(claims.free(), status__in=OPEN, deadline__lte=now)
+    if ids is not None:
+        late = late.filter(pk__in=ids)
+    expired = []
+    by_status: dict[str, list[int]] = defaultdict(list)
+    for pk, status in late.values_list("pk", "status")[:5_000]:
+        by_status[status].append(pk)
+    end = {"due_at": None, "ended_at": now, "outcome": "", "claim_id": None, "claimed_until": None}
+    for status, found in by_status.items():
+        expired += move(dict.fromkeys(found, end), Status(status), Status.EXPIRED, now=now)
+    return expired

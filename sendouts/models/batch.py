@@ -1,0 +1,206 @@
+"""One held delivery, and the chunks in which it is screened."""
+
+from typing import Any
+
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from actions.models import AtDeadline, Project, Review, Sendout
+from sendouts.models.plan import Plan
+
+
+class Status(models.TextChoices):
+    """The last stage that a batch completed."""
+
+    PLANNED = "planned", _("Received")
+    SCREENED = "screened", _("Screened")
+    IN_REVIEW = "in_review", _("Waiting for review")
+    ACCEPTED = "accepted", _("Accepted")
+    REFUSED = "refused", _("Rejected")
+    DELIVERED = "delivered", _("Rejections sent")
+    FINISHED = "finished", _("Released")
+    EXPIRED = "expired", _("Deadline passed")
+    ABANDONED = "abandoned", _("Given up")
+
+
+class Outcome(models.TextChoices):
+    """What finishing a batch meant."""
+
+    NONE = "", "–"
+    RELEASED = "released", _("released")
+    REFUSED = "refused", _("rejected whole")
+    EMPTY = "empty", _("nobody left to send to")
+
+
+class Attention(models.TextChoices):
+    """Why a stage could not complete and a person must act; the sentences are in sendouts.sentences."""
+
+    NONE = "", "–"
+    NO_DOWNLOAD = "no_download", _("the contacts cannot be downloaded")
+    HOST_NOT_LISTED = "host_not_listed", _("an address is not on the allow-list")
+    NO_PROVEN_END = "no_proven_end", _("the contact file is not complete")
+    FILE_CHANGED = "file_changed", _("the contact file changed between two downloads")
+    UNREAD_ROWS = "unread_rows", _("rows of the contact file cannot be read")
+    HOOK_UNCLEAR = "hook_unclear", _("the hook contradicts itself")
+    SAME_FINISH = "same_finish", _("another batch has the same release address")
+    UNCONFIRMED = "unconfirmed", _("rejections are not confirmed")
+    FINISH_UNCONFIRMED = "finish_unconfirmed", _("the release is not confirmed")
+    REFUSAL_STOPS = "refusal_stops", _("a rejection of the whole batch cannot be completed")
+    SCREENING_FAILED = "screening_failed", _("the contacts could not be screened")
+
+
+OPEN = (Status.PLANNED, Status.SCREENED, Status.IN_REVIEW, Status.ACCEPTED, Status.REFUSED, Status.DELIVERED)
+
+
+class Batch(models.Model):
+    """One held delivery with one finishUri; every row of it is a Decision."""
+
+    class Source(models.TextChoices):
+        BATCH = "batch", _("contact file")
+        SINGLE = "single", _("single")
+
+    source = models.CharField(_("source"), max_length=6, choices=Source)
+    delivery_key = models.CharField(max_length=64, unique=True)
+    finish_key = models.CharField(max_length=64, db_index=True)
+    finish_uri = models.TextField()
+    download_uri = models.TextField(blank=True, default="")
+    project = models.ForeignKey(Project, verbose_name=_("project"), on_delete=models.PROTECT, related_name="batches")
+    sendout = models.ForeignKey(Sendout, verbose_name=_("sendout"), on_delete=models.PROTECT, related_name="batches")
+    plan = models.ForeignKey(Plan, verbose_name=_("action plan"), on_delete=models.PROTECT, related_name="batches")
+    review = models.CharField(_("review"), max_length=10, choices=Review)
+    at_deadline = models.CharField(_("at the deadline"), max_length=10, choices=AtDeadline)
+
+    status = models.CharField(_("status"), max_length=10, choices=Status, default=Status.PLANNED)
+    outcome = models.CharField(_("outcome"), max_length=10, choices=Outcome, default=Outcome.NONE, blank=True)
+    attention = models.CharField(_("attention"), max_length=20, choices=Attention, default=Attention.NONE, blank=True)
+    attention_data = models.JSONField(default=dict, blank=True)
+    held_for = models.JSONField(default=list, blank=True)
+    revision = models.PositiveIntegerField(_("revision"), default=1)
+
+    received_at = models.DateTimeField(_("received"))
+    deadline = models.DateTimeField(_("deadline"))
+    decided_at = models.DateTimeField(_("decided"), null=True)
+    ended_at = models.DateTimeField(_("ended"), null=True)
+
+    # Rows of the file or items of the hook. accepted + rejected + undecided + unread = total, once screened.
+    total = models.PositiveIntegerField(_("contacts"), default=0)
+    accepted = models.PositiveIntegerField(_("accepted"), default=0)
+    rejected = models.PositiveIntegerField(_("rejected"), default=0)
+    undecided = models.PositiveIntegerField(_("undecided"), default=0)
+    unread = models.PositiveIntegerField(_("unreadable"), default=0)
+    # Rejections that the platform confirmed, and those that a person took on without.
+    confirmed = models.PositiveIntegerField(_("confirmed"), default=0)
+    taken_on = models.PositiveIntegerField(_("taken on"), default=0)
+    unread_taken_on = models.PositiveIntegerField(_("unreadable rows taken on"), default=0)
+    file_complete = models.BooleanField(_("file complete"), default=False)
+    reasons = models.JSONField(default=list, blank=True)
+    failures = models.JSONField(default=list, blank=True)
+    # The rows in one chunk, fixed when screening starts, so that a restart finds the same borders.
+    chunk_rows = models.PositiveIntegerField(default=0)
+    restarts = models.PositiveSmallIntegerField(default=0)
+
+    # The moment before finishUri was called first, how often it was called, and the platform's last answer to it.
+    finish_sent_at = models.DateTimeField(null=True)
+    finish_attempts = models.PositiveSmallIntegerField(default=0)
+    finish_status = models.PositiveSmallIntegerField(default=0)
+    finish_lost = models.BooleanField(default=False)
+    delivery_seconds = models.FloatField(default=0)
+
+    # Work: when the next stage is due (null: nothing to do until somebody acts), and who is at it until when.
+    due_at = models.DateTimeField(null=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    claim_id = models.UUIDField(null=True)
+    claimed_until = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = _("batch")
+        verbose_name_plural = _("batches")
+        ordering = ["-id"]
+        permissions = [
+            ("review_batch", _("Can accept, reject and change held batches")),
+            ("take_on_batch", _("Can take on what cannot be confirmed or read")),
+        ]
+        indexes = [
+            models.Index(fields=["due_at"], name="batch_due", condition=Q(due_at__isnull=False)),
+            models.Index(fields=["deadline"], name="batch_open_deadline", condition=Q(status__in=OPEN)),
+            models.Index(fields=["status", "deadline"], name="batch_status_deadline"),
+        ]
+        constraints = [
+            models.CheckConstraint(name="batch_status_known", condition=Q(status__in=Status.values)),
+            models.CheckConstraint(name="batch_outcome_known", condition=Q(outcome__in=Outcome.values)),
+            models.CheckConstraint(name="batch_attention_known", condition=Q(attention__in=Attention.values)),
+            # Promise 2: nobody is released while a row is unread or undecided, or a rejection is unconfirmed.
+            models.CheckConstraint(
+                name="batch_finish_only_when_all_is_answered",
+                condition=Q(finish_sent_at__isnull=True)
+                | Q(file_complete=True, undecided=0, unread=0, rejected=F("confirmed") + F("taken_on")),
+            ),
+            models.CheckConstraint(
+                name="batch_finished_has_outcome",
+                condition=~Q(status="finished") | (~Q(outcome="") & Q(finish_sent_at__isnull=False)),
+            ),
+            models.CheckConstraint(
+                name="batch_ended_is_not_due", condition=Q(due_at__isnull=True) | Q(status__in=OPEN)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.sendout_id}#{self.pk}"
+
+    @property
+    def first_decision(self) -> int:
+        """The id that row 0 of this batch has."""
+        return self.pk << 32
+
+    @property
+    def is_open(self) -> bool:
+        return self.status in OPEN
+
+    @property
+    def is_single(self) -> bool:
+        return self.source == self.Source.SINGLE
+
+    @property
+    def timed_out(self) -> int:
+        """Contacts that left on the “timed out” way: those neither released nor confirmed as rejected at the deadline."""
+        return self.total - self.confirmed if self.status in {Status.EXPIRED, Status.ABANDONED} else 0
+
+    def unjudged(self) -> list[str]:
+        """Held for something that nobody could judge: what is accepted so far is accepted by nobody."""
+        return [code for code in self.held_for if code in {"unknown_project", "unknown_action", "empty_plan"}]
+
+    def actions(self) -> list[dict[str, Any]]:
+        return list(self.plan.content["actions"])
+
+
+class Chunk(models.Model):
+    """Some thousands of rows screened and stored together: the unit of restart, and of marks in delivery."""
+
+    id = models.BigAutoField(primary_key=True)
+    batch = models.ForeignKey(Batch, on_delete=models.CASCADE, related_name="chunks")
+    number = models.PositiveIntegerField()
+    rows = models.PositiveIntegerField()
+    accepted = models.PositiveIntegerField()
+    rejected = models.PositiveIntegerField()
+    undecided = models.PositiveIntegerField()
+    unread = models.PositiveIntegerField()
+    # [[verdict, reason code, reason text, action, count], …]
+    reasons = models.JSONField(default=list)
+    failures = models.JSONField(default=list)
+    # SHA-256 over all rows up to the end of this chunk, to see whether a second download is the same file.
+    digest = models.BinaryField(max_length=32)
+    # Rejections of this chunk are being sent; still set after a kill, when their answers may be lost.
+    sending = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["batch", "number"], name="chunk_once"),
+            models.CheckConstraint(
+                name="chunk_adds_up",
+                condition=Q(rows=F("accepted") + F("rejected") + F("undecided") + F("unread")),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.batch_id}/{self.number}"

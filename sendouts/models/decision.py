@@ -1,0 +1,85 @@
+"""What was decided on one contact of one batch."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+
+class Verdict(models.IntegerChoices):
+    UNDECIDED = 0, _("undecided")
+    ACCEPTED = 1, _("accepted")
+    REJECTED = 2, _("rejected")
+
+
+class Answer(models.IntegerChoices):
+    """What the platform said to a rejection."""
+
+    NONE = 0, _("not sent")
+    CONFIRMED = 1, _("confirmed")
+    LOST = 2, _("answer lost")
+    RETRY = 3, _("to be repeated")
+    REFUSED = 4, _("not confirmed")
+    TAKEN_ON = 5, _("taken on")
+
+
+TO_SEND = (Answer.NONE, Answer.LOST, Answer.RETRY)
+
+
+class Decision(models.Model):
+    """One row of the contact file, or one item of the hook.
+
+    `id = (batch << 32) + row`: rows of one batch lie together, pages go by it, and no foreign key slows the COPY. The same
+    contact twice is two messages, hence two decisions.
+    """
+
+    id = models.BigIntegerField(primary_key=True)
+    contact_id = models.CharField(_("contact"), max_length=255, blank=True, default="")
+    uri = models.TextField(blank=True, default="")
+    verdict = models.SmallIntegerField(_("decision"), choices=Verdict)
+    # The row could not be read; `reason` says how, `place` in the kept value where.
+    unread = models.BooleanField(_("unreadable"), default=False)
+    reason = models.CharField(_("reason code"), max_length=64, blank=True, default="")
+    text = models.CharField(_("reason"), max_length=500, blank=True, default="")
+    action = models.CharField(_("action"), max_length=255, blank=True, default="")
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("decided by"),
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
+    )
+    kept = models.JSONField(_("fields kept"), null=True)
+    answer = models.SmallIntegerField(_("answer"), choices=Answer, default=Answer.NONE)
+    answer_status = models.SmallIntegerField(_("answer code"), default=0)
+
+    class Meta:
+        verbose_name = _("decision")
+        verbose_name_plural = _("decisions")
+        ordering = ["id"]
+        indexes = [
+            models.Index(fields=["contact_id"], name="decision_contact"),
+            models.Index(fields=["id"], name="decision_not_accepted", condition=~Q(verdict=Verdict.ACCEPTED)),
+        ]
+        constraints = [
+            models.CheckConstraint(name="decision_verdict_known", condition=Q(verdict__in=[0, 1, 2])),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.batch_id}/{self.row}"
+
+    @property
+    def batch_id(self) -> int:
+        return self.pk >> 32
+
+    @property
+    def row(self) -> int:
+        """The place in the file or hook, counted from 0."""
+        return self.pk & 0xFFFF_FFFF
+
+
+def rows_of(batch_id: int, first: int = 0, rows: int = 1 << 32) -> Q:
+    """The decisions of a batch, or of `rows` rows of it from `first` on."""
+    start = (batch_id << 32) + first
+    return Q(pk__gte=start, pk__lt=start + rows)

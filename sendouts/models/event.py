@@ -1,0 +1,45 @@
+"""The record of what happened to a batch; nobody edits it."""
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from sendouts.models.batch import Batch
+
+
+class Word(models.TextChoices):
+    """What an event tells, shared by log, screen and API."""
+
+    MOVED = "moved", _("went on")
+    CHANGED = "changed", _("decision changed")
+    TAKEN_ON = "taken_on", _("taken on")
+    ATTENTION = "attention", _("needs attention")
+    CLEARED = "cleared", _("attention cleared")
+    RESTARTED = "restarted", _("screened from the start again")
+    RETRIED = "retried", _("sent again")
+    FINISH_SENT = "finish_sent", _("release called")
+    FINISH_REPEATED = "finish_repeated", _("release called again")
+    DUPLICATE = "duplicate", _("hook came again")
+
+
+class Event(models.Model):
+    """One status change, human act or trouble of a batch: appended, never changed (a trigger refuses it)."""
+
+    batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="events")
+    at = models.DateTimeField(_("time"))
+    word = models.CharField(_("event"), max_length=20, choices=Word)
+    old = models.CharField(max_length=10, blank=True, default="")
+    new = models.CharField(max_length=10, blank=True, default="")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, verbose_name=_("who"), null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    note = models.TextField(_("note"), blank=True, default="")
+    data = models.JSONField(default=dict, blank=True)
+
+    class Meta:
+        verbose_name = _("event")
+        verbose_name_plural = _("events")
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.batch_id} {self.word}"

@@ -1,0 +1,55 @@
+"""One received hook, raw."""
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+
+class Webhook(models.Model):
+    """One received hook as it came; planning says later what became of it."""
+
+    class Source(models.TextChoices):
+        HTTP = "http", _("HTTP")
+        SQS = "sqs", _("SQS")
+
+    class Outcome(models.TextChoices):
+        WAITING = "", _("waiting")
+        PLANNED = "planned", _("planned")
+        DUPLICATE = "duplicate", _("duplicate")
+        UNREADABLE = "unreadable", _("unreadable")
+        OTHER = "other", _("another event")
+
+    uuid = models.UUIDField(unique=True, editable=False)
+    body = models.BinaryField()
+    content_type = models.CharField(max_length=100, blank=True, default="")
+    source = models.CharField(_("source"), max_length=10, choices=Source, default=Source.HTTP)
+    received_at = models.DateTimeField(_("received"), db_index=True)
+    outcome = models.CharField(_("outcome"), max_length=12, choices=Outcome, default=Outcome.WAITING, blank=True)
+    detail = models.CharField(_("detail"), max_length=300, blank=True, default="")
+    batch = models.ForeignKey(
+        "sendouts.Batch", verbose_name=_("batch"), null=True, on_delete=models.PROTECT, related_name="hooks"
+    )
+    # When planning is due; null once it is done.
+    due_at = models.DateTimeField(null=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    claim_id = models.UUIDField(null=True)
+    claimed_until = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = _("webhook")
+        verbose_name_plural = _("webhooks")
+        ordering = ["-id"]
+        indexes = [models.Index(fields=["due_at"], name="webhook_due", condition=Q(due_at__isnull=False))]
+        constraints = [
+            models.CheckConstraint(
+                name="webhook_waits_or_has_outcome",
+                condition=Q(outcome="", due_at__isnull=False) | ~Q(outcome="") & Q(due_at__isnull=True),
+            ),
+            models.CheckConstraint(
+                name="webhook_outcome_known",
+                condition=Q(outcome__in=["", "planned", "duplicate", "unreadable", "other"]),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.uuid)

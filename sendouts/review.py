@@ -1,0 +1,342 @@
+"""Who waits for a person, what people decide, and what is declared to happen at the deadline."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from django.contrib.auth.models import AbstractUser
+from django.db import transaction
+from django.db.models import Count, F, Q
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from actions.models import AtDeadline, Review
+from sendouts import claims, lifecycle, people
+from sendouts.deadlines import ASSUMED_RATE, acts_at
+from sendouts.models import Answer, Attention, Batch, Decision, Status, Verdict, Word
+from sendouts.models.decision import rows_of
+from sendouts.people import NotDone
+from sendouts.sums import sum_reasons
+
+log = structlog.get_logger(__name__)
+# Attention that no acceptance can lift: who is missing from the file would be released unseen.
+BLOCKS_ACCEPTANCE = frozenset({Attention.NO_PROVEN_END})
+_MEASURED = timedelta(days=7)
+_REASONS = ("verdict", "reason", "text", "action")
+
+
+def reasons_to_hold(batch: Batch) -> list[str]:
+    """Why a screened batch waits for a person; empty when it goes on by itself. See the table in docs/architecture.md."""
+    held = []
+    if not batch.project.declared or batch.project.archived:
+        held.append("unknown_project")
+    if batch.plan.content["unknown"]:
+        held.append("unknown_action")
+    elif not batch.plan.content["actions"]:
+        held.append("empty_plan")
+    if batch.undecided:
+        held.append("undecided")
+    if not batch.total:
+        held.append("no_contacts")
+    if batch.review != Review.NEVER:
+        if any(failure["became"] != "undecided" for failure in batch.failures):
+            held.append("action_failed")
+        if not batch.is_single and batch.total and batch.rejected == batch.total:
+            held.append("everybody_rejected")
+    if batch.review == Review.ALWAYS:
+        held.append("always")
+    return held
+
+
+def settle(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> None:
+    """Let screened batches go on, or hold them for a person."""
+    going: dict[int, dict[str, Any]] = {}
+    held: dict[int, dict[str, Any]] = {}
+    rate = measured_rate(now) if any(batch.at_deadline != AtDeadline.LEAVE for batch in batches) else 0
+    for batch in batches:
+        batch.held_for = reasons_to_hold(batch)
+        if batch.held_for or batch.attention:
+            held[batch.pk] = {"held_for": batch.held_for, "due_at": _acts_at(batch, rate)}
+        else:
+            going[batch.pk] = {"decided_at": now, "due_at": now}
+    with transaction.atomic():
+        lifecycle.move(going, Status.SCREENED, Status.ACCEPTED, now=now, claim=claim)
+        lifecycle.move(held, Status.SCREENED, Status.IN_REVIEW, now=now, claim=claim)
+
+
+def _acts_at(batch: Batch, rate: float) -> datetime | None:
+    """When the gateway acts on a held batch by itself; None when it leaves it.
+
+    Promise 3: nobody declared acceptance for what nobody could judge, so such a batch is left to a person.
+    """
+    if batch.attention or batch.at_deadline == AtDeadline.LEAVE or not batch.total:
+        return None
+    if batch.at_deadline == AtDeadline.ACCEPT:
+        if batch.unjudged():
+            return None
+        return acts_at(batch.received_at, batch.deadline, batch.rejected + batch.undecided, rate)
+    return acts_at(batch.received_at, batch.deadline, batch.total, rate)
+
+
+def measured_rate(now: datetime) -> float:
+    """Rejections a second, as the slowest of the last deliveries of some size took them; assumed where there is none."""
+    measured = (
+        Batch.objects.filter(delivery_seconds__gt=0, confirmed__gte=50, ended_at__gte=now - _MEASURED)
+        .order_by("-ended_at")
+        .values_list("confirmed", "delivery_seconds")[:5]
+    )
+    return min((count / seconds for count, seconds in measured), default=ASSUMED_RATE)
+
+
+def at_deadline(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> None:
+    """Carry out what is declared for held batches that nobody decided on in time."""
+    for batch in batches:
+        if batch.attention or batch.at_deadline == AtDeadline.LEAVE:
+            Batch.objects.filter(pk=batch.pk, status=Status.IN_REVIEW).update(due_at=None)
+            continue
+        with transaction.atomic():
+            claim.extend([batch.pk])
+            if batch.at_deadline == AtDeadline.ACCEPT:
+                _accept(batch, now=now, user=None, note="", undecided=Verdict.REJECTED, data={"by": "at_deadline"})
+            else:
+                _refuse(batch, now=now, user=None, note="", data={"by": "at_deadline"})
+
+
+def accept(
+    batch_id: int,
+    *,
+    user: AbstractUser | None,
+    revision: int | None,
+    note: str = "",
+    undecided: str = "reject",
+    take_on: bool = False,
+    now: datetime,
+) -> Batch:
+    """Accept a held batch: rejections go out, then the rest is released.
+
+    undecided: `reject` or `accept`, the person's own decision for the contacts that nobody could judge. take_on: the
+    person answers for rows that could not be read and cannot be rejected; needs its permission and a note.
+    Raises NotDone with a sentence.
+    """
+    if undecided not in {"reject", "accept"}:
+        raise NotDone("bad_choice", _("Choose what becomes of the undecided contacts: “reject” or “accept”."))
+    choice = Verdict.ACCEPTED if undecided == "accept" else Verdict.REJECTED
+    with transaction.atomic():
+        batch = people.lock(batch_id, user, revision, now=now, statuses=(Status.IN_REVIEW,))
+        if batch.attention in BLOCKS_ACCEPTANCE or not batch.file_complete:
+            sentence = _("The contact file is not complete: whoever is missing from it would get the message unseen.")
+            raise NotDone("not_complete", sentence + " " + _("Download it again, or reject the batch."))
+        taken_on = _unread_without_address(batch)
+        if taken_on:
+            if not take_on:
+                raise NotDone("unread_rows", _unread_sentence(taken_on))
+            people.check_permission(user, people.TAKE_ON)
+            people.require_note(note)
+        _accept(batch, now=now, user=user, note=note, undecided=choice, taken_on=taken_on)
+    return batch
+
+
+def _unread_sentence(rows: int) -> str:
+    return ngettext(
+        "%(rows)d row could not be read and has no address to reject it: it would get the message unchecked. "
+        "Accept with “take on”, and say why.",
+        "%(rows)d rows could not be read and have no address to reject them: they would get the message unchecked. "
+        "Accept with “take on”, and say why.",
+        rows,
+    ) % {"rows": rows}
+
+
+def _unread_without_address(batch: Batch) -> int:
+    if not batch.unread:
+        return 0
+    return Decision.objects.filter(rows_of(batch.pk), unread=True, verdict=Verdict.UNDECIDED, uri="").count()
+
+
+def _accept(
+    batch: Batch,
+    *,
+    now: datetime,
+    user: AbstractUser | None,
+    note: str,
+    undecided: Verdict,
+    taken_on: int = 0,
+    data: dict[str, Any] | None = None,
+) -> None:
+    """Settle who is undecided, and move; the caller holds the row's lock."""
+    open_rows = Decision.objects.filter(rows_of(batch.pk), verdict=Verdict.UNDECIDED)
+    settled = {"decided_by": user, "reason": "person" if user else "at_deadline", "text": "", "action": ""}
+    # Rows without an address can only be let through; the person took them on.
+    let_through = open_rows.filter(uri="").update(verdict=Verdict.ACCEPTED, decided_by=user)
+    chosen = open_rows.exclude(uri="").update(verdict=undecided, **settled)
+    accepted = batch.accepted + let_through + (chosen if undecided == Verdict.ACCEPTED else 0)
+    columns = {
+        "accepted": accepted,
+        "rejected": batch.total - accepted,
+        "undecided": 0,
+        "unread": 0,
+        "unread_taken_on": taken_on,
+        "attention": "",
+        "attention_data": {},
+        "attempts": 0,
+        "decided_at": now,
+        "due_at": now,
+    }
+    if let_through or chosen:
+        columns["reasons"] = count_reasons(batch.pk)
+    more = (data or {}) | ({"undecided": undecided.name.lower(), "contacts": chosen} if chosen else {})
+    more |= {"taken_on": taken_on} if taken_on else {}
+    lifecycle.move(
+        {batch.pk: columns}, Status.IN_REVIEW, Status.ACCEPTED, now=now, user=user, note=note, data={batch.pk: more}
+    )
+
+
+def refuse(batch_id: int, *, user: AbstractUser | None, revision: int | None, note: str = "", now: datetime) -> Batch:
+    """Reject a whole held batch: every contact one by one, then finish, so that nobody times out. Raises NotDone."""
+    with transaction.atomic():
+        batch = people.lock(batch_id, user, revision, now=now, statuses=(Status.IN_REVIEW,))
+        _refuse(batch, now=now, user=user, note=note)
+    return batch
+
+
+def _refuse(
+    batch: Batch, *, now: datetime, user: AbstractUser | None, note: str, data: dict[str, Any] | None = None
+) -> None:
+    """Move; delivery turns the decisions chunk by chunk before it sends them. The caller holds the row's lock."""
+    unreachable = _unread_without_address(batch)
+    columns = {
+        "accepted": 0,
+        "rejected": batch.total - unreachable,
+        "undecided": 0,
+        "unread": unreachable,
+        "attention": "",
+        "attention_data": {},
+        "attempts": 0,
+        "decided_at": now,
+        "due_at": now,
+    }
+    moves = {"data": {batch.pk: data or {}}, "now": now, "user": user, "note": note}
+    lifecycle.move({batch.pk: columns}, Status.IN_REVIEW, Status.REFUSED, **moves)
+
+
+def change(
+    batch_id: int,
+    decision_ids: Collection[int],
+    verdict: Verdict,
+    *,
+    user: AbstractUser,
+    revision: int | None,
+    note: str,
+    now: datetime,
+) -> int:
+    """Change single decisions of a held batch to accepted or rejected; returns how many changed. Raises NotDone."""
+    if verdict not in {Verdict.ACCEPTED, Verdict.REJECTED}:
+        raise ValueError("a person accepts or rejects")
+    note = people.require_note(note)
+    with transaction.atomic():
+        batch = people.lock(batch_id, user, revision, now=now, statuses=(Status.IN_REVIEW,))
+        wanted = Decision.objects.filter(rows_of(batch.pk), pk__in=decision_ids).exclude(verdict=verdict)
+        if verdict == Verdict.REJECTED and wanted.filter(uri="").exists():
+            raise NotDone("no_address", _("This row has no address through which it could be rejected."))
+        if verdict == Verdict.ACCEPTED and wanted.filter(unread=True).exists():
+            people.check_permission(user, people.TAKE_ON)
+        changed = wanted.update(verdict=verdict, decided_by=user, reason="person", text=note[:500], action="")
+        if not changed:
+            raise NotDone("nothing", _("There is nothing to change: the decision is already that."))
+        _recount(batch)
+        data = {
+            batch.pk: {"verdict": verdict.name.lower(), "rows": [pk & 0xFFFF_FFFF for pk in list(decision_ids)[:50]]}
+        }
+        lifecycle.record([batch.pk], Word.CHANGED, now=now, user=user, note=note, data=data)
+    return changed
+
+
+def _recount(batch: Batch) -> None:
+    """Bring a held batch's counts, hold and moment of acting in line with its decisions."""
+    sums = Decision.objects.filter(rows_of(batch.pk)).aggregate(
+        accepted=Count("pk", filter=Q(verdict=Verdict.ACCEPTED)),
+        rejected=Count("pk", filter=Q(verdict=Verdict.REJECTED)),
+        undecided=Count("pk", filter=Q(verdict=Verdict.UNDECIDED, unread=False)),
+        unread=Count("pk", filter=Q(verdict=Verdict.UNDECIDED, unread=True)),
+    )
+    for name, value in sums.items():
+        setattr(batch, name, value)
+    if batch.attention == Attention.UNREAD_ROWS and not batch.unread:
+        batch.attention, batch.attention_data = "", {}
+    if not batch.undecided and "undecided" in batch.held_for:
+        batch.held_for = [code for code in batch.held_for if code != "undecided"] or ["changed"]
+    columns = dict.fromkeys(("attention", "attention_data", "held_for"))
+    Batch.objects.filter(pk=batch.pk).update(
+        revision=F("revision") + 1,
+        reasons=count_reasons(batch.pk),
+        due_at=_acts_at(batch, ASSUMED_RATE),
+        **sums,
+        **{name: getattr(batch, name) for name in columns},
+    )
+
+
+def count_reasons(batch_id: int) -> list[list[Any]]:
+    """Count the reasons of a batch's decisions anew: [verdict, code, text, action, count]; the simply accepted are left out."""
+    rows = (
+        Decision.objects.filter(rows_of(batch_id))
+        .exclude(verdict=Verdict.ACCEPTED, reason="")
+        .values_list(*_REASONS)
+        .annotate(count=Count("pk"))
+        .order_by()
+    )
+    return sum_reasons([[list(row) for row in rows]])
+
+
+def take_on(batch_id: int, *, user: AbstractUser, revision: int | None, note: str, now: datetime) -> Batch:
+    """Answer for what the platform did not confirm: the batch goes on as if it had. Raises NotDone."""
+    note = people.require_note(note)
+    statuses = (Status.ACCEPTED, Status.REFUSED, Status.DELIVERED)
+    with transaction.atomic():
+        batch = people.lock(batch_id, user, revision, now=now, statuses=statuses, permission=people.TAKE_ON)
+        if batch.attention == Attention.UNCONFIRMED:
+            missing = Decision.objects.filter(rows_of(batch.pk), verdict=Verdict.REJECTED).exclude(
+                answer__in=(Answer.CONFIRMED, Answer.TAKEN_ON)
+            )
+            rows = missing.update(answer=Answer.TAKEN_ON)
+            columns: dict[str, Any] = {"taken_on": F("taken_on") + rows, "due_at": now}
+            data: dict[str, Any] = {"rejections": rows}
+        elif batch.attention == Attention.FINISH_UNCONFIRMED:
+            rows, columns, data = 0, {"ended_at": now, "due_at": None}, {"finish": batch.finish_status}
+        else:
+            raise NotDone("nothing", _("There is nothing to take on: everything is confirmed."))
+        columns |= {"attention": "", "attention_data": {}, "attempts": 0, "claim_id": None, "claimed_until": None}
+        lifecycle.record([batch.pk], Word.TAKEN_ON, now=now, user=user, note=note, data={batch.pk: data})
+        if rows or batch.status != Status.DELIVERED:
+            Batch.objects.filter(pk=batch.pk).update(revision=F("revision") + 1, **columns)
+        else:
+            lifecycle.move({batch.pk: columns}, Status.DELIVERED, Status.FINISHED, now=now, user=user, note=note)
+    log.warning("taken_on", batch=batch_id, user=user.pk, **data)
+    return batch
+
+
+def retry(batch_id: int, *, user: AbstractUser, revision: int | None, note: str = "", now: datetime) -> Batch:
+    """Try again what could not be completed: the download, the rejections, the release. Raises NotDone."""
+    statuses = (Status.PLANNED, Status.ACCEPTED, Status.REFUSED, Status.DELIVERED)
+    with transaction.atomic():
+        batch = people.lock(batch_id, user, revision, now=now, statuses=statuses)
+        if not batch.attention:
+            raise NotDone("nothing", _("There is nothing to try again: the batch is being worked on."))
+        Decision.objects.filter(rows_of(batch.pk), answer=Answer.REFUSED).update(answer=Answer.RETRY)
+        Batch.objects.filter(pk=batch.pk).update(
+            attention="", attention_data={}, attempts=0, due_at=now, revision=F("revision") + 1
+        )
+        lifecycle.record([batch.pk], Word.RETRIED, now=now, user=user, note=note)
+    return batch
+
+
+def give_up(batch_id: int, *, user: AbstractUser, revision: int | None, note: str, now: datetime) -> Batch:
+    """Stop working on a batch: nothing more is sent, and its contacts time out on the platform. Raises NotDone."""
+    note = people.require_note(note)
+    statuses = (Status.PLANNED, Status.IN_REVIEW, Status.ACCEPTED, Status.REFUSED, Status.DELIVERED)
+    with transaction.atomic():
+        batch = people.lock(batch_id, user, revision, now=now, statuses=statuses)
+        if batch.finish_sent_at is not None:
+            raise NotDone("released", _("The release was already called: it cannot be taken back."))
+        columns = {"due_at": None, "ended_at": now, "outcome": "", "claim_id": None, "claimed_until": None}
+        lifecycle.move({batch.pk: columns}, Status(batch.status), Status.ABANDONED, now=now, user=user, note=note)
+    return batch

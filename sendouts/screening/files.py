@@ -1,0 +1,173 @@
+"""Screening a contact file: streamed once, in chunks that are each stored with their verdicts."""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, Sum
+
+from sendouts import claims, lifecycle
+from sendouts.allowing import platform
+from sendouts.bulk import insert_decisions
+from sendouts.deadlines import backoff
+from sendouts.models import Attention, Batch, Chunk, Status, Word
+from sendouts.screening.judging import Judge, Judged
+from sendouts.sums import sum_failures, sum_reasons
+from sendouts.symplify import client
+from sendouts.symplify.errors import Permanent, Retryable
+from sendouts.symplify.items import Reader, Row, canonical
+
+log = structlog.get_logger(__name__)
+# A file whose end is not proven is downloaded so many times before a person is asked.
+FILE_TRIES = 3
+# A download that fails is repeated until the deadline; people are told after so many times.
+QUIET_TRIES = 4
+_COUNTS = ("accepted", "rejected", "undecided", "unread")
+
+
+class FileChanged(Exception):
+    """The second download is not the file that was stored from the first."""
+
+
+class NotProven(Exception):
+    """The file ended without a proof that nothing is missing."""
+
+
+def screen_file(claim: claims.Claim, batch: Batch, now: datetime) -> None:
+    """Bring one planned batch with a contact file to `screened`, or say why not and when it is tried again."""
+    last_try = batch.attempts + 1 >= FILE_TRIES
+    try:
+        _screen(claim, batch, now, keep_broken=last_try)
+    except FileChanged:
+        _start_over(claim, batch, now)
+    except NotProven:
+        lifecycle.try_again([batch.pk], claim=claim, due_at=now + backoff(batch.attempts + 1))
+    except Retryable as problem:
+        due_at = now + max(backoff(batch.attempts + 1), timedelta(seconds=problem.retry_after or 0))
+        if batch.attempts + 1 < QUIET_TRIES:
+            lifecycle.try_again([batch.pk], claim=claim, due_at=due_at)
+        else:
+            data = {"status": problem.status}
+            lifecycle.attention(batch.pk, Attention.NO_DOWNLOAD, now=now, claim=claim, due_at=due_at, data=data)
+    except client.NotAllowed as problem:
+        data = {"host": problem.host, "code": problem.code}
+        lifecycle.attention(batch.pk, Attention.HOST_NOT_LISTED, now=now, claim=claim, due_at=None, data=data)
+    except Permanent as problem:
+        data = {"status": problem.status}
+        lifecycle.attention(batch.pk, Attention.NO_DOWNLOAD, now=now, claim=claim, due_at=None, data=data)
+
+
+def _screen(claim: claims.Claim, batch: Batch, now: datetime, *, keep_broken: bool) -> None:
+    size = batch.chunk_rows or settings.CHUNK_ROWS
+    if not batch.chunk_rows:
+        Batch.objects.filter(pk=batch.pk, claim_id=claim.id).update(chunk_rows=size)
+    stored = dict(Chunk.objects.filter(batch=batch).values_list("number", "digest"))
+    judge = Judge(batch)
+    with ExitStack() as open_things:
+        download = open_things.enter_context(client.open_contacts(platform(), batch.download_uri))
+        reader = Reader(
+            download.blocks(),
+            content_encoding=download.content_encoding,
+            transport_proves_end=download.proves_end,
+        )
+        digest = hashlib.sha256()
+        number = -1
+        for number, rows, last in _with_last(reader.chunks(size)):
+            digest.update(canonical(rows))
+            if number in stored:
+                if bytes(stored[number]) != digest.digest():
+                    raise FileChanged
+                continue
+            if last and not reader.complete and not keep_broken:
+                raise NotProven
+            first = batch.first_decision + number * size
+            judged = Judged.of(*judge.judge(rows, range(first, first + len(rows))))
+            _store_chunk(claim, batch.pk, number, judged, digest.digest())
+        if len(stored) > number + 1:
+            raise FileChanged
+        if not reader.complete and not keep_broken:
+            raise NotProven
+        _finish(claim, batch, reader, now)
+
+
+def _with_last(chunks: Iterator[list[Row]]) -> Iterator[tuple[int, list[Row], bool]]:
+    """Number the chunks and mark the last one, which is only known when the reader is through."""
+    number = 0
+    waiting: list[Row] | None = None
+    for rows in chunks:
+        if waiting is not None:
+            yield number, waiting, False
+            number += 1
+        waiting = rows
+    if waiting is not None:
+        yield number, waiting, True
+
+
+def _store_chunk(claim: claims.Claim, batch_id: int, number: int, judged: Judged, digest: bytes) -> None:
+    with transaction.atomic():
+        claim.extend([batch_id])
+        Chunk.objects.create(
+            batch_id=batch_id,
+            number=number,
+            rows=len(judged.decisions),
+            reasons=judged.reasons,
+            failures=judged.failures,
+            digest=digest,
+            **{name: getattr(judged, name) for name in _COUNTS},
+        )
+        insert_decisions(judged.decisions)
+        # Seen while screening goes on; the sums that count are made at its end.
+        Batch.objects.filter(pk=batch_id).update(total=F("total") + len(judged.decisions))
+
+
+def _finish(claim: claims.Claim, batch: Batch, reader: Reader, now: datetime) -> None:
+    """Sum up the chunks and leave the batch `screened`."""
+    chunks = Chunk.objects.filter(batch=batch)
+    sums: dict[str, Any] = {
+        name: total or 0 for name, total in chunks.aggregate(**{n: Sum(n) for n in _COUNTS}).items()
+    }
+    parts = list(chunks.order_by("number").values_list("reasons", "failures"))
+    attention, data = _trouble(batch, reader)
+    columns = sums | {
+        "total": sum(sums.values()),
+        "file_complete": reader.complete,
+        "reasons": sum_reasons(reasons for reasons, _ in parts),
+        "failures": sum_failures(failures for _, failures in parts),
+        "attention": attention,
+        "attention_data": data,
+        "attempts": 0,
+        "due_at": now,
+    }
+    with transaction.atomic():
+        if lifecycle.move({batch.pk: columns}, Status.PLANNED, Status.SCREENED, now=now, claim=claim) and attention:
+            lifecycle.record([batch.pk], Word.ATTENTION, now=now, data={batch.pk: {"code": attention, **data}})
+
+
+def _trouble(batch: Batch, reader: Reader) -> tuple[str, dict[str, Any]]:
+    """What about the file needs a person, most serious first; what planning found stays."""
+    if not reader.complete:
+        return Attention.NO_PROVEN_END, {"code": reader.broken, "rows": reader.rows, "format": reader.format}
+    if reader.unread and reader.first_problem:
+        code, place = reader.first_problem
+        return Attention.UNREAD_ROWS, {"rows": reader.unread, "code": code, "place": place, "format": reader.format}
+    if batch.attention in {Attention.HOOK_UNCLEAR, Attention.SAME_FINISH}:
+        return batch.attention, batch.attention_data
+    return Attention.NONE, {}
+
+
+def _start_over(claim: claims.Claim, batch: Batch, now: datetime) -> None:
+    """Forget what was stored and screen from the start: once. A file that changes again needs a person."""
+    if batch.restarts:
+        lifecycle.attention(batch.pk, Attention.FILE_CHANGED, now=now, claim=claim, due_at=None, data={})
+        return
+    with transaction.atomic():
+        claim.extend([batch.pk])
+        lifecycle.forget_screening(batch.pk)
+        Batch.objects.filter(pk=batch.pk).update(restarts=F("restarts") + 1, total=0, due_at=now)
+        lifecycle.record([batch.pk], Word.RESTARTED, now=now)
+    log.warning("file_changed", batch=batch.pk)

@@ -1,0 +1,101 @@
+"""Screening singles: many hooks with a contact or two each, judged and stored together."""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from actions.running import FAILED
+from sendouts import claims, lifecycle
+from sendouts.bulk import NewDecision, insert_decisions
+from sendouts.deadlines import screening_ends
+from sendouts.models import Attention, Batch, Chunk, Status, Webhook, Word
+from sendouts.screening.judging import Judge, Judged
+from sendouts.symplify.items import Row
+from sendouts.symplify.payload import Hook, parse
+
+
+def screen_items(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> None:
+    """Bring planned singles to `screened` in one transaction; those that share a plan are judged together."""
+    rows = _items(batches)
+    alike: dict[tuple[int, int], list[Batch]] = defaultdict(list)
+    for batch in batches:
+        alike[batch.plan_id, batch.sendout_id].append(batch)
+    judged = {batch.pk: result for group in alike.values() for batch, result in _judge(group, rows)}
+    columns: dict[int, dict[str, Any]] = {}
+    chunks = []
+    for batch in batches:
+        result = judged[batch.pk]
+        columns[batch.pk] = _columns(batch, result, now)
+        if result.decisions:
+            counts = {name: columns[batch.pk][name] for name in ("accepted", "rejected", "undecided", "unread")}
+            chunks.append(
+                Chunk(batch=batch, number=0, rows=len(result.decisions), digest=b"", reasons=result.reasons, **counts)
+            )
+    with transaction.atomic():
+        claim.extend([batch.pk for batch in batches])
+        Chunk.objects.bulk_create(chunks)
+        insert_decisions(decision for result in judged.values() for decision in result.decisions)
+        lifecycle.move(columns, Status.PLANNED, Status.SCREENED, now=now, claim=claim)
+        for pk, changed in columns.items():
+            if changed["attention"]:
+                data = {pk: {"code": changed["attention"], **changed["attention_data"]}}
+                lifecycle.record([pk], Word.ATTENTION, now=now, data=data)
+
+
+def _items(batches: Sequence[Batch]) -> dict[int, tuple[Row, ...]]:
+    """The items of each batch, read again from the hook that brought it."""
+    found = {}
+    hooks = Webhook.objects.filter(batch__in=batches, outcome=Webhook.Outcome.PLANNED)
+    for batch_id, body in hooks.values_list("batch_id", "body"):
+        hook = parse(bytes(body))
+        if isinstance(hook, Hook):
+            found[batch_id] = hook.items
+    return found
+
+
+def _judge(group: list[Batch], rows: dict[int, tuple[Row, ...]]) -> list[tuple[Batch, Judged]]:
+    """Judge the items of several batches as one page, then part the result again."""
+    judge = Judge(group[0], min(screening_ends(batch.received_at, batch.deadline) for batch in group))
+    flat = [row for batch in group for row in rows.get(batch.pk, ())]
+    ids = [batch.first_decision + place for batch in group for place in range(len(rows.get(batch.pk, ())))]
+    decisions, failures = judge.judge(flat, ids)
+    parts: dict[int, list[NewDecision]] = defaultdict(list)
+    for decision in decisions:
+        parts[decision.id >> 32].append(decision)
+    return [(batch, Judged.of(parts[batch.pk], _failures(parts[batch.pk], failures))) for batch in group]
+
+
+def _failures(decisions: list[NewDecision], failures: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What failed for these contacts, of what failed for the whole page."""
+    failed = Counter(decision.action for decision in decisions if decision.reason == FAILED)
+    return [{**each, "contacts": failed[each["identifier"]]} for each in failures if each["identifier"] in failed]
+
+
+def _columns(batch: Batch, judged: Judged, now: datetime) -> dict[str, Any]:
+    attention, data = batch.attention, batch.attention_data
+    if not attention and judged.unread:
+        first = next(decision for decision in judged.decisions if decision.unread)
+        place = json.loads(first.kept or "{}").get("place", 0)
+        attention, data = (
+            Attention.UNREAD_ROWS,
+            {"rows": judged.unread, "code": first.reason, "place": place, "format": "hook"},
+        )
+    return {
+        "total": len(judged.decisions),
+        "accepted": judged.accepted,
+        "rejected": judged.rejected,
+        "undecided": judged.undecided,
+        "unread": judged.unread,
+        "reasons": judged.reasons,
+        "failures": judged.failures,
+        "file_complete": True,  # a hook is whole once it was parsed
+        "attention": attention,
+        "attention_data": data,
+        "chunk_rows": max(1, len(judged.decisions)),
+        "attempts": 0,
+        "due_at": now,
+    }

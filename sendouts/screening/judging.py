@@ -1,0 +1,147 @@
+"""Rows of a delivery through the checks of its plan, and what is stored of them."""
+
+import json
+import threading
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+
+from actions.contact import MISSING
+from actions.contract import Contact, Context, Permanent, Word
+from actions.merging import PlannedAction, from_data
+from actions.models import KeepContacts
+from actions.running import run_checks
+from outbound.session import GuardedSession
+from sendouts.allowing import services
+from sendouts.bulk import NewDecision
+from sendouts.deadlines import screening_ends
+from sendouts.models import Batch, Verdict
+from sendouts.symplify.items import Row
+
+VERDICTS = {Word.ACCEPT: Verdict.ACCEPTED, Word.REJECT: Verdict.REJECTED, Word.UNDECIDED: Verdict.UNDECIDED}
+# The pool serves pages of checks that wait for other services; it bounds how many are asked at once in this process.
+_PAGES_IN_FLIGHT = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Rows with their verdicts, ready to be stored, and the sums of them."""
+
+    decisions: list[NewDecision]
+    accepted: int
+    rejected: int
+    undecided: int
+    unread: int
+    # [verdict, reason code, reason text, action, count] of all that are not simply accepted
+    reasons: list[list[Any]]
+    failures: list[dict[str, Any]]
+
+    @classmethod
+    def of(cls, decisions: list[NewDecision], failures: list[dict[str, Any]]) -> "Judged":
+        """Add the decisions up."""
+        keys = Counter((row.verdict, row.reason, row.text, row.action, row.unread) for row in decisions)
+        sums: Counter[int] = Counter()
+        reasons: list[list[Any]] = []
+        for (verdict, code, text, action, unread), count in keys.items():
+            sums[-1 if unread else verdict] += count
+            if code or verdict != Verdict.ACCEPTED:
+                reasons.append([int(verdict), code, text, action, count])
+        return cls(
+            decisions,
+            sums[Verdict.ACCEPTED],
+            sums[Verdict.REJECTED],
+            sums[Verdict.UNDECIDED],
+            sums[-1],
+            reasons,
+            failures,
+        )
+
+
+class Judge:
+    """Judges the rows of batches that share plan, project and sendout; `batch` is any of them."""
+
+    def __init__(self, batch: Batch, ends: datetime | None = None) -> None:
+        self._plan = from_data(batch.plan.content)
+        self._names = batch.project.name, batch.sendout.journey, batch.sendout.name
+        self._ends = ends or screening_ends(batch.received_at, batch.deadline)
+        keep, names = batch.project.keep_contacts, list(batch.project.keep_fields)
+        self._keeps_accepted = keep == KeepContacts.ALL and bool(names)
+        self._keeps_rejected = keep != KeepContacts.NONE and bool(names)
+        self._kept_fields = names
+
+    def judge(
+        self, rows: Sequence[Row], ids: Iterable[int], stop: threading.Event | None = None
+    ) -> tuple[list[NewDecision], list[dict[str, Any]]]:
+        """Judge rows; `ids` are those of their decisions, in the same order. Returns the decisions, and what failed."""
+        contacts = [Contact(row.contact_id, row.fields) for row in rows if not row.problem]
+        result = run_checks(self._plan.actions, contacts, self._context, pool=_pool(), stop=stop)
+        judged = zip(contacts, result.verdicts, result.action, strict=True)
+        decisions = []
+        for pk, row in zip(ids, rows, strict=True):
+            if row.problem:
+                decisions.append(_unread(pk, row))
+                continue
+            contact, verdict, action = next(judged)
+            word = VERDICTS[verdict.word]
+            keeps = self._keeps_accepted if word is Verdict.ACCEPTED else self._keeps_rejected
+            kept = self._kept(contact) if keeps else None
+            decisions.append(
+                NewDecision(pk, row.contact_id, row.uri, word, False, verdict.code, verdict.text, action, kept)
+            )
+        return decisions, [asdict(failure) for failure in result.failures]
+
+    def _context(self, action: PlannedAction) -> Context:
+        project, journey, sendout = self._names
+        ends = self._ends
+        return Context(
+            project=project,
+            journey=journey,
+            sendout=sendout,
+            details=json.loads(action.details),
+            time_left=lambda: (ends - timezone.now()).total_seconds(),
+            http=staff_session,
+            credential=credential,
+        )
+
+    def _kept(self, contact: Contact) -> str:
+        found = {name: contact.field(name) for name in self._kept_fields}
+        return json.dumps({name: value for name, value in found.items() if value is not MISSING}, default=str)
+
+
+def _unread(pk: int, row: Row) -> NewDecision:
+    """A row that could not be read is nobody's verdict; where it stands is kept for the screen."""
+    place = json.dumps({"place": row.place})
+    return NewDecision(pk, row.contact_id, row.uri, Verdict.UNDECIDED, True, row.problem, "", "", place)
+
+
+def credential(name: str) -> Mapping[str, str]:
+    """The headers of a credential that the environment names CREDENTIAL_<NAME>."""
+    try:
+        headers: Mapping[str, str] = settings.CREDENTIALS[name.lower()]
+    except KeyError:
+        raise Permanent(f"The environment names no credential “{name}” (CREDENTIAL_{name.upper()}).") from None
+    return headers
+
+
+_local = threading.local()
+
+
+def staff_session() -> GuardedSession:
+    """This thread's session for services that staff configured, inside their own allow-list."""
+    allow = services()
+    if getattr(_local, "allow", None) != allow:
+        _local.allow, _local.session = allow, GuardedSession(allow)
+    session: GuardedSession = _local.session
+    return session
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(_PAGES_IN_FLIGHT, thread_name_prefix="checks")

@@ -1,0 +1,107 @@
+"""The clock of the gateway: asks the database what is due, again and again, and sees to it that somebody does it.
+
+It needs no broker, and may run twice. What it finds it asks the workers to do; where that fails, or a row stays due for two
+rounds, it does the work itself, in threads of its own, so that deadlines are still kept meanwhile.
+"""
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+
+import structlog
+from django.conf import settings
+from django.db import Error, close_old_connections, connection
+from django.db.models import QuerySet
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from sendouts import claims, lifecycle
+from sendouts.advancing import advance
+from sendouts.models import Batch, Webhook
+from sendouts.nudges import nudge
+from sendouts.planning import plan
+
+log = structlog.get_logger(__name__)
+ROUND_ROWS = 1_000
+NUDGE_SECONDS = 1.0
+# A clock that jumps further than this between two rounds is not believed for a while.
+CLOCK_JUMP = timedelta(seconds=60)
+PAUSE_AFTER_JUMP = 60.0
+
+
+class Sweep:
+    """Rounds over what is due. One object for one loop; `threads` bounds the work that it does itself at a time."""
+
+    def __init__(self, threads: int = 2) -> None:
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="sweep-work")
+        self._under_way: set[tuple[str, int]] = set()
+        self._seen: dict[tuple[str, int], int] = {}
+        self._last: tuple[datetime, float] | None = None
+        self._expiry_paused_until = 0.0
+
+    def run(self, stop: threading.Event) -> None:
+        """Sweep until `stop` is set; a round that fails is logged, and the next one comes."""
+        while not stop.is_set():
+            try:
+                self.round()
+            except Error as error:
+                log.warning("sweep_failed", error=type(error).__name__)
+            finally:
+                close_old_connections()
+            stop.wait(settings.SWEEP_SECONDS)
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        connection.close()
+
+    def round(self) -> None:
+        """One look at the database."""
+        now = timezone.now()
+        self._watch_clock(now)
+        if time.monotonic() >= self._expiry_paused_until:
+            lifecycle.expire(now)
+        hooks = self._due(Webhook.objects.all())
+        files = self._due(Batch.objects.filter(source=Batch.Source.BATCH))
+        singles = self._due(Batch.objects.filter(source=Batch.Source.SINGLE))
+        found = {("hook", pk) for pk in hooks} | {("batch", pk) for pk in files + singles}
+        self._seen = {key: self._seen.get(key, 0) + 1 for key in found}
+        self._see_to("sendouts.plan", "hook", hooks, many=True)
+        self._see_to("sendouts.advance_singles", "batch", singles, many=True)
+        self._see_to("sendouts.advance_files", "batch", files, many=False)
+
+    @staticmethod
+    def _due(rows: "QuerySet[Webhook] | QuerySet[Batch]") -> list[int]:
+        return list(
+            rows.filter(claims.free(), due_at__lte=Now()).order_by("due_at").values_list("pk", flat=True)[:ROUND_ROWS]
+        )
+
+    def _see_to(self, task: str, name: str, ids: list[int], *, many: bool) -> None:
+        """Nudge for the rows, and do what nobody else does."""
+        left = nudge(task, ids, wait=NUDGE_SECONDS)
+        own = [pk for pk in ids if (not left or self._seen[name, pk] > 2) and (name, pk) not in self._under_way]
+        groups = [own] if many and own else [[pk] for pk in own]
+        for group in groups:
+            self._under_way |= {(name, pk) for pk in group}
+            self._pool.submit(self._work, name, group)
+
+    def _work(self, name: str, ids: list[int]) -> None:
+        try:
+            if name == "hook":
+                advance(plan(ids, timezone.now()))
+            else:
+                advance(ids)
+        except Exception:
+            # Also a database that went away: the rows are still due, and a later round finds them.
+            log.exception("sweep_work_failed", rows=len(ids), first=ids[0])
+        finally:
+            self._under_way -= {(name, pk) for pk in ids}
+            close_old_connections()
+
+    def _watch_clock(self, now: datetime) -> None:
+        monotonic = time.monotonic()
+        if self._last is not None:
+            wall = now - self._last[0]
+            jump = abs(wall - timedelta(seconds=monotonic - self._last[1]))
+            if jump > CLOCK_JUMP:
+                self._expiry_paused_until = monotonic + PAUSE_AFTER_JUMP
+                log.error("clock_jumped", seconds=round(jump.total_seconds()))
+        self._last = now, monotonic

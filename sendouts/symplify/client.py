@@ -1,0 +1,235 @@
+"""The platform's HTTP in the gateway's words: rejections, the finish, and the contact file."""
+
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import TracebackType
+from typing import Any, NamedTuple
+
+from outbound.download import Broken, Download, download
+from outbound.fanout import Answer, Call, Fanout, never
+from outbound.guard import AllowList, Refused
+from outbound.session import GuardedSession, Unreachable
+from outbound.waiting import read_retry_after
+from sendouts.symplify.errors import Permanent, Retryable, TransportBroken
+
+CONFIRMING = frozenset(range(200, 300))
+GONE = frozenset({409, 410})
+LATER = frozenset({408, 429})
+# So many settings keep their connections in one thread: the account's, and those before the last changes of the list.
+KEPT_CLIENTS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """How the platform is called: all of it settings, since none of it is documented. Times are seconds."""
+
+    allow: AllowList
+    confirm_codes: frozenset[int] = CONFIRMING
+    concurrency: int = 256
+    method: str = "POST"
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    timeout: float = 20.0
+    connect_timeout: float = 5.0
+    download_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+class Outcome(StrEnum):
+    """What one call came to, by the contract."""
+
+    CONFIRMED = "confirmed"
+    REFUSED = "refused"
+    LOST = "lost"
+    RETRY = "retry"
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One rejection or finish to send.
+
+    `repeat_of_lost`: an earlier attempt's answer was lost (time-out, reset, kill). `nobody_left`: for a finish, that
+    the batch has no message left to send.
+    """
+
+    key: Any
+    uri: str
+    repeat_of_lost: bool = False
+    nobody_left: bool = False
+
+
+class Attempt(NamedTuple):
+    """The outcome of one Ask. `status` is 0 without an answer; `code` and `host` name what the guard refused."""
+
+    key: Any
+    outcome: Outcome
+    status: int
+    retry_after: float | None
+    lost: bool
+    code: str = ""
+    host: str = ""
+
+
+class NotAllowed(Permanent):
+    """The gateway may not call this host."""
+
+    def __init__(self, code: str, host: str) -> None:
+        super().__init__(host=host)
+        self.code = code
+
+
+def judge(
+    answer: Answer,
+    *,
+    repeat_of_lost: bool,
+    finish: bool,
+    nobody_left: bool = False,
+    confirm_codes: frozenset[int] = CONFIRMING,
+) -> Outcome:
+    """What an answer means.
+
+    409 and 410 say that the message is gone: that confirms a repeat of a lost attempt, and a finish that nobody is left
+    for. To a first attempt they are a no, as is every other 3xx and 4xx; 408, 429 and 5xx ask for another time.
+    """
+    if not answer.status:
+        return {"refused": Outcome.REFUSED, "unsent": Outcome.RETRY}.get(answer.error, Outcome.LOST)
+    if answer.status in confirm_codes:
+        return Outcome.CONFIRMED
+    if answer.status in GONE and (repeat_of_lost or (finish and nobody_left)):
+        return Outcome.CONFIRMED
+    if answer.status in LATER or answer.status >= 500:
+        return Outcome.RETRY
+    return Outcome.REFUSED
+
+
+def reject_many(platform: Platform, asks: Iterable[Ask], stop: Callable[[], bool] = never) -> Iterator[list[Attempt]]:
+    """Send rejections, many at a time; yields lists as answers come, at least every 0.25 s. See Fanout.send()."""
+    return _call_many(platform, asks, stop, finish=False)
+
+
+def finish_many(platform: Platform, asks: Iterable[Ask], stop: Callable[[], bool] = never) -> Iterator[list[Attempt]]:
+    """Send finishes in the same way."""
+    return _call_many(platform, asks, stop, finish=True)
+
+
+def _call_many(
+    platform: Platform, asks: Iterable[Ask], stop: Callable[[], bool], *, finish: bool
+) -> Iterator[list[Attempt]]:
+    calls = (Call(ask, ask.uri) for ask in asks)
+    for answers in _fanout(platform).send(calls, stop=stop):
+        yield [_attempt(platform, answer, finish) for answer in answers]
+
+
+def _attempt(platform: Platform, answer: Answer, finish: bool) -> Attempt:
+    ask: Ask = answer.key
+    outcome = judge(
+        answer,
+        repeat_of_lost=ask.repeat_of_lost,
+        finish=finish,
+        nobody_left=ask.nobody_left,
+        confirm_codes=platform.confirm_codes,
+    )
+    code, host = (answer.refusal.code, answer.refusal.host) if answer.refusal else ("", "")
+    return Attempt(ask.key, outcome, answer.status, answer.retry_after, outcome is Outcome.LOST, code, host)
+
+
+class _Kept(threading.local):
+    """The clients of one thread, newest last, so that connections survive between batches."""
+
+    def __init__(self) -> None:
+        self.fanouts: OrderedDict[Any, Fanout] = OrderedDict()
+        self.sessions: OrderedDict[Any, GuardedSession] = OrderedDict()
+
+
+_kept = _Kept()
+
+
+def _fanout(platform: Platform) -> Fanout:
+    # The process belongs to the key: a connection shared with a forked child would mix up answers.
+    headers = tuple(sorted(platform.headers.items()))
+    times = (platform.timeout, platform.connect_timeout)
+    key = (os.getpid(), platform.allow, platform.method, headers, times, platform.concurrency)
+    fanout = _kept.fanouts.pop(key, None)
+    if fanout is None or fanout.busy:
+        fanout = Fanout(
+            platform.allow,
+            method=platform.method,
+            headers=platform.headers,
+            timeout=platform.timeout,
+            connect_timeout=platform.connect_timeout,
+            max_at_once=platform.concurrency,
+        )
+    _kept.fanouts[key] = fanout
+    while len(_kept.fanouts) > KEPT_CLIENTS:
+        _, oldest = _kept.fanouts.popitem(last=False)
+        if not oldest.busy:
+            oldest.close()
+    return fanout
+
+
+def _session(platform: Platform) -> GuardedSession:
+    key = (os.getpid(), platform.allow, platform.timeout, platform.connect_timeout)
+    session = _kept.sessions.pop(key, None) or GuardedSession(
+        platform.allow, timeout=(platform.connect_timeout, platform.timeout)
+    )
+    _kept.sessions[key] = session
+    if len(_kept.sessions) > KEPT_CLIENTS:
+        # Not closed: one of its files may still be read. Its connections go with the last reference.
+        _kept.sessions.popitem(last=False)
+    return session
+
+
+class ContactFile:
+    """A contact file being downloaded: what the reader of rows needs, with errors in the gateway's words."""
+
+    def __init__(self, source: Download, host: str) -> None:
+        self.content_encoding = source.content_encoding
+        self.headers = source.headers
+        self._source = source
+        self._host = host
+
+    def blocks(self) -> Iterator[bytes]:
+        """The file's bytes as they come; raises TransportBroken after those that came before the cut."""
+        try:
+            yield from self._source.blocks()
+        except Broken as error:
+            raise TransportBroken(host=self._host) from error
+
+    def proves_end(self) -> bool:
+        """Whether the transport vouches that all of the file was read."""
+        return self._source.proves_end()
+
+    def close(self) -> None:
+        """Give the connection up."""
+        self._source.close()
+
+    def __enter__(self) -> "ContactFile":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def open_contacts(platform: Platform, uri: str) -> ContactFile:
+    """Begin to download a contact file: a context manager.
+
+    Raises Retryable (no answer, 408, 429, 5xx), NotAllowed where the guard says no, and Permanent for every other
+    status than 200.
+    """
+    try:
+        host = platform.allow.check_uri(uri).host
+        source = download(_session(platform), uri, headers=platform.download_headers)
+    except Refused as refusal:
+        raise NotAllowed(refusal.code, refusal.host) from refusal
+    except Unreachable as error:
+        raise Retryable(host=error.host) from error
+    if source.status == 200:
+        return ContactFile(source, host)
+    source.close()
+    if source.status in LATER or source.status >= 500:
+        raise Retryable(source.status, read_retry_after(source.headers.get("Retry-After", "")), host)
+    raise Permanent(source.status, host=host)

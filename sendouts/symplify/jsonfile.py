@@ -1,0 +1,283 @@
+"""The contact file as JSON: an array of objects, or one object that holds the array under any of its keys."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from sendouts.symplify import plain, rows
+from sendouts.symplify.rows import ID_KEYS, URI_KEYS, Row, RowMaker, named
+from sendouts.symplify.source import Window
+
+_SPACE = re.compile(rb"[ \t\r\n]*")
+_SCALAR = re.compile(rb"[^ \t\r\n,\]\[{}\":]+")
+# A whole string, or a quote that opens one which does not end here, or a bracket. Possessive: strings may be long.
+_STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]++|\\.)*+"|["\[\]{}]', re.DOTALL)
+_OPENER = re.compile(rb'\{[ \t\r\n]*"[^"\\]*"')
+_BORDER = re.compile(rb"\}[ \t\r\n]*,[ \t\r\n]*\{")
+_BORDERS_TRIED = 4
+
+
+class Broken(Exception):
+    """The rest of the file cannot be read; the argument is the code of the reason."""
+
+
+class Scanner:
+    """Finds where JSON values end, pulling more of the file as needed, without understanding them."""
+
+    def __init__(self, window: Window) -> None:
+        self.window = window
+
+    def peek(self) -> bytes:
+        """The next byte that is not white space, not taken; b"" at the end of the file."""
+        window = self.window
+        while True:
+            found = _SPACE.match(window.data, window.at)
+            window.at = found.end() if found else window.at
+            if window.at < len(window.data):
+                return window.data[window.at : window.at + 1]
+            if not window.more():
+                return b""
+
+    def peek_inside(self) -> bytes:
+        """The first byte within the array that begins here, nothing taken."""
+        window = self.window
+        while True:
+            found = _SPACE.match(window.data, window.at + 1)
+            at = found.end() if found else window.at + 1
+            if at - window.at > rows.MAX_ROW:
+                raise Broken("too_big")
+            if at < len(window.data):
+                return window.data[at : at + 1]
+            if not window.more():
+                raise Broken("cut")
+
+    def take(self) -> bytes:
+        """The same byte, taken; Broken at the end of the file."""
+        byte = self.peek()
+        if not byte:
+            raise Broken("cut")
+        self.window.at += 1
+        return byte
+
+    def value(self) -> bytes:
+        """The bytes of the value that begins here, taken, not yet known to be right; Broken if it does not end."""
+        if not self.peek():
+            raise Broken("cut")
+        window = self.window
+        while True:
+            end = _end_of_value(window.data, window.at, ended=window.ended)
+            if end is None:
+                raise Broken("bad_json")
+            if end and end - window.at <= rows.MAX_ROW:
+                value = window.data[window.at : end]
+                window.at = end
+                return value
+            if end or len(window.data) - window.at > rows.MAX_ROW:
+                raise Broken(_why_endless(window.data[window.at : window.at + rows.MAX_ROW], "too_big"))
+            if not window.more() and not _SCALAR.match(window.data, window.at):
+                raise Broken(_why_endless(window.data[window.at :], "cut"))
+
+
+def _end_of_value(data: bytes, at: int, *, ended: bool) -> int | None:
+    """Where the value at `at` ends: 0 if not in these bytes, None if no value begins there."""
+    first = data[at : at + 1]
+    if first not in (b"{", b"[", b'"'):
+        scalar = _SCALAR.match(data, at)
+        if not scalar:
+            return None
+        return scalar.end() if ended or scalar.end() < len(data) else 0
+    depth = 0
+    for token in _STRING_OR_BRACKET.finditer(data, at):
+        start = token.start()
+        byte = data[start]
+        if byte == 0x22:  # "
+            if token.end() - start == 1:
+                return 0
+        elif byte in b"[{":
+            depth += 1
+        else:
+            depth -= 1
+        if depth == 0:
+            return token.end()
+    return 0
+
+
+def _why_endless(raw: bytes, code: str) -> str:
+    """Tells a value that simply does not end in time (`code`) from one whose syntax went wrong before."""
+    try:
+        plain.careful(raw.decode("utf-8", errors="replace"))
+    except plain.NotJson as error:
+        return code if error.cut else "bad_json"
+    except plain.TooDeep:
+        return "too_deep"
+    return code
+
+
+class ArrayFile:
+    """A file that is one JSON array."""
+
+    name = "json"
+
+    def __init__(self, window: Window, maker: RowMaker) -> None:
+        self.place = 1  # of the element that is read next
+        self.closed = False
+        self._scanner = Scanner(window)
+        self._maker = maker
+
+    def rows(self) -> Iterator[list[Row]]:
+        self._scanner.take()
+        yield from self._elements()
+        if self._scanner.peek():
+            raise Broken("bad_json")
+        self.closed = True
+
+    def _elements(self) -> Iterator[list[Row]]:
+        """The rows of the array whose opening bracket was just taken, up to and with its closing one."""
+        scanner, window = self._scanner, self._scanner.window
+        if scanner.peek() == b"]":
+            window.at += 1
+            return
+        tried = -1
+        while True:
+            if scanner.peek() == b"{" and tried != window.fills:
+                tried = window.fills
+                page = self._page(window)
+                if page:
+                    self.place += len(page)
+                    yield page
+                    continue
+            yield [self._element(scanner.value())]
+            self.place += 1
+            separator = scanner.take()
+            if separator == b"]":
+                return
+            if separator != b",":
+                raise Broken("bad_json")
+
+    def _element(self, raw: bytes) -> Row:
+        value, problem = plain.decode(raw)
+        if problem == "bad_json":
+            raise Broken("bad_json")
+        return self._maker.single(value, problem, self.place)
+
+    def _page(self, window: Window) -> list[Row]:
+        """As many rows as the window holds whole, decoded at one go; none if no border of rows is found quickly.
+
+        A border is right if and only if what stands before it decodes: a comma within a row or a text leaves
+        brackets open.
+        """
+        data, at = window.data, window.at
+        if len(data) - at > rows.MAX_ROW:
+            return []  # one row might be too big: let each be measured
+        for end, following in _borders(data, at):
+            page = data[at:end]
+            try:
+                objects = plain.decode_objects(b"[" + page + b"]")
+            except plain.NOT_FAST:
+                continue
+            window.at = following
+            return self._maker.many(objects, self.place, suspicious=b"\\u0000" in page)
+        return []
+
+
+def _borders(data: bytes, at: int) -> Iterator[tuple[int, int]]:
+    """The last few places that look like the end of a row and the start of the next, from the right.
+
+    Rows mostly begin alike, so the beginning of this one is looked for first: nested objects rarely share it.
+    """
+    opener = _OPENER.match(data, at)
+    end = len(data)
+    tries = 0
+    while opener and tries < _BORDERS_TRIED and (end := data.rfind(opener.group(), at + 1, end)) > 0:
+        tries += 1
+        before = data[max(at, end - 200) : end].rstrip(b" \t\r\n")
+        if before.endswith(b",") and before[:-1].rstrip(b" \t\r\n").endswith(b"}"):
+            closing = data.rfind(b"}", at, end)
+            yield closing + 1, end
+    end = len(data)
+    while tries < 2 * _BORDERS_TRIED and (end := data.rfind(b"}", at, end)) > 0:
+        tries += 1
+        if border := _BORDER.match(data, end):
+            yield end + 1, border.end() - 1
+
+
+class ObjectFile(ArrayFile):
+    """A file that is one JSON object: it holds the array under any of its keys, or is itself the only row.
+
+    The first array of objects is the one. If another that holds reject URIs follows, nobody knows who was meant:
+    broken, two_arrays.
+    """
+
+    name = "json_object"
+
+    def __init__(self, window: Window, maker: RowMaker) -> None:
+        super().__init__(window, maker)
+        self._found = False  # the array of objects
+        self._found_empty = False  # an array without elements
+        self._damaged = ""
+        self._head: dict[str, Any] = {}  # what stands before the array
+        self._head_size = 0
+
+    def rows(self) -> Iterator[list[Row]]:
+        scanner = self._scanner
+        scanner.take()
+        if scanner.peek() == b"}":
+            raise Broken("not_a_contact_file")
+        separator = b","
+        while separator == b",":
+            key = self._key()
+            if self._at_the_array():
+                self._found = True
+                scanner.take()
+                yield from self._elements()
+            else:
+                self._beside(key)
+            separator = scanner.take()
+        if separator != b"}" or scanner.peek():
+            raise Broken("bad_json")
+        if not self._found:
+            yield self._itself()
+        self.closed = True
+
+    def _key(self) -> str:
+        if self._scanner.peek() not in (b'"', b""):
+            raise Broken("bad_json")
+        key, problem = plain.decode(self._scanner.value())
+        if problem == "bad_json" or self._scanner.take() != b":":
+            raise Broken("bad_json")
+        self._damaged = self._damaged or problem
+        return str(key)
+
+    def _at_the_array(self) -> bool:
+        """Whether the array of contacts comes; the array of an object with a reject URI is but one of its fields."""
+        if self._found or self._scanner.peek() != b"[" or named(list(self._head), URI_KEYS) is not None:
+            return False
+        first = self._scanner.peek_inside()
+        self._found_empty = self._found_empty or first == b"]"
+        return first == b"{"
+
+    def _beside(self, key: str) -> None:
+        raw = self._scanner.value()
+        value, problem = plain.decode(raw)
+        if problem in ("bad_json", "too_deep"):
+            raise Broken(problem)
+        if not self._found:
+            self._damaged = self._damaged or problem
+            self._head[key] = value
+            self._head_size += len(raw)
+            if self._head_size > rows.MAX_ROW:
+                raise Broken("too_big")
+        elif named([key], URI_KEYS) is not None:
+            raise Broken("not_a_contact_file")  # the object was a contact, and the array one of its fields
+        elif isinstance(value, list) and any(isinstance(one, dict) and named(list(one), URI_KEYS) for one in value):
+            raise Broken("two_arrays")
+
+    def _itself(self) -> list[Row]:
+        keys = list(self._head)
+        if named(keys, URI_KEYS) is None and (self._found_empty or named(keys, ID_KEYS) is None):
+            if self._found_empty:
+                return []
+            raise Broken("not_a_contact_file")
+        row = self._maker.single(self._head, self._damaged, self.place)
+        self.place += 1
+        return [row]

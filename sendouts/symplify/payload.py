@@ -1,0 +1,250 @@
+"""Reading the body of a hook: one held sendout, or another event of the same account."""
+
+import hashlib
+import json
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sendouts.symplify import plain
+from sendouts.symplify.rows import MAX_URI, Findings, Row, RowMaker, named
+
+MAX_NAME = 255  # characters
+UNREADABLE = "(unreadable)"
+
+_IDENTIFIER_KEYS = ("identifier", "id", "name", "action", "type")
+_NAMED_KEYS = ("finishUri", "itemDownloadUri", "actions", "projectName", "journeyName", "sendoutName", "items")
+
+
+class Unreadable(ValueError):
+    """The body is not a JSON object; str() is a sentence for staff that quotes nothing of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One action that the hook asks for. An entry that cannot be read has the identifier UNREADABLE and itself as details."""
+
+    identifier: str
+    details: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """One held delivery, as the platform announced it.
+
+    Names are trimmed, in Unicode NFC and at most 255 characters; URIs are "" where there is none. `delivery_key` is 64 hex digits, the
+    same for the same delivery. `problems` are codes of what could not be read as expected; what they are about is kept in `extra`,
+    beside the keys that nobody knows.
+    """
+
+    finish_uri: str
+    download_uri: str
+    asked: tuple[Asked, ...]
+    project: str
+    journey: str
+    sendout: str
+    items: tuple[Row, ...]
+    delivery_key: str
+    extra: dict[str, Any]
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OtherEvent:
+    """A JSON object without a `finishUri`: another event of the account. `keys` are its names, cut at 255 characters."""
+
+    keys: tuple[str, ...]
+
+
+def parse(body: bytes) -> Hook | OtherEvent:
+    """What a body says; raises Unreadable. Nonsense inside a hook never raises: it is named in its problems."""
+    given = _object(body)
+    found = {key: name for key in _NAMED_KEYS if (name := named(list(given), (key,))) is not None}
+    finish_uri = _text(given.get(found.get("finishUri", "")))
+    if "finishUri" not in found or not finish_uri:
+        return OtherEvent(tuple(_cut(plain.scrub(key)) for key in given))
+    return _Parts(given, found).hook(finish_uri)
+
+
+def is_readable(body: bytes) -> None:
+    """Raises Unreadable exactly where parse does."""
+    _object(body)
+
+
+class _Parts:
+    """Reads the parts of one hook, and collects what is wrong with them."""
+
+    def __init__(self, given: dict[str, Any], found: dict[str, str]) -> None:
+        known = set(found.values())
+        self._values = {key: given[name] for key, name in found.items() if given[name] is not None}
+        self._extra = {key: value for key, value in given.items() if key not in known}
+        self._problems: list[str] = []
+
+    def hook(self, finish_uri: str) -> Hook:
+        download_uri = self._download_uri()
+        items = self._items()
+        if download_uri and items:
+            self._problem("both_file_and_items")
+        if not download_uri and not items:
+            self._problem("neither_file_nor_items")
+        return Hook(
+            finish_uri=self._sound(finish_uri, "finish_uri"),
+            download_uri=self._sound(download_uri, "download_uri"),
+            asked=self._asked(),
+            project=self._name("projectName", "project"),
+            journey=self._name("journeyName", "journey"),
+            sendout=self._name("sendoutName", "sendout"),
+            items=items,
+            delivery_key=self._delivery_key(finish_uri, download_uri, items),
+            extra=plain.scrub(self._extra),
+            problems=tuple(self._problems),
+        )
+
+    def _problem(self, code: str, key: str = "") -> None:
+        if code not in self._problems:
+            self._problems.append(code)
+        if key in self._values:
+            self._extra[key] = self._values[key]
+
+    def _download_uri(self) -> str:
+        value = self._values.get("itemDownloadUri", "")
+        if not isinstance(value, str):
+            self._problem("download_uri_not_text", "itemDownloadUri")
+        return _text(value)
+
+    def _sound(self, uri: str, word: str) -> str:
+        if not plain.is_clean(uri):
+            self._problem(f"{word}_bad_text")
+        if len(uri) > MAX_URI:
+            self._problem(f"{word}_too_long")
+        return str(plain.scrub(uri))
+
+    def _name(self, key: str, word: str) -> str:
+        value = self._values.get(key, "")
+        if isinstance(value, int) and not isinstance(value, bool):
+            value = _digits(value)
+        if not isinstance(value, str):
+            self._problem(f"{word}_not_text", key)
+            return ""
+        name = _normal(value)
+        if len(name) > MAX_NAME:
+            self._problem(f"{word}_cut", key)
+        return _cut(name)
+
+    def _items(self) -> tuple[Row, ...]:
+        items = self._values.get("items", [])
+        if not isinstance(items, list):
+            self._problem("items_not_a_list", "items")
+            return ()
+        maker = RowMaker(Findings())
+        # Copies: a row takes its object over, and the values may still be needed as they came.
+        return tuple(
+            maker.single(dict(item) if isinstance(item, dict) else item, "", place)
+            for place, item in enumerate(items, 1)
+        )
+
+    def _asked(self) -> tuple[Asked, ...]:
+        actions = self._values.get("actions", [])
+        if isinstance(actions, str):
+            entries = [_asked_by_text(actions)] if actions.strip() else []
+        elif isinstance(actions, dict):
+            entries = [_asked_by_key(key, details) for key, details in actions.items()]
+        elif isinstance(actions, list):
+            entries = [_asked_by_entry(entry) for entry in actions]
+        else:
+            self._problem("actions_not_a_list", "actions")
+            entries = [_unreadable(actions)]
+        if any(entry.identifier == UNREADABLE for entry in entries):
+            self._problem("unreadable_action")
+        return tuple(entries)
+
+    def _delivery_key(self, finish_uri: str, download_uri: str, items: Sequence[Row]) -> str:
+        """The fingerprint of what is to be answered: two hooks have the same key only if nothing is lost by dropping one."""
+        # A row without URI, and items that are no list, still tell one delivery from another.
+        content: list[Any] = [finish_uri, download_uri, sorted(row.uri for row in items if row.uri)]
+        rest = sorted(_canonical([row.contact_id, row.fields]) for row in items if not row.uri)
+        if "items_not_a_list" in self._problems:
+            rest.append(_canonical(self._values["items"]))
+        if "download_uri_not_text" in self._problems:
+            rest.append(_canonical(self._values["itemDownloadUri"]))
+        if rest:
+            content.append(rest)
+        return hashlib.sha256(_canonical(content).encode("ascii")).hexdigest()
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        return plain.decode_object(body)
+    except plain.NOT_FAST:
+        pass
+    try:
+        text = body.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Unreadable(f"The body is not text in UTF-8: byte {error.start + 1} is the first bad one.") from None
+    if not text.strip():
+        raise Unreadable("The body is empty.")
+    try:
+        value = plain.careful(text)
+    except plain.NotJson as error:
+        raise Unreadable(f"The body is not JSON: line {error.line}, column {error.column}.") from None
+    except plain.TooDeep:
+        raise Unreadable(f"The body is JSON nested more than {plain.MAX_DEPTH} levels deep.") from None
+    if not isinstance(value, dict):
+        raise Unreadable("The body is JSON, but it is not an object.")
+    return value
+
+
+def _asked_by_text(text: str) -> Asked:
+    identifier = _normal(text)
+    return Asked(identifier, {}) if 0 < len(identifier) <= MAX_NAME else _unreadable(text)
+
+
+def _asked_by_key(key: str, details: Any) -> Asked:
+    asked = _asked_by_text(key)
+    if asked.identifier == UNREADABLE:
+        return _unreadable({key: details})
+    return Asked(asked.identifier, {} if details is None else plain.scrub(details))
+
+
+def _asked_by_entry(entry: Any) -> Asked:
+    if isinstance(entry, str):
+        return _asked_by_text(entry)
+    if not isinstance(entry, dict):
+        return _unreadable(entry)
+    for wanted in _IDENTIFIER_KEYS:
+        key = named(list(entry), (wanted,))
+        value = None if key is None else entry[key]
+        if isinstance(value, int) and not isinstance(value, bool):
+            value = _digits(value)
+        if isinstance(value, str) and 0 < len(identifier := _normal(value)) <= MAX_NAME:
+            return Asked(identifier, plain.scrub({name: inner for name, inner in entry.items() if name != key}))
+    return _unreadable(entry)
+
+
+def _unreadable(entry: Any) -> Asked:
+    return Asked(UNREADABLE, plain.scrub(entry))
+
+
+def _text(value: Any) -> str:
+    return value.strip() if isinstance(value, str) else ""
+
+
+def _digits(value: int) -> str:
+    try:
+        return str(value)
+    except ValueError:  # more digits than Python writes
+        return ""
+
+
+def _normal(text: str) -> str:
+    return unicodedata.normalize("NFC", plain.scrub(text)).strip()
+
+
+def _cut(text: str) -> str:
+    return text[:MAX_NAME].rstrip()
+
+
+def _canonical(value: Any) -> str:
+    """ASCII text, the same for the same value; lone surrogates, which no encoder of bytes takes, are escaped."""
+    return json.dumps(value, ensure_ascii=True, sort_keys=True, separators=(",", ":"))

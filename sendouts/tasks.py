@@ -1,0 +1,37 @@
+"""What workers are nudged to do. Tasks take ids, look at the rows, may run twice, and decide nothing."""
+
+from celery import shared_task
+from django.utils import timezone
+
+from sendouts import advancing, planning, retiring
+from sendouts.models import Batch
+from sendouts.nudges import nudge
+
+
+@shared_task(name="sendouts.plan")
+def plan(webhook_ids: list[int]) -> None:
+    """Plan hooks; singles then go through here at once, contact files are left to the workers for files."""
+    batch_ids = planning.plan(webhook_ids, timezone.now())
+    files = set(Batch.objects.filter(pk__in=batch_ids, source=Batch.Source.BATCH).values_list("pk", flat=True))
+    for pk in files:
+        nudge("sendouts.advance_files", [pk])
+    advancing.advance([pk for pk in batch_ids if pk not in files])
+
+
+@shared_task(name="sendouts.advance_singles")
+def advance_singles(batch_ids: list[int]) -> None:
+    """Take singles as far as they can go."""
+    advancing.advance(batch_ids)
+
+
+@shared_task(name="sendouts.advance_files")
+def advance_files(batch_ids: list[int]) -> None:
+    """Take batches with a contact file as far as they can go, one after the other."""
+    for pk in batch_ids:
+        advancing.advance([pk])
+
+
+@shared_task(name="sendouts.retire")
+def retire() -> None:
+    """Delete what is older than the retention period."""
+    retiring.retire(timezone.now())

@@ -1,0 +1,89 @@
+"""`python -m simulator`: one process that plays the platform until it is told to stop."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import sys
+from collections.abc import Coroutine
+from typing import Any
+
+from simulator.control import Control
+from simulator.endpoints import Endpoints
+from simulator.errors import BadRequestError
+from simulator.hooks import target
+from simulator.http import Connection, Handler, Request
+from simulator.replies import Reply, json_reply
+from simulator.world import World
+
+try:
+    import uvloop
+except ImportError:  # Slower, and otherwise the same.
+    uvloop = None  # type: ignore[assignment]  # mypy cannot see a module that may be missing
+
+
+def handler(world: World) -> Handler:
+    """Give the one function that every request goes through."""
+    endpoints = Endpoints(world)
+    control = Control(world)
+
+    def handle(request: Request) -> Reply | Coroutine[Any, Any, Reply]:
+        _, area, rest = (request.target.partition(b"?")[0] + b"//").split(b"/", 2)
+        route = endpoints.routes.get(area)
+        if route is not None:
+            return route(request, rest.rstrip(b"/").decode("latin-1"))
+        if area == b"control":
+            return control.answer(request)
+        return json_reply({"error": "not found"}, 404)
+
+    return handle
+
+
+async def serve(options: argparse.Namespace) -> None:
+    """Listen, say so in one line on stdout, and go on until SIGTERM, SIGINT or, where asked, the end of stdin."""
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    if options.until_stdin_ends:
+        loop.add_reader(sys.stdin.fileno(), stop.set)
+    world = World("", target=options.target, basic_auth=options.basic_auth, header=options.header)
+    handle = handler(world)
+    server = await loop.create_server(lambda: Connection(handle, loop), options.host, options.port, backlog=2048)
+    port = server.sockets[0].getsockname()[1]
+    host = "127.0.0.1" if options.host in ("0.0.0.0", "::", "") else options.host
+    here = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    world.base_url = (options.base_url or here).rstrip("/")
+    print(f"simulator ready on {here}", flush=True)
+    await stop.wait()
+    server.close()
+
+
+def main() -> None:
+    """Read the options and run."""
+    parser = argparse.ArgumentParser(prog="python -m simulator", description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    parser.add_argument("--port", type=int, default=8765, help="port to listen on; 0 picks a free one")
+    parser.add_argument("--base-url", default="", help="how the gateway reaches the simulator, where that differs")
+    parser.add_argument(
+        "--target", default="", help="where hooks are fired, e.g. http://127.0.0.1:8000/webhooks/symplify/"
+    )
+    credentials = parser.add_mutually_exclusive_group()
+    credentials.add_argument("--basic-auth", default="", metavar="USER:PASSWORD", help="credentials for the target")
+    credentials.add_argument("--header", default="", metavar="NAME:VALUE", help="header for the target")
+    parser.add_argument("--until-stdin-ends", action="store_true", help="end when stdin does (with its parent)")
+    options = parser.parse_args()
+    if options.target:
+        try:
+            target(options.target, options.basic_auth, options.header)
+        except BadRequestError as refused:
+            parser.error(str(refused))
+    if uvloop is not None:
+        uvloop.run(serve(options))
+    else:
+        asyncio.run(serve(options))
+
+
+if __name__ == "__main__":
+    main()

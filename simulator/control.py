@@ -1,0 +1,142 @@
+"""The control API under /control/: what tests, demos and integrators ask of the simulator, as JSON."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import json
+import re
+import time
+from collections.abc import Coroutine
+from typing import Any
+
+from simulator import hooks, spec
+from simulator.errors import BadRequestError
+from simulator.faults import Faults
+from simulator.http import Request
+from simulator.replies import Reply, json_reply
+from simulator.sendouts import MAX_HOOKS_SHOWN, Sendout
+from simulator.world import World
+
+_SENDOUT = re.compile(r"/control/sendouts/(s\d+)(?:/(fire|excuse))?")
+_HOOK_KEYS = ("body", "base64", "target", "basic_auth", "header", "content_type")
+
+
+class Control:
+    """Answers control requests."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    async def answer(self, request: Request) -> Reply:
+        """Route one request; what cannot be read is a 400 with a sentence."""
+        method = request.method.decode("ascii", "replace")
+        path = request.target.partition(b"?")[0].decode("ascii", "replace")
+        try:
+            return await self._route(method, path, request)
+        except BadRequestError as refused:
+            return json_reply({"error": str(refused)}, 400)
+
+    async def _route(self, method: str, path: str, request: Request) -> Reply:
+        world = self.world
+        match method, path:
+            case "GET", "/control/health":
+                return json_reply({"ok": True, "sendouts": len(world.sendouts), "violations": world.violation_count})
+            case "GET", "/control/sendouts":
+                now = time.time()
+                return json_reply({"sendouts": [sendout.report(now) for sendout in world.sendouts.values()]})
+            case "GET", "/control/violations":
+                return json_reply({"violations": world.violations, "count": world.violation_count})
+            case "POST", "/control/sendouts":
+                return await self._create(_content(request))
+            case "POST", "/control/faults":
+                world.faults = Faults.parse(_content(request))
+                return json_reply({"faults": len(world.faults.faults)})
+            case "POST", "/control/reset":
+                world.reset()
+                return json_reply({"ok": True})
+            case "POST", "/control/hook":
+                return await self._hook(_content(request))
+        found = _SENDOUT.fullmatch(path)
+        if found is None:
+            return json_reply({"error": "There is no such control address, or not with this method."}, 404)
+        sendout = world.sendouts.get(found[1])
+        if sendout is None:
+            return json_reply({"error": f"There is no sendout {found[1]}."}, 404)
+        match method, found[2]:
+            case "GET", None:
+                return json_reply(sendout.report(time.time()))
+            case "POST", "fire":
+                return await self._fire(sendout, True, 200)
+            case "POST", "excuse":
+                sendout.excuse()
+                return json_reply({"ok": True})
+        return json_reply({"error": "Not with this method."}, 405)
+
+    async def _create(self, content: Any) -> Reply:
+        wanted = spec.parse(content)
+        if wanted.fire:
+            # Refused before the messages exist, not after.
+            hooks.target_of(self.world, wanted.target, wanted.basic_auth, wanted.header)
+        sendout = self.world.create(wanted, time.time())
+        if wanted.fire:
+            return await self._fire(sendout, wanted.wait, 201)
+        return self._created(sendout, {"hooks": []}, 201)
+
+    async def _fire(self, sendout: Sendout, wait: bool, status: int) -> Reply:
+        given = sendout.spec
+        where = hooks.target_of(self.world, given.target, given.basic_auth, given.header)
+        task = self._start(hooks.fire_all(self.world, sendout, where))
+        if not wait:
+            return self._created(sendout, {"hooks": []}, status)
+        # Waited for, not awaited: a client that goes away does not stop the firing, and a reset of the world is told.
+        await asyncio.wait({task})
+        if task.cancelled():
+            return json_reply({"error": "The simulator was reset while it fired."}, 409)
+        return self._created(sendout, task.result(), status)
+
+    def _created(self, sendout: Sendout, fired: dict[str, Any], status: int) -> Reply:
+        batch = sendout.spec.kind == "batch"
+        content = {
+            "id": sendout.id,
+            "download_uri": self.world.download_uri(sendout) if batch else "",
+            "finish_uris": [
+                self.world.finish_uri(sendout, delivery) for delivery in sendout.deliveries[:MAX_HOOKS_SHOWN]
+            ],
+            "expected": sendout.expected(),
+            **fired,
+        }
+        return json_reply(content, status)
+
+    async def _hook(self, content: Any) -> Reply:
+        if not isinstance(content, dict) or ("body" in content) == ("base64" in content):
+            raise BadRequestError('A raw hook is {"body": "…"} or {"base64": "…"}.')
+        texts = {key: content.get(key, "") for key in _HOOK_KEYS}
+        if set(content) - set(texts) or not all(isinstance(value, str) for value in texts.values()):
+            raise BadRequestError(
+                "A raw hook has the texts body or base64, target, basic_auth, header and content_type."
+            )
+        try:
+            body = base64.b64decode(texts["base64"], validate=True) if "base64" in content else texts["body"].encode()
+        except (binascii.Error, UnicodeEncodeError):
+            raise BadRequestError("`base64` is not Base64, or `body` is not text that UTF-8 can write.") from None
+        where = hooks.target_of(self.world, texts["target"], texts["basic_auth"], texts["header"])
+        content_type = texts["content_type"] or "application/json"
+        if not content_type.isprintable() or not content_type.isascii():
+            raise BadRequestError("`content_type` is plain ASCII text.")
+        fired = await hooks.post(where, body, content_type=content_type)
+        return json_reply({"status": fired.status, "ms": fired.ms, "body": fired.body, "error": fired.error})
+
+    def _start(self, work: Coroutine[Any, Any, dict[str, Any]]) -> asyncio.Task[dict[str, Any]]:
+        task = asyncio.get_running_loop().create_task(work)
+        self.world.firing.add(task)
+        task.add_done_callback(self.world.firing.discard)
+        return task
+
+
+def _content(request: Request) -> Any:
+    try:
+        return json.loads(request.body or b"{}")
+    except (ValueError, RecursionError):
+        raise BadRequestError("The body is not JSON.") from None

@@ -1,0 +1,146 @@
+"""Everything that the simulator knows: its sendouts, who owns which token, its settings, and every violation."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import string
+from typing import Any
+
+from simulator.faults import Fault, Faults
+from simulator.sendouts import Delivery, Sendout
+from simulator.spec import Spec
+
+DIGITS = string.digits + string.ascii_lowercase
+PREFIX_LENGTH = 20
+MAX_DIGITS = 8
+# A gateway that misbehaves a million times must not fill the memory; the counts go on.
+MAX_VIOLATIONS_KEPT = 1000
+
+
+def base36(number: int) -> str:
+    """Write a number with digits and lower-case letters."""
+    digits = DIGITS[number % 36]
+    while number >= 36:
+        number //= 36
+        digits = DIGITS[number % 36] + digits
+    return digits
+
+
+class World:
+    """The state behind the server. `base_url` is how the integrated system reaches it."""
+
+    def __init__(self, base_url: str, *, target: str = "", basic_auth: str = "", header: str = "") -> None:
+        self.base_url = base_url
+        self.target = target
+        self.basic_auth = basic_auth
+        self.header = header
+        self.firing: set[asyncio.Task[Any]] = set()
+        self.created = 0
+        self._clear()
+
+    def _clear(self) -> None:
+        self.sendouts: dict[str, Sendout] = {}
+        self.faults = Faults()
+        self.violations: list[dict[str, Any]] = []
+        self.violation_count = 0
+        self._owners: dict[str, tuple[str, Sendout]] = {}
+
+    def reset(self) -> None:
+        """Forget every sendout, fault and violation, and stop firing."""
+        for task in self.firing:
+            task.cancel()
+        self._clear()
+
+    def create(self, spec: Spec, now: float) -> Sendout:
+        """Create the messages of a sendout: from now on they wait."""
+        prefixes = {role: self._prefix() for role in ("contact", "finish", "files")}
+        sendout = Sendout(self.created + 1, spec, prefixes, self.record, now)
+        self.created += 1
+        self.sendouts[sendout.id] = sendout
+        contact_role = "cancel" if spec.kind == "batch" else "reject"
+        for role, prefix in prefixes.items():
+            self._owners[prefix] = (contact_role if role == "contact" else role, sendout)
+        return sendout
+
+    def find(self, role: str, token: str) -> tuple[Sendout, int] | None:
+        """Find whose token this is and which number it carries; None for one that was never given out in this role."""
+        owner = self._owners.get(token[:PREFIX_LENGTH])
+        if owner is None or owner[0] != role:
+            return None
+        digits = token[PREFIX_LENGTH:]
+        if not digits.isalnum() or not digits.isascii() or len(digits) > MAX_DIGITS:
+            return None
+        number = int(digits, 36)
+        sendout = owner[1]
+        limit = 1 if role == "files" else len(sendout.deliveries) if role == "finish" else sendout.spec.total
+        if number >= limit or base36(number) != digits or (role == "files" and sendout.spec.kind == "single"):
+            return None
+        return sendout, number
+
+    def contact_base(self, sendout: Sendout) -> str:
+        """Give the part that the URIs of all contacts of a sendout share."""
+        role = "cancel" if sendout.spec.kind == "batch" else "reject"
+        return f"{self.base_url}/{role}/{sendout.prefixes['contact']}"
+
+    def finish_uri(self, sendout: Sendout, delivery: Delivery) -> str:
+        """Give the URI that releases a delivery."""
+        return f"{self.base_url}/finish/{sendout.prefixes['finish']}{base36(delivery.number)}"
+
+    def download_uri(self, sendout: Sendout) -> str:
+        """Give the URI of a batch's contact file."""
+        extension = {"json_object": "json"}.get(sendout.spec.format, sendout.spec.format)
+        packed = ".gz" if sendout.spec.gzip == "body" else ""
+        return f"{self.base_url}/files/{sendout.prefixes['files']}0.{extension}{packed}"
+
+    def strike(self, sendout: Sendout, endpoint: str, number: int) -> Fault | None:
+        """Draw the faults for one call: the sendout's own first, then those for all."""
+        if not sendout.spec.faults.faults and not self.faults.faults:
+            return None
+        key = f"{sendout.id}/{endpoint}/{number}"
+        fault = sendout.spec.faults.strike(endpoint, key) or self.faults.strike(endpoint, key)
+        if fault is not None:
+            sendout.struck[fault.kind] += 1
+        return fault
+
+    def latency(self, sendout: Sendout) -> float:
+        """Give the seconds before each answer to a rejection or a finish."""
+        own = sendout.spec.faults.latency
+        return own if own is not None else self.faults.latency or 0.0
+
+    def repeat_status(self, sendout: Sendout) -> int:
+        """Give the status that a repeated call gets."""
+        return sendout.spec.faults.repeat_status or self.faults.repeat_status or 200
+
+    def record(
+        self,
+        kind: str,
+        *,
+        sendout: Sendout | None = None,
+        delivery: str = "",
+        contact: int | None = None,
+        detail: str,
+        now: float,
+    ) -> None:
+        """Write a violation of the protocol down, on its sendout too where it has one."""
+        entry = {
+            "kind": kind,
+            "sendout": sendout.id if sendout else None,
+            "delivery": delivery or None,
+            "contact": contact,
+            "detail": detail,
+            "at": now,
+        }
+        self.violation_count += 1
+        if len(self.violations) < MAX_VIOLATIONS_KEPT:
+            self.violations.append(entry)
+        if sendout is not None:
+            sendout.violation_count += 1
+            if len(sendout.violations) < MAX_VIOLATIONS_KEPT:
+                sendout.violations.append(entry)
+
+    def _prefix(self) -> str:
+        while True:
+            prefix = "".join(secrets.choice(DIGITS) for _ in range(PREFIX_LENGTH))
+            if prefix not in self._owners:
+                return prefix

@@ -1,0 +1,136 @@
+"""What tests of kinds share: contexts, planned actions and a scripted kind."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from actions import catalog
+from actions.contract import ACCEPT, Contact, Context, Kind, Permanent, Verdict
+from actions.merging import PlannedAction
+from outbound.guard import AllowList
+from outbound.session import GuardedSession
+
+
+def make_context(seconds: float = 30.0, allowed: Sequence[str] = ("127.0.0.1",)) -> Context:
+    """Return a context with a budget that runs out on the clock."""
+    ends = time.monotonic() + seconds
+    allow = AllowList.parse(allowed, allow_http=True)
+
+    def credential(name: str) -> dict[str, str]:
+        if name != "consent":
+            raise Permanent(f"The environment names no credential “{name}”.")
+        return {"Authorization": "Bearer shared-secret"}
+
+    return Context(
+        project="Newsletter",
+        journey="Welcome",
+        sendout="Day 1",
+        details={},
+        time_left=lambda: ends - time.monotonic(),
+        http=lambda: GuardedSession(allow),
+        credential=credential,
+    )
+
+
+def planned(kind: str, config: Any = None, identifier: str = "a", on_failure: str = "hold") -> PlannedAction:
+    """Return one step of a plan."""
+    return PlannedAction(identifier, kind, json.dumps(config or {}), on_failure, "{}", "check", ())
+
+
+def people(number: int, **fields: Any) -> list[Contact]:
+    return [Contact(f"A-{place}", {"place": place, **fields}) for place in range(number)]
+
+
+class Scripted(Kind):
+    """A kind whose answers a test writes; `pages` are the ids that it was asked about."""
+
+    title = "Scripted"
+    page_size = 10
+    answer: Callable[[Sequence[Contact]], Any]
+    pages: list[list[str]]
+    lock: threading.Lock
+
+    def check(self, page: Sequence[Contact], context: Context) -> Sequence[Verdict]:
+        with self.lock:
+            self.pages.append([contact.id for contact in page])
+        answer: Sequence[Verdict] = type(self).answer(page)
+        return answer
+
+
+def scripted(
+    monkeypatch: pytest.MonkeyPatch, answer: Callable[[Sequence[Contact]], Any], name: str = "scripted", **attributes: Any
+) -> type[Scripted]:
+    """Put a scripted kind into the catalog for one test."""
+    namespace = {"name": name, "answer": staticmethod(answer), "pages": [], "lock": threading.Lock(), **attributes}
+    kind = type("OneScripted", (Scripted,), namespace)
+    everything = {**catalog.kinds(), name: kind}
+    monkeypatch.setattr(catalog, "kind", everything.__getitem__)
+    monkeypatch.setattr(catalog, "kinds", lambda: everything)
+    return kind
+
+
+def accept_all(page: Sequence[Contact]) -> list[Verdict]:
+    return [ACCEPT] * len(page)
+
+
+Reply = tuple[int, dict[str, str], bytes]
+
+
+class Service:
+    """A small web service; `reply` says what it answers to the nth question."""
+
+    def __init__(self, reply: Callable[[int, Any], Reply | None]) -> None:
+        self.reply = reply
+        self.questions: list[Any] = []
+        self.headers: list[dict[str, str]] = []
+        self.lock = threading.Lock()
+        self.url = ""
+
+
+@contextmanager
+def service(reply: Callable[[int, Any], Reply | None]) -> Iterator[Service]:
+    """Serve on a free port of 127.0.0.1; a reply of None closes the connection without an answer."""
+    state = Service(reply)
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            with state.lock:
+                number = len(state.questions)
+                state.questions.append(json.loads(body))
+                state.headers.append(dict(self.headers))
+            answer = state.reply(number, state.questions[number])
+            self.close_connection = True
+            if answer is None:
+                return
+            status, headers, content = answer
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(content)))
+            self.send_header("Connection", "close")
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *args: Any) -> None:
+            """Tests are quiet."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    state.url = f"http://127.0.0.1:{server.server_port}/check?key=secret"
+    try:
+        yield state
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

@@ -1,0 +1,211 @@
+"""What becomes of each call of a fan-out."""
+
+import socket
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from outbound.fanout import Answer, Call, Fanout
+from tests.outbound.site import Request, Site, reply, reset
+
+Sites = Callable[..., Site]
+Fanouts = Callable[..., Fanout]
+Send = Callable[..., dict[Any, Answer]]
+
+
+@pytest.mark.parametrize("status", [200, 204, 301, 302, 307, 404, 409, 410, 429, 500, 503])
+def test_every_status_is_an_answer(status: int, site: Sites, fanout: Fanouts, send: Send) -> None:
+    home = site(lambda request: reply(status))
+    answer = send(fanout(f"127.0.0.1:{home.port}"), home.uri("/a?b"))[0]
+    assert (answer.status, answer.error, answer.retry_after, answer.refusal) == (status, "", None, None)
+    assert answer.seconds > 0
+
+
+def test_a_redirect_is_not_followed(site: Sites, fanout: Fanouts, send: Send) -> None:
+    other = site()
+    home = site(lambda request: reply(302, Location=other.uri("/elsewhere")))
+    assert send(fanout(f"127.0.0.1:{home.port}", f"127.0.0.1:{other.port}"), home.uri())[0].status == 302
+    assert len(home.requests) == 1
+    assert other.connections == 0
+
+
+def test_a_post_is_empty_says_so_and_carries_the_headers_of_the_settings(
+    site: Sites, fanout: Fanouts, send: Send
+) -> None:
+    home = site()
+    out = fanout(f"127.0.0.1:{home.port}", headers={"X-Token": "é1", "X-Empty": "", "content-type": "text/plain"})
+    send(out, home.uri("/cancel/%2F/../a%20b?t=1&u=%C3%A9#part"))
+    request = home.requests[0]
+    assert (request.method, request.path) == ("POST", "/cancel/%2F/../a%20b?t=1&u=%C3%A9")
+    assert (request.headers["Content-Length"], request.body) == ("0", b"")
+    assert (request.headers["X-Token"], request.headers["X-Empty"]) == ("é1", "")
+    assert request.headers["content-type"] == "text/plain"
+    assert not {"Expect", "Authorization", "Cookie", "Content-Type"} & set(request.headers)
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH", "post"])
+def test_the_method_is_a_setting(method: str, site: Sites, fanout: Fanouts, send: Send) -> None:
+    home = site()
+    assert send(fanout(f"127.0.0.1:{home.port}", method=method), home.uri())[0].status == 200
+    assert home.requests[0].method == method.upper()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"method": "HEAD"}, {"method": "POST / HTTP/1.1\r\nX: y\r\n"}, {"headers": {"X": "a\r\nY: b"}}]
+    + [{"headers": {"X: y": "a"}}, {"headers": {"": "a"}}, {"headers": {"Host": "evil.example"}}, {"headers": {"X": "€"}}],
+)
+def test_settings_that_cannot_be_sent_are_refused_at_once(settings: dict[str, Any], fanout: Fanouts) -> None:
+    with pytest.raises(ValueError):
+        fanout("gate.example.com", **settings)
+
+
+def test_a_proxy_of_the_environment_is_not_used(
+    site: Sites, fanout: Fanouts, send: Send, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxy, home = site(), site()
+    for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, proxy.uri())
+    assert send(fanout(f"127.0.0.1:{home.port}"), home.uri())[0].status == 200
+    assert (proxy.connections, len(home.requests)) == (0, 1)
+
+
+def test_a_refused_connection_is_unsent(closed_port: int, fanout: Fanouts, send: Send) -> None:
+    answer = send(fanout(f"127.0.0.1:{closed_port}"), f"http://127.0.0.1:{closed_port}/")[0]
+    assert (answer.status, answer.error) == (0, "unsent")
+
+
+def test_a_name_without_address_is_unsent(fanout: Fanouts, send: Send) -> None:
+    answer = send(fanout("no-such-host.invalid", connect_timeout=1.0), "http://no-such-host.invalid/")[0]
+    assert (answer.status, answer.error) == (0, "unsent")
+
+
+def test_a_handshake_that_never_ends_is_unsent(fanout: Fanouts, send: Send) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        answer = send(fanout(f"127.0.0.1:{port}", connect_timeout=0.2), f"https://127.0.0.1:{port}/")[0]
+    assert (answer.status, answer.error) == (0, "unsent")
+
+
+def test_a_server_without_tls_is_unsent(site: Sites, fanout: Fanouts, send: Send) -> None:
+    home = site()
+    answer = send(fanout(f"127.0.0.1:{home.port}", timeout=2.0), home.uri(scheme="https"))[0]
+    assert (answer.status, answer.error) == (0, "unsent")
+
+
+def test_a_time_out_after_the_request_is_lost(site: Sites, fanout: Fanouts, send: Send) -> None:
+    over = threading.Event()
+
+    def wait(request: Request) -> bytes:
+        over.wait(10)
+        return b""
+
+    home = site(wait)
+    answer = send(fanout(f"127.0.0.1:{home.port}", timeout=0.3), home.uri())[0]
+    over.set()
+    assert (answer.status, answer.error) == (0, "lost")
+    assert len(home.requests) == 1
+
+
+@pytest.mark.parametrize("ending", [reset, lambda request: b""], ids=["reset", "closed"])
+def test_a_connection_broken_after_the_request_is_lost_and_not_repeated(
+    ending: Callable[[Request], bytes], site: Sites, fanout: Fanouts, send: Send
+) -> None:
+    home = site(ending)
+    answer = send(fanout(f"127.0.0.1:{home.port}"), home.uri())[0]
+    assert (answer.status, answer.error) == (0, "lost")
+    assert len(home.requests) == 1
+
+
+@pytest.mark.parametrize("ending", [reset, lambda request: b""], ids=["reset", "closed"])
+def test_a_kept_connection_that_dies_under_a_request_is_lost_and_not_repeated(
+    ending: Callable[[Request], bytes], site: Sites, fanout: Fanouts, send: Send
+) -> None:
+    home = site(lambda request: reply() if request.path == "/first" else ending(request))
+    out = fanout(f"127.0.0.1:{home.port}")
+    assert send(out, home.uri("/first"))[0].status == 200
+    answer = send(out, home.uri("/second"))[0]
+    assert (answer.status, answer.error) == (0, "lost")
+    assert [(request.connection, request.path) for request in home.requests] == [(1, "/first"), (1, "/second")]
+
+
+def test_a_status_without_the_rest_of_its_answer_still_counts(site: Sites, fanout: Fanouts, send: Send) -> None:
+    home = site(lambda request: b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\nConnection: close\r\n\r\nfour")
+    assert send(fanout(f"127.0.0.1:{home.port}"), home.uri())[0].status == 200
+
+
+def test_a_promise_to_answer_is_no_answer(site: Sites, fanout: Fanouts, send: Send) -> None:
+    home = site(lambda request: b"HTTP/1.1 103 Early Hints\r\nX: connection: close\r\n\r\n")
+    answer = send(fanout(f"127.0.0.1:{home.port}"), home.uri())[0]
+    assert (answer.status, answer.error) == (0, "lost")
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_of_an_endless_body_little_is_read_and_the_status_counts(
+    chunked: bool, site: Sites, fanout: Fanouts, send: Send
+) -> None:
+    written = []
+
+    def endless(request: Request) -> bytes:
+        length = b"Transfer-Encoding: chunked" if chunked else b"Content-Length: 100000000"
+        request.wire.sendall(b"HTTP/1.1 409 X\r\n" + length + b"\r\n\r\n")
+        for _ in range(2_000):
+            block = b"x" * 50_000
+            request.wire.sendall(b"%x\r\n%s\r\n" % (len(block), block) if chunked else block)
+            written.append(len(block))
+        return b""
+
+    home = site(endless)
+    answer = send(fanout(f"127.0.0.1:{home.port}"), home.uri())[0]
+    assert (answer.status, answer.error) == (409, "")
+    home.close()
+    # What the kernel's buffers take on both sides, and no more.
+    assert sum(written) < 20_000_000
+
+
+def test_what_is_no_http_is_lost(site: Sites, fanout: Fanouts, send: Send) -> None:
+    home = site(lambda request: b"SSH-2.0-nothing\r\nconnection: close\r\n\r\n")
+    answer = send(fanout(f"127.0.0.1:{home.port}", timeout=2.0), home.uri())[0]
+    assert (answer.status, answer.error) == (0, "lost")
+
+
+def test_a_refused_uri_is_answered_without_a_connection_and_the_others_go_on(
+    site: Sites, fanout: Fanouts, send: Send
+) -> None:
+    home, other = site(), site()
+    answers = send(fanout(f"127.0.0.1:{home.port}"), home.uri("/0"), other.uri("/secret"), "nonsense", home.uri("/3"))
+    assert [answers[place].status for place in range(4)] == [200, 0, 0, 200]
+    assert [answers[place].error for place in (1, 2)] == ["refused", "refused"]
+    refusals = [answers[place].refusal for place in (1, 2)]
+    assert [(refusal.code, refusal.host) for refusal in refusals if refusal] == [
+        ("host_not_listed", "127.0.0.1"),
+        ("bad_uri", ""),
+    ]
+    assert other.connections == 0
+
+
+def test_an_answer_is_never_taken_over_from_the_call_before(site: Sites, fanout: Fanouts, send: Send) -> None:
+    home = site(lambda request: reply(429, Retry_After="0") if request.path == "/good" else reset(request))
+    out = fanout(f"127.0.0.1:{home.port}", max_at_once=1)
+    answers = send(out, *[home.uri("/good" if place % 2 else "/bad") for place in range(6)])
+    assert [answers[place].status for place in range(6)] == [0, 429, 0, 429, 0, 429]
+    assert [answers[place].error for place in range(6)] == ["lost", "", "lost", "", "lost", ""]
+
+
+def test_calls_are_pulled_only_as_there_is_room(site: Sites, fanout: Fanouts) -> None:
+    home = site()
+    out = fanout(f"127.0.0.1:{home.port}", max_at_once=4, start_at=4)
+    pulled = answered = 0
+
+    def calls() -> Any:
+        nonlocal pulled
+        for place in range(500):
+            pulled += 1
+            assert pulled - answered <= 4 + 256 + 4
+            yield Call(place, home.uri())
+
+    for answers in out.send(calls()):
+        answered += len(answers)
+    assert answered == 500

@@ -1,0 +1,205 @@
+"""How a fan-out paces, keeps connections, stops, and behaves when its caller fails."""
+
+import threading
+from collections.abc import Callable, Iterator
+from email.utils import formatdate
+from typing import Any
+
+import pytest
+
+from outbound import transfer
+from outbound.fanout import Answer, Call, Fanout
+from outbound.guard import Target
+from tests.outbound.site import Request, Site, reply
+
+Sites = Callable[..., Site]
+Fanouts = Callable[..., Fanout]
+Send = Callable[..., dict[Any, Answer]]
+
+
+def calls(home: Site, count: int) -> Iterator[Call]:
+    return (Call(place, home.uri(f"/{place}")) for place in range(count))
+
+
+def test_connections_are_kept_from_call_to_call_and_from_send_to_send(
+    site: Sites, fanout: Fanouts, send: Send
+) -> None:
+    home = site()
+    out = fanout(f"127.0.0.1:{home.port}", max_at_once=4, start_at=4)
+    for _ in range(3):
+        send(out, *[home.uri()] * 50)
+    assert len(home.requests) == 150
+    assert home.connections <= 4
+
+
+def test_the_limit_grows_while_answers_are_quick_and_is_remembered(site: Sites, fanout: Fanouts) -> None:
+    home = site()
+    out = fanout(f"127.0.0.1:{home.port}", max_at_once=32, start_at=2)
+    assert out.limit == 2
+    assert sum(len(answers) for answers in out.send(calls(home, 2_000))) == 2_000
+    grown = out.limit
+    assert 2 < grown <= 32
+    assert home.most_at_once <= 32
+    list(out.send(calls(home, 1)))
+    assert out.limit == grown
+
+
+def test_as_many_as_the_limit_really_are_under_way_at_once(site: Sites, fanout: Fanouts) -> None:
+    together = threading.Barrier(8)
+
+    def meet(request: Request) -> bytes:
+        together.wait(10)
+        return reply()
+
+    home = site(meet)
+    out = fanout(f"127.0.0.1:{home.port}", max_at_once=8, start_at=8)
+    answers = [answer for some in out.send(calls(home, 8)) for answer in some]
+    assert [answer.status for answer in answers] == [200] * 8
+    assert home.most_at_once == 8
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_trouble_shrinks_the_limit_to_one_and_no_further(status: int, site: Sites, fanout: Fanouts) -> None:
+    home = site(lambda request: reply(status))
+    out = fanout(f"127.0.0.1:{home.port}", max_at_once=64, start_at=64)
+    assert sum(len(answers) for answers in out.send(calls(home, 300))) == 300
+    assert out.limit == 1
+
+
+def test_refused_connections_shrink_the_limit_and_refused_uris_do_not(
+    closed_port: int, fanout: Fanouts, send: Send
+) -> None:
+    out = fanout(f"127.0.0.1:{closed_port}", start_at=8)
+    send(out, *["http://other.example/"] * 50)
+    assert out.limit == 8
+    send(out, *[f"http://127.0.0.1:{closed_port}/"] * 50)
+    assert out.limit == 1
+
+
+@pytest.mark.parametrize(
+    ("header", "least", "most"),
+    [("7", 7, 7), ("999999", 3600, 3600), ("soon", None, None), ("-5", None, None), ("", None, None)]
+    + [(formatdate(4_000_000_000, usegmt=True), 3600, 3600), (formatdate(1_000, usegmt=True), None, None)],
+)
+def test_retry_after_is_read_as_seconds_or_date_and_capped(
+    header: str, least: float | None, most: float | None, site: Sites, fanout: Fanouts, send: Send
+) -> None:
+    home = site(lambda request: reply(503, Retry_After=header))
+    waited = send(fanout(f"127.0.0.1:{home.port}"), home.uri())[0].retry_after
+    assert waited == least == most or (waited is not None and least is not None and least <= waited)
+
+
+def test_a_429_with_retry_after_pauses_everything_until_then(
+    site: Sites, fanout: Fanouts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = site(lambda request: reply(429, Retry_After="1") if request.path == "/0" else reply())
+    out = fanout(f"127.0.0.1:{home.port}", max_at_once=1)
+    lists = list(out.send(calls(home, 3)))
+    assert [answer.status for some in lists for answer in some] == [429, 200, 200]
+    assert lists[0][0].retry_after == 1.0
+    # While it waited the caller was given its turn, to extend a claim.
+    assert [] in lists[1:]
+
+
+def test_a_pause_outlasts_the_send_and_ends_with_stop(site: Sites, fanout: Fanouts, send: Send) -> None:
+    home = site(lambda request: reply(429, Retry_After="3000"))
+    out = fanout(f"127.0.0.1:{home.port}", max_at_once=1)
+    assert send(out, home.uri())[0].retry_after == 3000.0
+    turns = 0
+    for some in out.send(calls(home, 3), stop=lambda: turns >= 2):
+        assert some == []
+        turns += 1
+    assert turns == 2
+    assert len(home.requests) == 1
+
+
+def test_after_stop_nothing_begins_and_what_is_under_way_is_answered(site: Sites, fanout: Fanouts) -> None:
+    release = threading.Event()
+    stopped = False
+
+    def hold(request: Request) -> bytes:
+        release.wait(10)
+        return reply()
+
+    home = site(hold)
+    out = fanout(f"127.0.0.1:{home.port}", max_at_once=4, start_at=4)
+    answered: list[Answer] = []
+    for some in out.send(calls(home, 100), stop=lambda: stopped):
+        answered += some
+        if home.under_way == 4:
+            stopped = True
+            release.set()
+    assert sorted(answer.key for answer in answered) == [0, 1, 2, 3]
+    assert {answer.status for answer in answered} == {200}
+    assert len(home.requests) == 4
+
+
+def test_a_stop_before_the_first_call_sends_nothing(site: Sites, fanout: Fanouts) -> None:
+    home = site()
+    assert list(fanout(f"127.0.0.1:{home.port}").send(calls(home, 5), stop=lambda: True)) == []
+    assert home.connections == 0
+
+
+def test_the_caller_gets_its_turn_while_answers_are_slow(site: Sites, fanout: Fanouts) -> None:
+    release = threading.Event()
+
+    def hold(request: Request) -> bytes:
+        release.wait(10)
+        return reply()
+
+    home = site(hold)
+    lists = []
+    for some in fanout(f"127.0.0.1:{home.port}").send(calls(home, 1)):
+        lists.append(some)
+        if len(lists) == 2:
+            release.set()
+    assert lists[:2] == [[], []]
+    assert [answer.status for some in lists for answer in some] == [200]
+
+
+def test_an_error_of_the_calls_comes_after_the_answers_of_those_under_way(site: Sites, fanout: Fanouts) -> None:
+    home = site()
+
+    def failing() -> Iterator[Call]:
+        yield from calls(home, 3)
+        raise LookupError("no more")
+
+    answered = []
+    with pytest.raises(LookupError):
+        for some in fanout(f"127.0.0.1:{home.port}").send(failing()):
+            answered += some
+    assert sorted(answer.key for answer in answered) == [0, 1, 2]
+
+
+def test_a_caller_who_leaves_early_can_send_again(site: Sites, fanout: Fanouts, send: Send) -> None:
+    release = threading.Event()
+    home = site(lambda request: reply() if request.path == "/last" or release.wait(10) else b"")
+    out = fanout(f"127.0.0.1:{home.port}")
+    sending = out.send(calls(home, 100))
+    next(sending)
+    assert out.busy
+    with pytest.raises(RuntimeError):
+        next(out.send(calls(home, 1)))
+    sending.close()  # type: ignore[attr-defined]
+    assert not out.busy
+    assert send(out, home.uri("/last"))[0].status == 200
+    release.set()
+
+
+def test_an_error_inside_a_callback_reaches_the_caller(
+    site: Sites, fanout: Fanouts, send: Send, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(ip: str, target: Target) -> bool:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(transfer, "address_allowed", fail)
+    home = site()
+    with pytest.raises(ZeroDivisionError):
+        send(fanout(f"127.0.0.1:{home.port}"), home.uri())
+    assert home.connections == 0
+
+
+def test_an_ipv6_address_is_called(site: Sites, fanout: Fanouts, send: Send) -> None:
+    home = site(host="::1")
+    assert send(fanout(f"[::1]:{home.port}"), home.uri("/", host="[::1]"))[0].status == 200
+    assert home.requests[0].headers["Host"] == f"[::1]:{home.port}"

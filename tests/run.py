@@ -1,0 +1,38 @@
+"""`make test`: the behaviour tests on SQLite and on PostgreSQL, then what needs real processes and a real browser."""
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+
+from tests.servers import common_environment, servers, temporary_folder
+
+BEHAVIOUR = ["tests/actions", "tests/sendouts", "tests/gateway"]
+PURE = ["tests/outbound", "tests/simulator", "tests/demo"]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--jobs", default="2")
+    parser.add_argument("pytest", nargs="*", help="further arguments for pytest")
+    asked = parser.parse_args()
+    started = time.monotonic()
+    with temporary_folder("tests") as data_dir, servers() as found:
+        base = {**os.environ, **common_environment(data_dir)}
+        rounds = [
+            ("SQLite, embedded", [*BEHAVIOUR, *PURE], {"DATABASE_URL": f"sqlite:///{data_dir}/gateway.sqlite3"}),
+            ("PostgreSQL and Redis", [*BEHAVIOUR, "tests/acceptance", "tests/browser"], {**found, "TEST_REDIS": "1"}),
+        ]
+        codes = []
+        for name, folders, more in rounds:
+            print(f"\n=== {name} ===", flush=True)
+            command = [sys.executable, "-m", "pytest", "-q", "-n", asked.jobs, "--dist", "loadfile"]
+            present = [folder for folder in folders if os.path.isdir(folder)]
+            codes.append(subprocess.run([*command, *present, *asked.pytest], env=base | more, check=False).returncode)
+    print(f"\n{'All green' if not any(codes) else 'FAILED'} in {time.monotonic() - started:.0f} s.", flush=True)
+    return max(codes)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

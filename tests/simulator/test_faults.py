@@ -1,0 +1,229 @@
+"""Faults: what the client sees, and whether the call took effect."""
+
+from __future__ import annotations
+
+import gzip
+import socket
+import struct
+import time
+import zlib
+from email.utils import parsedate_to_datetime
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+
+from simulator.client import Simulator
+
+
+def posted(uri: str, timeout: float = 5.0, method: str = "POST") -> bytes:
+    """Make one call on a connection of its own and give the bytes until its end; raises what the socket raises."""
+    parts = urlsplit(uri)
+    with socket.create_connection((parts.hostname, parts.port), timeout=timeout) as connection:
+        connection.sendall(f"{method} {parts.path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        pieces = []
+        while piece := connection.recv(65536):
+            pieces.append(piece)
+    return b"".join(pieces)
+
+
+def batch(sim: Simulator, http: requests.Session, fault: dict, contacts: int = 1, **wanted: object) -> tuple[str, list]:
+    """Make a batch with one fault and give its id and its URIs, contacts first, finish last."""
+    faults = {"faults": [fault], **wanted.pop("faults", {})}
+    created = sim.create("batch", contacts=contacts, fire=False, due="none", faults=faults, **wanted)
+    rows = http.get(created["download_uri"], timeout=5).json()
+    return created["id"], [row["cancelUri"] for row in rows] + created["finish_uris"]
+
+
+def test_a_status_has_no_effect_unless_asked(sim: Simulator, http: requests.Session) -> None:
+    number, uris = batch(sim, http, {"kind": "status", "on": "reject", "status": 503, "times": 2})
+    assert [http.post(uris[0], timeout=5).status_code for _ in range(3)] == [503, 503, 200]
+    report = sim.sendout(number)
+    assert (report["violations"], report["faults"], report["calls"]["reject"]) == ([], {"status": 2}, 3)
+    number, uris = batch(sim, http, {"kind": "status", "on": "finish", "effect": True, "times": 1})
+    assert [http.post(uris[-1], timeout=5).status_code for _ in range(2)] == [500, 200]
+    report = sim.sendout(number)
+    assert (report["calls"]["finish_repeat"], report["violations"], report["finished"]) == (1, [], 1)
+
+
+def test_retry_after_comes_in_seconds_or_as_a_date(sim: Simulator, http: requests.Session) -> None:
+    _, uris = batch(sim, http, {"kind": "status", "on": "reject", "status": 429, "retry_after": 2})
+    assert http.post(uris[0], timeout=5).headers["Retry-After"] == "2"
+    _, uris = batch(sim, http, {"kind": "status", "on": "reject", "status": 429, "retry_after": "date", "seconds": 30})
+    named = parsedate_to_datetime(http.post(uris[0], timeout=5).headers["Retry-After"]).timestamp()
+    assert 20 < named - time.time() < 40
+
+
+@pytest.mark.parametrize(("kind", "rejected", "repeats"), [("reset_before", 0, 0), ("reset_after", 1, 1)])
+def test_a_reset_comes_before_or_after_the_effect(
+    sim: Simulator, http: requests.Session, kind: str, rejected: int, repeats: int
+) -> None:
+    number, uris = batch(sim, http, {"kind": kind, "on": "reject", "times": 1}, faults={"repeat_status": 409})
+    with pytest.raises(ConnectionResetError):
+        posted(uris[0])
+    assert sim.sendout(number)["rejected"] == rejected
+    assert http.post(uris[0], timeout=5).status_code == (409 if repeats else 200)
+    report = sim.sendout(number)
+    assert (report["rejected"], report["calls"]["reject_repeat"], report["violations"]) == (1, repeats, [])
+
+
+def test_a_finish_whose_answer_was_lost_may_be_repeated(sim: Simulator, http: requests.Session) -> None:
+    number, uris = batch(sim, http, {"kind": "reset_after", "on": "finish", "times": 1})
+    with pytest.raises(ConnectionResetError):
+        posted(uris[-1])
+    assert sim.sendout(number)["finished"] == 1
+    assert http.post(uris[-1], timeout=5).status_code == 200
+    assert sim.sendout(number)["violations"] == []
+
+
+@pytest.mark.parametrize(("effect", "rejected"), [(True, 1), (False, 0)])
+def test_a_hanging_call_is_never_answered(sim: Simulator, http: requests.Session, effect: bool, rejected: int) -> None:
+    number, uris = batch(sim, http, {"kind": "hang", "on": "reject", "times": 1, "effect": effect})
+    with pytest.raises(TimeoutError):
+        posted(uris[0], timeout=0.2)
+    assert sim.sendout(number)["rejected"] == rejected
+    http.post(uris[0], timeout=5)
+    assert sim.sendout(number)["violations"] == []
+
+
+def test_an_answer_that_the_client_did_not_wait_for_is_lost(sim: Simulator, http: requests.Session) -> None:
+    number, uris = batch(sim, http, {"kind": "slow", "on": "reject", "seconds": 30, "times": 1})
+    with pytest.raises(TimeoutError):
+        posted(uris[0], timeout=0.1)
+    assert http.post(uris[0], timeout=5).status_code == 200
+    report = sim.sendout(number)
+    assert (report["rejected"], report["calls"]["reject_repeat"], report["violations"]) == (1, 1, [])
+
+
+def test_latency_delays_answers_and_excuses_nobody_who_waits(sim: Simulator, http: requests.Session) -> None:
+    created = sim.create("batch", contacts=2, fire=False, due="all")
+    waits, leaves = (row["cancelUri"] for row in http.get(created["download_uri"], timeout=5).json())
+    sim.faults(latency=30)
+    with pytest.raises(TimeoutError):
+        posted(leaves, timeout=0.1)
+    sim.faults(latency=0.01)
+    assert [http.post(uri, timeout=5).status_code for uri in (leaves, waits, waits)] == [200, 200, 200]
+    assert [(violation["kind"], violation["contact"]) for violation in sim.violations()] == [("rejected_twice", 1)]
+
+
+def test_a_dripping_answer_arrives_whole(sim: Simulator, http: requests.Session) -> None:
+    _, uris = batch(sim, http, {"kind": "drip", "on": "reject", "bytes": 50, "interval": 0.001})
+    assert http.post(uris[0], timeout=5).json() == {"status": "done"}
+
+
+@pytest.mark.parametrize("kind", ["cut", "wrong_length"])
+def test_an_answer_without_its_whole_body_may_be_repeated(sim: Simulator, http: requests.Session, kind: str) -> None:
+    number, uris = batch(sim, http, {"kind": kind, "on": "reject", "times": 1})
+    head, _, body = posted(uris[0]).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200 ")
+    assert f"Content-Length: {len(body)}".encode() not in head.split(b"\r\n")
+    http.post(uris[0], timeout=5)
+    assert sim.sendout(number)["violations"] == []
+
+
+def test_a_redirect_has_no_effect(sim: Simulator, http: requests.Session) -> None:
+    number, uris = batch(sim, http, {"kind": "redirect", "on": ["reject", "finish"], "location": "http://example.com/"})
+    for uri in uris:
+        answer = http.post(uri, timeout=5, allow_redirects=False)
+        assert (answer.status_code, answer.headers["Location"]) == (302, "http://example.com/")
+    assert (sim.sendout(number)["rejected"], sim.sendout(number)["finished"]) == (0, 0)
+
+
+def file_with(sim: Simulator, fault: dict, **wanted: object) -> tuple[bytes, bytes]:
+    """Give head and body of a download that the fault struck."""
+    created = sim.create("batch", contacts=600, fire=False, **wanted, faults={"faults": [fault]})
+    head, _, body = posted(created["download_uri"], method="GET").partition(b"\r\n\r\n")
+    return head, body
+
+
+def length(head: bytes) -> int:
+    return int(head.split(b"Content-Length: ")[1].split(b"\r\n")[0])
+
+
+def test_a_cut_file_ends_short_of_its_length(sim: Simulator) -> None:
+    head, body = file_with(sim, {"kind": "cut"}, transfer="length")
+    assert len(body) == length(head) // 2
+
+
+def test_a_cut_chunked_file_has_no_last_chunk(sim: Simulator) -> None:
+    whole = file_with(sim, {"kind": "slow", "seconds": 0})[1]
+    assert whole.endswith(b"\r\n0\r\n\r\n")
+    half = file_with(sim, {"kind": "cut"})[1]
+    assert 0.4 < len(half) / len(whole) < 0.6
+    assert not half.endswith(b"0\r\n\r\n")
+    everything = file_with(sim, {"kind": "cut", "at": 1})[1]
+    assert len(everything) == len(whole) - len(b"0\r\n\r\n")
+    assert file_with(sim, {"kind": "cut", "at": 0})[1] == b""
+
+
+@pytest.mark.parametrize("transfer", ["length", "chunked"])
+def test_a_cleanly_cut_file_is_proven_by_its_transport(sim: Simulator, http: requests.Session, transfer: str) -> None:
+    faults = {"faults": [{"kind": "cut", "clean": True}]}
+    created = sim.create("batch", contacts=600, fire=False, transfer=transfer, faults=faults)
+    body = http.get(created["download_uri"], timeout=5).content
+    assert body.startswith(b"[")
+    assert not body.endswith(b"]")
+
+
+def test_corrupt_gzip_does_not_unpack(sim: Simulator, http: requests.Session) -> None:
+    for place in (0.5, 1.0):
+        faults = {"faults": [{"kind": "corrupt_gzip", "at": place, "times": 1}]}
+        created = sim.create("batch", contacts=600, fire=False, gzip="body", faults=faults)
+        spoiled, sound = (http.get(created["download_uri"], timeout=5).content for _ in range(2))
+        assert len(spoiled) == len(sound)
+        with pytest.raises((zlib.error, gzip.BadGzipFile, EOFError)):
+            gzip.decompress(spoiled)
+        assert gzip.decompress(sound).endswith(b"]")
+
+
+def test_a_wrong_length_is_declared_beside_the_whole_file(sim: Simulator) -> None:
+    for by in (10, -10):
+        head, body = file_with(sim, {"kind": "wrong_length", "by": by})
+        assert length(head) == len(body) + by
+        assert body.endswith(b"]")
+
+
+def test_a_wrong_type_is_only_a_label(sim: Simulator, http: requests.Session) -> None:
+    created = sim.create("batch", contacts=3, fire=False, faults={"faults": [{"kind": "wrong_type"}]})
+    answer = http.get(created["download_uri"], timeout=5)
+    assert answer.headers["Content-Type"] == "text/html"
+    assert len(answer.json()) == 3
+
+
+@pytest.mark.parametrize("row", [0, 400])
+def test_the_second_download_differs(sim: Simulator, http: requests.Session, row: int) -> None:
+    created = sim.create("batch", contacts=600, fire=False, faults={"faults": [{"kind": "differs", "row": row}]})
+    first, second = (http.get(created["download_uri"], timeout=5).json() for _ in range(2))
+    assert first[:row] == second[:row]
+    assert second[row:] == [*first[row + 1 :], first[row]]
+
+
+def test_a_download_can_fail_before_its_first_byte(sim: Simulator, http: requests.Session) -> None:
+    for fault, expected in (({"kind": "status", "status": 503}, 503), ({"kind": "redirect", "status": 307}, 307)):
+        created = sim.create("batch", contacts=3, fire=False, faults={"faults": [{**fault, "on": "download"}]})
+        assert http.get(created["download_uri"], timeout=5, allow_redirects=False).status_code == expected
+    for kind in ("reset_before", "reset_after"):
+        created = sim.create("batch", contacts=3, fire=False, faults={"faults": [{"kind": kind, "on": "download"}]})
+        with pytest.raises(ConnectionResetError):
+            posted(created["download_uri"], method="GET")
+
+
+def test_a_client_that_breaks_off_a_download_harms_nobody(sim: Simulator, http: requests.Session) -> None:
+    created = sim.create("batch", contacts=200_000, fire=False)
+    parts = urlsplit(created["download_uri"])
+    with socket.create_connection((parts.hostname, parts.port), timeout=5) as connection:
+        connection.sendall(f"GET {parts.path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        assert connection.recv(100).startswith(b"HTTP/1.1 200 OK")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    assert len(http.get(created["download_uri"], timeout=20).json()) == 200_000
+
+
+def test_global_faults_strike_every_sendout_until_they_are_cleared(sim: Simulator, http: requests.Session) -> None:
+    created = sim.create("batch", contacts=1, fire=False)
+    sim.faults([{"kind": "status", "on": "download", "status": 500}])
+    assert http.get(created["download_uri"], timeout=5).status_code == 500
+    own = {"faults": [{"kind": "status", "on": "download", "status": 503}]}
+    other = sim.create("batch", contacts=1, fire=False, faults=own)
+    assert http.get(other["download_uri"], timeout=5).status_code == 503
+    sim.faults()
+    assert http.get(created["download_uri"], timeout=5).status_code == 200
