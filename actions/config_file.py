@@ -44,8 +44,8 @@ def _identifier(value: Any) -> Any:
 
 
 Duration = Annotated[timedelta, BeforeValidator(_duration), PlainSerializer(durations.write, return_type=str)]
-Name = Annotated[str, BeforeValidator(_name), Field(min_length=1, max_length=NAME_LENGTH)]
-Identifier = Annotated[str, BeforeValidator(_identifier), Field(min_length=1, max_length=NAME_LENGTH)]
+Name = Annotated[str, Field(min_length=1, max_length=NAME_LENGTH), BeforeValidator(_name)]
+Identifier = Annotated[str, Field(min_length=1, max_length=NAME_LENGTH), BeforeValidator(_identifier)]
 Review = Literal["never", "unusual", "always"]
 AtDeadline = Literal["leave", "accept", "reject"]
 

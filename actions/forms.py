@@ -74,12 +74,14 @@ def config_initial(config: type[BaseModel], stored: Mapping[str, Any]) -> dict[s
     for name, info in config.model_fields.items():
         default = None if info.is_required() else info.get_default(call_default_factory=True)
         value = stored.get(info.alias or name, default)
-        if _one_of(info) is not None:
+        alternatives = _one_of(info)
+        if alternatives is not None:
             if isinstance(value, Mapping) and value:
                 operator, operand = next(iter(value.items()))
-                initial |= {PREFIX + name + OPERATOR: operator, PREFIX + name: _as_text(operand)}
+                wanted = _alternative(alternatives, operator)
+                initial |= {PREFIX + name + OPERATOR: operator, PREFIX + name: _written(wanted, operand)}
         elif value is not None:
-            initial[PREFIX + name] = value if isinstance(value, bool | int | float) else _as_text(value)
+            initial[PREFIX + name] = _written(info.annotation, value)
     return initial
 
 
@@ -92,40 +94,55 @@ def config_values(config: type[BaseModel], cleaned: Mapping[str, Any]) -> dict[s
         if alternatives is not None:
             operator = cleaned.get(PREFIX + name + OPERATOR)
             if operator:
-                values[info.alias or name] = {operator: _operand(alternatives, operator, typed or "")}
+                wanted = _alternative(alternatives, operator)
+                # An alternative that is a mere flag needs no value beside it.
+                typed = typed or ("true" if wanted is bool else "")
+                values[info.alias or name] = {operator: typed if wanted is str else _read(wanted, typed)}
         elif typed not in (None, ""):
-            plain = info.annotation is str or get_origin(info.annotation) is Literal or not isinstance(typed, str)
-            values[info.alias or name] = typed if plain else _as_json(typed)
+            values[info.alias or name] = _read(info.annotation, typed) if isinstance(typed, str) else typed
     return values
 
 
-def _operand(alternatives: type[OneOf], operator: str, typed: str) -> Any:
-    """Read the value beside an operator: text as it is, an empty flag as true, commas as a list, else JSON or text."""
-    wanted = next(
-        info.annotation for name, info in alternatives.model_fields.items() if (info.alias or name) == operator
-    )
-    if wanted is str:
+def _alternative(alternatives: type[OneOf], operator: str) -> Any:
+    """Return the type of the value that belongs to an operator."""
+    fields = alternatives.model_fields.items()
+    return next((info.annotation for name, info in fields if (info.alias or name) == operator), None)
+
+
+def _is_text(wanted: Any) -> bool:
+    return wanted is str or get_origin(wanted) is Literal
+
+
+def _read(wanted: Any, typed: str) -> Any:
+    """Read typed text as the type asks: text as it is, a list as JSON or with commas, else JSON, else text."""
+    if _is_text(wanted):
         return typed
-    if wanted is bool:
-        return _as_json(typed or "true")
     value = _as_json(typed)
     if get_origin(wanted) in (list, tuple) and not isinstance(value, list):
-        return [_as_json(part.strip()) for part in typed.split(",") if part.strip()]
+        item = get_args(wanted)[0]
+        return [_read(item, part.strip()) for part in typed.split(",") if part.strip()]
     return value
+
+
+def _written(wanted: Any, value: Any) -> Any:
+    """Write a value so that `_read` gives it back: where JSON is read, text that looks like JSON is quoted."""
+    if isinstance(value, bool | int | float) and wanted in (bool, int, float):
+        return value
+    if isinstance(value, str) and (_is_text(wanted) or isinstance(_as_json(value), str)):
+        return value
+    return json.dumps(value, ensure_ascii=False, default=str)
 
 
 def _as_json(text: str) -> Any:
     try:
-        return json.loads(text)
+        return json.loads(text, parse_constant=_no_constant)
     except (ValueError, RecursionError):
         return text
 
 
-def _as_text(value: Any) -> str:
-    """Write a value so that reading it back gives the same: text that looks like JSON is quoted."""
-    if isinstance(value, str) and isinstance(_as_json(value), str):
-        return value
-    return json.dumps(value, ensure_ascii=False)
+def _no_constant(word: str) -> None:
+    """Refuse NaN and Infinity, which JSON does not have: they are words like any other."""
+    raise ValueError(word)
 
 
 class AnswerWithin(forms.CharField):

@@ -7,7 +7,7 @@ import uvicorn
 from celery.beat import EmbeddedService
 from django.conf import settings
 
-from gateway.celery import app
+from gateway.celery import app, make_app
 from sendouts import claims
 from sendouts.models import Batch, Webhook
 from sendouts.sweeping import Sweep
@@ -22,9 +22,11 @@ def serve() -> None:
     dropped = claims.drop_all(Batch) + claims.drop_all(Webhook)
     if dropped:
         log.info("claims_dropped", rows=dropped)
-    app.finalize()
     workers = [
-        app.WorkController(pool_cls="threads", concurrency=threads, queues=[queue], hostname=f"{queue}@embedded")
+        # An application has one selection of queues, so that each worker needs its own.
+        make_app(queue).WorkController(
+            pool_cls="threads", concurrency=threads, queues=[queue], hostname=f"{queue}@embedded"
+        )
         for queue, threads in (("small", settings.WORKER_CONCURRENCY), ("files", 2))
     ]
     for worker in workers:

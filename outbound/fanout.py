@@ -70,6 +70,7 @@ class Fanout:
         self._poller = Poller(self._pace.highest)
         self._idle: list[Transfer] = []
         self._flying: set[Transfer] = set()
+        self._next: Call | None = None
         self._begun = 0
         self._stalled = 0.0
         self.busy = False
@@ -94,6 +95,7 @@ class Fanout:
             yield from self._send(iter(calls), stop)
         finally:
             self.busy = False
+            self._next = None
             self._drop_flying()
 
     def _send(self, calls: Iterator[Call], stop: Callable[[], bool]) -> Iterator[list[Answer]]:
@@ -129,14 +131,16 @@ class Fanout:
         while len(ready) < LIST_SIZE:
             if stop():
                 return False
-            if self._pace.pause_left() > 0:
-                return True
             if len(self._flying) >= self._pace.limit:
                 self._pace.full()
                 return True
-            call = next(calls, None)
-            if call is None:
+            # Pulled before the pause is looked at: a pause is not waited out for calls that there are not.
+            self._next = self._next or next(calls, None)
+            if self._next is None:
                 return False
+            if self._pace.pause_left() > 0:
+                return True
+            call, self._next = self._next, None
             try:
                 target = self._allow.check_uri(call.uri)
             except Refused as refusal:

@@ -14,6 +14,13 @@ MAX_BODY = 64 * 1024
 METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE", "GET"})
 
 
+class _Opened(socket.socket):
+    """A socket for libcurl, which works on a copy of its descriptor: ours closes as soon as it was copied."""
+
+    def __del__(self) -> None:
+        self.close()
+
+
 class Transfer:
     """A handle, and what is known of the call that it carries.
 
@@ -68,7 +75,7 @@ class Transfer:
                 self.refused = True
                 return pycurl.SOCKET_BAD
             self.dialled = True
-            return socket.socket(family, kind, protocol)
+            return _Opened(family, kind, protocol)
         except BaseException as fault:
             self.fault = fault
             return pycurl.SOCKET_BAD

@@ -6,15 +6,13 @@ import argparse
 import asyncio
 import signal
 import sys
-from collections.abc import Coroutine
-from typing import Any
 
 from simulator.control import Control
 from simulator.endpoints import Endpoints
 from simulator.errors import BadRequestError
 from simulator.hooks import target
-from simulator.http import Connection, Handler, Request
-from simulator.replies import Reply, json_reply
+from simulator.http import Connection, Handler, Request, Result
+from simulator.replies import json_reply
 from simulator.world import World
 
 try:
@@ -28,7 +26,7 @@ def handler(world: World) -> Handler:
     endpoints = Endpoints(world)
     control = Control(world)
 
-    def handle(request: Request) -> Reply | Coroutine[Any, Any, Reply]:
+    def handle(request: Request) -> Result:
         _, area, rest = (request.target.partition(b"?")[0] + b"//").split(b"/", 2)
         route = endpoints.routes.get(area)
         if route is not None:

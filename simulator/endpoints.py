@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from email.utils import formatdate
@@ -9,9 +10,9 @@ from typing import Any
 
 from simulator.faults import Fault, FaultKind
 from simulator.files import Download
-from simulator.http import Request
+from simulator.http import Request, Result
 from simulator.replies import Manner, Pace, Reply, head, json_body, json_reply, whole
-from simulator.sendouts import Sendout
+from simulator.sendouts import REJECTED, Sendout
 from simulator.world import World
 
 _WORDS = {200: "done", 204: "", 409: "conflict", 410: "gone"}
@@ -20,20 +21,23 @@ _WIRE = {
     status: whole(status, json_body({"status": word})) if word else head(status, []) for status, word in _WORDS.items()
 }
 
+# A caller that gives up and repeats at once may be heard on its new connection before the old one is known to be closed.
+NEWS_TAKES = 0.02
+
 
 class Endpoints:
     """Answers what the integrated system calls."""
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self.routes: dict[bytes, Callable[[Request, str], Reply]] = {
+        self.routes: dict[bytes, Callable[[Request, str], Result]] = {
             b"cancel": lambda request, token: self.reject(request, "cancel", token),
             b"reject": lambda request, token: self.reject(request, "reject", token),
             b"finish": self.finish,
             b"files": self.download,
         }
 
-    def reject(self, request: Request, role: str, token: str) -> Reply:
+    def reject(self, request: Request, role: str, token: str) -> Result:
         """Reject one contact: POST /cancel/{token} of a batch, POST /reject/{token} of a single."""
         found = self.world.find(role, token)
         if request.method != b"POST":
@@ -49,9 +53,11 @@ class Endpoints:
         def lost() -> None:
             sendout.lost[index] = 1
 
+        if sendout.states[index] == REJECTED and not sendout.lost[index]:
+            return self._after_a_moment(lambda: self._answer(sendout, "reject", index, effect, lost))
         return self._answer(sendout, "reject", index, effect, lost)
 
-    def finish(self, request: Request, token: str) -> Reply:
+    def finish(self, request: Request, token: str) -> Result:
         """Release one delivery: POST /finish/{token}."""
         found = self.world.find("finish", token)
         if request.method != b"POST":
@@ -66,9 +72,10 @@ class Endpoints:
             return sendout.finish(delivery, self.world.repeat_status(sendout), time.time())
 
         def lost() -> None:
-            # A finish that came too late had no effect, and its repeat is no better for a lost answer.
-            delivery.finish_lost = delivery.finished_at is not None
+            delivery.finish_lost = True
 
+        if delivery.finished_at is not None and not delivery.finish_lost:
+            return self._after_a_moment(lambda: self._answer(sendout, "finish", number, effect, lost))
         return self._answer(sendout, "finish", number, effect, lost)
 
     def download(self, request: Request, token: str) -> Reply:
@@ -95,6 +102,11 @@ class Endpoints:
             delay=fault.seconds if fault and fault.kind is FaultKind.SLOW else 0.0,
             pace=Pace(fault.bytes, fault.interval) if fault and fault.kind is FaultKind.DRIP else None,
         )
+
+    async def _after_a_moment(self, answer: Callable[[], Reply]) -> Reply:
+        """Judge a repeat only when the news that its caller left the first connection can have come in."""
+        await asyncio.sleep(NEWS_TAKES)
+        return answer()
 
     def _answer(
         self, sendout: Sendout, endpoint: str, number: int, effect: Callable[[], int], lost: Callable[[], None]

@@ -19,7 +19,8 @@ MAX_BODY = 64 * 1024 * 1024
 # A client that pipelines more than this is read again only when its first requests are answered.
 MAX_WAITING = 128
 
-Handler = Callable[["Request"], "Reply | Coroutine[Any, Any, Reply]"]
+Result = Reply | Coroutine[Any, Any, Reply]
+Handler = Callable[["Request"], Result]
 
 
 class Request:

@@ -59,7 +59,7 @@ class Source:
     def _gunzipped(self, stream: Iterator[bytes]) -> Iterator[bytes]:
         """Undoes one layer of gzip, of one or more members, zero padding allowed after the last."""
         inflater = zlib.decompressobj(wbits=31)
-        self._trailer_seen = between = False
+        between = False
         for block in stream:
             for start in range(0, len(block), _STEP_IN):
                 data = block[start : start + _STEP_IN]

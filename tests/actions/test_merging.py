@@ -192,5 +192,5 @@ def test_details_nested_too_deeply_do_not_stop_the_plan() -> None:
 
 @pytest.mark.parametrize("text", ["[]", "{}", "null", '{"actions":[{}],"unknown":[]}', '{"actions":[1],"unknown":[]}', "x"])
 def test_what_is_no_frozen_plan_is_a_value_error(text: str) -> None:
-    with pytest.raises(ValueError):  # noqa: PT011 (json's own error is one)
+    with pytest.raises(ValueError):
         merging.from_json(text)

@@ -98,7 +98,8 @@ class Site:
                 received += data
             head, _, received = received.partition(b"\r\n\r\n")
             first, *lines = head.decode("latin-1").split("\r\n")
-            headers = dict(line.split(": ", 1) if ": " in line else (line.rstrip(":"), "") for line in lines)
+            parted = (line.partition(":") for line in lines)
+            headers = {name: value.strip() for name, _, value in parted}
             length = int(headers.get("Content-Length", "0"))
             while len(received) < length:
                 received += wire.recv(65_536)
@@ -121,7 +122,9 @@ class Site:
                 return
 
     def close(self) -> None:
-        """Close everything and wait for the threads."""
+        """Close everything and wait for the threads; a second time does nothing."""
+        if self._listener.fileno() < 0:
+            return
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self._acceptor.join(5)

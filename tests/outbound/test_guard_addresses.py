@@ -7,10 +7,27 @@ from outbound.guard import AllowList, Refused, Target, address_allowed
 PUBLIC = ["8.8.8.8", "1.1.1.1", "100.63.255.255", "172.32.0.1", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808"]
 PRIVATE = ["10.0.0.1", "172.16.0.1", "172.31.255.255", "192.168.1.1", "127.0.0.1", "127.9.9.9", "100.64.0.1", "::1"]
 PRIVATE += ["fd12::1", "fc00::1", "::ffff:10.0.0.1", "::ffff:127.0.0.1", "64:ff9b::7f00:1", "64:ff9b::a00:1"]
-NEVER = ["0.0.0.0", "0.1.2.3", "169.254.169.254", "169.254.0.1", "192.0.0.192", "192.0.2.1", "192.88.99.1", "198.18.0.1"]
+NEVER = [
+    "0.0.0.0",
+    "0.1.2.3",
+    "169.254.169.254",
+    "169.254.0.1",
+    "192.0.0.192",
+    "192.0.2.1",
+    "192.88.99.1",
+    "198.18.0.1",
+]
 NEVER += ["198.51.100.1", "203.0.113.1", "224.0.0.1", "239.1.1.1", "240.0.0.1", "255.255.255.255", "168.63.129.16"]
 NEVER += ["100.100.100.200", "::", "fe80::1", "fe80::1%eth0", "fec0::1", "ff02::1", "2001:db8::1", "fd00:ec2::254"]
-NEVER += ["2002:7f00:1::", "2002:808:808::1", "2001::1", "2001:0:7f00:1::", "64:ff9b:1::7f00:1", "::127.0.0.1", "100::1"]
+NEVER += [
+    "2002:7f00:1::",
+    "2002:808:808::1",
+    "2001::1",
+    "2001:0:7f00:1::",
+    "64:ff9b:1::7f00:1",
+    "::127.0.0.1",
+    "100::1",
+]
 NEVER += ["::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe", "::ffff:0:127.0.0.1", "3fff::1", "5f00::1", "fd20:ce::254"]
 NEVER += ["", "gate.example.com", "0x7f.1", "2130706433", "127.1"]
 
@@ -45,10 +62,35 @@ def test_for_an_address_only_that_address_is_dialled() -> None:
 
 @pytest.mark.parametrize(
     "entry",
-    ["https://gate.example.com", "gate.example.com/", "*", "*.example.com", ".", "..example.com", "a b", "user@host"]
-    + ["gate.example.com:x", "gate.example.com:0", "gate.example.com:70000", ".example.com:80", "127.1", "0x7f000001"]
-    + ["2130706433", "[::1", "::1%lo", "fe80::1", "169.254.169.254", "169.254.169.254:80", "0.0.0.0", "224.0.0.1"]
-    + ["100.100.100.200", "-a.example", "a" * 64 + ".example", "a,b", "[10.0.0.1]"],
+    [
+        "https://gate.example.com",
+        "gate.example.com/",
+        "*",
+        "*.example.com",
+        ".",
+        "..example.com",
+        "a b",
+        "user@host",
+        "gate.example.com:x",
+        "gate.example.com:0",
+        "gate.example.com:70000",
+        ".example.com:80",
+        "127.1",
+        "0x7f000001",
+        "2130706433",
+        "[::1",
+        "::1%lo",
+        "fe80::1",
+        "169.254.169.254",
+        "169.254.169.254:80",
+        "0.0.0.0",
+        "224.0.0.1",
+        "100.100.100.200",
+        "-a.example",
+        "a" * 64 + ".example",
+        "a,b",
+        "[10.0.0.1]",
+    ],
 )
 def test_a_bad_entry_is_named(entry: str) -> None:
     with pytest.raises(ValueError) as caught:
@@ -57,7 +99,9 @@ def test_a_bad_entry_is_named(entry: str) -> None:
 
 
 def test_lists_compare_by_content_and_skip_blank_entries() -> None:
-    one = AllowList.parse(["a.example", " ", "", " B.example. ", "[::1]:80", ".x.example", ".y.example"], allow_http=False)
+    one = AllowList.parse(
+        ["a.example", " ", "", " B.example. ", "[::1]:80", ".x.example", ".y.example"], allow_http=False
+    )
     two = AllowList.parse([".y.example", ".x.example", "[0::1]:80", "b.example", "a.example"], allow_http=False)
     assert one == two and hash(one) == hash(two)
     assert one != AllowList.parse(["a.example"], allow_http=False)

@@ -119,9 +119,21 @@ def test_a_hostile_uri_is_refused_with_its_code(uri: str, code: str | None) -> N
         ("http://127.0.0.1:8080/x", "127.0.0.1", 8080, True, "http://127.0.0.1:8080/x"),
         ("http://[0:0::1]:9000/x", "::1", 9000, True, "http://[::1]:9000/x"),
         ("http://consent:8000/x", "consent", 8000, True, "http://consent:8000/x"),
-        ("https://Bücher.example/é ü", "xn--bcher-kva.example", 443, False, "https://xn--bcher-kva.example/%C3%A9%20%C3%BC"),
+        (
+            "https://Bücher.example/é ü",
+            "xn--bcher-kva.example",
+            443,
+            False,
+            "https://xn--bcher-kva.example/%C3%A9%20%C3%BC",
+        ),
         ("https://xn--bcher-kva.example/", "xn--bcher-kva.example", 443, False, "https://xn--bcher-kva.example/"),
-        ("https://gate.example.com/%2F%zz/../a//b", "gate.example.com", 443, False, "https://gate.example.com/%2F%zz/../a//b"),
+        (
+            "https://gate.example.com/%2F%zz/../a//b",
+            "gate.example.com",
+            443,
+            False,
+            "https://gate.example.com/%2F%zz/../a//b",
+        ),
     ],
 )
 def test_a_listed_uri_is_read_and_spelt_in_one_way(uri: str, host: str, port: int, private: bool, dialled: str) -> None:
@@ -151,7 +163,9 @@ def test_an_empty_list_allows_nothing() -> None:
 
 
 HOSTS = st.sampled_from(["gate.example.com", "evil.example", "10.1.2.3", "[::1]", "127.1", "ⓖate.example.com", "", "1"])
-GLUE = st.sampled_from(["@", ":", "\\", "#", "?", "/", ".", "%2f", "%40", "。", "／", "＠", " ", "\t", ";", ",", "443", ""])
+GLUE = st.sampled_from(
+    ["@", ":", "\\", "#", "?", "/", ".", "%2f", "%40", "。", "／", "＠", " ", "\t", ";", ",", "443", ""]
+)
 
 
 @given(st.lists(st.one_of(HOSTS, GLUE), max_size=6).map("".join), st.sampled_from(["http://", "https://", "http:\\\\"]))

@@ -99,9 +99,7 @@ def test_a_name_that_turns_inside_between_two_connections_is_refused(
     assert home.connections == 0
 
 
-def test_the_session_dials_the_address_that_it_checked(
-    session: Sessions, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_session_dials_the_address_that_it_checked(session: Sessions, monkeypatch: pytest.MonkeyPatch) -> None:
     dialled = []
 
     def dial(address: tuple[str, int], *rest: Any, **options: Any) -> socket.socket:

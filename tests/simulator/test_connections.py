@@ -43,6 +43,8 @@ def test_pipelined_requests_are_answered_in_their_order(sim: Simulator, http: re
     with connect(sim) as connection:
         connection.sendall("".join(requests_).encode())
         received = read_until(connection, 300, b"}")
+        connection.sendall(b"GET /control/health HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert b'"ok": true' in read_until(connection, 1, b"}")
     statuses = [line.split()[1] for line in received.replace(b"HTTP", b"\nHTTP").split(b"\n") if b"HTTP/1.1" in line]
     assert statuses == [b"200"] * 7 + [b"404"] + [b"200"] * 292
     assert sim.sendout(created["id"])["rejected"] == 299

@@ -35,6 +35,14 @@ def test_finish_before_a_due_rejection_releases_and_tells(sim: Simulator, http: 
     assert played.report()["violations"][0]["delivery"] == f"{played.created['id']}/1"
 
 
+def test_each_single_answers_for_its_own_due_contacts(sim: Simulator, http: requests.Session) -> None:
+    created = sim.create("single", hooks=3, due="all", fire=False)
+    for uri in created["finish_uris"][:2]:
+        http.post(uri, timeout=5)
+    assert sim.sendout(created["id"])["released_due"] == 2
+    assert [violation["delivery"] for violation in sim.violations()] == [f"{created['id']}/{n}" for n in (1, 2)]
+
+
 def test_finishing_twice_without_a_lost_answer(sim: Simulator, http: requests.Session) -> None:
     played = Played(sim, http, due="none")
     assert [played.post(played.finish_uri) for _ in range(2)] == [200, 409]

@@ -1,0 +1,223 @@
+"""The platform's HTTP in the gateway's words."""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from outbound.fanout import Answer
+from outbound.guard import AllowList
+from sendouts.symplify import client
+from sendouts.symplify.client import Ask, NotAllowed, Outcome, Platform, judge
+from sendouts.symplify.errors import Permanent, Retryable, TransportBroken
+from tests.outbound.site import Request, Site, reply, reset
+
+Sites = Callable[..., Site]
+
+
+def platform(*sites: Site, **settings: Any) -> Platform:
+    entries = [f"127.0.0.1:{site.port}" for site in sites]
+    return Platform(AllowList.parse(entries, allow_http=True), **settings)
+
+
+def answer(status: int, error: str = "") -> Answer:
+    return Answer(1, status, error, None, 0.1)
+
+
+C, R, L, A = Outcome.CONFIRMED, Outcome.REFUSED, Outcome.LOST, Outcome.RETRY
+
+
+@pytest.mark.parametrize(
+    ("status", "first", "repeat", "finish", "finish_for_nobody"),
+    [
+        (200, C, C, C, C),
+        (202, C, C, C, C),
+        (299, C, C, C, C),
+        (301, R, R, R, R),
+        (307, R, R, R, R),
+        (400, R, R, R, R),
+        (401, R, R, R, R),
+        (404, R, R, R, R),
+        (408, A, A, A, A),
+        (409, R, C, R, C),
+        (410, R, C, R, C),
+        (422, R, R, R, R),
+        (429, A, A, A, A),
+        (500, A, A, A, A),
+        (503, A, A, A, A),
+    ],
+)
+def test_each_status_means_what_the_contract_says(
+    status: int, first: Outcome, repeat: Outcome, finish: Outcome, finish_for_nobody: Outcome
+) -> None:
+    assert judge(answer(status), repeat_of_lost=False, finish=False) is first
+    assert judge(answer(status), repeat_of_lost=False, finish=False, nobody_left=True) is first
+    assert judge(answer(status), repeat_of_lost=True, finish=False) is repeat
+    assert judge(answer(status), repeat_of_lost=False, finish=True) is finish
+    assert judge(answer(status), repeat_of_lost=True, finish=True) is repeat
+    assert judge(answer(status), repeat_of_lost=False, finish=True, nobody_left=True) is finish_for_nobody
+
+
+@pytest.mark.parametrize(("error", "outcome"), [("lost", L), ("unsent", A), ("refused", R)])
+def test_no_answer_never_confirms(error: str, outcome: Outcome) -> None:
+    for repeat in (False, True):
+        for finish in (False, True):
+            assert judge(answer(0, error), repeat_of_lost=repeat, finish=finish, nobody_left=finish) is outcome
+
+
+def test_the_codes_that_confirm_are_a_setting() -> None:
+    codes = frozenset({200, 404})
+    judged = [judge(answer(s), repeat_of_lost=False, finish=False, confirm_codes=codes) for s in (200, 204, 404, 409)]
+    assert judged == [C, R, C, R]
+
+
+def test_rejections_come_back_with_their_key_and_outcome(site: Sites) -> None:
+    answers = {"/yes": reply(200), "/gone": reply(410), "/no": reply(404), "/later": reply(503, Retry_After="9")}
+    home = site(lambda request: answers.get(request.path) or reset(request))
+    asks = [Ask("a", home.uri("/yes")), Ask("b", home.uri("/gone")), Ask("c", home.uri("/gone"), repeat_of_lost=True)]
+    asks += [Ask("d", home.uri("/no")), Ask("e", home.uri("/later")), Ask("f", home.uri("/broken"))]
+    asks += [Ask("g", "https://other.example/secret")]
+    attempts = {attempt.key: attempt for some in client.reject_many(platform(home), asks) for attempt in some}
+    assert {key: (attempt.outcome, attempt.status, attempt.lost) for key, attempt in attempts.items()} == {
+        "a": (C, 200, False),
+        "b": (R, 410, False),
+        "c": (C, 410, False),
+        "d": (R, 404, False),
+        "e": (A, 503, False),
+        "f": (L, 0, True),
+        "g": (R, 0, False),
+    }
+    assert attempts["e"].retry_after == 9.0
+    assert (attempts["g"].code, attempts["g"].host) == ("host_not_listed", "other.example")
+
+
+def test_a_finish_that_nobody_is_left_for_is_confirmed_by_gone(site: Sites) -> None:
+    home = site(lambda request: reply(409))
+    asks = [Ask(1, home.uri()), Ask(2, home.uri(), nobody_left=True), Ask(3, home.uri(), repeat_of_lost=True)]
+    attempts = {attempt.key: attempt for some in client.finish_many(platform(home), asks) for attempt in some}
+    assert [attempts[key].outcome for key in (1, 2, 3)] == [R, C, C]
+
+
+def test_method_headers_and_stop_are_passed_on(site: Sites) -> None:
+    home = site()
+    settings = {"method": "PUT", "headers": {"X-Key": "k"}}
+    list(client.finish_many(platform(home, **settings), [Ask(1, home.uri())]))
+    assert (home.requests[0].method, home.requests[0].headers["X-Key"]) == ("PUT", "k")
+    assert list(client.reject_many(platform(home), [Ask(1, home.uri())], stop=lambda: True)) == []
+    assert len(home.requests) == 1
+
+
+def test_connections_survive_between_batches_in_one_thread_and_are_not_shared_with_another(site: Sites) -> None:
+    home = site()
+
+    def batch() -> None:
+        for _ in range(3):
+            assert len([a for some in client.reject_many(platform(home), [Ask(1, home.uri())]) for a in some]) == 1
+
+    batch()
+    assert home.connections == 1
+    other = threading.Thread(target=batch)
+    other.start()
+    other.join(10)
+    assert (home.connections, len(home.requests)) == (2, 6)
+
+
+def test_two_batches_interleaved_in_one_thread_do_not_meet(site: Sites) -> None:
+    home = site()
+    asks = [Ask(number, home.uri()) for number in range(600)]
+    first, second = client.reject_many(platform(home), asks), client.finish_many(platform(home), asks)
+    keys = [attempt.key for some in (next(first), next(second), *first, *second) for attempt in some]
+    assert sorted(keys) == sorted([*range(600), *range(600)])
+
+
+def test_many_settings_in_a_row_do_not_pile_up_clients(site: Sites) -> None:
+    homes = [site() for _ in range(client.KEPT_CLIENTS + 3)]
+    for home in homes:
+        assert next(client.reject_many(platform(home), [Ask(1, home.uri())]))[0].outcome is C
+        with client.open_contacts(platform(home), home.uri()) as file:
+            assert list(file.blocks()) == []
+    assert len(client._kept.fanouts) == len(client._kept.sessions) == client.KEPT_CLIENTS
+
+
+def test_a_contact_file_is_read_with_its_proof(site: Sites) -> None:
+    home = site(lambda request: reply(200, b"[]", Content_Encoding="gzip"))
+    with client.open_contacts(
+        platform(home, download_headers={"X-Key": "k"}, headers={"X-Not": "n"}), home.uri()
+    ) as file:
+        assert b"".join(file.blocks()) == b"[]"
+        assert (file.content_encoding, file.proves_end()) == ("gzip", True)
+    assert home.requests[0].headers["X-Key"] == "k"
+    assert "X-Not" not in home.requests[0].headers
+
+
+def test_a_cut_contact_file_is_transport_broken_after_what_came(site: Sites) -> None:
+    home = site(lambda request: b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\nConnection: close\r\n\r\nfour")
+    received = b""
+    with client.open_contacts(platform(home), home.uri("/secret")) as file:
+        with pytest.raises(TransportBroken) as caught:
+            for block in file.blocks():
+                received += block
+        assert not file.proves_end()
+    assert received == b"four"
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (204, Permanent),
+        (206, Permanent),
+        (302, Permanent),
+        (403, Permanent),
+        (404, Permanent),
+        (410, Permanent),
+        (408, Retryable),
+        (429, Retryable),
+        (500, Retryable),
+        (503, Retryable),
+    ],
+)
+def test_a_contact_file_that_is_not_given_is_retryable_or_permanent(
+    status: int, error: type[Exception], site: Sites
+) -> None:
+    home = site(lambda request: reply(status, b"no", Retry_After="5"))
+    with pytest.raises(error) as caught:
+        client.open_contacts(platform(home), home.uri("/secret"))
+    assert caught.value.status == status  # type: ignore[attr-defined]
+    assert caught.value.retry_after == (5.0 if error is Retryable else None)  # type: ignore[attr-defined]
+    assert "secret" not in str(caught.value)
+
+
+def test_a_contact_file_out_of_reach_is_retryable_and_out_of_bounds_names_the_host(
+    site: Sites, closed_port: int
+) -> None:
+    allow = AllowList.parse([f"127.0.0.1:{closed_port}"], allow_http=True)
+    with pytest.raises(Retryable):
+        client.open_contacts(Platform(allow), f"http://127.0.0.1:{closed_port}/secret")
+    home = site(reset)
+    with pytest.raises(Retryable):
+        client.open_contacts(platform(home), home.uri())
+    with pytest.raises(NotAllowed) as caught:
+        client.open_contacts(platform(), "https://files.example/secret")
+    assert (caught.value.code, caught.value.host) == ("host_not_listed", "files.example")
+    assert "secret" not in str(caught.value)
+
+
+def test_settings_do_not_show_their_credentials() -> None:
+    shown = repr(Platform(AllowList(), headers={"X": "hunter2"}, download_headers={"X": "hunter2"}))
+    assert "hunter2" not in shown
+
+
+def test_an_attempt_at_a_request_never_repeats_itself(site: Sites) -> None:
+    seen: list[Request] = []
+
+    def once_then_die(request: Request) -> bytes:
+        seen.append(request)
+        return reply() if len(seen) == 1 else b""
+
+    home = site(once_then_die)
+    first = list(client.finish_many(platform(home), [Ask(1, home.uri())]))
+    second = list(client.finish_many(platform(home), [Ask(2, home.uri())]))
+    assert (first[0][0].outcome, second[0][0].outcome) == (C, L)
+    assert len(seen) == 2

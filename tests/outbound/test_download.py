@@ -1,0 +1,142 @@
+"""Long answers read in blocks, with or without a proven end."""
+
+import gzip
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from outbound.download import Broken, download
+from outbound.session import GuardedSession
+from tests.outbound.site import Request, Site, reply, reset
+
+Sites = Callable[..., Site]
+Sessions = Callable[..., GuardedSession]
+BODY = bytes(range(256)) * 4_000
+SHORT = BODY[:5_000]
+
+
+def chunked(body: bytes, size: int, last: bytes = b"0\r\n\r\n") -> bytes:
+    """The body in chunks, as the wire has it."""
+    pieces = [body[start : start + size] for start in range(0, len(body), size)]
+    return b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces) + last
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nConnection: close\r\n"
+CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
+
+
+def read(home: Site, session: Sessions, block: int = 256 * 1024) -> tuple[bytes, str, bool]:
+    """(what came, the word of the break or "", whether the end is proven)."""
+    received = b""
+    with download(session(f"127.0.0.1:{home.port}", timeout=(1.0, 0.3)), home.uri(), block=block) as source:
+        assert not source.proves_end()
+        try:
+            for some in source.blocks():
+                assert not source.proves_end()
+                received += some
+        except Broken as broken:
+            assert broken.received == len(received)
+            return received, broken.word, source.proves_end()
+        return received, "", source.proves_end()
+
+
+@pytest.mark.parametrize(
+    ("wire", "body", "proven"),
+    [
+        (reply(200, BODY), BODY, True),
+        (reply(200, b""), b"", True),
+        (CHUNKED + chunked(BODY, 7_000), BODY, True),
+        (CHUNKED + chunked(BODY, 1_000_000, last=b"0\r\nX-Trailer: a\r\n\r\n"), BODY, True),
+        (CHUNKED + b"0\r\n\r\n", b"", True),
+        (HEAD + b"\r\n" + BODY, BODY, False),
+        (HEAD + b"\r\n", b"", False),
+        (HEAD + b"Content-Length: +4\r\n\r\nfour", b"four", False),
+    ],
+    ids=["length", "length 0", "chunks", "one chunk", "no chunk", "until closed", "nothing until closed", "no number"],
+)
+@pytest.mark.parametrize("block", [1_000, 256 * 1024])
+def test_a_whole_body_is_read_and_proven_where_the_transport_says_its_end(
+    wire: bytes, body: bytes, proven: bool, block: int, site: Sites, session: Sessions
+) -> None:
+    assert read(site(lambda request: wire), session, block) == (body, "", proven)
+
+
+@pytest.mark.parametrize(
+    "wire",
+    [
+        HEAD + b"Content-Length: %d\r\n\r\n" % (len(SHORT) + 1) + SHORT,
+        CHUNKED + chunked(SHORT, 700, last=b""),
+        CHUNKED + chunked(SHORT, 700, last=b"10\r\n"),
+        CHUNKED + chunked(SHORT, 700, last=b"nonsense\r\n"),
+    ],
+    ids=["length", "before the last chunk", "inside a chunk", "broken chunk"],
+)
+@pytest.mark.parametrize("ending", ["close", "reset"])
+def test_a_cut_body_gives_what_came_and_then_breaks(wire: bytes, ending: str, site: Sites, session: Sessions) -> None:
+    drained = threading.Event()
+
+    def cut(request: Request) -> bytes:
+        request.wire.sendall(wire)
+        if ending == "close":
+            return b""
+        drained.wait(10)
+        return reset(request)
+
+    home = site(cut)
+    received = b""
+    with download(session(f"127.0.0.1:{home.port}"), home.uri(), block=1) as source:
+        with pytest.raises(Broken) as caught:
+            for some in source.blocks():
+                received += some
+                # A reset throws away what the kernel still holds, so that it comes when all was read.
+                if len(received) >= len(SHORT):
+                    drained.set()
+        assert not source.proves_end()
+    assert received == SHORT
+    assert (caught.value.word, caught.value.received) == ("cut", len(SHORT))
+    assert caught.value.__context__ is None
+
+
+def test_a_body_that_stops_coming_breaks_with_a_time_out(site: Sites, session: Sessions) -> None:
+    over = threading.Event()
+
+    def stall(request: Request) -> bytes:
+        request.wire.sendall(HEAD + b"Content-Length: 100\r\n\r\nsome")
+        over.wait(10)
+        return b""
+
+    assert read(site(stall), session) == (b"some", "time-out", False)
+    over.set()
+
+
+def test_a_body_left_half_read_proves_nothing_and_its_connection_is_not_used_again(
+    site: Sites, session: Sessions
+) -> None:
+    home = site(lambda request: reply(200, BODY))
+    calls = session(f"127.0.0.1:{home.port}")
+    with download(calls, home.uri(), block=10) as source:
+        next(source.blocks())
+        assert not source.proves_end()
+    with download(calls, home.uri()) as source:
+        assert b"".join(source.blocks()) == BODY
+        assert source.proves_end()
+    assert home.connections == 2
+
+
+def test_the_encoding_is_named_and_not_undone(site: Sites, session: Sessions) -> None:
+    packed = gzip.compress(BODY)
+    home = site(lambda request: reply(200, packed, Content_Encoding=" GZIP"))
+    with download(session(f"127.0.0.1:{home.port}"), home.uri(), headers={"X-Key": "a"}) as source:
+        assert (source.status, source.content_encoding) == (200, "gzip")
+        assert b"".join(source.blocks()) == packed
+        assert source.proves_end()
+    assert (home.requests[0].headers["Accept-Encoding"], home.requests[0].headers["X-Key"]) == ("gzip", "a")
+
+
+def test_blocks_are_about_as_long_as_asked_however_small_the_chunks(site: Sites, session: Sessions) -> None:
+    home = site(lambda request: CHUNKED + chunked(BODY, 100))
+    with download(session(f"127.0.0.1:{home.port}"), home.uri(), block=10_000) as source:
+        lengths = [len(some) for some in source.blocks()]
+    assert sum(lengths) == len(BODY)
+    assert all(10_000 <= length < 20_000 for length in lengths[:-1])

@@ -1,0 +1,237 @@
+"""The body of a hook: what it holds is read, what cannot be read is named and kept, and nothing in it is ever fatal."""
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sendouts.symplify.items import canonical
+from sendouts.symplify.payload import Asked, Hook, OtherEvent, Unreadable, is_readable, parse
+
+BATCH = {
+    "finishUri": "https://example.com/finish/1",
+    "actions": ["consent-check"],
+    "projectName": "Newsletter",
+    "journeyName": "Welcome",
+    "sendoutName": "Day 1",
+    "itemDownloadUri": "https://example.com/files/1",
+}
+SINGLE = {key: value for key, value in BATCH.items() if key != "itemDownloadUri"} | {
+    "items": [
+        {"contactId": "A-17", "rejectUri": "https://example.com/reject/17", "city": "Nice"},
+        {"contactId": "A-18", "rejectUri": "https://example.com/reject/18"},
+    ]
+}
+
+texts = st.text(st.characters(), max_size=6)
+json_values = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), texts),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(texts, inner, max_size=3)),
+    max_leaves=8,
+)
+
+
+def texts_within(value):
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (list, dict)):
+        for inner in [*value, *(value.values() if isinstance(value, dict) else ())]:
+            yield from texts_within(inner)
+
+
+def hook(*parts, **changes):
+    body = {**(parts[0] if parts else BATCH), **changes}
+    parsed = parse(json.dumps(body).encode())
+    assert isinstance(parsed, Hook)
+    return parsed
+
+
+def test_a_batch_is_read():
+    assert hook() == Hook(
+        finish_uri="https://example.com/finish/1",
+        download_uri="https://example.com/files/1",
+        asked=(Asked("consent-check", {}),),
+        project="Newsletter",
+        journey="Welcome",
+        sendout="Day 1",
+        items=(),
+        delivery_key=hook().delivery_key,
+        extra={},
+        problems=(),
+    )
+    assert len(hook().delivery_key) == 64
+    int(hook().delivery_key, 16)
+
+
+def test_a_single_is_read():
+    parsed = hook(SINGLE)
+    assert (parsed.download_uri, parsed.problems) == ("", ())
+    assert [(row.contact_id, row.uri, row.fields, row.problem) for row in parsed.items] == [
+        ("A-17", "https://example.com/reject/17", {"city": "Nice"}, ""),
+        ("A-18", "https://example.com/reject/18", {}, ""),
+    ]
+
+
+def test_keys_are_known_in_any_case_and_the_exact_spelling_wins():
+    body = {key.upper(): value for key, value in SINGLE.items()}
+    assert parse(json.dumps(body).encode()) == hook(SINGLE)
+    assert hook(BATCH, PROJECTNAME="other").project == "Newsletter"
+    assert hook(BATCH, PROJECTNAME="other").extra == {"PROJECTNAME": "other"}
+
+
+def test_of_a_key_that_comes_twice_the_last_one_counts():
+    assert parse(b'{"finishUri":"https://example.com/1","finishUri":"https://example.com/2"}').finish_uri.endswith("/2")
+
+
+def test_keys_that_nobody_knows_are_kept():
+    assert hook(BATCH, newThing={"a": [1]}, other=None).extra == {"newThing": {"a": [1]}, "other": None}
+
+
+@pytest.mark.parametrize("value", [None, "", "  ", 7, [], {}, True])
+def test_an_object_without_a_finish_uri_is_another_event(value):
+    assert parse(json.dumps({"finishUri": value, "summary": 1}).encode()) == OtherEvent(("finishUri", "summary"))
+    assert parse(b'{"summary": 1}') == OtherEvent(("summary",))
+    assert parse(b"{}") == OtherEvent(())
+
+
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        (b"", "The body is empty."),
+        (b" \n", "The body is empty."),
+        (b"[]", "The body is JSON, but it is not an object."),
+        (b'"text"', "The body is JSON, but it is not an object."),
+        (b"null", "The body is JSON, but it is not an object."),
+        (b'{"secret":\n "x" "y"}', "The body is not JSON: line 2, column 6."),
+        (b'{"secret": NaN}', "The body is not JSON: line 1, column 12."),
+        (b'{"NaN":\n\n-Infinity}', "The body is not JSON: line 3, column 1."),
+        (b"{'secret': 1}", "The body is not JSON: line 1, column 2."),
+        (b'{"a":1}{"b":2}', "The body is not JSON: line 1, column 8."),
+        (b'{"secret": "\xff"}', "The body is not text in UTF-8: byte 13 is the first bad one."),
+        ('{"a":1}'.encode("utf-16"), "The body is not text in UTF-8: byte 1 is the first bad one."),
+        (b"[" * 200_000, "The body is JSON nested more than 100 levels deep."),
+        (b'{"a":' * 200_000, "The body is JSON nested more than 100 levels deep."),
+        (b'{"a":' + b"[" * 150 + b"]" * 150 + b"}", "The body is JSON nested more than 100 levels deep."),
+    ],
+    ids=lambda value: repr(value[:30]),
+)
+def test_what_is_no_json_object_is_refused_with_its_first_bad_place(body, sentence):
+    with pytest.raises(Unreadable) as door:
+        is_readable(body)
+    with pytest.raises(Unreadable) as planning:
+        parse(body)
+    assert str(door.value) == str(planning.value) == sentence
+
+
+def test_a_byte_order_mark_lone_surrogates_and_outsized_numbers_are_read():
+    parsed = parse(
+        b'\xef\xbb\xbf{"finishUri":"https://example.com/1","projectName":" a\\ud800\\u0000b ","n":'
+        + b"9" * 10_000
+        + b',"m":1e999999,"\\udfff":["\\ud800"]}'
+    )
+    assert parsed.project == "a\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}b"
+    assert parsed.extra == {
+        "n": "9" * 10_000,
+        "m": "1e999999",
+        "\N{REPLACEMENT CHARACTER}": ["\N{REPLACEMENT CHARACTER}"],
+    }
+
+
+def test_names_are_trimmed_composed_and_cut():
+    parsed = hook(BATCH, projectName="  Re\u0301seau\n", journeyName="x" * 300, sendoutName=2024)
+    assert (parsed.project, parsed.journey, parsed.sendout) == ("R\u00e9seau", "x" * 255, "2024")
+    assert parsed.problems == ("journey_cut",)
+    assert parsed.extra == {"journeyName": "x" * 300}
+
+
+def test_the_same_delivery_has_the_same_key_and_no_other_has():
+    assert hook(BATCH, projectName="x", actions=[], new=1).delivery_key == hook().delivery_key
+    swapped = SINGLE["items"][::-1]
+    assert hook(SINGLE, items=swapped, sendoutName="x").delivery_key == hook(SINGLE).delivery_key
+    others = [
+        hook(),
+        hook(BATCH, finishUri="https://example.com/finish/2"),
+        hook(BATCH, itemDownloadUri="https://example.com/files/2"),
+        hook(BATCH, itemDownloadUri=["https://example.com/files/2"]),
+        hook(BATCH, items=SINGLE["items"]),
+        hook(SINGLE),
+        hook(SINGLE, items=SINGLE["items"][:1]),
+        hook(SINGLE, items=SINGLE["items"] + SINGLE["items"][:1]),
+        hook(SINGLE, items=[]),
+        hook(SINGLE, items=[{"contactId": "A"}]),
+        hook(SINGLE, items=[{"contactId": "B"}]),
+        hook(SINGLE, items={"contactId": "A"}),
+        hook(SINGLE, items={"contactId": "B"}),
+    ]
+    assert len({one.delivery_key for one in others}) == len(others)
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem", "kept"),
+    [
+        ({"items": {"a": 1}}, "items_not_a_list", {"items": {"a": 1}}),
+        ({"items": "x"}, "items_not_a_list", {"items": "x"}),
+        ({"items": SINGLE["items"]}, "both_file_and_items", {}),
+        ({"itemDownloadUri": None}, "neither_file_nor_items", {}),
+        ({"itemDownloadUri": "", "items": []}, "neither_file_nor_items", {}),
+        ({"itemDownloadUri": 7}, "download_uri_not_text", {"itemDownloadUri": 7}),
+        ({"actions": 7}, "actions_not_a_list", {"actions": 7}),
+        ({"projectName": ["x"]}, "project_not_text", {"projectName": ["x"]}),
+        ({"journeyName": True}, "journey_not_text", {"journeyName": True}),
+        ({"sendoutName": {}}, "sendout_not_text", {"sendoutName": {}}),
+        ({"finishUri": "https://example.com/\ud800"}, "finish_uri_bad_text", {}),
+        ({"finishUri": "https://example.com/" + "x" * 8000}, "finish_uri_too_long", {}),
+        ({"itemDownloadUri": "https://example.com/\0x"}, "download_uri_bad_text", {}),
+    ],
+    ids=lambda value: repr(value)[:40],
+)
+def test_nonsense_is_named_and_kept(changes, problem, kept):
+    parsed = hook(BATCH, **changes)
+    assert problem in parsed.problems
+    assert parsed.extra == kept
+
+
+def test_bad_items_are_rows_with_a_problem_and_their_position():
+    parsed = hook(SINGLE, items=[1, {"contactId": "A"}, {"rejectUri": "https://example.com/1"}, *SINGLE["items"]])
+    assert [(row.problem, row.place, row.uri) for row in parsed.items[:3]] == [
+        ("not_an_object", 1, ""),
+        ("no_uri", 2, ""),
+        ("no_id", 3, "https://example.com/1"),
+    ]
+    assert [row.problem for row in parsed.items[3:]] == ["", ""]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.dictionaries(st.one_of(st.sampled_from([*BATCH, "items", "ITEMS"]), texts), json_values, max_size=8))
+def test_no_content_of_a_hook_is_ever_fatal_and_what_comes_out_can_be_stored(body):
+    raw = json.dumps({**body, "finishUri": "https://example.com/1"}).encode()
+    is_readable(raw)
+    parsed = parse(raw)
+    details = [[one.identifier, one.details] for one in parsed.asked]
+    told = [parsed.extra, details, parsed.project, parsed.journey, parsed.sendout, parsed.download_uri]
+    json.dumps(told, ensure_ascii=False).encode()  # no lone surrogate
+    assert not any("\0" in text for text in texts_within(told))
+    canonical(list(parsed.items))
+
+
+@settings(max_examples=500, deadline=None)
+@given(
+    st.one_of(
+        st.binary(max_size=30),
+        st.lists(
+            st.sampled_from(
+                [b"{", b"}", b'"a"', b":", b",", b"1", b"[", b"]", b"\\ud800", b'"', b"\xff", b"null", b"-"]
+            ),
+            max_size=10,
+        ).map(b"".join),
+    )
+)
+def test_the_door_and_planning_agree_on_every_body(body):
+    try:
+        parse(body)
+    except Unreadable:
+        with pytest.raises(Unreadable):
+            is_readable(body)
+    else:
+        is_readable(body)
