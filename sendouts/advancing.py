@@ -1,7 +1,7 @@
 """Bringing batches as far as they can go now: each through the stage that its status calls for."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import structlog
 from django.db import InterfaceError, OperationalError
@@ -60,7 +60,7 @@ def advance(batch_ids: Sequence[int]) -> int:
 
 def _run(claim: claims.Claim, statuses: tuple[Status, ...], work: Work) -> None:
     now = timezone.now()
-    due = Batch.objects.filter(claim_id=claim.id, status__in=statuses, due_at__lte=now + timedelta(seconds=1))
+    due = Batch.objects.filter(claim_id=claim.id, status__in=statuses, due_at__lte=now + claims.SLACK)
     batches = list(due.select_related("project", "sendout", "plan").order_by("pk"))
     if batches:
         _run_or_split(claim, batches, work, now)

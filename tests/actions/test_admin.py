@@ -15,8 +15,9 @@ ADD = reverse("admin:actions_actiondefinition_add")
 
 
 @pytest.fixture(autouse=True)
-def _english(settings: Any) -> None:
+def _english_without_static_files(settings: Any) -> None:
     settings.LANGUAGE_CODE = "en"
+    settings.MIDDLEWARE = [each for each in settings.MIDDLEWARE if not each.startswith("whitenoise.")]
 
 
 @pytest.fixture

@@ -1,0 +1,67 @@
+"""A platform over real HTTP, and a mailbox for the hooks that it fires."""
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from sendouts import allowing
+from simulator.client import Simulator
+from tests.sendouts.gate import Gate
+
+
+class _Mailbox(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Taker)
+        self.bodies: list[bytes] = []
+        self.url = f"http://127.0.0.1:{self.server_address[1]}/"
+
+
+class _Taker(BaseHTTPRequestHandler):
+    server: _Mailbox
+
+    def do_POST(self) -> None:
+        self.server.bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
+        self.send_response(202)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *args: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture(scope="session")
+def _mailbox() -> Iterator[_Mailbox]:
+    with _Mailbox() as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture(scope="session")
+def _simulator(_mailbox: _Mailbox) -> Iterator[Simulator]:
+    with Simulator.start(target=_mailbox.url) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def platform(_simulator: Simulator, _mailbox: _Mailbox) -> Iterator[Simulator]:
+    """The simulated platform; its hooks land in the mailbox of `gate`."""
+    _simulator.reset()
+    _simulator.faults()
+    _mailbox.bodies.clear()
+    allowing._known.clear()
+    yield _simulator
+    _simulator.faults()
+
+
+@pytest.fixture
+def gate(platform: Simulator, _mailbox: _Mailbox, db: None) -> Gate:
+    """The gateway's stages, run by the test itself, one step at a time."""
+    return Gate(platform, _mailbox.bodies)

@@ -1,0 +1,83 @@
+"""The stages in the hands of a test: what came in, step by step, against a real platform."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.auth.models import Permission, User
+from django.utils import timezone
+
+from actions.models import ActionDefinition, Project, Sendout
+from sendouts import advancing, ingress, planning
+from sendouts.models import Batch, Decision, Event, Webhook
+from sendouts.models.decision import rows_of
+from simulator.client import Report, Simulator
+
+CONSENT = {"field": "properties.consent", "reject_if": {"equals": False}, "if_missing": "hold", "reason": "No consent"}
+
+
+@dataclass
+class Gate:
+    """One test's gateway."""
+
+    platform: Simulator
+    mailbox: list[bytes]
+
+    def project(self, name: str = "Newsletter", *, consent: bool = True, **policy: Any) -> Project:
+        project = Project.objects.create(name=name, **policy)
+        if consent:
+            self.define(project)
+        return project
+
+    def define(self, where: Project | Sendout, identifier: str = "consent-check", **more: Any) -> ActionDefinition:
+        level = {"project": where} if isinstance(where, Project) else {"sendout": where}
+        values = {"kind": "field_rule", "config": CONSENT} | more
+        return ActionDefinition.objects.create(identifier=identifier, **level, **values)
+
+    def fire(self, kind: str = "batch", **wanted: Any) -> Report:
+        """Have the platform hold a sendout and fire its hooks, which are stored."""
+        spec: Report = {"project": "Newsletter", "journey": "Welcome", "sendout": "Day 1", "actions": ["consent-check"]}
+        if "rows" not in wanted:
+            spec["contacts"] = 100 if kind == "batch" else 1
+        report = self.platform.create(kind, **(spec | wanted))
+        self.take_in()
+        return report
+
+    def take_in(self) -> list[int]:
+        """Store what the platform fired since the last time."""
+        bodies, self.mailbox[:] = list(self.mailbox), []
+        return self.store(*bodies)
+
+    def store(self, *bodies: bytes) -> list[int]:
+        return ingress.store([ingress.Received(body, "application/json", timezone.now()) for body in bodies])
+
+    def plan(self) -> list[int]:
+        due = Webhook.objects.filter(due_at__isnull=False).values_list("pk", flat=True)
+        return planning.plan(list(due), timezone.now())
+
+    def work(self, rounds: int = 1) -> None:
+        """Take every batch as far as it goes; each further round finds what waits for another attempt due at once."""
+        self.plan()
+        for _ in range(rounds):
+            Batch.objects.filter(due_at__gt=timezone.now()).exclude(status="in_review").update(due_at=timezone.now())
+            advancing.advance(list(Batch.objects.filter(due_at__isnull=False).values_list("pk", flat=True)))
+
+    def batch(self) -> Batch:
+        """The only batch, as it is now."""
+        return Batch.objects.select_related("project", "sendout", "plan").get()
+
+    def decisions(self) -> list[Decision]:
+        return list(Decision.objects.filter(rows_of(self.batch().pk)).order_by("pk"))
+
+    def words(self) -> list[str]:
+        """What the events of the only batch tell, in order."""
+        return [event.new or event.word for event in Event.objects.filter(batch=self.batch())]
+
+
+def person(name: str, *permissions: str) -> User:
+    user = User.objects.create_user(name)
+    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
+    return user
+
+
+def reviewer(name: str = "reviewer") -> User:
+    return person(name, "view_batch", "review_batch")
