@@ -79,7 +79,8 @@ def config_initial(config: type[BaseModel], stored: Mapping[str, Any]) -> dict[s
             if isinstance(value, Mapping) and value:
                 operator, operand = next(iter(value.items()))
                 wanted = _alternative(alternatives, operator)
-                initial |= {PREFIX + name + OPERATOR: operator, PREFIX + name: _written(wanted, operand)}
+                shown = "" if wanted is bool and operand is True else _written(wanted, operand)
+                initial |= {PREFIX + name + OPERATOR: operator, PREFIX + name: shown}
         elif value is not None:
             initial[PREFIX + name] = _written(info.annotation, value)
     return initial

@@ -60,6 +60,8 @@ def database(parsed: dict[str, Any]) -> dict[str, Any]:
     if parsed["ENGINE"].endswith("sqlite3"):
         return parsed | {
             "ENGINE": "gateway.sqlite",
+            # Tests, too, run on a file with its write-ahead log, as deployments do.
+            "TEST": {"NAME": f"{parsed['NAME']}-test"},
             "OPTIONS": {
                 # DEFERRED transactions meet "database is locked" under load; measured, see docs/adr.
                 "transaction_mode": "IMMEDIATE",

@@ -1,0 +1,69 @@
+"""What programs may ask for: the parameters of lists, and the body of a verb."""
+
+from rest_framework import serializers
+
+from sendouts.api.fields import StrictSerializer, WordField
+from sendouts.models import Attention, Status, Verdict
+
+LONGEST_NOTE = 2_000
+_HIGHEST_ID = 2**63 - 1
+
+
+class After(StrictSerializer):
+    """A page of a list whose oldest rows come first."""
+
+    after = serializers.IntegerField(
+        required=False, min_value=0, max_value=_HIGHEST_ID, help_text="Only rows with a higher id than this."
+    )
+    limit = serializers.IntegerField(default=100, min_value=1, max_value=1_000, help_text="At most so many rows.")
+
+
+class DecisionsAsked(After):
+    """A page of the decisions of a batch."""
+
+    verdict = WordField(Verdict, required=False, help_text="Only decisions that say this.")
+
+
+class BatchesAsked(StrictSerializer):
+    """A page of the batches, newest first."""
+
+    status = serializers.ChoiceField(
+        choices=Status.values, required=False, help_text="Only batches whose last completed stage is this."
+    )
+    project = serializers.IntegerField(
+        required=False, min_value=1, max_value=_HIGHEST_ID, help_text="Only batches of the project with this id."
+    )
+    attention = serializers.ChoiceField(
+        choices=[code for code in Attention.values if code],
+        required=False,
+        help_text="Only batches that need a person for this reason.",
+    )
+    waiting = serializers.BooleanField(
+        required=False,
+        help_text="True: only open batches that wait for a person, in review or needing attention. False: only the rest.",
+    )
+    before = serializers.IntegerField(
+        required=False, min_value=0, max_value=_HIGHEST_ID, help_text="Only batches with a lower id than this."
+    )
+    limit = serializers.IntegerField(default=50, min_value=1, max_value=200, help_text="At most so many batches.")
+
+
+class VerbAsked(StrictSerializer):
+    """What a person or program says when it accepts or rejects a batch."""
+
+    revision = serializers.IntegerField(
+        min_value=1, help_text="The revision that was read: nothing is done when the batch has changed since."
+    )
+    note = serializers.CharField(
+        default="", allow_blank=True, max_length=LONGEST_NOTE, help_text="Why; it stays with the batch."
+    )
+    undecided = serializers.ChoiceField(
+        choices=["reject", "accept"],
+        default="reject",
+        help_text="Accepting: what becomes of the undecided contacts. Rejecting does not look at it.",
+    )
+    take_on = serializers.BooleanField(
+        default=False,
+        help_text="Accepting: you answer for rows that could not be read and have no address to reject them. "
+        "Needs the permission to take on, and a note. Rejecting does not look at it.",
+    )
