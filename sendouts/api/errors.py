@@ -17,7 +17,7 @@ class ErrorSerializer(serializers.Serializer[Any]):
 
     code = serializers.CharField(help_text="For programs.")
     error = serializers.CharField(help_text="A sentence for people, in the language that Accept-Language asks for.")
-    fields = serializers.DictField(  # type: ignore[assignment]  # a key of the answer, not the serializer's own fields
+    problems = serializers.DictField(
         child=serializers.ListField(child=serializers.CharField()),
         required=False,
         help_text="With the code `invalid`: what is wrong with each field or parameter.",
@@ -38,9 +38,8 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     if response is None:
         return None
     if isinstance(error, ValidationError):
-        fields = response.data
-        sentences = [f"{name}: {' '.join(map(str, texts))}" for name, texts in fields.items()]
-        response.data = {"code": "invalid", "error": " ".join(sentences), "fields": fields}
+        sentences = [f"{name}: {' '.join(map(str, texts))}" for name, texts in response.data.items()]
+        response.data = {"code": "invalid", "error": " ".join(sentences), "problems": response.data}
     else:
         detail = response.data["detail"]
         response.data = {"code": detail.code, "error": str(detail)}

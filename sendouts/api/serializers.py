@@ -1,0 +1,178 @@
+"""The forms in which projects, batches, decisions and events are read."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from actions.models import Project, Sendout
+from sendouts import sentences
+from sendouts.api import shown
+from sendouts.api.fields import DurationField, WordField
+from sendouts.models import Answer, Batch, Decision, Event, Verdict
+
+
+class ProjectSerializer(serializers.ModelSerializer[Project]):
+    answer_within = DurationField(read_only=True, help_text="As the configuration file writes it: 30s, 60m, 2h, 1d.")
+    keep_fields = serializers.ListField(child=serializers.CharField(), read_only=True)
+
+    class Meta:
+        model = Project
+        fields = [
+            "id", "name", "declared", "archived", "review", "at_deadline", "answer_within", "keep_contacts",
+            "keep_fields", "created_at",
+        ]  # fmt: skip
+        read_only_fields = fields
+
+
+class NamedProjectSerializer(serializers.ModelSerializer[Project]):
+    class Meta:
+        model = Project
+        fields = ["id", "name"]
+        read_only_fields = fields
+
+
+class NamedSendoutSerializer(serializers.ModelSerializer[Sendout]):
+    class Meta:
+        model = Sendout
+        fields = ["id", "journey", "name"]
+        read_only_fields = fields
+
+
+class SentenceSerializer(serializers.Serializer[Any]):
+    """A code for programs and a sentence for people."""
+
+    code = serializers.CharField()
+    sentence = serializers.CharField()
+
+
+class ReasonSerializer(serializers.Serializer[Any]):
+    verdict = serializers.ChoiceField(choices=[verdict.name.lower() for verdict in Verdict])
+    code = serializers.CharField()
+    text = serializers.CharField()
+    action = serializers.CharField()
+    contacts = serializers.IntegerField()
+
+
+class OriginSerializer(serializers.Serializer[Any]):
+    """Why an action is in the plan."""
+
+    level = serializers.ChoiceField(choices=["project", "sendout"])
+    definition_id = serializers.IntegerField()
+    asked = serializers.BooleanField(help_text="The hook named it; else it always runs.")
+    identifier = serializers.CharField()
+
+
+class PlannedActionSerializer(serializers.Serializer[Any]):
+    identifier = serializers.CharField()
+    kind = serializers.CharField()
+    phase = serializers.CharField()
+    config = serializers.DictField()
+    on_failure = serializers.CharField()
+    details = serializers.JSONField(help_text="What the hook said beside the identifier.")
+    origins = OriginSerializer(many=True)
+
+
+class UnknownActionSerializer(serializers.Serializer[Any]):
+    """What the hook named and nobody defined."""
+
+    identifier = serializers.CharField()
+    details = serializers.JSONField()
+
+
+class PlanSerializer(serializers.Serializer[Any]):
+    actions = PlannedActionSerializer(many=True)
+    unknown = UnknownActionSerializer(many=True)
+
+
+class FailureSerializer(serializers.Serializer[Any]):
+    """An action that could not judge some contacts, and what became of them."""
+
+    identifier = serializers.CharField()
+    kind = serializers.CharField()
+    step = serializers.IntegerField()
+    sentence = serializers.CharField()
+    contacts = serializers.IntegerField()
+    became = serializers.CharField()
+
+
+class BatchSerializer(serializers.ModelSerializer[Batch]):
+    """A batch as lists show it."""
+
+    project = NamedProjectSerializer(read_only=True)
+    sendout = NamedSendoutSerializer(read_only=True)
+    attention = serializers.SerializerMethodField()
+    held_for = serializers.SerializerMethodField()
+    timed_out = serializers.IntegerField(read_only=True, help_text="Contacts that left on the “timed out” way.")
+
+    class Meta:
+        model = Batch
+        fields = [
+            "id", "source", "project", "sendout", "status", "outcome", "attention", "held_for", "revision", "review",
+            "at_deadline", "received_at", "deadline", "decided_at", "ended_at", "file_complete", "total", "accepted",
+            "rejected", "undecided", "unread", "confirmed", "taken_on", "unread_taken_on", "timed_out",
+        ]  # fmt: skip
+        read_only_fields = fields
+
+    @extend_schema_field(SentenceSerializer(allow_null=True))
+    def get_attention(self, batch: Batch) -> dict[str, str] | None:
+        return shown.attention(batch)
+
+    @extend_schema_field(SentenceSerializer(many=True))
+    def get_held_for(self, batch: Batch) -> list[dict[str, str]]:
+        return shown.held_for(batch)
+
+
+class WholeBatchSerializer(BatchSerializer):
+    """A batch with its plan and the reasons of its decisions."""
+
+    headline = serializers.SerializerMethodField()
+    plan = serializers.SerializerMethodField()
+    reasons = serializers.SerializerMethodField()
+    failures = FailureSerializer(many=True, read_only=True)
+
+    class Meta(BatchSerializer.Meta):
+        fields = [*BatchSerializer.Meta.fields, "headline", "plan", "reasons", "failures"]
+        read_only_fields = fields
+
+    def get_headline(self, batch: Batch) -> str:
+        return sentences.headline(batch)
+
+    @extend_schema_field(PlanSerializer)
+    def get_plan(self, batch: Batch) -> dict[str, Any]:
+        return shown.plan(batch)
+
+    @extend_schema_field(ReasonSerializer(many=True))
+    def get_reasons(self, batch: Batch) -> list[dict[str, Any]]:
+        return shown.reasons(batch)
+
+
+class DecisionSerializer(serializers.ModelSerializer[Decision]):
+    """What was decided on one contact; its URI is never shown."""
+
+    id = serializers.IntegerField(read_only=True, help_text="64 bits: more than a JavaScript number holds exactly.")
+    row = serializers.IntegerField(read_only=True, help_text="The place in the file or hook, counted from 0.")
+    verdict = WordField(Verdict, read_only=True)
+    decided_by = serializers.CharField(
+        source="decided_by.username", default=None, allow_null=True, read_only=True, help_text="Null: no person did."
+    )
+    answer = WordField(Answer, read_only=True, help_text="What the platform said to the rejection.")
+
+    class Meta:
+        model = Decision
+        fields = [
+            "id", "contact_id", "row", "verdict", "unread", "reason", "text", "action", "decided_by", "answer",
+        ]  # fmt: skip
+        read_only_fields = fields
+
+
+class EventSerializer(serializers.ModelSerializer[Event]):
+    user = serializers.CharField(
+        source="user.username", default=None, allow_null=True, read_only=True, help_text="Null: the gateway itself."
+    )
+    data = serializers.DictField(read_only=True)
+
+    class Meta:
+        model = Event
+        fields = ["id", "at", "word", "old", "new", "user", "note", "data"]
+        read_only_fields = fields

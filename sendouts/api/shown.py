@@ -1,0 +1,39 @@
+"""What rows hold as JSON, written out for programs: nothing here asks the database."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from sendouts import sentences
+from sendouts.models import Batch, Verdict
+
+
+def attention(batch: Batch) -> dict[str, str] | None:
+    """The stage that could not complete, as a code and a sentence."""
+    return {"code": batch.attention, "sentence": sentences.attention(batch)} if batch.attention else None
+
+
+def held_for(batch: Batch) -> list[dict[str, str]]:
+    """Why the batch was held for a person, as codes and sentences."""
+    found = zip(batch.held_for, sentences.held_for(batch), strict=True)
+    return [{"code": code, "sentence": sentence} for code, sentence in found]
+
+
+def reasons(batch: Batch) -> list[dict[str, Any]]:
+    """Reasons of the decisions with the number of contacts, most frequent first; the simply accepted are left out."""
+    return [
+        {"verdict": Verdict(verdict).name.lower(), "code": code, "text": text, "action": action, "contacts": contacts}
+        for verdict, code, text, action, contacts in batch.reasons
+    ]
+
+
+def plan(batch: Batch) -> dict[str, Any]:
+    """The frozen plan; configuration and details as the objects that their canonical text stands for."""
+    content: Mapping[str, Any] = batch.plan.content
+    return {
+        "actions": [
+            each | {"config": json.loads(each["config"]), "details": json.loads(each["details"])}
+            for each in content["actions"]
+        ],
+        "unknown": [each | {"details": json.loads(each["details"])} for each in content["unknown"]],
+    }

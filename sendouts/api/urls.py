@@ -1,0 +1,27 @@
+"""Addresses of the API, below /api/."""
+
+from django.urls import path
+from django.views.generic import RedirectView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from rest_framework.permissions import IsAuthenticated
+
+from sendouts.api import verbs, views
+
+app_name = "api"
+urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="api:docs")),
+    path("schema/", SpectacularAPIView.as_view(permission_classes=[IsAuthenticated]), name="schema"),
+    path(
+        "docs/",
+        SpectacularSwaggerView.as_view(url_name="api:schema", permission_classes=[IsAuthenticated]),
+        name="docs",
+    ),
+    path("projects/", views.Projects.as_view(), name="projects"),
+    path("projects/<int:pk>/", views.OneProject.as_view(), name="project"),
+    path("batches/", views.Batches.as_view(), name="batches"),
+    path("batches/<int:pk>/", views.OneBatch.as_view(), name="batch"),
+    path("batches/<int:pk>/decisions/", views.Decisions.as_view(), name="decisions"),
+    path("batches/<int:pk>/events/", views.Events.as_view(), name="events"),
+    path("batches/<int:pk>/accept/", verbs.Accept.as_view(), name="accept"),
+    path("batches/<int:pk>/reject/", verbs.Reject.as_view(), name="reject"),
+]

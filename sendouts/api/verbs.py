@@ -1,0 +1,82 @@
+"""What programs may decide: they accept and reject a held batch through the functions that the screens use."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.contrib.auth.models import AbstractUser
+from django.db import transaction
+from django.http import Http404
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework.generics import GenericAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from sendouts import review
+from sendouts.api import errors
+from sendouts.api.access import View
+from sendouts.api.asked import VerbAsked
+from sendouts.api.serializers import WholeBatchSerializer
+from sendouts.api.views import BATCHES
+from sendouts.models import Batch
+from sendouts.nudges import nudge
+from sendouts.people import NotDone
+
+ANSWERS = {
+    200: WholeBatchSerializer,
+    400: errors.ErrorSerializer,
+    401: errors.ErrorSerializer,
+    403: errors.ErrorSerializer,
+    404: errors.ErrorSerializer,
+    409: errors.ConflictSerializer,
+}
+
+
+class Verb(View, GenericAPIView[Batch]):
+    """One verb on one batch."""
+
+    needs = "sendouts.view_batch"
+    queryset = BATCHES
+    serializer_class = VerbAsked
+
+    def act(self, batch_id: int, user: AbstractUser, asked: Mapping[str, Any]) -> Batch:
+        """Carry the verb out; raises NotDone."""
+        raise NotImplementedError
+
+    def answer(self, request: Request, batch_id: int) -> Response:
+        """Read what is asked, have it done, and answer with the batch as it is then."""
+        asked = self.get_serializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        try:
+            batch = self.act(batch_id, request.user, asked.validated_data)
+        except Batch.DoesNotExist as problem:
+            raise Http404 from problem
+        except NotDone as problem:
+            revision = Batch.objects.filter(pk=batch_id).values_list("revision", flat=True).first()
+            return errors.refusal(problem, revision)
+        answer = Response(WholeBatchSerializer(BATCHES.get(pk=batch.pk)).data)
+        task = "sendouts.advance_singles" if batch.is_single else "sendouts.advance_files"
+        transaction.on_commit(lambda: nudge(task, [batch.pk]))
+        return answer
+
+
+class Accept(Verb):
+    @extend_schema(summary="Accept a held batch", responses=ANSWERS)
+    def post(self, request: Request, pk: int) -> Response:
+        """The rejected contacts are rejected one by one, then the rest is released."""
+        return self.answer(request, pk)
+
+    def act(self, batch_id: int, user: AbstractUser, asked: Mapping[str, Any]) -> Batch:
+        return review.accept(batch_id, user=user, now=timezone.now(), **asked)
+
+
+class Reject(Verb):
+    @extend_schema(summary="Reject a held batch whole", responses=ANSWERS)
+    def post(self, request: Request, pk: int) -> Response:
+        """Every contact is rejected one by one, then the batch is finished, so that nobody times out."""
+        return self.answer(request, pk)
+
+    def act(self, batch_id: int, user: AbstractUser, asked: Mapping[str, Any]) -> Batch:
+        return review.refuse(
+            batch_id, user=user, revision=asked["revision"], note=asked["note"], now=timezone.now()
+        )
