@@ -1,6 +1,7 @@
 """The doors of the web process: `application` takes hooks and serves Django, `door` takes hooks only."""
 
 import os
+from typing import Any
 
 from django.core.asgi import get_asgi_application
 
@@ -11,13 +12,13 @@ from django.conf import settings  # noqa: E402  (Django must be set up first)
 from django.core.exceptions import ImproperlyConfigured  # noqa: E402
 
 from gateway.checks import DOOR_HINT, DOOR_TEXT, has_door  # noqa: E402
-from sendouts.door import Application, Door  # noqa: E402
+from sendouts.door import Door  # noqa: E402
 
 if not has_door() and not settings.DEBUG:
     raise ImproperlyConfigured(f"{DOOR_TEXT} {DOOR_HINT}")
 
 
-def _door(inner: Application | None) -> Door:
+def _door(inner: Any) -> Door:
     return Door(
         inner,
         basic=settings.WEBHOOK_BASIC_AUTH,

@@ -7,7 +7,6 @@ from celery import Celery
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gateway.settings")
 
 
-
 def make_app(name: str) -> Celery:
     """A Celery application with the project's settings and tasks."""
     made = Celery(name, set_as_current=False)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from uuid import UUID, uuid4
 
 import structlog
@@ -38,7 +39,7 @@ def store(hooks: list[Received]) -> list[int]:
     columns = "uuid, body, content_type, source, received_at, outcome, detail, due_at, attempts"
     one = "(" + ", ".join(["%s"] * 9) + ")"
     adapt = connection.ops.adapt_datetimefield_value
-    values: list[object] = []
+    values: list[Any] = []
     for hook in hooks:
         at = adapt(hook.received_at)
         key = hook.uuid if connection.features.has_native_uuid_field else hook.uuid.hex

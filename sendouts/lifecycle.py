@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from django.contrib.auth.models import AbstractUser
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import F
 
@@ -38,7 +38,7 @@ def move(
     *,
     now: datetime,
     claim: claims.Claim | None = None,
-    user: AbstractUser | None = None,
+    user: User | None = None,
     note: str = "",
     data: Mapping[int, Mapping[str, Any]] | None = None,
 ) -> list[int]:
@@ -78,7 +78,7 @@ def record(
     now: datetime,
     old: str = "",
     new: str = "",
-    user: AbstractUser | None = None,
+    user: User | None = None,
     note: str = "",
     data: Mapping[int, Mapping[str, Any]] | None = None,
 ) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from django.contrib.auth.models import AbstractUser
+from django.contrib.auth.models import User
 from django.utils import timezone
 from django.utils.formats import localize
 from django.utils.translation import gettext as _
@@ -24,7 +24,7 @@ class NotDone(Exception):
         self.code = code
 
 
-def check_permission(user: AbstractUser | None, permission: str) -> None:
+def check_permission(user: User | None, permission: str) -> None:
     """Raise NotDone unless the user may; nobody (None) is the gateway itself, acting on a declared policy."""
     if user is not None and not user.has_perm(permission):
         raise NotDone("not_allowed", _("You may look at this batch, but not decide. Ask a reviewer."))
@@ -32,7 +32,7 @@ def check_permission(user: AbstractUser | None, permission: str) -> None:
 
 def lock(
     batch_id: int,
-    user: AbstractUser | None,
+    user: User | None,
     revision: int | None,
     *,
     now: datetime,

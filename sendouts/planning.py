@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from django.contrib.auth.models import AbstractUser
+from django.contrib.auth.models import User
 from django.db import DatabaseError, InterfaceError, OperationalError, transaction
 from django.db.models import F
 
@@ -213,7 +213,7 @@ class _Catalog:
         return self._plans[key]
 
 
-def run_again(batch_id: int, *, user: AbstractUser | None, revision: int, note: str, now: datetime) -> None:
+def run_again(batch_id: int, *, user: User | None, revision: int, note: str, now: datetime) -> None:
     """Merge the plan anew from what is defined today, and screen the batch from its start."""
     with transaction.atomic():
         batch = people.lock(batch_id, user, revision, now=now, statuses=(Status.IN_REVIEW, Status.PLANNED))

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from django.contrib.auth.models import AbstractUser
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Count, F, Q
 from django.utils.translation import gettext as _
@@ -106,7 +106,7 @@ def at_deadline(claim: claims.Claim, batches: Sequence[Batch], now: datetime) ->
 def accept(
     batch_id: int,
     *,
-    user: AbstractUser | None,
+    user: User | None,
     revision: int | None,
     note: str = "",
     undecided: str = "reject",
@@ -157,7 +157,7 @@ def _accept(
     batch: Batch,
     *,
     now: datetime,
-    user: AbstractUser | None,
+    user: User | None,
     note: str,
     undecided: Verdict,
     taken_on: int = 0,
@@ -191,7 +191,7 @@ def _accept(
     )
 
 
-def refuse(batch_id: int, *, user: AbstractUser | None, revision: int | None, note: str = "", now: datetime) -> Batch:
+def refuse(batch_id: int, *, user: User | None, revision: int | None, note: str = "", now: datetime) -> Batch:
     """Reject a whole held batch: every contact one by one, then finish, so that nobody times out. Raises NotDone."""
     with transaction.atomic():
         batch = people.lock(batch_id, user, revision, now=now, statuses=(Status.IN_REVIEW,))
@@ -199,9 +199,7 @@ def refuse(batch_id: int, *, user: AbstractUser | None, revision: int | None, no
     return batch
 
 
-def _refuse(
-    batch: Batch, *, now: datetime, user: AbstractUser | None, note: str, data: dict[str, Any] | None = None
-) -> None:
+def _refuse(batch: Batch, *, now: datetime, user: User | None, note: str, data: dict[str, Any] | None = None) -> None:
     """Move; delivery turns the decisions chunk by chunk before it sends them. The caller holds the row's lock."""
     unreachable = _unread_without_address(batch)
     columns = {
@@ -215,8 +213,8 @@ def _refuse(
         "decided_at": now,
         "due_at": now,
     }
-    moves = {"data": {batch.pk: data or {}}, "now": now, "user": user, "note": note}
-    lifecycle.move({batch.pk: columns}, Status.IN_REVIEW, Status.REFUSED, **moves)
+    by = {batch.pk: data or {}}
+    lifecycle.move({batch.pk: columns}, Status.IN_REVIEW, Status.REFUSED, now=now, user=user, note=note, data=by)
 
 
 def change(
@@ -224,7 +222,7 @@ def change(
     decision_ids: Collection[int],
     verdict: Verdict,
     *,
-    user: AbstractUser,
+    user: User,
     revision: int | None,
     note: str,
     now: datetime,
@@ -287,7 +285,7 @@ def count_reasons(batch_id: int) -> list[list[Any]]:
     return sum_reasons([[list(row) for row in rows]])
 
 
-def take_on(batch_id: int, *, user: AbstractUser, revision: int | None, note: str, now: datetime) -> Batch:
+def take_on(batch_id: int, *, user: User, revision: int | None, note: str, now: datetime) -> Batch:
     """Answer for what the platform did not confirm: the batch goes on as if it had. Raises NotDone."""
     note = people.require_note(note)
     statuses = (Status.ACCEPTED, Status.REFUSED, Status.DELIVERED)
@@ -314,7 +312,7 @@ def take_on(batch_id: int, *, user: AbstractUser, revision: int | None, note: st
     return batch
 
 
-def retry(batch_id: int, *, user: AbstractUser, revision: int | None, note: str = "", now: datetime) -> Batch:
+def retry(batch_id: int, *, user: User, revision: int | None, note: str = "", now: datetime) -> Batch:
     """Try again what could not be completed: the download, the rejections, the release. Raises NotDone."""
     statuses = (Status.PLANNED, Status.ACCEPTED, Status.REFUSED, Status.DELIVERED)
     with transaction.atomic():
@@ -329,7 +327,7 @@ def retry(batch_id: int, *, user: AbstractUser, revision: int | None, note: str 
     return batch
 
 
-def give_up(batch_id: int, *, user: AbstractUser, revision: int | None, note: str, now: datetime) -> Batch:
+def give_up(batch_id: int, *, user: User, revision: int | None, note: str, now: datetime) -> Batch:
     """Stop working on a batch: nothing more is sent, and its contacts time out on the platform. Raises NotDone."""
     note = people.require_note(note)
     statuses = (Status.PLANNED, Status.IN_REVIEW, Status.ACCEPTED, Status.REFUSED, Status.DELIVERED)

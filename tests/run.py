@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 from tests.servers import common_environment, servers, temporary_folder
 
@@ -28,7 +29,7 @@ def main() -> int:
         for name, folders, more in rounds:
             print(f"\n=== {name} ===", flush=True)
             command = [sys.executable, "-m", "pytest", "-q", "-n", asked.jobs, "--dist", "loadfile"]
-            present = [folder for folder in folders if os.path.isdir(folder)]
+            present = [folder for folder in folders if Path(folder).is_dir()]
             codes.append(subprocess.run([*command, *present, *asked.pytest], env=base | more, check=False).returncode)
     print(f"\n{'All green' if not any(codes) else 'FAILED'} in {time.monotonic() - started:.0f} s.", flush=True)
     return max(codes)

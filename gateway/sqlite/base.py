@@ -3,7 +3,7 @@
 from collections import defaultdict
 from typing import Any
 
-from django.db.backends.sqlite3 import base
+from django.db.backends.sqlite3 import base as django_sqlite
 
 from gateway.sqlite.gate import WriteGate
 
@@ -11,7 +11,11 @@ from gateway.sqlite.gate import WriteGate
 _gates: dict[str, WriteGate] = defaultdict(WriteGate)
 
 
-class DatabaseWrapper(base.DatabaseWrapper):
+# Django's own hooks around a transaction, which its stubs do not describe.
+_Base: Any = django_sqlite.DatabaseWrapper
+
+
+class DatabaseWrapper(_Base):
     """Begins a transaction only when no other thread of this process is in one."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -52,10 +52,11 @@ def screen_file(claim: claims.Claim, batch: Batch, now: datetime) -> None:
         if batch.attempts + 1 < QUIET_TRIES:
             lifecycle.try_again([batch.pk], claim=claim, due_at=due_at)
         else:
-            data = {"status": problem.status}
-            lifecycle.attention(batch.pk, Attention.NO_DOWNLOAD, now=now, claim=claim, due_at=due_at, data=data)
+            lifecycle.attention(
+                batch.pk, Attention.NO_DOWNLOAD, now=now, claim=claim, due_at=due_at, data={"status": problem.status}
+            )
     except client.NotAllowed as problem:
-        data = {"host": problem.host, "code": problem.code}
+        data: dict[str, Any] = {"host": problem.host, "code": problem.code}
         lifecycle.attention(batch.pk, Attention.HOST_NOT_LISTED, now=now, claim=claim, due_at=None, data=data)
     except Permanent as problem:
         data = {"status": problem.status}

@@ -64,7 +64,10 @@ class Scripted(Kind):
 
 
 def scripted(
-    monkeypatch: pytest.MonkeyPatch, answer: Callable[[Sequence[Contact]], Any], name: str = "scripted", **attributes: Any
+    monkeypatch: pytest.MonkeyPatch,
+    answer: Callable[[Sequence[Contact]], Any],
+    name: str = "scripted",
+    **attributes: Any,
 ) -> type[Scripted]:
     """Put a scripted kind into the catalog for one test."""
     namespace = {"name": name, "answer": staticmethod(answer), "pages": [], "lock": threading.Lock(), **attributes}

@@ -49,7 +49,9 @@ def everything() -> list[Any]:
 
 
 def live() -> list[tuple[str, int]]:
-    return list(ActionDefinition.objects.filter(archived=False).order_by("position").values_list("identifier", "position"))
+    return list(
+        ActionDefinition.objects.filter(archived=False).order_by("position").values_list("identifier", "position")
+    )
 
 
 def test_the_file_of_the_documentation_is_applied() -> None:
@@ -207,8 +209,14 @@ FAULTY = [
     ("projects: [{name: N, keep: {contacts: some}}]", "projects[0].keep.contacts: Give one of"),
     ("projects: [{name: N}, {name: ' N'}]", "projects[1].name: The project “N” is named twice."),
     ("projects: [{name: N, sendouts: [{name: a}, {name: a}]}]", "projects[0].sendouts[1]: The sendout"),
-    ("projects: [{name: N, actions: [{identifier: a, kind: x}]}]", "projects[0].actions[0].kind: No kind is called “x”"),
-    ("projects: [{name: N, actions: [{identifier: a, kind: consent_check}]}]", "actions[0].config.url: This is required."),
+    (
+        "projects: [{name: N, actions: [{identifier: a, kind: x}]}]",
+        "projects[0].actions[0].kind: No kind is called “x”",
+    ),
+    (
+        "projects: [{name: N, actions: [{identifier: a, kind: consent_check}]}]",
+        "actions[0].config.url: This is required.",
+    ),
     (
         "projects: [{name: N, actions: [{identifier: a, kind: field_rule, config: {field: f, reject_if: {}}}]}]",
         "projects[0].actions[0].config.reject_if: Give exactly one of: equals",

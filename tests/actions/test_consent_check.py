@@ -74,7 +74,17 @@ def test_a_definite_no_is_not_repeated(status: int) -> None:
     assert len(it.questions) == 1
 
 
-BODIES = [b"", b"<html>", b"[]", b"null", b'{"verdicts": []}', b'{"other": {}}', b'{"verdicts":', b"\xff\xfe", b"[" * 100_000]
+BODIES = [
+    b"",
+    b"<html>",
+    b"[]",
+    b"null",
+    b'{"verdicts": []}',
+    b'{"other": {}}',
+    b'{"verdicts":',
+    b"\xff\xfe",
+    b"[" * 100_000,
+]
 
 
 @pytest.mark.parametrize("body", BODIES)
@@ -84,7 +94,10 @@ def test_an_answer_in_another_form_is_permanent(body: bytes) -> None:
 
 
 def test_an_answer_without_end_is_not_read_to_the_end() -> None:
-    with service(lambda number, question: (200, {}, b" " * 5_000_000)) as it, pytest.raises(Permanent, match="too long"):
+    with (
+        service(lambda number, question: (200, {}, b" " * 5_000_000)) as it,
+        pytest.raises(Permanent, match="too long"),
+    ):
         ask(it.url, people(1))
 
 

@@ -22,7 +22,8 @@ def test_the_file_takes_nothing_else(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "seconds"), [("60", 3600), ("60 min", 3600), ("60m", 3600), (" 2 H ", 7200), ("1 jour", 86400), ("45 s", 45)]
+    ("text", "seconds"),
+    [("60", 3600), ("60 min", 3600), ("60m", 3600), (" 2 H ", 7200), ("1 jour", 86400), ("45 s", 45)],
 )
 def test_a_form_takes_what_people_type(text: str, seconds: int) -> None:
     assert durations.read_typed(text) == timedelta(seconds=seconds)

@@ -51,7 +51,9 @@ def test_the_exact_case_wins_over_another_spelling() -> None:
 
 
 KEYS = st.sampled_from(["a", "A", "b", "properties", "Properties", "a.b", "properties.a", "PROPERTIES.A", "x"])
-VALUES = st.recursive(st.none() | st.integers(0, 9), lambda inner: st.dictionaries(KEYS, inner, max_size=3), max_leaves=6)
+VALUES = st.recursive(
+    st.none() | st.integers(0, 9), lambda inner: st.dictionaries(KEYS, inner, max_size=3), max_leaves=6
+)
 PATHS = st.sampled_from(["a", "A", "b", "a.b", "properties.a", "Properties.A", "properties.a.b", "properties", "a.b.x"])
 
 

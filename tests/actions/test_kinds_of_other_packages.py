@@ -31,7 +31,9 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
         project = tomllib.loads(files["pyproject.toml"])["project"]
         info = tmp_path / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
         info.mkdir()
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n")
+        (info / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
+        )
         lines = [f"[{group}]\n" + "".join(f"{key} = {value}\n" for key, value in entries.items())
                  for group, entries in project["entry-points"].items()]  # fmt: skip
         (info / "entry_points.txt").write_text("\n".join(lines))

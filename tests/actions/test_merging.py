@@ -15,7 +15,9 @@ from actions.merging import Asked, Definition, Merged, Origin, merge
 PHASES = {"rule": Phase.CHECK, "ask": Phase.CHECK, "add": Phase.ENRICH, "send": Phase.TRANSFER}
 ORDER = [Phase.CHECK, Phase.ENRICH, Phase.TRANSFER]
 
-IDENTIFIERS = st.sampled_from(["a", "A ", "b", "\u00e9", "E\u0301", "consent-check", " Consent-Check", "STRASSE", "straße"])
+IDENTIFIERS = st.sampled_from(
+    ["a", "A ", "b", "\u00e9", "E\u0301", "consent-check", " Consent-Check", "STRASSE", "straße"]
+)
 DETAILS = st.sampled_from(["{}", '{"level":1}', '{"level":2}'])
 
 
@@ -190,7 +192,9 @@ def test_details_nested_too_deeply_do_not_stop_the_plan() -> None:
     assert asked.details == '"(nested too deeply)"'
 
 
-@pytest.mark.parametrize("text", ["[]", "{}", "null", '{"actions":[{}],"unknown":[]}', '{"actions":[1],"unknown":[]}', "x"])
+@pytest.mark.parametrize(
+    "text", ["[]", "{}", "null", '{"actions":[{}],"unknown":[]}', '{"actions":[1],"unknown":[]}', "x"]
+)
 def test_what_is_no_frozen_plan_is_a_value_error(text: str) -> None:
     with pytest.raises(ValueError):
         merging.from_json(text)

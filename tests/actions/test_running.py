@@ -31,7 +31,11 @@ def _hurried(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run(
-    actions: Sequence[PlannedAction], contacts: Sequence[Contact], pool: ThreadPoolExecutor, seconds: float = 30.0, **other: Any
+    actions: Sequence[PlannedAction],
+    contacts: Sequence[Contact],
+    pool: ThreadPoolExecutor,
+    seconds: float = 30.0,
+    **other: Any,
 ) -> running.Result:
     context = make_context(seconds)
     return run_checks(actions, contacts, lambda action: context, pool=pool, **other)
@@ -258,7 +262,9 @@ def test_failures_of_many_pages_are_told_once_with_the_sum(
     assert [failure.contacts for failure in result.failures] == [35]
 
 
-def test_a_stop_interrupts_the_wait_between_two_tries(monkeypatch: pytest.MonkeyPatch, pool: ThreadPoolExecutor) -> None:
+def test_a_stop_interrupts_the_wait_between_two_tries(
+    monkeypatch: pytest.MonkeyPatch, pool: ThreadPoolExecutor
+) -> None:
     stop = threading.Event()
 
     def answer(page: Sequence[Contact]) -> list[Verdict]:

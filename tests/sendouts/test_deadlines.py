@@ -53,7 +53,9 @@ def test_the_sweep_ends_what_nobody_decided_and_counts_the_ways(gate: Gate) -> N
 
 def test_rejections_sent_before_the_deadline_are_told_from_those_that_timed_out(gate: Gate) -> None:
     gate.project()
-    gate.fire(contacts=400, faults={"faults": [{"kind": "status", "on": "reject", "status": 500, "share": 0.5, "times": 99}]})
+    gate.fire(
+        contacts=400, faults={"faults": [{"kind": "status", "on": "reject", "status": 500, "share": 0.5, "times": 99}]}
+    )
     gate.work(rounds=2)
     confirmed = gate.batch().confirmed
     assert 0 < confirmed < 40
@@ -136,9 +138,7 @@ def test_a_clock_that_jumps_pauses_expiry(gate: Gate, monkeypatch: pytest.Monkey
     monkeypatch.undo()
 
 
-def test_the_sweep_does_the_work_itself_when_nudges_do_not_arrive(
-    gate: Gate, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_sweep_does_the_work_itself_when_nudges_do_not_arrive(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
     gate.project()
     sent = gate.fire()
     monkeypatch.setattr("sendouts.sweeping.nudge", lambda *_, **__: False)

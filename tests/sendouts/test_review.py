@@ -111,7 +111,11 @@ def test_who_may_only_look_decides_nothing(gate: Gate, verb: Any) -> None:
 @pytest.mark.parametrize("verb", [review.accept, review.refuse, planning.run_again])
 def test_what_a_person_does_is_bound_to_what_they_saw(gate: Gate, verb: Any) -> None:
     batch, _ = held(gate)
-    do(lambda pk, **more: review.change(pk, [gate.decisions()[0].pk], Verdict.REJECTED, **more), batch, reviewer("anna"))
+    do(
+        lambda pk, **more: review.change(pk, [gate.decisions()[0].pk], Verdict.REJECTED, **more),
+        batch,
+        reviewer("anna"),
+    )
     with pytest.raises(NotDone, match="17 now get it, 3 do not") as refused:
         do(verb, batch, reviewer("ben"))
     assert refused.value.code == "changed"
@@ -236,7 +240,9 @@ def test_two_people_at_the_same_moment_and_one_wins(platform: Any, _mailbox: Any
             close_old_connections()
             connection.close()
 
-    threads = [threading.Thread(target=decide, args=pair) for pair in zip(people, (review.accept, review.refuse), strict=True)]
+    threads = [
+        threading.Thread(target=decide, args=pair) for pair in zip(people, (review.accept, review.refuse), strict=True)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:

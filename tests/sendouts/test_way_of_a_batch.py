@@ -105,7 +105,9 @@ def test_the_same_release_address_with_another_file_waits_for_a_person(gate: Gat
     from sendouts.models import Batch
 
     finished = Batch.objects.get()
-    body = b'{"finishUri": "%s", "itemDownloadUri": "%s?again", "projectName": "Newsletter", "actions": ["consent-check"]}'
+    body = (
+        b'{"finishUri": "%s", "itemDownloadUri": "%s?again", "projectName": "Newsletter", "actions": ["consent-check"]}'
+    )
     gate.store(body % (finished.finish_uri.encode(), finished.download_uri.encode()))
     gate.work()
     second = Batch.objects.exclude(pk=finished.pk).get()

@@ -50,7 +50,9 @@ def test_an_unknown_sendout_of_a_known_project_does_not_wait(gate: Gate) -> None
     assert gate.batch().status == "finished"
 
 
-@pytest.mark.parametrize(("review", "status"), [("never", "finished"), ("unusual", "in_review"), ("always", "in_review")])
+@pytest.mark.parametrize(
+    ("review", "status"), [("never", "finished"), ("unusual", "in_review"), ("always", "in_review")]
+)
 def test_everybody_rejected_is_unusual(gate: Gate, review: str, status: str) -> None:
     gate.project(review=review)
     gate.fire(contacts=10, no_consent=1.0)
@@ -66,7 +68,9 @@ def test_a_rejected_single_is_not_unusual(gate: Gate, review: str) -> None:
     assert (gate.batch().status, gate.batch().outcome) == ("finished", "empty")
 
 
-@pytest.mark.parametrize(("review", "status"), [("never", "finished"), ("unusual", "in_review"), ("always", "in_review")])
+@pytest.mark.parametrize(
+    ("review", "status"), [("never", "finished"), ("unusual", "in_review"), ("always", "in_review")]
+)
 @pytest.mark.parametrize("became", ["reject", "accept"])
 def test_a_failed_action_that_decides_is_unusual(gate: Gate, review: str, status: str, became: str) -> None:
     project = gate.project(review=review, consent=False)
@@ -85,7 +89,9 @@ def test_a_failed_action_holds_where_nothing_else_is_said(gate: Gate) -> None:
     assert (gate.batch().status, gate.batch().undecided) == ("in_review", 10)
 
 
-@pytest.mark.parametrize(("review", "status"), [("never", "finished"), ("unusual", "finished"), ("always", "in_review")])
+@pytest.mark.parametrize(
+    ("review", "status"), [("never", "finished"), ("unusual", "finished"), ("always", "in_review")]
+)
 def test_a_usual_batch_waits_only_where_every_batch_does(gate: Gate, review: str, status: str) -> None:
     gate.project(review=review)
     gate.fire()
@@ -185,5 +191,3 @@ def test_a_download_that_fails_is_repeated_and_then_told(gate: Gate) -> None:
     assert gate.batch().due_at is not None
     gate.work(rounds=2)
     assert (gate.batch().status, gate.batch().attention) == ("finished", "")
-
-
