@@ -274,6 +274,12 @@ def test_nothing_of_the_configuration_can_be_deleted(staff: Client, project: Pro
     assert Project.objects.filter(pk=project.pk).exists()
 
 
+def test_a_project_leads_to_its_actions(staff: Client, project: Project) -> None:
+    row = ActionDefinition.objects.create(project=project, identifier="<b>", kind="field_rule")
+    content = staff.get(change_page(project)).content.decode()
+    assert f'href="{change_page(row)}">&lt;b&gt;</a>' in content
+
+
 def test_add_an_action_leads_from_the_project_to_the_choice(staff: Client, project: Project) -> None:
     assert "Add an action" in staff.get(change_page(project)).content.decode()
     response = staff.get(reverse("admin:actions_project_add_action", args=[project.pk]))

@@ -1,0 +1,165 @@
+"""The gateway as it is deployed: real processes on a database and a broker of their own."""
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import psutil
+import psycopg
+import redis
+import requests
+
+from simulator.client import Simulator
+from tests.servers import TEST_AUTH, common_environment, free_port
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+CONFIG = """
+projects:
+  - name: Newsletter
+    actions:
+      - {identifier: consent-check, kind: field_rule,
+         config: {field: properties.consent, reject_if: {equals: false}, if_missing: hold, reason: "No consent"}}
+  - {name: Held, review: always, answer_within: 12s, actions: [{identifier: consent-check, kind: field_rule,
+         config: {field: properties.consent, reject_if: {equals: false}}}]}
+  - {name: Hasty, answer_within: 60s, actions: [{identifier: consent-check, kind: field_rule,
+         config: {field: properties.consent, reject_if: {equals: false}}}]}
+"""
+
+
+class Deployment:
+    """`manage.py run` in a process group of its own, with everything it needs."""
+
+    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+        self.port = free_port()
+        self.log = folder / "gateway.log"
+        self.environment = {
+            **os.environ,
+            **common_environment(folder),
+            **environment,
+            "PORT": str(self.port),
+            # Short time-outs, hence short claims: a killed worker's batch is taken over after some seconds.
+            "SYMPLIFY_TIMEOUT": "1",
+            "CLAIM_SECONDS": "4",
+            "LOG_LEVEL": "INFO",
+        }
+        self.process: subprocess.Popen[bytes] | None = None
+        self.hook_url = f"http://127.0.0.1:{self.port}/webhooks/symplify/"
+
+    def manage(self, *arguments: str, stdin: str = "") -> str:
+        done = subprocess.run(
+            [sys.executable, "manage.py", *arguments], cwd=ROOT, env=self.environment, input=stdin,
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr[-3000:]
+        return done.stdout
+
+    def start(self) -> None:
+        with self.log.open("ab") as out:
+            self.process = subprocess.Popen(
+                [sys.executable, "manage.py", "run"], cwd=ROOT, env=self.environment, stdout=out, stderr=out,
+                start_new_session=True,
+            )  # fmt: skip
+        wait_until(self._answers, 30, "the gateway answers", self.tail)
+
+    def stop(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.kill()
+        self.process = None
+
+    def kill(self, part: str = "") -> int:
+        """Kill with -9 everything, or the processes whose command line holds `part`; returns how many."""
+        assert self.process is not None
+        parent = psutil.Process(self.process.pid)
+        family = [parent, *parent.children(recursive=True)]
+        hit = [each for each in family if part in " ".join(_command(each))] if part else family
+        for each in hit:
+            try:
+                each.send_signal(signal.SIGKILL)
+            except psutil.NoSuchProcess:
+                continue
+        if not part:
+            self.process.wait(10)
+        return len(hit)
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        if "DATABASE_URL" in self.environment and self.environment["DATABASE_URL"].startswith("postgres"):
+            with psycopg.connect(self.environment["DATABASE_URL"]) as connection:
+                return connection.execute(query.encode()).fetchall()
+        with sqlite3.connect(self.environment["DATABASE_URL"].removeprefix("sqlite:///")) as connection:
+            return connection.execute(query).fetchall()
+
+    def tail(self) -> str:
+        return self.log.read_text()[-3000:] if self.log.exists() else ""
+
+    def _answers(self) -> bool:
+        assert self.process is None or self.process.poll() is None, self.tail()
+        try:
+            return requests.get(f"http://127.0.0.1:{self.port}/health/live", timeout=1).ok
+        except requests.RequestException:
+            return False
+
+
+def _command(process: psutil.Process) -> list[str]:
+    try:
+        found: list[str] = process.cmdline()
+        return found
+    except psutil.Error:
+        return []
+
+
+def wait_until(condition: Callable[[], Any], within: float, what: str, more: Callable[[], str] = str) -> Any:
+    """Wait for a condition, with a bound; returns what it gave."""
+    until = time.monotonic() + within
+    while time.monotonic() < until:
+        if found := condition():
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"Not within {within:g} s: {what}\n{more()}")
+
+
+@contextmanager
+def deployment(folder: Path, mode: str, **more: str) -> Iterator[tuple[Deployment, Simulator]]:
+    """A configured gateway and a platform that fires at it. mode: `embedded`, or `processes` on PostgreSQL and Redis."""
+    folder.mkdir(parents=True, exist_ok=True)
+    environment = {"DATABASE_URL": f"sqlite:///{folder}/gateway.sqlite3", "CELERY_BROKER_URL": ""}
+    if mode == "processes":
+        environment = {"DATABASE_URL": _own_database(), "CELERY_BROKER_URL": _own_broker()}
+    gateway = Deployment(folder, environment | more)
+    gateway.manage("migrate", "-v0")
+    gateway.manage("apply_config", "-", stdin=CONFIG)
+    gateway.start()
+    try:
+        with Simulator.start(target=gateway.hook_url, basic_auth=TEST_AUTH) as platform:
+            yield gateway, platform
+    finally:
+        gateway.stop()
+
+
+def _own_database() -> str:
+    server = os.environ["DATABASE_URL"]
+    name = f"acceptance_{uuid4().hex[:12]}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}".encode())
+    return urlsplit(server)._replace(path=f"/{name}").geturl()
+
+
+def _own_broker() -> str:
+    """A database of the Redis that nobody uses yet: each worker of the tests takes its own."""
+    server = urlsplit(os.environ["TEST_BROKER_URL"])
+    number = 1 + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    url = server._replace(path=f"/{number}").geturl()
+    redis.Redis.from_url(url).flushdb()
+    return url
