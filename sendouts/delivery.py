@@ -21,7 +21,7 @@ from django.utils import timezone
 from sendouts import bulk, claims, lifecycle
 from sendouts.allowing import platform
 from sendouts.deadlines import backoff
-from sendouts.models import Answer, Attention, Batch, Chunk, Decision, Outcome, Status, Verdict
+from sendouts.models import Answer, Attention, Batch, Chunk, Decision, Event, Outcome, Status, Verdict, Word
 from sendouts.models.decision import TO_SEND, rows_of
 from sendouts.symplify import client
 from sendouts.symplify.client import Ask, Attempt
@@ -54,6 +54,14 @@ class _Pass:
     marked: list[int] = field(default_factory=list)
     pauses: dict[int, float] = field(default_factory=dict)
     hosts: dict[int, tuple[str, str]] = field(default_factory=dict)
+    _refused_by: dict[int, int | None] = field(default_factory=dict)
+
+    def refused_by(self, batch: Batch) -> int | None:
+        """Who refused the batch; nobody where that was declared for the deadline."""
+        if batch.pk not in self._refused_by:
+            event = Event.objects.filter(batch=batch, word=Word.MOVED, new=Status.REFUSED).last()
+            self._refused_by[batch.pk] = event.user_id if event is not None else None
+        return self._refused_by[batch.pk]
 
 
 def deliver(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> None:
@@ -93,7 +101,7 @@ def _marked(work: _Pass, chunks: list[tuple[Batch, Chunk]]) -> Iterator[Ask]:
         Chunk.objects.filter(pk__in=ids).update(sending=True)
         for batch, _, span in spans:
             if batch.status == Status.REFUSED:
-                _refuse_rows(batch, span)
+                _refuse_rows(span, work.refused_by(batch))
     work.marked += ids
     lost = {(batch.pk << 32) + batch.chunk_rows * chunk.number for batch, chunk in chunks if chunk.sending}
     for start in range(0, len(spans), 20):
@@ -116,10 +124,10 @@ def _span(batch: Batch, chunk: Chunk) -> Q:
     return rows_of(batch.pk, chunk.number * batch.chunk_rows, chunk.rows)
 
 
-def _refuse_rows(batch: Batch, span: Q) -> None:
+def _refuse_rows(span: Q, user_id: int | None) -> None:
     """Turn the decisions of a chunk of a refused batch to rejected, as the person who refused it decided."""
     rows = Decision.objects.filter(span).exclude(verdict=Verdict.REJECTED).exclude(uri="")
-    rows.update(verdict=Verdict.REJECTED, reason="refused", text="", action="")
+    rows.update(verdict=Verdict.REJECTED, reason="refused", text="", action="", decided_by=user_id)
 
 
 def _collect(work: _Pass, attempts: list[Attempt]) -> None:

@@ -224,7 +224,8 @@ def run_again(batch_id: int, *, user: User | None, revision: int, note: str, now
             ("total", "accepted", "rejected", "undecided", "unread", "attempts", "restarts", "chunk_rows"), 0
         )
         columns |= {"held_for": [], "reasons": [], "failures": [], "file_complete": False, "due_at": now}
-        columns |= {"attention": "", "attention_data": {}}
+        # Whoever is still at work on the old plan loses its claim, and with it what it has not committed.
+        columns |= {"attention": "", "attention_data": {}, "claim_id": None, "claimed_until": None}
         if hook is not None:
             again = _Catalog([hook]).batch(hook, batch.received_at, now, batch.finish_key, Attention.NONE)
             columns["plan"] = again.plan

@@ -321,7 +321,13 @@ def retry(batch_id: int, *, user: User, revision: int | None, note: str = "", no
             raise NotDone("nothing", _("There is nothing to try again: the batch is being worked on."))
         Decision.objects.filter(rows_of(batch.pk), answer=Answer.REFUSED).update(answer=Answer.RETRY)
         Batch.objects.filter(pk=batch.pk).update(
-            attention="", attention_data={}, attempts=0, due_at=now, revision=F("revision") + 1
+            attention="",
+            attention_data={},
+            attempts=0,
+            due_at=now,
+            revision=F("revision") + 1,
+            claim_id=None,
+            claimed_until=None,
         )
         lifecycle.record([batch.pk], Word.RETRIED, now=now, user=user, note=note)
     return batch

@@ -55,6 +55,7 @@ def test_a_refused_batch_rejects_every_contact_and_then_finishes(gate: Gate, set
     assert (seen["accepted"], seen["rejected"], seen["calls"]["finish"]) == (0, 20, 1)
     assert (gate.batch().status, gate.batch().outcome, gate.batch().rejected) == ("finished", "refused", 20)
     assert {row.verdict for row in gate.decisions()} == {Verdict.REJECTED}
+    assert {row.decided_by for row in gate.decisions() if row.reason == "refused"} == {User.objects.get()}
 
 
 def test_a_changed_decision_counts_and_names_the_person(gate: Gate) -> None:
