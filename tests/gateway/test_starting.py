@@ -1,0 +1,53 @@
+"""What the gateway refuses to start with, and says why."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+def start(tmp_path: Path, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    clean = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    given = {"ENV_FILE": "/nonexistent", "DATA_DIR": str(tmp_path)} | environment
+    return subprocess.run(
+        [sys.executable, "manage.py", *command], cwd=ROOT, env=clean | given, capture_output=True, text=True, check=False,
+        timeout=60,
+    )  # fmt: skip
+
+
+def test_without_a_credential_for_the_webhook(tmp_path: Path) -> None:
+    said = start(tmp_path, "run")
+    assert said.returncode != 0 and "WEBHOOK_BASIC_AUTH" in said.stderr
+
+
+def test_sqlite_beside_a_broker(tmp_path: Path) -> None:
+    said = start(tmp_path, "run", WEBHOOK_BASIC_AUTH="a:b", CELERY_BROKER_URL="redis://127.0.0.1:9/0")
+    assert said.returncode != 0 and "DATABASE_URL=postgres://" in said.stderr
+
+
+def test_production_without_a_secret_key(tmp_path: Path) -> None:
+    said = start(tmp_path, "check", DATABASE_URL="postgres://gateway@127.0.0.1:9/gateway")
+    assert said.returncode != 0 and "SECRET_KEY is not set" in said.stderr
+
+
+def test_a_header_without_its_tokens(tmp_path: Path) -> None:
+    said = start(tmp_path, "check", WEBHOOK_HEADER_NAME="X-Token")
+    assert said.returncode != 0 and "WEBHOOK_HEADER_TOKENS" in said.stderr
+
+
+@pytest.mark.parametrize("url", ["mysql://db.example.com/x", "oracle://db.example.com/x"])
+def test_a_database_that_is_neither_of_the_two(tmp_path: Path, url: str) -> None:
+    said = start(tmp_path, "check", DATABASE_URL=url, SECRET_KEY="x" * 50)
+    assert said.returncode != 0 and "DATABASE_URL: use postgres" in said.stderr
+
+
+def test_the_embedded_key_is_made_once_and_kept_private(tmp_path: Path) -> None:
+    assert start(tmp_path, "check").returncode == 0
+    made = (tmp_path / "secret_key").read_text()
+    assert start(tmp_path, "check").returncode == 0
+    assert (tmp_path / "secret_key").read_text() == made and len(made) > 50
+    assert (tmp_path / "secret_key").stat().st_mode & 0o077 == 0
