@@ -7,6 +7,7 @@ from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from simple_history.admin import SimpleHistoryAdmin
@@ -34,11 +35,16 @@ class ActionInline(TabularInline):
     """The actions of a project or a sendout, each with a link to its page."""
 
     model = ActionDefinition
-    fields = readonly_fields = ("identifier", "kind_title", "run", "on_failure", "position", "archived")
+    fields = readonly_fields = ("link", "kind_title", "run", "on_failure", "position", "archived")
     ordering = ("archived", "position", "id")
     extra = 0
     can_delete = False
-    show_change_link = True
+    hide_title = True
+
+    @display(description=_("identifier"))
+    def link(self, obj: ActionDefinition) -> str:
+        page = reverse("admin:actions_actiondefinition_change", args=[obj.pk])
+        return format_html('<a class="font-medium text-primary-600" href="{}">{}</a>', page, obj.identifier)
 
     @display(description=_("kind"))
     def kind_title(self, obj: ActionDefinition) -> str:

@@ -172,7 +172,7 @@ class AnswerWithin(forms.CharField):
 class Lines(forms.CharField):
     """A list of names, one a line."""
 
-    widget = UnfoldAdminTextareaWidget
+    widget = UnfoldAdminTextareaWidget(attrs={"rows": 4})
 
     def prepare_value(self, value: Any) -> Any:
         return "\n".join(value) if isinstance(value, list) else value
