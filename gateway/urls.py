@@ -1,7 +1,7 @@
 """Everything but the webhook's door, which stands in front of Django (gateway.asgi)."""
 
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
 from django.views.generic import RedirectView
 
 from gateway import health
@@ -9,6 +9,8 @@ from gateway import health
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
+    path("api/", include("sendouts.api.urls")),
+    path("i18n/", include("django.conf.urls.i18n")),
     path("health/live", health.live),
     path("health/ready", health.ready),
 ]

@@ -20,7 +20,7 @@ _LINED = frozenset({"ndjson", "csv"})
 _SECONDS, _MINUTES, _HOURS = timedelta(seconds=90), timedelta(minutes=90), timedelta(hours=48)
 
 
-def number(value: int) -> str:
+def number(value: float) -> str:
     """Write a number with the separators of the reader's language."""
     return str(localize(value))
 

@@ -16,7 +16,7 @@ class MayLook(BasePermission):
     """Only those who may see such rows at all; what they may decide is checked by the stage that does it."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        return bool(request.user and request.user.is_authenticated and request.user.has_perm(getattr(view, "needs")))
+        return isinstance(view, View) and request.user.is_authenticated and request.user.has_perm(view.needs)
 
 
 class View(APIView):
@@ -24,7 +24,7 @@ class View(APIView):
 
     permission_classes = [MayLook]
     needs: ClassVar[str]
-    parameters: ClassVar[type[StrictSerializer] | None] = None
+    parameters: ClassVar[type[StrictSerializer]] = StrictSerializer
 
     def get_exception_handler(self) -> Callable[..., Any]:
         return errors.handle

@@ -28,13 +28,13 @@ class BatchesAsked(StrictSerializer):
     """A page of the batches, newest first."""
 
     status = serializers.ChoiceField(
-        choices=Status.values, required=False, help_text="Only batches whose last completed stage is this."
+        choices=Status.choices, required=False, help_text="Only batches whose last completed stage is this."
     )
     project = serializers.IntegerField(
         required=False, min_value=1, max_value=_HIGHEST_ID, help_text="Only batches of the project with this id."
     )
     attention = serializers.ChoiceField(
-        choices=[code for code in Attention.values if code],
+        choices=[(code, label) for code, label in Attention.choices if code],
         required=False,
         help_text="Only batches that need a person for this reason.",
     )

@@ -20,7 +20,7 @@ class WordField(serializers.ChoiceField):
         self.words = words
         super().__init__(choices=[word.name.lower() for word in words], **kwargs)
 
-    def to_internal_value(self, data: Any) -> int:
+    def to_internal_value(self, data: Any) -> Any:
         return int(self.words[str(super().to_internal_value(data)).upper()])
 
     def to_representation(self, value: Any) -> str:

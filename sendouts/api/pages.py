@@ -1,14 +1,14 @@
 """Pages by key: a page starts where the last one ended, and nothing is ever counted or skipped over."""
 
-from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
-from django.db.models import QuerySet
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 from rest_framework.views import APIView
+
+from sendouts.api.access import View
 
 
 class OldestFirst(BasePagination):
@@ -16,9 +16,9 @@ class OldestFirst(BasePagination):
 
     parameter, lookup, order = "after", "pk__gt", "pk"
 
-    def paginate_queryset(self, queryset: QuerySet[Any], request: Request, view: APIView | None = None) -> list[Any]:
+    def paginate_queryset(self, queryset: Any, request: Request, view: APIView | None = None) -> list[Any]:
         """Read one row more than the page holds, to know whether another page follows."""
-        asked: Mapping[str, Any] = view.asked  # type: ignore[union-attr]  # every list here has it
+        asked = cast(View, view).asked
         if self.parameter in asked:
             queryset = queryset.filter(**{self.lookup: asked[self.parameter]})
         rows = list(queryset.order_by(self.order)[: asked["limit"] + 1])

@@ -6,7 +6,6 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from actions.models import Project, Sendout
-from sendouts import sentences
 from sendouts.api import shown
 from sendouts.api.fields import DurationField, WordField
 from sendouts.models import Answer, Batch, Decision, Event, Verdict
@@ -67,9 +66,9 @@ class PlannedActionSerializer(serializers.Serializer[Any]):
     identifier = serializers.CharField()
     kind = serializers.CharField()
     phase = serializers.CharField()
-    config = serializers.DictField()
+    config = serializers.DictField(help_text="Addresses in it are left out.")
     on_failure = serializers.CharField()
-    details = serializers.JSONField(help_text="What the hook said beside the identifier.")
+    details = serializers.JSONField(help_text="What the hook said beside the identifier; addresses are left out.")
     origins = OriginSerializer(many=True)
 
 
@@ -126,17 +125,13 @@ class BatchSerializer(serializers.ModelSerializer[Batch]):
 class WholeBatchSerializer(BatchSerializer):
     """A batch with its plan and the reasons of its decisions."""
 
-    headline = serializers.SerializerMethodField()
     plan = serializers.SerializerMethodField()
     reasons = serializers.SerializerMethodField()
     failures = FailureSerializer(many=True, read_only=True)
 
     class Meta(BatchSerializer.Meta):
-        fields = [*BatchSerializer.Meta.fields, "headline", "plan", "reasons", "failures"]
+        fields = [*BatchSerializer.Meta.fields, "plan", "reasons", "failures"]
         read_only_fields = fields
-
-    def get_headline(self, batch: Batch) -> str:
-        return sentences.headline(batch)
 
     @extend_schema_field(PlanSerializer)
     def get_plan(self, batch: Batch) -> dict[str, Any]:
@@ -170,7 +165,6 @@ class EventSerializer(serializers.ModelSerializer[Event]):
     user = serializers.CharField(
         source="user.username", default=None, allow_null=True, read_only=True, help_text="Null: the gateway itself."
     )
-    data = serializers.DictField(read_only=True)
 
     class Meta:
         model = Event

@@ -1,11 +1,14 @@
 """What rows hold as JSON, written out for programs: nothing here asks the database."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from sendouts import sentences
 from sendouts.models import Batch, Verdict
+
+_ADDRESS = re.compile(r"\w+://\S+")
 
 
 def attention(batch: Batch) -> dict[str, str] | None:
@@ -15,7 +18,7 @@ def attention(batch: Batch) -> dict[str, str] | None:
 
 def held_for(batch: Batch) -> list[dict[str, str]]:
     """Why the batch was held for a person, as codes and sentences."""
-    found = zip(batch.held_for, sentences.held_for(batch), strict=True)
+    found = zip(batch.held_for, sentences.holds(batch), strict=True)
     return [{"code": code, "sentence": sentence} for code, sentence in found]
 
 
@@ -32,8 +35,25 @@ def plan(batch: Batch) -> dict[str, Any]:
     content: Mapping[str, Any] = batch.plan.content
     return {
         "actions": [
-            each | {"config": json.loads(each["config"]), "details": json.loads(each["details"])}
-            for each in content["actions"]
+            each | {"config": _read(each["config"]), "details": _read(each["details"])} for each in content["actions"]
         ],
-        "unknown": [each | {"details": json.loads(each["details"])} for each in content["unknown"]],
+        "unknown": [each | {"details": _read(each["details"])} for each in content["unknown"]],
     }
+
+
+def _read(text: str) -> Any:
+    try:
+        return harmless(json.loads(text))
+    except RecursionError:
+        return "(nested too deeply)"
+
+
+def harmless(value: Any) -> Any:
+    """A JSON value without the addresses in it: whoever knows one might call it, or read a key in it."""
+    if isinstance(value, str):
+        return _ADDRESS.sub("…", value)
+    if isinstance(value, list):
+        return [harmless(each) for each in value]
+    if isinstance(value, dict):
+        return {_ADDRESS.sub("…", key): harmless(each) for key, each in value.items()}
+    return value

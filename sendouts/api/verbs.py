@@ -1,9 +1,9 @@
 """What programs may decide: they accept and reject a held batch through the functions that the screens use."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
-from django.contrib.auth.models import AbstractUser
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.http import Http404
 from django.utils import timezone
@@ -39,7 +39,7 @@ class Verb(View, GenericAPIView[Batch]):
     queryset = BATCHES
     serializer_class = VerbAsked
 
-    def act(self, batch_id: int, user: AbstractUser, asked: Mapping[str, Any]) -> Batch:
+    def act(self, batch_id: int, user: User, asked: Mapping[str, Any]) -> Batch:
         """Carry the verb out; raises NotDone."""
         raise NotImplementedError
 
@@ -48,7 +48,7 @@ class Verb(View, GenericAPIView[Batch]):
         asked = self.get_serializer(data=request.data)
         asked.is_valid(raise_exception=True)
         try:
-            batch = self.act(batch_id, request.user, asked.validated_data)
+            batch = self.act(batch_id, cast(User, request.user), asked.validated_data)
         except Batch.DoesNotExist as problem:
             raise Http404 from problem
         except NotDone as problem:
@@ -66,7 +66,7 @@ class Accept(Verb):
         """The rejected contacts are rejected one by one, then the rest is released."""
         return self.answer(request, pk)
 
-    def act(self, batch_id: int, user: AbstractUser, asked: Mapping[str, Any]) -> Batch:
+    def act(self, batch_id: int, user: User, asked: Mapping[str, Any]) -> Batch:
         return review.accept(batch_id, user=user, now=timezone.now(), **asked)
 
 
@@ -76,7 +76,5 @@ class Reject(Verb):
         """Every contact is rejected one by one, then the batch is finished, so that nobody times out."""
         return self.answer(request, pk)
 
-    def act(self, batch_id: int, user: AbstractUser, asked: Mapping[str, Any]) -> Batch:
-        return review.refuse(
-            batch_id, user=user, revision=asked["revision"], note=asked["note"], now=timezone.now()
-        )
+    def act(self, batch_id: int, user: User, asked: Mapping[str, Any]) -> Batch:
+        return review.refuse(batch_id, user=user, revision=asked["revision"], note=asked["note"], now=timezone.now())

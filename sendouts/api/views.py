@@ -24,7 +24,7 @@ from sendouts.models import Batch, Decision, Event, Status
 from sendouts.models.batch import OPEN
 from sendouts.models.decision import rows_of
 
-# The open statuses stand here too, so that the index on the status finds the few among many that ended.
+# The open statuses stand here too, so that the index of open batches finds the few among many that ended.
 WAITING = Q(status__in=OPEN) & (Q(status=Status.IN_REVIEW) | ~Q(attention=""))
 # Addresses are secrets of the platform's, and long: they are not even loaded.
 BATCHES = Batch.objects.select_related("project", "sendout", "plan").defer("finish_uri", "download_uri")
@@ -57,7 +57,7 @@ class Batches(View, ListAPIView[Batch]):
 
     needs = "sendouts.view_batch"
     parameters = BatchesAsked
-    queryset = BATCHES.defer("finish_uri", "download_uri", "reasons")
+    queryset = BATCHES.defer("reasons")
     serializer_class = BatchSerializer
     pagination_class = NewestFirst
 

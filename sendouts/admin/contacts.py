@@ -1,0 +1,166 @@
+"""The contacts of one batch on its page: by verdict, by exact id, page after page, never counted and never skipped over."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+
+from sendouts.models import Answer, Batch, Decision, Status, Verdict
+from sendouts.models.decision import rows_of
+from sendouts.sentences import reason
+
+PAGE = 25
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """One choice of contacts, with the number that the batch itself carries (None: nobody counted)."""
+
+    name: str
+    text: str
+    count: int | None
+    query: str
+    active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ContactRow:
+    """One decision as a line; `row` counts from 0, `to` is what a person could change it to (empty: nothing)."""
+
+    row: int
+    contact: str
+    verdict: Verdict
+    word: str
+    reason: str
+    action: str
+    decided_by: str
+    answer: str
+    kept: tuple[tuple[str, str], ...]
+    to: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Contacts:
+    """What the table shows: `first` and `next` are the queries of the first page and of the one after this."""
+
+    tabs: list[Tab]
+    tab: str
+    search: str
+    rows: list[ContactRow]
+    empty: str
+    first: str
+    next: str
+    kept_shown: bool
+
+
+def tabs(batch: Batch) -> dict[str, tuple[str, int | None]]:
+    """The tabs in their order: those who do not get it first, since they are what people look for."""
+    found: dict[str, tuple[str, int | None]] = {
+        "rejected": (_("Do not get it"), batch.rejected),
+        "undecided": (_("Undecided"), batch.undecided),
+        "accepted": (_("Get it"), batch.accepted),
+        "unread": (_("Unreadable"), batch.unread),
+    }
+    return {name: tab for name, tab in found.items() if tab[1] or name in {"rejected", "accepted"}}
+
+
+def contacts_page(batch: Batch, asked: Mapping[str, str], *, decides: bool, changes: bool) -> Contacts:
+    """One page of contacts. decides: kept fields are shown; changes: single decisions can be changed now."""
+    found = tabs(batch)
+    default = next((name for name, (_text, count) in found.items() if count), "rejected")
+    tab = asked.get("tab", "") if asked.get("tab") in found else default
+    search = asked.get("contact", "").strip()[:255]
+    after = int(asked["after"]) if asked.get("after", "").isdigit() else -1
+    rows = _rows(batch, tab, search)
+    if 0 <= after < 1 << 32:
+        rows = rows.filter(pk__gt=batch.first_decision + after)
+    page = list(rows.select_related("decided_by").order_by("pk")[: PAGE + 1])
+    more = len(page) > PAGE
+    where = {"contact": search} if search else {"tab": tab}
+    return Contacts(
+        tabs=[Tab(name, text, n, urlencode({"tab": name}), name == tab) for name, (text, n) in found.items()],
+        tab="" if search else tab,
+        search=search,
+        rows=[_line(decision, decides=decides, changes=changes) for decision in page[:PAGE]],
+        empty=_empty(batch, tab, search),
+        first=urlencode(where) if after >= 0 else "",
+        next=urlencode({**where, "after": page[PAGE - 1].row}) if more else "",
+        kept_shown=decides and any(decision.kept and not decision.unread for decision in page),
+    )
+
+
+def _rows(batch: Batch, tab: str, search: str) -> QuerySet[Decision]:
+    rows = Decision.objects.filter(rows_of(batch.pk)).defer("uri")
+    if search:
+        return rows.filter(contact_id=search)
+    if tab == "accepted":
+        return rows.filter(verdict=Verdict.ACCEPTED)
+    # The index of what is not accepted serves a query that says so.
+    rows = rows.exclude(verdict=Verdict.ACCEPTED)
+    if tab == "rejected":
+        return rows.filter(verdict=Verdict.REJECTED)
+    return rows.filter(verdict=Verdict.UNDECIDED, unread=tab == "unread")
+
+
+def _line(decision: Decision, *, decides: bool, changes: bool) -> ContactRow:
+    verdict = Verdict(decision.verdict)
+    kept = decision.kept or {}
+    where = _(" (place %(place)s)") % {"place": kept["place"]} if decision.unread and kept.get("place") else ""
+    unread = decision.unread and verdict == Verdict.UNDECIDED
+    word = _("unreadable") if unread else {
+        Verdict.ACCEPTED: _("gets it"), Verdict.REJECTED: _("does not get it"), Verdict.UNDECIDED: _("undecided")
+    }[verdict]  # fmt: skip
+    answered = verdict == Verdict.REJECTED and decision.answer != Answer.NONE
+    choices = {Verdict.ACCEPTED: ("reject",), Verdict.REJECTED: ("accept",), Verdict.UNDECIDED: ("accept", "reject")}
+    return ContactRow(
+        row=decision.row,
+        contact=decision.contact_id,
+        verdict=verdict,
+        word=word,
+        reason=reason(decision.reason, decision.text) + where,
+        action=decision.action,
+        decided_by=decision.decided_by.get_username() if decision.decided_by else "",
+        answer=str(decision.get_answer_display()) if answered else "",
+        kept=tuple((name, _shown(value)) for name, value in kept.items()) if decides and not decision.unread else (),
+        to=choices[verdict] if changes else (),
+    )
+
+
+def _shown(value: object) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 80 else text[:79] + "…"
+
+
+def _empty(batch: Batch, tab: str, search: str) -> str:
+    if search:
+        text = _("No decision about %(id)s in this batch. Check the id: capitals and dashes count.")
+        return text % {"id": search}
+    if batch.status == Status.PLANNED:
+        return _("The contacts appear here as they are checked.")
+    if not batch.finish_uri and batch.total:
+        return _("The contacts of this batch are no longer kept.")
+    if not batch.total:
+        return _("There is nobody in this batch.")
+    return {
+        "rejected": _("Every contact passed."),
+        "accepted": _("Nobody gets it."),
+        "unread": _("Every row of the contact file could be read."),
+    }.get(tab, _("Nobody is undecided."))
+
+
+def unread_without_address(batch: Batch) -> int:
+    """Unreadable rows that can only be let through or left to time out."""
+    if not batch.unread:
+        return 0
+    rows = Decision.objects.filter(rows_of(batch.pk), unread=True, verdict=Verdict.UNDECIDED, uri="")
+    return rows.exclude(verdict=Verdict.ACCEPTED).count()
+
+
+def decision_at(batch: Batch, row: int) -> Decision | None:
+    """One row of a batch."""
+    if not 0 <= row < 1 << 32:
+        return None
+    return Decision.objects.filter(rows_of(batch.pk, row, 1)).first()

@@ -1,0 +1,52 @@
+"""The menu at the side, with only what the reader may look at, and the number of batches that wait."""
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from sendouts.admin.waiting import waiting_count
+
+
+def navigation(request: HttpRequest) -> list[dict[str, Any]]:
+    """The groups of the menu, in the form that Unfold takes."""
+    count = waiting_count(request)
+    groups: list[tuple[str, list[tuple[str, str, str]]]] = [
+        ("", [("sendouts_batch", _("Batches"), "inbox"), ("sendouts_webhook", _("Webhooks"), "webhook")]),
+        (
+            _("Set-up"),
+            [
+                ("actions_project", _("Projects"), "folder"),
+                ("actions_sendout", _("Sendouts"), "outgoing_mail"),
+                ("actions_actiondefinition", _("Actions"), "rule"),
+                ("sendouts_allowedhost", _("Allowed hosts"), "dns"),
+            ],
+        ),
+        (
+            _("Access"),
+            [
+                ("auth_user", _("Users"), "person"),
+                ("auth_group", _("Groups"), "group"),
+                ("authtoken_tokenproxy", _("API tokens"), "key"),
+            ],
+        ),
+    ]
+    menu = []
+    for title, entries in groups:
+        items = [_item(*entry) for entry in entries if _may_look(request, entry[0])]
+        for item in items:
+            if item["icon"] == "inbox" and count:
+                item |= {"badge": count, "badge_variant": "primary"}
+        if items:
+            menu.append({"title": title, "separator": bool(title), "items": items})
+    return menu
+
+
+def _item(model: str, title: str, icon: str) -> dict[str, Any]:
+    return {"title": title, "icon": icon, "link": reverse(f"admin:{model}_changelist")}
+
+
+def _may_look(request: HttpRequest, model: str) -> bool:
+    app, name = model.split("_", 1)
+    return request.user.has_perm(f"{app}.view_{name}") or request.user.has_perm(f"{app}.change_{name}")

@@ -1,0 +1,104 @@
+"""The page on which a person confirms a verb. GET shows, POST acts; what went wrong is said on the same page."""
+
+from functools import partial
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.admin import ModelAdmin
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from sendouts import people
+from sendouts.admin.contacts import decision_at
+from sendouts.admin.headlines import label
+from sendouts.admin.read_only import reader
+from sendouts.admin.verb_forms import NoteForm
+from sendouts.admin.verbs import VERBS, ChangeOne, Verb
+from sendouts.models import Batch, Verdict
+from sendouts.nudges import nudge
+from sendouts.people import NotDone
+
+_VERDICTS = {"accept": Verdict.ACCEPTED, "reject": Verdict.REJECTED}
+
+
+def batch_verb(admin: ModelAdmin, request: HttpRequest, batch_id: int, name: str) -> HttpResponse:
+    """One of the verbs that act on a whole batch."""
+    return _confirmed(admin, request, batch_id, lambda batch: VERBS[name](batch, reader(request), timezone.now()))
+
+
+def contact_verb(admin: ModelAdmin, request: HttpRequest, batch_id: int, row: int, to: str) -> HttpResponse:
+    """Change the decision on one contact. row counts from 0; to is accept or reject."""
+    if to not in _VERDICTS:
+        raise Http404
+
+    def make(batch: Batch) -> Verb:
+        decision = decision_at(batch, row)
+        if decision is None:
+            raise Http404
+        return ChangeOne(batch, reader(request), timezone.now(), decision, _VERDICTS[to])
+
+    return _confirmed(admin, request, batch_id, make)
+
+
+def _confirmed(admin: ModelAdmin, request: HttpRequest, batch_id: int, make: Any) -> HttpResponse:
+    if not admin.has_view_permission(request):
+        raise PermissionDenied
+    verb: Verb = make(_batch(admin, request, batch_id))
+    if not verb.is_permitted:
+        sentence = _("You may look at this batch, but not do this. Ask somebody who may.")
+        return _shown(admin, request, verb, None, sentence, status=403)
+    if request.method != "POST":
+        problem = "" if verb.is_possible else _gone(verb)
+        return _shown(admin, request, verb, verb.form(), problem, status=200)
+    form = verb.form(request.POST)
+    # What is no longer possible is tried all the same: the stage knows best, and says who was first.
+    if not form.is_valid() and verb.is_possible:
+        return _shown(admin, request, verb, form, "", status=200)
+    given = {"note": "", "revision": verb.batch.revision, **form.cleaned_data}
+    try:
+        verb.carry_out(given, timezone.now())
+    except NotDone as refusal:
+        # The numbers and the revision below the sentence are those of now: who has looked again may decide again.
+        verb = make(_batch(admin, request, batch_id))
+        fresh = verb.form()
+        fresh.initial["note"] = given["note"]
+        return _shown(admin, request, verb, fresh, str(refusal), status=409)
+    task = "sendouts.advance_singles" if verb.batch.is_single else "sendouts.advance_files"
+    transaction.on_commit(partial(nudge, task, [batch_id]))
+    messages.success(request, verb.done)
+    return HttpResponseRedirect(reverse("admin:sendouts_batch_change", args=[batch_id]))
+
+
+def _batch(admin: ModelAdmin, request: HttpRequest, batch_id: int) -> Batch:
+    return get_object_or_404(admin.get_queryset(request), pk=batch_id)
+
+
+def _gone(verb: Verb) -> str:
+    """Why a verb that was offered a moment ago is not possible."""
+    if verb.now >= verb.batch.deadline or verb.batch.status not in verb.statuses:
+        return people.moved_on(verb.batch, verb.now)
+    return _("This is not possible for the batch as it is now.")
+
+
+def _shown(
+    admin: ModelAdmin, request: HttpRequest, verb: Verb, form: NoteForm | None, problem: str, *, status: int
+) -> HttpResponse:
+    batch = verb.batch
+    context = {
+        **admin.admin_site.each_context(request),
+        "opts": admin.opts,
+        "title": verb.question,
+        "verb": verb,
+        "batch": batch,
+        "label": label(batch, decides=request.user.has_perm(people.REVIEW)),
+        "form": form if verb.is_possible else None,
+        "problem": problem,
+        "back": reverse("admin:sendouts_batch_change", args=[batch.pk]),
+    }
+    return TemplateResponse(request, "sendouts/verb.html", context, status=status)

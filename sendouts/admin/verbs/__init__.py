@@ -1,0 +1,24 @@
+"""What people can do to a batch. The stages carry it out.
+
+Each verb is a page of its own that states the consequence in numbers, and acts on POST only.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from django.contrib.auth.models import AbstractUser
+
+from sendouts.admin.verbs.base import Verb
+from sendouts.admin.verbs.deciding import Accept, ChangeOne, RejectAll
+from sendouts.admin.verbs.settling import GiveUp, RunAgain, TakeOn, TryAgain
+from sendouts.models import Batch
+
+__all__ = ["VERBS", "Accept", "ChangeOne", "Verb", "offered"]
+
+VERBS: Mapping[str, type[Verb]] = {verb.name: verb for verb in (Accept, RejectAll, TryAgain, TakeOn, RunAgain, GiveUp)}
+
+
+def offered(batch: Batch, user: AbstractUser, now: datetime) -> list[Verb]:
+    """The verbs that are possible now and that this person may use."""
+    made = [verb(batch, user, now) for verb in VERBS.values()]
+    return [verb for verb in made if verb.is_possible and verb.is_permitted]

@@ -1,0 +1,88 @@
+"""What every verb has: when it is possible, what it asks, what follows from it."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, ClassVar
+
+from django.contrib.auth.models import AbstractUser
+from django.urls import reverse
+
+from sendouts import people
+from sendouts.admin.verb_forms import NoteForm
+from sendouts.models import Batch, Status
+from sendouts.sentences import time_of
+
+
+class Verb(ABC):
+    """One thing that a person can do to one batch, as they see it now.
+
+    `name` is the last part of its address. `tone`: primary, default or danger.
+    """
+
+    name: ClassVar[str]
+    permission: ClassVar[str] = people.REVIEW
+    tone: ClassVar[str] = "default"
+    needs_note: ClassVar[bool] = False
+    form_class: ClassVar[type[NoteForm]] = NoteForm
+    statuses: ClassVar[frozenset[Status]]
+
+    def __init__(self, batch: Batch, user: AbstractUser, now: datetime) -> None:
+        self.batch = batch
+        self.user = user
+        self.now = now
+
+    @property
+    def is_permitted(self) -> bool:
+        return self.user.has_perm(self.permission)
+
+    @property
+    def is_possible(self) -> bool:
+        return self.batch.status in self.statuses and self.now < self.batch.deadline
+
+    @property
+    def quiet(self) -> bool:
+        """Seldom wanted: offered under “More”."""
+        return False
+
+    @property
+    def url(self) -> str:
+        return reverse(f"admin:sendouts_batch_{self.name}", args=[self.batch.pk])
+
+    def form(self, data: Mapping[str, Any] | None = None) -> NoteForm:
+        return self.form_class(data, initial={"revision": self.batch.revision}, needs_note=self.needs_note)
+
+    @property
+    @abstractmethod
+    def button(self) -> str:
+        """What leads to the page; ends in … because a question follows."""
+
+    @property
+    @abstractmethod
+    def question(self) -> str:
+        """The title of the page."""
+
+    @property
+    @abstractmethod
+    def confirm(self) -> str:
+        """The button that does it."""
+
+    @property
+    @abstractmethod
+    def done(self) -> str:
+        """What is said once it is done."""
+
+    @abstractmethod
+    def consequences(self) -> list[str]:
+        """What follows, sentence by sentence, in numbers."""
+
+    @abstractmethod
+    def carry_out(self, given: Mapping[str, Any], now: datetime) -> None:
+        """Do it; raises NotDone with a sentence."""
+
+    def _common(self, given: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+        return {"user": self.user, "revision": given["revision"], "note": given["note"], "now": now}
+
+    @property
+    def _deadline(self) -> str:
+        return time_of(self.batch.deadline, self.now)

@@ -1,0 +1,209 @@
+"""The verbs by which people decide on a held batch: accept, reject all, change one contact."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from django.contrib.auth.models import AbstractUser
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from sendouts import people, review
+from sendouts.admin.contacts import unread_without_address
+from sendouts.admin.verb_forms import AcceptForm, NoteForm
+from sendouts.admin.verbs.base import Verb
+from sendouts.models import Batch, Decision, Status, Verdict
+from sendouts.sentences import contacts, holds, number, title
+
+
+class Accept(Verb):
+    """Let the accepted have the message, reject the others first."""
+
+    name, tone = "accept", "primary"
+    statuses = frozenset({Status.IN_REVIEW})
+    form_class = AcceptForm
+
+    @cached_property
+    def taken_on(self) -> int:
+        """Rows that would get the message unchecked."""
+        return unread_without_address(self.batch)
+
+    @property
+    def choices(self) -> int:
+        """Contacts for whom the person chooses: the undecided, and the unreadable that can be rejected."""
+        return self.batch.undecided + self.batch.unread - self.taken_on
+
+    @property
+    def is_permitted(self) -> bool:
+        return super().is_permitted and (not self.taken_on or self.user.has_perm(people.TAKE_ON))
+
+    @property
+    def is_possible(self) -> bool:
+        complete = self.batch.file_complete and self.batch.attention not in review.BLOCKS_ACCEPTANCE
+        return super().is_possible and complete
+
+    def form(self, data: Mapping[str, Any] | None = None) -> NoteForm:
+        return AcceptForm(
+            data, initial={"revision": self.batch.revision}, choices_for=self.choices, taken_on=self.taken_on
+        )
+
+    @property
+    def button(self) -> str:
+        if self.choices or self.taken_on or not self.batch.accepted:
+            return _("Accept…")
+        return _("Accept: send to %(n)s…") % {"n": number(self.batch.accepted)}
+
+    @property
+    def question(self) -> str:
+        return _("Accept “%(name)s”?") % {"name": title(self.batch)}
+
+    @property
+    def confirm(self) -> str:
+        if self.choices or self.taken_on:
+            return _("Accept")
+        return _("Send to %(n)s") % {"n": number(self.batch.accepted)}
+
+    @property
+    def done(self) -> str:
+        return _("Accepted. The rejections are sent first, then the messages go out.")
+
+    def consequences(self) -> list[str]:
+        batch = self.batch
+        get = ngettext("%(contacts)s gets the message.", "%(contacts)s get the message.", batch.accepted)
+        found = [get % {"contacts": contacts(batch.accepted)}]
+        if batch.rejected:
+            text = ngettext(
+                "%(n)s does not get it: the rejection goes to Symplify first and cannot be taken back.",
+                "%(n)s do not get it: their rejections go to Symplify first and cannot be taken back.",
+                batch.rejected,
+            )
+            found.append(text % {"n": number(batch.rejected)})
+        if batch.unjudged():
+            found += holds(batch)
+        return found
+
+    def carry_out(self, given: Mapping[str, Any], now: datetime) -> None:
+        choice = given.get("undecided") or "reject"
+        take_on = bool(given.get("take_on"))
+        review.accept(self.batch.pk, undecided=choice, take_on=take_on, **self._common(given, now))
+
+
+class RejectAll(Verb):
+    """Let nobody have the message."""
+
+    name, tone = "refuse", "danger"
+    statuses = frozenset({Status.IN_REVIEW})
+
+    @cached_property
+    def _reachable(self) -> int:
+        """Contacts that have an address through which they can be rejected."""
+        return self.batch.total - unread_without_address(self.batch)
+
+    @property
+    def button(self) -> str:
+        return _("Reject all…")
+
+    @property
+    def question(self) -> str:
+        return _("Reject all of “%(name)s”?") % {"name": title(self.batch)}
+
+    @property
+    def confirm(self) -> str:
+        if not self._reachable:
+            return _("Reject")
+        return _("Reject %(n)s") % {"n": number(self._reachable)}
+
+    @property
+    def done(self) -> str:
+        return _("Rejected. Every contact is now rejected one by one.")
+
+    def consequences(self) -> list[str]:
+        batch = self.batch
+        unreachable = batch.total - self._reachable
+        text = ngettext(
+            "Nobody gets the message: %(n)s contact is rejected at Symplify.",
+            "Nobody gets the message: %(n)s contacts are rejected at Symplify, one by one.",
+            self._reachable,
+        )
+        found = [text % {"n": number(self._reachable)}]
+        late = {"time": self._deadline, "n": number(unreachable)}
+        if unreachable:
+            text = ngettext(
+                "%(n)s row has no address to reject it: it takes the “timed out” way at %(time)s.",
+                "%(n)s rows have no address to reject them: they take the “timed out” way at %(time)s.",
+                unreachable,
+            )
+            found.append(text % late)
+        if not batch.file_complete:
+            text = _("The contact file is not complete: who is missing in it takes the “timed out” way at %(time)s.")
+            found.append(text % late)
+        found.append(_("Rejections that were sent cannot be taken back."))
+        return found
+
+    def carry_out(self, given: Mapping[str, Any], now: datetime) -> None:
+        review.refuse(self.batch.pk, **self._common(given, now))
+
+
+class ChangeOne(Verb):
+    """Put one contact back, or reject it; offered beside each contact."""
+
+    name = "contact"
+    needs_note = True
+    statuses = frozenset({Status.IN_REVIEW})
+
+    def __init__(self, batch: Batch, user: AbstractUser, now: datetime, decision: Decision, verdict: Verdict) -> None:
+        super().__init__(batch, user, now)
+        self.decision = decision
+        self.verdict = verdict
+
+    @property
+    def is_permitted(self) -> bool:
+        # A row that nobody could read gets the message only on somebody's own account.
+        unchecked = self.decision.unread and self.verdict == Verdict.ACCEPTED
+        return super().is_permitted and (not unchecked or self.user.has_perm(people.TAKE_ON))
+
+    @property
+    def is_possible(self) -> bool:
+        return super().is_possible and self.decision.verdict != self.verdict
+
+    @property
+    def url(self) -> str:
+        to = "accept" if self.verdict == Verdict.ACCEPTED else "reject"
+        return reverse("admin:sendouts_batch_contact", args=[self.batch.pk, self.decision.row, to])
+
+    @property
+    def _contact(self) -> str:
+        return self.decision.contact_id or _("row %(row)s") % {"row": number(self.decision.row + 1)}
+
+    @property
+    def button(self) -> str:
+        return self.confirm + "…"
+
+    @property
+    def question(self) -> str:
+        if self.verdict == Verdict.ACCEPTED:
+            return _("Put back %(contact)s?") % {"contact": self._contact}
+        return _("Reject %(contact)s?") % {"contact": self._contact}
+
+    @property
+    def confirm(self) -> str:
+        return _("Put back") if self.verdict == Verdict.ACCEPTED else _("Reject")
+
+    @property
+    def done(self) -> str:
+        return _("%(contact)s is changed.") % {"contact": self._contact}
+
+    def consequences(self) -> list[str]:
+        batch = self.batch
+        counts = {Verdict.ACCEPTED: batch.accepted, Verdict.REJECTED: batch.rejected}
+        counts[self.verdict] += 1
+        if not self.decision.unread and self.decision.verdict in counts:
+            counts[Verdict(self.decision.verdict)] -= 1
+        text = _("Then %(get)s get it if the batch is accepted, and %(not)s do not.")
+        values = {"get": number(counts[Verdict.ACCEPTED]), "not": number(counts[Verdict.REJECTED])}
+        return [text % values, _("Nothing is sent by this change.")]
+
+    def carry_out(self, given: Mapping[str, Any], now: datetime) -> None:
+        review.change(self.batch.pk, [self.decision.pk], self.verdict, **self._common(given, now))

@@ -1,0 +1,208 @@
+"""The verbs by which people settle what cannot go on: run again, try again, take on, give up."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from sendouts import people, planning, review
+from sendouts.admin.verbs.base import Verb
+from sendouts.models import Attention, Status
+from sendouts.sentences import contacts, number, title
+
+
+class RunAgain(Verb):
+    """Merge the actions as they are defined now, and screen from the start."""
+
+    name = "run-again"
+    statuses = frozenset({Status.IN_REVIEW, Status.PLANNED})
+
+    @property
+    def is_possible(self) -> bool:
+        # While it is being screened there is nothing to run again.
+        return super().is_possible and (self.batch.status == Status.IN_REVIEW or bool(self.batch.attention))
+
+    @property
+    def quiet(self) -> bool:
+        return not self.batch.unjudged() and not self.batch.attention
+
+    @property
+    def button(self) -> str:
+        return _("Run the checks again…")
+
+    @property
+    def question(self) -> str:
+        return _("Run the checks of “%(name)s” again?") % {"name": title(self.batch)}
+
+    @property
+    def confirm(self) -> str:
+        return _("Run again")
+
+    @property
+    def done(self) -> str:
+        return _("The checks run again.")
+
+    def consequences(self) -> list[str]:
+        return [
+            _("The contacts are downloaded and checked from the start, with the actions as they are defined now.")
+            if not self.batch.is_single
+            else _("The contacts are checked from the start, with the actions as they are defined now."),
+            _("Decisions changed by people in this batch are lost."),
+            _("The deadline stays: %(time)s.") % {"time": self._deadline},
+        ]
+
+    def carry_out(self, given: Mapping[str, Any], now: datetime) -> None:
+        planning.run_again(self.batch.pk, **self._common(given, now))
+
+
+class TryAgain(Verb):
+    """Repeat what could not be completed."""
+
+    name, tone = "retry", "primary"
+    statuses = frozenset({Status.PLANNED, Status.ACCEPTED, Status.REFUSED, Status.DELIVERED})
+
+    @property
+    def is_possible(self) -> bool:
+        return super().is_possible and bool(self.batch.attention)
+
+    @property
+    def button(self) -> str:
+        return _("Try again…")
+
+    @property
+    def question(self) -> str:
+        return _("Try again with “%(name)s”?") % {"name": title(self.batch)}
+
+    @property
+    def confirm(self) -> str:
+        return _("Try again")
+
+    @property
+    def done(self) -> str:
+        return _("It is being tried again.")
+
+    def consequences(self) -> list[str]:
+        batch = self.batch
+        if batch.attention == Attention.FINISH_UNCONFIRMED:
+            return [_("The release is called once more. Where it had an effect before, Symplify may refuse it.")]
+        if batch.status in {Status.ACCEPTED, Status.REFUSED}:
+            left = batch.rejected - batch.confirmed - batch.taken_on
+            text = ngettext(
+                "The %(n)s rejection that is not confirmed is sent once more.",
+                "The %(n)s rejections that are not confirmed are sent once more.",
+                left,
+            )
+            return [text % {"n": number(left)}, _("Nothing goes out until all of them are settled.")]
+        return [_("The step that could not be completed is tried once more.")]
+
+    def carry_out(self, given: Mapping[str, Any], now: datetime) -> None:
+        review.retry(self.batch.pk, **self._common(given, now))
+
+
+class TakeOn(Verb):
+    """Answer for what the platform did not confirm."""
+
+    name, tone = "take-on", "danger"
+    permission = people.TAKE_ON
+    needs_note = True
+    statuses = frozenset({Status.ACCEPTED, Status.REFUSED, Status.DELIVERED})
+
+    @property
+    def is_possible(self) -> bool:
+        taken = {Attention.UNCONFIRMED, Attention.FINISH_UNCONFIRMED}
+        return super().is_possible and self.batch.attention in taken
+
+    @property
+    def _left(self) -> int:
+        return self.batch.rejected - self.batch.confirmed - self.batch.taken_on
+
+    @property
+    def button(self) -> str:
+        return _("Take on…")
+
+    @property
+    def question(self) -> str:
+        if self.batch.attention == Attention.FINISH_UNCONFIRMED:
+            return _("Take on that “%(name)s” is released?") % {"name": title(self.batch)}
+        text = ngettext("Take on %(n)s unconfirmed rejection?", "Take on %(n)s unconfirmed rejections?", self._left)
+        return text % {"n": number(self._left)}
+
+    @property
+    def confirm(self) -> str:
+        if self.batch.attention == Attention.FINISH_UNCONFIRMED:
+            return _("Take on")
+        return _("Take on %(n)s") % {"n": number(self._left)}
+
+    @property
+    def done(self) -> str:
+        return _("Taken on. Your name and note stay with the batch.")
+
+    def consequences(self) -> list[str]:
+        if self.batch.attention == Attention.FINISH_UNCONFIRMED:
+            return [
+                _("The batch counts as released, although Symplify did not confirm it. Nothing more is called."),
+                _("If the release had no effect, its contacts take the “timed out” way at %(time)s.")
+                % {"time": self._deadline},
+            ]
+        text = ngettext(
+            "%(n)s contact that should not get the message may get it: its rejection was not confirmed.",
+            "%(n)s contacts that should not get the message may get it: their rejections were not confirmed.",
+            self._left,
+        )
+        found = [text % {"n": number(self._left)}]
+        if self.batch.accepted:
+            text = ngettext("%(contacts)s gets the message.", "%(contacts)s get the message.", self.batch.accepted)
+            found.append(text % {"contacts": contacts(self.batch.accepted)})
+        return found
+
+    def carry_out(self, given: Mapping[str, Any], now: datetime) -> None:
+        review.take_on(self.batch.pk, **self._common(given, now))
+
+
+class GiveUp(Verb):
+    """Stop working on the batch."""
+
+    name, tone = "give-up", "danger"
+    needs_note = True
+    statuses = frozenset({Status.PLANNED, Status.IN_REVIEW, Status.ACCEPTED, Status.REFUSED, Status.DELIVERED})
+
+    @property
+    def is_possible(self) -> bool:
+        return super().is_possible and self.batch.finish_sent_at is None
+
+    @property
+    def quiet(self) -> bool:
+        return True
+
+    @property
+    def button(self) -> str:
+        return _("Give up…")
+
+    @property
+    def question(self) -> str:
+        return _("Give up on “%(name)s”?") % {"name": title(self.batch)}
+
+    @property
+    def confirm(self) -> str:
+        return _("Give up")
+
+    @property
+    def done(self) -> str:
+        return _("Given up. Nothing more is sent for this batch.")
+
+    def consequences(self) -> list[str]:
+        batch = self.batch
+        found = [_("Nothing more is sent. The batch is not released.")]
+        if batch.confirmed:
+            text = ngettext(
+                "%(n)s rejection was sent and stays.", "%(n)s rejections were sent and stay.", batch.confirmed
+            )
+            found.append(text % {"n": number(batch.confirmed)})
+        text = _("Everybody else takes the “timed out” way at %(time)s.")
+        found.append(text % {"time": self._deadline})
+        return found
+
+    def carry_out(self, given: Mapping[str, Any], now: datetime) -> None:
+        review.give_up(self.batch.pk, **self._common(given, now))

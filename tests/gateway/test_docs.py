@@ -1,0 +1,243 @@
+"""What is written down is true: settings, examples, commands, links and the words of the logs."""
+
+import ast
+import os
+import re
+import secrets
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import get_args
+
+import pytest
+import yaml
+from django.conf import settings
+from pydantic import BaseModel
+
+from actions import applying, catalog, config_file
+from gateway import processes
+from sendouts.models import Attention
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), ROOT / "simulator/README.md"])
+PRODUCTION = (ROOT / "docs/production.md").read_text()
+EXAMPLE = (ROOT / ".env.example").read_text()
+# Read by docker/compose.yaml, not by the gateway.
+COMPOSE_ONLY = {"POSTGRES_PASSWORD", "PUBLISH"}
+
+
+def names_read_by_settings() -> set[str]:
+    tree = ast.parse((ROOT / "gateway/settings.py").read_text())
+    return {
+        str(node.args[0].value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and isinstance(node.func.value, ast.Name)
+        and node.func.value.id == "env"
+        and node.args
+        and isinstance(node.args[0], ast.Constant)
+    }
+
+
+def example_lines() -> dict[str, str]:
+    """The names in .env.example, commented or not, with their values."""
+    return dict(re.findall(r"^(?:# )?([A-Z][A-Z_]+)=(.*)$", EXAMPLE, re.MULTILINE))
+
+
+def test_the_example_environment_has_the_names_that_the_settings_read() -> None:
+    read = names_read_by_settings()
+    assert len(read) > 30
+    written = {name for name in example_lines() if not name.startswith("CREDENTIAL_")}
+    # The file cannot say where it is itself.
+    assert written - COMPOSE_ONLY == read - {"ENV_FILE"}
+
+
+def test_production_explains_every_setting_and_no_other() -> None:
+    table = PRODUCTION.split("## Settings")[1].split("\n## ")[0]
+    first_cells = re.findall(r"^\| (`[^|]+) \|", table, re.MULTILINE)
+    explained = {name for cell in first_cells for name in re.findall(r"`([A-Z][A-Z_]+)`", cell)}
+    assert explained == names_read_by_settings()
+
+
+def test_the_settings_take_the_whole_example(tmp_path: Path) -> None:
+    lines = example_lines() | {
+        "SECRET_KEY": secrets.token_urlsafe(50),
+        "WEBHOOK_BASIC_AUTH": "hook:secret",
+        "WEBHOOK_HEADER_NAME": "X-Token",
+        "WEBHOOK_HEADER_TOKENS": "a,b",
+        "DATA_DIR": str(tmp_path),
+    }
+    file = tmp_path / "env"
+    file.write_text("".join(f"{name}={value}\n" for name, value in lines.items()))
+    said = manage("check", "--deploy", "--fail-level", "WARNING", ENV_FILE=str(file))
+    assert said.returncode == 0, said.stderr
+
+
+def test_the_defaults_of_the_example_are_the_settings_own(tmp_path: Path) -> None:
+    commented = dict(re.findall(r"^# ([A-Z][A-Z_]+)=(.+)$", EXAMPLE, re.MULTILINE))
+    told = {name: commented[name] for name in ("SYMPLIFY_TIMEOUT", "CLAIM_SECONDS", "SWEEP_SECONDS", "SYMPLIFY_METHOD",
+            "SYMPLIFY_CONCURRENCY", "WORKER_CONCURRENCY", "RETENTION_DAYS", "WEBHOOK_MAX_BYTES", "HOST", "PORT", "TIME_ZONE",
+            "REFUSAL_REJECTS", "REFUSAL_FINISHES", "SYMPLIFY_ALLOW_HTTP", "OUTBOUND_ALLOW_HTTP", "LOG_LEVEL", "DEBUG")}  # fmt: skip
+    program = f"from django.conf import settings; print([str(getattr(settings, name)) for name in {list(told)}])"
+    said = run([sys.executable, "-c", program], ROOT, ENV_FILE="/nonexistent", DATA_DIR=str(tmp_path),
+               DJANGO_SETTINGS_MODULE="gateway.settings")  # fmt: skip
+    defaults = ast.literal_eval(said.stdout)
+    assert [same(value) for value in defaults] == [same(value) for value in told.values()]
+
+
+def same(value: str) -> str | float:
+    try:
+        return float(value)
+    except ValueError:
+        return value.lower()
+
+
+def yaml_example() -> str:
+    page = (ROOT / "docs/configuration.md").read_text()
+    return page.split("<!-- tested:")[1].split("```yaml\n")[1].split("```")[0]
+
+
+@pytest.mark.django_db
+def test_the_configuration_example_applies_and_then_changes_nothing() -> None:
+    content = config_file.read(yaml_example())
+    assert len(applying.apply(content)) == 5
+    assert applying.apply(content) == []
+
+
+def test_the_configuration_example_has_every_key() -> None:
+    raw = yaml.safe_load(yaml_example())
+    project = raw["projects"][0]
+    sendout = project["sendouts"][0]
+    assert set(project) == set(config_file.ProjectEntry.model_fields)
+    assert set(sendout) == set(config_file.SendoutEntry.model_fields)
+    assert set(project["keep"]) == set(config_file.KeepEntry.model_fields)
+    actions = project["actions"] + sendout["actions"]
+    assert {key for action in actions for key in action} == set(config_file.ActionEntry.model_fields)
+    assert {action["kind"] for action in actions} == set(built_in_kinds())
+    for action in project["actions"]:
+        assert set(action["config"]) == set(built_in_kinds()[action["kind"]].model_fields)
+
+
+def built_in_kinds() -> dict[str, type[BaseModel]]:
+    return {
+        name: kind.Config for name, kind in catalog.kinds().items() if kind.__module__.startswith("actions.catalog.")
+    }
+
+
+def test_the_configuration_page_names_every_key_of_the_kinds_and_every_policy() -> None:
+    page = (ROOT / "docs/configuration.md").read_text()
+    keys = {key for config in built_in_kinds().values() for key in config.model_fields}
+    policies = {value for kind in (config_file.Review, config_file.AtDeadline) for value in get_args(kind)}
+    missing = {word for word in keys | policies if f"`{word}`" not in page}
+    assert not missing
+
+
+def compose() -> dict[str, dict[str, object]]:
+    return yaml.safe_load((ROOT / "docker/compose.yaml").read_text())["services"]  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("name", ["web", "worker", "worker-files", "sweep", "beat"])
+def test_compose_runs_what_the_supervisor_runs(name: str) -> None:
+    expected = ["python", *processes.commands()[name][1:]]
+    written = [
+        part.replace("${WORKER_CONCURRENCY:-4}", str(settings.WORKER_CONCURRENCY))
+        for part in compose()[name]["command"]
+    ]
+    assert written == expected
+
+
+def test_compose_is_one_image_with_one_published_port_and_no_secret() -> None:
+    services = compose()
+    ours = {name for name in services if services[name]["image"] == "send-gate-gateway"}
+    assert ours == {"door", "web", "migrate", "worker", "worker-files", "sweep", "beat"}
+    assert [name for name in services if "build" in services[name]] == ["migrate"]
+    assert [name for name in services if "ports" in services[name]] == ["proxy"]
+    assert services["door"]["command"] == ["python", "manage.py", "serve", "--door"]
+    for name, service in services.items():
+        assert set(service.get("depends_on", {})) <= set(services), name
+        for key, value in service.get("environment", {}).items():
+            if "PASSWORD" in key or ("://" in value and "@" in value):
+                assert "${POSTGRES_PASSWORD:?" in value, f"{name}: {key}"
+        assert service["restart"] == ("no" if name == "migrate" else "unless-stopped"), name
+        assert "healthcheck" in service or name == "web", name
+
+
+def test_the_proxy_leads_hooks_to_the_door_and_the_rest_to_web() -> None:
+    text = (ROOT / "docker/nginx.conf").read_text()
+    places = dict(re.findall(r"location (\S+) \{.*?proxy_pass (\$\w+);", text, re.DOTALL))
+    targets = dict(re.findall(r"set (\$\w+)\s+http://(\S+);", text))
+    ports = {name: f"{name}:{compose()[name]['environment']['PORT']}" for name in ("door", "web")}
+    assert {path: targets[variable] for path, variable in places.items()} == {
+        "/webhooks/": ports["door"],
+        "/": ports["web"],
+    }
+
+
+def test_the_image_has_all_that_it_needs_and_nothing_private(tmp_path: Path) -> None:
+    rules = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and not line.startswith("#")]
+    named = [rule[1:].rstrip("/") for rule in rules if rule.startswith("!")]
+    assert rules[0] == "*" and not {".env", "var", "tests", ".git"} & set(named)
+    image = tmp_path / "image"
+    for name in filter(lambda name: (ROOT / name).exists(), named):
+        (image / name).parent.mkdir(parents=True, exist_ok=True)
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, image / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(ROOT / name, image / name)
+    dockerfile = (ROOT / "docker/Dockerfile").read_text()
+    for name in re.findall(r"^COPY (?!--from)(.+) \S+$", dockerfile, re.MULTILINE):
+        assert all(part == "." or part in named for part in name.split()), name
+    said = run([sys.executable, "manage.py", "check"], image, DATA_DIR=str(tmp_path / "data"))
+    assert said.returncode == 0, said.stderr
+
+
+def test_the_links_of_all_pages_lead_somewhere() -> None:
+    broken = []
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
+            if "://" in target:
+                continue
+            path, _, anchor = target.partition("#")
+            there = (page.parent / path) if path else page
+            if not there.exists() or (anchor and anchor not in anchors(there)):
+                broken.append(f"{page.relative_to(ROOT)}: {target}")
+    assert not broken
+
+
+def anchors(page: Path) -> set[str]:
+    titles = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def test_the_events_to_watch_are_logged_under_these_words() -> None:
+    section = PRODUCTION.split("## What to watch")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| (`[a-z_`, ]+) \|", section, re.MULTILINE)
+    words = {word for row in rows for word in re.findall(r"`(\w+)`", row)}
+    code = "".join(path.read_text() for folder in ("gateway", "sendouts") for path in (ROOT / folder).rglob("*.py"))
+    logged = set(re.findall(r'log\.\w+\(\s*"(\w+)"', code))
+    assert len(words) > 8 and words <= logged
+
+
+def test_every_attention_code_is_explained() -> None:
+    page = (ROOT / "docs/architecture.md").read_text().split("## What fails")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| (`[a-z_`, ]+) \|", page, re.MULTILINE)
+    assert {word for row in rows for word in re.findall(r"`(\w+)`", row)} == {word.value for word in Attention if word}
+
+
+def test_every_decision_is_listed() -> None:
+    pages = {path.name for path in (ROOT / "docs/adr").glob("[0-9]*.md")}
+    listed = set(re.findall(r"\]\(([^)]+)\)", (ROOT / "docs/adr/README.md").read_text()))
+    assert pages and pages == listed
+
+
+def run(command: list[str], folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    clean = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    return subprocess.run(
+        command, cwd=folder, env=clean | environment, capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+def manage(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return run([sys.executable, "manage.py", *command], ROOT, **environment)

@@ -1,0 +1,150 @@
+"""Rows that the tests of the screens start from, and people in their roles."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from importlib import import_module
+from itertools import count
+from typing import Any
+
+from django.contrib.auth.models import Permission, User
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from actions.models import Project, Sendout
+from sendouts.lifecycle import record
+from sendouts.models import Batch, Decision, Plan, Status, Verdict, Webhook, Word
+
+SECRET = "secret.example.com"
+ROLES: Mapping[str, set[tuple[str, str]]] = import_module("sendouts.migrations.0003_roles").ROLES
+CONSENT = {
+    "identifier": "consent-check", "kind": "field_rule", "config": "{}", "on_failure": "hold", "details": "{}",
+    "phase": "check", "origins": [{"level": "project", "definition_id": 1, "asked": True, "identifier": "consent-check"}],
+}  # fmt: skip
+_numbers = count(1)
+
+
+def plain_english(settings: Any) -> None:
+    """English screens; and no static files, which nobody collected for tests."""
+    settings.LANGUAGE_CODE = "en"
+    settings.MIDDLEWARE = [each for each in settings.MIDDLEWARE if not each.startswith("whitenoise.")]
+
+
+def user_in(role: str) -> User:
+    """Somebody with exactly the permissions of a role; `staff` may log in and nothing else."""
+    user = User.objects.create_user(f"{role.lower()}.lyon", is_staff=True)
+    for app, codename in ROLES.get(role, ()):
+        user.user_permissions.add(Permission.objects.get(content_type__app_label=app, codename=codename))
+    return user
+
+
+def client_of(role: str) -> Client:
+    client = Client()
+    client.force_login(user_in(role))
+    return client
+
+
+def sendout(project: str = "Newsletter", journey: str = "Summer", name: str = "Day 1") -> Sendout:
+    made, _ = Project.objects.get_or_create(name=project)
+    return Sendout.objects.get_or_create(project=made, journey=journey, name=name)[0]
+
+
+def plan(*actions: Mapping[str, Any], unknown: Sequence[str] = ()) -> Plan:
+    content = {"actions": list(actions), "unknown": [{"identifier": name, "details": "{}"} for name in unknown]}
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    return Plan.objects.get_or_create(digest=digest, defaults={"content": content})[0]
+
+
+def batch(
+    status: Status = Status.IN_REVIEW,
+    *,
+    accepted: int = 0,
+    rejected: int = 0,
+    undecided: int = 0,
+    unread: int = 0,
+    addresses: bool = True,
+    now: datetime | None = None,
+    left: timedelta = timedelta(minutes=30),
+    decisions: bool = True,
+    **columns: Any,
+) -> Batch:
+    """A batch with so many contacts. addresses: the unreadable rows can be rejected."""
+    now = now or timezone.now()
+    number = next(_numbers)
+    where = columns.pop("sendout", None) or sendout()
+    values: dict[str, Any] = {
+        "source": "batch", "delivery_key": f"{number:064}", "finish_key": f"{number:064}",
+        "finish_uri": f"https://{SECRET}/finish/{number}", "download_uri": f"https://{SECRET}/file/{number}",
+        "project": where.project, "sendout": where, "plan": plan(CONSENT), "review": "never", "at_deadline": "leave",
+        "received_at": now + left - timedelta(hours=1), "deadline": now + left, "file_complete": True,
+        "total": accepted + rejected + undecided + unread, "chunk_rows": 2000,
+        "reasons": _reasons(rejected, undecided),
+    }  # fmt: skip
+    counts = {"accepted": accepted, "rejected": rejected, "undecided": undecided, "unread": unread}
+    made = Batch.objects.create(status=status, **(values | counts | columns))
+    if decisions:
+        Decision.objects.bulk_create(_rows(made, addresses=addresses))
+    record([made.pk], Word.MOVED, now=values["received_at"], new=Status.PLANNED)
+    if status != Status.PLANNED:
+        record([made.pk], Word.MOVED, now=now, old=Status.PLANNED, new=status)
+    return made
+
+
+def _reasons(rejected: int, undecided: int) -> list[list[Any]]:
+    found: list[list[Any]] = []
+    if rejected:
+        found.append([2, "rule", "No consent", "consent-check", rejected])
+    if undecided:
+        found.append([0, "missing", "The field properties.consent is missing.", "consent-check", undecided])
+    return found
+
+
+def _rows(made: Batch, *, addresses: bool) -> list[Decision]:
+    rows = []
+    kinds = (
+        [(Verdict.REJECTED, False, "rule", "No consent")] * made.rejected
+        + [(Verdict.UNDECIDED, False, "missing", "The field properties.consent is missing.")] * made.undecided
+        + [(Verdict.UNDECIDED, True, "no_id", "")] * made.unread
+        + [(Verdict.ACCEPTED, False, "", "")] * made.accepted
+    )
+    for row, (verdict, unread, code, text) in enumerate(kinds):
+        rows.append(
+            Decision(
+                id=made.first_decision + row,
+                contact_id="" if unread else f"A-{row}",
+                uri="" if unread and not addresses else f"https://{SECRET}/cancel/{row}",
+                verdict=verdict,
+                unread=unread,
+                reason=code,
+                text=text,
+                action="consent-check" if code and not unread else "",
+                kept={"place": row + 1} if unread else None,
+            )
+        )
+    return rows
+
+
+def webhook(outcome: str = "planned", **columns: Any) -> Webhook:
+    number = next(_numbers)
+    values: dict[str, Any] = {
+        "uuid": f"00000000-0000-4000-8000-{number:012}",
+        "body": f'{{"finishUri": "https://{SECRET}/{number}"}}'.encode(),
+        "received_at": timezone.now(),
+        "due_at": None if outcome else timezone.now(),
+    }
+    return Webhook.objects.create(outcome=outcome, **(values | columns))
+
+
+def page_url(made: Batch, query: str = "") -> str:
+    return reverse("admin:sendouts_batch_change", args=[made.pk]) + query
+
+
+def verb_url(made: Batch, verb: str, *more: Any) -> str:
+    return reverse(f"admin:sendouts_batch_{verb}", args=[made.pk, *more])
+
+
+def text_of(response: Any) -> str:
+    """The page as text, for comparisons."""
+    return response.content.decode()
