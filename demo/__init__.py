@@ -1,0 +1,1 @@
+"""`python -m demo`: the gateway and the simulator together, playing real sendouts through the gate."""

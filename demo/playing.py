@@ -1,0 +1,170 @@
+"""Playing the sendouts: fires each, follows it on both sides, and decides what a person has to decide."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from demo.programme import Act, Ways
+from demo.screen import Screen
+from demo.stage import Stage
+
+# Between two hooks, so that the eye can follow; and how long the person reads a held batch.
+PAUSE_SECONDS = 0.6
+READING_SECONDS = 2.5
+ROUND_SECONDS = 0.1
+
+_DOING = {
+    "planned": "downloads and screens",
+    "screened": "screened",
+    "accepted": "sends the rejections",
+    "refused": "sends the rejections",
+    "delivered": "releases",
+}
+_ENDS = frozenset({"finished", "expired", "abandoned"})
+
+
+@dataclass(slots=True)
+class Scene:
+    """One act under way: what the platform (the simulator) and the gateway last said of it."""
+
+    act: Act
+    id: str = ""
+    report: dict[str, Any] = field(default_factory=dict)
+    batch: dict[str, Any] = field(default_factory=dict)
+    held_since: float | None = None
+    decided: bool = False
+
+    @property
+    def ways(self) -> Ways:
+        """Who has left so far, as the platform counts."""
+        return Ways(*(self.report.get(way, 0) for way in ("accepted", "rejected", "timed_out")))
+
+    @property
+    def left(self) -> bool:
+        """On the platform nothing can happen any more: everybody left, or the door refused a hook that comes only once."""
+        return bool(self.report) and (self.report["waiting"] == 0 or self.report["refused"] > 0)
+
+    @property
+    def over(self) -> bool:
+        """The gateway has written down its end too. Singles are many: there the platform's word has to do."""
+        if self.act.kind == "single" or (self.report and self.report["refused"]):
+            return self.left
+        return self.left and self.batch.get("status") in _ENDS
+
+    @property
+    def doing(self) -> str:
+        """One phrase on what happens to it now."""
+        if not self.report:
+            return ""
+        if self.report["refused"]:
+            return f"the door refused {self.report['refused']} of {self.report['deliveries']} hooks"
+        if self.left:
+            return self._end()
+        if self.report["deliveries"] > 1:
+            return f"{self.report['finished']} of {self.report['deliveries']} released"
+        if self.batch.get("attention"):
+            return str(self.batch["attention"]["sentence"])
+        if self.batch.get("status") == "in_review":
+            return f"waits for a person{self._until()}"
+        return _DOING.get(self.batch.get("status", ""), "received")
+
+    def _until(self) -> str:
+        if self.act.decides or self.report["first_hook_at"] is None:
+            return ""
+        left = self.report["first_hook_at"] + self.act.spec.get("timeout", 0) - time.time()
+        return f", who does not come: {max(0, round(left))} s left"
+
+    def _end(self) -> str:
+        ways, took = self.ways, ""
+        if self.report["finished_at"]:
+            took = f" after {self.report['finished_at'] - self.report['first_hook_at']:.1f} s"
+        if ways.timed_out:
+            return "timed out"
+        if not ways.accepted:
+            return f"rejected by a person{took}" if self.decided else f"rejected{took}"
+        return f"accepted by a person, released{took}" if self.decided else f"released{took}"
+
+    def _recorded(self) -> Ways:
+        """Who left on which way, as the gateway wrote it down."""
+        released = self.batch["accepted"] if self.batch["status"] == "finished" else 0
+        return Ways(released, self.batch["confirmed"], self.batch["timed_out"])
+
+    def faults(self) -> list[str]:
+        """Everything that did not go as it must; empty when all is right."""
+        if not self.report:
+            return ["it was never fired"]
+        found = []
+        if self.report["waiting"]:
+            found.append(f"{self.report['waiting']:,} contacts still wait")
+        elif self.ways != self.act.expected:
+            found.append("contacts left on another way than expected")
+        if self.report["refused"]:
+            found.append(f"the door refused {self.report['refused']} hooks")
+        if self.report["violation_count"]:
+            kinds = sorted({each["kind"] for each in self.report["violations"]})
+            found.append(f"{self.report['violation_count']} violations of the protocol ({', '.join(kinds)})")
+        if self.batch and not self.report["waiting"] and self._recorded() != self.ways:
+            found.append(f"the gateway wrote down something else: {self._recorded()}")
+        if self.act.decides and not self.decided:
+            found.append("it did not wait until a person had decided")
+        return found
+
+
+class Play:
+    """The acts, from the first hook until everybody has left."""
+
+    def __init__(self, acts: Sequence[Act], stage: Stage, screen: Screen) -> None:
+        self.scenes = [Scene(act) for act in acts]
+        self._stage = stage
+        self._simulator = stage.simulator
+        self._api = stage.api
+        self._screen = screen
+
+    def run(self, within: float) -> list[Scene]:
+        """Fire one after the other, and follow all; gives up after `within` seconds. Raises DemoFailed."""
+        started = time.monotonic()
+        while time.monotonic() < started + within:
+            self._stage.check()
+            fired = [scene for scene in self.scenes if scene.id]
+            if len(fired) < len(self.scenes) and time.monotonic() >= started + len(fired) * PAUSE_SECONDS:
+                scene = self.scenes[len(fired)]
+                scene.id = self._simulator.create(scene.act.kind, **scene.act.spec)["id"]
+                fired.append(scene)
+            for scene in fired:
+                if not scene.left:
+                    scene.report = self._simulator.sendout(scene.id)
+            self._ask_the_gateway([scene for scene in fired if scene.act.kind == "batch" and not scene.over])
+            self._screen.show(self.scenes)
+            if all(scene.over for scene in self.scenes):
+                break
+            time.sleep(ROUND_SECONDS)
+        for scene in self.scenes:
+            if scene.id:
+                # Once more for all: a call that came after everybody had left is a violation too.
+                scene.report = self._simulator.sendout(scene.id)
+        self._screen.show(self.scenes, last=True)
+        return self.scenes
+
+    def _ask_the_gateway(self, scenes: list[Scene]) -> None:
+        unknown = {scene.act.names: scene for scene in scenes if not scene.batch}
+        if unknown:
+            for row in self._api.batches():
+                scene = unknown.pop((row["project"]["name"], row["sendout"]["journey"], row["sendout"]["name"]), None)
+                if scene is not None:
+                    scene.batch = row
+                if not unknown:
+                    break
+        for scene in scenes:
+            if scene.batch:
+                scene.batch = self._api.batch(scene.batch["id"])
+                self._decide(scene)
+
+    def _decide(self, scene: Scene) -> None:
+        """Do what the act's person does, once the batch has been held for as long as reading takes."""
+        if not scene.act.decides or scene.decided or scene.batch["status"] != "in_review":
+            return
+        if scene.held_since is None:
+            scene.held_since = time.monotonic()
+        if time.monotonic() >= scene.held_since + READING_SECONDS:
+            scene.decided = self._api.decide(scene.batch, scene.act.decides, scene.act.note)

@@ -1,0 +1,125 @@
+"""What the demo shows: a line with a bar for each sendout, and the closing table. Plain ANSI on a terminal, else lines."""
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from typing import Protocol, TextIO
+
+from demo.programme import Act, Ways
+
+BAR = 24
+TITLE = 17
+# Away from a terminal a line is written when something new happens, and at least this often.
+QUIET_SECONDS = 5.0
+WIDTH_OF_LOGS = 160
+GREEN, ORANGE, RED, GREY, BOLD, PLAIN = "\x1b[32m", "\x1b[33m", "\x1b[31m", "\x1b[90m", "\x1b[1m", "\x1b[0m"
+
+
+class Shown(Protocol):
+    """What the screen needs to know of a sendout under way."""
+
+    @property
+    def act(self) -> Act: ...
+    @property
+    def ways(self) -> Ways: ...
+    @property
+    def doing(self) -> str: ...
+    def faults(self) -> list[str]: ...
+
+
+class Screen:
+    """Writes to a terminal, where lines are drawn over, or to anything else, where they are not."""
+
+    def __init__(self, out: TextIO = sys.stdout) -> None:
+        self._out = out
+        self._tty = out.isatty() and os.environ.get("TERM", "") != "dumb"
+        self._colours = self._tty and not os.environ.get("NO_COLOR")
+        self._drawn = 0
+        self._said: dict[str, str] = {}
+        self._said_at = time.monotonic()
+
+    @property
+    def _width(self) -> int:
+        return shutil.get_terminal_size().columns if self._tty else WIDTH_OF_LOGS
+
+    def say(self, text: str = "") -> None:
+        """Write a line of text."""
+        self._out.write(text + "\n")
+        self._out.flush()
+
+    def show(self, scenes: Sequence[Shown], *, last: bool = False) -> None:
+        """Draw the lines of all sendouts; last: they stay as they are."""
+        if self._tty:
+            lines = [self._line(scene, self._width) for scene in scenes]
+            up = f"\x1b[{self._drawn}F" if self._drawn else ""
+            self._out.write(up + "".join(f"\x1b[2K{line}\n" for line in lines))
+            self._drawn = 0 if last else len(lines)
+            self._out.flush()
+            return
+        often = last or time.monotonic() >= self._said_at + QUIET_SECONDS
+        for scene in scenes:
+            if not scene.doing:
+                continue
+            # Numbers change all the time: what is said again is what is new in words.
+            words = "".join(letter for letter in scene.doing if not letter.isdigit())
+            if words != self._said.get(scene.act.title) or (often and scene.ways.total < scene.act.expected.total):
+                self.say(self._line(scene, self._width))
+                self._said[scene.act.title] = words
+                self._said_at = time.monotonic()
+
+    def _line(self, scene: Shown, width: int) -> str:
+        total, gone = scene.act.expected.total, scene.ways.total
+        left = f"{clip(scene.act.title, TITLE)} "
+        right = f" {gone:>6,}/{total:<6,} "
+        # On a narrow terminal the name goes first: the bar and what happens tell more.
+        name = max(0, min(36, width - len(left) - BAR - len(right) - 46))
+        label = f"{clip(scene.act.label, name)} " if name > 10 else ""
+        doing = scene.doing[: max(0, width - len(left) - len(label) - BAR - len(right) - 1)]
+        return f"{left}{self._colour(GREY, label)}{self._bar(scene.ways, total)}{right}{doing}"
+
+    def _bar(self, ways: Ways, total: int) -> str:
+        """Cells in proportion: green accepted, orange rejected, red timed out, the rest still waits."""
+        ends = [
+            round(part * BAR / total)
+            for part in (ways.accepted, ways.accepted + ways.rejected, ways.accepted + ways.rejected + ways.timed_out)
+        ]
+        accepted, rejected, timed_out = ends[0], ends[1] - ends[0], ends[2] - ends[1]
+        cells = ((GREEN, "█" * accepted), (ORANGE, "▓" * rejected), (RED, "▒" * timed_out))
+        return "".join(self._colour(*each) for each in cells) + self._colour(GREY, "·" * (BAR - ends[2]))
+
+    def table(self, scenes: Sequence[Shown]) -> None:
+        """Write the closing table: on each of the three ways, how many were expected and how many went there."""
+        sendouts = max([len(scene.act.label) for scene in scenes] + [len("sendout")]) + 1
+        if self._width < TITLE + 1 + sendouts + 3 * 19 + 3:
+            sendouts = 0  # A table that is wrapped cannot be read; the titles say enough.
+        heads = "".join(f"  {head:>17}" for head in ("accepted", "rejected", "timed out"))
+        under = "".join(f"  {'expected':>8} {'actual':>8}" for _ in range(3))
+        self.say()
+        self.say(self._colour(BOLD, f"{'':{TITLE}} {'':{sendouts}}{heads}"))
+        self.say(self._colour(BOLD, f"{'':{TITLE}} {clip('sendout', sendouts)}{under}"))
+        for scene in scenes:
+            wanted, found = scene.act.expected, scene.ways
+            pairs = (
+                (wanted.accepted, found.accepted),
+                (wanted.rejected, found.rejected),
+                (wanted.timed_out, found.timed_out),
+            )
+            numbers = "".join(
+                f"  {expected:>8,} " + (f"{actual:>8,}" if expected == actual else self._colour(RED, f"{actual:>8,}"))
+                for expected, actual in pairs
+            )
+            tick = self._colour(RED, "✗") if scene.faults() else self._colour(GREEN, "✓")
+            self.say(f"{clip(scene.act.title, TITLE)} {clip(scene.act.label, sendouts)}{numbers}  {tick}")
+        self.say()
+
+    def _colour(self, colour: str, text: str) -> str:
+        return f"{colour}{text}{PLAIN}" if self._colours and text else text
+
+
+def clip(text: str, width: int) -> str:
+    """Text in exactly so many columns."""
+    if not width:
+        return ""
+    return f"{text[: width - 1]}…" if len(text) > width else f"{text:{width}}"
