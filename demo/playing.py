@@ -103,7 +103,8 @@ class Scene:
             found.append(f"the door refused {self.report['refused']} hooks")
         if self.report["violation_count"]:
             kinds = sorted({each["kind"] for each in self.report["violations"]})
-            found.append(f"{self.report['violation_count']} violations of the protocol ({', '.join(kinds)})")
+            count = self.report["violation_count"]
+            found.append(f"{count} violation{'s' if count > 1 else ''} of the protocol ({', '.join(kinds)})")
         if self.batch and not self.report["waiting"] and self._recorded() != self.ways:
             found.append(f"the gateway wrote down something else: {self._recorded()}")
         if self.act.decides and not self.decided:

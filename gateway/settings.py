@@ -137,10 +137,10 @@ USE_THOUSAND_SEPARATOR = True
 
 # --- Files of the screens ------------------------------------------------------------------------------------------
 STATIC_URL = "static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
 # Served from the packages themselves where nobody ran collectstatic: the embedded mode, tests.
-WHITENOISE_USE_FINDERS = not (STATIC_ROOT / "admin").exists()
-STATIC_ROOT.mkdir(exist_ok=True)
+_COLLECTED = BASE_DIR / "staticfiles"
+STATIC_ROOT = _COLLECTED if _COLLECTED.exists() or "collectstatic" in sys.argv else None
+WHITENOISE_USE_FINDERS = STATIC_ROOT is None
 WHITENOISE_AUTOREFRESH = False
 
 # --- Behind TLS ----------------------------------------------------------------------------------------------------
@@ -149,7 +149,9 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = BEHIND_TLS
 SECURE_REDIRECT_EXEMPT = [r"^health/"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS else None
 SECURE_HSTS_SECONDS = 31_536_000 if BEHIND_TLS else 0
-SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = BEHIND_TLS
+# Other hosts under the same name are not ours to decide about.
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = False
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 CSRF_TRUSTED_ORIGINS = [BASE_URL] if BASE_URL.startswith("https://") else []
 SESSION_COOKIE_HTTPONLY = True
 X_FRAME_OPTIONS = "DENY"

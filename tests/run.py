@@ -23,7 +23,11 @@ def main() -> int:
         base = {**os.environ, **common_environment(data_dir)}
         rounds = [
             ("SQLite, embedded", [*BEHAVIOUR, *PURE], {"DATABASE_URL": f"sqlite:///{data_dir}/gateway.sqlite3"}),
-            ("PostgreSQL and Redis", [*BEHAVIOUR, "tests/acceptance", "tests/browser"], {"DATABASE_URL": found["DATABASE_URL"], "TEST_BROKER_URL": found["CELERY_BROKER_URL"]}),
+            (
+                "PostgreSQL and Redis",
+                [*BEHAVIOUR, "tests/acceptance", "tests/browser"],
+                {"DATABASE_URL": found["DATABASE_URL"], "TEST_BROKER_URL": found["CELERY_BROKER_URL"]},
+            ),
         ]
         codes = []
         for name, folders, more in rounds:
