@@ -100,7 +100,7 @@ def die_with_parent() -> None:
 
 def last_lines(log: Path) -> str:
     """The end of a log, with its name."""
-    lines = log.read_text(errors="replace").splitlines()[-LINES_SHOWN:] if log.exists() else []
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-LINES_SHOWN:] if log.exists() else []
     if not lines:
         return f"Its log {log} is empty."
     return "\n".join([f"The last lines of {log}:", *(f"    {line}" for line in lines)])
@@ -122,4 +122,7 @@ def choose_port(wanted: int) -> int:
 def inherited() -> dict[str, str]:
     """What of our own environment the children get: nothing that would configure the gateway."""
     kept = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "LD_LIBRARY_PATH", "PYTHONPATH", "VIRTUAL_ENV")
-    return {name: os.environ[name] for name in kept if name in os.environ} | {"PYTHONUNBUFFERED": "1"}
+    return {name: os.environ[name] for name in kept if name in os.environ} | {
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONUTF8": "1",
+    }

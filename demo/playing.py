@@ -66,14 +66,12 @@ class Scene:
         if self.batch.get("attention"):
             return str(self.batch["attention"]["sentence"])
         if self.batch.get("status") == "in_review":
-            return f"waits for a person{self._until()}"
+            return "waits for a person" if self.act.decides else f"nobody comes: {self._seconds_left()} s left"
         return _DOING.get(self.batch.get("status", ""), "received")
 
-    def _until(self) -> str:
-        if self.act.decides or self.report["first_hook_at"] is None:
-            return ""
-        left = self.report["first_hook_at"] + self.act.spec.get("timeout", 0) - time.time()
-        return f", who does not come: {max(0, round(left))} s left"
+    def _seconds_left(self) -> int:
+        left = self.report["first_hook_at"] + self.act.wanted.get("timeout", 3600) - time.time()
+        return max(0, round(left))
 
     def _end(self) -> str:
         ways, took = self.ways, ""
@@ -82,8 +80,8 @@ class Scene:
         if ways.timed_out:
             return "timed out"
         if not ways.accepted:
-            return f"rejected by a person{took}" if self.decided else f"rejected{took}"
-        return f"accepted by a person, released{took}" if self.decided else f"released{took}"
+            return f"rejected{took}, by a person" if self.decided else f"rejected{took}"
+        return f"released{took}, accepted by a person" if self.decided else f"released{took}"
 
     def _recorded(self) -> Ways:
         """Who left on which way, as the gateway wrote it down."""

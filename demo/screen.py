@@ -36,6 +36,7 @@ class Screen:
         self._out = out
         self._tty = out.isatty() and os.environ.get("TERM", "") != "dumb"
         self._colours = self._tty and not os.environ.get("NO_COLOR")
+        self._right, self._wrong = ("✓", "✗") if _writes(out, "✓✗") else ("ok", "WRONG")
         self._drawn = 0
         self._said: dict[str, str] = {}
         self._said_at = time.monotonic()
@@ -110,12 +111,20 @@ class Screen:
                 f"  {expected:>8,} " + (f"{actual:>8,}" if expected == actual else self._colour(RED, f"{actual:>8,}"))
                 for expected, actual in pairs
             )
-            tick = self._colour(RED, "✗") if scene.faults() else self._colour(GREEN, "✓")
+            tick = self._colour(RED, self._wrong) if scene.faults() else self._colour(GREEN, self._right)
             self.say(f"{clip(scene.act.title, TITLE)} {clip(scene.act.label, sendouts)}{numbers}  {tick}")
         self.say()
 
     def _colour(self, colour: str, text: str) -> str:
         return f"{colour}{text}{PLAIN}" if self._colours and text else text
+
+
+def _writes(out: TextIO, text: str) -> bool:
+    try:
+        text.encode(out.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def clip(text: str, width: int) -> str:

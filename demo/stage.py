@@ -118,7 +118,7 @@ def _prepare(screen: Screen, folder: Path, env: dict[str, str], config: Path, pa
     with log.open("ab") as errors:
         process = subprocess.Popen(
             [sys.executable, "-m", "demo.prepare", str(config)],
-            cwd=ROOT, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True,
+            cwd=ROOT, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, encoding="utf-8",
             start_new_session=True, preexec_fn=die_with_parent,
         )  # fmt: skip
     with process:

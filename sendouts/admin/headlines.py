@@ -155,8 +155,13 @@ def _expired(batch: Batch, now: datetime) -> str:
     if _uncounted(batch):
         return _("“%(name)s” was not answered before %(time)s. All its contacts took the “timed out” way.") % values
     if batch.finish_sent_at is not None:
-        text = _("The release of “%(name)s” was called, but not confirmed before %(time)s: look in Symplify whether")
-        return text % values + " " + _("its messages went out.")
+        return (
+            _(
+                "The release of “%(name)s” was called, but not confirmed before %(time)s: look in Symplify whether its "
+                "messages went out."
+            )
+            % values
+        )
     if batch.decided_at is None:
         return _("Nobody decided on “%(name)s” before %(time)s.") % values + " " + _ways(batch)
     return _("“%(name)s” was not answered to the end before %(time)s.") % values + " " + _ways(batch)

@@ -7,7 +7,7 @@ from functools import partial
 
 from django.contrib.auth.models import AbstractUser
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext
 
 from actions.models import AtDeadline
 from sendouts import people, sentences
@@ -120,7 +120,7 @@ def _figures(batch: Batch) -> list[Figure]:
             confirmed += ", " + _("%(n)s taken on") % {"n": number(batch.taken_on)}
     figures = [known]
     if batch.status in {Status.EXPIRED, Status.ABANDONED}:
-        figures.append(figure("rejected", _("Rejected"), batch.confirmed))
+        figures.append(figure("rejected", pgettext("contacts", "Rejected"), batch.confirmed))
         figures.append(figure("late", _("Timed out"), batch.timed_out))
         return figures
     figures.append(figure("accepted", _("Get it"), batch.accepted))

@@ -1,0 +1,195 @@
+"""The demo as a whole: what it plays ends right, what ends wrong is told, and nothing is left running."""
+
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.demo.processes import LIMIT, ROOT, children, gone, said, started, wait_until_gone, wait_until_said
+
+needs_proc = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
+EXPECTED = {
+    "JSON array": (9_000, 1_000, 0),
+    "gzipped NDJSON": (7_200, 800, 0),
+    "CSV, Windows-1252": (3_500, 1_500, 0),
+    "merged actions": (4_800, 1_200, 0),
+    "200 singles": (180, 20, 0),
+    "unknown action": (1_800, 200, 0),
+    "refused whole": (0, 1_500, 0),
+    "left unanswered": (0, 0, 1_200),
+}
+NUMBERS = re.compile(r"^(.{17}) .*?" + r"\s+([\d,]+)" * 6 + r"  ([✓✗]|ok|WRONG)$", re.MULTILINE)
+Table = dict[str, tuple[tuple[int, ...], tuple[int, ...], str]]
+
+
+def read_table(text: str) -> Table:
+    """Read the closing table: for each title the expected and the actual ways, and the tick."""
+    rows: Table = {}
+    for title, *numbers, tick in NUMBERS.findall(text):
+        found = [int(number.replace(",", "")) for number in numbers]
+        rows[title.strip()] = tuple(found[::2]), tuple(found[1::2]), tick
+    return rows
+
+
+@pytest.fixture(scope="module")
+def unchecked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A configuration whose first project has a consent check that asks for something else."""
+    text = (ROOT / "demo" / "gateway.yaml").read_text()
+    broken = text.replace("properties.consent, reject_if: {equals: false}", "properties.age, reject_if: {less: 1}", 1)
+    assert broken != text
+    path = tmp_path_factory.mktemp("config") / "unchecked.yaml"
+    path.write_text(broken)
+    return path
+
+
+@pytest.fixture(scope="module")
+def staying(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, subprocess.Popen[str]]]:
+    """A demo that stays up, in an environment that says everything otherwise."""
+    folder = tmp_path_factory.mktemp("staying")
+    other = {
+        "DATABASE_URL": "postgres://nobody@127.0.0.1:1/nothing", "CELERY_BROKER_URL": "redis://127.0.0.1:1/0",
+        "DEBUG": "1", "SECRET_KEY": "", "WEBHOOK_BASIC_AUTH": "other:secret", "DATA_DIR": str(folder / "other"),
+        "http_proxy": "http://127.0.0.1:1", "HTTP_PROXY": "http://127.0.0.1:1", "LC_ALL": "C", "PYTHONUTF8": "0",
+    }  # fmt: skip
+    with started(folder, **other) as process:
+        yield folder, process
+
+
+@pytest.fixture(scope="module")
+def played(
+    tmp_path_factory: pytest.TempPathFactory, unchecked: Path, staying: tuple[Path, subprocess.Popen[str]]
+) -> Iterator[dict[str, tuple[int, str]]]:
+    """Exit code and output of two demos that end: as it comes, and unchecked.
+
+    They play at the same time as the one that stays, to save the wait.
+    """
+    with ExitStack() as stack:
+        runs = {}
+        for name, env in (("right", {}), ("unchecked", {"DEMO_CONFIG": str(unchecked)})):
+            folder = tmp_path_factory.mktemp(name)
+            runs[name] = folder, stack.enter_context(started(folder, "--once", **env))
+        yield {name: (process.wait(LIMIT), said(folder)) for name, (folder, process) in runs.items()}
+
+
+def test_every_contact_leaves_on_the_right_way(played: dict[str, tuple[int, str]]) -> None:
+    code, text = played["right"]
+    assert read_table(text) == {title: (ways, ways, "✓") for title, ways in EXPECTED.items()}, text
+    assert code == 0
+    assert "All 33,900 contacts of 8 sendouts left on the right way" in text
+
+
+def test_what_a_person_decides_waits_for_that_person(played: dict[str, tuple[int, str]]) -> None:
+    _, text = played["right"]
+    for title, then in (("unknown action", ", accepted by a person"), ("refused whole", ", by a person")):
+        lines = [line for line in text.splitlines() if line.startswith(title)]
+        waits = next(place for place, line in enumerate(lines) if "waits for a person" in line)
+        assert any(then in line for line in lines[waits:])
+
+
+def test_wrong_counts_are_told_and_end_with_1(played: dict[str, tuple[int, str]]) -> None:
+    code, text = played["unchecked"]
+    assert code == 1, text
+    table = read_table(text)
+    assert table["JSON array"] == ((9_000, 1_000, 0), (10_000, 0, 0), "✗")
+    wrong = {title for title, (_, _, tick) in table.items() if tick == "✗"}
+    assert wrong == {"JSON array", "gzipped NDJSON", "unknown action"}
+    assert (
+        "“JSON array”: contacts left on another way than expected; 1 violation of the protocol (released_due)" in text
+    )
+
+
+def test_it_stays_up_with_a_login_that_works_until_it_is_interrupted(
+    staying: tuple[Path, subprocess.Popen[str]],
+) -> None:
+    folder, process = staying
+    wait_until_said(folder, process, "passes by itself")
+    text = said(folder)
+    # This one writes to something that knows ASCII only.
+    assert read_table(text) == {title: (ways, ways, "ok") for title, ways in EXPECTED.items()}, text
+    address = re.search(r"admin:\s+(\S+)$", text, re.MULTILINE)
+    login = re.search(r"User and password:\s+(\S+) / (\S+)$", text, re.MULTILINE)
+    assert address and login, text
+    with requests.Session() as session:
+        session.trust_env = False
+        page = session.get(address[1], timeout=30)
+        form = {"username": login[1], "password": login[2], "csrfmiddlewaretoken": session.cookies["csrftoken"]}
+        answer = session.post(page.url, form, headers={"Referer": page.url}, allow_redirects=False, timeout=30)
+        assert answer.status_code == 302, answer.text
+        assert session.get(address[1], allow_redirects=False, timeout=30).status_code == 200
+    process.send_signal(signal.SIGINT)
+    assert process.wait(LIMIT) == 0
+    assert not (folder / "other").exists()
+
+
+@needs_proc
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_told_to_end_it_ends_all_that_it_started(tmp_path: Path, number: signal.Signals, code: int) -> None:
+    with started(tmp_path) as process:
+        wait_until_said(tmp_path, process, "JSON array")
+        found = children(process)
+        assert set(found) == {"gateway", "simulator"}
+        process.send_signal(number)
+        assert process.wait(LIMIT) == code
+    assert all(gone(pid) for pid in found.values())
+    assert "Traceback" not in said(tmp_path)
+
+
+@needs_proc
+@pytest.mark.parametrize("name", ["gateway", "simulator"])
+def test_a_child_that_dies_is_named_and_the_other_is_ended(tmp_path: Path, name: str) -> None:
+    with started(tmp_path) as process:
+        wait_until_said(tmp_path, process, "JSON array")
+        found = children(process)
+        # Popen's child of the demo, by its id.
+        subprocess.run(["kill", "-9", str(found[name])], check=True)
+        assert process.wait(LIMIT) == 1
+    text = said(tmp_path)
+    assert f"The {name} ended by itself (signal SIGKILL)." in text
+    assert f"The last lines of {tmp_path / 'data' / name}.log:" in text
+    assert all(gone(pid) for pid in found.values())
+    assert "Traceback" not in text
+
+
+@needs_proc
+def test_a_demo_that_is_killed_takes_its_children_along(tmp_path: Path) -> None:
+    with started(tmp_path) as process:
+        wait_until_said(tmp_path, process, "JSON array")
+        found = children(process)
+        process.kill()
+        process.wait(LIMIT)
+    wait_until_gone(found.values())
+
+
+def test_a_folder_and_a_port_in_use_are_respected(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with started(tmp_path, DEMO_PORT=str(port)) as process:
+            wait_until_said(tmp_path, process, f"Port {port} is taken, so the gateway listens on ")
+            second = subprocess.run(
+                [sys.executable, "-m", "demo", "--once"],
+                cwd=ROOT, env={"DEMO_DATA_DIR": str(tmp_path / "data"), "PATH": ""}, capture_output=True, text=True,
+                timeout=LIMIT,
+            )  # fmt: skip
+            assert second.returncode == 1
+            assert "Another demo runs in" in second.stderr
+            wait_until_said(tmp_path, process, "JSON array")
+
+
+def test_a_faulty_configuration_is_told_with_its_place(tmp_path: Path) -> None:
+    faulty = tmp_path / "faulty.yaml"
+    faulty.write_text("projects: [{name: Newsletter, colour: red}]")
+    with started(tmp_path, "--once", DEMO_CONFIG=str(faulty)) as process:
+        assert process.wait(LIMIT) == 1
+    text = said(tmp_path)
+    assert "The gateway could not be set up." in text
+    assert "projects.0.colour" in text or "projects[0].colour" in text
+    assert "Traceback" not in text
