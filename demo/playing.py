@@ -70,7 +70,7 @@ class Scene:
         return _DOING.get(self.batch.get("status", ""), "received")
 
     def _seconds_left(self) -> int:
-        left = self.report["first_hook_at"] + self.act.wanted.get("timeout", 3600) - time.time()
+        left = (self.report["first_hook_at"] or time.time()) + self.act.wanted.get("timeout", 3600) - time.time()
         return max(0, round(left))
 
     def _end(self) -> str:

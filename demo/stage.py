@@ -101,12 +101,14 @@ def environment(folder: Path, port: int, hook_password: str) -> dict[str, str]:
 def _own(stack: ExitStack, folder: Path) -> None:
     """Take the folder for this run, and remove what the last one left in it."""
     folder.mkdir(parents=True, exist_ok=True)
-    lock = stack.enter_context((folder / "lock").open("w"))
+    mark = folder / "demo.lock"
+    if (folder / "gateway.sqlite3").exists() and not mark.exists():
+        raise DemoFailed(f"{folder} holds the data of a gateway that is no demo; set DEMO_DATA_DIR to another folder.")
+    lock = stack.enter_context(mark.open("w"))
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         raise DemoFailed(f"Another demo runs in {folder}. End it first, or set DEMO_DATA_DIR.") from error
-    # Nothing but what a demo makes: the folder may have been named by hand.
     for pattern in ("gateway.sqlite3*", "beat-schedule*", "gateway.log", "simulator.log"):
         for path in folder.glob(pattern):
             path.unlink()

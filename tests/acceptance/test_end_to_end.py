@@ -47,7 +47,10 @@ def test_a_worker_killed_while_it_screens_goes_on_where_it_was(tmp_path: Path, m
             "batch", project="Newsletter", journey="W", sendout="S", actions=["consent-check"], contacts=30_000
         )
         wait_until(
-            lambda: gateway.rows("SELECT count(*) FROM sendouts_chunk")[0][0] > 20, 20, "chunks are stored", gateway.tail
+            lambda: gateway.rows("SELECT count(*) FROM sendouts_chunk")[0][0] > 20,
+            20,
+            "chunks are stored",
+            gateway.tail,
         )
         gateway.kill("" if mode == "embedded" else "celery")
         stored = gateway.rows("SELECT count(*) FROM sendouts_chunk")[0][0]

@@ -184,6 +184,22 @@ def test_a_folder_and_a_port_in_use_are_respected(tmp_path: Path) -> None:
             wait_until_said(tmp_path, process, "JSON array")
 
 
+def test_the_data_of_a_gateway_that_is_no_demo_is_not_touched(tmp_path: Path) -> None:
+    database = tmp_path / "data" / "gateway.sqlite3"
+    database.parent.mkdir()
+    database.write_bytes(b"precious")
+    with started(tmp_path, "--once") as process:
+        assert process.wait(LIMIT) == 1
+    assert "holds the data of a gateway that is no demo" in said(tmp_path)
+    assert database.read_bytes() == b"precious"
+
+
+def test_a_folder_is_used_again(tmp_path: Path) -> None:
+    for _ in range(2):
+        with started(tmp_path) as process:
+            wait_until_said(tmp_path, process, "JSON array")
+
+
 def test_a_faulty_configuration_is_told_with_its_place(tmp_path: Path) -> None:
     faulty = tmp_path / "faulty.yaml"
     faulty.write_text("projects: [{name: Newsletter, colour: red}]")
