@@ -91,7 +91,9 @@ def test_anything_else_stays_outside_and_learns_nothing(serve: Serve, headers: d
     assert not Webhook.objects.exists()
 
 
-@pytest.mark.parametrize("body", [b"", b"not json", b'{"finishUri": ', b"[1, 2]", b"\xff\xfe{}", b'"text"', b"[" * 9_000])
+@pytest.mark.parametrize(
+    "body", [b"", b"not json", b'{"finishUri": ', b"[1, 2]", b"\xff\xfe{}", b'"text"', b"[" * 9_000]
+)
 def test_what_is_not_a_json_object_is_stored_marked_and_refused_with_a_sentence(serve: Serve, body: bytes) -> None:
     answer = post(serve(), body)
     assert answer.status_code == 400
