@@ -125,6 +125,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
 LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"
 
 # --- Language and time ---------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "fr"
@@ -139,7 +140,7 @@ USE_THOUSAND_SEPARATOR = True
 STATIC_URL = "static/"
 # Served from the packages themselves where nobody ran collectstatic: the embedded mode, tests.
 _COLLECTED = BASE_DIR / "staticfiles"
-STATIC_ROOT = _COLLECTED if _COLLECTED.exists() or "collectstatic" in sys.argv else None
+STATIC_ROOT = _COLLECTED if (_COLLECTED / "admin").exists() or "collectstatic" in sys.argv else None
 WHITENOISE_USE_FINDERS = STATIC_ROOT is None
 WHITENOISE_AUTOREFRESH = False
 

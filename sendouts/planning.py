@@ -195,6 +195,7 @@ class _Catalog:
             at_deadline=rules.at_deadline,
             status=Status.EXPIRED if late else Status.PLANNED,
             attention=attention,
+            attention_data={"problems": list(hook.problems)} if attention == Attention.HOOK_UNCLEAR else {},
             received_at=received_at,
             deadline=deadline,
             due_at=None if late else now,
@@ -230,7 +231,7 @@ def run_again(batch_id: int, *, user: User | None, revision: int, note: str, now
             again = _Catalog([hook]).batch(hook, batch.received_at, now, batch.finish_key, Attention.NONE)
             columns["plan"] = again.plan
             if hook.problems:
-                columns["attention"] = Attention.HOOK_UNCLEAR
+                columns |= {"attention": Attention.HOOK_UNCLEAR, "attention_data": {"problems": list(hook.problems)}}
         if batch.status == Status.PLANNED:
             Batch.objects.filter(pk=batch.pk).update(**columns, revision=F("revision") + 1)
             lifecycle.record([batch.pk], Word.RESTARTED, now=now, user=user, note=note)

@@ -66,9 +66,9 @@ def title(batch: Batch) -> str:
     return batch.sendout.name or batch.sendout.journey or batch.project.name or "–"
 
 
-def holds(batch: Batch) -> list[str]:
-    """Why a batch waits for a person, one sentence for each code of `held_for`."""
-    return [_hold(batch, code) for code in batch.held_for]
+def holds(batch: Batch, codes: Sequence[str] | None = None) -> list[str]:
+    """Why a batch waits for a person, one sentence for each code of `held_for`, or for some of them."""
+    return [_hold(batch, code) for code in (batch.held_for if codes is None else codes)]
 
 
 def _hold(batch: Batch, code: str) -> str:

@@ -49,7 +49,7 @@ def test_gone_at_the_first_attempt_is_no_confirmation(gate: Gate) -> None:
 
 def test_no_release_while_one_rejection_is_open(gate: Gate) -> None:
     gate.project()
-    sent = gate.fire(contacts=500, faults={"faults": [fault("status", "reject", status=500, share=0.1, times=99)]})
+    sent = gate.fire(contacts=500, faults={"faults": [fault("status", "reject", status=500, share=0.5, times=99)]})
     gate.work(rounds=6)
     batch = gate.batch()
     assert (batch.status, batch.attention) == ("accepted", "unconfirmed")

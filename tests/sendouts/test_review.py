@@ -159,7 +159,7 @@ def test_unread_rows_without_an_address_must_be_taken_on(gate: Gate) -> None:
     with pytest.raises(NotDone, match="1 row could not be read"):
         do(review.accept, batch, reviewer("anna"))
     with pytest.raises(NotDone) as refused:
-        do(review.accept, batch, reviewer("ben"), take_on=True)
+        do(review.accept, batch, reviewer("ben"), take_on=True, note="I answer for it.")
     assert refused.value.code == "not_allowed"
     boss = person("boss", "view_batch", "review_batch", "take_on_batch")
     with pytest.raises(NotDone, match="note"):
@@ -180,6 +180,19 @@ def test_an_unread_row_with_an_address_is_rejected(gate: Gate) -> None:
     gate.work()
     seen = gate.platform.sendout(sent["id"])
     assert (seen["accepted"], seen["rejected"], gate.batch().status) == (1, 1, "finished")
+
+
+def test_unread_rows_are_let_through_only_by_who_may_take_on(gate: Gate) -> None:
+    gate.project()
+    rows = [{"contactId": "A", "properties": {"consent": True}}, {"contactId": "", "properties": {"consent": True}}]
+    sent = gate.fire(rows=rows, due="none")
+    gate.work()
+    with pytest.raises(NotDone) as refused:
+        do(review.accept, gate.batch(), reviewer(), undecided="accept")
+    assert refused.value.code == "not_allowed"
+    do(review.accept, gate.batch(), person("boss", "review_batch", "take_on_batch"), undecided="accept")
+    gate.work()
+    assert gate.platform.sendout(sent["id"])["accepted"] == 2
 
 
 def test_run_again_takes_todays_definitions(gate: Gate) -> None:

@@ -36,6 +36,15 @@ def test_an_empty_plan_is_held(gate: Gate) -> None:
     assert gate.batch().held_for == ["empty_plan"]
 
 
+def test_a_hook_that_contradicts_itself_waits_and_names_why(gate: Gate) -> None:
+    gate.project()
+    gate.store(b'{"finishUri": "https://127.0.0.1/f", "projectName": "Newsletter", "actions": ["consent-check"]}')
+    gate.work()
+    batch = gate.batch()
+    assert (batch.status, batch.attention) == ("in_review", "hook_unclear")
+    assert batch.attention_data == {"problems": ["neither_file_nor_items"]}
+
+
 def test_undecided_contacts_are_held(gate: Gate) -> None:
     gate.project()
     gate.fire(rows=UNDECIDED_ROW, due="none")

@@ -80,9 +80,7 @@ class Accept(Verb):
                 batch.rejected,
             )
             found.append(text % {"n": number(batch.rejected)})
-        if batch.unjudged():
-            found += holds(batch)
-        return found
+        return found + holds(batch, batch.unjudged())
 
     def carry_out(self, given: Mapping[str, Any], now: datetime) -> None:
         choice = given.get("undecided") or "reject"
