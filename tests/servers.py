@@ -76,9 +76,12 @@ def _postgresql_binaries(folder: Path) -> Path:
     installed = Path(spec.origin).parent / "pginstall"
     if os.geteuid() != 0:
         return installed / "bin"
-    # PostgreSQL refuses to run as root, and nobody else may read this virtual environment.
-    copy = folder / "pginstall"
+    # PostgreSQL refuses to run as root, and nobody else may read this virtual environment. The binaries look for their
+    # libraries in a folder beside the package.
+    package = installed.parent
+    copy = folder / package.name / installed.name
     shutil.copytree(installed, copy, symlinks=True)
+    shutil.copytree(package.with_name(package.name + ".libs"), folder / (package.name + ".libs"), symlinks=True)
     return copy / "bin"
 
 
