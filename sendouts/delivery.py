@@ -10,6 +10,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import structlog
@@ -32,6 +34,8 @@ GROUP = 1_000
 GROUP_SECONDS = 0.25
 # Chunks marked at once as being sent: one small UPDATE for some thousands of rejections.
 MARKED_AT_ONCE = 8
+# Rows that are asked for by their ids, together with those of other batches; more of one batch are a range of their own.
+FEW_ROWS = 100
 QUIET_PASSES = 4
 # A batch whose answers do not come is looked at again at least this often, whatever Retry-After says.
 LONGEST_PAUSE = timedelta(minutes=2)
@@ -94,30 +98,45 @@ def _marked(work: _Pass, chunks: list[tuple[Batch, Chunk]]) -> Iterator[Ask]:
     chunks = [(batch, chunk) for batch, chunk in chunks if batch.deadline > timezone.now()]
     if not chunks:
         return
-    spans = [(batch, chunk, _span(batch, chunk)) for batch, chunk in chunks]
-    ids = [chunk.pk for _, chunk, _ in spans]
+    ids = [chunk.pk for _, chunk in chunks]
     with transaction.atomic():
         work.claim.extend(work.ids)
         Chunk.objects.filter(pk__in=ids).update(sending=True)
-        for batch, _, span in spans:
+        for batch, chunk in chunks:
             if batch.status == Status.REFUSED:
-                _refuse_rows(span, work.refused_by(batch))
+                _refuse_rows(_span(batch, chunk), work.refused_by(batch))
     work.marked += ids
     lost = {(batch.pk << 32) + batch.chunk_rows * chunk.number for batch, chunk in chunks if chunk.sending}
-    for start in range(0, len(spans), 20):
-        part = spans[start : start + 20]
-        where = Q()
-        for _, _, span in part:
-            where |= span
+    by_id = {batch.pk: batch for batch, _ in chunks}
+    for where in _wheres(chunks):
         rows = Decision.objects.filter(where, verdict=Verdict.REJECTED, answer__in=TO_SEND).order_by("pk")
-        sizes = {batch.pk: batch.chunk_rows for batch, _, _ in part}
-        deadlines = {batch.pk: batch.deadline for batch, _, _ in part}
         for count, (pk, uri, answer) in enumerate(rows.values_list("pk", "uri", "answer")):
-            batch_id = pk >> 32
-            if count % 100 == 0 and deadlines[batch_id] <= timezone.now():
+            batch = by_id[pk >> 32]
+            if count % 100 == 0 and batch.deadline <= timezone.now():
                 return
-            chunk_start = pk - (pk & 0xFFFF_FFFF) % sizes[batch_id]
+            chunk_start = pk - (pk & 0xFFFF_FFFF) % batch.chunk_rows
             yield Ask(pk, uri, repeat_of_lost=answer == Answer.LOST or chunk_start in lost)
+
+
+def _wheres(chunks: Sequence[tuple[Batch, Chunk]]) -> Iterator[Q]:
+    """Conditions that find the rows of these chunks through the primary key, in few queries.
+
+    Ranges joined by OR would have SQLite read the whole table: hence one range for the chunks of a file that follow each
+    other, and the ids themselves for singles, which have few rows each.
+    """
+    ids: list[int] = []
+    for batch, group in groupby(chunks, key=itemgetter(0)):
+        parts = [chunk for _, chunk in group]
+        first, last = parts[0].number * batch.chunk_rows, parts[-1].number * batch.chunk_rows + parts[-1].rows
+        if last - first > FEW_ROWS:
+            yield rows_of(batch.pk, first, last - first)
+            continue
+        ids += range(batch.first_decision + first, batch.first_decision + last)
+        if len(ids) >= FEW_ROWS:
+            yield Q(pk__in=ids)
+            ids = []
+    if ids:
+        yield Q(pk__in=ids)
 
 
 def _span(batch: Batch, chunk: Chunk) -> Q:
