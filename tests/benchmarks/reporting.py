@@ -50,6 +50,7 @@ def acknowledgements_table(measured: Sequence[Acknowledgements]) -> str:
         "mode",
         "beside batches of",
         "batches",
+        "slowest s",
         "hooks",
         "p50 ms",
         "p99 ms",
