@@ -21,13 +21,13 @@ def main() -> int:
     started = time.monotonic()
     with temporary_folder("tests") as data_dir, servers() as found:
         base = {**os.environ, **common_environment(data_dir)}
+        on_servers = {"DATABASE_URL": found["DATABASE_URL"], "TEST_BROKER_URL": found["CELERY_BROKER_URL"]}
+        embedded = {"DATABASE_URL": f"sqlite:///{data_dir}/gateway.sqlite3"}
         rounds = [
-            ("SQLite, embedded", [*BEHAVIOUR, *PURE], {"DATABASE_URL": f"sqlite:///{data_dir}/gateway.sqlite3"}),
-            (
-                "PostgreSQL and Redis",
-                [*BEHAVIOUR, "tests/acceptance", "tests/browser"],
-                {"DATABASE_URL": found["DATABASE_URL"], "TEST_BROKER_URL": found["CELERY_BROKER_URL"]},
-            ),
+            ("SQLite, embedded", [*BEHAVIOUR, *PURE], embedded),
+            ("PostgreSQL and Redis", [*BEHAVIOUR, "tests/acceptance"], on_servers),
+            # Apart from the others: the browser's driver keeps an event loop in the thread that Django's tests need.
+            ("Browser", ["tests/browser"], embedded),
         ]
         codes = []
         for name, folders, more in rounds:
