@@ -2,6 +2,7 @@
 
 import argparse
 import platform as machine
+import signal
 import sys
 from datetime import UTC, datetime
 
@@ -21,6 +22,8 @@ LARGEST = 2_000_000
 
 def main() -> int:
     asked = _arguments()
+    # So that the servers that were started are ended, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     runs: list[Run] = []
     measured: list[Acknowledgements] = []
     print(
