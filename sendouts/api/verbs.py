@@ -1,5 +1,6 @@
 """What programs may decide: they accept and reject a held batch through the functions that the screens use."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -32,16 +33,16 @@ ANSWERS = {
 }
 
 
-class Verb(View, GenericAPIView[Batch]):
+class Verb(View, GenericAPIView[Batch], ABC):
     """One verb on one batch."""
 
     needs = "sendouts.view_batch"
     queryset = BATCHES
     serializer_class = VerbAsked
 
+    @abstractmethod
     def act(self, batch_id: int, user: User, asked: Mapping[str, Any]) -> Batch:
         """Carry the verb out; raises NotDone."""
-        raise NotImplementedError
 
     def answer(self, request: Request, batch_id: int) -> Response:
         """Read what is asked, have it done, and answer with the batch as it is then."""
