@@ -10,6 +10,7 @@ from django.conf import settings
 from gateway.celery import app, make_app
 from sendouts import claims
 from sendouts.models import Batch, Webhook
+from sendouts.sqs import configured_consumer
 from sendouts.sweeping import Sweep
 
 log = structlog.get_logger(__name__)
@@ -37,6 +38,8 @@ def serve() -> None:
     stop = threading.Event()
     sweep = threading.Thread(target=Sweep().run, args=(stop,), name="sweep", daemon=True)
     sweep.start()
+    if settings.SQS_QUEUE_URL:
+        threading.Thread(target=configured_consumer().run, args=(stop,), name="sqs", daemon=True).start()
     try:
         uvicorn.Server(web_config("gateway.asgi:application")).run()
     finally:

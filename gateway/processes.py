@@ -24,13 +24,14 @@ def commands() -> Mapping[str, list[str]]:
     celery = [python, "-m", "celery", "-A", "gateway"]
     quiet = ["--loglevel", "WARNING"]
     worker = [*celery, "worker", *quiet, "--without-gossip", "--without-mingle"]
-    return {
+    found = {
         "web": [python, "manage.py", "serve"],
         "worker": [*worker, "-Q", "small", "-c", str(settings.WORKER_CONCURRENCY), "-n", "small@%h"],
         "worker-files": [*worker, "-Q", "files", "-c", "2", "-n", "files@%h"],
         "sweep": [python, "manage.py", "sweep"],
         "beat": [*celery, "beat", *quiet],
     }
+    return found | ({"sqs": [python, "manage.py", "consume_sqs"]} if settings.SQS_QUEUE_URL else {})
 
 
 class Supervisor:

@@ -165,6 +165,8 @@ if bool(WEBHOOK_HEADER_NAME) != bool(WEBHOOK_HEADER_TOKENS):
     raise ImproperlyConfigured("WEBHOOK_HEADER_NAME and WEBHOOK_HEADER_TOKENS belong together: set both or neither.")
 WEBHOOK_MAX_BYTES = env.int("WEBHOOK_MAX_BYTES", default=5_000_000)
 SQS_QUEUE_URL = env.str("SQS_QUEUE_URL", default="")
+SQS_THREADS = env.int("SQS_THREADS", default=4)
+AWS_ENDPOINT_URL = env.str("AWS_ENDPOINT_URL", default="")
 
 # --- The platform --------------------------------------------------------------------------------------------------
 SYMPLIFY_ALLOWED_HOSTS = env.list("SYMPLIFY_ALLOWED_HOSTS", default=[".symplifymail.com"])

@@ -1,0 +1,142 @@
+"""Hooks through a queue into real processes, which are killed meanwhile."""
+
+import json
+import os
+import random
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from queue import SimpleQueue
+
+import pytest
+
+from tests.acceptance.deployment import ROOT, deployment, wait_until
+from tests.queues import CREDENTIALS, Queue, Queues, queues
+
+# A long run sets more.
+MESSAGES = int(os.environ.get("QUEUE_MESSAGES", "1000"))
+
+
+@pytest.fixture(scope="module")
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Queues]:
+    with pytest.MonkeyPatch.context() as patch, queues(tmp_path_factory.mktemp("queues")) as found:
+        for name, value in CREDENTIALS.items():
+            patch.setenv(name, value)
+        yield found
+
+
+class _Forwarder(ThreadingHTTPServer):
+    """Where the platform fires, for a platform that knows HTTP only: each hook goes on into the queue."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Taker)
+        self.bodies: SimpleQueue[str] = SimpleQueue()
+
+    def send_to(self, queue: Queue) -> None:
+        while body := self.bodies.get():
+            queue.send(body)
+
+
+class _Taker(BaseHTTPRequestHandler):
+    server: _Forwarder
+
+    def do_POST(self) -> None:
+        self.server.bodies.put(self.rfile.read(int(self.headers["Content-Length"])).decode())
+        self.send_response(202)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *args: object) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def platform_writes_to(queue: Queue) -> Iterator[str]:
+    with _Forwarder() as server:
+        threads = [
+            threading.Thread(target=server.serve_forever),
+            threading.Thread(target=server.send_to, args=(queue,)),
+        ]
+        for thread in threads:
+            thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}/"
+        finally:
+            server.shutdown()
+            server.bodies.put("")
+            for thread in threads:
+                thread.join()
+
+
+@pytest.mark.parametrize("mode", ["embedded", "processes"])
+def test_hooks_of_a_queue_go_through_the_gate_though_the_reader_is_killed(
+    tmp_path: Path, mode: str, aws: Queues
+) -> None:
+    queue = aws.make(VisibilityTimeout="2")
+    more = {"SQS_QUEUE_URL": queue.url, "AWS_ENDPOINT_URL": aws.endpoint}
+    with deployment(tmp_path, mode, **more) as (gateway, platform), platform_writes_to(queue) as target:
+        spec = {"project": "Newsletter", "journey": "W", "actions": ["consent-check"], "target": target}
+        batch = platform.create("batch", sendout="B", contacts=2_000, **spec)
+        singles = platform.create("single", sendout="S", hooks=60, wait=False, **spec)
+        wait_until(
+            lambda: gateway.rows("SELECT count(*) FROM sendouts_webhook")[0][0] > 10, 30, "hooks arrive", gateway.tail
+        )
+        assert gateway.kill("" if mode == "embedded" else "consume_sqs") > 0
+        for sent in (batch, singles):
+            platform.excuse(sent["id"])
+        if mode == "embedded":
+            gateway.start()
+        for sent, ways in ((batch, (1_800, 200)), (singles, (54, 6))):
+            seen = platform.wait_finished(sent["id"], within=60)
+            assert (seen["accepted"], seen["rejected"], seen["violations"]) == (*ways, [])
+        wait_until(lambda: queue.counts() == (0, 0), 20, "the queue is empty", gateway.tail)
+        hooks, different = gateway.rows("SELECT count(*), count(DISTINCT body) FROM sendouts_webhook")[0]
+        assert hooks == different == 61
+
+
+def test_readers_killed_again_and_again_store_every_message_once(tmp_path: Path, aws: Queues) -> None:
+    queue = aws.make(VisibilityTimeout="2")
+    queue.send(*(json.dumps({"event": "Sendout summary", "number": number}) for number in range(MESSAGES)))
+    chance = random.Random(7)
+    more = {"SQS_QUEUE_URL": queue.url, "AWS_ENDPOINT_URL": aws.endpoint, "SQS_THREADS": "2"}
+    with deployment(tmp_path, "processes", **more) as (gateway, _):
+        gateway.stop()
+
+        def reader() -> subprocess.Popen[bytes]:
+            with gateway.log.open("ab") as out:
+                command = [sys.executable, "manage.py", "consume_sqs"]
+                return subprocess.Popen(command, cwd=ROOT, env=gateway.environment, stdout=out, stderr=out)
+
+        def count() -> int:
+            return int(gateway.rows("SELECT count(*) FROM sendouts_webhook WHERE source = 'sqs'")[0][0])
+
+        readers = [reader(), reader()]
+        kills, next_kill, started = 0, MESSAGES // 20, time.monotonic()
+        try:
+            while queue.counts() != (0, 0):
+                assert time.monotonic() - started < 240, gateway.tail()
+                if count() >= next_kill:
+                    number = chance.randrange(2)
+                    readers[number].kill()
+                    readers[number].wait(10)
+                    readers[number] = reader()
+                    kills, next_kill = kills + 1, next_kill + max(100, MESSAGES // 20)
+                time.sleep(0.05)
+        finally:
+            for process in readers:
+                process.terminate()
+            for process in readers:
+                process.wait(30)
+        seconds = time.monotonic() - started
+        stored, different = gateway.rows("SELECT count(*), count(DISTINCT body) FROM sendouts_webhook")[0]
+        print(f"{MESSAGES} messages, {kills} kills, {seconds:.0f} s")
+        assert stored == different == MESSAGES
+        assert kills > 3

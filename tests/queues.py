@@ -1,0 +1,69 @@
+"""A stand-in for AWS's queues, as a process of its own: moto's server."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from sendouts.sqs import make_client
+from tests.servers import free_port, wait_for_port
+
+# What the stand-in takes for credentials; found as AWS's own chain finds them.
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "eu-west-1"}
+
+
+@dataclass(frozen=True)
+class Queue:
+    """One queue of the stand-in, and a client that works on it."""
+
+    url: str
+    client: Any
+
+    def send(self, *bodies: str) -> None:
+        for start in range(0, len(bodies), 10):
+            entries = [{"Id": str(n), "MessageBody": body} for n, body in enumerate(bodies[start : start + 10])]
+            self.client.send_message_batch(QueueUrl=self.url, Entries=entries)
+
+    def counts(self) -> tuple[int, int]:
+        """Messages that wait, and messages that somebody holds."""
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        found = self.client.get_queue_attributes(QueueUrl=self.url, AttributeNames=names)["Attributes"]
+        return int(found[names[0]]), int(found[names[1]])
+
+
+@dataclass(frozen=True)
+class Queues:
+    """The stand-in; `endpoint` is what a gateway is given as AWS_ENDPOINT_URL."""
+
+    endpoint: str
+
+    def make(self, **attributes: str) -> Queue:
+        client = make_client("", self.endpoint)
+        url = client.create_queue(QueueName=f"hooks-{uuid4().hex}", Attributes=attributes)["QueueUrl"]
+        return Queue(url, client)
+
+    def arn(self, queue: Queue) -> str:
+        found = queue.client.get_queue_attributes(QueueUrl=queue.url, AttributeNames=["QueueArn"])
+        return str(found["Attributes"]["QueueArn"])
+
+
+@contextmanager
+def queues(folder: Path) -> Iterator[Queues]:
+    port = free_port()
+    log = folder / "queues.log"
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
+            stdout=out, stderr=out, env={**os.environ, **CREDENTIALS},
+        )  # fmt: skip
+    try:
+        wait_for_port(port, process, log)
+        yield Queues(f"http://127.0.0.1:{port}")
+    finally:
+        process.terminate()
+        process.wait(10)
