@@ -5,10 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
-from uuid import UUID, uuid4
 
 import structlog
 from django.db import connection, transaction
@@ -16,22 +13,12 @@ from django.db import connection, transaction
 from gateway.sqlite.gate import urgent
 from sendouts.models import Webhook
 from sendouts.nudges import nudge
+from sendouts.received import Received
 
 log = structlog.get_logger(__name__)
 # One INSERT for what arrived together; PostgreSQL takes at most 65,535 parameters, memory sets the rest.
 GROUP_HOOKS = 500
 GROUP_BYTES = 20_000_000
-
-
-@dataclass(slots=True)
-class Received:
-    """One hook on its way into the table."""
-
-    body: bytes
-    content_type: str
-    received_at: datetime
-    source: str = "http"
-    uuid: UUID = field(default_factory=uuid4)
 
 
 def store(hooks: list[Received]) -> list[int]:
