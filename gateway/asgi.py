@@ -13,6 +13,8 @@ from django.core.exceptions import ImproperlyConfigured  # noqa: E402
 
 from gateway.checks import DOOR_HINT, DOOR_TEXT, has_door  # noqa: E402
 from sendouts.door import Door  # noqa: E402
+from sendouts.ingress import Store  # noqa: E402
+from sendouts.journal import Journal  # noqa: E402
 
 if not has_door() and not settings.DEBUG:
     raise ImproperlyConfigured(f"{DOOR_TEXT} {DOOR_HINT}")
@@ -25,6 +27,7 @@ def _door(inner: Any) -> Door:
         header=settings.WEBHOOK_HEADER_NAME,
         tokens=settings.WEBHOOK_HEADER_TOKENS,
         max_bytes=settings.WEBHOOK_MAX_BYTES,
+        store=Store(folder=settings.JOURNAL_DIR, journal=Journal(settings.JOURNAL_DIR) if settings.JOURNAL else None),
     )
 
 

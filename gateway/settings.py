@@ -164,6 +164,9 @@ WEBHOOK_HEADER_TOKENS = tuple(env.list("WEBHOOK_HEADER_TOKENS", default=[]))
 if bool(WEBHOOK_HEADER_NAME) != bool(WEBHOOK_HEADER_TOKENS):
     raise ImproperlyConfigured("WEBHOOK_HEADER_NAME and WEBHOOK_HEADER_TOKENS belong together: set both or neither.")
 WEBHOOK_MAX_BYTES = env.int("WEBHOOK_MAX_BYTES", default=5_000_000)
+# Whether DATA_DIR is on a durable disk of its own; files that are there already are loaded in any case.
+JOURNAL = env.bool("JOURNAL", default=False)
+JOURNAL_DIR = DATA_DIR / "journal"
 SQS_QUEUE_URL = env.str("SQS_QUEUE_URL", default="")
 
 # --- The platform --------------------------------------------------------------------------------------------------
