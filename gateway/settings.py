@@ -101,7 +101,10 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "simple_history.middleware.HistoryRequestMiddleware",
+    "gateway.unavailable.Middleware",
 ]
+# How long a page may take to begin, before it is answered with 503.
+PAGE_SECONDS = env.float("PAGE_SECONDS", default=10.0)
 ROOT_URLCONF = "gateway.urls"
 WSGI_APPLICATION = "gateway.wsgi.application"
 TEMPLATES = [
