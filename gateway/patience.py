@@ -48,20 +48,19 @@ class Patience:
         crowded = len(self._stuck) >= self._most_stuck or len(self._waiting) >= self._most
         if crowded and scope["path"] != ALWAYS:
             return await _say_no(scope, send)
-        turn = _Turn(receive, send)
-        # A task of its own, which nothing here cancels: cancelled, Django would block the event loop, and with it the door,
-        # until the thread of this request has ended.
-        task = asyncio.ensure_future(self._inner(scope, turn.receive, turn.send))
+        said = _Said(send)
+        # A task of its own, so that Django can be left to it. It notices by itself that its client has its answer, or left.
+        task = asyncio.ensure_future(self._inner(scope, receive, said.send))
         self._waiting.add(task)
         task.add_done_callback(self._waiting.discard)
-        if not await turn.begins(task, self._limit(scope["path"])):
-            self._waiting.discard(task)
+        begins = await said.begins(task, self._limit(scope["path"]))
+        self._waiting.discard(task)
+        if not begins:
             self._stuck.add(task)
             task.add_done_callback(self._leave)
             log.error("page_given_up", path=scope["path"], stuck=len(self._stuck))
             return await _say_no(scope, send)
-        await turn.ends(task)
-        return None
+        return await task
 
     def _limit(self, path: str) -> float:
         return min(self._seconds, HEALTH_SECONDS) if path.startswith(HEALTH) else self._seconds
@@ -72,28 +71,17 @@ class Patience:
             log.warning("page_failed_late", error=type(error).__name__)
 
 
-class _Turn:
-    """One request, as Django sees it: the client seems to stay until Django has something to say."""
+class _Said:
+    """What Django says to one request, as long as somebody listens."""
 
-    def __init__(self, receive: Receive, send: Send) -> None:
-        self._receive = receive
+    def __init__(self, send: Send) -> None:
         self._send = send
-        self._whole = False
         self._begun = asyncio.Event()
-        # Nobody listens any more: the client got its 503, or left.
-        self._over = False
-
-    async def receive(self) -> Message:
-        """The body; after it nothing, since Django would end a request whose client has left while its thread still works."""
-        if self._whole:
-            await asyncio.Event().wait()
-        message = await self._receive()
-        self._whole = message["type"] != "http.request" or not message.get("more_body", False)
-        return message
+        self._given_up = False
 
     async def send(self, message: Message) -> None:
-        """Pass on what Django says. To nobody it says it as to a client that left: it ends, and closes what is open."""
-        if self._over:
+        """Pass it on. After we gave up Django hears what it hears when a client has left: it ends, and closes what is open."""
+        if self._given_up:
             raise asyncio.CancelledError
         self._begun.set()
         await self._send(message)
@@ -105,27 +93,8 @@ class _Turn:
             await asyncio.wait({task, begun}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         finally:
             begun.cancel()
-        self._over = not (self._begun.is_set() or task.done())
-        return not self._over
-
-    async def ends(self, task: asyncio.Task[None]) -> None:
-        """Wait for the rest of the answer, which may be long, while the client stays."""
-        leaves = asyncio.ensure_future(self._leaves())
-        try:
-            await asyncio.wait({task, leaves}, return_when=asyncio.FIRST_COMPLETED)
-            self._over = not task.done()
-            await asyncio.wait({task})
-        finally:
-            leaves.cancel()
-        if not task.cancelled():
-            task.result()
-
-    async def _leaves(self) -> None:
-        """Return when the client has left; never where Django still has its body to read."""
-        while self._whole:
-            if (await self._receive())["type"] == "http.disconnect":
-                return
-        await asyncio.Event().wait()
+        self._given_up = not (self._begun.is_set() or task.done())
+        return not self._given_up
 
 
 async def _say_no(scope: Scope, send: Send) -> None:
