@@ -6,13 +6,16 @@ from typing import Any
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gateway.settings")
-_django = get_asgi_application()
+_django: Any = get_asgi_application()
 
 from django.conf import settings  # noqa: E402  (Django must be set up first)
 from django.core.exceptions import ImproperlyConfigured  # noqa: E402
 
 from gateway.checks import DOOR_HINT, DOOR_TEXT, has_door  # noqa: E402
+from gateway.patience import Patience  # noqa: E402
 from sendouts.door import Door  # noqa: E402
+from sendouts.ingress import Store  # noqa: E402
+from sendouts.journal import Journal  # noqa: E402
 
 if not has_door() and not settings.DEBUG:
     raise ImproperlyConfigured(f"{DOOR_TEXT} {DOOR_HINT}")
@@ -25,8 +28,9 @@ def _door(inner: Any) -> Door:
         header=settings.WEBHOOK_HEADER_NAME,
         tokens=settings.WEBHOOK_HEADER_TOKENS,
         max_bytes=settings.WEBHOOK_MAX_BYTES,
+        store=Store(folder=settings.JOURNAL_DIR, journal=Journal(settings.JOURNAL_DIR) if settings.JOURNAL else None),
     )
 
 
-application = _door(_django)
+application = _door(Patience(_django, seconds=settings.PAGE_SECONDS))
 door = _door(None)

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.models import Min
 from django.db.models.functions import Now
@@ -10,6 +11,7 @@ from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
 
 from sendouts import claims
+from sendouts.journal import depth
 from sendouts.models import Batch, Webhook
 
 # Work that is due and that nobody began for so long: no worker and no sweep is alive.
@@ -23,7 +25,7 @@ def live(request: HttpRequest) -> JsonResponse:
 
 def ready(request: HttpRequest) -> JsonResponse:
     """The database answers, and nothing waits for longer than a minute; 503 names what is wrong."""
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = {"journal": _journal()}
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
@@ -33,6 +35,14 @@ def ready(request: HttpRequest) -> JsonResponse:
         found["database"] = "The database does not answer."
     ok = all(value == "ok" for value in found.values())
     return JsonResponse({"ok": ok, **found}, status=200 if ok else 503)
+
+
+def _journal() -> str:
+    waiting = depth(settings.JOURNAL_DIR)
+    if waiting.oldest is not None and (since := timezone.now() - waiting.oldest) > OVERDUE:
+        seconds = round(since.total_seconds())
+        return f"The journals hold {waiting.hooks} hooks, the oldest for {seconds} s: they wait for the database."
+    return "ok"
 
 
 def _oldest_due() -> str:

@@ -101,7 +101,10 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "simple_history.middleware.HistoryRequestMiddleware",
+    "gateway.unavailable.Middleware",
 ]
+# How long a page may take to begin, before it is answered with 503.
+PAGE_SECONDS = env.float("PAGE_SECONDS", default=10.0)
 ROOT_URLCONF = "gateway.urls"
 WSGI_APPLICATION = "gateway.wsgi.application"
 TEMPLATES = [
@@ -164,6 +167,9 @@ WEBHOOK_HEADER_TOKENS = tuple(env.list("WEBHOOK_HEADER_TOKENS", default=[]))
 if bool(WEBHOOK_HEADER_NAME) != bool(WEBHOOK_HEADER_TOKENS):
     raise ImproperlyConfigured("WEBHOOK_HEADER_NAME and WEBHOOK_HEADER_TOKENS belong together: set both or neither.")
 WEBHOOK_MAX_BYTES = env.int("WEBHOOK_MAX_BYTES", default=5_000_000)
+# Whether DATA_DIR is on a durable disk of its own; files that are there already are loaded in any case.
+JOURNAL = env.bool("JOURNAL", default=False)
+JOURNAL_DIR = DATA_DIR / "journal"
 SQS_QUEUE_URL = env.str("SQS_QUEUE_URL", default="")
 SQS_THREADS = env.int("SQS_THREADS", default=4)
 AWS_ENDPOINT_URL = env.str("AWS_ENDPOINT_URL", default="")

@@ -14,3 +14,4 @@ urlpatterns = [
     path("health/live", health.live),
     path("health/ready", health.ready),
 ]
+handler500 = "gateway.unavailable.handler500"

@@ -14,7 +14,8 @@ from typing import Any
 import msgspec
 import structlog
 
-from sendouts.ingress import Received, Store
+from sendouts.ingress import NotStored, Store
+from sendouts.received import Received
 from sendouts.symplify.payload import Unreadable, is_readable
 
 log = structlog.get_logger(__name__)
@@ -25,8 +26,6 @@ Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 PATH = "/webhooks/symplify"
-# The platform gives up after 1 s; the way there and back takes its part.
-STORE_SECONDS = 0.4
 BODY_SECONDS = 10.0
 # Above this size a body is checked in another thread, so that nobody else's acknowledgement waits for it.
 SMALL_BODY = 100_000
@@ -81,13 +80,11 @@ class Door:
         if body is None:
             return await _answer(send, 413, f"A hook has at most {self._max_bytes} bytes.")
         hook = Received(body, headers.get(b"content-type", b"").decode("latin-1"), received_at)
-        stored = self._store.put(hook)
         try:
-            await asyncio.wait_for(asyncio.shield(stored), STORE_SECONDS)
-        except Exception as error:
-            # Also where the write still goes on: it may then be stored though refused, which loses nobody.
-            stored.add_done_callback(_look_at)
-            log.error("hook_refused", error=type(error).__name__)
+            await self._store.keep(hook)
+        except NotStored:
+            # A write may still go on: the hook is then stored though refused, which loses nobody.
+            log.error("hook_refused", hook=str(hook.uuid))
             return await _answer(send, 503, "The hook could not be stored. Send it again.", (b"retry-after", b"5"))
         try:
             if len(body) > SMALL_BODY:
@@ -136,17 +133,13 @@ class Door:
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         while True:
             message = await receive()
-            if message["type"] == "lifespan.shutdown":
+            if message["type"] == "lifespan.startup":
+                self._store.start()
+            else:
                 await asyncio.to_thread(self._store.close)
             await send({"type": message["type"] + ".complete"})
             if message["type"] == "lifespan.shutdown":
                 return
-
-
-def _look_at(stored: "asyncio.Future[None]") -> None:
-    """Take the late outcome of a refused hook, so that nothing complains of it."""
-    if not stored.cancelled():
-        stored.exception()
 
 
 async def _answer(send: Send, status: int, sentence: str, *headers: tuple[bytes, bytes], **more: str) -> None:

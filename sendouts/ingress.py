@@ -1,41 +1,43 @@
-"""Storing hooks, in groups, before anything is read from them."""
+"""Storing hooks, in groups, before anything is read from them: in the database, or else in the journal."""
 
-import asyncio
 import threading
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid4
 
 import structlog
-from django.db import connection, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 
 from gateway.sqlite.gate import urgent
+from sendouts.grouping import Group, Line, Promise, kept, settle
+from sendouts.journal import Journal
+from sendouts.journaling import JournalThread
+from sendouts.loading import Loader, insert
 from sendouts.models import Webhook
 from sendouts.nudges import nudge
+from sendouts.received import Received
 
 log = structlog.get_logger(__name__)
-# One INSERT for what arrived together; PostgreSQL takes at most 65,535 parameters, memory sets the rest.
-GROUP_HOOKS = 500
-GROUP_BYTES = 20_000_000
+# The platform gives up after 1 s; the way there and back takes its part.
+STORE_SECONDS = 0.4
+JOURNAL_SECONDS = 0.4
+# How often the thread looks whether the database is back, or whether the journal has hooks for it.
+LOOK_SECONDS = 0.5
+# How often it looks for the journals of processes that are gone.
+ADOPT_SECONDS = 15.0
 
 
-@dataclass(slots=True)
-class Received:
-    """One hook on its way into the table."""
-
-    body: bytes
-    content_type: str
-    received_at: datetime
-    source: str = "http"
-    uuid: UUID = field(default_factory=uuid4)
+class NotStored(Exception):
+    """Neither the database nor the journal took the hook in time."""
 
 
 def store(hooks: list[Received]) -> list[int]:
-    """Write the hooks with one INSERT and return their row ids; what is there already is left as it is."""
+    """Write the hooks with one INSERT and return their row ids; what is there already is left as it is.
+
+    Without hooks it only asks whether the database answers.
+    """
     columns = "uuid, body, content_type, source, received_at, outcome, detail, due_at, attempts"
     one = "(" + ", ".join(["%s"] * 9) + ")"
     adapt = connection.ops.adapt_datetimefield_value
@@ -43,8 +45,13 @@ def store(hooks: list[Received]) -> list[int]:
     for hook in hooks:
         at = adapt(hook.received_at)
         key = hook.uuid if connection.features.has_native_uuid_field else hook.uuid.hex
-        values += [key, hook.body, hook.content_type[:100], hook.source, at, "", "", at, 0]
+        # PostgreSQL's text takes no NUL, and a hook must not be refused for what its header says.
+        kind = hook.content_type[:100].replace("\0", "")
+        values += [key, hook.body, kind, hook.source, at, "", "", at, 0]
     with transaction.atomic(), connection.cursor() as cursor:
+        if not hooks:
+            cursor.execute("SELECT 1")
+            return []
         cursor.execute(
             f"INSERT INTO {Webhook._meta.db_table} ({columns}) VALUES {', '.join([one] * len(hooks))} "
             "ON CONFLICT (uuid) DO NOTHING RETURNING id",
@@ -54,83 +61,163 @@ def store(hooks: list[Received]) -> list[int]:
 
 
 class Store:
-    """A thread with a connection of its own that stores whatever arrived while it wrote the group before."""
+    """A thread with a connection of its own that stores whatever arrived while it wrote the group before.
 
-    def __init__(self, write: Callable[[list[Received]], list[int]] = store) -> None:
+    journal: where hooks go that the database does not take in time; None refuses them. folder: where journals of processes that
+    are gone may be, to be loaded; that of `journal` by itself. The thread may sit in one call for as long as the database hangs.
+    """
+
+    def __init__(
+        self,
+        write: Callable[[list[Received]], list[int]] = store,
+        *,
+        folder: Path | None = None,
+        journal: Journal | None = None,
+    ) -> None:
         self._write = write
-        self._waiting: list[tuple[Received, asyncio.Future[None]]] = []
-        self._arrived = threading.Condition()
-        self._stopping = False
+        self._line = Line()
+        self._journal = JournalThread(journal) if journal is not None else None
+        if journal is not None:
+            folder = journal.folder
+        self._loader = Loader(folder, self._write_again, journal) if folder is not None else None
+        self._in_hand: Group = {}
+        self._busy_since: float | None = None
+        self._away = False
+        self._more_to_load = False
+        self._looked_at = float("-inf")
+        self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._turn: Callable[[], AbstractContextManager[None]] = (
             urgent if connection.vendor == "sqlite" else nullcontext
         )
 
-    def put(self, hook: Received) -> asyncio.Future[None]:
-        """Hand a hook over; the future is done when it is durable, and fails when it could not be stored."""
-        future = asyncio.get_running_loop().create_future()
-        with self._arrived:
-            self._waiting.append((hook, future))
+    async def keep(self, hook: Received) -> None:
+        """Return once the hook is durable, in the database or in the journal. Raises NotStored.
+
+        While the database is known to hang or to be away, nobody waits for it.
+        """
+        promise: Promise | None = None
+        if self._journal is None or self.database_answers:
+            promise = self.put(hook)
+            if await kept([promise], STORE_SECONDS):
+                return
+        written = False
+        if self._journal is not None:
+            copy = self._journal.put(hook)
+            written = await kept([copy] if promise is None else [promise, copy], JOURNAL_SECONDS)
+            self._journal.withdraw(copy)
+        if promise is not None:
+            # Memory stays bounded however long the database is away.
+            self._line.withdraw(promise)
+        if not written:
+            raise NotStored
+
+    def put(self, hook: Received) -> Promise:
+        """Hand a hook over to the database alone; the future says whether it is stored."""
+        promise = self._line.put(hook)
+        if self._thread is None:
+            self.start()
+        return promise
+
+    @property
+    def database_answers(self) -> bool:
+        """Whether the last write went well, and none has been under way for too long."""
+        since = self._busy_since
+        return not self._away and (since is None or time.monotonic() - since < STORE_SECONDS)
+
+    def start(self) -> None:
+        """Begin the thread, so that journals are loaded though no hook arrives."""
+        with self._lock:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="hook-store", daemon=True)
                 self._thread.start()
-            self._arrived.notify()
-        return future
 
-    def close(self, timeout: float = 5) -> None:
-        """Write what still waits, then end the thread."""
-        with self._arrived:
-            self._stopping = True
-            self._arrived.notify()
+    def close(self, timeout: float = 3) -> None:
+        """Write what still waits, into the database or else into the journal, then end the threads."""
+        self._line.stop()
         if self._thread is not None:
             self._thread.join(timeout)
+        left = dict(self._in_hand)
+        while group := self._line.take(0):
+            left |= group
+        if left:
+            settle(left, self._journal is not None and self._journal.write(list(left.values())))
+        if self._journal is not None:
+            self._journal.close(timeout)
 
     def _run(self) -> None:
-        while True:
-            with self._arrived:
-                self._arrived.wait_for(lambda: self._waiting or self._stopping)
-                group = self._take_group()
-            if not group:
-                connection.close()
-                return
-            self._store_group(group)
+        while not self._line.stopped or len(self._line):
+            if group := self._line.take(0 if self._more_to_load else LOOK_SECONDS):
+                self._store_group(group)
+            if self._loader is not None and self._is_time_to_look(self._loader):
+                self._look(self._loader)
+        if self._loader is not None:
+            self._loader.close()
+        connection.close()
 
-    def _take_group(self) -> list[tuple[Received, asyncio.Future[None]]]:
-        """The next hooks, up to the limits of one INSERT; the caller holds the lock."""
-        size = count = 0
-        for hook, _ in self._waiting[:GROUP_HOOKS]:
-            size += len(hook.body)
-            if count and size > GROUP_BYTES:
-                break
-            count += 1
-        group, self._waiting = self._waiting[:count], self._waiting[count:]
-        return group
-
-    def _store_group(self, group: list[tuple[Received, asyncio.Future[None]]]) -> None:
+    def _store_group(self, group: Group) -> None:
+        self._in_hand = group
         started = time.monotonic()
-        error: Exception | None = None
+        refused: list[Received] = []
+        stored: list[Promise] = []
         try:
-            with self._turn():
-                ids = self._write([hook for hook, _ in group])
-        except Exception as problem:
-            # Whatever went wrong with the database: each waiting request answers 503, and the next group starts afresh.
+            with self._watched(), self._turn():
+                ids = insert(self._write_again, list(group.values()), refused)
+        except Exception:
+            # Whatever went wrong with the database: the hooks go to the journal, or are refused.
             log.exception("hooks_not_stored", hooks=len(group))
-            error = problem
-            connection.close()
         else:
+            stored = [promise for promise, hook in group.items() if hook not in refused] if refused else list(group)
             log.debug("hooks_stored", hooks=len(group), ms=round((time.monotonic() - started) * 1000))
             nudge("sendouts.plan", ids)
-        loops = {future.get_loop() for _, future in group}
-        for loop in loops:
-            mine = [future for _, future in group if future.get_loop() is loop]
-            loop.call_soon_threadsafe(_settle, mine, error)
+        if refused:
+            log.error("hooks_not_stored", hooks=len(refused), refused=[str(hook.uuid) for hook in refused])
+        settle(stored, True)
+        settle(group.keys() - set(stored), False)
+        self._in_hand = {}
 
+    def _is_time_to_look(self, loader: Loader) -> bool:
+        pause = LOOK_SECONDS if self._away or loader.has_work else ADOPT_SECONDS
+        return self._more_to_load or time.monotonic() >= self._looked_at + pause
 
-def _settle(futures: list[asyncio.Future[None]], error: Exception | None) -> None:
-    for future in futures:
-        if future.done():
-            continue
-        if error is None:
-            future.set_result(None)
+    def _look(self, loader: Loader) -> None:
+        """Load one group from the journals; while the database is away, this is the one that knocks."""
+        self._looked_at = time.monotonic()
+        self._more_to_load = False
+        was_away = self._away
+        try:
+            with self._watched():
+                if was_away:
+                    self._write([])
+                self._more_to_load = loader.step()
+        except Exception as error:
+            log.warning("journal_not_loaded", error=type(error).__name__)
         else:
-            future.set_exception(error)
+            if was_away:
+                log.warning("database_back")
+
+    def _write_again(self, hooks: list[Received]) -> list[int]:
+        """Write; once more where only the connection was dead, as after a restart of the database."""
+        had_connection = connection.connection is not None
+        try:
+            return self._write(hooks)
+        except (OperationalError, InterfaceError):
+            if not had_connection:
+                raise
+            connection.close()
+            return self._write(hooks)
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        """Let others see how long the database takes, and whether it answered."""
+        self._busy_since = time.monotonic()
+        try:
+            yield
+        except Exception:
+            self._away = True
+            connection.close()
+            raise
+        else:
+            self._away = False
+        finally:
+            self._busy_since = None

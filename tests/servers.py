@@ -13,6 +13,8 @@ from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
+import pytest
+
 READY_SECONDS = 30
 TEST_AUTH = "hook:secret-of-the-tests"
 
@@ -125,6 +127,21 @@ def temporary_folder(name: str) -> Iterator[Path]:
         yield path
     finally:
         shutil.rmtree(path, ignore_errors=True)
+
+
+@contextmanager
+def temporary_disk(folder: Path, kilobytes: int) -> Iterator[Path]:
+    """A disk of this size, to be filled; skips the test where nothing may be mounted."""
+    disk = folder / "disk"
+    disk.mkdir()
+    size = f"size={kilobytes}k,mode=777"
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", size, "tmpfs", str(disk)], capture_output=True, check=False)
+    if mounted.returncode != 0:
+        pytest.skip("mounting a small disk needs root")
+    try:
+        yield disk
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=True)
 
 
 @contextmanager

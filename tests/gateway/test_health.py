@@ -1,6 +1,8 @@
 """Whether the gateway says that it can do its work."""
 
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 from uuid import uuid4
 
@@ -9,7 +11,9 @@ from django.db import OperationalError, connection
 from django.test import Client
 from django.utils import timezone
 
+from sendouts.journal import Journal
 from sendouts.models import Webhook
+from sendouts.received import Received
 
 
 def test_it_lives_without_a_database(client: Client) -> None:
@@ -35,3 +39,19 @@ def test_a_database_that_is_away_is_named(client: Client) -> None:
     with patch.object(connection, "cursor", side_effect=OperationalError):
         answer = client.get("/health/ready")
     assert answer.status_code == 503 and answer.json()["database"] != "ok"
+
+
+@pytest.mark.django_db
+def test_hooks_that_wait_in_a_journal_for_long_are_named(client: Client, settings: Any, tmp_path: Path) -> None:
+    settings.JOURNAL_DIR = tmp_path
+    journal = Journal(tmp_path)
+    journal.append([Received(b"{}", "", timezone.now())])
+    assert client.get("/health/ready").json()["journal"] == "ok", "loaded within seconds, as a rule"
+    journal.append([Received(b"{}", "", timezone.now() - timedelta(minutes=5))])
+    answer = client.get("/health/ready")
+    assert answer.status_code == 503 and answer.json()["journal"].startswith("The journals hold 2 hooks")
+    with patch.object(connection, "cursor", side_effect=OperationalError):
+        assert client.get("/health/ready").json()["journal"].startswith("The journals hold 2 hooks")
+    for file in journal.take():
+        file.remove()
+    assert client.get("/health/ready").status_code == 200

@@ -9,6 +9,7 @@ import pytest
 from sendouts import allowing
 from simulator.client import Simulator
 from tests.sendouts.gate import Gate
+from tests.sendouts.serving import Serve, serving
 
 
 class _Mailbox(ThreadingHTTPServer):
@@ -65,3 +66,10 @@ def platform(_simulator: Simulator, _mailbox: _Mailbox) -> Iterator[Simulator]:
 def gate(platform: Simulator, _mailbox: _Mailbox, db: None) -> Gate:
     """The gateway's stages, run by the test itself, one step at a time."""
     return Gate(platform, _mailbox.bodies)
+
+
+@pytest.fixture
+def serve(transactional_db: None) -> Iterator[Serve]:
+    """Serve a door; gives its URL."""
+    with serving() as start:
+        yield start

@@ -2,63 +2,23 @@
 
 import asyncio
 import threading
-import time
 from base64 import b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
 import pytest
 import requests
-import uvicorn
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.utils import timezone
 
 from gateway import checks, environment
 from sendouts import ingress, planning
-from sendouts.door import Door
-from sendouts.ingress import Received, Store
+from sendouts.ingress import Store
 from sendouts.models import Batch, Webhook
-from tests.servers import free_port
-
-HOOK = b'{"finishUri": "https://symplify.example.com/f/1", "projectName": "P", "items": [], "actions": []}'
-Serve = Callable[..., str]
-
-
-@pytest.fixture
-def serve(transactional_db: None) -> Iterator[Serve]:
-    """Serve a door; gives its URL."""
-    running: list[tuple[uvicorn.Server, threading.Thread]] = []
-
-    def start(**wanted: Any) -> str:
-        given: dict[str, Any] = {
-            "basic": (("hook", "old-secret"), ("hook2", "new:secret")),
-            "header": "X-Gate-Token",
-            "tokens": ("token-1", "token-2"),
-            "max_bytes": 10_000,
-        }
-        port = free_port()
-        door = Door(None, **(given | wanted))
-        config = uvicorn.Config(door, port=port, log_config=None, lifespan="on", ws="none")
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, daemon=True)
-        thread.start()
-        until = time.monotonic() + 10
-        while not server.started and time.monotonic() < until:
-            thread.join(0.01)
-        running.append((server, thread))
-        return f"http://127.0.0.1:{port}/webhooks/symplify/"
-
-    yield start
-    for server, thread in running:
-        server.should_exit = True
-        thread.join(10)
-
-
-def post(url: str, body: bytes = HOOK, **headers: str) -> requests.Response:
-    sent = headers or {"X-Gate-Token": "token-1"}
-    return requests.post(url, data=body, headers=sent, timeout=10)
+from sendouts.received import Received
+from tests.sendouts.serving import HOOK, Serve, post
 
 
 def basic(pair: str) -> dict[str, str]:

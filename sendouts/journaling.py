@@ -1,0 +1,60 @@
+"""The thread that writes hooks to the journal, in groups: one write and one sync for all that wait."""
+
+import errno
+import threading
+
+import structlog
+
+from sendouts.grouping import Line, Promise, settle
+from sendouts.journal import Journal
+from sendouts.received import Received
+
+log = structlog.get_logger(__name__)
+
+
+class JournalThread:
+    """Takes hooks for the journal; the thread begins with the first of them."""
+
+    def __init__(self, journal: Journal) -> None:
+        self.journal = journal
+        self._line = Line()
+        self._thread: threading.Thread | None = None
+        self._lock = threading.Lock()
+
+    def put(self, hook: Received) -> Promise:
+        """Hand a hook over; the future says whether it is on the disk."""
+        self._start()
+        return self._line.put(hook)
+
+    def withdraw(self, promise: Promise) -> None:
+        self._line.withdraw(promise)
+
+    def close(self, timeout: float) -> None:
+        """Write what waits, and let go of the files."""
+        self._line.stop()
+        if self._thread is not None:
+            self._thread.join(timeout)
+        self.journal.close()
+
+    def _start(self) -> None:
+        if self._thread is None:
+            with self._lock:
+                if self._thread is None:
+                    self._thread = threading.Thread(target=self._run, name="hook-journal", daemon=True)
+                    self._thread.start()
+
+    def _run(self) -> None:
+        while group := self._line.take():
+            settle(group, self.write(list(group.values())))
+
+    def write(self, hooks: list[Received]) -> bool:
+        """Write these at once, from any thread; False where the disk does not take them."""
+        try:
+            self.journal.append(hooks)
+        except OSError as error:
+            # A full disk, above all. The next hooks try again.
+            reason = errno.errorcode.get(error.errno or 0, type(error).__name__)
+            log.error("journal_not_written", hooks=len(hooks), error=reason)
+            return False
+        log.warning("hooks_journaled", hooks=len(hooks))
+        return True

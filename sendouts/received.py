@@ -1,0 +1,16 @@
+"""One hook between the socket and its row."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID, uuid4
+
+
+@dataclass(slots=True)
+class Received:
+    """One hook on its way into the table; received_at is aware, and what its deadline runs from."""
+
+    body: bytes
+    content_type: str
+    received_at: datetime
+    source: str = "http"
+    uuid: UUID = field(default_factory=uuid4)

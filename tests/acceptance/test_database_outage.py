@@ -1,0 +1,170 @@
+"""The database hangs, dies and comes back while hooks arrive: none that was acknowledged is lost, and no page hangs."""
+
+import itertools
+import threading
+from collections import Counter
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import requests
+
+from sendouts.journal import depth
+from tests.acceptance.deployment import Deployment, deployment, wait_until
+from tests.acceptance.outage import Server, own_postgresql
+from tests.servers import TEST_AUTH
+
+PER_SECOND = 50
+# The platform would wait for one second. This one waits longer, to tell an answer that is late from none.
+ANSWER_SECONDS = 5
+PAGE_SECONDS = 1.5
+SENTENCE = "cannot reach its data"
+
+
+class Hooks:
+    """Some fifty hooks a second, and what was answered to each."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._pool = ThreadPoolExecutor(64)
+        self._sent: list[Future[tuple[int, str]]] = []
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> "Hooks":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+        self._pool.shutdown()
+
+    def answered(self) -> list[tuple[int, str]]:
+        """Code and id of all that was sent; waits for the answers, and fails where one did not come."""
+        return [each.result() for each in list(self._sent)]
+
+    def _run(self) -> None:
+        for number in itertools.count():
+            self._sent.append(self._pool.submit(self._send, number))
+            if self._stop.wait(1 / PER_SECOND):
+                return
+
+    def _send(self, number: int) -> tuple[int, str]:
+        body = {"event": "Sendout summary", "number": number}
+        user, password = TEST_AUTH.split(":")
+        answer = requests.post(self._url, json=body, auth=(user, password), timeout=ANSWER_SECONDS)
+        return answer.status_code, answer.json().get("id", "")
+
+
+class Person:
+    """Somebody who is logged in, and whose pages all ask the database."""
+
+    def __init__(self, gateway: Deployment) -> None:
+        self._session = requests.Session()
+        self._session.headers["Accept-Language"] = "en"
+        self._root = f"http://127.0.0.1:{gateway.port}"
+
+    def logs_in(self) -> requests.Response:
+        page = self._root + "/admin/login/"
+        self._session.get(page, timeout=10)
+        form = {
+            "username": "ada",
+            "password": "secret-of-ada",
+            "csrfmiddlewaretoken": self._session.cookies["csrftoken"],
+        }
+        return self._session.post(page, data=form, headers={"Referer": page}, timeout=10)
+
+    def looks(self, path: str) -> requests.Response:
+        """Fails if nothing is answered within a few times PAGE_SECONDS."""
+        return self._session.get(self._root + path, timeout=PAGE_SECONDS * 5, allow_redirects=False)
+
+
+def all_stored(server: Server, ids: set[str]) -> bool:
+    with psycopg.connect(server.url) as connection:
+        found = {str(row[0]) for row in connection.execute("SELECT uuid FROM sendouts_webhook")}
+    return ids <= found
+
+
+def tally(answers: list[tuple[int, str]]) -> tuple[Counter[int], set[str]]:
+    return Counter(code for code, _ in answers), {uuid for code, uuid in answers if code == 202}
+
+
+def outage(gateway: Deployment, folder: Path, seconds: float) -> None:
+    """Let hooks arrive while the database is not there, and see them in the journal."""
+    wait_until(
+        lambda: depth(folder).hooks > seconds * PER_SECOND / 2, seconds * 5, "hooks go to the journal", gateway.tail
+    )
+
+
+def test_hooks_outlive_a_database_that_hangs_dies_and_comes_back_and_pages_say_so(tmp_path: Path) -> None:
+    journals = tmp_path / "journal"
+    settings: dict[str, Any] = {"JOURNAL": "1", "PAGE_SECONDS": str(PAGE_SECONDS)}
+    with (
+        own_postgresql() as server,
+        deployment(tmp_path, "processes", DATABASE_URL=server.url, **settings) as (gateway, _),
+    ):
+        gateway.environment["DJANGO_SUPERUSER_PASSWORD"] = "secret-of-ada"
+        gateway.manage("createsuperuser", "--noinput", "--username", "ada", "--email", "ada@example.com")
+        person = Person(gateway)
+        assert person.logs_in().url.endswith("/admin/")
+        with Hooks(gateway.hook_url) as hooks:
+            wait_until(lambda: len(hooks.answered()) > PER_SECOND, 20, "hooks are acknowledged", gateway.tail)
+            assert depth(journals).hooks == 0
+
+            server.hang()
+            outage(gateway, journals, 2)
+            for path in ("/admin/", "/admin/sendouts/batch/", "/api/batches/", "/health/ready"):
+                page = person.looks(path)
+                assert page.status_code == 503 and SENTENCE in page.text, path
+            # More people than may wait: the later ones hear it at once, and the process is not restarted for it.
+            with ThreadPoolExecutor(20) as crowd:
+                pages = list(crowd.map(person.looks, ["/admin/"] * 40))
+            assert {page.status_code for page in pages} == {503}
+            assert person.looks("/health/live").status_code == 200
+            server.go_on()
+            wait_until(lambda: depth(journals).hooks == 0, 20, "the journal is loaded", gateway.tail)
+            wait_until(lambda: person.looks("/admin/").status_code == 200, 20, "pages are there again", gateway.tail)
+
+            # Killed while it hangs: those who wait for it hear of it now.
+            server.hang()
+            outage(gateway, journals, 1)
+            server.kill()
+            outage(gateway, journals, 2)
+            assert person.looks("/admin/").status_code == 503
+            server.start()
+            wait_until(lambda: depth(journals).hooks == 0, 30, "the journal is loaded", gateway.tail)
+            wait_until(lambda: person.looks("/admin/").status_code == 200, 20, "pages are there again", gateway.tail)
+            before_the_crash = hooks.answered()
+
+        codes, acknowledged = tally(before_the_crash)
+        assert set(codes) <= {202, 503} and codes[202] > 0.9 * len(before_the_crash), codes
+        assert all_stored(server, acknowledged)
+        wait_until(
+            lambda: gateway.rows("SELECT count(*) FROM sendouts_webhook WHERE outcome <> 'other'") == [(0,)],
+            20, "everything was planned", gateway.tail,
+        )  # fmt: skip
+
+
+def test_hooks_in_the_journal_outlive_the_gateway_too(tmp_path: Path) -> None:
+    journals = tmp_path / "journal"
+    with (
+        own_postgresql() as server,
+        deployment(tmp_path, "processes", DATABASE_URL=server.url, JOURNAL="1") as (gateway, _),
+    ):
+        with Hooks(gateway.hook_url) as hooks:
+            wait_until(lambda: len(hooks.answered()) > PER_SECOND / 2, 20, "hooks are acknowledged", gateway.tail)
+            server.hang()
+            outage(gateway, journals, 1)
+        answers = hooks.answered()
+        waiting = depth(journals)
+        gateway.kill()
+        assert depth(journals) == waiting, "a fact on the disk, whoever lives"
+        server.kill()
+        server.start()
+        gateway.start()
+        wait_until(lambda: depth(journals).hooks == 0, 30, "adopted and loaded, though no hook arrives", gateway.tail)
+        _, acknowledged = tally(answers)
+        assert waiting.hooks > 0 and all_stored(server, acknowledged)
+        assert list(journals.iterdir()) == []

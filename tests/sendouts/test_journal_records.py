@@ -1,0 +1,110 @@
+"""What a journal's file still tells after it was cut, overwritten or forged."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sendouts.journal.records import HEAD_BYTES, Form
+from sendouts.received import Received
+
+FORM = Form(bytes(range(16)))
+HOOKS = st.builds(
+    Received,
+    body=st.binary(max_size=200) | st.just(b'{"finishUri": "https://symplify.example.com/f/1"}'),
+    content_type=st.text(max_size=40),
+    received_at=st.datetimes(timezones=st.just(UTC)),
+    source=st.sampled_from(["http", "sqs"]),
+    uuid=st.uuids(),
+)
+FILES = st.lists(HOOKS, min_size=1, max_size=6, unique_by=lambda hook: hook.uuid)
+
+
+def written(hooks: list[Received]) -> tuple[bytes, list[int]]:
+    """The file's bytes, and where each record ends."""
+    records = [FORM.record(hook) for hook in hooks]
+    ends = [sum(map(len, records[: number + 1])) for number in range(len(records))]
+    return b"".join(records), ends
+
+
+@given(FILES)
+def test_what_was_written_is_read_field_by_field(hooks: list[Received]) -> None:
+    data, ends = written(hooks)
+    found = FORM.read(data)
+    assert (found.hooks, found.damaged) == (hooks, 0)
+    assert [(head.end, head.received_at) for head in FORM.heads(data)] == [
+        (end, hook.received_at) for end, hook in zip(ends, hooks, strict=True)
+    ]
+
+
+@given(FILES, st.data())
+def test_a_file_cut_at_any_byte_keeps_every_record_before_the_cut_and_says_nothing_of_the_rest(
+    hooks: list[Received], data: st.DataObject
+) -> None:
+    whole, ends = written(hooks)
+    cut = data.draw(st.integers(0, len(whole)))
+    found = FORM.read(whole[:cut])
+    assert found.hooks == hooks[: sum(end <= cut for end in ends)]
+    assert found.damaged == 0
+
+
+@given(FILES, st.integers(1, 5_000), st.data())
+def test_a_torn_tail_with_room_that_was_never_written_is_no_damage(
+    hooks: list[Received], room: int, data: st.DataObject
+) -> None:
+    whole, ends = written(hooks)
+    # A record of which only a part of the head, or nothing, reached the disk before the power went.
+    start = ends[-2] if len(ends) > 1 else 0
+    found = FORM.read(whole[: data.draw(st.sampled_from([start, ends[-1]]))] + bytes(room))
+    assert found.hooks in (hooks[:-1], hooks)
+    assert found.damaged == 0
+
+
+@given(FILES, st.data())
+def test_a_flipped_byte_costs_its_own_record_at_most_and_is_always_told(
+    hooks: list[Received], data: st.DataObject
+) -> None:
+    whole, ends = written(hooks)
+    place = data.draw(st.integers(0, len(whole) - 1))
+    flipped = bytearray(whole)
+    flipped[place] ^= data.draw(st.integers(1, 255))
+    hit = sum(end <= place for end in ends)
+    found = FORM.read(bytes(flipped))
+    assert found.hooks == hooks[:hit] + hooks[hit + 1 :]
+    assert found.damaged == 1
+
+
+@given(FILES, FILES, st.data())
+def test_a_stretch_of_rubbish_hides_no_record_before_or_behind_it(
+    before: list[Received], behind: list[Received], data: st.DataObject
+) -> None:
+    rubbish = data.draw(st.binary(min_size=1, max_size=300).filter(lambda each: not FORM.read(each).hooks))
+    found = FORM.read(written(before)[0] + rubbish + written(behind)[0])
+    assert found.hooks == before + behind
+    assert found.damaged == 1
+
+
+@given(FILES, st.lists(st.binary(max_size=100), max_size=8))
+def test_nothing_is_read_that_was_not_written(hooks: list[Received], parts: list[bytes]) -> None:
+    pieces = [written([hook])[0] for hook in hooks]
+    mixed = b"".join(part + piece[: len(piece) // 2] for part, piece in zip(parts, pieces, strict=False))
+    assert FORM.read(mixed).hooks == []
+
+
+def test_a_hook_that_holds_a_whole_record_cannot_smuggle_it_in_even_where_its_own_is_damaged() -> None:
+    now = datetime.now(UTC)
+    inner = Received(b"forged", "", now)
+    # Whoever sends hooks does not know the key, the random name of the file; even a record of another file is none here.
+    foreign = Form(bytes(16)).record(inner)
+    record = bytearray(FORM.record(Received(foreign, "", now)))
+    record[HEAD_BYTES] ^= 1
+    behind = Received(b"behind", "", now)
+    found = FORM.read(bytes(record) + FORM.record(behind))
+    assert (found.hooks, found.damaged) == ([behind], 1)
+
+
+def test_times_keep_their_microseconds_and_ids_their_value() -> None:
+    at = datetime(2031, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC) + timedelta(microseconds=1)
+    hook = Received(b"\x00\xff", "text/plain; charset=é", at, "sqs", UUID(int=2**128 - 1))
+    assert FORM.read(FORM.record(hook)).hooks == [hook]
