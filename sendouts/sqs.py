@@ -19,9 +19,10 @@ from django.utils import timezone
 
 from gateway.sqlite.gate import urgent
 from sendouts.deadlines import backoff
-from sendouts.ingress import Received, store
+from sendouts.ingress import store
 from sendouts.models import Webhook
 from sendouts.nudges import nudge
+from sendouts.received import Received
 from sendouts.symplify.envelopes import unwrap
 from sendouts.symplify.payload import Unreadable, is_readable
 
