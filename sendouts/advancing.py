@@ -39,23 +39,48 @@ STAGES: tuple[tuple[tuple[Status, ...], Work], ...] = (
 
 
 def advance(batch_ids: Sequence[int]) -> int:
-    """Claim those of the batches that are due and free, and take each through its stages; returns how many it claimed."""
+    """Claim those of the batches that are due and free, and take each through its stages; returns how many it claimed.
+
+    A batch at which a worker died is worked on alone, after the others.
+    """
     worked = 0
     for start in range(0, len(batch_ids), GROUP):
         claim = claims.take(Batch, batch_ids[start : start + GROUP])
-        if not claim.ids:
-            continue
-        worked += len(claim.ids)
         try:
-            for statuses, work in STAGES:
-                _run(claim, statuses, work)
-        except claims.ClaimLost:
-            # Somebody else has taken over, or a person ended it; what was not committed is theirs to do.
-            log.warning("claim_lost", first=claim.ids[0], batches=len(claim.ids))
+            worked += _through(claim)
         finally:
-            claim.release()
+            if claim.ids:
+                claim.release()
         lifecycle.expire(timezone.now(), claim.ids)
+        for pk in claim.suspects:
+            with claims.alone(Batch, pk) as one:
+                worked += _through(one)
+            lifecycle.expire(timezone.now(), one.ids)
     return worked
+
+
+def _through(claim: claims.Claim) -> int:
+    """Take what is claimed through its stages; returns how many batches that are."""
+    if not claim.ids:
+        return 0
+    try:
+        if claim.deaths >= claims.DEATHS:
+            _leave_to_a_person(claim)
+            return 1
+        for statuses, work in STAGES:
+            _run(claim, statuses, work)
+    except claims.ClaimLost:
+        # Somebody else has taken over, or a person ended it; what was not committed is theirs to do.
+        log.warning("claim_lost", first=claim.ids[0], batches=len(claim.ids))
+    return len(claim.ids)
+
+
+def _leave_to_a_person(claim: claims.Claim) -> None:
+    """Stop with a batch that has killed worker after worker."""
+    (pk,) = claim.ids
+    data = {"deaths": claim.deaths, "status": Batch.objects.values_list("status", flat=True).get(pk=pk)}
+    log.error("worker_died", batch=pk, **data)
+    lifecycle.attention(pk, Attention.WORKER_DIED, now=timezone.now(), claim=claim, due_at=None, data=data)
 
 
 def _run(claim: claims.Claim, statuses: tuple[Status, ...], work: Work) -> None:

@@ -111,7 +111,7 @@ def _with_last(chunks: Iterator[list[Row]]) -> Iterator[tuple[int, list[Row], bo
 
 def _store_chunk(claim: claims.Claim, batch_id: int, number: int, judged: Judged, digest: bytes) -> None:
     with transaction.atomic():
-        claim.extend([batch_id])
+        claim.extend([batch_id], progress=True)
         Chunk.objects.create(
             batch_id=batch_id,
             number=number,
@@ -167,8 +167,9 @@ def _start_over(claim: claims.Claim, batch: Batch, now: datetime) -> None:
         lifecycle.attention(batch.pk, Attention.FILE_CHANGED, now=now, claim=claim, due_at=None, data={})
         return
     with transaction.atomic():
-        claim.extend([batch.pk])
+        claim.extend([batch.pk], progress=True)
         lifecycle.forget_screening(batch.pk)
-        Batch.objects.filter(pk=batch.pk).update(restarts=F("restarts") + 1, total=0, due_at=now)
-        lifecycle.record([batch.pk], Word.RESTARTED, now=now)
+        batch.refresh_from_db(fields=["revision"])
+        again: dict[str, Any] = {"restarts": F("restarts") + 1, "total": 0, "due_at": now}
+        lifecycle.change(batch, Word.RESTARTED, now=now, **again)
     log.warning("file_changed", batch=batch.pk)

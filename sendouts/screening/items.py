@@ -36,7 +36,7 @@ def screen_items(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -
                 Chunk(batch=batch, number=0, rows=len(result.decisions), digest=b"", reasons=result.reasons, **counts)
             )
     with transaction.atomic():
-        claim.extend([batch.pk for batch in batches])
+        claim.extend([batch.pk for batch in batches], progress=True)
         Chunk.objects.bulk_create(chunks)
         insert_decisions(decision for result in judged.values() for decision in result.decisions)
         lifecycle.move(columns, Status.PLANNED, Status.SCREENED, now=now, claim=claim)
