@@ -21,7 +21,7 @@ class Deadly(Kind):
     title = "Deadly"
 
     def check(self, page, context):
-        if any(contact.contact_id == "DEADLY" for contact in page):
+        if any(contact.id == "DEADLY" for contact in page):
             os.kill(os.getpid(), signal.SIGKILL)
         return [ACCEPT] * len(page)
 """

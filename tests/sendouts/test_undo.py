@@ -117,7 +117,7 @@ def test_what_may_have_left_when_the_worker_died_is_final_and_confirmed_later(
 def test_a_rejected_batch_goes_back_to_what_was_said_but_for_what_was_sent(
     gate: Gate, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings.CHUNK_ROWS = 10
+    settings.CHUNK_ROWS, settings.SYMPLIFY_CONCURRENCY = 10, 2
     _, sent = held(gate, contacts=200, due="all")
     before = {row.pk: (row.verdict, row.reason, row.text) for row in gate.decisions()}
     do(gate, review.refuse)
