@@ -6,9 +6,10 @@ not take its neighbours with it, and must not be tried for ever.
 """
 
 import threading
+import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from uuid import UUID, uuid4
 
@@ -55,6 +56,10 @@ class Claim:
     suspects: tuple[int, ...] = ()
     deaths: int = 0
     turn: _Turn | None = None
+    # Free again before its time: others are to take them, each kind of them apart.
+    given_back: list[int] = field(default_factory=list, compare=False)
+    # When keep() extended last.
+    _kept: list[float] = field(default_factory=lambda: [time.monotonic()], compare=False, repr=False)
 
     def extend(self, ids: Collection[int], *, progress: bool = False) -> None:
         """Inside a transaction: hold these rows for the full time again, or raise ClaimLost.
@@ -69,10 +74,25 @@ class Claim:
         if progress and self.turn is not None:
             self.turn.end()
 
+    def keep(self) -> None:
+        """Hold the rows on while something long is waited for; raises ClaimLost. Cheap when called often."""
+        now = time.monotonic()
+        if now - self._kept[0] < settings.CLAIM_SECONDS / 4:
+            return
+        self._kept[0] = now
+        with transaction.atomic():
+            self.extend(self.ids)
+
     def check(self, ids: Collection[int]) -> None:
         """Raise ClaimLost unless these rows are still held: what was read of them before this, nobody has changed by then."""
         if self.model._default_manager.filter(pk__in=ids, claim_id=self.id).count() != len(ids):
             raise ClaimLost
+
+    def give_back(self, ids: Collection[int]) -> None:
+        """Free some of the rows, untouched."""
+        if ids:
+            self.model._default_manager.filter(pk__in=ids, claim_id=self.id).update(claim_id=None, claimed_until=None)
+            self.given_back.extend(ids)
 
     def release(self) -> None:
         self.model._default_manager.filter(claim_id=self.id).update(claim_id=None, claimed_until=None)

@@ -9,6 +9,7 @@ import structlog
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import F
+from django.utils import timezone
 
 from sendouts import claims
 from sendouts.models import Attention, Batch, Chunk, Decision, Event, Status, Word
@@ -139,6 +140,14 @@ def try_again(batch_ids: Sequence[int], *, claim: claims.Claim, due_at: datetime
     with transaction.atomic():
         claim.extend(batch_ids, progress=True)
         Batch.objects.filter(pk__in=batch_ids).update(due_at=due_at, attempts=F("attempts") + 1)
+
+
+def let_others_go_first(batch_id: int, *, claim: claims.Claim) -> None:
+    """Give a batch back that has got further and is not through: it is due behind those that are due already."""
+    with transaction.atomic():
+        claim.extend([batch_id], progress=True)
+        Batch.objects.filter(pk=batch_id).update(due_at=timezone.now())
+    log.info("let_others_go_first", batch=batch_id)
 
 
 def expire(now: datetime, ids: Collection[int] | None = None) -> list[int]:
