@@ -7,7 +7,8 @@ says, and reported. Nothing that a kind does ends the run.
 
 import json
 import random
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -22,6 +23,8 @@ from actions.merging import PlannedAction
 
 FIRST_DELAY = 0.2
 LONGEST_DELAY = 10.0
+# While answers are waited for, the caller hears so often that the run is still at work.
+TICK_SECONDS = 1.0
 FAILED = "action_failed"
 _ON_FAILURE = {"hold": Word.UNDECIDED, "reject": Word.REJECT, "accept": Word.ACCEPT}
 _PASSED = Verdict(Word.ACCEPT, FAILED, "An action failed; its contacts were let pass.")
@@ -63,6 +66,7 @@ class _Run:
     contacts: Sequence[Contact]
     pool: ThreadPoolExecutor
     stop: Event
+    tick: Callable[[], None]
     verdicts: list[Verdict]
     steps: list[int]
     failed: dict[tuple[int, str, str], int] = field(default_factory=dict)
@@ -75,14 +79,15 @@ def run_checks(
     *,
     pool: ThreadPoolExecutor,
     stop: Event | None = None,
+    tick: Callable[[], None] | None = None,
 ) -> Result:
     """Judge a chunk of contacts; raises Stopped once `stop` is set.
 
     The pool serves the pages of kinds that wait; it must not be the one that this call itself runs in. `make_context`
-    is called once for each action.
+    is called once for each action, `tick` about once a second while a service is waited for; what it raises ends the run.
     """
     total = len(contacts)
-    run = _Run(contacts, pool, stop or Event(), [ACCEPT] * total, [-1] * total)
+    run = _Run(contacts, pool, stop or Event(), tick or _nobody_hears, [ACCEPT] * total, [-1] * total)
     remaining: Sequence[int] = range(total)
     for step, planned in enumerate(actions):
         if run.stop.is_set():
@@ -124,6 +129,10 @@ def _run_one(
     return rejected
 
 
+def _nobody_hears() -> None:
+    """Serve as the tick of a run that nobody waits for."""
+
+
 _Page = Sequence[int]
 _Answer = Sequence[Verdict] | str
 
@@ -136,27 +145,40 @@ def _inline(run: _Run, kind: Kind, context: Context, pages: Iterator[_Page]) -> 
 def _in_pool(run: _Run, kind: Kind, context: Context, pages: Iterator[_Page]) -> Iterator[tuple[_Page, _Answer]]:
     """Ask pages in the pool, at most `parallel` at a time; when the run ends early, wait for those in flight."""
     flying: dict[Future[_Answer], _Page] = {}
+    given_up = Event()
     try:
         for page in pages:
-            flying[run.pool.submit(_ask, run, kind, context, page)] = page
-            if len(flying) >= kind.parallel:
-                for done in wait(flying, return_when=FIRST_COMPLETED).done:
+            flying[run.pool.submit(_ask, run, kind, context, page, given_up)] = page
+            while len(flying) >= kind.parallel:
+                for done in _next(run, flying):
                     yield flying.pop(done), done.result()
         while flying:
-            for done in wait(flying, return_when=FIRST_COMPLETED).done:
+            for done in _next(run, flying):
                 yield flying.pop(done), done.result()
     finally:
+        given_up.set()
         for left in flying:
             left.cancel()
         wait(flying)
 
 
-def _ask(run: _Run, kind: Kind, context: Context, page: _Page) -> _Answer:
-    """Ask about one page, repeating what may be repeated while there is time; return verdicts, or why it failed."""
+def _next(run: _Run, flying: Mapping[Future[_Answer], _Page]) -> set[Future[_Answer]]:
+    """The pages that are answered, once there are any or a second is over."""
+    done = wait(flying, timeout=TICK_SECONDS, return_when=FIRST_COMPLETED).done
+    run.tick()
+    return done
+
+
+def _ask(run: _Run, kind: Kind, context: Context, page: _Page, given_up: Event | None = None) -> _Answer:
+    """Ask about one page, repeating what may be repeated while there is time; return verdicts, or why it failed.
+
+    given_up: set once nobody waits for the answer any more.
+    """
     contacts = [run.contacts[place] for place in page]
     delay = FIRST_DELAY
+    given_up = given_up or run.stop
     while True:
-        if run.stop.is_set():
+        if run.stop.is_set() or given_up.is_set():
             raise Stopped
         if kind.waits and context.time_left() <= 0:
             return "No time was left to ask."
@@ -168,11 +190,18 @@ def _ask(run: _Run, kind: Kind, context: Context, page: _Page) -> _Answer:
             pause = max(delay * random.uniform(0.5, 1.0), error.retry_after or 0.0)
             if pause >= context.time_left():
                 return f"{error} No time was left to ask again."
-            run.stop.wait(pause)
+            _pause(pause, run.stop, given_up)
             delay = min(delay * 2, LONGEST_DELAY)
         except Exception as error:
             # The text of an unforeseen error may hold contact data, so that only its class is named.
             return f"The kind {kind.name} raised {type(error).__name__}."
+
+
+def _pause(seconds: float, *ends: Event) -> None:
+    """Wait, or until one of the events is set; the first is heard at once, the others within a tick."""
+    until = time.monotonic() + seconds
+    while (left := until - time.monotonic()) > 0 and not any(end.is_set() for end in ends):
+        ends[0].wait(min(left, TICK_SECONDS))
 
 
 def _checked(verdicts: Any, expected: int) -> Sequence[Verdict]:

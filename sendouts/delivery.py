@@ -76,9 +76,7 @@ def deliver(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> Non
     with_rejections = [batch for batch in sending if batch.rejected > batch.confirmed + batch.taken_on]
     for attempts in client.reject_many(platform(), _asks(work, with_rejections)):
         _collect(work, attempts)
-    _store(work)
-    if work.marked:
-        Chunk.objects.filter(pk__in=work.marked).update(sending=False)
+    _store(work, done=True)
     _conclude(work, batches, now, (time.monotonic() - started) if with_rejections else 0.0)
 
 
@@ -109,9 +107,13 @@ def _marked(work: _Pass, chunks: list[tuple[Batch, Chunk]]) -> Iterator[Ask]:
     lost = {(batch.pk << 32) + batch.chunk_rows * chunk.number for batch, chunk in chunks if chunk.sending}
     by_id = {batch.pk: batch for batch, _ in chunks}
     for where in _wheres(chunks):
-        rows = Decision.objects.filter(where, verdict=Verdict.REJECTED, answer__in=TO_SEND).order_by("pk")
+        open_rows = Decision.objects.filter(where, verdict=Verdict.REJECTED, answer__in=TO_SEND).order_by("pk")
+        rows = list(open_rows.values_list("pk", "uri", "answer"))
+        # Somebody may have stopped the release since the chunks were marked, and changed a decision: what is sent was read
+        # while it was still to be sent.
+        work.claim.check(work.ids)
         now = timezone.now()
-        for count, (pk, uri, answer) in enumerate(rows.values_list("pk", "uri", "answer")):
+        for count, (pk, uri, answer) in enumerate(rows):
             batch = by_id[pk >> 32]
             if count % 100 == 0:
                 now = timezone.now()
@@ -164,13 +166,15 @@ def _collect(work: _Pass, attempts: list[Attempt]) -> None:
         _store(work)
 
 
-def _store(work: _Pass) -> None:
-    """Store the answers that came; also without any, the claim is extended."""
+def _store(work: _Pass, *, done: bool = False) -> None:
+    """Store the answers that came; also without any, the claim is extended. done: none is waited for any more."""
     answers, work.answers = work.answers, []
     work.stored_at = time.monotonic()
     confirmed = Counter(pk >> 32 for pk, word, _ in answers if word == Answer.CONFIRMED)
     with transaction.atomic():
-        work.claim.extend(work.ids)
+        work.claim.extend(work.ids, progress=bool(answers))
+        if done and work.marked:
+            Chunk.objects.filter(pk__in=work.marked).update(sending=False)
         if answers:
             bulk.store_answers(answers)
         if confirmed:

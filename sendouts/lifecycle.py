@@ -9,6 +9,7 @@ import structlog
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import F
+from django.utils import timezone
 
 from sendouts import claims
 from sendouts.models import Attention, Batch, Chunk, Decision, Event, Status, Word
@@ -23,7 +24,8 @@ LEGAL: Mapping[Status, frozenset[Status]] = {
     Status.IN_REVIEW: frozenset({Status.ACCEPTED, Status.REFUSED, Status.PLANNED, Status.EXPIRED, Status.ABANDONED}),
     Status.ACCEPTED: frozenset({Status.DELIVERED, Status.IN_REVIEW, Status.EXPIRED, Status.ABANDONED}),
     Status.REFUSED: frozenset({Status.DELIVERED, Status.IN_REVIEW, Status.EXPIRED, Status.ABANDONED}),
-    Status.DELIVERED: frozenset({Status.FINISHED, Status.EXPIRED, Status.ABANDONED}),
+    # Back to the reviewers only while finishUri was not called: undoing.undo() looks, under the row's lock.
+    Status.DELIVERED: frozenset({Status.FINISHED, Status.IN_REVIEW, Status.EXPIRED, Status.ABANDONED}),
     # The platform's 2xx to a finishUri that was open at the deadline wins.
     Status.EXPIRED: frozenset({Status.FINISHED}),
     Status.FINISHED: frozenset(),
@@ -53,13 +55,16 @@ def move(
     if claim is not None:
         conditions["claim_id"] = claim.id
     with transaction.atomic():
-        moved = list(Batch.objects.select_for_update().filter(**conditions).order_by("pk").values_list("pk", flat=True))
+        found = Batch.objects.select_for_update().filter(**conditions).order_by("pk")
+        revisions = {pk: revision + 1 for pk, revision in found.values_list("pk", "revision")}
+        moved = list(revisions)
         alike: dict[str, list[int]] = defaultdict(list)
         for pk in moved:
             alike[repr(sorted(columns[pk].items(), key=lambda item: item[0]))].append(pk)
         for ids in alike.values():
-            Batch.objects.filter(pk__in=ids).update(status=new, revision=F("revision") + 1, **columns[ids[0]])
-        record(moved, Word.MOVED, now=now, old=old, new=new, user=user, note=note, data=data)
+            same = {"status": new, "revision": F("revision") + 1, "deaths": 0, **columns[ids[0]]}
+            Batch.objects.filter(pk__in=ids).update(**same)
+        record(moved, Word.MOVED, now=now, old=old, new=new, user=user, note=note, data=data, revisions=revisions)
     if moved:
         log.info("moved", old=old.value, new=new.value, batches=len(moved), first=moved[0])
     return moved
@@ -81,14 +86,33 @@ def record(
     user: User | None = None,
     note: str = "",
     data: Mapping[int, Mapping[str, Any]] | None = None,
+    revisions: Mapping[int, int] | None = None,
 ) -> None:
-    """Append one event for each batch, in the caller's transaction."""
+    """Append one event for each batch, in the caller's transaction.
+
+    revisions: the numbers that the batches have from here on, where the event tells of a change that raised them.
+    """
+    same = {"at": now, "word": word, "old": old, "new": new, "user": user, "note": note}
     Event.objects.bulk_create(
-        Event(
-            batch_id=pk, at=now, word=word, old=old, new=new, user=user, note=note, data=dict((data or {}).get(pk, {}))
-        )
+        Event(batch_id=pk, data=dict((data or {}).get(pk, {})), revision=(revisions or {}).get(pk, 0), **same)
         for pk in ids
     )
+
+
+def change(
+    batch: Batch,
+    word: Word,
+    *,
+    now: datetime,
+    user: User | None = None,
+    note: str = "",
+    data: Mapping[str, Any] | None = None,
+    **columns: Any,
+) -> None:
+    """Change a batch that the caller has locked without a change of status: a new revision, and the event that tells why."""
+    Batch.objects.filter(pk=batch.pk).update(revision=F("revision") + 1, **columns)
+    revisions = {batch.pk: batch.revision + 1}
+    record([batch.pk], word, now=now, user=user, note=note, data={batch.pk: data or {}}, revisions=revisions)
 
 
 def attention(
@@ -102,23 +126,28 @@ def attention(
 ) -> None:
     """Say that a stage could not complete. due_at: when it is tried again, None when a person must act first."""
     with transaction.atomic():
-        claim.extend([batch_id])
-        changed = (
-            Batch.objects.filter(pk=batch_id)
-            .exclude(attention=code, attention_data=dict(data))
-            .update(attention=code, attention_data=dict(data), revision=F("revision") + 1)
-        )
+        claim.extend([batch_id], progress=True)
+        batch = Batch.objects.only("revision", "attention", "attention_data").get(pk=batch_id)
         Batch.objects.filter(pk=batch_id).update(due_at=due_at, attempts=F("attempts") + 1)
-        if changed:
-            record([batch_id], Word.ATTENTION, now=now, data={batch_id: {"code": code.value, **data}})
+        if (batch.attention, batch.attention_data) != (code, dict(data)):
+            found = {"code": code.value, **data}
+            change(batch, Word.ATTENTION, now=now, data=found, attention=code, attention_data=dict(data))
             log.warning("attention", batch=batch_id, code=code.value, tried_again=due_at is not None)
 
 
 def try_again(batch_ids: Sequence[int], *, claim: claims.Claim, due_at: datetime) -> None:
     """Leave the batches as they are and look at them again at `due_at`."""
     with transaction.atomic():
-        claim.extend(batch_ids)
+        claim.extend(batch_ids, progress=True)
         Batch.objects.filter(pk__in=batch_ids).update(due_at=due_at, attempts=F("attempts") + 1)
+
+
+def let_others_go_first(batch_id: int, *, claim: claims.Claim) -> None:
+    """Give a batch back that has got further and is not through: it is due behind those that are due already."""
+    with transaction.atomic():
+        claim.extend([batch_id], progress=True)
+        Batch.objects.filter(pk=batch_id).update(due_at=timezone.now())
+    log.info("let_others_go_first", batch=batch_id)
 
 
 def expire(now: datetime, ids: Collection[int] | None = None) -> list[int]:

@@ -5,12 +5,12 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.utils import timezone
 from django.utils.formats import localize
 from django.utils.translation import gettext as _
 
 from sendouts.models import Batch, Event, Status
 from sendouts.models.event import Word
+from sendouts.telling import clock, since
 
 REVIEW = "sendouts.review_batch"
 TAKE_ON = "sendouts.take_on_batch"
@@ -51,7 +51,7 @@ def lock(
     if batch.status not in statuses or now >= batch.deadline:
         raise NotDone("moved_on", moved_on(batch, now))
     if revision is not None and revision != batch.revision:
-        raise NotDone("changed", changed(batch))
+        raise NotDone("changed", changed(batch, revision))
     return batch
 
 
@@ -66,20 +66,19 @@ def moved_on(batch: Batch, now: datetime) -> str:
         return _("%(who)s has just accepted this batch. Nothing was changed by you.") % words
     if batch.status == Status.REFUSED and who:
         return _("%(who)s has just rejected this batch. Nothing was changed by you.") % words
+    if batch.status == Status.IN_REVIEW and who:
+        return _("%(who)s has just stopped the release of this batch. Nothing was changed by you.") % words
     words["status"] = batch.get_status_display()
     return _("This batch has gone on: it is now “%(status)s”. Nothing was changed.") % words
 
 
-def changed(batch: Batch) -> str:
-    """Tell somebody that the page they looked at is old, and what is true now."""
-    return _(
+def changed(batch: Batch, revision: int) -> str:
+    """Tell somebody that the page they looked at is old, what is true now, and who did what since."""
+    now = _(
         "The numbers changed while you read: %(accepted)s now get it, %(rejected)s do not. Look again, then decide."
     ) % {"accepted": localize(batch.accepted), "rejected": localize(batch.rejected + batch.undecided)}
-
-
-def clock(moment: datetime) -> str:
-    """A time of day as sentences write it; the zone stands at the foot of each page."""
-    return timezone.localtime(moment).strftime(str(_("%H:%M")))
+    happened = since(batch, revision)
+    return f"{now} {_('What happened: %(events)s.') % {'events': happened}}" if happened else now
 
 
 def require_note(note: str) -> str:

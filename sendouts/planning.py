@@ -9,14 +9,16 @@ from typing import Any
 import structlog
 from django.contrib.auth.models import User
 from django.db import DatabaseError, InterfaceError, OperationalError, transaction
-from django.db.models import F
+from django.utils.translation import gettext, ngettext
 
 from actions import merging
 from actions.catalog import kinds
 from actions.models import Policy, Project, Sendout, definitions_for, normal_name, policy
 from sendouts import claims, lifecycle, people
 from sendouts.deadlines import backoff
-from sendouts.models import Attention, Batch, Plan, Status, Webhook, Word
+from sendouts.models import Answer, Attention, Batch, Decision, Plan, Status, Verdict, Webhook, Word
+from sendouts.models.decision import rows_of
+from sendouts.people import NotDone
 from sendouts.symplify.payload import Hook, OtherEvent, Unreadable, parse
 
 log = structlog.get_logger(__name__)
@@ -25,16 +27,44 @@ _DONE: dict[str, Any] = {"due_at": None, "claim_id": None, "claimed_until": None
 
 
 def plan(webhook_ids: Sequence[int], now: datetime) -> list[int]:
-    """Plan the hooks that are due and free among these; returns the ids of the batches that came of them."""
+    """Plan the hooks that are due and free among these; returns the ids of the batches that came of them.
+
+    A hook at which a worker died is planned alone, after the others.
+    """
     batches: list[int] = []
     for start in range(0, len(webhook_ids), GROUP):
         claim = claims.take(Webhook, webhook_ids[start : start + GROUP])
-        try:
-            if claim.ids:
+        if claim.ids:
+            try:
                 batches += _plan_or_split(claim, claim.ids, now)
-        finally:
-            claim.release()
+            finally:
+                claim.release()
+        for pk in claim.suspects:
+            with claims.alone(Webhook, pk) as one:
+                if one.deaths >= claims.DEATHS:
+                    _leave_to_a_person(one)
+                elif one.ids:
+                    batches += _plan_or_split(one, one.ids, now)
     return batches
+
+
+def plan_again(webhook_id: int, *, user: User, now: datetime) -> None:
+    """Try a hook again that could not be planned. Raises NotDone."""
+    people.check_permission(user, people.REVIEW)
+    failed = Webhook.objects.filter(pk=webhook_id, outcome=Webhook.Outcome.FAILED)
+    again = {"outcome": Webhook.Outcome.WAITING, "detail": "", "due_at": now, "attempts": 0, "deaths": 0}
+    if not failed.update(**again):
+        raise NotDone("moved_on", gettext("This hook is not waiting for anybody. Nothing was changed."))
+    log.warning("hook_planned_again", webhook=webhook_id, user=user.pk)
+
+
+def _leave_to_a_person(claim: claims.Claim) -> None:
+    """Stop with a hook that has killed worker after worker; it is kept, and staff can have it planned again."""
+    (pk,) = claim.ids
+    detail = f"Planning ended the worker {claim.deaths} times; it is not tried again by itself."
+    ended = {"outcome": Webhook.Outcome.FAILED, "detail": detail, **_DONE}
+    Webhook.objects.filter(pk=pk, claim_id=claim.id).update(**ended)
+    log.error("hook_failed", webhook=pk, deaths=claim.deaths)
 
 
 def _plan_or_split(claim: claims.Claim, ids: Sequence[int], now: datetime) -> list[int]:
@@ -59,6 +89,7 @@ def _postpone(webhook_id: int, error: Exception, now: datetime) -> None:
     attempts = Webhook.objects.values_list("attempts", flat=True).get(pk=webhook_id) + 1
     Webhook.objects.filter(pk=webhook_id).update(
         attempts=attempts,
+        deaths=0,
         due_at=now + backoff(attempts, longest=60),
         detail=f"Planning failed {attempts} times ({type(error).__name__}); it is tried again."[:300],
     )
@@ -218,6 +249,7 @@ def run_again(batch_id: int, *, user: User | None, revision: int, note: str, now
     """Merge the plan anew from what is defined today, and screen the batch from its start."""
     with transaction.atomic():
         batch = people.lock(batch_id, user, revision, now=now, statuses=(Status.IN_REVIEW, Status.PLANNED))
+        _nothing_has_left(batch)
         webhook = Webhook.objects.filter(batch=batch, outcome=Webhook.Outcome.PLANNED).first()
         hook = _read(webhook) if webhook is not None else None
         lifecycle.forget_screening(batch.pk)
@@ -233,7 +265,18 @@ def run_again(batch_id: int, *, user: User | None, revision: int, note: str, now
             if hook.problems:
                 columns |= {"attention": Attention.HOOK_UNCLEAR, "attention_data": {"problems": list(hook.problems)}}
         if batch.status == Status.PLANNED:
-            Batch.objects.filter(pk=batch.pk).update(**columns, revision=F("revision") + 1)
-            lifecycle.record([batch.pk], Word.RESTARTED, now=now, user=user, note=note)
+            lifecycle.change(batch, Word.RESTARTED, now=now, user=user, note=note, deaths=0, **columns)
         else:
             lifecycle.move({batch.pk: columns}, Status.IN_REVIEW, Status.PLANNED, now=now, user=user, note=note)
+
+
+def _nothing_has_left(batch: Batch) -> None:
+    """A rejection that was sent is final: checks that run anew would forget it. Raises NotDone."""
+    sent = Decision.objects.filter(rows_of(batch.pk), verdict=Verdict.REJECTED).exclude(answer=Answer.NONE).count()
+    if sent:
+        sentence = ngettext(
+            "%(n)d rejection was sent before the release was stopped, and stays: the checks cannot run again.",
+            "%(n)d rejections were sent before the release was stopped, and stay: the checks cannot run again.",
+            sent,
+        )
+        raise NotDone("sent", sentence % {"n": sent})

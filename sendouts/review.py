@@ -7,7 +7,7 @@ from typing import Any
 import structlog
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Count, F, Q
+from django.db.models import Count, F, Q, QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -22,6 +22,8 @@ from sendouts.sums import sum_reasons
 log = structlog.get_logger(__name__)
 # Attention that no acceptance can lift: who is missing from the file would be released unseen.
 BLOCKS_ACCEPTANCE = frozenset({Attention.NO_PROVEN_END})
+# Held since a person stopped its release.
+STOPPED = "stopped"
 _MEASURED = timedelta(days=7)
 _REASONS = ("verdict", "reason", "text", "action")
 
@@ -57,7 +59,7 @@ def settle(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> None
     for batch in batches:
         batch.held_for = reasons_to_hold(batch)
         if batch.held_for or batch.attention:
-            held[batch.pk] = {"held_for": batch.held_for, "due_at": _acts_at(batch, rate)}
+            held[batch.pk] = {"held_for": batch.held_for, "due_at": _acts_at(batch, rate, now)}
         else:
             going[batch.pk] = {"decided_at": now, "due_at": now}
     with transaction.atomic():
@@ -65,18 +67,21 @@ def settle(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> None
         lifecycle.move(held, Status.SCREENED, Status.IN_REVIEW, now=now, claim=claim)
 
 
-def _acts_at(batch: Batch, rate: float) -> datetime | None:
+def _acts_at(batch: Batch, rate: float, now: datetime) -> datetime | None:
     """When the gateway acts on a held batch by itself; None when it leaves it.
 
-    Promise 3: nobody declared acceptance for what nobody could judge, so such a batch is left to a person.
+    Promise 3: nobody declared acceptance for what nobody could judge, so such a batch is left to a person. So is one whose
+    release was stopped when the moment had passed: the clock would only repeat what a person has just taken back.
     """
     if batch.attention or batch.at_deadline == AtDeadline.LEAVE or not batch.total:
         return None
+    rejections = batch.total
     if batch.at_deadline == AtDeadline.ACCEPT:
         if batch.unjudged():
             return None
-        return acts_at(batch.received_at, batch.deadline, batch.rejected + batch.undecided, rate)
-    return acts_at(batch.received_at, batch.deadline, batch.total, rate)
+        rejections = batch.rejected + batch.undecided
+    moment = acts_at(batch.received_at, batch.deadline, rejections, rate)
+    return None if STOPPED in batch.held_for and moment <= now else moment
 
 
 def measured_rate(now: datetime) -> float:
@@ -91,13 +96,16 @@ def measured_rate(now: datetime) -> float:
 
 def at_deadline(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> None:
     """Carry out what is declared for held batches that nobody decided on in time."""
-    for batch in batches:
-        if batch.attention or batch.at_deadline == AtDeadline.LEAVE:
-            Batch.objects.filter(pk=batch.pk, status=Status.IN_REVIEW).update(due_at=None)
-            continue
+    for found in batches:
         with transaction.atomic():
-            claim.extend([batch.pk])
-            if batch.at_deadline == AtDeadline.ACCEPT:
+            claim.extend([found.pk])
+            # As it is now: people may have decided, or changed a contact, since it was found due.
+            batch = Batch.objects.select_for_update().get(pk=found.pk)
+            if batch.status != Status.IN_REVIEW or batch.due_at is None or batch.due_at > now + claims.SLACK:
+                continue
+            if batch.attention or batch.at_deadline == AtDeadline.LEAVE:
+                Batch.objects.filter(pk=batch.pk).update(due_at=None)
+            elif batch.at_deadline == AtDeadline.ACCEPT:
                 _accept(batch, now=now, user=None, note="", undecided=Verdict.REJECTED, data={"by": "at_deadline"})
             else:
                 _refuse(batch, now=now, user=None, note="", data={"by": "at_deadline"})
@@ -187,7 +195,7 @@ def _accept(
     if let_through or chosen:
         columns["reasons"] = count_reasons(batch.pk)
     more = (data or {}) | ({"undecided": undecided.name.lower(), "contacts": chosen} if chosen else {})
-    more |= {"taken_on": taken_on} if taken_on else {}
+    more |= ({"taken_on": taken_on} if taken_on else {}) | _lifted(batch)
     lifecycle.move(
         {batch.pk: columns}, Status.IN_REVIEW, Status.ACCEPTED, now=now, user=user, note=note, data={batch.pk: more}
     )
@@ -215,8 +223,15 @@ def _refuse(batch: Batch, *, now: datetime, user: User | None, note: str, data: 
         "decided_at": now,
         "due_at": now,
     }
-    by = {batch.pk: data or {}}
+    by = {batch.pk: (data or {}) | _lifted(batch)}
     lifecycle.move({batch.pk: columns}, Status.IN_REVIEW, Status.REFUSED, now=now, user=user, note=note, data=by)
+
+
+def _lifted(batch: Batch) -> dict[str, Any]:
+    """What a decision lifts, for the record, and for whoever takes the decision back."""
+    if not batch.attention:
+        return {}
+    return {"lifted": {"attention": batch.attention, "data": batch.attention_data}}
 
 
 def change(
@@ -238,21 +253,32 @@ def change(
         wanted = Decision.objects.filter(rows_of(batch.pk), pk__in=decision_ids).exclude(verdict=verdict)
         if verdict == Verdict.REJECTED and wanted.filter(uri="").exists():
             raise NotDone("no_address", _("This row has no address through which it could be rejected."))
+        _none_is_final(wanted)
         if verdict == Verdict.ACCEPTED and wanted.filter(unread=True).exists():
             people.check_permission(user, people.TAKE_ON)
         changed = wanted.update(verdict=verdict, decided_by=user, reason="person", text=note[:500], action="")
         if not changed:
             raise NotDone("nothing", _("There is nothing to change: the decision is already that."))
-        _recount(batch)
-        data = {
-            batch.pk: {"verdict": verdict.name.lower(), "rows": [pk & 0xFFFF_FFFF for pk in list(decision_ids)[:50]]}
-        }
-        lifecycle.record([batch.pk], Word.CHANGED, now=now, user=user, note=note, data=data)
+        rows = [pk & 0xFFFF_FFFF for pk in list(decision_ids)[:50]]
+        data = {"verdict": verdict.name.lower(), "rows": rows}
+        lifecycle.change(batch, Word.CHANGED, now=now, user=user, note=note, data=data, **recount(batch, now))
     return changed
 
 
-def _recount(batch: Batch) -> None:
-    """Bring a held batch's counts, hold and moment of acting in line with its decisions."""
+def _none_is_final(rows: QuerySet[Decision]) -> None:
+    """A rejection that was sent before the release was stopped cannot be taken back. Raises NotDone."""
+    sent = rows.filter(verdict=Verdict.REJECTED).exclude(answer=Answer.NONE).count()
+    if sent:
+        sentence = ngettext(
+            "This rejection was sent before the release was stopped: it cannot be taken back.",
+            "%(n)d of these rejections were sent before the release was stopped: they cannot be taken back.",
+            sent,
+        )
+        raise NotDone("final", sentence % {"n": sent})
+
+
+def recount(batch: Batch, now: datetime) -> dict[str, Any]:
+    """The columns that bring a held batch's counts, hold and moment of acting in line with its decisions."""
     sums = Decision.objects.filter(rows_of(batch.pk)).aggregate(
         accepted=Count("pk", filter=Q(verdict=Verdict.ACCEPTED)),
         rejected=Count("pk", filter=Q(verdict=Verdict.REJECTED)),
@@ -265,14 +291,8 @@ def _recount(batch: Batch) -> None:
         batch.attention, batch.attention_data = "", {}
     if not batch.undecided and "undecided" in batch.held_for:
         batch.held_for = [code for code in batch.held_for if code != "undecided"] or ["changed"]
-    columns = dict.fromkeys(("attention", "attention_data", "held_for"))
-    Batch.objects.filter(pk=batch.pk).update(
-        revision=F("revision") + 1,
-        reasons=count_reasons(batch.pk),
-        due_at=_acts_at(batch, ASSUMED_RATE),
-        **sums,
-        **{name: getattr(batch, name) for name in columns},
-    )
+    held = {name: getattr(batch, name) for name in ("attention", "attention_data", "held_for")}
+    return {**sums, **held, "reasons": count_reasons(batch.pk), "due_at": _acts_at(batch, ASSUMED_RATE, now)}
 
 
 def count_reasons(batch_id: int) -> list[list[Any]]:
@@ -305,10 +325,10 @@ def take_on(batch_id: int, *, user: User, revision: int | None, note: str, now: 
         else:
             raise NotDone("nothing", _("There is nothing to take on: everything is confirmed."))
         columns |= {"attention": "", "attention_data": {}, "attempts": 0, "claim_id": None, "claimed_until": None}
-        lifecycle.record([batch.pk], Word.TAKEN_ON, now=now, user=user, note=note, data={batch.pk: data})
         if rows or batch.status != Status.DELIVERED:
-            Batch.objects.filter(pk=batch.pk).update(revision=F("revision") + 1, **columns)
+            lifecycle.change(batch, Word.TAKEN_ON, now=now, user=user, note=note, data=data, **columns)
         else:
+            lifecycle.record([batch.pk], Word.TAKEN_ON, now=now, user=user, note=note, data={batch.pk: data})
             lifecycle.move({batch.pk: columns}, Status.DELIVERED, Status.FINISHED, now=now, user=user, note=note)
     log.warning("taken_on", batch=batch_id, user=user.pk, **data)
     return batch
@@ -316,22 +336,15 @@ def take_on(batch_id: int, *, user: User, revision: int | None, note: str, now: 
 
 def retry(batch_id: int, *, user: User, revision: int | None, note: str = "", now: datetime) -> Batch:
     """Try again what could not be completed: the download, the rejections, the release. Raises NotDone."""
-    statuses = (Status.PLANNED, Status.ACCEPTED, Status.REFUSED, Status.DELIVERED)
+    statuses = (Status.PLANNED, Status.SCREENED, Status.ACCEPTED, Status.REFUSED, Status.DELIVERED)
     with transaction.atomic():
         batch = people.lock(batch_id, user, revision, now=now, statuses=statuses)
         if not batch.attention:
             raise NotDone("nothing", _("There is nothing to try again: the batch is being worked on."))
         Decision.objects.filter(rows_of(batch.pk), answer=Answer.REFUSED).update(answer=Answer.RETRY)
-        Batch.objects.filter(pk=batch.pk).update(
-            attention="",
-            attention_data={},
-            attempts=0,
-            due_at=now,
-            revision=F("revision") + 1,
-            claim_id=None,
-            claimed_until=None,
-        )
-        lifecycle.record([batch.pk], Word.RETRIED, now=now, user=user, note=note)
+        columns: dict[str, Any] = {"attention": "", "attention_data": {}, "attempts": 0, "due_at": now}
+        columns |= {"claim_id": None, "claimed_until": None}
+        lifecycle.change(batch, Word.RETRIED, now=now, user=user, note=note, **columns)
     return batch
 
 

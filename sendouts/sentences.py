@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, ngettext
 
 from sendouts.models import Attention, Batch, Status
-from sendouts.people import clock
+from sendouts.telling import clock
 
 # Rows of these formats stand on lines; in the others they have a position in a list.
 _LINED = frozenset({"ndjson", "csv"})
@@ -102,6 +102,7 @@ def _hold(batch: Batch, code: str) -> str:
         "no_contacts": _("The contact file is complete, but there is nobody in it."),
         "everybody_rejected": _("The checks rejected everybody."),
         "always": _("Every batch of this sendout waits for a person."),
+        "stopped": _("A person stopped its release. Accept or reject it."),
         "changed": _("Every contact is decided now, some by a person. Accept or reject the batch."),
     }
     return plain.get(code, code)
@@ -142,6 +143,10 @@ def trouble(batch: Batch) -> str:
         case Attention.SCREENING_FAILED:
             names = {"stage": Status(data["status"]).label if data.get("status") in Status.values else "–"}
             return _("a step after “%(stage)s” failed several times; the log of the server says more") % names
+        case Attention.WORKER_DIED:
+            names = {"stage": Status(data["status"]).label if data.get("status") in Status.values else "–"}
+            deaths = {**names, "n": number(data.get("deaths", 0))}
+            return _("a step after “%(stage)s” ended its worker %(n)s times and got no further") % deaths
     return str(batch.get_attention_display()) if batch.attention else ""
 
 
@@ -267,6 +272,7 @@ _STORED = (
     gettext_noop("The body is JSON, but it is not an object."),
     gettext_noop("The body is not text in UTF-8: byte %(byte)s is the first bad one."),
     gettext_noop("Planning failed %(times)s times (%(error)s); it is tried again."),
+    gettext_noop("Planning ended the worker %(times)s times; it is not tried again by itself."),
     gettext_noop("Keys: %(keys)s"),
 )
 _PATTERNS = [(re.compile(re.sub(r"%\\?\((\w+)\\?\)s", r"(?P<\1>.+)", re.escape(text))), text) for text in _STORED]
@@ -290,6 +296,7 @@ def reason(code: str, text: str) -> str:
     return {
         "person": _("Decided by a person"),
         "refused": _("The whole batch was rejected"),
+        "stopped": _("Undecided again, since the release was stopped"),
         "at_deadline": _("Undecided when the deadline came near"),
     }.get(code, code)
 

@@ -114,6 +114,8 @@ def _line(decision: Decision, *, decides: bool, changes: bool) -> ContactRow:
         Verdict.ACCEPTED: _("gets it"), Verdict.REJECTED: _("does not get it"), Verdict.UNDECIDED: _("undecided")
     }[verdict]  # fmt: skip
     answered = verdict == Verdict.REJECTED and decision.answer != Answer.NONE
+    # What was sent before the release was stopped cannot be put back.
+    changes = changes and not answered
     choices = {Verdict.ACCEPTED: ("reject",), Verdict.REJECTED: ("accept",), Verdict.UNDECIDED: ("accept", "reject")}
     return ContactRow(
         row=decision.row,

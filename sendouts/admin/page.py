@@ -18,7 +18,7 @@ from sendouts.admin.headlines import Label
 from sendouts.admin.history import Line, history
 from sendouts.admin.verbs import Accept, Verb, offered
 from sendouts.models import Batch, Status
-from sendouts.review import BLOCKS_ACCEPTANCE
+from sendouts.review import BLOCKS_ACCEPTANCE, STOPPED
 from sendouts.sentences import column_time, number, span, time_of
 
 
@@ -113,7 +113,7 @@ def _figures(batch: Batch) -> list[Figure]:
     known = figure("total", _("Contacts"), total, " ")
     if batch.status == Status.PLANNED:
         return [known]
-    confirmed = ""
+    confirmed = _("%(n)s already sent") % {"n": number(batch.final)} if batch.final else ""
     if batch.rejected and batch.decided_at is not None:
         confirmed = _("%(n)s confirmed") % {"n": number(batch.confirmed)}
         if batch.taken_on:
@@ -222,4 +222,6 @@ def _why_not(batch: Batch) -> str:
         return _("something must be settled first.")
     if batch.unjudged():
         return _("nobody has checked everything that was asked for.")
+    if STOPPED in batch.held_for:
+        return _("a person stopped the release.")
     return _("there is nobody in this batch.")

@@ -1,9 +1,15 @@
 """The hooks as they came in, and what became of each. Their bodies hold addresses, and are never shown."""
 
-from django.contrib import admin
+from functools import partial
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.db.models import QuerySet
-from django.http import HttpRequest
-from django.urls import reverse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -11,9 +17,11 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
-from sendouts import sentences
-from sendouts.admin.read_only import ReadOnlyAdmin
+from sendouts import people, planning, sentences
+from sendouts.admin.read_only import ReadOnlyAdmin, reader
 from sendouts.models import Webhook
+from sendouts.nudges import nudge
+from sendouts.people import NotDone
 
 _TONES = {
     Webhook.Outcome.WAITING: "info",
@@ -21,6 +29,7 @@ _TONES = {
     Webhook.Outcome.DUPLICATE: "default",
     Webhook.Outcome.UNREADABLE: "danger",
     Webhook.Outcome.OTHER: "default",
+    Webhook.Outcome.FAILED: "danger",
 }
 
 
@@ -34,7 +43,7 @@ class WebhookAdmin(ReadOnlyAdmin):
     search_fields = ("=uuid",)
     search_help_text = _("The number with which the hook was acknowledged")
     fields = readonly_fields = (
-        "uuid", "shown_received", "source", "content_type", "shown_outcome", "shown_detail", "shown_batch"
+        "uuid", "shown_received", "source", "content_type", "shown_outcome", "shown_detail", "shown_batch", "shown_again"
     )  # fmt: skip
     ordering = ("-id",)
 
@@ -60,3 +69,41 @@ class WebhookAdmin(ReadOnlyAdmin):
             return None
         url = reverse("admin:sendouts_batch_change", args=[obj.batch_id])
         return format_html('<a class="gate-link" href="{}">{}</a>', url, sentences.title(obj.batch))
+
+    @display(description=_("plan again"), empty_value="–")
+    def shown_again(self, obj: Webhook) -> SafeString | None:
+        if obj.outcome != Webhook.Outcome.FAILED:
+            return None
+        url = reverse("admin:sendouts_webhook_again", args=[obj.pk])
+        return format_html('<a class="gate-link" href="{}">{}</a>', url, _("Plan again…"))
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.plan_again)
+        return [path("<int:webhook_id>/again/", view, name="sendouts_webhook_again"), *super().get_urls()]
+
+    def plan_again(self, request: HttpRequest, webhook_id: int) -> HttpResponse:
+        """Ask before a hook that could not be planned is tried again; POST does it."""
+        if not (self.has_view_permission(request) and request.user.has_perm(people.REVIEW)):
+            raise PermissionDenied
+        webhook = get_object_or_404(self.get_queryset(request), pk=webhook_id)
+        back = reverse("admin:sendouts_webhook_change", args=[webhook.pk])
+        problem = ""
+        if request.method == "POST":
+            try:
+                planning.plan_again(webhook.pk, user=reader(request), now=timezone.now())
+            except NotDone as refusal:
+                problem = str(refusal)
+            else:
+                self.log_change(request, webhook, "Planned again.")
+                transaction.on_commit(partial(nudge, "sendouts.plan", [webhook.pk]))
+                messages.success(request, _("The hook is being planned again."))
+                return HttpResponseRedirect(back)
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": _("Plan this hook again?"),
+            "possible": webhook.outcome == Webhook.Outcome.FAILED and not problem,
+            "problem": problem,
+            "back": back,
+        }
+        return TemplateResponse(request, "sendouts/plan_again.html", context, status=409 if problem else 200)

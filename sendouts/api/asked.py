@@ -48,8 +48,8 @@ class BatchesAsked(StrictSerializer):
     limit = serializers.IntegerField(default=50, min_value=1, max_value=200, help_text="At most so many batches.")
 
 
-class VerbAsked(StrictSerializer):
-    """What a person or program says when it accepts or rejects a batch."""
+class StopAsked(StrictSerializer):
+    """What a person or program says when it stops a batch before its release."""
 
     revision = serializers.IntegerField(
         min_value=1, help_text="The revision that was read: nothing is done when the batch has changed since."
@@ -57,6 +57,11 @@ class VerbAsked(StrictSerializer):
     note = serializers.CharField(
         default="", allow_blank=True, max_length=LONGEST_NOTE, help_text="Why; it stays with the batch."
     )
+
+
+class VerbAsked(StopAsked):
+    """What a person or program says when it accepts or rejects a batch."""
+
     undecided = serializers.ChoiceField(
         choices=["reject", "accept"],
         default="reject",

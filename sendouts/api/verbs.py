@@ -1,4 +1,4 @@
-"""What programs may decide: they accept and reject a held batch through the functions that the screens use."""
+"""What programs may decide: they accept, reject and stop a batch through the functions that the screens use."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -13,10 +13,10 @@ from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from sendouts import review
+from sendouts import review, undoing
 from sendouts.api import errors
 from sendouts.api.access import View
-from sendouts.api.asked import VerbAsked
+from sendouts.api.asked import StopAsked, VerbAsked
 from sendouts.api.serializers import WholeBatchSerializer
 from sendouts.api.views import BATCHES
 from sendouts.models import Batch
@@ -38,7 +38,7 @@ class Verb(View, GenericAPIView[Batch], ABC):
 
     needs = "sendouts.view_batch"
     queryset = BATCHES
-    serializer_class = VerbAsked
+    serializer_class: type[StopAsked] = VerbAsked
 
     @abstractmethod
     def act(self, batch_id: int, user: User, asked: Mapping[str, Any]) -> Batch:
@@ -79,3 +79,15 @@ class Reject(Verb):
 
     def act(self, batch_id: int, user: User, asked: Mapping[str, Any]) -> Batch:
         return review.refuse(batch_id, user=user, revision=asked["revision"], note=asked["note"], now=timezone.now())
+
+
+class Undo(Verb):
+    serializer_class = StopAsked
+
+    @extend_schema(summary="Stop a batch before its release", responses=ANSWERS)
+    def post(self, request: Request, pk: int) -> Response:
+        """An accepted or rejected batch waits for review again; what was sent by then stays rejected."""
+        return self.answer(request, pk)
+
+    def act(self, batch_id: int, user: User, asked: Mapping[str, Any]) -> Batch:
+        return undoing.undo(batch_id, user=user, now=timezone.now(), **asked)

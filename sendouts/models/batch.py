@@ -48,6 +48,7 @@ class Attention(models.TextChoices):
     FINISH_UNCONFIRMED = "finish_unconfirmed", _("the release is not confirmed")
     REFUSAL_STOPS = "refusal_stops", _("a rejection of the whole batch cannot be completed")
     SCREENING_FAILED = "screening_failed", _("the contacts could not be screened")
+    WORKER_DIED = "worker_died", _("a worker died of it again and again")
 
 
 OPEN = (Status.PLANNED, Status.SCREENED, Status.IN_REVIEW, Status.ACCEPTED, Status.REFUSED, Status.DELIVERED)
@@ -93,6 +94,8 @@ class Batch(models.Model):
     confirmed = models.PositiveIntegerField(_("confirmed"), default=0)
     taken_on = models.PositiveIntegerField(_("taken on"), default=0)
     unread_taken_on = models.PositiveIntegerField(_("unreadable rows taken on"), default=0)
+    # Rejections that had left, or may have, when the release was stopped last: nobody can put them back.
+    final = models.PositiveIntegerField(_("sent before the release was stopped"), default=0)
     file_complete = models.BooleanField(_("file complete"), default=False)
     reasons = models.JSONField(default=list, blank=True)
     failures = models.JSONField(default=list, blank=True)
@@ -112,6 +115,8 @@ class Batch(models.Model):
     attempts = models.PositiveSmallIntegerField(default=0)
     claim_id = models.UUIDField(null=True)
     claimed_until = models.DateTimeField(null=True)
+    # Workers that died at this row, one after the other, without getting any further.
+    deaths = models.PositiveSmallIntegerField(default=0, db_default=0)
 
     class Meta:
         verbose_name = _("batch")

@@ -35,6 +35,8 @@ class Event(models.Model):
     )
     note = models.TextField(_("note"), blank=True, default="")
     data = models.JSONField(default=dict, blank=True)
+    # The revision of the batch from this event on; 0 where the event changed nothing that a person decides on.
+    revision = models.PositiveIntegerField(_("revision"), default=0)
 
     class Meta:
         verbose_name = _("event")

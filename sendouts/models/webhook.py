@@ -18,6 +18,7 @@ class Webhook(models.Model):
         DUPLICATE = "duplicate", _("duplicate")
         UNREADABLE = "unreadable", _("unreadable")
         OTHER = "other", _("another event")
+        FAILED = "failed", _("could not be planned")
 
     uuid = models.UUIDField(unique=True, editable=False)
     body = models.BinaryField()
@@ -34,6 +35,8 @@ class Webhook(models.Model):
     attempts = models.PositiveSmallIntegerField(default=0)
     claim_id = models.UUIDField(null=True)
     claimed_until = models.DateTimeField(null=True)
+    # Workers that died at this row, one after the other.
+    deaths = models.PositiveSmallIntegerField(default=0, db_default=0)
 
     class Meta:
         verbose_name = _("webhook")
@@ -47,7 +50,7 @@ class Webhook(models.Model):
             ),
             models.CheckConstraint(
                 name="webhook_outcome_known",
-                condition=Q(outcome__in=["", "planned", "duplicate", "unreadable", "other"]),
+                condition=Q(outcome__in=["", "planned", "duplicate", "unreadable", "other", "failed"]),
             ),
         ]
 

@@ -2,5 +2,6 @@
 
 from sendouts.screening.files import screen_file
 from sendouts.screening.items import screen_items
+from sendouts.screening.judging import asks
 
-__all__ = ["screen_file", "screen_items"]
+__all__ = ["asks", "screen_file", "screen_items"]

@@ -1,6 +1,7 @@
 """Screening a contact file: streamed once, in chunks that are each stored with their verdicts."""
 
 import hashlib
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import datetime, timedelta
@@ -10,6 +11,7 @@ import structlog
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Sum
+from django.utils import timezone
 
 from sendouts import claims, lifecycle
 from sendouts.allowing import platform
@@ -27,11 +29,18 @@ log = structlog.get_logger(__name__)
 FILE_TRIES = 3
 # A download that fails is repeated until the deadline; people are told after so many times.
 QUIET_TRIES = 4
+# A file that was screened for so long lets others go first that wait. To go on it is downloaded anew, and what is stored skipped.
+TURN_SECONDS = 30.0
+WAITING = timedelta(seconds=1)
 _COUNTS = ("accepted", "rejected", "undecided", "unread")
 
 
 class FileChanged(Exception):
     """The second download is not the file that was stored from the first."""
+
+
+class TurnOver(Exception):
+    """Others wait, and this batch has had its turn."""
 
 
 class NotProven(Exception):
@@ -43,6 +52,8 @@ def screen_file(claim: claims.Claim, batch: Batch, now: datetime) -> None:
     last_try = batch.attempts + 1 >= FILE_TRIES
     try:
         _screen(claim, batch, now, keep_broken=last_try)
+    except TurnOver:
+        lifecycle.let_others_go_first(batch.pk, claim=claim)
     except FileChanged:
         _start_over(claim, batch, now)
     except NotProven:
@@ -64,11 +75,12 @@ def screen_file(claim: claims.Claim, batch: Batch, now: datetime) -> None:
 
 
 def _screen(claim: claims.Claim, batch: Batch, now: datetime, *, keep_broken: bool) -> None:
+    started = time.monotonic()
     size = batch.chunk_rows or settings.CHUNK_ROWS
     if not batch.chunk_rows:
         Batch.objects.filter(pk=batch.pk, claim_id=claim.id).update(chunk_rows=size)
     stored = dict(Chunk.objects.filter(batch=batch).values_list("number", "digest"))
-    judge = Judge(batch)
+    judge = Judge(batch, tick=claim.keep)
     with ExitStack() as open_things:
         download = open_things.enter_context(client.open_contacts(platform(), batch.download_uri))
         reader = Reader(
@@ -89,11 +101,20 @@ def _screen(claim: claims.Claim, batch: Batch, now: datetime, *, keep_broken: bo
             first = batch.first_decision + number * size
             judged = Judged.of(*judge.judge(rows, range(first, first + len(rows))))
             _store_chunk(claim, batch.pk, number, judged, digest.digest())
+            if not last and time.monotonic() - started > TURN_SECONDS and _others_wait(batch.pk):
+                raise TurnOver
         if len(stored) > number + 1:
             raise FileChanged
         if not reader.complete and not keep_broken:
             raise NotProven
         _finish(claim, batch, reader, now)
+
+
+def _others_wait(batch_id: int) -> bool:
+    """Whether another contact file has been due for longer than a nudge takes, and nobody is at work on it."""
+    since = timezone.now() - WAITING
+    files = Batch.objects.filter(claims.free(), source=Batch.Source.BATCH, due_at__lte=since)
+    return files.exclude(pk=batch_id).exclude(status=Status.IN_REVIEW).exists()
 
 
 def _with_last(chunks: Iterator[list[Row]]) -> Iterator[tuple[int, list[Row], bool]]:
@@ -111,7 +132,7 @@ def _with_last(chunks: Iterator[list[Row]]) -> Iterator[tuple[int, list[Row], bo
 
 def _store_chunk(claim: claims.Claim, batch_id: int, number: int, judged: Judged, digest: bytes) -> None:
     with transaction.atomic():
-        claim.extend([batch_id])
+        claim.extend([batch_id], progress=True)
         Chunk.objects.create(
             batch_id=batch_id,
             number=number,
@@ -167,8 +188,9 @@ def _start_over(claim: claims.Claim, batch: Batch, now: datetime) -> None:
         lifecycle.attention(batch.pk, Attention.FILE_CHANGED, now=now, claim=claim, due_at=None, data={})
         return
     with transaction.atomic():
-        claim.extend([batch.pk])
+        claim.extend([batch.pk], progress=True)
         lifecycle.forget_screening(batch.pk)
-        Batch.objects.filter(pk=batch.pk).update(restarts=F("restarts") + 1, total=0, due_at=now)
-        lifecycle.record([batch.pk], Word.RESTARTED, now=now)
+        batch.refresh_from_db(fields=["revision"])
+        again: dict[str, Any] = {"restarts": F("restarts") + 1, "total": 0, "due_at": now}
+        lifecycle.change(batch, Word.RESTARTED, now=now, **again)
     log.warning("file_changed", batch=batch.pk)

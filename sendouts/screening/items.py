@@ -24,7 +24,7 @@ def screen_items(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -
     alike: dict[tuple[int, int], list[Batch]] = defaultdict(list)
     for batch in batches:
         alike[batch.plan_id, batch.sendout_id].append(batch)
-    judged = {batch.pk: result for group in alike.values() for batch, result in _judge(group, rows)}
+    judged = {batch.pk: result for group in alike.values() for batch, result in _judge(claim, group, rows)}
     columns: dict[int, dict[str, Any]] = {}
     chunks = []
     for batch in batches:
@@ -36,7 +36,7 @@ def screen_items(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -
                 Chunk(batch=batch, number=0, rows=len(result.decisions), digest=b"", reasons=result.reasons, **counts)
             )
     with transaction.atomic():
-        claim.extend([batch.pk for batch in batches])
+        claim.extend([batch.pk for batch in batches], progress=True)
         Chunk.objects.bulk_create(chunks)
         insert_decisions(decision for result in judged.values() for decision in result.decisions)
         lifecycle.move(columns, Status.PLANNED, Status.SCREENED, now=now, claim=claim)
@@ -57,9 +57,10 @@ def _items(batches: Sequence[Batch]) -> dict[int, tuple[Row, ...]]:
     return found
 
 
-def _judge(group: list[Batch], rows: dict[int, tuple[Row, ...]]) -> list[tuple[Batch, Judged]]:
+def _judge(claim: claims.Claim, group: list[Batch], rows: dict[int, tuple[Row, ...]]) -> list[tuple[Batch, Judged]]:
     """Judge the items of several batches as one page, then part the result again."""
-    judge = Judge(group[0], min(screening_ends(batch.received_at, batch.deadline) for batch in group))
+    ends = min(screening_ends(batch.received_at, batch.deadline) for batch in group)
+    judge = Judge(group[0], ends, tick=claim.keep)
     flat = [row for batch in group for row in rows.get(batch.pk, ())]
     ids = [batch.first_decision + place for batch in group for place in range(len(rows.get(batch.pk, ())))]
     decisions, failures = judge.judge(flat, ids)

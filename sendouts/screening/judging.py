@@ -3,16 +3,16 @@
 import json
 import threading
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from datetime import datetime
-from functools import cache
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
 
+from actions.catalog import kinds
 from actions.contact import MISSING
 from actions.contract import Contact, Context, Permanent, Word
 from actions.merging import PlannedAction, from_data
@@ -22,7 +22,7 @@ from outbound.session import GuardedSession
 from sendouts.allowing import services
 from sendouts.bulk import NewDecision
 from sendouts.deadlines import screening_ends
-from sendouts.models import Batch, Verdict
+from sendouts.models import Batch, Plan, Verdict
 from sendouts.symplify.items import Row
 
 # Plain numbers: counting and storing members of an enum costs a call of Python for each row.
@@ -31,8 +31,11 @@ VERDICTS = {
     Word.REJECT: int(Verdict.REJECTED),
     Word.UNDECIDED: int(Verdict.UNDECIDED),
 }
-# The pool serves pages of checks that wait for other services; it bounds how many are asked at once in this process.
+# Pages of checks that wait for other services, asked at once from one worker. Each has its own pool: a slow service that
+# fills it holds up the batch that needs it, and no other.
 _PAGES_IN_FLIGHT = 16
+# So long after its time a kind may still be waited for with the claim held.
+GRACE = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +72,21 @@ class Judged:
         )
 
 
-class Judge:
-    """Judges the rows of batches that share plan, project and sendout; `batch` is any of them."""
+def asks(plan: Plan) -> bool:
+    """Whether an action of the plan waits for another service."""
+    found = kinds()
+    return any(action["kind"] in found and found[action["kind"]].waits for action in plan.content["actions"])
 
-    def __init__(self, batch: Batch, ends: datetime | None = None) -> None:
+
+class Judge:
+    """Judges the rows of batches that share plan, project and sendout; `batch` is any of them.
+
+    `tick` is called about once a second while a service is waited for.
+    """
+
+    def __init__(self, batch: Batch, ends: datetime | None = None, tick: Callable[[], None] | None = None) -> None:
         self._plan = from_data(batch.plan.content)
+        self._tick = tick
         self._names = batch.project.name, batch.sendout.journey, batch.sendout.name
         self._ends = ends or screening_ends(batch.received_at, batch.deadline)
         keep, names = batch.project.keep_contacts, list(batch.project.keep_fields)
@@ -86,7 +99,7 @@ class Judge:
     ) -> tuple[list[NewDecision], list[dict[str, Any]]]:
         """Judge rows; `ids` are those of their decisions, in the same order. Returns the decisions, and what failed."""
         contacts = [Contact(row.contact_id, row.fields) for row in rows if not row.problem]
-        result = run_checks(self._plan.actions, contacts, self._context, pool=_pool(), stop=stop)
+        result = run_checks(self._plan.actions, contacts, self._context, pool=_pool(), stop=stop, tick=self._at_work)
         judged = zip(contacts, result.verdicts, result.action, strict=True)
         decisions = []
         for pk, row in zip(ids, rows, strict=True):
@@ -101,6 +114,11 @@ class Judge:
                 NewDecision(pk, row.contact_id, row.uri, word, False, verdict.code, verdict.text, action, kept)
             )
         return decisions, [asdict(failure) for failure in result.failures]
+
+    def _at_work(self) -> None:
+        # A kind that hangs beyond its time does not keep the batch from ending.
+        if self._tick is not None and timezone.now() < self._ends + GRACE:
+            self._tick()
 
     def _context(self, action: PlannedAction) -> Context:
         project, journey, sendout = self._names
@@ -147,6 +165,9 @@ def staff_session() -> GuardedSession:
     return session
 
 
-@cache
 def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(_PAGES_IN_FLIGHT, thread_name_prefix="checks")
+    """This thread's pool; its threads keep their connections from one chunk to the next."""
+    if not hasattr(_local, "pool"):
+        _local.pool = ThreadPoolExecutor(_PAGES_IN_FLIGHT, thread_name_prefix="checks")
+    pool: ThreadPoolExecutor = _local.pool
+    return pool

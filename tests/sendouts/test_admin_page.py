@@ -77,6 +77,9 @@ ATTENTION: dict[Attention, tuple[dict[str, Any], str]] = {
         {"status": "accepted", "error": "ValueError"},
         "A step after “Accepted” failed several times; the log of the server says more.",
     ),
+    Attention.WORKER_DIED: (
+        {"status": "planned", "deaths": 3}, "A step after “Received” ended its worker 3 times and got no further."
+    ),
 }  # fmt: skip
 
 

@@ -46,6 +46,7 @@ VERBS: dict[str, tuple[Callable[[], Batch], dict[str, str], set[str], Callable[[
     "run-again": (held, {}, {"Reviewer", "Manager"}, lambda b: b.status == Status.PLANNED and b.due_at is not None),
     "retry": (unconfirmed, {}, {"Reviewer", "Manager"}, lambda b: not b.attention and b.due_at is not None),
     "take-on": (unconfirmed, {"note": "known"}, {"Manager"}, lambda b: b.taken_on == 1 and not b.attention),
+    "undo": (unconfirmed, {}, {"Reviewer", "Manager"}, lambda b: b.status == Status.IN_REVIEW and b.final == 2),
     "give-up": (held, {"note": "wrong one"}, {"Reviewer", "Manager"}, lambda b: b.status == Status.ABANDONED),
 }
 
@@ -128,8 +129,8 @@ def test_only_verbs_that_are_possible_and_permitted_are_offered() -> None:
     made, stuck = held(), unconfirmed()
     assert offered(viewer, made) == set()
     assert offered(reviewer, made) == {"accept", "refuse", "run-again", "give-up"}
-    assert offered(reviewer, stuck) == {"retry", "give-up"}
-    assert offered(manager, stuck) == {"retry", "give-up", "take-on"}
+    assert offered(reviewer, stuck) == {"retry", "undo", "give-up"}
+    assert offered(manager, stuck) == {"retry", "undo", "give-up", "take-on"}
     for status in (Status.EXPIRED, Status.ABANDONED):
         assert offered(manager, batch(status, accepted=1)) == set()
     assert "You may look at this batch, but not decide. Ask a reviewer." in text_of(viewer.get(page_url(made)))

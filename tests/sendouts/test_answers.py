@@ -114,7 +114,7 @@ def test_after_a_kill_gone_confirms_what_may_have_been_sent(gate: Gate) -> None:
     sent = gate.fire(contacts=100, faults={"repeat_status": 410})
     original = delivery._store
 
-    def killed(*_: Any) -> None:
+    def killed(*_: Any, **__: Any) -> None:
         raise SystemExit
 
     delivery._store = killed

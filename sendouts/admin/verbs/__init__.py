@@ -11,11 +11,14 @@ from django.contrib.auth.models import AbstractUser
 from sendouts.admin.verbs.base import Verb
 from sendouts.admin.verbs.deciding import Accept, ChangeOne, RejectAll
 from sendouts.admin.verbs.settling import GiveUp, RunAgain, TakeOn, TryAgain
+from sendouts.admin.verbs.stopping import Stop
 from sendouts.models import Batch
 
 __all__ = ["VERBS", "Accept", "ChangeOne", "Verb", "offered"]
 
-VERBS: Mapping[str, type[Verb]] = {verb.name: verb for verb in (Accept, RejectAll, TryAgain, TakeOn, RunAgain, GiveUp)}
+VERBS: Mapping[str, type[Verb]] = {
+    verb.name: verb for verb in (Accept, RejectAll, TryAgain, TakeOn, Stop, RunAgain, GiveUp)
+}
 
 
 def offered(batch: Batch, user: AbstractUser, now: datetime) -> list[Verb]:

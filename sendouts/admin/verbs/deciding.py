@@ -14,7 +14,7 @@ from sendouts import people, review
 from sendouts.admin.contacts import unread_without_address
 from sendouts.admin.verb_forms import AcceptForm, NoteForm
 from sendouts.admin.verbs.base import Verb
-from sendouts.models import Batch, Decision, Status, Verdict
+from sendouts.models import Answer, Batch, Decision, Status, Verdict
 from sendouts.sentences import contacts, holds, number, title
 
 
@@ -164,7 +164,9 @@ class ChangeOne(Verb):
 
     @property
     def is_possible(self) -> bool:
-        return super().is_possible and self.decision.verdict != self.verdict
+        # The rejection that was sent before the release was stopped is final; the stage says so.
+        sent = self.decision.verdict == Verdict.REJECTED and self.decision.answer != Answer.NONE
+        return super().is_possible and self.decision.verdict != self.verdict and not sent
 
     @property
     def url(self) -> str:

@@ -22,7 +22,9 @@ class RunAgain(Verb):
     @property
     def is_possible(self) -> bool:
         # While it is being screened there is nothing to run again.
-        return super().is_possible and (self.batch.status == Status.IN_REVIEW or bool(self.batch.attention))
+        # Nor once a rejection has left: checks that run anew would forget it.
+        waits = self.batch.status == Status.IN_REVIEW or bool(self.batch.attention)
+        return super().is_possible and waits and not self.batch.final
 
     @property
     def quiet(self) -> bool:
@@ -61,7 +63,7 @@ class TryAgain(Verb):
     """Repeat what could not be completed."""
 
     name, tone = "retry", "primary"
-    statuses = frozenset({Status.PLANNED, Status.ACCEPTED, Status.REFUSED, Status.DELIVERED})
+    statuses = frozenset({Status.PLANNED, Status.SCREENED, Status.ACCEPTED, Status.REFUSED, Status.DELIVERED})
 
     @property
     def is_possible(self) -> bool:

@@ -1,0 +1,67 @@
+"""The verb by which people stop a release."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from actions.models import AtDeadline
+from sendouts import undoing
+from sendouts.admin.verbs.base import Verb
+from sendouts.models import Status
+from sendouts.sentences import number, title
+
+
+class Stop(Verb):
+    """Take an acceptance or a rejection back before the messages go out."""
+
+    name = "undo"
+    statuses = frozenset(undoing.STATUSES)
+
+    @property
+    def is_possible(self) -> bool:
+        return super().is_possible and self.batch.finish_sent_at is None
+
+    @cached_property
+    def _final(self) -> int:
+        return undoing.may_have_left(self.batch)
+
+    @property
+    def button(self) -> str:
+        return _("Stop before release…")
+
+    @property
+    def question(self) -> str:
+        return _("Stop “%(name)s” before its release?") % {"name": title(self.batch)}
+
+    @property
+    def confirm(self) -> str:
+        return _("Stop")
+
+    @property
+    def done(self) -> str:
+        return _("Stopped. The batch waits for review again.")
+
+    def consequences(self) -> list[str]:
+        found = [_("Nothing more is sent. The batch waits for review again, and nobody gets the message meanwhile.")]
+        if self._final:
+            text = ngettext(
+                "%(n)s rejection was sent or is on its way: it stays, and cannot be put back.",
+                "%(n)s rejections were sent or are on their way: they stay, and cannot be put back.",
+                self._final,
+            )
+            found.append(text % {"n": number(self._final)})
+        else:
+            found.append(_("No rejection was sent yet: every decision can be changed again."))
+        if self.batch.status == Status.REFUSED:
+            found.append(_("Whoever is not rejected yet is again what the checks and people had said."))
+        found.append(_("The deadline stays: %(time)s.") % {"time": self._deadline})
+        if self.batch.at_deadline != AtDeadline.LEAVE:
+            found.append(_("What is declared for the deadline still holds."))
+        return found
+
+    def carry_out(self, given: Mapping[str, Any], now: datetime) -> None:
+        undoing.undo(self.batch.pk, **self._common(given, now))
