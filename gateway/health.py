@@ -9,7 +9,7 @@ from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
 
 from sendouts.alarms import progress
-from sendouts.alarms.findings import LOCAL, NOT_READY, Finding
+from sendouts.alarms.findings import NOT_READY, OF_MACHINES, Finding
 from sendouts.models import Alarm
 
 
@@ -51,7 +51,7 @@ def _sentence(finding: Finding) -> str:
 def _others() -> Iterator[dict[str, str]]:
     """Open alarms that were not just judged here: what is not ready is looked at, not remembered."""
     for alarm in Alarm.objects.filter(closed_at=None).exclude(code__in=NOT_READY).order_by("opened_at")[:100]:
-        yield _entry(alarm.code, "" if alarm.code in LOCAL else alarm.subject, alarm.opened_at)
+        yield _entry(alarm.code, "" if alarm.code in OF_MACHINES else alarm.subject, alarm.opened_at)
 
 
 def _entry(code: str, subject: str, since: datetime) -> dict[str, str]:

@@ -4,7 +4,7 @@ Labels are words of the code. No name of a sendout, contact, host or process is 
 """
 
 import hmac
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -95,7 +95,7 @@ class Figures(Collector):
                   {each.value or "waiting": found.get(each.value, 0) for each in Webhook.Outcome})  # fmt: skip
         answers = traffic.answers(self._now, traffic.BREAKER_SPAN)
         yield _by("acknowledgements_last_5_minutes", "Answers of the door. Slow ones are among the stored.", "answer",
-                  {name: float(count) for name, count in answers.items()})  # fmt: skip
+                  answers)  # fmt: skip
         doors = Pulse.objects.filter(pk__startswith=pulses.DOOR, at__gte=Now() - traffic.JOURNAL_FRESH)
         yield _one("journal_hooks", "Hooks that wait in journals on disk.",
                    sum(pulse.data.get("journal", 0) for pulse in doors))  # fmt: skip
@@ -116,7 +116,7 @@ def _one(name: str, text: str, value: float | None) -> GaugeMetricFamily:
     return family
 
 
-def _by(name: str, text: str, label: str, values: dict[str, float]) -> GaugeMetricFamily:
+def _by(name: str, text: str, label: str, values: Mapping[str, float]) -> GaugeMetricFamily:
     family = GaugeMetricFamily(f"sendgate_{name}", text, labels=[label])
     for word, value in values.items():
         family.add_metric([word], value)

@@ -9,6 +9,8 @@ from sendouts.models import Code
 NOT_READY = frozenset({Code.DATABASE, Code.WORK_WAITS, Code.SWEEP_SILENT})
 # Judged by each machine for itself: nobody else can see that it is over.
 LOCAL = frozenset({Code.DISK_FULL, Code.DATABASE_SLOW})
+# Their subject is the name of a machine, which is nobody's business outside.
+OF_MACHINES = LOCAL | {Code.JOURNAL_WAITING, Code.CLOCK_JUMPED}
 
 
 @dataclass(frozen=True, slots=True)
