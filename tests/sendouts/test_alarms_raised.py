@@ -76,7 +76,7 @@ CASES = {
         lambda: pulses.write(pulses.FILES),
     ),
     Code.BROKER_AWAY: Case(
-        lambda: trouble_seen("nudges"), "", "The broker has taken no messages since",
+        lambda: (trouble_seen("nudges"), old_pulse(pulses.BEAT, MINUTE)), "", "The broker has taken no messages since",
         lambda: pulses.write(pulses.BEAT),
     ),
     Code.BEAT_SILENT: Case(
