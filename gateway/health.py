@@ -50,7 +50,7 @@ def _sentence(finding: Finding) -> str:
 
 def _others() -> Iterator[dict[str, str]]:
     """Open alarms that were not just judged here: what is not ready is looked at, not remembered."""
-    for alarm in Alarm.objects.filter(closed_at=None).exclude(code__in=NOT_READY).order_by("opened_at")[:100]:
+    for alarm in Alarm.objects.filter(closed_at=None).exclude(code__in=NOT_READY).order_by("opened_at", "pk")[:100]:
         yield _entry(alarm.code, "" if alarm.code in OF_MACHINES else alarm.subject, alarm.opened_at)
 
 
