@@ -12,7 +12,7 @@ from sendouts.models import Alarm, Code, Notice
 
 log = structlog.get_logger(__name__)
 # An alarm that is not seen for so long is over; what comes and goes in between is one alarm, not many.
-CLEAR_AFTER = timedelta(seconds=30)
+CLEAR_AFTER = timedelta(seconds=20)
 # The machine that raised a local alarm may be gone for ever.
 LOCAL_CLEAR_AFTER = timedelta(minutes=10)
 # A sighting is worth an UPDATE only so often.
