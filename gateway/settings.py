@@ -209,10 +209,11 @@ ALARM_HOOK_URL = env.str("ALARM_HOOK_URL", default="")
 ALARM_LANGUAGE = env.str("ALARM_LANGUAGE", default="fr")
 if ALARM_LANGUAGE not in dict(LANGUAGES):
     raise ImproperlyConfigured("ALARM_LANGUAGE: write fr or en.")
-EMAIL_URL = env.str("EMAIL_URL", default="")
-if ALARM_MAIL_TO and not EMAIL_URL:
+# In small letters, since it holds a password and is no setting of its own.
+email_url = env.str("EMAIL_URL", default="")
+if ALARM_MAIL_TO and not email_url:
     raise ImproperlyConfigured("ALARM_MAIL_TO is set. Set EMAIL_URL too, such as smtp+tls://user:password@host:587.")
-vars().update(env.email_url_config(EMAIL_URL or "dummymail://"))
+vars().update(env.email_url_config(email_url or "dummymail://"))
 EMAIL_TIMEOUT = 10
 # The platform's own breaker has thresholds that nobody publishes. Ours should alarm before it opens: a share that a moment's
 # trouble does not reach, of so many hooks that a share means something.

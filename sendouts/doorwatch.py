@@ -12,14 +12,13 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 from django.db import DatabaseError, connection
 from django.db.models import F
 
 from sendouts import pulses
-from sendouts.alarms.journal import Depth, depth
 from sendouts.models import DoorWindow
 
 log = structlog.get_logger(__name__)
@@ -42,16 +41,32 @@ class Counts:
     turned_away: int = 0
 
 
-class DoorWatch:
-    """The counts of one door. `note` is for the door's event loop alone; everything else happens in the thread."""
+class Depth(Protocol):
+    """How many hooks wait on this machine's disk for a database that was away, and when the oldest of them came."""
 
-    def __init__(self, read_depth: Callable[[], Depth] = depth) -> None:
+    @property
+    def hooks(self) -> int: ...
+
+    @property
+    def oldest(self) -> datetime | None: ...
+
+
+class DoorWatch:
+    """The counts of one door. `note` is for the door's event loop alone; everything else happens in the thread.
+
+    read_depth: tells the depth of the journal, where one is kept.
+    """
+
+    def __init__(self, read_depth: Callable[[], Depth] | None = None) -> None:
         self._windows: OrderedDict[int, Counts] = OrderedDict()
         self._process = f"{socket.gethostname()[:60]}:{os.getpid()}"
         self._read_depth = read_depth
         self._journal_told = False
         self._thread: threading.Thread | None = None
         self._stop = threading.Event()
+        if read_depth is not None:
+            # What an earlier process left on the disk is told before the first hook comes.
+            self._begin()
 
     def watching(self, send: Send) -> Send:
         """A `send` that notes the answer's status and how long it took from now on."""
@@ -124,6 +139,8 @@ class DoorWatch:
 
     def _tell_journal(self) -> None:
         """Say how many hooks wait on this machine's disk, and once more when none does any longer."""
+        if self._read_depth is None:
+            return
         found = self._read_depth()
         if found.hooks or self._journal_told:
             oldest = found.oldest.isoformat() if found.oldest else None

@@ -3,6 +3,7 @@
 import json
 import socketserver
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -313,6 +314,24 @@ def test_a_database_that_is_away_is_told_without_it_once_and_written_down_afterw
     watch.look_once()
     send()
     assert [said["occasion"] for said in chat.posts] == ["opened", "closed"] and len(post.mails) == 2
+
+
+def test_a_database_that_hangs_is_told_though_the_look_never_returns(chat: _Chat, settings: Any) -> None:
+    settings.ALARM_LANGUAGE = "en"
+    stop, go_on = threading.Event(), threading.Event()
+    hangs = {"side_effect": lambda *_: go_on.wait(10)}
+    with (
+        patch.object(watching, "look", **hangs),
+        patch.object(notifying, "send_due", **hangs),
+        patch.multiple(watching, LOOK_SECONDS=0.02, SEND_SECONDS=0.02, DATABASE_SECONDS=0.2),
+    ):
+        watching.Watch().start(stop)
+        until = time.monotonic() + 10
+        while not chat.posts and time.monotonic() < until:
+            stop.wait(0.02)
+        stop.set()
+        go_on.set()
+    assert [said["sentence"][:35] for said in chat.posts] == ["The database has not answered since"]
 
 
 @pytest.mark.django_db

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from unittest.mock import patch
@@ -15,11 +16,19 @@ from django.utils import timezone
 
 from sendouts import ingress
 from sendouts.alarms import traffic
-from sendouts.alarms.journal import Depth
 from sendouts.door import Door
 from sendouts.doorwatch import KEPT_WINDOWS, WINDOW_SECONDS, DoorWatch
 from sendouts.models import DoorWindow, Pulse
 from tests.servers import free_port
+
+
+@dataclass(frozen=True)
+class Depth:
+    """What a journal tells."""
+
+    hooks: int = 0
+    oldest: datetime | None = None
+
 
 HOOK = b'{"finishUri": "https://symplify.example.com/f/1", "projectName": "P", "items": [], "actions": []}'
 
@@ -134,7 +143,9 @@ def test_counting_asks_the_database_nothing(django_assert_num_queries: Any) -> N
 @pytest.mark.django_db
 def test_the_depth_of_the_journal_is_told_and_once_more_when_it_is_empty() -> None:
     depths = [Depth(), Depth(3, timezone.now()), Depth(), Depth()]
-    watch = DoorWatch(lambda: depths.pop(0))
+    with patch.object(threading.Thread, "start") as start:
+        watch = DoorWatch(lambda: depths.pop(0))
+    assert start.called, "before the first hook"
     watch.flush()
     assert not Pulse.objects.exists()
     watch.flush()
