@@ -114,6 +114,7 @@ class SendoutAdmin(ConfigurationAdmin):
                 "description": _("What is left empty is as the project says."),
             },
         ),
+        (_("Watch"), {"fields": ("expect_every",)}),
     )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:

@@ -57,6 +57,7 @@ def _sendouts(project: Project, entries: Sequence[SendoutEntry], within: str) ->
             "review": entry.review,
             "at_deadline": entry.at_deadline,
             "answer_within": entry.answer_within,
+            "expect_every": entry.expect_every,
             "archived": False,
         }
         existing.pop((entry.journey, entry.name), None)
@@ -77,7 +78,7 @@ def _sendouts(project: Project, entries: Sequence[SendoutEntry], within: str) ->
 
 def _says_something(sendout: Sendout) -> bool:
     """Whether a sendout has a policy or an action of its own; else it was merely met in a hook."""
-    own = sendout.review or sendout.at_deadline or sendout.answer_within
+    own = sendout.review or sendout.at_deadline or sendout.answer_within or sendout.expect_every
     return bool(own) or sendout.actions.filter(archived=False).exists()
 
 
@@ -195,6 +196,7 @@ def _sendout_entry(sendout: Sendout) -> SendoutEntry:
         review=sendout.review,
         at_deadline=sendout.at_deadline,
         answer_within=sendout.answer_within,
+        expect_every=sendout.expect_every,
         actions=_action_entries(sendout),
     )
 

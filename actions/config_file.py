@@ -12,7 +12,14 @@ from actions import catalog, durations
 from actions.config_errors import Path, dotted, sentences
 from actions.contract import Config
 from actions.merging import normal_identifier
-from actions.models import LONGEST_ANSWER, NAME_LENGTH, SHORTEST_ANSWER, normal_name
+from actions.models import (
+    LONGEST_ANSWER,
+    LONGEST_EXPECTED,
+    NAME_LENGTH,
+    SHORTEST_ANSWER,
+    SHORTEST_EXPECTED,
+    normal_name,
+)
 
 
 class FaultyFile(ValueError):
@@ -27,11 +34,22 @@ def _duration(value: Any) -> timedelta:
     if isinstance(value, timedelta):
         return value
     try:
-        duration = durations.read(value if isinstance(value, str) else "")
+        return durations.read(value if isinstance(value, str) else "")
     except ValueError as error:
         raise PydanticCustomError("duration", "{why}", {"why": str(error)}) from error
+
+
+def _answer(value: Any) -> timedelta:
+    duration = _duration(value)
     if not SHORTEST_ANSWER <= duration <= LONGEST_ANSWER:
         raise PydanticCustomError("duration", "Give between 10 seconds and 30 days.")
+    return duration
+
+
+def _expected(value: Any) -> timedelta:
+    duration = _duration(value)
+    if not SHORTEST_EXPECTED <= duration <= LONGEST_EXPECTED:
+        raise PydanticCustomError("duration", "Give between 1 minute and 400 days.")
     return duration
 
 
@@ -43,7 +61,9 @@ def _identifier(value: Any) -> Any:
     return normal_identifier(value) if isinstance(value, str) else value
 
 
-Duration = Annotated[timedelta, BeforeValidator(_duration), PlainSerializer(durations.write, return_type=str)]
+_written = PlainSerializer(durations.write, return_type=str)
+Answer = Annotated[timedelta, BeforeValidator(_answer), _written]
+Expected = Annotated[timedelta, BeforeValidator(_expected), _written]
 Name = Annotated[str, Field(min_length=1, max_length=NAME_LENGTH), BeforeValidator(_name)]
 Identifier = Annotated[str, Field(min_length=1, max_length=NAME_LENGTH), BeforeValidator(_identifier)]
 Review = Literal["never", "unusual", "always"]
@@ -74,7 +94,8 @@ class SendoutEntry(Config):
     name: Annotated[str, BeforeValidator(_name)] = ""
     review: Review | None = None
     at_deadline: AtDeadline | None = None
-    answer_within: Duration | None = None
+    answer_within: Answer | None = None
+    expect_every: Expected | None = None
     actions: list[ActionEntry] = []
 
 
@@ -84,7 +105,7 @@ class ProjectEntry(Config):
     name: Name
     review: Review = "never"
     at_deadline: AtDeadline = "leave"
-    answer_within: Duration = timedelta(minutes=60)
+    answer_within: Answer = timedelta(minutes=60)
     keep: KeepEntry = KeepEntry()
     actions: list[ActionEntry] = []
     sendouts: list[SendoutEntry] = []
@@ -204,7 +225,7 @@ def write(content: ConfigFile) -> str:
     data = content.model_dump(mode="json")
     for project in data["projects"]:
         for sendout in project["sendouts"]:
-            _drop_empty(sendout, "review", "at_deadline", "answer_within", "actions")
+            _drop_empty(sendout, "review", "at_deadline", "answer_within", "expect_every", "actions")
         _drop_empty(project, "actions", "sendouts")
     return yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=120)
 

@@ -22,7 +22,15 @@ from unfold.widgets import (
 from actions import durations
 from actions.config_errors import sentences
 from actions.contract import Kind
-from actions.models import LONGEST_ANSWER, SHORTEST_ANSWER, ActionDefinition, Project, Sendout
+from actions.models import (
+    LONGEST_ANSWER,
+    LONGEST_EXPECTED,
+    SHORTEST_ANSWER,
+    SHORTEST_EXPECTED,
+    ActionDefinition,
+    Project,
+    Sendout,
+)
 from actions.one_of import OneOf
 
 PREFIX = "config__"
@@ -146,10 +154,11 @@ def _no_constant(word: str) -> None:
     raise ValueError(word)
 
 
-class AnswerWithin(forms.CharField):
-    """A duration typed and shown as 60 min."""
+class TypedDuration(forms.CharField):
+    """A duration typed and shown as 60 min; `limits` are the shortest, the longest, and the sentence that says so."""
 
     widget = UnfoldAdminTextInputWidget
+    limits: tuple[timedelta, timedelta, Any]
 
     def prepare_value(self, value: Any) -> Any:
         return durations.show(value) if isinstance(value, timedelta) else value
@@ -161,12 +170,25 @@ class AnswerWithin(forms.CharField):
             duration = durations.read_typed(str(value))
         except ValueError:
             raise forms.ValidationError(_("Give a whole number and a unit, such as 60 min.")) from None
-        if not SHORTEST_ANSWER <= duration <= LONGEST_ANSWER:
-            raise forms.ValidationError(_("Give between 10 seconds and 30 days."))
+        shortest, longest, sentence = self.limits
+        if not shortest <= duration <= longest:
+            raise forms.ValidationError(sentence)
         return duration
 
     def has_changed(self, initial: Any, data: Any) -> bool:
         return super().has_changed(self.prepare_value(initial), data)
+
+
+class AnswerWithin(TypedDuration):
+    """How long the platform waits."""
+
+    limits = SHORTEST_ANSWER, LONGEST_ANSWER, _("Give between 10 seconds and 30 days.")
+
+
+class ExpectEvery(TypedDuration):
+    """How often a sendout is expected."""
+
+    limits = SHORTEST_EXPECTED, LONGEST_EXPECTED, _("Give between 1 minute and 400 days.")
 
 
 class Lines(forms.CharField):
@@ -205,10 +227,15 @@ class SendoutForm(forms.ModelForm):
     """A sendout; what is left empty is the project's."""
 
     answer_within = AnswerWithin(label=_("Answer within"), required=False, help_text=_("Empty: as the project says."))
+    expect_every = ExpectEvery(
+        label=_("Expected every"),
+        required=False,
+        help_text=_("Such as 1 d: an alarm is raised when no hook came for longer. Empty: no alarm."),
+    )
 
     class Meta:
         model = Sendout
-        fields = ("project", "journey", "name", "review", "at_deadline", "answer_within", "archived")
+        fields = ("project", "journey", "name", "review", "at_deadline", "answer_within", "expect_every", "archived")
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data

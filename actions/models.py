@@ -3,7 +3,7 @@
 import hashlib
 import unicodedata
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -22,6 +22,9 @@ SHORTEST_ANSWER = timedelta(seconds=10)
 LONGEST_ANSWER = timedelta(days=30)
 USUAL_ANSWER = timedelta(minutes=60)
 ANSWER_LIMITS = [MinValueValidator(SHORTEST_ANSWER), MaxValueValidator(LONGEST_ANSWER)]
+SHORTEST_EXPECTED = timedelta(minutes=1)
+LONGEST_EXPECTED = timedelta(days=400)
+EXPECTED_LIMITS = [MinValueValidator(SHORTEST_EXPECTED), MaxValueValidator(LONGEST_EXPECTED)]
 
 
 class Review(models.TextChoices):
@@ -139,6 +142,7 @@ class Sendout(models.Model):
     review = models.CharField(_("review"), max_length=10, choices=Review, null=True, blank=True)
     at_deadline = models.CharField(_("at the deadline"), max_length=10, choices=AtDeadline, null=True, blank=True)
     answer_within = models.DurationField(_("answer within"), null=True, blank=True, validators=ANSWER_LIMITS)
+    expect_every = models.DurationField(_("expected every"), null=True, blank=True, validators=EXPECTED_LIMITS)
     archived = models.BooleanField(_("archived"), default=False)
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
     history = HistoricalRecords()
@@ -152,6 +156,10 @@ class Sendout(models.Model):
             among("review", Review, "sendout_review_known"),
             among("at_deadline", AtDeadline, "sendout_at_deadline_known"),
             answer_in_bounds("sendout_answer_within_bounds"),
+            models.CheckConstraint(
+                condition=Q(expect_every__range=(SHORTEST_EXPECTED, LONGEST_EXPECTED)),
+                name="sendout_expect_every_bounds",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -159,6 +167,14 @@ class Sendout(models.Model):
 
     def clean(self) -> None:
         self.journey, self.name = normal_name(self.journey), normal_name(self.name)
+
+    def expected_since(self) -> datetime:
+        """When somebody declared how often this sendout is expected, as its history tells."""
+        told = self.history.order_by("history_date", "history_id")
+        other = told.exclude(expect_every=self.expect_every).values_list("history_date", flat=True).last()
+        own = told.filter(expect_every=self.expect_every)
+        first = (own.filter(history_date__gt=other) if other else own).values_list("history_date", flat=True).first()
+        return first or self.created_at
 
 
 class ActionDefinition(models.Model):

@@ -1,6 +1,7 @@
 """The doors of the web process: `application` takes hooks and serves Django, `door` takes hooks only."""
 
 import os
+from functools import partial
 from typing import Any
 
 from django.core.asgi import get_asgi_application
@@ -14,8 +15,9 @@ from django.core.exceptions import ImproperlyConfigured  # noqa: E402
 from gateway.checks import DOOR_HINT, DOOR_TEXT, has_door  # noqa: E402
 from gateway.patience import Patience  # noqa: E402
 from sendouts.door import Door  # noqa: E402
+from sendouts.doorwatch import DoorWatch  # noqa: E402
 from sendouts.ingress import Store  # noqa: E402
-from sendouts.journal import Journal  # noqa: E402
+from sendouts.journal import Journal, depth  # noqa: E402
 
 if not has_door() and not settings.DEBUG:
     raise ImproperlyConfigured(f"{DOOR_TEXT} {DOOR_HINT}")
@@ -28,6 +30,7 @@ def _door(inner: Any) -> Door:
         header=settings.WEBHOOK_HEADER_NAME,
         tokens=settings.WEBHOOK_HEADER_TOKENS,
         max_bytes=settings.WEBHOOK_MAX_BYTES,
+        watch=DoorWatch(partial(depth, settings.JOURNAL_DIR)),
         store=Store(folder=settings.JOURNAL_DIR, journal=Journal(settings.JOURNAL_DIR) if settings.JOURNAL else None),
     )
 

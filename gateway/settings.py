@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -56,7 +57,11 @@ CELERY_TASK_ROUTES = {"sendouts.advance_files": {"queue": "files"}, "gateway.*":
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
-CELERY_BEAT_SCHEDULE = {"retire": {"task": "sendouts.retire", "schedule": 3600.0}}
+CELERY_BEAT_SCHEDULE = {
+    "retire": {"task": "sendouts.retire", "schedule": 3600.0},
+    # A worker that was away must not look thirty times at once.
+    "watch": {"task": "sendouts.watch", "schedule": 30.0, "options": {"expires": 30}},
+}
 
 # --- The application -----------------------------------------------------------------------------------------------
 SECRET_KEY = env.str("SECRET_KEY", default="")
@@ -150,7 +155,7 @@ WHITENOISE_AUTOREFRESH = False
 # --- Behind TLS ----------------------------------------------------------------------------------------------------
 BEHIND_TLS = env.bool("BEHIND_TLS", default=False)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = BEHIND_TLS
-SECURE_REDIRECT_EXEMPT = [r"^health/"]
+SECURE_REDIRECT_EXEMPT = [r"^health/", r"^metrics$"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS else None
 SECURE_HSTS_SECONDS = 31_536_000 if BEHIND_TLS else 0
 # Other hosts under the same name are not ours to decide about.
@@ -203,6 +208,27 @@ CLAIM_SECONDS = env.float("CLAIM_SECONDS", default=2 * SYMPLIFY_TIMEOUT + 5)
 SWEEP_SECONDS = env.float("SWEEP_SECONDS", default=1.0)
 WORKER_CONCURRENCY = env.int("WORKER_CONCURRENCY", default=4)
 RETENTION_DAYS = env.int("RETENTION_DAYS", default=90)
+
+# --- Alarms --------------------------------------------------------------------------------------------------------
+# Who is told, besides /health/ready, the log and the admin. The hook's host must be in OUTBOUND_ALLOWED_HOSTS.
+ALARM_MAIL_TO = env.list("ALARM_MAIL_TO", default=[])
+ALARM_MAIL_FROM = env.str("ALARM_MAIL_FROM", default=f"send-gate@{urlsplit(BASE_URL).hostname}")
+ALARM_HOOK_URL = env.str("ALARM_HOOK_URL", default="")
+ALARM_LANGUAGE = env.str("ALARM_LANGUAGE", default="fr")
+if ALARM_LANGUAGE not in dict(LANGUAGES):
+    raise ImproperlyConfigured("ALARM_LANGUAGE: write fr or en.")
+# In small letters, since it holds a password and is no setting of its own.
+email_url = env.str("EMAIL_URL", default="")
+if ALARM_MAIL_TO and not email_url:
+    raise ImproperlyConfigured("ALARM_MAIL_TO is set. Set EMAIL_URL too, such as smtp+tls://user:password@host:587.")
+vars().update(env.email_url_config(email_url or "dummymail://"))
+EMAIL_TIMEOUT = 10
+# The platform's own breaker has thresholds that nobody publishes. Ours should alarm before it opens: a share that a moment's
+# trouble does not reach, of so many hooks that a share means something.
+BREAKER_HOOKS = env.int("BREAKER_HOOKS", default=20)
+BREAKER_SHARE = env.float("BREAKER_SHARE", default=0.1)
+# Who may read /metrics, as a bearer token; nobody where it is empty.
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 
 # --- API -----------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 import structlog
 
+from sendouts.doorwatch import DoorWatch
 from sendouts.ingress import NotStored, Store
 from sendouts.received import Received
 from sendouts.symplify.payload import Unreadable, is_readable
@@ -46,6 +47,7 @@ class Door:
         tokens: tuple[str, ...],
         max_bytes: int,
         store: Store | None = None,
+        watch: DoorWatch | None = None,
     ) -> None:
         self._inner = inner
         self._basic = [f"{user}:{password}".encode() for user, password in basic]
@@ -53,12 +55,13 @@ class Door:
         self._tokens = [token.encode() for token in tokens]
         self._max_bytes = max_bytes
         self._store = store or Store()
+        self._watch = watch or DoorWatch()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
         elif scope["type"] == "http" and scope["path"].rstrip("/") == PATH:
-            await self._hook(scope, receive, send)
+            await self._hook(scope, receive, self._watch.watching(send))
         elif self._inner is not None:
             await self._inner(scope, receive, send)
         elif scope["type"] == "http":
@@ -135,8 +138,10 @@ class Door:
             message = await receive()
             if message["type"] == "lifespan.startup":
                 self._store.start()
+                self._watch.start()
             else:
                 await asyncio.to_thread(self._store.close)
+                await asyncio.to_thread(self._watch.close)
             await send({"type": message["type"] + ".complete"})
             if message["type"] == "lifespan.shutdown":
                 return

@@ -18,6 +18,9 @@ from django.utils import timezone
 
 from sendouts import claims, lifecycle
 from sendouts.advancing import advance
+from sendouts.alarms.progress import tell_clock
+from sendouts.alarms.rounds import Rounds
+from sendouts.alarms.watching import Watch
 from sendouts.models import Batch, Webhook
 from sendouts.nudges import nudge
 from sendouts.planning import plan
@@ -39,9 +42,11 @@ class Sweep:
         self._seen: dict[tuple[str, int], int] = {}
         self._last: tuple[datetime, float] | None = None
         self._expiry_paused_until = 0.0
+        self._rounds = Rounds()
 
     def run(self, stop: threading.Event) -> None:
         """Sweep until `stop` is set; a round that fails is logged, and the next one comes."""
+        Watch().start(stop)
         while not stop.is_set():
             try:
                 self.round()
@@ -67,6 +72,7 @@ class Sweep:
         self._see_to("sendouts.plan", "hook", hooks, many=True)
         self._see_to("sendouts.advance_singles", "batch", singles, many=True)
         self._see_to("sendouts.advance_files", "batch", files, many=False)
+        self._rounds.end(self._under_way)
 
     @staticmethod
     def _due(rows: "QuerySet[Webhook] | QuerySet[Batch]") -> list[int]:
@@ -78,6 +84,7 @@ class Sweep:
         """Nudge for the rows, and do what nobody else does."""
         left = nudge(task, ids, wait=NUDGE_SECONDS)
         own = [pk for pk in ids if (not left or self._seen[name, pk] > 2) and (name, pk) not in self._under_way]
+        self._rounds.saw(task, left=left, due=ids, own=own)
         groups = [own] if many and own else [[pk] for pk in own]
         for group in groups:
             self._under_way |= {(name, pk) for pk in group}
@@ -104,4 +111,5 @@ class Sweep:
             if jump > CLOCK_JUMP:
                 self._expiry_paused_until = monotonic + PAUSE_AFTER_JUMP
                 log.error("clock_jumped", seconds=round(jump.total_seconds()))
+                tell_clock(round(jump.total_seconds()))
         self._last = now, monotonic

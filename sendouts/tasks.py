@@ -3,7 +3,8 @@
 from celery import shared_task
 from django.utils import timezone
 
-from sendouts import advancing, planning, retiring
+from sendouts import advancing, planning, pulses, retiring
+from sendouts.alarms import watching
 from sendouts.models import Batch
 from sendouts.nudges import nudge
 
@@ -11,6 +12,7 @@ from sendouts.nudges import nudge
 @shared_task(name="sendouts.plan")
 def plan(webhook_ids: list[int]) -> None:
     """Plan hooks; singles then go through here at once, contact files are left to the workers for files."""
+    pulses.sign(pulses.SMALL)
     batch_ids = planning.plan(webhook_ids, timezone.now())
     files = set(Batch.objects.filter(pk__in=batch_ids, source=Batch.Source.BATCH).values_list("pk", flat=True))
     for pk in files:
@@ -21,6 +23,7 @@ def plan(webhook_ids: list[int]) -> None:
 @shared_task(name="sendouts.advance_singles")
 def advance_singles(batch_ids: list[int]) -> None:
     """Take singles as far as they can go."""
+    pulses.sign(pulses.SMALL)
     advancing.advance(batch_ids)
 
 
@@ -28,6 +31,7 @@ def advance_singles(batch_ids: list[int]) -> None:
 def advance_files(batch_ids: list[int]) -> None:
     """Take batches with a contact file as far as they can go, one after the other."""
     for pk in batch_ids:
+        pulses.sign(pulses.FILES)
         advancing.advance([pk])
 
 
@@ -35,3 +39,11 @@ def advance_files(batch_ids: list[int]) -> None:
 def retire() -> None:
     """Delete what is older than the retention period."""
     retiring.retire(timezone.now())
+    watching.prune(timezone.now())
+
+
+@shared_task(name="sendouts.watch")
+def watch() -> None:
+    """Look for what operators must know; that this runs at all is part of it."""
+    pulses.sign(pulses.SMALL)
+    watching.look_by_beat(timezone.now())

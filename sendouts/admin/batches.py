@@ -20,6 +20,7 @@ from unfold.views import ChangeList
 
 from sendouts import people
 from sendouts.admin import headlines, waiting
+from sendouts.admin.alarms import open_count
 from sendouts.admin.page import page
 from sendouts.admin.read_only import ReadOnlyAdmin, reader
 from sendouts.admin.verb_views import batch_verb, contact_verb
@@ -80,7 +81,10 @@ class BatchAdmin(ReadOnlyAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         zone = timezone.localtime().tzname()
-        more = {"title": _("Batches"), "tabs": waiting.tabs(request), "zone": zone, **(extra_context or {})}
+        more = {
+            "title": _("Batches"), "tabs": waiting.tabs(request), "zone": zone, "alarms": open_count(request),
+            **(extra_context or {}),
+        }  # fmt: skip
         return super().changelist_view(request, more)
 
     def get_list_display(self, request: HttpRequest) -> tuple[Any, ...]:

@@ -6,14 +6,22 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from sendouts.admin.alarms import open_count
 from sendouts.admin.waiting import waiting_count
 
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """The groups of the menu, in the form that Unfold takes."""
-    count = waiting_count(request)
+    badges = {"inbox": (waiting_count(request), "primary"), "notifications_active": (open_count(request), "danger")}
     groups: list[tuple[str, list[tuple[str, str, str]]]] = [
-        ("", [("sendouts_batch", _("Batches"), "inbox"), ("sendouts_webhook", _("Webhooks"), "webhook")]),
+        (
+            "",
+            [
+                ("sendouts_batch", _("Batches"), "inbox"),
+                ("sendouts_webhook", _("Webhooks"), "webhook"),
+                ("sendouts_alarm", _("Alarms"), "notifications_active"),
+            ],
+        ),
         (
             _("Set-up"),
             [
@@ -36,8 +44,9 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     for title, entries in groups:
         items = [_item(*entry) for entry in entries if _may_look(request, entry[0])]
         for item in items:
-            if item["icon"] == "inbox" and count:
-                item |= {"badge": count, "badge_variant": "primary"}
+            count, variant = badges.get(item["icon"], ("", ""))
+            if count:
+                item |= {"badge": count, "badge_variant": variant}
         if items:
             menu.append({"title": title, "separator": bool(title), "items": items})
     return menu

@@ -1,22 +1,30 @@
 """What came in and what became of it."""
 
+from sendouts.models.alarm import Alarm, Code, Notice
 from sendouts.models.allowed_host import AllowedHost
 from sendouts.models.batch import Attention, Batch, Chunk, Outcome, Status
 from sendouts.models.decision import Answer, Decision, Verdict
+from sendouts.models.door_window import DoorWindow
 from sendouts.models.event import Event, Word
 from sendouts.models.plan import Plan
+from sendouts.models.pulse import Pulse
 from sendouts.models.webhook import Webhook
 
 __all__ = [
+    "Alarm",
     "AllowedHost",
     "Answer",
     "Attention",
     "Batch",
     "Chunk",
+    "Code",
     "Decision",
+    "DoorWindow",
     "Event",
+    "Notice",
     "Outcome",
     "Plan",
+    "Pulse",
     "Status",
     "Verdict",
     "Webhook",

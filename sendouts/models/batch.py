@@ -67,7 +67,10 @@ class Batch(models.Model):
     finish_uri = models.TextField()
     download_uri = models.TextField(blank=True, default="")
     project = models.ForeignKey(Project, verbose_name=_("project"), on_delete=models.PROTECT, related_name="batches")
-    sendout = models.ForeignKey(Sendout, verbose_name=_("sendout"), on_delete=models.PROTECT, related_name="batches")
+    # Found through the index on sendout and time below.
+    sendout = models.ForeignKey(
+        Sendout, verbose_name=_("sendout"), on_delete=models.PROTECT, related_name="batches", db_index=False
+    )
     plan = models.ForeignKey(Plan, verbose_name=_("action plan"), on_delete=models.PROTECT, related_name="batches")
     review = models.CharField(_("review"), max_length=10, choices=Review)
     at_deadline = models.CharField(_("at the deadline"), max_length=10, choices=AtDeadline)
@@ -130,6 +133,7 @@ class Batch(models.Model):
             models.Index(fields=["due_at"], name="batch_due", condition=Q(due_at__isnull=False)),
             models.Index(fields=["deadline"], name="batch_open_deadline", condition=Q(status__in=OPEN)),
             models.Index(fields=["status", "deadline"], name="batch_status_deadline"),
+            models.Index(fields=["sendout", "received_at"], name="batch_sendout_received"),
         ]
         constraints = [
             models.CheckConstraint(name="batch_status_known", condition=Q(status__in=Status.values)),

@@ -42,7 +42,10 @@ class Webhook(models.Model):
         verbose_name = _("webhook")
         verbose_name_plural = _("webhooks")
         ordering = ["-id"]
-        indexes = [models.Index(fields=["due_at"], name="webhook_due", condition=Q(due_at__isnull=False))]
+        indexes = [
+            models.Index(fields=["due_at"], name="webhook_due", condition=Q(due_at__isnull=False)),
+            models.Index(fields=["received_at"], name="webhook_unreadable", condition=Q(outcome="unreadable")),
+        ]
         constraints = [
             models.CheckConstraint(
                 name="webhook_waits_or_has_outcome",

@@ -298,3 +298,25 @@ def test_the_command_says_every_fault_and_that_nothing_was_changed(tmp_path: Pat
     assert "projects[0].review: " in str(caught.value)
     with pytest.raises(CommandError, match="cannot be read"):
         call_command("apply_config", str(tmp_path / "none.yaml"))
+
+
+def test_how_often_a_sendout_is_expected_is_read_and_written_and_taken_back() -> None:
+    expected = FILE.replace("review: always,", "review: always, expect_every: 1d,")
+    apply(expected)
+    assert Sendout.objects.get().expect_every == timedelta(days=1)
+    assert "expect_every: 1d" in dump()
+    assert apply(expected) == []
+    assert apply(FILE) == ["changed project Newsletter, sendout Welcome / Day 1: expect_every"]
+    assert Sendout.objects.get().expect_every is None and "expect_every" not in dump()
+
+
+def test_a_sendout_that_is_only_expected_says_something_of_its_own() -> None:
+    text = "projects: [{name: P, sendouts: [{name: S, expect_every: 90m}]}]"
+    apply(text)
+    assert "expect_every: 90m" in dump()
+
+
+@pytest.mark.parametrize("value", ["30s", "401d", "often", "1"])
+def test_how_often_has_limits(value: str) -> None:
+    (fault,) = faults(f"projects: [{{name: P, sendouts: [{{name: S, expect_every: {value}}}]}}]")
+    assert fault.startswith("projects[0].sendouts[0].expect_every: Give ")

@@ -17,7 +17,8 @@ from pydantic import BaseModel
 
 from actions import applying, catalog, config_file
 from gateway import processes
-from sendouts.models import Attention
+from sendouts.alarms.findings import NOT_READY
+from sendouts.models import Attention, Code
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), ROOT / "simulator/README.md"])
@@ -212,12 +213,19 @@ def anchors(page: Path) -> set[str]:
 
 
 def test_the_events_to_watch_are_logged_under_these_words() -> None:
-    section = PRODUCTION.split("## What to watch")[1].split("\n## ")[0]
+    section = PRODUCTION.split("### Words of the log")[1].split("\n## ")[0]
     rows = re.findall(r"^\| (`[a-z_`, ]+) \|", section, re.MULTILINE)
     words = {word for row in rows for word in re.findall(r"`(\w+)`", row)}
     code = "".join(path.read_text() for folder in ("gateway", "sendouts") for path in (ROOT / folder).rglob("*.py"))
     logged = set(re.findall(r'log\.\w+\(\s*"(\w+)"', code))
     assert len(words) > 8 and words <= logged
+
+
+def test_every_alarm_is_explained_with_what_it_does_to_readiness() -> None:
+    section = PRODUCTION.split("### The alarms")[1].split("\n### ")[0]
+    rows = dict(re.findall(r"^\| `(\w+)` \| (yes|no) \|", section, re.MULTILINE))
+    assert set(rows) == set(Code.values)
+    assert {code for code, answer in rows.items() if answer == "yes"} == NOT_READY
 
 
 def test_every_attention_code_is_explained() -> None:

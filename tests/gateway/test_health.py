@@ -11,8 +11,9 @@ from django.db import OperationalError, connection
 from django.test import Client
 from django.utils import timezone
 
+from sendouts import pulses
 from sendouts.journal import Journal
-from sendouts.models import Webhook
+from sendouts.models import Alarm, Pulse, Webhook
 from sendouts.received import Received
 
 
@@ -32,6 +33,36 @@ def test_work_that_nobody_does_is_named(client: Client) -> None:
     Webhook.objects.create(uuid=uuid4(), body=b"{}", received_at=long_ago, due_at=long_ago)
     answer = client.get("/health/ready")
     assert answer.status_code == 503 and "no worker or sweep" in answer.json()["work"]
+
+
+@pytest.mark.django_db
+def test_a_sweep_that_stopped_is_named(client: Client) -> None:
+    Pulse.objects.create(name=pulses.SWEEP, at=timezone.now() - timedelta(minutes=1))
+    answer = client.get("/health/ready")
+    assert answer.status_code == 503 and "sweep has not run" in answer.json()["sweep"]
+    assert [alarm["code"] for alarm in answer.json()["alarms"]] == ["sweep_silent"]
+
+
+@pytest.mark.django_db
+def test_a_warning_stands_beside_an_ok_and_tells_no_name(client: Client) -> None:
+    now = timezone.now()
+    for code, subject in (("workers_silent", "files"), ("disk_full", "machine-7"), ("sendout_silent", "12")):
+        Alarm.objects.create(code=code, subject=subject, data={"project": "Private"}, opened_at=now, last_seen_at=now)
+    Alarm.objects.create(code="beat_silent", opened_at=now, last_seen_at=now, closed_at=now)
+    answer = client.get("/health/ready")
+    assert (answer.status_code, answer.json()["ok"]) == (200, True)
+    told = [(alarm["code"], alarm.get("subject")) for alarm in answer.json()["alarms"]]
+    assert told == [("workers_silent", "files"), ("disk_full", None), ("sendout_silent", "12")]
+    assert "Private" not in answer.content.decode() and "machine-7" not in answer.content.decode()
+
+
+@pytest.mark.django_db
+def test_what_is_not_ready_is_judged_now_and_not_remembered(client: Client) -> None:
+    long_ago = timezone.now() - timedelta(hours=1)
+    Alarm.objects.create(code="sweep_silent", opened_at=long_ago, last_seen_at=long_ago)
+    Pulse.objects.create(name=pulses.SWEEP, at=timezone.now())
+    answer = client.get("/health/ready")
+    assert answer.status_code == 200 and answer.json()["alarms"] == []
 
 
 @pytest.mark.django_db

@@ -1,0 +1,169 @@
+"""Telling operators, by mail or by a hook of theirs: at most once for each alarm, occasion and channel.
+
+A notice is marked before it leaves. What certainly did not leave is tried again some times; what may have left is not.
+"""
+
+import smtplib
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.core.mail import EmailMessage, get_connection
+from django.db.models import Exists, F, OuterRef, Q
+from django.utils import translation
+from django.utils.translation import gettext as _
+
+from outbound.guard import AllowList, Refused
+from outbound.session import GuardedSession, Unreachable
+from sendouts import allowing
+from sendouts.alarms import sentences
+from sendouts.deadlines import backoff
+from sendouts.models import Alarm, Notice
+
+log = structlog.get_logger(__name__)
+# Over about an hour: a mail server that restarts, a chat service that has a bad day.
+ATTEMPTS = 8
+FIRST_PAUSE, LONGEST_PAUSE = 15.0, 1_800.0
+HOOK_TIMEOUT = (5.0, 10.0)
+# Whoever was at it died: nobody knows whether it left.
+LOST_AFTER = timedelta(minutes=5)
+AT_ONCE = 20
+
+
+class NotSent(Exception):
+    """The message certainly did not leave, or was not taken."""
+
+
+class Lost(Exception):
+    """The message may have left; its answer did not come."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message in the operators' language."""
+
+    subject: str
+    text: str
+    content: dict[str, Any]
+
+
+def compose(alarm: Alarm, occasion: str) -> Message:
+    """Say what is wrong, or that it is over. Names of sendouts at most: no contact, no address of the platform."""
+    with translation.override(settings.ALARM_LANGUAGE):
+        over = occasion == Notice.Occasion.CLOSED
+        what = sentences.sentence(alarm)
+        title = (_("Over: %(alarm)s") if over else _("Alarm: %(alarm)s")) % {"alarm": alarm.get_code_display()}
+        since = _("Since %(time)s.") % {"time": sentences.moment(alarm.opened_at)}
+        until = _("Over at %(time)s.") % {"time": sentences.moment(alarm.closed_at)} if alarm.closed_at else ""
+        lines = [title, what, f"{since} {until}".strip()]
+        advice = "" if over else sentences.advice(alarm.code)
+        url = sentences.url(alarm)
+        lines += [advice] if advice else []
+    content = {
+        "occasion": occasion,
+        "code": alarm.code,
+        "subject": alarm.subject,
+        "sentence": what,
+        "advice": advice,
+        "opened_at": alarm.opened_at.isoformat(),
+        "closed_at": alarm.closed_at.isoformat() if alarm.closed_at else None,
+        "url": url,
+        # What Slack, Teams and their kin show of it.
+        "text": "\n".join([*lines, url]),
+    }
+    return Message(f"[Send Gate] {title}", "\n\n".join([*lines, url]) + "\n", content)
+
+
+def send_due(now: datetime, *, waiting_for: timedelta = timedelta(0)) -> int:
+    """Send what is due, never inside a transaction; returns how many left.
+
+    waiting_for: leave younger ones to whoever else sends.
+    """
+    _give_up_lost(now)
+    earlier = Notice.objects.filter(
+        alarm=OuterRef("alarm"), channel=OuterRef("channel"), pk__lt=OuterRef("pk"), state=Notice.State.WAITING
+    )
+    due = Notice.objects.filter(~Exists(earlier), state=Notice.State.WAITING, due_at__lte=now - waiting_for)
+    return sum(_send(pk, now) for pk in list(due.order_by("pk").values_list("pk", flat=True)[:AT_ONCE]))
+
+
+def _give_up_lost(now: datetime) -> None:
+    old = Q(state=Notice.State.SENDING, due_at__lte=now, at__lte=now - LOST_AFTER)
+    Notice.objects.filter(old).update(state=Notice.State.LOST)
+
+
+def _send(pk: int, now: datetime) -> bool:
+    """Mark the notice, send it, and store what came of it."""
+    marked = Notice.objects.filter(pk=pk, state=Notice.State.WAITING)
+    if not marked.update(state=Notice.State.SENDING, attempts=F("attempts") + 1, at=now):
+        return False
+    notice = Notice.objects.select_related("alarm").get(pk=pk)
+    state, due_at = Notice.State.SENT, notice.due_at
+    try:
+        deliver(Notice.Channel(notice.channel), compose(notice.alarm, notice.occasion), allowing.services())
+    except NotSent:
+        again = notice.attempts < ATTEMPTS
+        state = Notice.State.WAITING if again else Notice.State.FAILED
+        due_at = now + backoff(notice.attempts, first=FIRST_PAUSE, longest=LONGEST_PAUSE)
+    except Lost:
+        state = Notice.State.LOST
+    Notice.objects.filter(pk=pk, state=Notice.State.SENDING).update(state=state, due_at=due_at)
+    if state == Notice.State.SENT:
+        log.info("notice_sent", notice=pk, alarm=notice.alarm_id, channel=notice.channel)
+    else:
+        log.error("notice_not_sent", notice=pk, channel=notice.channel, state=state.value, attempts=notice.attempts)
+    return state == Notice.State.SENT
+
+
+def deliver(channel: Notice.Channel, message: Message, allow: AllowList) -> None:
+    """Send one message; raises NotSent or Lost. Never call it inside a transaction."""
+    if channel == Notice.Channel.MAIL:
+        _mail(message)
+    else:
+        _hook(message, allow)
+
+
+def configured_hosts() -> AllowList:
+    """The hosts that the environment names, for when the database cannot be asked for more."""
+    return AllowList.parse(settings.OUTBOUND_ALLOWED_HOSTS, allow_http=settings.OUTBOUND_ALLOW_HTTP)
+
+
+def _mail(message: Message) -> None:
+    server = get_connection()
+    mail = EmailMessage(
+        message.subject, message.text, settings.ALARM_MAIL_FROM, settings.ALARM_MAIL_TO, connection=server
+    )
+    opened = False
+    try:
+        server.open()
+        opened = True
+        mail.send()
+    except (smtplib.SMTPException, OSError) as error:
+        log.warning("mail_failed", error=type(error).__name__)
+        # Without an answer in the middle of it, the server may have taken the mail; an answer that says no is a no.
+        cut = isinstance(error, smtplib.SMTPServerDisconnected | OSError) and not isinstance(
+            error, smtplib.SMTPResponseException | smtplib.SMTPRecipientsRefused
+        )
+        raise (Lost if opened and cut else NotSent) from None
+    finally:
+        with suppress(smtplib.SMTPException, OSError):
+            server.close()
+
+
+def _hook(message: Message, allow: AllowList) -> None:
+    """Post to the operators' hook, behind the guard. Its address is a secret: no log and no error tells it."""
+    try:
+        with GuardedSession(allow, HOOK_TIMEOUT) as session:
+            status = session.post(settings.ALARM_HOOK_URL, json=message.content).status_code
+    except Refused as refused:
+        log.warning("alarm_hook_refused", code=refused.code)
+        raise NotSent from None
+    except Unreachable as error:
+        log.warning("alarm_hook_failed", word=error.word)
+        raise (Lost if error.sent else NotSent) from None
+    if not 200 <= status < 300:
+        log.warning("alarm_hook_failed", status=status)
+        raise NotSent

@@ -1,0 +1,25 @@
+"""Whoever looks at batches looks at alarms, too."""
+
+from importlib import import_module
+
+from django.db import migrations
+
+roles = import_module("sendouts.migrations.0003_roles")
+
+
+def extend_roles(apps, schema_editor):
+    """Give the groups that were there from the start a look at alarms; a group that was deleted stays deleted."""
+    database = schema_editor.connection.alias
+    config = apps.get_app_config("sendouts")
+    config.models_module = True
+    roles.create_permissions(config, verbosity=0, using=database, apps=apps)
+    config.models_module = None
+    permissions = apps.get_model("auth", "Permission").objects.using(database)
+    look = permissions.get(content_type__app_label="sendouts", codename="view_alarm")
+    for group in apps.get_model("auth", "Group").objects.using(database).filter(name__in=roles.ROLES):
+        group.permissions.add(look)
+
+
+class Migration(migrations.Migration):
+    dependencies = [("sendouts", "0004_alarms")]
+    operations = [migrations.RunPython(extend_roles, migrations.RunPython.noop)]
