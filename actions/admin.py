@@ -16,6 +16,7 @@ from unfold.decorators import action, display
 
 from actions import catalog, durations
 from actions.contract import Kind
+from actions.credential_admin import CredentialAdmin as CredentialAdmin
 from actions.forms import ProjectForm, SendoutForm, action_form, config_fields
 from actions.merging import canonical
 from actions.models import ActionDefinition, Project, Sendout

@@ -65,7 +65,13 @@ if not SECRET_KEY:
         raise ImproperlyConfigured(
             "SECRET_KEY is not set. Make one: python -c 'import secrets; print(secrets.token_urlsafe(50))'"
         )
-    SECRET_KEY = environment.kept_secret_key(DATA_DIR)
+    SECRET_KEY = environment.kept_key(DATA_DIR, "secret_key", environment.secret_key)
+# Keys that signed before: sessions and forms that they signed stay valid while a key is being changed.
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
+# The first encrypts stored secrets, all of them decrypt.
+ENCRYPTION_KEYS = environment.encryption_keys(env.list("ENCRYPTION_KEYS", default=[]))
+if not ENCRYPTION_KEYS and USES_SQLITE:
+    ENCRYPTION_KEYS = (environment.kept_key(DATA_DIR, "encryption_key", environment.encryption_key),)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 HOST = env.str("HOST", default="127.0.0.1")
 PORT = env.int("PORT", default=8000)
@@ -83,7 +89,6 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "simple_history",
     "rest_framework",
-    "rest_framework.authtoken",
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "gateway.apps.GatewayConfig",
@@ -199,7 +204,7 @@ RETENTION_DAYS = env.int("RETENTION_DAYS", default=90)
 # --- API -----------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "rest_framework.authentication.TokenAuthentication",
+        "sendouts.api.tokens.FingerprintAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],

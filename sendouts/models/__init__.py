@@ -1,6 +1,7 @@
 """What came in and what became of it."""
 
 from sendouts.models.allowed_host import AllowedHost
+from sendouts.models.api_token import ApiToken
 from sendouts.models.batch import Attention, Batch, Chunk, Outcome, Status
 from sendouts.models.decision import Answer, Decision, Verdict
 from sendouts.models.event import Event, Word
@@ -10,6 +11,7 @@ from sendouts.models.webhook import Webhook
 __all__ = [
     "AllowedHost",
     "Answer",
+    "ApiToken",
     "Attention",
     "Batch",
     "Chunk",
