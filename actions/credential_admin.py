@@ -5,11 +5,10 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
-from simple_history.admin import SimpleHistoryAdmin
-from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminPasswordWidget
 
 from actions.credential import Credential
+from actions.history_admin import HistoryAdmin
 
 
 class CredentialForm(forms.ModelForm):
@@ -44,7 +43,7 @@ class CredentialForm(forms.ModelForm):
 
 
 @admin.register(Credential)
-class CredentialAdmin(SimpleHistoryAdmin, ModelAdmin):
+class CredentialAdmin(HistoryAdmin):
     """Who changed what is in the history; the secret is not."""
 
     form = CredentialForm
