@@ -61,6 +61,7 @@ def web_config(application: str) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         proxy_headers=settings.BEHIND_TLS,
+        forwarded_allow_ips=settings.TRUSTED_PROXIES,
         timeout_keep_alive=75,
         timeout_graceful_shutdown=5,
     )

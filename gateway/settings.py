@@ -1,6 +1,7 @@
 """Settings; the only reader of the environment. Every name is explained in .env.example and docs/production.md."""
 
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import environ
@@ -56,7 +57,10 @@ CELERY_TASK_ROUTES = {"sendouts.advance_files": {"queue": "files"}, "gateway.*":
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
-CELERY_BEAT_SCHEDULE = {"retire": {"task": "sendouts.retire", "schedule": 3600.0}}
+CELERY_BEAT_SCHEDULE = {
+    "retire": {"task": "sendouts.retire", "schedule": 3600.0},
+    "tidy": {"task": "gateway.tidy", "schedule": 3600.0},
+}
 
 # --- The application -----------------------------------------------------------------------------------------------
 SECRET_KEY = env.str("SECRET_KEY", default="")
@@ -89,6 +93,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "simple_history",
     "rest_framework",
+    "axes",
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "gateway.apps.GatewayConfig",
@@ -96,6 +101,7 @@ INSTALLED_APPS = [
     "sendouts.apps.SendoutsConfig",
 ]
 MIDDLEWARE = [
+    "gateway.headers.SecurityHeaders",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -106,6 +112,8 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "simple_history.middleware.HistoryRequestMiddleware",
+    # Last, as it asks: it turns a login that was refused for its number into a page.
+    "axes.middleware.AxesMiddleware",
 ]
 ROOT_URLCONF = "gateway.urls"
 WSGI_APPLICATION = "gateway.wsgi.application"
@@ -129,6 +137,21 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+# Five wrong passwords for one account from one address shut that pair out for a quarter of an hour; attempts meanwhile
+# neither count nor lengthen it. Others behind the same proxy, and the same person elsewhere, are not touched.
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_RESET_ON_SUCCESS = True
+AXES_CLIENT_IP_CALLABLE = "gateway.logins.client_address"
+AXES_LOCKOUT_CALLABLE = "gateway.logins.locked_out"
+# Who logged in when is in the users' list; failures are kept for as long as they count, without what was typed.
+AXES_DISABLE_ACCESS_LOG = True
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
+AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "user_agent", "csrfmiddlewaretoken", "next"]
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
 
@@ -152,6 +175,14 @@ WHITENOISE_AUTOREFRESH = False
 # --- Behind TLS ----------------------------------------------------------------------------------------------------
 BEHIND_TLS = env.bool("BEHIND_TLS", default=False)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = BEHIND_TLS
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = LANGUAGE_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = LANGUAGE_COOKIE_SAMESITE = "Lax"
+LANGUAGE_COOKIE_SECURE = BEHIND_TLS
+if BEHIND_TLS:
+    # Browsers take such names only with Secure, for this host alone: no neighbour under the same domain can plant one.
+    SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"
+# Proxies in front whose X-Forwarded-For and X-Forwarded-Proto are believed: addresses and networks.
+TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=["127.0.0.1", "::1"])
 SECURE_REDIRECT_EXEMPT = [r"^health/"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS else None
 SECURE_HSTS_SECONDS = 31_536_000 if BEHIND_TLS else 0
@@ -159,7 +190,6 @@ SECURE_HSTS_SECONDS = 31_536_000 if BEHIND_TLS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = False
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 CSRF_TRUSTED_ORIGINS = [BASE_URL] if BASE_URL.startswith("https://") else []
-SESSION_COOKIE_HTTPONLY = True
 X_FRAME_OPTIONS = "DENY"
 
 # --- The door ------------------------------------------------------------------------------------------------------
@@ -200,6 +230,7 @@ CLAIM_SECONDS = env.float("CLAIM_SECONDS", default=2 * SYMPLIFY_TIMEOUT + 5)
 SWEEP_SECONDS = env.float("SWEEP_SECONDS", default=1.0)
 WORKER_CONCURRENCY = env.int("WORKER_CONCURRENCY", default=4)
 RETENTION_DAYS = env.int("RETENTION_DAYS", default=90)
+URI_RETENTION_HOURS = env.int("URI_RETENTION_HOURS", default=24)
 
 # --- API -----------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {

@@ -151,7 +151,7 @@ def _empty(batch: Batch, tab: str, search: str) -> str:
         return text % {"id": search}
     if batch.status == Status.PLANNED:
         return _("The contacts appear here as they are checked.")
-    if not batch.finish_uri and batch.total:
+    if batch.retired_at is not None and batch.total:
         return _("The contacts of this batch are no longer kept.")
     if not batch.total:
         return _("There is nobody in this batch.")
