@@ -78,6 +78,19 @@ def encryption_keys(keys: list[str]) -> tuple[str, ...]:
     return tuple(keys)
 
 
+def secret_texts(*values: Any) -> tuple[str, ...]:
+    """Every text in the values; of a header that is sent, also what follows the scheme."""
+    found: list[str] = []
+    for value in values:
+        if isinstance(value, str):
+            found += [value, value.partition(" ")[2]]
+        elif isinstance(value, dict):
+            found += secret_texts(*value.values())
+        elif isinstance(value, list | tuple):
+            found += secret_texts(*value)
+    return tuple(text for text in found if text)
+
+
 def database(parsed: dict[str, Any]) -> dict[str, Any]:
     """Complete what DATABASE_URL says with the options that either database needs here."""
     if parsed["ENGINE"].endswith("sqlite3"):

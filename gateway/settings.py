@@ -259,4 +259,13 @@ SIMPLE_HISTORY_REVERT_DISABLED = True
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
 LOG_JSON = env.bool("LOG_JSON", default=not (DEBUG or sys.stderr.isatty()))
 LOGGING_CONFIG = "gateway.logs.configure"
-LOGGING = {"level": LOG_LEVEL, "json": LOG_JSON}
+LOGGING = {
+    "level": LOG_LEVEL,
+    "json": LOG_JSON,
+    "debug": DEBUG,
+    "secrets": environment.secret_texts(
+        SECRET_KEY, SECRET_KEY_FALLBACKS, ENCRYPTION_KEYS, WEBHOOK_BASIC_AUTH, WEBHOOK_HEADER_TOKENS, CREDENTIALS,
+        SYMPLIFY_HEADERS, DATABASES["default"].get("PASSWORD"),
+    ),
+}  # fmt: skip
+DEFAULT_EXCEPTION_REPORTER_FILTER = "gateway.reporting.QuietReporter"
