@@ -82,6 +82,9 @@ class ForeignRecords(logging.Filter):
         if record.name.startswith("celery.") and record.exc_info:
             # Celery prints what the exception says, and where its arguments stood. The traceback follows, cleaned.
             record.msg, record.args = "A task failed: %s", (getattr(record, "data", {}).get("name", "unknown"),)
+        elif record.name == "django.request" and hasattr(record, "request"):
+            # Django prints the path as it was typed, which may hold anything.
+            record.msg, record.args = "Answered %s: %s", (getattr(record, "status_code", "?"), _route(record.request))
         elif record.name == "asyncio":
             record.msg = str(record.msg).partition("\n")[0]
         elif isinstance(record.msg, BaseException):
@@ -91,6 +94,15 @@ class ForeignRecords(logging.Filter):
                 type(each).__name__ if isinstance(each, BaseException) else each for each in record.args
             )
         return True
+
+
+def _route(request: Any) -> str:
+    """Which address was asked for: its pattern, with the numbers that stand in it."""
+    match = getattr(request, "resolver_match", None)
+    if match is None:
+        return "an address that there is not"
+    numbers = [f"{name}={value}" for name, value in match.kwargs.items() if str(value).isdigit()]
+    return " ".join([match.route, *numbers])
 
 
 def told(error: BaseException, redactor: Redactor) -> str:

@@ -25,7 +25,7 @@ POISON = "A-000007"
 REFUSE = {
     "embedded": f"CREATE TRIGGER poison BEFORE INSERT ON sendouts_decision WHEN NEW.contact_id = '{POISON}' "
     f"BEGIN SELECT RAISE(ABORT, 'DETAIL: Failing row contains ({POISON}, c000007@example.com)'); END",
-    "processes": f"ALTER TABLE sendouts_decision ADD CONSTRAINT poison CHECK (contact_id <> '{POISON}')",
+    "processes": f"ALTER TABLE sendouts_decision ADD CONSTRAINT poison CHECK (contact_id <> '{POISON}') NOT VALID",
 }
 ASKS = """
 projects:
@@ -108,7 +108,7 @@ def make_it_fail(gateway: Deployment, platform: Simulator, mode: str) -> None:
     ]
     platform.create("batch", project="Keeps", sendout="Poisoned", rows=rows, **spec)
     wait_until(
-        lambda: gateway.rows("SELECT count(*) FROM sendouts_batch WHERE status IN ('finished', 'in_review')")[0][0] >= 10,
+        lambda: gateway.rows("SELECT count(*) FROM sendouts_decision WHERE uri <> ''")[0][0] > 600,
         60, "the faulty ones go on", gateway.tail,
     )  # fmt: skip
     execute(gateway, mode, REFUSE[mode])
@@ -155,9 +155,7 @@ def test_a_run_in_which_everything_fails_logs_no_secret_no_uri_and_nobodys_data(
         gateway.manage("shell", "--no-imports", "-c", store)
         make_it_fail(gateway, platform, mode)
         travelled = knock(gateway, token)
-        said = wait_until(
-            lambda: "hook_not_authenticated" in gateway.log.read_text() and gateway.log.read_text(), 10, "logs"
-        )
+        wait_until(lambda: "hook_not_authenticated" in gateway.log.read_text(), 10, "the log is written", gateway.tail)
         found = forbidden(gateway, token)
         found["travelled"] = travelled
         gateway.stop()

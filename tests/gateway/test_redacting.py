@@ -1,0 +1,124 @@
+"""What is taken out of log lines, and what stays readable."""
+
+import json
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+import pytest
+import structlog
+from django.db import IntegrityError, OperationalError
+
+from actions.contract import Permanent
+from gateway import logs
+from gateway.redacting import Redactor, told
+
+SECRETS = ("a-long-secret", "short")
+redactor = Redactor(SECRETS)
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("GET https://user:pass@api.example.com/cancel/T0k3n?x=1#y failed", "GET https://api.example.com/… failed"),
+        ("redis://:password@redis.example.com:6379/0", "redis://redis.example.com:6379/…"),
+        ("Authorization: Bearer abcdefghi", "Authorization: Bearer …"),
+        ("Authorization: Basic aG9vazpzZWNyZXQ=", "Authorization: Basic …"),
+        ("sent to someone+x@mail.example.com.", "sent to …."),
+        ("it was a-long-secret all the time", "it was … all the time"),
+        ("/admin/sendouts/batch/7/?contact=A-17", "/admin/sendouts/batch/7/?…"),
+        ("null value\nDETAIL:  Failing row contains (1, A-17).\nCONTEXT: COPY x", "null value …"),
+        ('syntax error\nLINE 1: SELECT \'A-17\'', "syntax error …"),
+        ("batch 17 was planned in 3 ms", "batch 17 was planned in 3 ms"),
+    ],
+)
+def test_what_looks_dangerous_goes_and_the_rest_stays(text: str, left: str) -> None:
+    assert redactor.text(text) == left
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("Max retries exceeded with url: /cancel/T0k3n", "Max retries exceeded with url: /…"),
+        ("(host='x', port=1): /finish/abc)", "(host='x', port=1): /…)"),
+        ("Forbidden: /admin/sendouts/batch/", "Forbidden: /admin/sendouts/batch/"),
+    ],
+)
+def test_what_other_packages_say_loses_every_path_that_is_not_ours(text: str, left: str) -> None:
+    assert redactor.foreign(text) == left
+
+
+def raised(error: BaseException, cause: BaseException | None = None) -> BaseException:
+    try:
+        raise error from cause
+    except type(error) as caught:
+        return caught
+
+
+def test_a_traceback_has_places_and_classes_and_no_values() -> None:
+    text = told(raised(IntegrityError("Key (contact_id)=(A-17)"), raised(ValueError("A-18"))), redactor)
+    assert "in raised" in text and "IntegrityError" in text and "ValueError" in text
+    assert "A-17" not in text and "A-18" not in text
+
+
+def test_an_error_of_the_database_keeps_its_code() -> None:
+    text = told(raised(psycopg.errors.CheckViolation("Failing row contains (A-17)")), redactor)
+    assert text.endswith("psycopg.errors.CheckViolation 23514")
+
+
+def test_what_we_wrote_ourselves_and_what_tells_of_connections_is_said() -> None:
+    assert told(raised(Permanent("The answer is not JSON.")), redactor).endswith("Permanent: The answer is not JSON.")
+    lost = OperationalError("connection to postgres://u:p@db.example.com/x failed\nA-17")
+    assert told(raised(lost), redactor).endswith("OperationalError: connection to postgres://db.example.com/… failed")
+
+
+def test_an_exception_that_is_its_own_reason_ends() -> None:
+    first, second = ValueError(), KeyError()
+    first.__context__, second.__context__ = second, first
+    assert told(first, redactor).count("Traceback") == 2
+
+
+@pytest.fixture
+def written(capsys: pytest.CaptureFixture[str]) -> Any:
+    """Configure the logs as a deployment does, and read what is written; the tests' own set-up comes back afterwards."""
+    root = logging.getLogger()
+    kept = root.handlers[:], root.level
+    before = structlog.get_config()
+    logs.configure({"level": "DEBUG", "json": True, "debug": True, "secrets": SECRETS})
+
+    def read() -> list[dict[str, Any]]:
+        err = capsys.readouterr().err
+        assert "Logging error" not in err, err
+        return [json.loads(line) for line in err.splitlines()]
+
+    yield read
+    root.handlers[:], root.level = kept[0], kept[1]
+    structlog.configure(**before)
+
+
+def test_own_events_are_cleaned_through_and_through(written: Callable[[], list[dict[str, Any]]]) -> None:
+    try:
+        raise ValueError("A-17")
+    except ValueError as error:
+        structlog.get_logger("sendouts.test").exception(
+            "failed", uri="https://x.example.com/cancel/T", inner={"who": ["a@example.com"]}, error=error, rows=3
+        )
+    (line,) = written()
+    assert (line["event"], line["rows"], line["error"]) == ("failed", 3, "ValueError")
+    assert (line["uri"], line["inner"]) == ("https://x.example.com/…", {"who": ["…"]})
+    assert "A-17" not in json.dumps(line) and "ValueError" in line["exception"]
+
+
+def test_celery_and_others_lose_what_exceptions_say(written: Callable[[], list[dict[str, Any]]]) -> None:
+    error = raised(ValueError("A-17"))
+    trace = logging.getLogger("celery.app.trace")
+    trace.error("Task %s raised: %s", "t", "ValueError('A-17')", exc_info=error, extra={"data": {"name": "sendouts.plan"}})
+    logging.getLogger("other").warning("It failed: %s", error)
+    logging.getLogger("other").warning(error)
+    logging.getLogger("asyncio").error("Task exception was never retrieved\nfuture: ValueError('A-17')", exc_info=error)
+    lines = written()
+    assert [line["event"] for line in lines] == [
+        "A task failed: sendouts.plan", "It failed: ValueError", "ValueError", "Task exception was never retrieved",
+    ]  # fmt: skip
+    assert "A-17" not in json.dumps(lines)
