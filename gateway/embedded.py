@@ -8,6 +8,7 @@ from celery.beat import EmbeddedService
 from django.conf import settings
 
 from gateway.celery import app, make_app
+from gateway.opening import report_aside
 from sendouts import claims
 from sendouts.models import Batch, Webhook
 from sendouts.sweeping import Sweep
@@ -34,6 +35,7 @@ def serve() -> None:
     beat = EmbeddedService(app, thread=True)
     beat.daemon = True
     beat.start()
+    report_aside()
     stop = threading.Event()
     sweep = threading.Thread(target=Sweep().run, args=(stop,), name="sweep", daemon=True)
     sweep.start()

@@ -55,6 +55,8 @@ def configure(options: dict[str, Any]) -> None:
             | {"django.server": {"level": "WARNING"}, "celery": {"level": "WARNING"}, "uvicorn": {"level": "WARNING"}},
         }
     )
+    # A line that cannot be put together would otherwise be printed with everything that should have gone into it.
+    logging.raiseExceptions = options["debug"]
     threading.excepthook = _thread_died
     if not options["debug"]:
         sys.excepthook = _process_died

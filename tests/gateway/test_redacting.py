@@ -1,19 +1,22 @@
 """What is taken out of log lines, and what stays readable."""
 
 import json
-import logging
-from collections.abc import Callable
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
-import structlog
 from django.db import IntegrityError, OperationalError
 
 from actions.contract import Permanent
-from gateway import logs
 from gateway.redacting import Redactor, told
+from tests.servers import common_environment
 
+ROOT = Path(__file__).resolve().parent.parent.parent
 SECRETS = ("a-long-secret", "short")
 redactor = Redactor(SECRETS)
 
@@ -29,7 +32,7 @@ redactor = Redactor(SECRETS)
         ("it was a-long-secret all the time", "it was … all the time"),
         ("/admin/sendouts/batch/7/?contact=A-17", "/admin/sendouts/batch/7/?…"),
         ("null value\nDETAIL:  Failing row contains (1, A-17).\nCONTEXT: COPY x", "null value …"),
-        ('syntax error\nLINE 1: SELECT \'A-17\'', "syntax error …"),
+        ("syntax error\nLINE 1: SELECT 'A-17'", "syntax error …"),
         ("batch 17 was planned in 3 ms", "batch 17 was planned in 3 ms"),
     ],
 )
@@ -79,46 +82,63 @@ def test_an_exception_that_is_its_own_reason_ends() -> None:
     assert told(first, redactor).count("Traceback") == 2
 
 
-@pytest.fixture
-def written(capsys: pytest.CaptureFixture[str]) -> Any:
-    """Configure the logs as a deployment does, and read what is written; the tests' own set-up comes back afterwards."""
-    root = logging.getLogger()
-    kept = root.handlers[:], root.level
-    before = structlog.get_config()
-    logs.configure({"level": "DEBUG", "json": True, "debug": True, "secrets": SECRETS})
-
-    def read() -> list[dict[str, Any]]:
-        err = capsys.readouterr().err
-        assert "Logging error" not in err, err
-        return [json.loads(line) for line in err.splitlines()]
-
-    yield read
-    root.handlers[:], root.level = kept[0], kept[1]
-    structlog.configure(**before)
+def written(tmp_path: Path, code: str) -> list[dict[str, Any]]:
+    """What a process with our settings writes to its log; a process of its own, since logs are set up once."""
+    environment = {**os.environ, **common_environment(tmp_path), "LOG_JSON": "1", "LOG_LEVEL": "DEBUG"}
+    before = "import logging, threading, django, structlog; django.setup()\n"
+    command = [sys.executable, "-c", before + textwrap.dedent(code)]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    return [json.loads(line) for line in done.stderr.splitlines()]
 
 
-def test_own_events_are_cleaned_through_and_through(written: Callable[[], list[dict[str, Any]]]) -> None:
-    try:
-        raise ValueError("A-17")
-    except ValueError as error:
-        structlog.get_logger("sendouts.test").exception(
-            "failed", uri="https://x.example.com/cancel/T", inner={"who": ["a@example.com"]}, error=error, rows=3
-        )
-    (line,) = written()
+def test_own_events_are_cleaned_through_and_through(tmp_path: Path) -> None:
+    (line,) = written(
+        tmp_path,
+        """
+        try:
+            raise ValueError("A" + "-17")
+        except ValueError as error:
+            structlog.get_logger("sendouts.test").exception(
+                "failed", uri="https://x.example.com/cancel/T", inner={"who": ["a@example.com"]}, error=error, rows=3)
+        """,
+    )
     assert (line["event"], line["rows"], line["error"]) == ("failed", 3, "ValueError")
     assert (line["uri"], line["inner"]) == ("https://x.example.com/…", {"who": ["…"]})
     assert "A-17" not in json.dumps(line) and "ValueError" in line["exception"]
 
 
-def test_celery_and_others_lose_what_exceptions_say(written: Callable[[], list[dict[str, Any]]]) -> None:
-    error = raised(ValueError("A-17"))
-    trace = logging.getLogger("celery.app.trace")
-    trace.error("Task %s raised: %s", "t", "ValueError('A-17')", exc_info=error, extra={"data": {"name": "sendouts.plan"}})
-    logging.getLogger("other").warning("It failed: %s", error)
-    logging.getLogger("other").warning(error)
-    logging.getLogger("asyncio").error("Task exception was never retrieved\nfuture: ValueError('A-17')", exc_info=error)
-    lines = written()
+def test_celery_and_others_lose_what_exceptions_say(tmp_path: Path) -> None:
+    lines = written(
+        tmp_path,
+        """
+        error = ValueError("A" + "-17")
+        named = {"data": {"name": "sendouts.plan", "args": str(error)}}
+        logging.getLogger("celery.app.trace").error("Task %s raised: %r", "t", error, exc_info=error, extra=named)
+        logging.getLogger("other").warning("It failed: %s", error)
+        logging.getLogger("other").warning(error)
+        logging.getLogger("asyncio").error("Task exception was never retrieved\\nfuture: %r" % error, exc_info=error)
+        """,
+    )
     assert [line["event"] for line in lines] == [
         "A task failed: sendouts.plan", "It failed: ValueError", "ValueError", "Task exception was never retrieved",
     ]  # fmt: skip
     assert "A-17" not in json.dumps(lines)
+
+
+def test_threads_and_processes_that_die_say_where_and_not_what_of(tmp_path: Path) -> None:
+    lines = written(
+        tmp_path,
+        """
+        def die(): raise ValueError("A" + "-17")
+        thread = threading.Thread(target=die, name="worker")
+        thread.start()
+        thread.join()
+        die()
+        """,
+    )
+    assert [line["event"] for line in lines] == ["thread_died", "process_failed"]
+    assert "A-17" not in json.dumps(lines)
+
+
+def test_a_log_line_that_cannot_be_written_is_dropped_without_its_arguments(tmp_path: Path) -> None:
+    assert written(tmp_path, 'logging.getLogger("other").error("%d", "A" + "-17")') == []
