@@ -12,6 +12,9 @@ import structlog
 from gateway.redacting import ForeignRecords, Redactor, told
 
 
+log = structlog.get_logger("gateway")
+
+
 def configure(options: dict[str, Any]) -> None:
     """Send structlog's and the standard library's records to standard error, as JSON or for a person.
 
@@ -81,11 +84,11 @@ class _Tracebacks:
 def _thread_died(died: threading.ExceptHookArgs) -> None:
     if died.exc_value is not None and not issubclass(died.exc_type, SystemExit):
         name = died.thread.name if died.thread is not None else ""
-        structlog.get_logger("gateway").error("thread_died", thread=name, exc_info=died.exc_value)
+        log.error("thread_died", thread=name, exc_info=died.exc_value)
 
 
 def _process_died(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     if issubclass(kind, KeyboardInterrupt):
         sys.__excepthook__(kind, error, trace)
     else:
-        structlog.get_logger("gateway").critical("process_failed", exc_info=error)
+        log.critical("process_failed", exc_info=error)
