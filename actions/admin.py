@@ -10,18 +10,19 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from simple_history.admin import SimpleHistoryAdmin
-from unfold.admin import ModelAdmin, TabularInline
+from unfold.admin import TabularInline
 from unfold.decorators import action, display
 
 from actions import catalog, durations
 from actions.contract import Kind
+from actions.credential_admin import CredentialAdmin as CredentialAdmin
 from actions.forms import ProjectForm, SendoutForm, action_form, config_fields
+from actions.history_admin import HistoryAdmin
 from actions.merging import canonical
 from actions.models import ActionDefinition, Project, Sendout
 
 
-class ConfigurationAdmin(SimpleHistoryAdmin, ModelAdmin):
+class ConfigurationAdmin(HistoryAdmin):
     """What is configured has a history, and is archived instead of deleted, since what happened refers to it."""
 
     list_filter_submit = False

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
 from actions.contract import clean_text
+from actions.credential import Credential as Credential
 from actions.merging import Definition, canonical, normal_identifier
 
 NAME_LENGTH = 255

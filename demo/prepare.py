@@ -8,7 +8,6 @@ import os
 import sys
 
 import django
-from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.core.management.base import CommandError
@@ -24,8 +23,10 @@ def main() -> None:
     print("Applying the configuration of projects and actions …", flush=True)
     call_command("apply_config", sys.argv[1], stdout=io.StringIO())
     print("Making a login and an API token …", flush=True)
-    person = get_user_model().objects.create_superuser(user, password=password)
-    print("token", apps.get_model("authtoken", "Token").objects.create(user=person).key, flush=True)
+    get_user_model().objects.create_superuser(user, password=password)
+    token = io.StringIO()
+    call_command("create_token", user, "--name", "demo", stdout=token)
+    print("token", token.getvalue().strip(), flush=True)
 
 
 if __name__ == "__main__":

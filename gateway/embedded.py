@@ -8,6 +8,7 @@ from celery.beat import EmbeddedService
 from django.conf import settings
 
 from gateway.celery import app, make_app
+from gateway.opening import report_aside
 from sendouts import claims
 from sendouts.models import Batch, Webhook
 from sendouts.sqs import configured_consumer
@@ -35,6 +36,7 @@ def serve() -> None:
     beat = EmbeddedService(app, thread=True)
     beat.daemon = True
     beat.start()
+    report_aside()
     stop = threading.Event()
     sweep = threading.Thread(target=Sweep().run, args=(stop,), name="sweep", daemon=True)
     sweep.start()
@@ -64,6 +66,7 @@ def web_config(application: str) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         proxy_headers=settings.BEHIND_TLS,
+        forwarded_allow_ips=settings.TRUSTED_PROXIES,
         timeout_keep_alive=75,
         timeout_graceful_shutdown=5,
     )

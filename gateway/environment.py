@@ -2,10 +2,12 @@
 
 import secrets
 from base64 import b64encode
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
 
 
@@ -39,9 +41,9 @@ def _basic(user: str, password: str) -> str:
     return "Basic " + b64encode(f"{user}:{password}".encode()).decode()
 
 
-def kept_secret_key(data_dir: Path) -> str:
+def kept_key(data_dir: Path, name: str, make: Callable[[], str]) -> str:
     """The key made for this data folder at its first start; only embedded deployments use it."""
-    path = data_dir / "secret_key"
+    path = data_dir / name
     try:
         return path.read_text()
     except FileNotFoundError:
@@ -49,10 +51,44 @@ def kept_secret_key(data_dir: Path) -> str:
     try:
         with path.open("x") as file:
             path.chmod(0o600)
-            file.write(secrets.token_urlsafe(50))
+            file.write(make())
     except FileExistsError:
         pass  # another process of the same start was quicker
     return path.read_text()
+
+
+def secret_key() -> str:
+    return secrets.token_urlsafe(50)
+
+
+def encryption_key() -> str:
+    return Fernet.generate_key().decode()
+
+
+def encryption_keys(keys: list[str]) -> tuple[str, ...]:
+    """Refuse what is not a Fernet key, without printing it."""
+    for place, key in enumerate(keys, 1):
+        try:
+            Fernet(key)
+        except ValueError:
+            raise ImproperlyConfigured(
+                f"ENCRYPTION_KEYS: entry {place} is not a key. Make one: python -c "
+                "'import base64, secrets; print(base64.urlsafe_b64encode(secrets.token_bytes(32)).decode())'"
+            ) from None
+    return tuple(keys)
+
+
+def secret_texts(*values: Any) -> tuple[str, ...]:
+    """Every text in the values; of a header that is sent, also what follows the scheme."""
+    found: list[str] = []
+    for value in values:
+        if isinstance(value, str):
+            found += [value, value.partition(" ")[2]]
+        elif isinstance(value, dict):
+            found += secret_texts(*value.values())
+        elif isinstance(value, list | tuple):
+            found += secret_texts(*value)
+    return tuple(text for text in found if text)
 
 
 def database(parsed: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Settings; the only reader of the environment. Every name is explained in .env.example and docs/production.md."""
 
 import sys
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -61,6 +62,7 @@ CELERY_BEAT_SCHEDULE = {
     "retire": {"task": "sendouts.retire", "schedule": 3600.0},
     # A worker that was away must not look thirty times at once.
     "watch": {"task": "sendouts.watch", "schedule": 30.0, "options": {"expires": 30}},
+    "tidy": {"task": "gateway.tidy", "schedule": 3600.0},
 }
 
 # --- The application -----------------------------------------------------------------------------------------------
@@ -70,7 +72,13 @@ if not SECRET_KEY:
         raise ImproperlyConfigured(
             "SECRET_KEY is not set. Make one: python -c 'import secrets; print(secrets.token_urlsafe(50))'"
         )
-    SECRET_KEY = environment.kept_secret_key(DATA_DIR)
+    SECRET_KEY = environment.kept_key(DATA_DIR, "secret_key", environment.secret_key)
+# Keys that signed before: sessions and forms that they signed stay valid while a key is being changed.
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
+# The first encrypts stored secrets, all of them decrypt.
+ENCRYPTION_KEYS = environment.encryption_keys(env.list("ENCRYPTION_KEYS", default=[]))
+if not ENCRYPTION_KEYS and USES_SQLITE:
+    ENCRYPTION_KEYS = (environment.kept_key(DATA_DIR, "encryption_key", environment.encryption_key),)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 HOST = env.str("HOST", default="127.0.0.1")
 PORT = env.int("PORT", default=8000)
@@ -88,7 +96,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "simple_history",
     "rest_framework",
-    "rest_framework.authtoken",
+    "axes",
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "gateway.apps.GatewayConfig",
@@ -96,6 +104,7 @@ INSTALLED_APPS = [
     "sendouts.apps.SendoutsConfig",
 ]
 MIDDLEWARE = [
+    "gateway.headers.SecurityHeaders",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -107,6 +116,8 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "simple_history.middleware.HistoryRequestMiddleware",
     "gateway.unavailable.Middleware",
+    # Last, as it asks: it turns a login that was refused for its number into a page.
+    "axes.middleware.AxesMiddleware",
 ]
 # How long a page may take to begin, before it is answered with 503.
 PAGE_SECONDS = env.float("PAGE_SECONDS", default=10.0)
@@ -132,6 +143,21 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+# Five wrong passwords for one account from one address shut that pair out for a quarter of an hour; attempts meanwhile
+# neither count nor lengthen it. Others behind the same proxy, and the same person elsewhere, are not touched.
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_RESET_ON_SUCCESS = True
+AXES_CLIENT_IP_CALLABLE = "gateway.logins.client_address"
+AXES_LOCKOUT_CALLABLE = "gateway.logins.locked_out"
+# Who logged in when is in the users' list; failures are kept for as long as they count, without what was typed.
+AXES_DISABLE_ACCESS_LOG = True
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
+AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "user_agent", "csrfmiddlewaretoken", "next"]
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
 
@@ -155,6 +181,14 @@ WHITENOISE_AUTOREFRESH = False
 # --- Behind TLS ----------------------------------------------------------------------------------------------------
 BEHIND_TLS = env.bool("BEHIND_TLS", default=False)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = BEHIND_TLS
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = LANGUAGE_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = LANGUAGE_COOKIE_SAMESITE = "Lax"
+LANGUAGE_COOKIE_SECURE = BEHIND_TLS
+if BEHIND_TLS:
+    # Browsers take such names only with Secure, for this host alone: no neighbour under the same domain can plant one.
+    SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"
+# Proxies in front whose X-Forwarded-For and X-Forwarded-Proto are believed: addresses and networks.
+TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=["127.0.0.1", "::1"])
 SECURE_REDIRECT_EXEMPT = [r"^health/", r"^metrics$"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS else None
 SECURE_HSTS_SECONDS = 31_536_000 if BEHIND_TLS else 0
@@ -162,7 +196,6 @@ SECURE_HSTS_SECONDS = 31_536_000 if BEHIND_TLS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = False
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 CSRF_TRUSTED_ORIGINS = [BASE_URL] if BASE_URL.startswith("https://") else []
-SESSION_COOKIE_HTTPONLY = True
 X_FRAME_OPTIONS = "DENY"
 
 # --- The door ------------------------------------------------------------------------------------------------------
@@ -208,6 +241,7 @@ CLAIM_SECONDS = env.float("CLAIM_SECONDS", default=2 * SYMPLIFY_TIMEOUT + 5)
 SWEEP_SECONDS = env.float("SWEEP_SECONDS", default=1.0)
 WORKER_CONCURRENCY = env.int("WORKER_CONCURRENCY", default=4)
 RETENTION_DAYS = env.int("RETENTION_DAYS", default=90)
+URI_RETENTION_HOURS = env.int("URI_RETENTION_HOURS", default=24)
 
 # --- Alarms --------------------------------------------------------------------------------------------------------
 # Who is told, besides /health/ready, the log and the admin. The hook's host must be in OUTBOUND_ALLOWED_HOSTS.
@@ -233,7 +267,7 @@ METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 # --- API -----------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "rest_framework.authentication.TokenAuthentication",
+        "sendouts.api.tokens.FingerprintAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
@@ -257,4 +291,13 @@ SIMPLE_HISTORY_REVERT_DISABLED = True
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
 LOG_JSON = env.bool("LOG_JSON", default=not (DEBUG or sys.stderr.isatty()))
 LOGGING_CONFIG = "gateway.logs.configure"
-LOGGING = {"level": LOG_LEVEL, "json": LOG_JSON}
+LOGGING = {
+    "level": LOG_LEVEL,
+    "json": LOG_JSON,
+    "debug": DEBUG,
+    "secrets": environment.secret_texts(
+        SECRET_KEY, SECRET_KEY_FALLBACKS, ENCRYPTION_KEYS, WEBHOOK_BASIC_AUTH, WEBHOOK_HEADER_TOKENS, CREDENTIALS,
+        SYMPLIFY_HEADERS, DATABASES["default"].get("PASSWORD"),
+    ),
+}  # fmt: skip
+DEFAULT_EXCEPTION_REPORTER_FILTER = "gateway.reporting.QuietReporter"

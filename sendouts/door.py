@@ -16,10 +16,13 @@ import structlog
 
 from sendouts.doorwatch import DoorWatch
 from sendouts.ingress import NotStored, Store
+from sendouts.knocks import Knocks
 from sendouts.received import Received
 from sendouts.symplify.payload import Unreadable, is_readable
 
 log = structlog.get_logger(__name__)
+# Counted, and never slowed down: who is slowed down may be the platform behind a credential that was just changed.
+not_authenticated = Knocks("hook_not_authenticated")
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -74,6 +77,7 @@ class Door:
             hint = "The webhook is called with POST. Enter this address in the platform's account settings."
             return await _answer(send, 405, hint, (b"allow", b"POST"))
         if not self._may_enter(headers):
+            not_authenticated.count()
             return await _answer(send, 401, "", (b"www-authenticate", b'Basic realm="webhook"'))
         try:
             async with asyncio.timeout(BODY_SECONDS):
@@ -157,6 +161,8 @@ async def _answer(send: Send, status: int, sentence: str, *headers: tuple[bytes,
             "headers": [
                 (b"content-type", b"application/json"),
                 (b"content-length", str(len(body)).encode()),
+                (b"cache-control", b"no-store"),
+                (b"x-content-type-options", b"nosniff"),
                 *headers,
             ],
         }

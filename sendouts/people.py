@@ -14,6 +14,8 @@ from sendouts.telling import clock, since
 
 REVIEW = "sendouts.review_batch"
 TAKE_ON = "sendouts.take_on_batch"
+# Who the contacts are: their ids and the fields that a project keeps.
+VIEW_CONTACTS = "sendouts.view_contacts"
 
 
 class NotDone(Exception):

@@ -1,4 +1,4 @@
-"""Contacts are not kept for ever: what is over for longer than the retention period loses its rows and addresses."""
+"""Contacts are not kept for ever: what is over for longer than the retention period loses its rows."""
 
 import time
 from datetime import datetime, timedelta
@@ -29,16 +29,16 @@ def retire(now: datetime) -> int:
 
 
 def retire_some(now: datetime) -> int:
-    """Delete decisions, raw hooks and URIs of batches that ended before the period; counts and events stay. Returns how many."""
+    """Delete decisions and raw hooks of batches that ended before the period; counts and events stay. Returns how many."""
     before = now - timedelta(days=settings.RETENTION_DAYS)
-    old = Batch.objects.filter(ended_at__lt=before).exclude(finish_uri="").order_by("pk")[:AT_ONCE]
+    old = Batch.objects.filter(ended_at__lt=before, retired_at__isnull=True).order_by("ended_at")[:AT_ONCE]
     retired = 0
     for batch_id in list(old.values_list("pk", flat=True)):
         with transaction.atomic():
             Decision.objects.filter(rows_of(batch_id)).delete()
             Chunk.objects.filter(batch_id=batch_id).delete()
             Webhook.objects.filter(batch_id=batch_id).update(body=b"")
-            Batch.objects.filter(pk=batch_id).update(finish_uri="", download_uri="")
+            Batch.objects.filter(pk=batch_id).update(finish_uri="", download_uri="", retired_at=now)
         retired += 1
     others = Webhook.objects.filter(received_at__lt=before, batch__isnull=True, due_at__isnull=True)
     deleted, _ = others.filter(pk__in=list(others.values_list("pk", flat=True)[:5_000])).delete()

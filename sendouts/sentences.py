@@ -263,6 +263,8 @@ _STORED = (
     gettext_noop("The answer of the service does not hold “verdicts”."),
     gettext_noop("An action failed; its contacts were let pass."),
     gettext_noop("No time was left to ask."),
+    gettext_noop("No credential is called “%(name)s”."),
+    gettext_noop("The credential “%(name)s” cannot be opened with the keys in ENCRYPTION_KEYS."),
     gettext_noop("No kind is called “%(name)s”."),
     gettext_noop("The kind did not return one verdict for each contact."),
     gettext_noop("The kind returned something that is not a verdict."),

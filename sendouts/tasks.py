@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from sendouts import advancing, planning, pulses, retiring
+from sendouts import advancing, planning, pulses, retiring, wiping
 from sendouts.alarms import watching
 from sendouts.models import Batch
 from sendouts.nudges import nudge
@@ -37,7 +37,8 @@ def advance_files(batch_ids: list[int]) -> None:
 
 @shared_task(name="sendouts.retire")
 def retire() -> None:
-    """Delete what is older than the retention period."""
+    """Wipe the URIs of what is over, and delete what is older than the retention period."""
+    wiping.wipe(timezone.now())
     retiring.retire(timezone.now())
     watching.prune(timezone.now())
 

@@ -30,7 +30,9 @@ class ConsentCheckConfig(Config):
     credential: Annotated[str, StringConstraints(strip_whitespace=True, max_length=100)] = Field(
         default="",
         title=gettext_noop("Credential"),
-        description=gettext_noop("Name of a credential of the environment: “consent” for CREDENTIAL_CONSENT."),
+        description=gettext_noop(
+            "Name of a stored credential, or of one of the environment: “consent” for CREDENTIAL_CONSENT."
+        ),
     )
     reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)] = Field(
         default="No consent",

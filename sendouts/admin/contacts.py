@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from sendouts.models import Answer, Batch, Decision, Status, Verdict
 from sendouts.models.decision import rows_of
-from sendouts.sentences import reason
+from sendouts.sentences import number, reason
 
 PAGE = 25
 
@@ -28,7 +28,10 @@ class Tab:
 
 @dataclass(frozen=True, slots=True)
 class ContactRow:
-    """One decision as a line; `row` counts from 0, `to` is what a person could change it to (empty: nothing)."""
+    """One decision as a line; `row` counts from 0, `to` is what a person could change it to (empty: nothing).
+
+    `contact` is the id, or only the place for readers who may not see who the contacts are.
+    """
 
     row: int
     contact: str
@@ -54,6 +57,7 @@ class Contacts:
     first: str
     next: str
     kept_shown: bool
+    sees: bool
 
 
 def tabs(batch: Batch) -> dict[str, tuple[str, int | None]]:
@@ -67,12 +71,13 @@ def tabs(batch: Batch) -> dict[str, tuple[str, int | None]]:
     return {name: tab for name, tab in found.items() if tab[1] or name in {"rejected", "accepted"}}
 
 
-def contacts_page(batch: Batch, asked: Mapping[str, str], *, decides: bool, changes: bool) -> Contacts:
-    """One page of contacts. decides: kept fields are shown; changes: single decisions can be changed now."""
+def contacts_page(batch: Batch, asked: Mapping[str, str], *, sees: bool, changes: bool) -> Contacts:
+    """One page of contacts. sees: ids and kept fields are shown, and ids are searched; changes: single decisions can be changed now."""
     found = tabs(batch)
     default = next((name for name, (_text, count) in found.items() if count), "rejected")
     tab = asked.get("tab", "") if asked.get("tab") in found else default
-    search = asked.get("contact", "").strip()[:255]
+    # Where ids are not shown they are not searched either: an answer would tell who is in the batch.
+    search = asked.get("contact", "").strip()[:255] if sees else ""
     after = int(asked["after"]) if asked.get("after", "").isdigit() else -1
     rows = _rows(batch, tab, search)
     if 0 <= after < 1 << 32:
@@ -84,11 +89,12 @@ def contacts_page(batch: Batch, asked: Mapping[str, str], *, decides: bool, chan
         tabs=[Tab(name, text, n, urlencode({"tab": name}), name == tab) for name, (text, n) in found.items()],
         tab="" if search else tab,
         search=search,
-        rows=[_line(decision, decides=decides, changes=changes) for decision in page[:PAGE]],
+        rows=[_line(decision, sees=sees, changes=changes) for decision in page[:PAGE]],
         empty=_empty(batch, tab, search),
         first=urlencode(where) if after >= 0 else "",
         next=urlencode({**where, "after": page[PAGE - 1].row}) if more else "",
-        kept_shown=decides and any(decision.kept and not decision.unread for decision in page),
+        kept_shown=sees and any(decision.kept and not decision.unread for decision in page),
+        sees=sees,
     )
 
 
@@ -105,7 +111,7 @@ def _rows(batch: Batch, tab: str, search: str) -> QuerySet[Decision]:
     return rows.filter(verdict=Verdict.UNDECIDED, unread=tab == "unread")
 
 
-def _line(decision: Decision, *, decides: bool, changes: bool) -> ContactRow:
+def _line(decision: Decision, *, sees: bool, changes: bool) -> ContactRow:
     verdict = Verdict(decision.verdict)
     kept = decision.kept or {}
     where = _(" (place %(place)s)") % {"place": kept["place"]} if decision.unread and kept.get("place") else ""
@@ -119,16 +125,21 @@ def _line(decision: Decision, *, decides: bool, changes: bool) -> ContactRow:
     choices = {Verdict.ACCEPTED: ("reject",), Verdict.REJECTED: ("accept",), Verdict.UNDECIDED: ("accept", "reject")}
     return ContactRow(
         row=decision.row,
-        contact=decision.contact_id,
+        contact=decision.contact_id if sees else row_name(decision),
         verdict=verdict,
         word=word,
         reason=reason(decision.reason, decision.text) + where,
         action=decision.action,
         decided_by=decision.decided_by.get_username() if decision.decided_by else "",
         answer=str(decision.get_answer_display()) if answered else "",
-        kept=tuple((name, _shown(value)) for name, value in kept.items()) if decides and not decision.unread else (),
+        kept=tuple((name, _shown(value)) for name, value in kept.items()) if sees and not decision.unread else (),
         to=choices[verdict] if changes else (),
     )
+
+
+def row_name(decision: Decision) -> str:
+    """What a decision is called where the contact's id is not shown."""
+    return _("row %(row)s") % {"row": number(decision.row + 1)}
 
 
 def _shown(value: object) -> str:
@@ -142,7 +153,7 @@ def _empty(batch: Batch, tab: str, search: str) -> str:
         return text % {"id": search}
     if batch.status == Status.PLANNED:
         return _("The contacts appear here as they are checked.")
-    if not batch.finish_uri and batch.total:
+    if batch.retired_at is not None and batch.total:
         return _("The contacts of this batch are no longer kept.")
     if not batch.total:
         return _("There is nobody in this batch.")

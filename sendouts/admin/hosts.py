@@ -1,14 +1,13 @@
 """Hosts that the gateway may call, added by staff without a restart."""
 
 from django.contrib import admin
-from simple_history.admin import SimpleHistoryAdmin
-from unfold.admin import ModelAdmin
 
+from actions.history_admin import HistoryAdmin
 from sendouts.models import AllowedHost
 
 
 @admin.register(AllowedHost)
-class AllowedHostAdmin(SimpleHistoryAdmin, ModelAdmin):
+class AllowedHostAdmin(HistoryAdmin):
     """Who allowed what is in the history."""
 
     list_display = ("entry", "use", "note")

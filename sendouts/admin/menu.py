@@ -29,6 +29,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
                 ("actions_sendout", _("Sendouts"), "outgoing_mail"),
                 ("actions_actiondefinition", _("Actions"), "rule"),
                 ("sendouts_allowedhost", _("Allowed hosts"), "dns"),
+                ("actions_credential", _("Credentials"), "lock"),
             ],
         ),
         (
@@ -36,7 +37,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
             [
                 ("auth_user", _("Users"), "person"),
                 ("auth_group", _("Groups"), "group"),
-                ("authtoken_tokenproxy", _("API tokens"), "key"),
+                ("sendouts_apitoken", _("API tokens"), "key"),
             ],
         ),
     ]

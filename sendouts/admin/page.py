@@ -83,7 +83,7 @@ def page(batch: Batch, user: AbstractUser, asked: Mapping[str, str], now: dateti
         figures=_figures(batch),
         reasons=reason_lines(batch, sentences.reason),
         checks=checks(batch),
-        contacts=contacts_page(batch, asked, decides=decides, changes=decides and held),
+        contacts=contacts_page(batch, asked, sees=user.has_perm(people.VIEW_CONTACTS), changes=decides and held),
         history=history(batch, now),
         clock=_clock(batch, now),
         outlook=_outlook(batch, user, now),

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.utils import translation
 from drf_spectacular.utils import extend_schema
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -21,7 +21,7 @@ class Schema(SpectacularAPIView):
             return super().get(request, *args, **kwargs)
 
 
-class Docs(SpectacularSwaggerView):
-    """The schema as a page on which calls can be tried."""
+class Docs(SpectacularSwaggerSplitView):
+    """The schema as a page on which calls can be tried; its script comes apart, so that the page needs none inline."""
 
     permission_classes = [IsAuthenticated]

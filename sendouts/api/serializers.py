@@ -147,6 +147,7 @@ class DecisionSerializer(serializers.ModelSerializer[Decision]):
 
     id = serializers.IntegerField(read_only=True, help_text="64 bits: more than a JavaScript number holds exactly.")
     row = serializers.IntegerField(read_only=True, help_text="The place in the file or hook, counted from 0.")
+    contact_id = serializers.SerializerMethodField(help_text="Null without the permission to see contacts.")
     verdict = WordField(Verdict, read_only=True)
     decided_by = serializers.CharField(
         source="decided_by.username", default=None, allow_null=True, read_only=True, help_text="Null: no person did."
@@ -159,6 +160,10 @@ class DecisionSerializer(serializers.ModelSerializer[Decision]):
             "id", "contact_id", "row", "verdict", "unread", "reason", "text", "action", "decided_by", "answer",
         ]  # fmt: skip
         read_only_fields = fields
+
+    @extend_schema_field(serializers.CharField(allow_null=True))
+    def get_contact_id(self, decision: Decision) -> str | None:
+        return decision.contact_id if self.context["sees_contacts"] else None
 
 
 class EventSerializer(serializers.ModelSerializer[Event]):

@@ -13,7 +13,7 @@ from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from sendouts import review, undoing
+from sendouts import people, review, undoing
 from sendouts.api import errors
 from sendouts.api.access import View
 from sendouts.api.asked import StopAsked, VerbAsked
@@ -47,8 +47,10 @@ class Verb(View, GenericAPIView[Batch], ABC):
     def answer(self, request: Request, batch_id: int) -> Response:
         """Read what is asked, have it done, and answer with the batch as it is then."""
         asked = self.get_serializer(data=request.data)
-        asked.is_valid(raise_exception=True)
         try:
+            # Who may not decide is told so first, whatever they sent.
+            people.check_permission(cast(User, request.user), people.REVIEW)
+            asked.is_valid(raise_exception=True)
             batch = self.act(batch_id, cast(User, request.user), asked.validated_data)
         except Batch.DoesNotExist as problem:
             raise Http404 from problem

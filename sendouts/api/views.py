@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from actions.models import Project
+from sendouts import people
 from sendouts.api.access import View
 from sendouts.api.asked import After, BatchesAsked, DecisionsAsked
 from sendouts.api.pages import NewestFirst, OldestFirst
@@ -97,6 +98,9 @@ class Decisions(View, ListAPIView[Decision]):
     @extend_schema(parameters=[DecisionsAsked])
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return super().get(request, *args, **kwargs)
+
+    def get_serializer_context(self) -> dict[str, Any]:
+        return super().get_serializer_context() | {"sees_contacts": self.request.user.has_perm(people.VIEW_CONTACTS)}
 
     def get_queryset(self) -> QuerySet[Decision]:
         found = super().get_queryset().filter(rows_of(existing(self.kwargs["pk"])))

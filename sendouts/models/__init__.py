@@ -2,6 +2,7 @@
 
 from sendouts.models.alarm import Alarm, Code, Notice
 from sendouts.models.allowed_host import AllowedHost
+from sendouts.models.api_token import ApiToken
 from sendouts.models.batch import Attention, Batch, Chunk, Outcome, Status
 from sendouts.models.decision import Answer, Decision, Verdict
 from sendouts.models.door_window import DoorWindow
@@ -14,6 +15,7 @@ __all__ = [
     "Alarm",
     "AllowedHost",
     "Answer",
+    "ApiToken",
     "Attention",
     "Batch",
     "Chunk",

@@ -86,6 +86,8 @@ class Batch(models.Model):
     deadline = models.DateTimeField(_("deadline"))
     decided_at = models.DateTimeField(_("decided"), null=True)
     ended_at = models.DateTimeField(_("ended"), null=True)
+    # Since when its contacts are no longer kept.
+    retired_at = models.DateTimeField(null=True)
 
     # Rows of the file or items of the hook. accepted + rejected + undecided + unread = total, once screened.
     total = models.PositiveIntegerField(_("contacts"), default=0)
@@ -134,6 +136,15 @@ class Batch(models.Model):
             models.Index(fields=["deadline"], name="batch_open_deadline", condition=Q(status__in=OPEN)),
             models.Index(fields=["status", "deadline"], name="batch_status_deadline"),
             models.Index(fields=["sendout", "received_at"], name="batch_sendout_received"),
+            # What the hourly tasks look for: small, since whatever they have done with leaves it.
+            models.Index(
+                fields=["ended_at"], name="batch_to_wipe", condition=Q(ended_at__isnull=False) & ~Q(finish_uri="")
+            ),
+            models.Index(
+                fields=["ended_at"],
+                name="batch_to_retire",
+                condition=Q(ended_at__isnull=False, retired_at__isnull=True),
+            ),
         ]
         constraints = [
             models.CheckConstraint(name="batch_status_known", condition=Q(status__in=Status.values)),

@@ -58,6 +58,7 @@ class Decision(models.Model):
         verbose_name = _("decision")
         verbose_name_plural = _("decisions")
         ordering = ["id"]
+        permissions = [("view_contacts", _("Can see who the contacts are"))]
         indexes = [
             models.Index(fields=["contact_id"], name="decision_contact"),
             models.Index(fields=["id"], name="decision_not_accepted", condition=~Q(verdict=Verdict.ACCEPTED)),

@@ -3,22 +3,23 @@
 import json
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
-from django.conf import settings
 from django.utils import timezone
 
 from actions.catalog import kinds
 from actions.contact import MISSING
-from actions.contract import Contact, Context, Permanent, Word
+from actions.contract import Contact, Context, Word
 from actions.merging import PlannedAction, from_data
 from actions.models import KeepContacts
 from actions.running import run_checks
 from outbound.session import GuardedSession
+from sendouts import credentials
 from sendouts.allowing import services
 from sendouts.bulk import NewDecision
 from sendouts.deadlines import screening_ends
@@ -93,6 +94,7 @@ class Judge:
         self._keeps_accepted = keep == KeepContacts.ALL and bool(names)
         self._keeps_rejected = keep != KeepContacts.NONE and bool(names)
         self._kept_fields = names
+        self._credential = partial(credentials.headers, stored=credentials.stored())
 
     def judge(
         self, rows: Sequence[Row], ids: Iterable[int], stop: threading.Event | None = None
@@ -130,7 +132,7 @@ class Judge:
             details=json.loads(action.details),
             time_left=lambda: (ends - timezone.now()).total_seconds(),
             http=staff_session,
-            credential=credential,
+            credential=self._credential,
         )
 
     def _kept(self, contact: Contact) -> str:
@@ -142,15 +144,6 @@ def _unread(pk: int, row: Row) -> NewDecision:
     """A row that could not be read is nobody's verdict; where it stands is kept for the screen."""
     place = json.dumps({"place": row.place})
     return NewDecision(pk, row.contact_id, row.uri, Verdict.UNDECIDED, True, row.problem, "", "", place)
-
-
-def credential(name: str) -> Mapping[str, str]:
-    """The headers of a credential that the environment names CREDENTIAL_<NAME>."""
-    try:
-        headers: Mapping[str, str] = settings.CREDENTIALS[name.lower()]
-    except KeyError:
-        raise Permanent(f"The environment names no credential “{name}” (CREDENTIAL_{name.upper()}).") from None
-    return headers
 
 
 _local = threading.local()

@@ -44,12 +44,12 @@ class Deployment:
         self.environment = {
             **os.environ,
             **common_environment(folder),
-            **environment,
-            "PORT": str(self.port),
             # Short time-outs, hence short claims: a killed worker's batch is taken over after some seconds.
             "SYMPLIFY_TIMEOUT": "1",
             "CLAIM_SECONDS": "4",
             "LOG_LEVEL": "INFO",
+            **environment,
+            "PORT": str(self.port),
         }
         self.process: subprocess.Popen[bytes] | None = None
         self.hook_url = f"http://127.0.0.1:{self.port}/webhooks/symplify/"

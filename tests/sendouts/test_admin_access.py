@@ -1,5 +1,6 @@
 """Roles to start with, people, tokens and allowed hosts."""
 
+import re
 from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
@@ -11,14 +12,14 @@ from django.contrib.auth.models import Group, Permission, User
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
-from rest_framework.authtoken.models import Token
 
-from sendouts.models import AllowedHost
+from sendouts.models import AllowedHost, ApiToken
+from sendouts.models.api_token import fingerprint
 from tests.sendouts.admin_cases import ROLES, client_of, plain_english, text_of, user_in
 
 pytestmark = pytest.mark.django_db
 HOSTS = reverse("admin:sendouts_allowedhost_changelist")
-TOKENS = reverse("admin:authtoken_tokenproxy_changelist")
+TOKENS = reverse("admin:sendouts_apitoken_changelist")
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +35,9 @@ def root() -> Client:
 
 
 def create_roles() -> None:
-    import_module("sendouts.migrations.0003_roles").create_roles(apps, SimpleNamespace(connection=connection))
+    schema = SimpleNamespace(connection=connection)
+    import_module("sendouts.migrations.0003_roles").create_roles(apps, schema)
+    import_module("sendouts.migrations.0005_doors_roles").extend_roles(apps, schema)
 
 
 def permissions_of(name: str) -> set[tuple[str, str]]:
@@ -78,13 +81,12 @@ def test_an_allowed_host_is_added_by_a_manager_and_remembered() -> None:
 
 def test_people_groups_and_tokens_have_their_screens(root: Client) -> None:
     user = user_in("Viewer")
-    Token.objects.create(user=user)
     create_roles()
     urls = [
         reverse("admin:auth_user_changelist"), reverse("admin:auth_user_add"),
         reverse("admin:auth_user_change", args=[user.pk]), reverse("admin:auth_user_password_change", args=[user.pk]),
         reverse("admin:auth_group_changelist"), reverse("admin:auth_group_change", args=[Group.objects.first().pk]),
-        TOKENS, reverse("admin:authtoken_tokenproxy_add"), reverse("admin:password_change"), "/admin/",
+        TOKENS, reverse("admin:sendouts_apitoken_add"), reverse("admin:password_change"), "/admin/",
     ]  # fmt: skip
     for url in urls:
         assert root.get(url).status_code == 200, url
@@ -92,19 +94,20 @@ def test_people_groups_and_tokens_have_their_screens(root: Client) -> None:
 
 def test_a_token_is_shown_once_and_then_never_again(root: Client) -> None:
     user = user_in("Viewer")
-    response = root.post(reverse("admin:authtoken_tokenproxy_add"), {"user": user.pk}, follow=True)
-    token = Token.objects.get(user=user)
-    assert text_of(response).count(token.key) == 1
-    change = reverse("admin:authtoken_tokenproxy_change", args=[user.pk])
-    delete = reverse("admin:authtoken_tokenproxy_delete", args=[user.pk])
+    response = root.post(reverse("admin:sendouts_apitoken_add"), {"user": user.pk, "name": "shop"})
+    token = ApiToken.objects.get(user=user)
+    (text,) = re.findall(rf"{re.escape(token.prefix)}[\w-]{{30,}}", text_of(response))
+    assert token.digest == fingerprint(text) and "no-store" in response["Cache-Control"]
+    change = reverse("admin:sendouts_apitoken_change", args=[token.pk])
+    delete = reverse("admin:sendouts_apitoken_delete", args=[token.pk])
     for url in (TOKENS, change, delete, "/admin/"):
         page = root.get(url)
         assert page.status_code == 200, url
-        assert token.key not in text_of(page), url
-    assert token.key not in text_of(root.post(delete, {"post": "yes"}, follow=True))
-    assert not Token.objects.exists()
+        assert text not in text_of(page) and token.digest not in text_of(page), url
+    assert text not in text_of(root.post(delete, {"post": "yes"}, follow=True))
+    assert not ApiToken.objects.exists()
     assert LogEntry.objects.count() == 2
-    assert not LogEntry.objects.filter(object_repr__contains=token.key).exists()
+    assert not LogEntry.objects.filter(object_repr__contains=text).exists()
 
 
 def test_tokens_and_people_are_not_for_every_role() -> None:
@@ -121,4 +124,4 @@ def test_the_menu_holds_what_the_reader_may_look_at(root: Client) -> None:
 
     looked_at = ["Batches", "Webhooks", "Projects", "Sendouts", "Actions", "Allowed hosts"]
     assert entries(client_of("Viewer")) == looked_at
-    assert entries(root) == [*looked_at[:2], "Alarms", *looked_at[2:], "Users", "Groups", "API tokens"]
+    assert entries(root) == [*looked_at[:2], "Alarms", *looked_at[2:], "Credentials", "Users", "Groups", "API tokens"]

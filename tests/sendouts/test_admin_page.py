@@ -233,7 +233,7 @@ def test_no_address_of_the_platform_is_on_the_page() -> None:
         assert SECRET not in text_of(manager.get(page_url(made, query)))
 
 
-def test_kept_fields_are_for_those_who_decide(viewer: Client) -> None:
+def test_kept_fields_are_for_those_who_may_see_contacts(viewer: Client) -> None:
     made = batch(rejected=1)
     Decision.objects.update(kept={"properties.city": "Lyon <b>"})
     assert "Lyon" not in text_of(viewer.get(page_url(made)))
@@ -241,13 +241,14 @@ def test_kept_fields_are_for_those_who_decide(viewer: Client) -> None:
     assert "properties.city" in shown and "Lyon &lt;b&gt;" in shown
 
 
-def test_contacts_come_page_after_page_without_counting_or_skipping(viewer: Client) -> None:
+def test_contacts_come_page_after_page_without_counting_or_skipping() -> None:
+    reviewer = client_of("Reviewer")
     made = batch(accepted=3, rejected=2 * PAGE + 3)
     seen: list[str] = []
     query = "?tab=rejected"
     with CaptureQueriesContext(connection) as queries:
         for _ in range(3):
-            contacts = read(viewer, made, query).contacts
+            contacts = read(reviewer, made, query).contacts
             seen += [row.contact for row in contacts.rows]
             query = "?" + contacts.next
     assert seen == [f"A-{row}" for row in range(2 * PAGE + 3)]
@@ -265,10 +266,11 @@ def test_a_page_never_shows_contacts_of_another_batch(viewer: Client) -> None:
         assert len(rows) <= 1, query
 
 
-def test_a_contact_is_found_by_its_exact_id(viewer: Client) -> None:
+def test_a_contact_is_found_by_its_exact_id() -> None:
+    reviewer = client_of("Reviewer")
     made = batch(accepted=3, rejected=3)
-    assert [row.contact for row in read(viewer, made, "?contact=A-4").contacts.rows] == ["A-4"]
-    nobody = read(viewer, made, "?contact=a-4").contacts
+    assert [row.contact for row in read(reviewer, made, "?contact=A-4").contacts.rows] == ["A-4"]
+    nobody = read(reviewer, made, "?contact=a-4").contacts
     assert nobody.rows == []
     assert nobody.empty == "No decision about a-4 in this batch. Check the id: capitals and dashes count."
 

@@ -3,10 +3,9 @@
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
-from rest_framework.authtoken.models import Token
 from rest_framework.test import APIClient
 
-from sendouts.models import Batch
+from sendouts.models import ApiToken, Batch
 from tests.sendouts.api_cases import a_batch, client_of
 from tests.sendouts.gate import person
 
@@ -89,7 +88,7 @@ def test_a_user_who_left_is_shut_out(batch: Batch) -> None:
 
 def test_a_token_that_was_withdrawn_opens_nothing(batch: Batch) -> None:
     client = client_of(person("viewer", "view_batch"))
-    Token.objects.all().delete()
+    ApiToken.objects.all().delete()
     assert client.get("/api/batches/").status_code == 401
 
 

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def client() -> APIClient:
-    return client_of(person("viewer", "view_batch", "view_project"))
+    return client_of(person("viewer", "view_batch", "view_project", "view_contacts"))
 
 
 def test_a_batch_tells_what_it_is_why_it_waits_and_until_when(client: APIClient) -> None:

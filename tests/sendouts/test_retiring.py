@@ -18,6 +18,7 @@ def test_what_is_over_for_long_loses_its_rows_and_addresses_and_keeps_its_counts
     assert retire(timezone.now() + timedelta(days=89)) == 0
     assert retire(timezone.now() + timedelta(days=91)) == 1
     batch = gate.batch()
+    assert batch.retired_at is not None
     assert (batch.finish_uri, batch.download_uri, batch.total, batch.rejected) == ("", "", 100, 10)
     assert not Decision.objects.exists() and not batch.chunks.exists()
     assert [bytes(hook.body) for hook in Webhook.objects.all()] == [b""]

@@ -6,6 +6,7 @@ import uvicorn
 from django.core.management.base import BaseCommand, CommandParser
 
 from gateway.embedded import web_config
+from gateway.opening import report_aside
 
 
 class Command(BaseCommand):
@@ -15,4 +16,6 @@ class Command(BaseCommand):
         parser.add_argument("--door", action="store_true", help="take hooks only")
 
     def handle(self, *args: Any, door: bool, **options: Any) -> None:
+        if not door:
+            report_aside()
         uvicorn.Server(web_config("gateway.asgi:door" if door else "gateway.asgi:application")).run()

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from sendouts import people, review
-from sendouts.admin.contacts import unread_without_address
+from sendouts.admin.contacts import row_name, unread_without_address
 from sendouts.admin.verb_forms import AcceptForm, NoteForm
 from sendouts.admin.verbs.base import Verb
 from sendouts.models import Answer, Batch, Decision, Status, Verdict
@@ -175,7 +175,8 @@ class ChangeOne(Verb):
 
     @property
     def _contact(self) -> str:
-        return self.decision.contact_id or _("row %(row)s") % {"row": number(self.decision.row + 1)}
+        seen = self.user.has_perm(people.VIEW_CONTACTS)
+        return (seen and self.decision.contact_id) or row_name(self.decision)
 
     @property
     def button(self) -> str:

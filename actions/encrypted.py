@@ -1,0 +1,126 @@
+"""A text column that the database holds encrypted, under keys that can be changed without a gap.
+
+`ENCRYPTION_KEYS` are Fernet keys: the first one encrypts, each of them decrypts. A value read from the database stays
+sealed until `open()`: no page, log, history or traceback can print it by accident.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from django.apps import apps
+from django.conf import settings
+from django.core.exceptions import FieldError, ImproperlyConfigured
+from django.db import models, transaction
+
+
+class CannotOpen(Exception):
+    """None of the keys opens what was stored."""
+
+
+class Sealed:
+    """A stored secret; `open()` gives its text, or raises CannotOpen."""
+
+    __slots__ = ("token",)
+
+    def __init__(self, token: str) -> None:
+        self.token = token
+
+    @classmethod
+    def of(cls, text: str) -> "Sealed":
+        """Seal a text with the first key."""
+        return cls(_box().encrypt(text.encode()).decode())
+
+    def open(self) -> str:
+        try:
+            return _box().decrypt(self.token.encode()).decode()
+        except (InvalidToken, ImproperlyConfigured):
+            raise CannotOpen from None
+
+    def again(self) -> "Sealed":
+        """The same text under the first key; raises CannotOpen."""
+        try:
+            return Sealed(_box().rotate(self.token.encode()).decode())
+        except InvalidToken:
+            raise CannotOpen from None
+
+    def __repr__(self) -> str:
+        return "••••"
+
+
+def can_seal() -> bool:
+    """Whether there is a key at all."""
+    return bool(settings.ENCRYPTION_KEYS)
+
+
+def _box() -> MultiFernet:
+    if not can_seal():
+        raise ImproperlyConfigured("ENCRYPTION_KEYS is not set, so secrets can neither be stored nor read.")
+    return MultiFernet([Fernet(key) for key in settings.ENCRYPTION_KEYS])
+
+
+class EncryptedTextField(models.TextField):
+    """Takes a text and gives a `Sealed`. It cannot be searched, and `dumpdata` leaves it out."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs["serialize"] = False
+        super().__init__(*args, **kwargs)
+
+    def from_db_value(self, value: str | None, expression: Any, connection: Any) -> Sealed | None:
+        return None if value is None else Sealed(value)
+
+    def to_python(self, value: Any) -> Any:
+        return value
+
+    def pre_save(self, model_instance: models.Model, add: bool) -> Any:
+        """Seal what was assigned as text, also on the object itself."""
+        value = getattr(model_instance, self.attname)
+        if isinstance(value, str):
+            value = Sealed.of(value)
+            setattr(model_instance, self.attname, value)
+        return value
+
+    def get_prep_value(self, value: Any) -> Any:
+        if isinstance(value, str):
+            value = Sealed.of(value)
+        return value.token if isinstance(value, Sealed) else value
+
+    def get_lookup(self, lookup_name: str) -> Any:
+        raise FieldError("What is encrypted cannot be searched.")
+
+
+def sealed_fields() -> Iterator[tuple[type[models.Model], str]]:
+    """Every encrypted column there is."""
+    for model in apps.get_models():
+        for field in model._meta.get_fields():
+            if isinstance(field, EncryptedTextField):
+                yield model, field.name
+
+
+def unopened() -> list[str]:
+    """What no key opens, named."""
+    found = []
+    for model, name in sealed_fields():
+        for row in model._default_manager.all():
+            try:
+                getattr(row, name).open()
+            except CannotOpen:
+                found.append(f"{model._meta.verbose_name} {row}")
+    return found
+
+
+def seal_again() -> tuple[int, list[str]]:
+    """Encrypt everything with the first key; returns how many, and what no key opens and therefore stays as it is."""
+    done, stay = 0, []
+    for model, name in sealed_fields():
+        for pk in list(model._default_manager.values_list("pk", flat=True)):
+            with transaction.atomic():
+                row = model._default_manager.select_for_update().filter(pk=pk).first()
+                if row is None:
+                    continue
+                try:
+                    model._default_manager.filter(pk=pk).update(**{name: getattr(row, name).again()})
+                    done += 1
+                except CannotOpen:
+                    stay.append(f"{model._meta.verbose_name} {row}")
+    return done, stay

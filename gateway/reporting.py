@@ -1,0 +1,17 @@
+"""What Django's own error pages and mails may show, where somebody switches them on."""
+
+import re
+
+from django.views.debug import SafeExceptionReporterFilter
+
+
+class QuietReporter(SafeExceptionReporterFilter):
+    """Hides every setting that holds a credential or an address, and every variable of every frame."""
+
+    hidden_settings = re.compile(
+        "API|AUTH|TOKEN|KEY|SECRET|PASS|SIGNATURE|COOKIE|CREDENTIAL|HEADER|BROKER|DATABASE|LOGGING|URL|URI",
+        re.IGNORECASE,
+    )
+
+    def get_traceback_frame_variables(self, request: object, tb_frame: object) -> list[tuple[str, object]]:
+        return []

@@ -1,0 +1,72 @@
+"""Every address that Django answers, found in the resolver itself, with sample rows behind each."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from django.contrib.auth.models import Group, User
+from django.urls import get_resolver
+from django.urls.resolvers import RoutePattern, URLPattern, URLResolver
+
+from actions.models import ActionDefinition, Credential, Project
+from sendouts.models import AllowedHost, ApiToken, Batch
+from tests.sendouts.admin_cases import batch, webhook
+
+
+def patterns(resolver: URLResolver | None = None, before: str = "") -> Iterator[str]:
+    """Every pattern, whole: what a path must look like, with the names of its arguments."""
+    for each in (resolver or get_resolver()).url_patterns:
+        text = before + _text(each)
+        if isinstance(each, URLResolver):
+            yield from patterns(each, text)
+        else:
+            yield text
+
+
+def _text(found: URLPattern | URLResolver) -> str:
+    text = str(found.pattern)
+    return text if isinstance(found.pattern, RoutePattern) else text.removeprefix("^").removesuffix("$")
+
+
+def rows() -> Mapping[str, Any]:
+    """One row of everything that has a page, by the part of the address that names its model."""
+    made = batch(accepted=2, rejected=2, undecided=2)
+    project = Project.objects.get()
+    credential = Credential.objects.create(name="consent", secret="a-stored-secret")
+    host = AllowedHost.objects.create(entry=".example.com")
+    token = ApiToken(user=User.objects.create_user("program"))
+    token.draw()
+    token.save()
+    return {
+        "actions/project": project,
+        "actions/sendout": project.sendouts.get(),
+        "actions/actiondefinition": ActionDefinition.objects.create(project=project, identifier="x", kind="field_rule"),
+        "actions/credential": credential,
+        "auth/user": User.objects.create_user("colleague"),
+        "auth/group": Group.objects.create(name="Editors"),
+        "sendouts/apitoken": token,
+        "sendouts/allowedhost": host,
+        "sendouts/batch": made,
+        "sendouts/webhook": webhook("planned", batch=made),
+    }
+
+
+def path_of(pattern: str, samples: Mapping[str, Any]) -> str:
+    """A path that matches the pattern and leads to a sample."""
+    found = re.match(r"admin/(\w+/\w+)/", pattern)
+    row = samples.get(found[1]) if found else None
+    key = str(row.pk) if row is not None else "1"
+    batch_of: Batch = samples["sendouts/batch"]
+    past = str(row.history.latest().history_id) if row is not None and hasattr(row, "history") else "1"
+    values = {
+        r"([^/]+)/history/([^/]+)/": f"{key}/history/{past}/",
+        "<path:object_id>": key, "<id>": key, "<int:batch_id>": key, "<int:row>": "0", "<slug:to>": "accept",
+        "<path:content_type_id>": "1", "(?P<url>.*)": "nothing/here",
+    }  # fmt: skip
+    path = pattern
+    for name, value in values.items():
+        path = path.replace(name, value)
+    path = re.sub(r"\(\?P<app_label>(\w+)[^)]*\)", r"\1", path)
+    if pattern.startswith("api/projects/"):
+        path = path.replace("<int:pk>", str(samples["actions/project"].pk))
+    return "/" + path.replace("<int:pk>", str(batch_of.pk))
