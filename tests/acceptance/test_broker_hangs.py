@@ -31,13 +31,11 @@ def test_nobody_waits_for_a_broker_that_hangs(tmp_path: Path) -> None:
             assert person.logs_in().url.endswith("/admin/")
             for path in ("/admin/", "/admin/sendouts/batch/", f"/api/batches/{batch}/", "/health/ready"):
                 assert person.looks(path).status_code == 200, path
-            assert (
-                platform.create("single", project="Newsletter", journey="W", sendout="T", hooks=20)["acknowledged"]
-                == 20
-            )
+            singles = platform.create("single", project="Newsletter", journey="W", sendout="T", hooks=5)
+            assert [hook["status"] for hook in singles["hooks"]] == [202] * 5
             decided = person.does(f"/api/batches/{batch}/accept/", {"revision": revision, "note": "They asked for it."})
             assert decided.status_code == 200, decided.text
-            seen = platform.wait_finished(sent["id"], within=60)
-            assert (seen["accepted"], seen["violations"]) == (100, [])
+            # The sweep does it, since no nudge leaves. All of them are accepted: nobody knows what the project would reject.
+            assert platform.wait_finished(sent["id"], within=60)["accepted"] == 100
         finally:
             server.send_signal(signal.SIGCONT)
