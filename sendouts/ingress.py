@@ -2,13 +2,13 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import structlog
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import DataError, IntegrityError, InterfaceError, OperationalError, connection, transaction
 
 from gateway.sqlite.gate import urgent
 from sendouts.grouping import Group, Line, Promise, kept, settle
@@ -79,7 +79,7 @@ class Store:
         self._journal = JournalThread(journal) if journal is not None else None
         if journal is not None:
             folder = journal.folder
-        self._loader = Loader(folder, self._write_again, journal) if folder is not None else None
+        self._loader = Loader(folder, self._watched_write, journal) if folder is not None else None
         self._in_hand: Group = {}
         self._busy_since: float | None = None
         self._away = False
@@ -161,8 +161,8 @@ class Store:
         refused: list[Received] = []
         stored: list[Promise] = []
         try:
-            with self._watched(), self._turn():
-                ids = insert(self._write_again, list(group.values()), refused)
+            with self._turn():
+                ids = insert(self._watched_write, list(group.values()), refused)
         except Exception:
             # Whatever went wrong with the database: the hooks go to the journal, or are refused.
             log.exception("hooks_not_stored", hooks=len(group))
@@ -186,15 +186,14 @@ class Store:
         self._more_to_load = False
         was_away = self._away
         try:
-            with self._watched():
-                if was_away:
-                    self._write([])
-                self._more_to_load = loader.step()
-        except Exception as error:
-            log.warning("journal_not_loaded", error=type(error).__name__)
-        else:
             if was_away:
+                self._watched_write([])
                 log.warning("database_back")
+            self._more_to_load = loader.step()
+        except Exception:
+            # Told once, not twice a second for as long as the database is away.
+            if not was_away:
+                log.exception("journal_not_loaded")
 
     def _write_again(self, hooks: list[Received]) -> list[int]:
         """Write; once more where only the connection was dead, as after a restart of the database."""
@@ -207,17 +206,17 @@ class Store:
             connection.close()
             return self._write(hooks)
 
-    @contextmanager
-    def _watched(self) -> Iterator[None]:
-        """Let others see how long the database takes, and whether it answered."""
+    def _watched_write(self, hooks: list[Received]) -> list[int]:
+        """Write, and let others see how long the database takes, and whether it answered."""
         self._busy_since = time.monotonic()
         try:
-            yield
-        except Exception:
-            self._away = True
+            ids = self._write_again(hooks)
+        except Exception as error:
+            # It answers where it only refuses what is in one of these hooks.
+            self._away = not isinstance(error, DataError | IntegrityError)
             connection.close()
             raise
-        else:
-            self._away = False
         finally:
             self._busy_since = None
+        self._away = False
+        return ids

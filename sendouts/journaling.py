@@ -2,6 +2,7 @@
 
 import errno
 import threading
+import time
 
 import structlog
 
@@ -10,6 +11,8 @@ from sendouts.journal import Journal
 from sendouts.received import Received
 
 log = structlog.get_logger(__name__)
+# The log tells of an outage that goes on once in so many seconds, with the hooks since the last time.
+TELL_SECONDS = 5.0
 
 
 class JournalThread:
@@ -20,6 +23,8 @@ class JournalThread:
         self._line = Line()
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
+        self._told_at = float("-inf")
+        self._untold = 0
 
     def put(self, hook: Received) -> Promise:
         """Hand a hook over; the future says whether it is on the disk."""
@@ -51,10 +56,14 @@ class JournalThread:
         """Write these at once, from any thread; False where the disk does not take them."""
         try:
             self.journal.append(hooks)
-        except OSError as error:
-            # A full disk, above all. The next hooks try again.
-            reason = errno.errorcode.get(error.errno or 0, type(error).__name__)
+        except Exception as error:
+            # A full disk, above all. Whatever it is, the thread goes on: the next hooks try again.
+            number = error.errno if isinstance(error, OSError) else None
+            reason = errno.errorcode.get(number or 0, type(error).__name__)
             log.error("journal_not_written", hooks=len(hooks), error=reason)
             return False
-        log.warning("hooks_journaled", hooks=len(hooks))
+        self._untold += len(hooks)
+        if time.monotonic() >= self._told_at + TELL_SECONDS:
+            log.warning("hooks_journaled", hooks=self._untold)
+            self._told_at, self._untold = time.monotonic(), 0
         return True

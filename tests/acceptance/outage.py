@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -24,21 +24,25 @@ class Server:
 
     def hang(self) -> None:
         """SIGSTOP: connections stay open, the kernel takes what is sent, and nothing answers."""
-        # The first one first, so that it starts no other.
-        self._main.suspend()
-        for child in self._main.children(recursive=True):
-            child.suspend()
+        self._signal(signal.SIGSTOP)
 
     def go_on(self) -> None:
-        for process in [*self._main.children(recursive=True), self._main]:
-            process.resume()
+        self._signal(signal.SIGCONT)
 
     def kill(self) -> None:
         """SIGKILL, as when its machine dies."""
-        family = [self._main, *self._main.children(recursive=True)]
+        psutil.wait_procs(self._signal(signal.SIGKILL), 10)
+
+    def _signal(self, number: signal.Signals) -> list[psutil.Process]:
+        if not self._main.is_running():
+            return []
+        # Stopped first, it starts no other; its children are asked for after that, and before it is gone.
+        self._main.send_signal(signal.SIGSTOP)
+        family = [*self._main.children(recursive=True), self._main]
         for process in family:
-            process.kill()
-        psutil.wait_procs(family, 10)
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(number)
+        return family
 
     def start(self) -> None:
         """Start it again on its data, at its port."""
@@ -47,15 +51,16 @@ class Server:
         with log.open("ab") as out:
             self._started = subprocess.Popen(
                 self._command, stdout=out, stderr=out, env={**os.environ, "LC_ALL": "C"}, **as_user
-            )  # type: ignore[call-overload]
+            )
         self._main = psutil.Process(self._started.pid)
         wait_for_port(int(self.url.rsplit(":", 1)[1].split("/")[0]), self._started, log)
 
     def end(self) -> None:
-        if self._started is not None and self._started.poll() is None:
-            self.go_on()
-            self._started.send_signal(signal.SIGINT)
-            self._started.wait(20)
+        """Let it go on, so that it can be ended; end it, if it is not the first one, which somebody else ends."""
+        self.go_on()
+        if self._started is not None:
+            self.kill()
+            self._started.wait(10)
 
 
 @contextmanager
@@ -67,5 +72,3 @@ def own_postgresql() -> Iterator[Server]:
             yield server
         finally:
             server.end()
-            if server._main.is_running():
-                server.go_on()

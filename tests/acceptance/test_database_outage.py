@@ -13,6 +13,7 @@ import requests
 from sendouts.journal import depth
 from tests.acceptance.deployment import Deployment, deployment, wait_until
 from tests.acceptance.outage import Server, own_postgresql
+from tests.acceptance.person import Person, make_person
 from tests.servers import TEST_AUTH
 
 PER_SECOND = 50
@@ -58,29 +59,6 @@ class Hooks:
         return answer.status_code, answer.json().get("id", "")
 
 
-class Person:
-    """Somebody who is logged in, and whose pages all ask the database."""
-
-    def __init__(self, gateway: Deployment) -> None:
-        self._session = requests.Session()
-        self._session.headers["Accept-Language"] = "en"
-        self._root = f"http://127.0.0.1:{gateway.port}"
-
-    def logs_in(self) -> requests.Response:
-        page = self._root + "/admin/login/"
-        self._session.get(page, timeout=10)
-        form = {
-            "username": "ada",
-            "password": "secret-of-ada",
-            "csrfmiddlewaretoken": self._session.cookies["csrftoken"],
-        }
-        return self._session.post(page, data=form, headers={"Referer": page}, timeout=10)
-
-    def looks(self, path: str) -> requests.Response:
-        """Fails if nothing is answered within a few times PAGE_SECONDS."""
-        return self._session.get(self._root + path, timeout=PAGE_SECONDS * 5, allow_redirects=False)
-
-
 def all_stored(server: Server, ids: set[str]) -> bool:
     with psycopg.connect(server.url) as connection:
         found = {str(row[0]) for row in connection.execute("SELECT uuid FROM sendouts_webhook")}
@@ -105,9 +83,9 @@ def test_hooks_outlive_a_database_that_hangs_dies_and_comes_back_and_pages_say_s
         own_postgresql() as server,
         deployment(tmp_path, "processes", DATABASE_URL=server.url, **settings) as (gateway, _),
     ):
-        gateway.environment["DJANGO_SUPERUSER_PASSWORD"] = "secret-of-ada"
-        gateway.manage("createsuperuser", "--noinput", "--username", "ada", "--email", "ada@example.com")
-        person = Person(gateway)
+        make_person(gateway)
+        # PAGE_SECONDS, and what a busy machine takes.
+        person = Person(gateway, within=10)
         assert person.logs_in().url.endswith("/admin/")
         with Hooks(gateway.hook_url) as hooks:
             wait_until(lambda: len(hooks.answered()) > PER_SECOND, 20, "hooks are acknowledged", gateway.tail)

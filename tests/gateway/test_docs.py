@@ -80,7 +80,8 @@ def test_the_defaults_of_the_example_are_the_settings_own(tmp_path: Path) -> Non
     commented = dict(re.findall(r"^# ([A-Z][A-Z_]+)=(.+)$", EXAMPLE, re.MULTILINE))
     told = {name: commented[name] for name in ("SYMPLIFY_TIMEOUT", "CLAIM_SECONDS", "SWEEP_SECONDS", "SYMPLIFY_METHOD",
             "SYMPLIFY_CONCURRENCY", "WORKER_CONCURRENCY", "RETENTION_DAYS", "WEBHOOK_MAX_BYTES", "HOST", "PORT", "TIME_ZONE",
-            "REFUSAL_REJECTS", "REFUSAL_FINISHES", "SYMPLIFY_ALLOW_HTTP", "OUTBOUND_ALLOW_HTTP", "LOG_LEVEL", "DEBUG")}  # fmt: skip
+            "REFUSAL_REJECTS", "REFUSAL_FINISHES", "SYMPLIFY_ALLOW_HTTP", "OUTBOUND_ALLOW_HTTP", "LOG_LEVEL", "DEBUG",
+            "JOURNAL", "PAGE_SECONDS")}  # fmt: skip
     program = f"from django.conf import settings; print([str(getattr(settings, name)) for name in {list(told)}])"
     said = run([sys.executable, "-c", program], ROOT, ENV_FILE="/nonexistent", DATA_DIR=str(tmp_path),
                DJANGO_SETTINGS_MODULE="gateway.settings")  # fmt: skip
@@ -163,6 +164,13 @@ def test_compose_is_one_image_with_one_published_port_and_no_secret() -> None:
                 assert "${POSTGRES_PASSWORD:?" in value, f"{name}: {key}"
         assert service["restart"] == ("no" if name == "migrate" else "unless-stopped"), name
         assert "healthcheck" in service or name == "web", name
+
+
+def test_who_writes_or_reads_the_journal_does_so_on_a_named_volume() -> None:
+    for name in ("door", "web", "sweep"):
+        service = compose()[name]
+        assert service["volumes"] == [f"data:{service['environment']['DATA_DIR']}"], name
+    assert "data" in yaml.safe_load((ROOT / "docker/compose.yaml").read_text())["volumes"]
 
 
 def test_the_proxy_leads_hooks_to_the_door_and_the_rest_to_web() -> None:

@@ -218,7 +218,8 @@ def test_an_answer_that_has_begun_may_take_its_time(serve: Callable[..., str]) -
 
 def test_a_long_answer_ends_when_nobody_listens_any_more(serve: Callable[..., str]) -> None:
     with requests.get(serve() + "/streams/?lines=100000", stream=True, timeout=10) as answer:
-        assert next(answer.iter_lines()) == b"0"
+        lines = answer.iter_lines()
+        assert next(lines) == b"0"
         assert not views.closed.is_set()
     assert views.closed.wait(10)
 
