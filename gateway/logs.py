@@ -11,7 +11,6 @@ import structlog
 
 from gateway.redacting import ForeignRecords, Redactor, told
 
-
 log = structlog.get_logger("gateway")
 
 
