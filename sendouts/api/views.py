@@ -100,7 +100,8 @@ class Decisions(View, ListAPIView[Decision]):
         return super().get(request, *args, **kwargs)
 
     def get_serializer_context(self) -> dict[str, Any]:
-        return super().get_serializer_context() | {"sees_contacts": self.request.user.has_perm(people.VIEW_CONTACTS)}
+        sees = self.request.user.has_perm(people.VIEW_CONTACTS)
+        return {**super().get_serializer_context(), "sees_contacts": sees}
 
     def get_queryset(self) -> QuerySet[Decision]:
         found = super().get_queryset().filter(rows_of(existing(self.kwargs["pk"])))

@@ -23,7 +23,7 @@ class Command(BaseCommand):
             user = User.objects.get(username=username)
         except User.DoesNotExist:
             raise CommandError(f"There is no user “{username}”.") from None
-        token = ApiToken(user=user, name=name, expires_at=days and timezone.now() + timedelta(days=days))
+        token = ApiToken(user=user, name=name, expires_at=timezone.now() + timedelta(days=days) if days else None)
         text = token.draw()
         token.save()
         self.stdout.write(text)
