@@ -1,0 +1,47 @@
+"""The closing table."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tests.chaos.oracles import Verdict
+
+HEAD = (
+    "scenario", "kills", "acknowledged", "refused", "slowest ms", "batches", "finished/expired/waiting", "repeats",
+    "violations", "settled s", "verdict",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One scenario. settled: seconds from the end of the trouble until everything was at its end."""
+
+    scenario: str
+    kills: int
+    settled: float
+    verdict: Verdict
+    notes: tuple[str, ...] = ()
+
+    @property
+    def right(self) -> bool:
+        return not self.verdict.wrong
+
+
+def table(rows: Sequence[Row]) -> str:
+    lines = [HEAD, *(_cells(row) for row in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(HEAD))]
+    lines.insert(1, tuple("-" * width for width in widths))
+    return "\n".join(
+        "  ".join(
+            [line[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True))]
+        )
+        for line in lines
+    )
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    seen = row.verdict
+    ends = "/".join(str(seen.ends.get(name, 0)) for name in ("finished", "expired", "waiting"))
+    return (
+        row.scenario, str(row.kills), str(seen.acknowledged), str(seen.refused), f"{seen.slowest:.0f}", str(seen.batches),
+        ends, str(seen.repeats), str(seen.violations), f"{row.settled:.1f}", "right" if row.right else "WRONG",
+    )  # fmt: skip
