@@ -9,13 +9,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import psutil
+import psycopg
 
 READY_SECONDS = 30
 TEST_AUTH = "hook:secret-of-the-tests"
@@ -27,33 +28,33 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_for_port(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    until = time.monotonic() + READY_SECONDS
-    while time.monotonic() < until:
-        if process.poll() is not None:
-            raise RuntimeError(f"{process.args!r} ended at once:\n{log.read_text()[-2000:]}")
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.02)
-    raise RuntimeError(f"{process.args!r} did not open port {port}:\n{log.read_text()[-2000:]}")
-
-
 class Server:
     """A server of our own that can be taken away and brought back, on the same port and data."""
 
-    def __init__(self, url: str, command: Sequence[str], log: Path, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        url: str,
+        command: Sequence[str],
+        log: Path,
+        environment: Mapping[str, str],
+        answers: Callable[[str], bool],
+    ) -> None:
         self.url = url
+        self._answers = answers
         self._command = list(command)
         self._log = log
         self._environment = dict(environment)
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start it and wait until its port is open."""
+        """Start it and wait until it answers."""
         with self._log.open("ab") as out:
             self._process = subprocess.Popen(self._command, stdout=out, stderr=out, env=self._environment)
-        wait_for_port(int(urlsplit(self.url).port or 0), self._process, self._log)
+        until = time.monotonic() + READY_SECONDS
+        while not self._answers(self.url):
+            if self._process.poll() is not None or time.monotonic() > until:
+                raise RuntimeError(f"{self._command!r} does not answer:\n{self._log.read_text()[-2000:]}")
+            time.sleep(0.02)
 
     def stop(self, how: signal.Signals = signal.SIGTERM, within: float = 5) -> None:
         """End it with a signal; one that does not end in time is killed."""
@@ -102,8 +103,22 @@ def postgresql(folder: Path) -> Iterator[Server]:
     options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
     command = [*as_user, str(binaries / "postgres"), "-D", str(data), *options]
     url = f"postgres://gateway@127.0.0.1:{port}/postgres"
-    with _running(Server(url, command, folder / "log", environment)) as server:
+    with _running(Server(url, command, folder / "log", environment, _postgresql_answers)) as server:
         yield server
+
+
+def _postgresql_answers(url: str) -> bool:
+    try:
+        psycopg.connect(url, connect_timeout=5).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+def _redis_answers(url: str) -> bool:
+    port = int(urlsplit(url).port or 0)
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _postgresql_binaries(folder: Path) -> Path:
@@ -156,7 +171,7 @@ def redis(folder: Path) -> Iterator[Server]:
         "--dir",
         str(folder),
     ]
-    with _running(Server(f"redis://127.0.0.1:{port}/0", command, folder / "log", os.environ)) as server:
+    with _running(Server(f"redis://127.0.0.1:{port}/0", command, folder / "log", os.environ, _redis_answers)) as server:
         yield server
 
 

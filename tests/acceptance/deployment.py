@@ -73,7 +73,7 @@ class Deployment:
                 [sys.executable, "manage.py", "run"], cwd=ROOT, env=self.environment, stdout=out, stderr=out,
                 start_new_session=True,
             )  # fmt: skip
-        wait_until(self._answers, 30, "the gateway answers", self.tail)
+        wait_until(self.answers, 30, "the gateway answers", self.tail)
 
     def stop(self) -> None:
         """Ask it to end, and see to it that nothing of it stays."""
@@ -117,7 +117,7 @@ class Deployment:
     def tail(self) -> str:
         return self.log.read_text()[-3000:] if self.log.exists() else ""
 
-    def _answers(self) -> bool:
+    def answers(self) -> bool:
         assert self.process is None or self.process.poll() is None, self.tail()
         try:
             return requests.get(f"{self.url}/health/live", timeout=1).ok

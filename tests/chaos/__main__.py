@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from tests.chaos import kills
+from tests.chaos import kills, points
 from tests.chaos.reporting import Row, table
 from tests.chaos.schedule import Schedule
 from tests.servers import servers, temporary_folder
@@ -31,17 +31,20 @@ def main() -> int:
         if asked.only in ("", "kills"):
             for mode in modes:
                 rows.append(_said(kills.run(folder / f"kills-{mode}", mode, schedule, asked.kills)))
+        if asked.only in ("", "points"):
+            for mode in modes:
+                rows.append(_said(points.run(folder / f"points-{mode}", mode, schedule)))
         if asked.keep:
             _keep(folder, asked.keep)
     print(f"\n{table(rows)}\n\nseed {asked.seed}, {time.monotonic() - began:.0f} s")
     for row in rows:
-        for sentence in row.verdict.wrong:
+        for sentence in row.wrong:
             print(f"WRONG    {row.scenario}: {sentence}")
-    return 0 if all(row.right for row in rows) else 1
+    return 1 if any(row.wrong for row in rows) else 0
 
 
 def _said(row: Row) -> Row:
-    print(f"{row.scenario}: {'right' if row.right else 'WRONG'}", flush=True)
+    print(f"{row.scenario}: {'WRONG' if row.wrong else 'right'}", flush=True)
     return row
 
 

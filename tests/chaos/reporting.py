@@ -13,7 +13,7 @@ HEAD = (
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One scenario. settled: seconds from the end of the trouble until everything was at its end."""
+    """One scenario. settled: seconds from the end of the trouble until everything was at its end; notes: what else is wrong."""
 
     scenario: str
     kills: int
@@ -22,8 +22,9 @@ class Row:
     notes: tuple[str, ...] = ()
 
     @property
-    def right(self) -> bool:
-        return not self.verdict.wrong
+    def wrong(self) -> tuple[str, ...]:
+        """Sentences that must not be there."""
+        return self.verdict.wrong + self.notes
 
 
 def table(rows: Sequence[Row]) -> str:
@@ -43,5 +44,5 @@ def _cells(row: Row) -> tuple[str, ...]:
     ends = "/".join(str(seen.ends.get(name, 0)) for name in ("finished", "expired", "waiting"))
     return (
         row.scenario, str(row.kills), str(seen.acknowledged), str(seen.refused), f"{seen.slowest:.0f}", str(seen.batches),
-        ends, str(seen.repeats), str(seen.violations), f"{row.settled:.1f}", "right" if row.right else "WRONG",
+        ends, str(seen.repeats), str(seen.violations), f"{row.settled:.1f}", "WRONG" if row.wrong else "right",
     )  # fmt: skip
