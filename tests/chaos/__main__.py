@@ -6,12 +6,14 @@ import secrets
 import signal
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
-from tests.chaos import kills, points
+from tests.chaos import kills, outages, points
 from tests.chaos.reporting import Row, table
+from tests.chaos.robbing import OUTAGES, Outage
 from tests.chaos.schedule import Schedule
-from tests.servers import servers, temporary_folder
+from tests.servers import postgresql, redis, servers, temporary_folder
 
 MODES = ("processes", "embedded")
 MOST_KILLS = 2_000
@@ -34,6 +36,10 @@ def main() -> int:
         if asked.only in ("", "points"):
             for mode in modes:
                 rows.append(_said(points.run(folder / f"points-{mode}", mode, schedule)))
+        if asked.only in ("", "outages"):
+            for outage in OUTAGES:
+                if asked.outage in outage.name:
+                    rows.append(_said(_outage(folder, outage, schedule, asked)))
         if asked.keep:
             _keep(folder, asked.keep)
     print(f"\n{table(rows)}\n\nseed {asked.seed}, {time.monotonic() - began:.0f} s")
@@ -41,6 +47,18 @@ def main() -> int:
         for sentence in row.wrong:
             print(f"WRONG    {row.scenario}: {sentence}")
     return 1 if any(row.wrong for row in rows) else 0
+
+
+def _outage(folder: Path, outage: Outage, schedule: Schedule, asked: argparse.Namespace) -> Row:
+    """On servers of its own: what one outage leaves behind must not be the next one's."""
+    own = folder / outage.name.replace(" ", "-")
+    with ExitStack() as stack:
+        found = (
+            stack.enter_context(postgresql(stack.enter_context(temporary_folder("postgresql")))),
+            stack.enter_context(redis(stack.enter_context(temporary_folder("redis")))),
+        )
+        os.environ |= {"DATABASE_URL": found[0].url}
+        return outages.run(own, outage, schedule, asked.seconds, found, journal=asked.journal)
 
 
 def _said(row: Row) -> Row:
@@ -62,6 +80,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--kills", type=int, default=200, help="random kills in each mode")
     parser.add_argument("--mode", choices=[*MODES, "both"], default="both")
     parser.add_argument("--only", choices=["kills", "points", "outages"], default="")
+    parser.add_argument("--outage", default="", help="only outages whose name holds this")
+    parser.add_argument("--seconds", type=float, default=60.0, help="how long each outage lasts")
+    parser.add_argument("--journal", action="store_true", help="with JOURNAL=1: no hook may be refused")
     parser.add_argument("--short", action="store_true", help="the round that is part of `make test`")
     parser.add_argument("--keep", type=Path, help="a folder for the gateway's logs")
     asked = parser.parse_args()

@@ -7,7 +7,7 @@ from tests.chaos.oracles import Verdict
 
 HEAD = (
     "scenario", "kills", "acknowledged", "refused", "slowest ms", "batches", "finished/expired/waiting", "repeats",
-    "violations", "settled s", "verdict",
+    "violations", "slowest page s", "settled s", "verdict",
 )  # fmt: skip
 
 
@@ -20,6 +20,7 @@ class Row:
     settled: float
     verdict: Verdict
     notes: tuple[str, ...] = ()
+    slowest_page: float = 0.0
 
     @property
     def wrong(self) -> tuple[str, ...]:
@@ -44,5 +45,6 @@ def _cells(row: Row) -> tuple[str, ...]:
     ends = "/".join(str(seen.ends.get(name, 0)) for name in ("finished", "expired", "waiting"))
     return (
         row.scenario, str(row.kills), str(seen.acknowledged), str(seen.refused), f"{seen.slowest:.0f}", str(seen.batches),
-        ends, str(seen.repeats), str(seen.violations), f"{row.settled:.1f}", "WRONG" if row.wrong else "right",
+        ends, str(seen.repeats), str(seen.violations),
+        f"{row.slowest_page:.1f}" if row.slowest_page else "", f"{row.settled:.1f}", "WRONG" if row.wrong else "right",
     )  # fmt: skip
