@@ -77,5 +77,8 @@ def database(parsed: dict[str, Any]) -> dict[str, Any]:
             # A peer that vanished is noticed within this many milliseconds instead of hours.
             "tcp_user_timeout": 10_000,
         }
-        return parsed | {"ENGINE": "django.db.backends.postgresql", "OPTIONS": options}
+        # A connection that died in the pool (a restart, a firewall) is replaced, not handed out: one small query for each page
+        # and task; the door's own connection never goes back to the pool.
+        checks = {"CONN_HEALTH_CHECKS": True}
+        return parsed | checks | {"ENGINE": "django.db.backends.postgresql", "OPTIONS": options}
     raise ImproperlyConfigured("DATABASE_URL: use postgres://… (production) or sqlite:///… (embedded).")

@@ -6,13 +6,14 @@ leaves a claim that runs out.
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Model, Q
 from django.db.models.functions import Now
+from django.utils import timezone
 
 # Rows are written on the clock of the process that wrote them, and found on the database's: a nudge that comes at once must
 # not find its row “not yet due” for some milliseconds between the two.
@@ -49,16 +50,22 @@ def free() -> Q:
     return Q(claimed_until__isnull=True) | Q(claimed_until__lt=Now())
 
 
+def due() -> Q:
+    """Rows whose time has come on the database's clock, or on this process's, where that one is ahead.
+
+    A process whose clock is wrong writes times that only its own clock reaches; it must still go on with what it wrote.
+    """
+    return Q(due_at__lte=Now() + SLACK) | Q(due_at__lte=timezone.now() + SLACK)
+
+
 def take(model: type[Model], ids: Collection[int]) -> Claim:
     """Claim those of the given rows that are due and free."""
     token = uuid4()
     with transaction.atomic():
-        due = (
-            model._default_manager.select_for_update(skip_locked=True)
-            .filter(free(), pk__in=ids, due_at__lte=Now() + SLACK)
-            .order_by("pk")
+        found = (
+            model._default_manager.select_for_update(skip_locked=True).filter(free(), due(), pk__in=ids).order_by("pk")
         )
-        taken = tuple(due.values_list("pk", flat=True))
+        taken = tuple(found.values_list("pk", flat=True))
         if taken:
             model._default_manager.filter(pk__in=taken).update(claim_id=token, claimed_until=_end())
     return Claim(token, model, taken)
@@ -67,6 +74,17 @@ def take(model: type[Model], ids: Collection[int]) -> Claim:
 def drop_all(model: type[Model]) -> int:
     """Free every row: only where no other process can be at work, as at the start of the embedded mode."""
     return model._default_manager.filter(claim_id__isnull=False).update(claim_id=None, claimed_until=None)
+
+
+def database_now() -> datetime:
+    """The database's clock, to be compared with this process's."""
+    if connection.vendor == "sqlite":
+        # One machine, one clock.
+        return timezone.now()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        found: datetime = cursor.fetchone()[0]
+    return found
 
 
 def _end() -> object:

@@ -9,6 +9,7 @@ import structlog
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import F
+from django.db.models.functions import Now
 
 from sendouts import claims
 from sendouts.models import Attention, Batch, Chunk, Decision, Event, Status, Word
@@ -124,9 +125,10 @@ def try_again(batch_ids: Sequence[int], *, claim: claims.Claim, due_at: datetime
 def expire(now: datetime, ids: Collection[int] | None = None) -> list[int]:
     """End every open batch whose deadline has passed and that nobody is at work on; returns their ids.
 
-    A worker that still waits for answers ends its own batches when these have come.
+    A worker that still waits for answers ends its own batches when these have come. The database's clock must agree: a
+    process whose own clock jumps ahead ends nothing.
     """
-    late = Batch.objects.filter(claims.free(), status__in=OPEN, deadline__lte=now)
+    late = Batch.objects.filter(claims.free(), status__in=OPEN, deadline__lte=now).filter(deadline__lte=Now())
     if ids is not None:
         late = late.filter(pk__in=ids)
     expired = []

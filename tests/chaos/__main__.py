@@ -13,7 +13,7 @@ from tests.chaos import kills, outages, points
 from tests.chaos.reporting import Row, table
 from tests.chaos.robbing import OUTAGES, Outage
 from tests.chaos.schedule import Schedule
-from tests.servers import postgresql, redis, servers, temporary_folder
+from tests.servers import postgresql_server, redis_server, servers, temporary_folder
 
 MODES = ("processes", "embedded")
 MOST_KILLS = 2_000
@@ -43,9 +43,6 @@ def main() -> int:
         if asked.keep:
             _keep(folder, asked.keep)
     print(f"\n{table(rows)}\n\nseed {asked.seed}, {time.monotonic() - began:.0f} s")
-    for row in rows:
-        for sentence in row.wrong:
-            print(f"WRONG    {row.scenario}: {sentence}")
     return 1 if any(row.wrong for row in rows) else 0
 
 
@@ -54,8 +51,8 @@ def _outage(folder: Path, outage: Outage, schedule: Schedule, asked: argparse.Na
     own = folder / outage.name.replace(" ", "-")
     with ExitStack() as stack:
         found = (
-            stack.enter_context(postgresql(stack.enter_context(temporary_folder("postgresql")))),
-            stack.enter_context(redis(stack.enter_context(temporary_folder("redis")))),
+            stack.enter_context(postgresql_server(stack.enter_context(temporary_folder("postgresql")))),
+            stack.enter_context(redis_server(stack.enter_context(temporary_folder("redis")))),
         )
         os.environ |= {"DATABASE_URL": found[0].url}
         return outages.run(own, outage, schedule, asked.seconds, found, journal=asked.journal)
@@ -63,6 +60,8 @@ def _outage(folder: Path, outage: Outage, schedule: Schedule, asked: argparse.Na
 
 def _said(row: Row) -> Row:
     print(f"{row.scenario}: {'WRONG' if row.wrong else 'right'}", flush=True)
+    for sentence in row.wrong[:20]:
+        print(f"    {sentence}", flush=True)
     return row
 
 

@@ -55,7 +55,8 @@ def end_of(batch: StoredBatch) -> str:
     """How a batch stands: at one of its ends, waiting for a person, or under way (nothing)."""
     if batch.status in (FINISHED, EXPIRED, "abandoned"):
         return batch.status
-    return WAITING if batch.status == "in_review" and (batch.held_for or batch.attention) else ""
+    held = batch.status == "in_review" and (batch.held_for or batch.attention)
+    return WAITING if held or (batch.attention and batch.due_at is None) else ""
 
 
 def expected_ends(order: Order) -> frozenset[str]:
@@ -64,12 +65,17 @@ def expected_ends(order: Order) -> frozenset[str]:
     return ENDS[order.spec["project"], order.answer]
 
 
+def killed_too_often(batch: StoredBatch) -> bool:
+    """Worker after worker died on it, as a run of kills may have it: it waits for a person instead of looping."""
+    return batch.attention == "worker_died" and end_of(batch) == WAITING
+
+
 def under_way(gateway: Deployment, orders: Mapping[str, Order]) -> list[str]:
     """What has not come to its end yet, in words."""
     by_name = {order.spec["sendout"]: order for order in orders.values()}
     found = [f"hook {key} is not planned" for key, (outcome, _) in stored.hooks(gateway).items() if not outcome]
     for batch in stored.batches(gateway):
-        if end_of(batch) not in expected_ends(by_name[batch.sendout]):
+        if end_of(batch) not in expected_ends(by_name[batch.sendout]) and not killed_too_often(batch):
             found.append(
                 f"batch {batch.id} ({batch.sendout}) is {batch.status}, attention “{batch.attention}”, "
                 f"{batch.confirmed} of {batch.rejected} rejections confirmed"

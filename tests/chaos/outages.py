@@ -20,7 +20,7 @@ from tests.servers import Server
 
 PER_SECOND = 20
 FILE_EVERY = 5
-SETTLE_SECONDS = 120.0
+SETTLE_SECONDS = 45.0
 
 
 def run(

@@ -10,7 +10,7 @@ from tests.acceptance.deployment import Deployment
 
 _COLUMNS = (
     "id", "source", "status", "outcome", "attention", "held_for", "total", "accepted", "rejected", "undecided", "unread",
-    "confirmed", "taken_on", "finish_attempts",
+    "confirmed", "taken_on", "finish_attempts", "due_at",
 )  # fmt: skip
 _BATCHES = f"""
 SELECT s.name, {", ".join(f"b.{name}" for name in _COLUMNS)}
@@ -38,6 +38,7 @@ class StoredBatch:
     confirmed: int
     taken_on: int
     finish_attempts: int
+    due_at: object
 
 
 def batches(gateway: Deployment) -> list[StoredBatch]:
