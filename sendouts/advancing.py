@@ -122,7 +122,7 @@ def _leave_to_a_person(claim: claims.Claim) -> None:
 
 def _run(claim: claims.Claim, statuses: tuple[Status, ...], work: Work) -> None:
     now = timezone.now()
-    due = Batch.objects.filter(claim_id=claim.id, status__in=statuses, due_at__lte=now + claims.SLACK)
+    due = Batch.objects.filter(claims.due(), claim_id=claim.id, status__in=statuses)
     batches = list(due.select_related("project", "sendout", "plan").order_by("pk"))
     if batches:
         _run_or_split(claim, batches, work, now)

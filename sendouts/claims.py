@@ -10,13 +10,14 @@ import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F, Model, Q
 from django.db.models.functions import Now
+from django.utils import timezone
 
 # Rows are written on the clock of the process that wrote them, and found on the database's: a nudge that comes at once must
 # not find its row “not yet due” for some milliseconds between the two.
@@ -103,6 +104,14 @@ def free() -> Q:
     return Q(claimed_until__isnull=True) | Q(claimed_until__lt=Now())
 
 
+def due() -> Q:
+    """Rows whose time has come on the database's clock, or on this process's, where that one is ahead.
+
+    A process whose clock is wrong writes times that only its own clock reaches; it must still go on with what it wrote.
+    """
+    return Q(due_at__lte=Now() + SLACK) | Q(due_at__lte=timezone.now() + SLACK)
+
+
 def take(model: type[Model], ids: Collection[int]) -> Claim:
     """Claim those of the given rows that are due and free, but for those at which a worker died."""
     token = uuid4()
@@ -145,12 +154,8 @@ def _take_over(claim: Claim, pk: int) -> Claim:
 
 def _due(model: type[Model], ids: Collection[int]) -> list[tuple[int, UUID | None, int]]:
     """Lock those of the rows that are due and free: their id, the claim that ran out on them, and the deaths before."""
-    due = (
-        model._default_manager.select_for_update(skip_locked=True)
-        .filter(free(), pk__in=ids, due_at__lte=Now() + SLACK)
-        .order_by("pk")
-    )
-    return list(due.values_list("pk", "claim_id", "deaths"))
+    found = model._default_manager.select_for_update(skip_locked=True).filter(free(), due(), pk__in=ids).order_by("pk")
+    return list(found.values_list("pk", "claim_id", "deaths"))
 
 
 def drop_all(model: type[Model]) -> int:
@@ -160,6 +165,17 @@ def drop_all(model: type[Model]) -> int:
     """
     held = model._default_manager.filter(claim_id__isnull=False)
     return held.update(claim_id=None, claimed_until=None, deaths=F("deaths") + 1)
+
+
+def database_now() -> datetime:
+    """The database's clock, to be compared with this process's."""
+    if connection.vendor == "sqlite":
+        # One machine, one clock.
+        return timezone.now()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        found: datetime = cursor.fetchone()[0]
+    return found
 
 
 def _end() -> object:

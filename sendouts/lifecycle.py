@@ -9,6 +9,7 @@ import structlog
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import F
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from sendouts import claims
@@ -153,9 +154,10 @@ def let_others_go_first(batch_id: int, *, claim: claims.Claim) -> None:
 def expire(now: datetime, ids: Collection[int] | None = None) -> list[int]:
     """End every open batch whose deadline has passed and that nobody is at work on; returns their ids.
 
-    A worker that still waits for answers ends its own batches when these have come.
+    A worker that still waits for answers ends its own batches when these have come. The database's clock must agree: a
+    process whose own clock jumps ahead ends nothing.
     """
-    late = Batch.objects.filter(claims.free(), status__in=OPEN, deadline__lte=now)
+    late = Batch.objects.filter(claims.free(), status__in=OPEN, deadline__lte=now).filter(deadline__lte=Now())
     if ids is not None:
         late = late.filter(pk__in=ids)
     expired = []

@@ -21,7 +21,7 @@ from sendouts.advancing import advance
 from sendouts.alarms.progress import tell_clock
 from sendouts.alarms.rounds import Rounds
 from sendouts.alarms.watching import Watch
-from sendouts.models import Batch, Webhook
+from sendouts.models import Batch, Status, Webhook
 from sendouts.nudges import nudge
 from sendouts.planning import plan
 
@@ -31,6 +31,15 @@ NUDGE_SECONDS = 1.0
 # A clock that jumps further than this between two rounds is not believed for a while.
 CLOCK_JUMP = timedelta(seconds=60)
 PAUSE_AFTER_JUMP = 60.0
+
+
+def _look_again() -> None:
+    """Have what is due later looked at now: its moment may come from a clock that was wrong.
+
+    To look too early changes nothing. What a person or a declared moment before the deadline is waited for stays as it is.
+    """
+    Webhook.objects.filter(due_at__gt=Now()).update(due_at=Now())
+    Batch.objects.filter(due_at__gt=Now()).exclude(status=Status.IN_REVIEW).update(due_at=Now())
 
 
 class Sweep:
@@ -77,7 +86,7 @@ class Sweep:
     @staticmethod
     def _due(rows: "QuerySet[Webhook] | QuerySet[Batch]") -> list[int]:
         return list(
-            rows.filter(claims.free(), due_at__lte=Now()).order_by("due_at").values_list("pk", flat=True)[:ROUND_ROWS]
+            rows.filter(claims.free(), claims.due()).order_by("due_at").values_list("pk", flat=True)[:ROUND_ROWS]
         )
 
     def _see_to(self, task: str, name: str, ids: list[int], *, many: bool) -> None:
@@ -112,4 +121,5 @@ class Sweep:
                 self._expiry_paused_until = monotonic + PAUSE_AFTER_JUMP
                 log.error("clock_jumped", seconds=round(jump.total_seconds()))
                 tell_clock(round(jump.total_seconds()))
+                _look_again()
         self._last = now, monotonic

@@ -52,6 +52,7 @@ class Endpoints:
 
         def lost() -> None:
             sendout.lost[index] = 1
+            sendout.answers_lost["reject"] += 1
 
         if sendout.states[index] == REJECTED and not sendout.lost[index]:
             return self._after_a_moment(lambda: self._answer(sendout, "reject", index, effect, lost))
@@ -73,6 +74,7 @@ class Endpoints:
 
         def lost() -> None:
             delivery.finish_lost = True
+            sendout.answers_lost["finish"] += 1
 
         if delivery.finished_at is not None and not delivery.finish_lost:
             return self._after_a_moment(lambda: self._answer(sendout, "finish", number, effect, lost))

@@ -66,6 +66,7 @@ class Sendout:
         self.lost = bytearray(spec.total)
         self.deliveries = [Delivery(n, n * spec.contacts, spec.contacts, now) for n in range(spec.hooks)]
         self.calls: Counter[str] = Counter()
+        self.answers_lost: Counter[str] = Counter()
         self.struck: Counter[str] = Counter()
         self.violations: list[dict[str, Any]] = []
         self.violation_count = 0
@@ -184,6 +185,7 @@ class Sendout:
             "calls": {
                 name: self.calls[name] for name in ("download", "reject", "reject_repeat", "finish", "finish_repeat")
             },
+            "lost": {name: self.answers_lost[name] for name in ("reject", "finish")},
             "faults": dict(self.struck),
             "violations": self.violations,
             "violation_count": self.violation_count,

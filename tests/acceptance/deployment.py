@@ -1,13 +1,12 @@
 """The gateway as it is deployed: real processes on a database and a broker of their own."""
 
 import os
-import signal
 import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,6 +20,7 @@ import requests
 from simulator.client import Simulator
 from tests.servers import TEST_AUTH, common_environment, free_port
 
+MARK = "GATEWAY_UNDER_TEST"
 ROOT = Path(__file__).resolve().parent.parent.parent
 CONFIG = """
 projects:
@@ -40,10 +40,14 @@ class Deployment:
 
     def __init__(self, folder: Path, environment: dict[str, str]) -> None:
         self.port = free_port()
+        self.folder = folder
         self.log = folder / "gateway.log"
+        self.mark = uuid4().hex
         self.environment = {
             **os.environ,
             **common_environment(folder),
+            # By this mark its processes are known, also those that outlive their parents.
+            MARK: self.mark,
             # Short time-outs, hence short claims: a killed worker's batch is taken over after some seconds.
             "SYMPLIFY_TIMEOUT": "1",
             "CLAIM_SECONDS": "4",
@@ -52,7 +56,8 @@ class Deployment:
             "PORT": str(self.port),
         }
         self.process: subprocess.Popen[bytes] | None = None
-        self.hook_url = f"http://127.0.0.1:{self.port}/webhooks/symplify/"
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.hook_url = f"{self.url}/webhooks/symplify/"
 
     def manage(self, *arguments: str, stdin: str = "") -> str:
         done = subprocess.run(
@@ -68,31 +73,39 @@ class Deployment:
                 [sys.executable, "manage.py", "run"], cwd=ROOT, env=self.environment, stdout=out, stderr=out,
                 start_new_session=True,
             )  # fmt: skip
-        wait_until(self._answers, 30, "the gateway answers", self.tail)
+        wait_until(self.answers, 30, "the gateway answers", self.tail)
 
     def stop(self) -> None:
+        """Ask it to end, and see to it that nothing of it stays."""
         if self.process is not None and self.process.poll() is None:
             self.process.terminate()
-            try:
+            with suppress(subprocess.TimeoutExpired):
                 self.process.wait(20)
-            except subprocess.TimeoutExpired:
-                self.kill()
+        for each in self.family():
+            with suppress(psutil.NoSuchProcess):
+                each.kill()
         self.process = None
 
     def kill(self, part: str = "") -> int:
         """Kill with -9 everything, or the processes whose command line holds `part`; returns how many."""
-        assert self.process is not None
-        parent = psutil.Process(self.process.pid)
-        family = [parent, *parent.children(recursive=True)]
-        hit = [each for each in family if part in " ".join(_command(each))] if part else family
+        hit = [each for each in self.family() if part in " ".join(command_of(each))]
         for each in hit:
-            try:
-                each.send_signal(signal.SIGKILL)
-            except psutil.NoSuchProcess:
-                continue
-        if not part:
+            with suppress(psutil.NoSuchProcess):
+                each.kill()
+        if not part and self.process is not None:
             self.process.wait(10)
         return len(hit)
+
+    def family(self) -> list[psutil.Process]:
+        """Every process of this gateway that lives, orphans too; the one that started the others first."""
+        found = []
+        for each in psutil.process_iter():
+            try:
+                if each.status() != psutil.STATUS_ZOMBIE and each.environ().get(MARK) == self.mark:
+                    found.append(each)
+            except psutil.Error:
+                continue
+        return sorted(found, key=lambda each: (self.process is None or each.pid != self.process.pid, each.pid))
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         if "DATABASE_URL" in self.environment and self.environment["DATABASE_URL"].startswith("postgres"):
@@ -104,10 +117,10 @@ class Deployment:
     def tail(self) -> str:
         return self.log.read_text()[-3000:] if self.log.exists() else ""
 
-    def _answers(self) -> bool:
+    def answers(self) -> bool:
         assert self.process is None or self.process.poll() is None, self.tail()
         try:
-            return requests.get(f"http://127.0.0.1:{self.port}/health/live", timeout=1).ok
+            return requests.get(f"{self.url}/health/live", timeout=1).ok
         except requests.RequestException:
             return False
 
@@ -115,9 +128,7 @@ class Deployment:
 @contextmanager
 def frozen(gateway: Deployment, part: str) -> Iterator[int]:
     """Stop the processes whose command line holds `part` where they are, and let them go on; gives how many."""
-    assert gateway.process is not None
-    family = psutil.Process(gateway.process.pid).children(recursive=True)
-    hit = [each for each in family if part in " ".join(_command(each))]
+    hit = [each for each in gateway.family() if part in " ".join(command_of(each))]
     for each in hit:
         each.suspend()
     try:
@@ -134,7 +145,8 @@ def health(gateway: Deployment) -> tuple[int, bool, list[dict[str, str]]]:
     return answer.status_code, answer.json()["ok"], alarms
 
 
-def _command(process: psutil.Process) -> list[str]:
+def command_of(process: psutil.Process) -> list[str]:
+    """Its command line; empty when it is gone."""
     try:
         found: list[str] = process.cmdline()
         return found
@@ -153,15 +165,25 @@ def wait_until(condition: Callable[[], Any], within: float, what: str, more: Cal
 
 
 @contextmanager
-def deployment(folder: Path, mode: str, **more: str) -> Iterator[tuple[Deployment, Simulator]]:
-    """A configured gateway and a platform that fires at it. mode: `embedded`, or `processes` on PostgreSQL and Redis."""
+def deployment(
+    folder: Path, mode: str, *, config: str = CONFIG, setup: str = "", **more: str
+) -> Iterator[tuple[Deployment, Simulator]]:
+    """A configured gateway and a platform that fires at it. mode: `embedded`, or `processes` on PostgreSQL and Redis.
+
+    setup: Python that Django's shell runs before the gateway starts; more: environment, also another database or broker.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     environment = {"DATABASE_URL": f"sqlite:///{folder}/gateway.sqlite3", "CELERY_BROKER_URL": ""}
     if mode == "processes":
-        environment = {"DATABASE_URL": _own_database(), "CELERY_BROKER_URL": _own_broker()}
+        environment = {
+            "DATABASE_URL": more.get("DATABASE_URL") or _own_database(),
+            "CELERY_BROKER_URL": more.get("CELERY_BROKER_URL") or _own_broker(),
+        }
     gateway = Deployment(folder, environment | more)
     gateway.manage("migrate", "-v0")
-    gateway.manage("apply_config", "-", stdin=CONFIG)
+    gateway.manage("apply_config", "-", stdin=config)
+    if setup:
+        gateway.manage("shell", "-v0", "-c", setup)
     gateway.start()
     try:
         with Simulator.start(target=gateway.hook_url, basic_auth=TEST_AUTH) as platform:

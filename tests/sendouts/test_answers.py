@@ -37,6 +37,17 @@ def test_a_lost_answer_is_repeated_and_gone_confirms_it(gate: Gate, kind: str, r
     assert seen["faults"][kind] > 0
 
 
+@pytest.mark.parametrize("repeat", [409, 410])
+def test_an_answer_that_asks_for_another_time_does_not_undo_the_doubt_of_a_lost_one(gate: Gate, repeat: int) -> None:
+    gate.project()
+    faults = [fault("reset_after", "reject", times=1), fault("status", "reject", status=503, times=1)]
+    sent = gate.fire(contacts=50, faults={"faults": faults, "repeat_status": repeat})
+    gate.work(rounds=3)
+    seen = gate.platform.sendout(sent["id"])
+    assert (gate.batch().status, seen["rejected"], seen["violations"]) == ("finished", 5, [])
+    assert seen["faults"] == {"reset_after": 5, "status": 5}
+
+
 def test_gone_at_the_first_attempt_is_no_confirmation(gate: Gate) -> None:
     gate.project()
     sent = gate.fire(contacts=20, faults={"faults": [fault("status", "reject", status=410)]})
@@ -109,7 +120,8 @@ def test_the_database_refuses_a_release_in_doubt(gate: Gate) -> None:
     Batch.objects.update(finish_sent_at=timezone.now(), confirmed=9, taken_on=1)
 
 
-def test_after_a_kill_gone_confirms_what_may_have_been_sent(gate: Gate) -> None:
+@pytest.mark.parametrize("then", [[], [fault("status", "reject", status=500, times=1)]])
+def test_after_a_kill_gone_confirms_what_may_have_been_sent(gate: Gate, then: list[dict[str, Any]]) -> None:
     gate.project()
     sent = gate.fire(contacts=100, faults={"repeat_status": 410})
     original = delivery._store
@@ -126,8 +138,9 @@ def test_after_a_kill_gone_confirms_what_may_have_been_sent(gate: Gate) -> None:
     # What a killed process leaves: answers that nobody stored, marked chunks, a claim that runs out.
     Chunk.objects.update(sending=True)
     gate.platform.excuse(sent["id"])
+    gate.platform.faults(then)
     claims.drop_all(Batch)
-    gate.work()
+    gate.work(rounds=2)
     seen = gate.platform.sendout(sent["id"])
     assert (gate.batch().status, seen["rejected"], seen["violations"]) == ("finished", 10, [])
 

@@ -1,0 +1,93 @@
+"""`make chaos`: real processes on real servers, killed and robbed again and again. Loopback only, bounded, seeded."""
+
+import argparse
+import os
+import secrets
+import signal
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+from tests.chaos import kills, outages, points
+from tests.chaos.reporting import Row, table
+from tests.chaos.robbing import OUTAGES, Outage
+from tests.chaos.schedule import Schedule
+from tests.servers import postgresql_server, redis_server, servers, temporary_folder
+
+MODES = ("processes", "embedded")
+MOST_KILLS = 2_000
+SHORT_KILLS = 8
+
+
+def main() -> int:
+    asked = _arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    print(f"seed {asked.seed}", flush=True)
+    began = time.monotonic()
+    rows: list[Row] = []
+    modes = MODES if asked.mode == "both" else (asked.mode,)
+    schedule = Schedule(asked.seed)
+    with temporary_folder("chaos") as folder, servers() as found:
+        os.environ |= {"DATABASE_URL": found["DATABASE_URL"], "TEST_BROKER_URL": found["CELERY_BROKER_URL"]}
+        if asked.only in ("", "kills"):
+            for mode in modes:
+                rows.append(_said(kills.run(folder / f"kills-{mode}", mode, schedule, asked.kills)))
+        if asked.only in ("", "points"):
+            for mode in modes:
+                rows.append(_said(points.run(folder / f"points-{mode}", mode, schedule)))
+        if asked.only in ("", "outages"):
+            for outage in OUTAGES:
+                if asked.outage in outage.name:
+                    rows.append(_said(_outage(folder, outage, schedule, asked)))
+        if asked.keep:
+            _keep(folder, asked.keep)
+    print(f"\n{table(rows)}\n\nseed {asked.seed}, {time.monotonic() - began:.0f} s")
+    return 1 if any(row.wrong for row in rows) else 0
+
+
+def _outage(folder: Path, outage: Outage, schedule: Schedule, asked: argparse.Namespace) -> Row:
+    """On servers of its own: what one outage leaves behind must not be the next one's."""
+    own = folder / outage.name.replace(" ", "-")
+    with ExitStack() as stack:
+        found = (
+            stack.enter_context(postgresql_server(stack.enter_context(temporary_folder("postgresql")))),
+            stack.enter_context(redis_server(stack.enter_context(temporary_folder("redis")))),
+        )
+        os.environ |= {"DATABASE_URL": found[0].url}
+        return outages.run(own, outage, schedule, asked.seconds, found, journal=asked.journal)
+
+
+def _said(row: Row) -> Row:
+    print(f"{row.scenario}: {'WRONG' if row.wrong else 'right'}", flush=True)
+    for sentence in row.wrong[:20]:
+        print(f"    {sentence}", flush=True)
+    return row
+
+
+def _keep(folder: Path, where: Path) -> None:
+    where.mkdir(parents=True, exist_ok=True)
+    for log in folder.rglob("gateway.log"):
+        (where / f"{log.parent.name}.log").write_bytes(log.read_bytes())
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
+    parser.add_argument(
+        "--seed", type=int, default=secrets.randbelow(1_000_000), help="the same seed, the same schedule"
+    )
+    parser.add_argument("--kills", type=int, default=200, help="random kills in each mode")
+    parser.add_argument("--mode", choices=[*MODES, "both"], default="both")
+    parser.add_argument("--only", choices=["kills", "points", "outages"], default="")
+    parser.add_argument("--outage", default="", help="only outages whose name holds this")
+    parser.add_argument("--seconds", type=float, default=60.0, help="how long each outage lasts")
+    parser.add_argument("--journal", action="store_true", help="with JOURNAL=1: no hook may be refused")
+    parser.add_argument("--short", action="store_true", help="the round that is part of `make test`")
+    parser.add_argument("--keep", type=Path, help="a folder for the gateway's logs")
+    asked = parser.parse_args()
+    asked.kills = SHORT_KILLS if asked.short else max(1, min(asked.kills, MOST_KILLS))
+    return asked
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,103 @@
+"""Crash points: where a process of the gateway kills itself, once, when a run has armed the point. See tests.chaos.arming.
+
+The gateway's own code knows nothing of them: its functions are wrapped when the chaos settings load it.
+"""
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from functools import wraps
+from pathlib import Path
+from typing import Any, Protocol
+
+from sendouts import door, finishing, ingress, planning
+from sendouts.screening import files
+from sendouts.symplify import client
+
+NTH_CHUNK = 3
+
+
+class Dies(Protocol):
+    def __call__(self, point: str) -> None: ...
+
+
+def install(folder: Path) -> None:
+    """Wrap the functions at whose borders the points lie. A name that is gone fails here, at the start."""
+
+    def armed(point: str) -> bool:
+        return (folder / f"{point}.armed").exists()
+
+    def die(point: str) -> None:
+        try:
+            (folder / f"{point}.armed").rename(folder / f"{point}.reached")
+        except FileNotFoundError:
+            return
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    _around_the_door(die, armed)
+    planning._record = _before(planning._record, lambda: die("planning"))
+    files.insert_decisions = _after(files.insert_decisions, _at_the_nth(lambda: die("in_chunk")))
+    files._store_chunk = _after(files._store_chunk, _at_the_nth(lambda: die("after_chunk")))
+    files._finish = _before(files._finish, lambda: die("last_chunk"))
+    client.reject_many = _each(client.reject_many, lambda: die("answer_read"))
+    client.finish_many = _before(client.finish_many, lambda: die("finish_intended"))
+    finishing._conclude = _before(finishing._conclude, lambda: die("finish_answered"))
+
+
+def _around_the_door(die: Dies, armed: Callable[[str], bool]) -> None:
+    nudge, answer = ingress.nudge, door._answer
+
+    def late_nudge(*args: Any, **more: Any) -> bool:
+        die("stored")
+        # The nudge of an armed point never leaves: the 202 overtakes it, and the process dies.
+        return False if armed("acknowledged") else nudge(*args, **more)
+
+    async def last_answer(send: Any, status: int, *args: Any, **more: Any) -> None:
+        await answer(send, status, *args, **more)
+        if status == 202:
+            die("acknowledged")
+
+    ingress.nudge = late_nudge
+    door._answer = last_answer
+
+
+def _before(function: Callable[..., Any], act: Callable[[], None]) -> Callable[..., Any]:
+    @wraps(function)
+    def wrapped(*args: Any, **more: Any) -> Any:
+        act()
+        return function(*args, **more)
+
+    return wrapped
+
+
+def _after(function: Callable[..., Any], act: Callable[[], None]) -> Callable[..., Any]:
+    @wraps(function)
+    def wrapped(*args: Any, **more: Any) -> Any:
+        result = function(*args, **more)
+        act()
+        return result
+
+    return wrapped
+
+
+def _each(function: Callable[..., Iterator[Any]], act: Callable[[], None]) -> Callable[..., Iterator[Any]]:
+    @wraps(function)
+    def wrapped(*args: Any, **more: Any) -> Iterator[Any]:
+        for each in function(*args, **more):
+            act()
+            yield each
+
+    return wrapped
+
+
+def _at_the_nth(act: Callable[[], None]) -> Callable[[], None]:
+    """Act at every third call: in a file of many chunks some are stored before, some are still to come."""
+    calls = 0
+
+    def counted() -> None:
+        nonlocal calls
+        calls += 1
+        if calls % NTH_CHUNK == 0:
+            act()
+
+    return counted

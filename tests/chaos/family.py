@@ -1,0 +1,53 @@
+"""Which of the gateway's processes does what, and killing one of them."""
+
+import psutil
+
+from tests.acceptance.deployment import Deployment, command_of
+
+# What is on the command line of each part.
+SIGNS = {
+    "supervisor": "manage.py run",
+    "web": "manage.py serve",
+    "worker": "-Q small",
+    "worker-files": "-Q files",
+    "sweep": "manage.py sweep",
+    "beat": "gateway beat",
+}
+# A kill of these loses no answer of the platform: they never call it.
+CALL_NOBODY = frozenset({"web", "beat"})
+
+
+def parts(gateway: Deployment) -> dict[str, list[psutil.Process]]:
+    """The living processes by what they are; workers and the children that do their work apart."""
+    found: dict[str, list[psutil.Process]] = {}
+    living = gateway.family()
+    pids = {each.pid: _part(each) for each in living}
+    for each in living:
+        part = pids[each.pid]
+        child = part.startswith("worker") and pids.get(_parent(each), "") in {part, ""}
+        found.setdefault(f"{part} child" if child else part, []).append(each)
+    return found
+
+
+def kill_one(gateway: Deployment, role: str, lot: float) -> str:
+    """Kill a process of this part with -9; where none lives just now, one of another. Returns whom it hit.
+
+    In the embedded mode there is one process for all.
+    """
+    living = parts(gateway)
+    if not living.get(role):
+        role = next(name for name in ("supervisor", *living) if living.get(name))
+    living[role][int(lot * len(living[role]))].kill()
+    return role
+
+
+def _part(process: psutil.Process) -> str:
+    command = " ".join(command_of(process))
+    return next((name for name, sign in SIGNS.items() if sign in command), "other")
+
+
+def _parent(process: psutil.Process) -> int:
+    try:
+        return int(process.ppid())
+    except psutil.Error:
+        return 0

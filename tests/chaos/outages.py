@@ -1,0 +1,100 @@
+"""Take one thing away while hooks arrive, give it back, and see that everything goes on by itself."""
+
+import random
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+from simulator.client import Report, Simulator
+from tests.acceptance.deployment import Deployment, deployment, wait_until
+from tests.chaos import oracles, stored
+from tests.chaos.kills import ENVIRONMENT, settle
+from tests.chaos.load import Load
+from tests.chaos.losses import Losses
+from tests.chaos.people import SETUP
+from tests.chaos.reporting import Row
+from tests.chaos.robbing import Outage, Servers, keep_at_it
+from tests.chaos.schedule import Order, Schedule
+from tests.chaos.watching import Visitor, complaints
+from tests.servers import Server
+
+PER_SECOND = 20
+FILE_EVERY = 5
+SETTLE_SECONDS = 45.0
+
+
+def run(
+    folder: Path, outage: Outage, schedule: Schedule, seconds: float, found: tuple[Server, Server], *, journal: bool
+) -> Row:
+    """One outage of so many seconds, on servers of its own. journal: no hook may be refused then, whatever is away."""
+    postgresql, broker = found
+    chaos = {
+        "DJANGO_SETTINGS_MODULE": "tests.chaos.settings", "CHAOS_DIR": str(folder), "JOURNAL": "1" if journal else "0",
+        "CELERY_BROKER_URL": broker.url,
+    }  # fmt: skip
+    with deployment(folder, "processes", config=schedule.config(), setup=SETUP, **ENVIRONMENT | chaos) as (
+        gateway,
+        platform,
+    ):
+        servers = Servers(postgresql, broker, gateway.environment["DATABASE_URL"], broker.url, folder)
+        platform.faults(latency=0.02, repeat_status=410)
+        losses = Losses(gateway, platform)
+        visitor = Visitor(gateway.url)
+        visitor.log_in()
+        load = Load(platform.url, _orders(outage.name, schedule))
+        load.start()
+        wait_until(
+            lambda: any(b.status == "finished" for b in stored.batches(gateway)), 20, "batches flow", gateway.tail
+        )
+        visitor.start()
+        _rob(outage, servers, schedule, seconds, gateway, losses)
+        orders = load.finish()
+        settled = settle(gateway, orders, SETTLE_SECONDS)
+        pages = visitor.finish()
+        verdict = oracles.judge(gateway, platform, orders, losses)
+        notes = (*_refused(platform, outage, journal), *complaints(pages))
+        slowest = max((each.seconds for each in pages), default=0.0)
+        return Row(f"{outage.name}, {seconds:g} s", 0, settled, verdict, notes, slowest)
+
+
+def _rob(
+    outage: Outage, servers: Servers, schedule: Schedule, seconds: float, gateway: Deployment, losses: Losses
+) -> None:
+    before = stored.totals(stored.batches(gateway))
+    over = threading.Event()
+    timer = threading.Timer(seconds, over.set)
+    outage.begin(servers)
+    timer.start()
+    try:
+        if outage.again is not None:
+            draw = random.Random(f"{outage.name} {schedule.seed}")
+            keep_at_it(outage, servers, draw, over, losses.excuse)
+        over.wait()
+        if outage.loses and outage.again is None:
+            losses.excuse(before)
+    finally:
+        timer.cancel()
+        outage.end(servers)
+
+
+def _orders(name: str, schedule: Schedule) -> Iterator[Order]:
+    """Twenty hooks a second, and now and then a file."""
+    spec = {"project": "Newsletter", "journey": name, "actions": ["consent-check"]}
+    number = 0
+    while True:
+        number += 1
+        one = spec | {"sendout": f"{schedule.seed}-{number}", "hooks": PER_SECOND, "per_second": PER_SECOND}
+        yield Order(1.0, "single", one)
+        if number % FILE_EVERY == 0:
+            yield Order(0.0, "batch", spec | {"sendout": f"{schedule.seed}-{number}-file", "contacts": 1_000})
+
+
+def _refused(platform: Simulator, outage: Outage, journal: bool) -> list[str]:
+    """Every hook is acknowledged within the platform's second, or refused with 503 where it cannot be stored."""
+    hooks: list[Report] = [hook for report in platform.sendouts() for hook in report["hooks"]]
+    may = {202} if outage.stores or journal else {202, 503}
+    bad = [hook for hook in hooks if hook["status"] not in may]
+    if not bad:
+        return []
+    first = {key: bad[0][key] for key in ("status", "ms", "error")}
+    return [f"{len(bad)} of {len(hooks)} hooks were not acknowledged, the first: {first}"]

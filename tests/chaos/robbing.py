@@ -1,0 +1,99 @@
+"""What is taken away from a running gateway, and how it comes back."""
+
+import random
+import signal
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import redis
+
+from tests.chaos.arming import turn_clock
+from tests.servers import Server
+
+TWO_HOURS = 7_200.0
+_BACKENDS = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid() ORDER BY md5(pid::text || %s) LIMIT 1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """What the gateway stands on. database: the URL of its own database in `postgresql`; folder: where its clock is turned."""
+
+    postgresql: Server
+    redis: Server
+    database: str
+    broker: str
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """One thing that is taken away.
+
+    stores: whether hooks can still be stored in the database meanwhile. loses: whether answers of the platform may be lost by
+    it. again: what is done again and again meanwhile, with its draw; its pauses are up to `rhythm` seconds.
+    """
+
+    name: str
+    stores: bool = True
+    loses: bool = False
+    begin: Callable[[Servers], None] = lambda _: None
+    end: Callable[[Servers], None] = lambda _: None
+    again: Callable[[Servers, random.Random], None] | None = None
+    rhythm: float = 0.0
+
+
+def _restart(how: signal.Signals) -> Callable[[Servers], None]:
+    return lambda servers: servers.postgresql.stop(how, within=20)
+
+
+def _flush(servers: Servers, _: random.Random) -> None:
+    with redis.Redis.from_url(servers.broker, socket_timeout=5) as client:
+        client.flushall()
+
+
+def _cut(servers: Servers, draw: random.Random) -> None:
+    """End the connection of one backend, whatever it is in the middle of."""
+    with psycopg.connect(servers.database, autocommit=True) as connection:
+        connection.execute(_BACKENDS, [str(draw.random())])
+
+
+OUTAGES = (
+    Outage("Redis stopped", begin=lambda s: s.redis.stop(), end=lambda s: s.redis.start()),
+    Outage("Redis hangs", begin=lambda s: s.redis.pause(), end=lambda s: s.redis.resume()),
+    Outage("FLUSHALL", again=_flush, rhythm=1.0),
+    Outage(
+        "PostgreSQL stopped, fast", stores=False, loses=True,
+        begin=_restart(signal.SIGINT), end=lambda s: s.postgresql.start(),
+    ),
+    Outage(
+        "PostgreSQL stopped, immediate", stores=False, loses=True,
+        begin=_restart(signal.SIGQUIT), end=lambda s: s.postgresql.start(),
+    ),
+    Outage(
+        "PostgreSQL hangs", stores=False, loses=True,
+        begin=lambda s: s.postgresql.pause(), end=lambda s: s.postgresql.resume(),
+    ),
+    Outage("connections cut", stores=False, loses=True, again=_cut, rhythm=0.4),
+    Outage(
+        "clock two hours ahead", begin=lambda s: turn_clock(s.folder, TWO_HOURS), end=lambda s: turn_clock(s.folder, 0)
+    ),
+    Outage(
+        "clock two hours behind", begin=lambda s: turn_clock(s.folder, -TWO_HOURS), end=lambda s: turn_clock(s.folder, 0)
+    ),
+)  # fmt: skip
+
+
+def keep_at_it(
+    outage: Outage, servers: Servers, draw: random.Random, over: threading.Event, after: Callable[[], None]
+) -> None:
+    """Do what is done again and again until it is over; `after` each time, where answers may be lost."""
+    while outage.again is not None and not over.wait(draw.uniform(0, outage.rhythm)):
+        outage.again(servers, draw)
+        if outage.loses:
+            after()
