@@ -1,6 +1,7 @@
 """One-off calls through requests, behind the same guard as the fan-out."""
 
 import socket
+import threading
 import time
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
@@ -10,12 +11,14 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import NameResolutionError, NewConnectionError
+from urllib3.response import HTTPResponse
 
 from outbound.breaker import Breakers
 from outbound.guard import AllowList, Refused, address_allowed
 from outbound.waiting import TROUBLE, read_retry_after
 
 POOL_SIZE = 16
+HEAD_GRACE = 1.0
 
 
 class Unreachable(requests.RequestException):
@@ -61,6 +64,29 @@ class _GuardedConnection(HTTPConnection):
             finally:
                 self._dns_host = name
         raise failure
+
+    def getresponse(self) -> HTTPResponse:  # type: ignore[override]
+        """As in urllib3, but the whole head must come within the time-out, which else bounds each wait for a byte."""
+        wire = self.sock
+        if not isinstance(self.timeout, int | float) or wire is None:
+            return super().getresponse()
+        # A little later, so that plain silence is still told as a time-out.
+        ends = threading.Timer(self.timeout + HEAD_GRACE, _give_up, (wire,))
+        ends.daemon = True
+        ends.start()
+        try:
+            return super().getresponse()
+        finally:
+            ends.cancel()
+
+
+def _give_up(wire: socket.socket) -> None:
+    """Break off: whoever reads from it sees the connection end."""
+    try:
+        # The plain socket's way, also under TLS, whose own would take its state from under the reader.
+        socket.socket.shutdown(wire, socket.SHUT_RDWR)
+    except OSError:
+        return  # closed already
 
 
 class _GuardedTLSConnection(_GuardedConnection, HTTPSConnection):

@@ -5,6 +5,7 @@ from sendouts.models.batch import Attention, Batch, Chunk, Outcome, Status
 from sendouts.models.decision import Answer, Decision, Verdict
 from sendouts.models.event import Event, Word
 from sendouts.models.plan import Plan
+from sendouts.models.tempo import Tempo
 from sendouts.models.webhook import Webhook
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Outcome",
     "Plan",
     "Status",
+    "Tempo",
     "Verdict",
     "Webhook",
     "Word",

@@ -106,6 +106,8 @@ class Batch(models.Model):
     finish_status = models.PositiveSmallIntegerField(default=0)
     finish_lost = models.BooleanField(default=False)
     delivery_seconds = models.FloatField(default=0)
+    # When it was told, once, that its rejections will not be confirmed before the deadline.
+    late_told_at = models.DateTimeField(null=True)
 
     # Work: when the next stage is due (null: nothing to do until somebody acts), and who is at it until when.
     due_at = models.DateTimeField(null=True)
