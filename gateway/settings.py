@@ -220,6 +220,8 @@ SYMPLIFY_CONFIRM_CODES = tuple(env.list("SYMPLIFY_CONFIRM_CODES", cast=int, defa
 SYMPLIFY_METHOD = env.str("SYMPLIFY_METHOD", default="POST")
 SYMPLIFY_HEADERS = env.dict("SYMPLIFY_HEADERS", default={})
 SYMPLIFY_TIMEOUT = env.float("SYMPLIFY_TIMEOUT", default=20.0)
+# Bytes a second: a contact file that brings less over half a minute is given up, and asked for again.
+SYMPLIFY_SLOWEST_DOWNLOAD = env.float("SYMPLIFY_SLOWEST_DOWNLOAD", default=1_000.0)
 # A refused batch is rejected contact by contact and then finished; either half can be switched off.
 REFUSAL_REJECTS = env.bool("REFUSAL_REJECTS", default=True)
 REFUSAL_FINISHES = env.bool("REFUSAL_FINISHES", default=True)

@@ -1,6 +1,7 @@
 """A long answer read in blocks, in flat memory, with a proof that its end was reached."""
 
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
 from typing import Any
 
@@ -10,10 +11,14 @@ from urllib3.exceptions import HTTPError
 from outbound.session import GuardedSession
 
 BLOCK = 256 * 1024
+# A download that drips is looked at in windows of so many seconds.
+WINDOW = 30.0
 
 
 class Broken(Exception):
-    """The body ended too early: reset, cut off, or a time-out in the middle. `word` says which: "cut" or "time-out"."""
+    """The body ended too early. `word` says how: "cut" (reset or cut off), "time-out" (nothing came for too long) or
+    "slow" (too little came, or not all of it in time).
+    """
 
     def __init__(self, word: str, received: int) -> None:
         super().__init__(f"the body broke off after {received} bytes ({word})")
@@ -24,10 +29,19 @@ class Broken(Exception):
 class Download:
     """An answer whose body is still to be read, once; a context manager that closes it.
 
-    `content_encoding` is what the header says, in lower case; blocks() does not undo it.
+    `content_encoding` is what the header says, in lower case; blocks() does not undo it. `least_rate`: bytes a second
+    that must come in each window of 30 s, and `seconds` until when all of it must have come: a body that drips for ever
+    would hold its reader for ever, since no single wait for data is long.
     """
 
-    def __init__(self, response: requests.Response, block: int = BLOCK) -> None:
+    def __init__(
+        self,
+        response: requests.Response,
+        block: int = BLOCK,
+        least_rate: float = 0.0,
+        seconds: float = float("inf"),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.status: int = response.status_code
         self.headers: Mapping[str, str] = response.headers
         self.content_encoding: str = response.headers.get("Content-Encoding", "").strip().lower()
@@ -35,12 +49,16 @@ class Download:
         self._response = response
         self._block = block
         self._ended = False
+        self._least = least_rate * WINDOW
+        self._clock = clock
+        self._ends = clock() + seconds
 
     def blocks(self) -> Iterator[bytes]:
         """Yield the body as it came, in blocks of about `block` bytes; raises Broken after what came."""
         waiting: list[bytes] = []
         size = 0
         word = ""
+        window_ends, expected = self._clock() + WINDOW, self._least
         while not word:
             try:
                 # read1 hands over what is there: a reset in the middle of a block does not take the block along.
@@ -53,9 +71,17 @@ class Download:
             waiting.append(piece)
             size += len(piece)
             self.received += len(piece)
-            if size >= self._block:
+            now = self._clock()
+            if now >= window_ends:
+                # Counted from what had come by then: time that our own reader took between two blocks is not theirs.
+                word = "slow" if self.received < expected else ""
+                window_ends, expected = now + WINDOW, self.received + self._least
+            if now >= self._ends:
+                word = "slow"
+            if size >= self._block and not word:
                 yield b"".join(waiting)
                 waiting, size = [], 0
+                window_ends += self._clock() - now
         if waiting:
             yield b"".join(waiting)
         if word:
@@ -86,9 +112,16 @@ class Download:
 
 
 def download(
-    session: GuardedSession, uri: str, *, block: int = BLOCK, headers: Mapping[str, str] | None = None, **options: Any
+    session: GuardedSession,
+    uri: str,
+    *,
+    block: int = BLOCK,
+    headers: Mapping[str, str] | None = None,
+    least_rate: float = 0.0,
+    seconds: float = float("inf"),
+    **options: Any,
 ) -> Download:
     """GET a URI without reading its body yet; raises Refused and Unreachable. Any status is an answer."""
     # gzip is the one encoding that readers of contact files know.
     asked = {"Accept-Encoding": "gzip", **(headers or {})}
-    return Download(session.get(uri, headers=asked, stream=True, **options), block)
+    return Download(session.get(uri, headers=asked, stream=True, **options), block, least_rate, seconds)

@@ -5,15 +5,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from outbound.breaker import breakers
 from outbound.guard import AllowList, Refused
 from outbound.pace import Pace
 from outbound.poller import TICK, Poller
 from outbound.transfer import Transfer, header_lines, method_name
-from outbound.waiting import MAX_WAIT
+from outbound.waiting import MAX_WAIT, TROUBLE
 
 # Answers are handed over in lists of up to so many, or after so many seconds, whichever comes first.
 LIST_SIZE: Final = 256
 LIST_WAIT: Final = 0.1
+# A pause that the other side asks for is waited out up to so many seconds; beyond, the caller has better things to do.
+WAITED_OUT: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +32,9 @@ class Answer:
     """What became of one call.
 
     `status` is 0 when no answer came; then `error` says why: "lost" (time-out or reset after the request may have been
-    sent), "unsent" (certainly not sent) or "refused" (by the guard, which `refusal` names). `retry_after` is what the
-    answer asked for, in seconds, an hour at most. `seconds` is how long the call took.
+    sent), "unsent" (certainly not sent), "held" (not tried: the host takes no calls at the moment, and may be asked again in
+    `retry_after` seconds) or "refused" (by the guard, which `refusal` names). `retry_after` is what the answer asked
+    for, in seconds, an hour at most. `seconds` is how long the call took.
     """
 
     key: Any
@@ -71,7 +75,6 @@ class Fanout:
         self._idle: list[Transfer] = []
         self._flying: set[Transfer] = set()
         self._next: Call | None = None
-        self._begun = 0
         self._stalled = 0.0
         self.busy = False
 
@@ -83,8 +86,8 @@ class Fanout:
     def send(self, calls: Iterable[Call], *, stop: Callable[[], bool] = never) -> Iterator[list[Answer]]:
         """Make the calls, pulled as there is room, and yield answers as they come, at least every 0.25 s (maybe none).
 
-        1. Refused calls are answered without a connection.
-        2. After a 429 with Retry-After nothing new begins until then.
+        1. Refused calls are answered without a connection, and so are those to a host whose breaker is open.
+        2. After a 429 with Retry-After nothing new begins until then; where that is long, calls are answered “held”.
         3. Once stop() is true nothing new begins; calls under way are awaited and answered, the others are not yielded.
         4. An error raised by `calls` is raised again once the calls under way are answered.
         """
@@ -138,7 +141,8 @@ class Fanout:
             self._next = self._next or next(calls, None)
             if self._next is None:
                 return False
-            if self._pace.pause_left() > 0:
+            pause = self._pace.pause_left()
+            if 0 < pause <= WAITED_OUT:
                 return True
             call, self._next = self._next, None
             try:
@@ -146,9 +150,11 @@ class Fanout:
             except Refused as refusal:
                 ready.append(Answer(call.key, 0, "refused", None, 0.0, refusal.with_traceback(None)))
                 continue
+            if wait := pause or breakers.of(target.host, target.port).admit():
+                ready.append(Answer(call.key, 0, "held", wait, 0.0))
+                continue
             transfer = self._idle.pop() if self._idle else Transfer(*self._settings)
-            self._begun += 1
-            transfer.load(call.key, self._begun, target, self._stalled)
+            transfer.load(call.key, self._pace.begin(), target, self._stalled)
             self._flying.add(transfer)
             self._poller.multi.add_handle(transfer.handle)
         return True
@@ -176,24 +182,30 @@ class Fanout:
         seconds = transfer.seconds()
         if not status:
             error = transfer.failure()
-            refusal = None
             if error == "refused" and transfer.target is not None:
                 refusal = Refused("private_address", transfer.target.host)
-            else:
-                self._pace.bad(transfer.number, self._begun, gently=True)
-            return Answer(transfer.key, 0, error, None, seconds, refusal)
+                return Answer(transfer.key, 0, error, None, seconds, refusal)
+            self._failed(transfer, seconds, None, slowed=False)
+            return Answer(transfer.key, 0, error, None, seconds)
         retry_after = None if status < 300 else transfer.retry_after()
         if retry_after is not None:
             retry_after = min(retry_after, MAX_WAIT)
-        if status == 429 or status >= 500:
-            self._pace.bad(transfer.number, self._begun, gently=status == 429)
+        if status in TROUBLE or status >= 500:
+            self._failed(transfer, seconds, retry_after, slowed=status == 429)
             if status == 429 and retry_after is not None:
                 self._pace.pause(retry_after)
         else:
             # While the caller held us up the clock of the call ran on: such a call says nothing about the other side.
             clean = transfer.stalled_before == self._stalled
-            self._pace.good(transfer.latency() if clean else None)
+            self._pace.good(transfer.number, transfer.latency() if clean else None)
+            if transfer.target is not None:
+                breakers.of(transfer.target.host, transfer.target.port).succeeded()
         return Answer(transfer.key, status, "", retry_after, seconds)
+
+    def _failed(self, transfer: Transfer, seconds: float, retry_after: float | None, *, slowed: bool) -> None:
+        self._pace.bad(transfer.number, slowed=slowed)
+        if transfer.target is not None:
+            breakers.of(transfer.target.host, transfer.target.port).failed(seconds, retry_after)
 
     def _drop_flying(self) -> None:
         """Give up what is still under way: only when the caller stopped listening, or a callback failed."""

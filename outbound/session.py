@@ -1,6 +1,8 @@
 """One-off calls through requests, behind the same guard as the fan-out."""
 
 import socket
+import threading
+import time
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
@@ -9,23 +11,29 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import NameResolutionError, NewConnectionError
+from urllib3.response import HTTPResponse
 
+from outbound.breaker import Breakers
 from outbound.guard import AllowList, Refused, address_allowed
+from outbound.waiting import TROUBLE, read_retry_after
 
 POOL_SIZE = 16
+HEAD_GRACE = 1.0
 
 
 class Unreachable(requests.RequestException):
-    """No answer came. `word` says why: "time-out", "tls", "connection" or "answer" (it could not be read).
+    """No answer came. `word` says why: "time-out", "tls", "connection", "answer" (it could not be read) or "held" (the host
+    takes no calls at the moment, and may be asked again in `retry_after` seconds).
 
     `sent` is False where the request certainly did not leave. Neither text nor context holds the URI.
     """
 
-    def __init__(self, word: str, host: str, sent: bool) -> None:
+    def __init__(self, word: str, host: str, sent: bool, retry_after: float | None = None) -> None:
         super().__init__(f"{host}: no answer ({word})")
         self.word = word
         self.host = host
         self.sent = sent
+        self.retry_after = retry_after
 
 
 class _GuardedConnection(HTTPConnection):
@@ -56,6 +64,29 @@ class _GuardedConnection(HTTPConnection):
             finally:
                 self._dns_host = name
         raise failure
+
+    def getresponse(self) -> HTTPResponse:  # type: ignore[override]
+        """As in urllib3, but the whole head must come within the time-out, which else bounds each wait for a byte."""
+        wire = self.sock
+        if not isinstance(self.timeout, int | float) or wire is None:
+            return super().getresponse()
+        # A little later, so that plain silence is still told as a time-out.
+        ends = threading.Timer(self.timeout + HEAD_GRACE, _give_up, (wire,))
+        ends.daemon = True
+        ends.start()
+        try:
+            return super().getresponse()
+        finally:
+            ends.cancel()
+
+
+def _give_up(wire: socket.socket) -> None:
+    """Break off: whoever reads from it sees the connection end."""
+    try:
+        # The plain socket's way, also under TLS, whose own would take its state from under the reader.
+        socket.socket.shutdown(wire, socket.SHUT_RDWR)
+    except OSError:
+        return  # closed already
 
 
 class _GuardedTLSConnection(_GuardedConnection, HTTPSConnection):
@@ -105,11 +136,15 @@ class GuardedSession(requests.Session):
     """A requests session for the hosts of an allow-list: no redirects, proxies, environment or cookies.
 
     `timeout` is (connect, between two reads) in seconds, for calls that give none. Raises Refused before or while
-    connecting, Unreachable for everything that requests would raise. For one thread at a time.
+    connecting, Unreachable for everything that requests would raise. With `breakers`, a host that takes no calls is not
+    called, and what becomes of each call is told. For one thread at a time.
     """
 
-    def __init__(self, allow: AllowList, timeout: tuple[float, float] = (5.0, 20.0)) -> None:
+    def __init__(
+        self, allow: AllowList, timeout: tuple[float, float] = (5.0, 20.0), breakers: Breakers | None = None
+    ) -> None:
         super().__init__()
+        self._breakers = breakers
         self._allow = allow
         self._timeout = timeout
         self.trust_env = False
@@ -122,13 +157,26 @@ class GuardedSession(requests.Session):
     def request(self, method: str | bytes, url: str | bytes, *args: Any, **options: Any) -> requests.Response:
         """As in requests; a 3xx is an answer."""
         target = self._allow.check_uri(url.decode("latin-1") if isinstance(url, bytes) else url)
+        breaker = self._breakers.of(target.host, target.port) if self._breakers else None
+        if breaker and (wait := breaker.admit()):
+            raise Unreachable("held", target.host, sent=False, retry_after=wait)
+        began = time.monotonic()
         failure = None
         try:
-            return super().request(method, target.uri, *args, **options)
+            response = super().request(method, target.uri, *args, **options)
         except requests.RequestException as error:
             failure = _unreachable(error, target.host)
-        # Raised out here, so that requests' own error, which quotes the URI, is not carried along as context.
-        raise failure
+        if failure is not None:
+            if breaker:
+                breaker.failed(time.monotonic() - began)
+            # Raised out here, so that requests' own error, which quotes the URI, is not carried along as context.
+            raise failure
+        if breaker and (response.status_code in TROUBLE or response.status_code >= 500):
+            asked = read_retry_after(response.headers.get("Retry-After", ""))
+            breaker.failed(time.monotonic() - began, asked)
+        elif breaker:
+            breaker.succeeded()
+        return response
 
     def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
         """As in requests, never following a redirect."""

@@ -1,9 +1,11 @@
-"""How long an answer asks us to wait."""
+"""Which answers ask for another time, and for how long."""
 
 import time
 from email.utils import parsedate_to_datetime
 
 MAX_WAIT = 3600.0
+# Statuses that ask for another time, besides 5xx.
+TROUBLE = frozenset({408, 429})
 
 
 def read_retry_after(text: str) -> float | None:

@@ -23,6 +23,7 @@ def platform() -> Platform:
         method=settings.SYMPLIFY_METHOD,
         headers=settings.SYMPLIFY_HEADERS,
         timeout=settings.SYMPLIFY_TIMEOUT,
+        slowest_download=settings.SYMPLIFY_SLOWEST_DOWNLOAD,
     )
 
 

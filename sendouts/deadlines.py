@@ -12,12 +12,15 @@ def margin(window: timedelta) -> timedelta:
     return min(LONGEST_MARGIN, window / 5)
 
 
-def acts_at(received_at: datetime, deadline: datetime, rejections: int, rate: float) -> datetime:
+def acts_at(
+    received_at: datetime, deadline: datetime, rejections: int, rate: float, silent: timedelta = timedelta()
+) -> datetime:
     """The moment at which a declared `at_deadline` is carried out.
 
-    rejections: how many have to be sent then; rate: rejections a second, as measured.
+    rejections: how many have to be sent then; rate: rejections a second, as measured; silent: for how long the platform
+    takes no calls.
     """
-    needed = timedelta(seconds=2 * rejections / (rate or ASSUMED_RATE))
+    needed = timedelta(seconds=2 * rejections / (rate or ASSUMED_RATE)) + silent
     return deadline - max(margin(deadline - received_at), needed)
 
 

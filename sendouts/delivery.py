@@ -20,7 +20,7 @@ from django.db import transaction
 from django.db.models import Count, F, Q
 from django.utils import timezone
 
-from sendouts import bulk, claims, lifecycle
+from sendouts import bulk, claims, forecast, lifecycle
 from sendouts.allowing import platform
 from sendouts.deadlines import backoff
 from sendouts.models import Answer, Attention, Batch, Chunk, Decision, Event, Outcome, Status, Verdict, Word
@@ -32,6 +32,8 @@ log = structlog.get_logger(__name__)
 # Answers are stored in groups of so many, or after so many seconds, whichever comes first.
 GROUP = 1_000
 GROUP_SECONDS = 0.25
+# What the platform's speed is measured over, in seconds, while a pass goes on.
+MEASURED_SECONDS = 5.0
 # Chunks marked at once as being sent: one small UPDATE for some thousands of rejections.
 MARKED_AT_ONCE = 8
 # Rows that are asked for by their ids, together with those of other batches; more of one batch are a range of their own.
@@ -49,13 +51,21 @@ _WORDS = {
 
 @dataclass(slots=True)
 class _Pass:
-    """What one pass has learnt and not yet stored."""
+    """What one pass has learnt and not yet stored.
+
+    `in_doubt`: chunks that an earlier pass was killed over; `held`: seconds to wait for batches whose platform takes no
+    calls at the moment.
+    """
 
     claim: claims.Claim
     ids: list[int]
     answers: list[tuple[int, int, int]] = field(default_factory=list)
     stored_at: float = field(default_factory=time.monotonic)
     marked: list[int] = field(default_factory=list)
+    in_doubt: set[int] = field(default_factory=set)
+    held: dict[int, float] = field(default_factory=dict)
+    confirmed: int = 0
+    measured_at: float = field(default_factory=time.monotonic)
     pauses: dict[int, float] = field(default_factory=dict)
     hosts: dict[int, tuple[str, str]] = field(default_factory=dict)
     _refused_by: dict[int, int | None] = field(default_factory=dict)
@@ -77,7 +87,22 @@ def deliver(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> Non
     for attempts in client.reject_many(platform(), _asks(work, with_rejections)):
         _collect(work, attempts)
     _store(work, done=True)
+    _measure(work)
     _conclude(work, batches, now, (time.monotonic() - started) if with_rejections else 0.0)
+
+
+def _settled(work: _Pass) -> list[int]:
+    """Chunks whose every answer is known. Where calls were held, the doubt of an earlier kill stays on its chunks."""
+    return [pk for pk in work.marked if not (work.held and pk in work.in_doubt)]
+
+
+def _measure(work: _Pass) -> None:
+    """Tell others how fast the platform confirms, where there was enough to measure."""
+    now = time.monotonic()
+    seconds, work.measured_at = now - work.measured_at, now
+    confirmed, work.confirmed = work.confirmed, 0
+    if confirmed >= forecast.MEASURABLE or (confirmed and seconds >= MEASURED_SECONDS):
+        forecast.measured(confirmed, seconds, timezone.now())
 
 
 def _asks(work: _Pass, batches: Iterable[Batch]) -> Iterator[Ask]:
@@ -93,7 +118,8 @@ def _asks(work: _Pass, batches: Iterable[Batch]) -> Iterator[Ask]:
 
 
 def _marked(work: _Pass, chunks: list[tuple[Batch, Chunk]]) -> Iterator[Ask]:
-    chunks = [(batch, chunk) for batch, chunk in chunks if batch.deadline > timezone.now()]
+    now = timezone.now()
+    chunks = [(batch, chunk) for batch, chunk in chunks if batch.deadline > now and batch.pk not in work.held]
     if not chunks:
         return
     ids = [chunk.pk for _, chunk in chunks]
@@ -104,6 +130,7 @@ def _marked(work: _Pass, chunks: list[tuple[Batch, Chunk]]) -> Iterator[Ask]:
             if batch.status == Status.REFUSED:
                 _refuse_rows(_span(batch, chunk), work.refused_by(batch))
     work.marked += ids
+    work.in_doubt |= {chunk.pk for _, chunk in chunks if chunk.sending}
     lost = {(batch.pk << 32) + batch.chunk_rows * chunk.number for batch, chunk in chunks if chunk.sending}
     by_id = {batch.pk: batch for batch, _ in chunks}
     for where in _wheres(chunks):
@@ -117,7 +144,7 @@ def _marked(work: _Pass, chunks: list[tuple[Batch, Chunk]]) -> Iterator[Ask]:
             batch = by_id[pk >> 32]
             if count % 100 == 0:
                 now = timezone.now()
-            if batch.deadline <= now:
+            if batch.deadline <= now or batch.pk in work.held:
                 continue
             chunk_start = pk - (pk & 0xFFFF_FFFF) % batch.chunk_rows
             yield Ask(pk, uri, repeat_of_lost=answer == Answer.LOST or chunk_start in lost)
@@ -156,6 +183,10 @@ def _refuse_rows(span: Q, user_id: int | None) -> None:
 
 def _collect(work: _Pass, attempts: list[Attempt]) -> None:
     for attempt in attempts:
+        if attempt.outcome is client.Outcome.HELD:
+            # Not called: nothing to store. Its rows stay as they are, and so does any doubt about them.
+            work.held[attempt.key >> 32] = attempt.retry_after or 0.0
+            continue
         work.answers.append((attempt.key, _WORDS[attempt.outcome], attempt.status))
         batch_id = attempt.key >> 32
         if attempt.retry_after:
@@ -171,14 +202,17 @@ def _store(work: _Pass, *, done: bool = False) -> None:
     answers, work.answers = work.answers, []
     work.stored_at = time.monotonic()
     confirmed = Counter(pk >> 32 for pk, word, _ in answers if word == Answer.CONFIRMED)
+    work.confirmed += confirmed.total()
     with transaction.atomic():
         work.claim.extend(work.ids, progress=bool(answers))
-        if done and work.marked:
-            Chunk.objects.filter(pk__in=work.marked).update(sending=False)
+        if done and (settled := _settled(work)):
+            Chunk.objects.filter(pk__in=settled).update(sending=False)
         if answers:
             bulk.store_answers(answers)
         if confirmed:
             bulk.add_confirmed(dict(confirmed))
+    if time.monotonic() - work.measured_at >= MEASURED_SECONDS:
+        _measure(work)
 
 
 def _conclude(work: _Pass, batches: Sequence[Batch], now: datetime, seconds: float) -> None:
@@ -189,6 +223,8 @@ def _conclude(work: _Pass, batches: Sequence[Batch], now: datetime, seconds: flo
             "pk", "confirmed", "taken_on", "rejected"
         )
     }
+    if work.held:
+        forecast.silent(timezone.now() + timedelta(seconds=max(work.held.values())))
     done: dict[Status, dict[int, dict[str, Any]]] = {Status.ACCEPTED: {}, Status.REFUSED: {}}
     for batch in batches:
         answered, rejected = counts[batch.pk]
@@ -228,11 +264,15 @@ def _try_later(work: _Pass, batch: Batch, now: datetime) -> None:
     data: dict[str, Any] = {"rows": sum(by_answer.values())}
     if batch.pk in work.hosts:
         data["code"], data["host"] = work.hosts[batch.pk]
+    held = work.held.get(batch.pk)
+    if held is not None:
+        data["held"] = True
     if not repeatable:
         lifecycle.attention(batch.pk, Attention.UNCONFIRMED, now=now, claim=work.claim, due_at=None, data=data)
         return
     asked = timedelta(seconds=work.pauses.get(batch.pk, 0.0))
-    due_at = timezone.now() + min(max(backoff(batch.attempts + 1), asked), LONGEST_PAUSE)
+    pause = backoff(batch.attempts + 1) if held is None else timedelta(seconds=held)
+    due_at = timezone.now() + min(max(pause, asked), LONGEST_PAUSE)
     if batch.attempts + 1 >= QUIET_PASSES:
         lifecycle.attention(batch.pk, Attention.UNCONFIRMED, now=now, claim=work.claim, due_at=due_at, data=data)
     else:

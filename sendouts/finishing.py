@@ -18,11 +18,12 @@ from sendouts.symplify.client import Ask, Attempt
 
 log = structlog.get_logger(__name__)
 LONGEST_PAUSE = timedelta(minutes=2)
+QUIET_CALLS = 4
 
 
 def finish(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> None:
     """Release delivered batches. The database refuses the intent while anybody is undecided, unread or unconfirmed."""
-    batches = [batch for batch in batches if batch.deadline > timezone.now()]
+    batches = _callable(claim, [batch for batch in batches if batch.deadline > timezone.now()], now)
     if not batches:
         return
     by_id = {batch.pk: batch for batch in batches}
@@ -38,6 +39,19 @@ def finish(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> None
             for attempt in attempts:
                 by_id.pop(attempt.key)
             claim.extend(list(by_id))
+
+
+def _callable(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> list[Batch]:
+    """The batches whose platform takes calls; no intent is stored for the others, which wait for its next probe."""
+    ready = []
+    for batch in batches:
+        wait = client.wait_before(platform(), batch.finish_uri)
+        if wait:
+            data = {"status": batch.finish_status, "lost": batch.finish_lost, "held": True}
+            _try_later(claim, batch, timedelta(seconds=wait), data, now)
+        else:
+            ready.append(batch)
+    return ready
 
 
 def _intend(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> None:
@@ -90,8 +104,14 @@ def _not_confirmed(claim: claims.Claim, batch: Batch, attempt: Attempt, now: dat
         lifecycle.attention(batch.pk, Attention.FINISH_UNCONFIRMED, now=now, claim=claim, due_at=None, data=data)
         return
     asked = timedelta(seconds=attempt.retry_after or 0)
-    due_at = now + min(max(backoff(batch.attempts + 1), asked), LONGEST_PAUSE)
-    if batch.attempts + 1 >= 4:
+    held = attempt.outcome is client.Outcome.HELD
+    data |= {"held": True} if held else {}
+    _try_later(claim, batch, asked if held else max(backoff(batch.attempts + 1), asked), data, now)
+
+
+def _try_later(claim: claims.Claim, batch: Batch, pause: timedelta, data: dict[str, Any], now: datetime) -> None:
+    due_at = now + min(pause, LONGEST_PAUSE)
+    if batch.attempts + 1 >= QUIET_CALLS:
         lifecycle.attention(batch.pk, Attention.FINISH_UNCONFIRMED, now=now, claim=claim, due_at=due_at, data=data)
     else:
         lifecycle.try_again([batch.pk], claim=claim, due_at=due_at)

@@ -1,7 +1,7 @@
 """Who waits for a person, what people decide, and what is declared to happen at the deadline."""
 
 from collections.abc import Collection, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -12,8 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from actions.models import AtDeadline, Review
-from sendouts import claims, lifecycle, people
-from sendouts.deadlines import ASSUMED_RATE, acts_at
+from sendouts import claims, forecast, lifecycle, people
 from sendouts.models import Answer, Attention, Batch, Decision, Status, Verdict, Word
 from sendouts.models.decision import rows_of
 from sendouts.people import NotDone
@@ -22,9 +21,6 @@ from sendouts.sums import sum_reasons
 log = structlog.get_logger(__name__)
 # Attention that no acceptance can lift: who is missing from the file would be released unseen.
 BLOCKS_ACCEPTANCE = frozenset({Attention.NO_PROVEN_END})
-# Held since a person stopped its release.
-STOPPED = "stopped"
-_MEASURED = timedelta(days=7)
 _REASONS = ("verdict", "reason", "text", "action")
 
 
@@ -55,43 +51,17 @@ def settle(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> None
     """Let screened batches go on, or hold them for a person."""
     going: dict[int, dict[str, Any]] = {}
     held: dict[int, dict[str, Any]] = {}
-    rate = measured_rate(now) if any(batch.at_deadline != AtDeadline.LEAVE for batch in batches) else 0
+    known = forecast.lately(now) if any(batch.at_deadline != AtDeadline.LEAVE for batch in batches) else None
     for batch in batches:
         batch.held_for = reasons_to_hold(batch)
         if batch.held_for or batch.attention:
-            held[batch.pk] = {"held_for": batch.held_for, "due_at": _acts_at(batch, rate, now)}
+            due_at = forecast.acts_at(batch, known, now) if known else None
+            held[batch.pk] = {"held_for": batch.held_for, "due_at": due_at}
         else:
             going[batch.pk] = {"decided_at": now, "due_at": now}
     with transaction.atomic():
         lifecycle.move(going, Status.SCREENED, Status.ACCEPTED, now=now, claim=claim)
         lifecycle.move(held, Status.SCREENED, Status.IN_REVIEW, now=now, claim=claim)
-
-
-def _acts_at(batch: Batch, rate: float, now: datetime) -> datetime | None:
-    """When the gateway acts on a held batch by itself; None when it leaves it.
-
-    Promise 3: nobody declared acceptance for what nobody could judge, so such a batch is left to a person. So is one whose
-    release was stopped when the moment had passed: the clock would only repeat what a person has just taken back.
-    """
-    if batch.attention or batch.at_deadline == AtDeadline.LEAVE or not batch.total:
-        return None
-    rejections = batch.total
-    if batch.at_deadline == AtDeadline.ACCEPT:
-        if batch.unjudged():
-            return None
-        rejections = batch.rejected + batch.undecided
-    moment = acts_at(batch.received_at, batch.deadline, rejections, rate)
-    return None if STOPPED in batch.held_for and moment <= now else moment
-
-
-def measured_rate(now: datetime) -> float:
-    """Rejections a second, as the slowest of the last deliveries of some size took them; assumed where there is none."""
-    measured = (
-        Batch.objects.filter(delivery_seconds__gt=0, confirmed__gte=50, ended_at__gte=now - _MEASURED)
-        .order_by("-ended_at")
-        .values_list("confirmed", "delivery_seconds")[:5]
-    )
-    return min((count / seconds for count, seconds in measured), default=ASSUMED_RATE)
 
 
 def at_deadline(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> None:
@@ -292,7 +262,12 @@ def recount(batch: Batch, now: datetime) -> dict[str, Any]:
     if not batch.undecided and "undecided" in batch.held_for:
         batch.held_for = [code for code in batch.held_for if code != "undecided"] or ["changed"]
     held = {name: getattr(batch, name) for name in ("attention", "attention_data", "held_for")}
-    return {**sums, **held, "reasons": count_reasons(batch.pk), "due_at": _acts_at(batch, ASSUMED_RATE, now)}
+    return {
+        **sums,
+        **held,
+        "reasons": count_reasons(batch.pk),
+        "due_at": forecast.acts_at(batch, forecast.lately(now), now),
+    }
 
 
 def count_reasons(batch_id: int) -> list[list[Any]]:

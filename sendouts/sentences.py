@@ -116,6 +116,13 @@ def attention(batch: Batch) -> str:
 
 def trouble(batch: Batch) -> str:
     """What stops a batch, as the end of a sentence: “… cannot go on: the contacts cannot be downloaded”."""
+    clause = _trouble(batch)
+    if clause and (batch.attention_data or {}).get("held"):
+        return _("%(trouble)s; Symplify takes no calls at the moment") % {"trouble": clause}
+    return clause
+
+
+def _trouble(batch: Batch) -> str:
     data: dict[str, Any] = batch.attention_data or {}
     match batch.attention:
         case Attention.NO_DOWNLOAD if data.get("status"):
@@ -235,6 +242,8 @@ def _unconfirmed(data: dict[str, Any]) -> str:
 def _release(data: dict[str, Any]) -> str:
     if data.get("host"):
         return _("the release was not called, the host %(host)s may not be called") % {"host": data["host"]}
+    if data.get("held") and not data.get("lost") and not data.get("status"):
+        return _("the release was not called yet")
     if data.get("lost"):
         return _("the release was called, but its answer was lost; the messages may have gone out")
     return _("the release is not confirmed, Symplify answered with code %(status)s") % {"status": data.get("status", 0)}

@@ -16,7 +16,7 @@ from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from sendouts import claims, lifecycle
+from sendouts import claims, forecast, lifecycle
 from sendouts.advancing import advance
 from sendouts.alarms.progress import tell_clock
 from sendouts.alarms.rounds import Rounds
@@ -28,6 +28,8 @@ from sendouts.planning import plan
 log = structlog.get_logger(__name__)
 ROUND_ROWS = 1_000
 NUDGE_SECONDS = 1.0
+# Forecasts are made anew this far apart, in seconds.
+FORECAST_SECONDS = 15.0
 # A clock that jumps further than this between two rounds is not believed for a while.
 CLOCK_JUMP = timedelta(seconds=60)
 PAUSE_AFTER_JUMP = 60.0
@@ -52,6 +54,7 @@ class Sweep:
         self._last: tuple[datetime, float] | None = None
         self._expiry_paused_until = 0.0
         self._rounds = Rounds()
+        self._foreseen_at = 0.0
 
     def run(self, stop: threading.Event) -> None:
         """Sweep until `stop` is set; a round that fails is logged, and the next one comes."""
@@ -73,6 +76,9 @@ class Sweep:
         self._watch_clock(now)
         if time.monotonic() >= self._expiry_paused_until:
             lifecycle.expire(now)
+        if time.monotonic() - self._foreseen_at >= FORECAST_SECONDS:
+            self._foreseen_at = time.monotonic()
+            forecast.foresee(now)
         hooks = self._due(Webhook.objects.all())
         files = self._due(Batch.objects.filter(source=Batch.Source.BATCH))
         singles = self._due(Batch.objects.filter(source=Batch.Source.SINGLE))

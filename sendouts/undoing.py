@@ -15,9 +15,10 @@ from django.utils.translation import gettext as _
 
 from sendouts import lifecycle, people
 from sendouts.models import Answer, Batch, Chunk, Decision, Event, Outcome, Status, Verdict, Word
+from sendouts.models.batch import STOPPED
 from sendouts.models.decision import rows_of
 from sendouts.people import NotDone
-from sendouts.review import STOPPED, recount
+from sendouts.review import recount
 
 log = structlog.get_logger(__name__)
 STATUSES = (Status.ACCEPTED, Status.REFUSED, Status.DELIVERED)

@@ -68,7 +68,8 @@ def _seconds_to(ends: float) -> float:
 def _read(response: requests.Response, ends: float) -> bytes:
     """Read the body within bounds of size and time: the session's own time-out only bounds each wait for data."""
     body = bytearray()
-    for block in response.iter_content(65_536):
+    # read1 hands over what is there: iter_content would gather whole blocks, however slowly they drip.
+    while block := response.raw.read1(65_536, decode_content=True):
         body += block
         if len(body) > ANSWER_BYTES:
             raise Permanent("The answer is too long.")

@@ -6,6 +6,7 @@ from datetime import datetime
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from sendouts.forecast import Forecast
 from sendouts.models import Batch, Event, Outcome, Status, Word
 from sendouts.sentences import contacts, number, span, time_of, title, trouble
 
@@ -43,8 +44,27 @@ def label(batch: Batch, *, decides: bool = False) -> Label:
     return Label(tone, str(batch.get_status_display()), icons.get(Status(batch.status), "do_not_disturb_on"))
 
 
-def headline(batch: Batch, now: datetime, last: Event | None = None) -> str:
-    """The batch in one or two sentences. last: the event that brought it to its status."""
+def headline(batch: Batch, now: datetime, last: Event | None = None, forecast: Forecast | None = None) -> str:
+    """The batch in one to three sentences. last: the event that brought it to its status."""
+    text = _headline(batch, now, last)
+    return f"{text} {outlook(forecast, now)}" if forecast else text
+
+
+def outlook(forecast: Forecast, now: datetime) -> str:
+    """When the rejections that are being sent will be confirmed, as one sentence."""
+    values = {"time": time_of(forecast.ends_at, now), "spare": span(forecast.spare)}
+    if not forecast.in_time:
+        if forecast.silent:
+            return _(
+                "Symplify takes no calls at the moment, and the rejections will not be confirmed before the deadline."
+            )
+        return _("At this speed the rejections will not be confirmed before the deadline.")
+    if forecast.silent:
+        return _("Symplify takes no calls at the moment; done at %(time)s at the earliest.") % values
+    return _("Done at about %(time)s, %(spare)s before the deadline.") % values
+
+
+def _headline(batch: Batch, now: datetime, last: Event | None) -> str:
     name = {"name": title(batch)}
     if batch.attention and batch.is_open:
         return _("“%(name)s” cannot go on: %(reason)s.") % {**name, "reason": trouble(batch)}

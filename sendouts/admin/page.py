@@ -10,15 +10,17 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
 from actions.models import AtDeadline
-from sendouts import people, sentences
+from sendouts import forecast, people, sentences
 from sendouts.admin import headlines
 from sendouts.admin.checked import Check, ReasonLine, checks, reason_lines
 from sendouts.admin.contacts import Contacts, contacts_page
 from sendouts.admin.headlines import Label
 from sendouts.admin.history import Line, history
 from sendouts.admin.verbs import Accept, Verb, offered
+from sendouts.forecast import Forecast
 from sendouts.models import Batch, Status
-from sendouts.review import BLOCKS_ACCEPTANCE, STOPPED
+from sendouts.models.batch import STOPPED
+from sendouts.review import BLOCKS_ACCEPTANCE
 from sendouts.sentences import column_time, number, span, time_of
 
 
@@ -77,7 +79,7 @@ def page(batch: Batch, user: AbstractUser, asked: Mapping[str, str], now: dateti
     return Page(
         label=headlines.label(batch, decides=decides),
         title=sentences.title(batch),
-        headline=headlines.headline(batch, now, headlines.ending(batch)),
+        headline=headlines.headline(batch, now, headlines.ending(batch), _forecast(batch, now)),
         hint=_hint(batch, now),
         holds=sentences.holds(batch) if batch.status == Status.IN_REVIEW else [],
         figures=_figures(batch),
@@ -90,6 +92,11 @@ def page(batch: Batch, user: AbstractUser, asked: Mapping[str, str], now: dateti
         verbs=offered(batch, user, now),
         not_allowed=held and not decides,
     )
+
+
+def _forecast(batch: Batch, now: datetime) -> Forecast | None:
+    """When its rejections will be confirmed; nothing is asked of the database for a batch that sends none."""
+    return forecast.forecast_of(batch, forecast.lately(now), now) if batch.status in forecast.SENDING else None
 
 
 def _hint(batch: Batch, now: datetime) -> str:

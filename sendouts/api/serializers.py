@@ -1,13 +1,15 @@
 """The forms in which projects, batches, decisions and events are read."""
 
-from typing import Any
+from typing import Any, cast
 
+from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from actions.models import Project, Sendout
 from sendouts.api import shown
 from sendouts.api.fields import DurationField, WordField
+from sendouts.forecast import SENDING, forecast_of, lately
 from sendouts.models import Answer, Batch, Decision, Event, Verdict
 
 
@@ -95,6 +97,15 @@ class FailureSerializer(serializers.Serializer[Any]):
     became = serializers.CharField()
 
 
+class ForecastSerializer(serializers.Serializer[Any]):
+    """When the rejections of a batch will be confirmed, if all goes on as it does now."""
+
+    ends_at = serializers.DateTimeField()
+    in_time = serializers.BooleanField(help_text="Before the deadline.")
+    spare_seconds = serializers.IntegerField(help_text="Until the deadline then; negative where it is not in time.")
+    silent = serializers.BooleanField(help_text="The platform takes no calls at the moment.")
+
+
 class BatchSerializer(serializers.ModelSerializer[Batch]):
     """A batch as lists show it."""
 
@@ -102,6 +113,7 @@ class BatchSerializer(serializers.ModelSerializer[Batch]):
     sendout = NamedSendoutSerializer(read_only=True)
     attention = serializers.SerializerMethodField()
     held_for = serializers.SerializerMethodField()
+    forecast = serializers.SerializerMethodField()
     timed_out = serializers.IntegerField(read_only=True, help_text="Contacts that left on the “timed out” way.")
 
     class Meta:
@@ -109,13 +121,24 @@ class BatchSerializer(serializers.ModelSerializer[Batch]):
         fields = [
             "id", "source", "project", "sendout", "status", "outcome", "attention", "held_for", "revision", "review",
             "at_deadline", "received_at", "deadline", "decided_at", "ended_at", "file_complete", "total", "accepted",
-            "rejected", "undecided", "unread", "confirmed", "taken_on", "unread_taken_on", "timed_out",
+            "rejected", "undecided", "unread", "confirmed", "taken_on", "unread_taken_on", "timed_out", "forecast",
         ]  # fmt: skip
         read_only_fields = fields
 
     @extend_schema_field(SentenceSerializer(allow_null=True))
     def get_attention(self, batch: Batch) -> dict[str, str] | None:
         return shown.attention(batch)
+
+    @extend_schema_field(ForecastSerializer(allow_null=True))
+    def get_forecast(self, batch: Batch) -> dict[str, Any] | None:
+        if batch.status not in SENDING:
+            return None
+        # Asked once for a whole list, whose serializers share one context.
+        shared = cast(dict[str, Any], self.context)
+        if "lately" not in shared:
+            now = timezone.now()
+            shared["lately"] = lately(now), now
+        return shown.forecast(forecast_of(batch, *shared["lately"]))
 
     @extend_schema_field(SentenceSerializer(many=True))
     def get_held_for(self, batch: Batch) -> list[dict[str, str]]:

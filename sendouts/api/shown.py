@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sendouts import sentences
+from sendouts.forecast import Forecast
 from sendouts.models import Batch, Verdict
 
 _ADDRESS = re.compile(r"\w+://\S+")
@@ -14,6 +15,14 @@ _ADDRESS = re.compile(r"\w+://\S+")
 def attention(batch: Batch) -> dict[str, str] | None:
     """The stage that could not complete, as a code and a sentence."""
     return {"code": batch.attention, "sentence": sentences.attention(batch)} if batch.attention else None
+
+
+def forecast(found: Forecast | None) -> dict[str, Any] | None:
+    """When the rejections will be confirmed; null where none are being sent."""
+    if found is None:
+        return None
+    spare = round(found.spare.total_seconds())
+    return {"ends_at": found.ends_at, "in_time": found.in_time, "spare_seconds": spare, "silent": found.silent}
 
 
 def held_for(batch: Batch) -> list[dict[str, str]]:

@@ -9,6 +9,7 @@ from sendouts.models.door_window import DoorWindow
 from sendouts.models.event import Event, Word
 from sendouts.models.plan import Plan
 from sendouts.models.pulse import Pulse
+from sendouts.models.tempo import Tempo
 from sendouts.models.webhook import Webhook
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "Plan",
     "Pulse",
     "Status",
+    "Tempo",
     "Verdict",
     "Webhook",
     "Word",

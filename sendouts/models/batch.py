@@ -51,6 +51,8 @@ class Attention(models.TextChoices):
     WORKER_DIED = "worker_died", _("a worker died of it again and again")
 
 
+# Among what a batch is held for: a person stopped its release.
+STOPPED = "stopped"
 OPEN = (Status.PLANNED, Status.SCREENED, Status.IN_REVIEW, Status.ACCEPTED, Status.REFUSED, Status.DELIVERED)
 
 
@@ -114,6 +116,8 @@ class Batch(models.Model):
     finish_status = models.PositiveSmallIntegerField(default=0)
     finish_lost = models.BooleanField(default=False)
     delivery_seconds = models.FloatField(default=0)
+    # When it was told, once, that its rejections will not be confirmed before the deadline.
+    late_told_at = models.DateTimeField(null=True)
 
     # Work: when the next stage is due (null: nothing to do until somebody acts), and who is at it until when.
     due_at = models.DateTimeField(null=True)

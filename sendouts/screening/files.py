@@ -16,7 +16,7 @@ from django.utils import timezone
 from sendouts import claims, lifecycle
 from sendouts.allowing import platform
 from sendouts.bulk import insert_decisions
-from sendouts.deadlines import backoff
+from sendouts.deadlines import backoff, screening_ends
 from sendouts.models import Attention, Batch, Chunk, Status, Word
 from sendouts.screening.judging import Judge, Judged
 from sendouts.sums import sum_failures, sum_reasons
@@ -63,11 +63,10 @@ def screen_file(claim: claims.Claim, batch: Batch, now: datetime) -> None:
         if batch.attempts + 1 < QUIET_TRIES:
             lifecycle.try_again([batch.pk], claim=claim, due_at=due_at)
         else:
-            lifecycle.attention(
-                batch.pk, Attention.NO_DOWNLOAD, now=now, claim=claim, due_at=due_at, data={"status": problem.status}
-            )
+            data: dict[str, Any] = {"status": problem.status} | ({"held": True} if problem.held else {})
+            lifecycle.attention(batch.pk, Attention.NO_DOWNLOAD, now=now, claim=claim, due_at=due_at, data=data)
     except client.NotAllowed as problem:
-        data: dict[str, Any] = {"host": problem.host, "code": problem.code}
+        data = {"host": problem.host, "code": problem.code}
         lifecycle.attention(batch.pk, Attention.HOST_NOT_LISTED, now=now, claim=claim, due_at=None, data=data)
     except Permanent as problem:
         data = {"status": problem.status}
@@ -82,7 +81,8 @@ def _screen(claim: claims.Claim, batch: Batch, now: datetime, *, keep_broken: bo
     stored = dict(Chunk.objects.filter(batch=batch).values_list("number", "digest"))
     judge = Judge(batch, tick=claim.keep)
     with ExitStack() as open_things:
-        download = open_things.enter_context(client.open_contacts(platform(), batch.download_uri))
+        seconds = (screening_ends(batch.received_at, batch.deadline) - timezone.now()).total_seconds()
+        download = open_things.enter_context(client.open_contacts(platform(), batch.download_uri, seconds=seconds))
         reader = Reader(
             download.blocks(),
             content_encoding=download.content_encoding,

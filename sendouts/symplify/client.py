@@ -9,6 +9,7 @@ from enum import StrEnum
 from types import TracebackType
 from typing import Any, NamedTuple
 
+from outbound.breaker import breakers
 from outbound.download import Broken, Download, download
 from outbound.fanout import Answer, Call, Fanout, never
 from outbound.guard import AllowList, Refused
@@ -25,7 +26,10 @@ KEPT_CLIENTS = 4
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """How the platform is called: all of it settings, since none of it is documented. Times are seconds."""
+    """How the platform is called: all of it settings, since none of it is documented. Times are seconds.
+
+    `slowest_download`: bytes a second that a contact file must bring.
+    """
 
     allow: AllowList
     confirm_codes: frozenset[int] = CONFIRMING
@@ -35,15 +39,17 @@ class Platform:
     timeout: float = 20.0
     connect_timeout: float = 5.0
     download_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    slowest_download: float = 0.0
 
 
 class Outcome(StrEnum):
-    """What one call came to, by the contract."""
+    """What one call came to, by the contract. HELD: it was not made, since the platform takes no calls at the moment."""
 
     CONFIRMED = "confirmed"
     REFUSED = "refused"
     LOST = "lost"
     RETRY = "retry"
+    HELD = "held"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +86,9 @@ class NotAllowed(Permanent):
         self.code = code
 
 
+_WITHOUT_ANSWER = {"refused": Outcome.REFUSED, "held": Outcome.HELD}
+
+
 def judge(
     answer: Answer,
     *,
@@ -96,7 +105,7 @@ def judge(
     """
     later = Outcome.LOST if repeat_of_lost else Outcome.RETRY
     if not answer.status:
-        return {"refused": Outcome.REFUSED, "unsent": later}.get(answer.error, Outcome.LOST)
+        return later if answer.error == "unsent" else _WITHOUT_ANSWER.get(answer.error, Outcome.LOST)
     if answer.status in confirm_codes:
         return Outcome.CONFIRMED
     if answer.status in GONE and (repeat_of_lost or (finish and nobody_left)):
@@ -133,6 +142,9 @@ def _attempt(platform: Platform, answer: Answer, finish: bool) -> Attempt:
         nobody_left=ask.nobody_left,
         confirm_codes=platform.confirm_codes,
     )
+    if outcome is Outcome.RETRY and ask.repeat_of_lost and not finish:
+        # An earlier attempt may have had its effect: “not now” to its repeat does not undo that doubt.
+        outcome = Outcome.LOST
     code, host = (answer.refusal.code, answer.refusal.host) if answer.refusal else ("", "")
     return Attempt(ask.key, outcome, answer.status, answer.retry_after, outcome is Outcome.LOST, code, host)
 
@@ -174,7 +186,7 @@ def _fanout(platform: Platform) -> Fanout:
 def _session(platform: Platform) -> GuardedSession:
     key = (os.getpid(), platform.allow, platform.timeout, platform.connect_timeout)
     session = _kept.sessions.pop(key, None) or GuardedSession(
-        platform.allow, timeout=(platform.connect_timeout, platform.timeout)
+        platform.allow, timeout=(platform.connect_timeout, platform.timeout), breakers=breakers
     )
     _kept.sessions[key] = session
     if len(_kept.sessions) > KEPT_CLIENTS:
@@ -216,19 +228,34 @@ class ContactFile:
         self.close()
 
 
-def open_contacts(platform: Platform, uri: str) -> ContactFile:
-    """Begin to download a contact file: a context manager.
+def wait_before(platform: Platform, uri: str) -> float:
+    """Seconds until the platform behind this URI may be called; 0 when it may now, or never."""
+    try:
+        target = platform.allow.check_uri(uri)
+    except Refused:
+        return 0.0
+    return breakers.of(target.host, target.port).wait()
 
-    Raises Retryable (no answer, 408, 429, 5xx), NotAllowed where the guard says no, and Permanent for every other
-    status than 200.
+
+def open_contacts(platform: Platform, uri: str, *, seconds: float = float("inf")) -> ContactFile:
+    """Begin to download a contact file, which must end within `seconds`: a context manager.
+
+    Raises Retryable (no answer, 408, 429, 5xx, or no calls are taken at the moment), NotAllowed where the guard says no,
+    and Permanent for every other status than 200.
     """
     try:
         host = platform.allow.check_uri(uri).host
-        source = download(_session(platform), uri, headers=platform.download_headers)
+        source = download(
+            _session(platform),
+            uri,
+            headers=platform.download_headers,
+            least_rate=platform.slowest_download,
+            seconds=seconds,
+        )
     except Refused as refusal:
         raise NotAllowed(refusal.code, refusal.host) from refusal
     except Unreachable as error:
-        raise Retryable(host=error.host) from error
+        raise Retryable(retry_after=error.retry_after, host=error.host, held=error.word == "held") from error
     if source.status == 200:
         return ContactFile(source, host)
     source.close()

@@ -5,14 +5,15 @@ class SymplifyError(Exception):
     """The platform did not do what was asked.
 
     `status` is the HTTP status (0 when there was none), `retry_after` the pause that the platform asked for in seconds, `host` the
-    name that was called. No URI is kept: it is a capability.
+    name that was called, `held` that no call was made, since none are taken at the moment. No URI is kept: it is a capability.
     """
 
-    def __init__(self, status: int = 0, retry_after: float | None = None, host: str = "") -> None:
+    def __init__(self, status: int = 0, retry_after: float | None = None, host: str = "", held: bool = False) -> None:
         super().__init__(status, retry_after, host)
         self.status = status
         self.retry_after = retry_after
         self.host = host
+        self.held = held
 
     def __str__(self) -> str:
         sentence = (type(self).__doc__ or "").partition("\n")[0]

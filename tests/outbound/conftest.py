@@ -6,10 +6,17 @@ from typing import Any
 
 import pytest
 
+from outbound.breaker import breakers
 from outbound.fanout import Answer, Call, Fanout
 from outbound.guard import AllowList
 from outbound.session import GuardedSession
 from tests.outbound.site import Request, Site, reply
+
+
+@pytest.fixture(autouse=True)
+def _closed_breakers() -> None:
+    """What a test's site did is not held against the next one on its port."""
+    breakers.forget()
 
 
 @pytest.fixture

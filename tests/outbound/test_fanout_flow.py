@@ -108,14 +108,13 @@ def test_a_429_with_retry_after_pauses_everything_until_then(
     assert [] in lists[1:]
 
 
-def test_a_pause_outlasts_the_send_and_ends_with_stop(site: Sites, fanout: Fanouts, send: Send) -> None:
+def test_a_long_pause_outlasts_the_send_and_keeps_nobody_waiting(site: Sites, fanout: Fanouts, send: Send) -> None:
     home = site(lambda request: reply(429, Retry_After="3000"))
     out = fanout(f"127.0.0.1:{home.port}", max_at_once=1)
     assert send(out, home.uri())[0].retry_after == 3000.0
-    turns: list[list[Answer]] = []
-    for some in out.send(calls(home, 3), stop=lambda: len(turns) >= 2):
-        turns.append(some)
-    assert turns == [[], []]
+    held = send(out, *[home.uri()] * 500)
+    assert {(answer.status, answer.error) for answer in held.values()} == {(0, "held")}
+    assert all(2990 < (answer.retry_after or 0) <= 3000 for answer in held.values())
     assert len(home.requests) == 1
 
 

@@ -6,6 +6,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from outbound.breaker import breakers
 from sendouts import allowing
 from simulator.client import Simulator
 from tests.sendouts.gate import Gate
@@ -58,6 +59,7 @@ def platform(_simulator: Simulator, _mailbox: _Mailbox) -> Iterator[Simulator]:
     _simulator.faults()
     _mailbox.bodies.clear()
     allowing._known.clear()
+    breakers.forget()
     yield _simulator
     _simulator.faults()
 
