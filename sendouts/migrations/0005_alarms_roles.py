@@ -12,7 +12,7 @@ def extend_roles(apps, schema_editor):
     database = schema_editor.connection.alias
     config = apps.get_app_config("sendouts")
     # Django creates permissions only for applications with a module of models; the state of a migration has none.
-    before, config.models_module = config.models_module, True
+    before, config.models_module = getattr(config, "models_module", None), True
     roles.create_permissions(config, verbosity=0, using=database, apps=apps)
     config.models_module = before
     permissions = apps.get_model("auth", "Permission").objects.using(database)
