@@ -77,6 +77,15 @@ def compose(alarm: Alarm, occasion: str) -> Message:
     return Message(f"[Send Gate] {title}", "\n\n".join([*lines, url]) + "\n", content)
 
 
+def trial(url: str) -> Message:
+    """A message that says nothing but that messages arrive."""
+    with translation.override(settings.ALARM_LANGUAGE):
+        text = _("This is a trial: messages of the gateway arrive here.")
+    return Message(
+        f"[Send Gate] {text}", f"{text}\n\n{url}\n", {"occasion": "trial", "text": f"{text}\n{url}", "url": url}
+    )
+
+
 def send_due(now: datetime, *, waiting_for: timedelta = timedelta(0), at_most: int = AT_ONCE) -> int:
     """Send what is due, never inside a transaction; returns how many left.
 

@@ -13,6 +13,7 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
 from django.utils import timezone
 
@@ -314,6 +315,22 @@ def test_a_database_that_is_away_is_told_without_it_once_and_written_down_afterw
     watch.look_once()
     send()
     assert [said["occasion"] for said in chat.posts] == ["opened", "closed"] and len(post.mails) == 2
+
+
+@pytest.mark.django_db
+def test_a_trial_goes_to_every_channel_and_says_what_came_of_it(post: _Post, chat: _Chat, capsys: Any) -> None:
+    call_command("tell_operators")
+    assert capsys.readouterr().out == "mail: sent\nhook: sent\n"
+    assert chat.posts[0]["occasion"] == "trial" and "arrivent" in post.mails[0]["Subject"]
+    chat.status, post.answer = 404, "554 no"
+    with pytest.raises(CommandError, match=r"mail: The message certainly did not leave(.|\n)*hook: The message"):
+        call_command("tell_operators")
+
+
+@pytest.mark.django_db
+def test_a_trial_without_anybody_to_tell_says_what_to_set() -> None:
+    with pytest.raises(CommandError, match="ALARM_MAIL_TO"):
+        call_command("tell_operators")
 
 
 def test_a_database_that_hangs_is_told_though_the_look_never_returns(chat: _Chat, settings: Any) -> None:
