@@ -261,8 +261,8 @@ vars().update(env.email_url_config(email_url or "dummymail://"))
 EMAIL_TIMEOUT = 10
 # The platform's own breaker has thresholds that nobody publishes. Ours should alarm before it opens: a share that a moment's
 # trouble does not reach, of so many hooks that a share means something.
-BREAKER_HOOKS = env.int("BREAKER_HOOKS", default=20)
-BREAKER_SHARE = env.float("BREAKER_SHARE", default=0.1)
+DOOR_WATCH_HOOKS = env.int("DOOR_WATCH_HOOKS", default=20)
+DOOR_WATCH_SHARE = env.float("DOOR_WATCH_SHARE", default=0.1)
 # Who may read /metrics, as a bearer token; nobody where it is empty.
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 

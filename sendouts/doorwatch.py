@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 import structlog
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, close_old_connections, connection
 from django.db.models import F
 
 from sendouts import pulses
@@ -119,6 +119,7 @@ class DoorWatch:
     def _run(self) -> None:
         while not self._stop.wait(WINDOW_SECONDS / 2):
             self._try()
+            close_old_connections()
         self._try(all_of_it=True)
         connection.close()
 

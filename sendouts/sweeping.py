@@ -120,12 +120,12 @@ class Sweep:
 
     def _watch_clock(self, now: datetime) -> None:
         monotonic = time.monotonic()
-        if self._last is not None:
-            wall = now - self._last[0]
-            jump = abs(wall - timedelta(seconds=monotonic - self._last[1]))
+        last, self._last = self._last, (now, monotonic)
+        if last is not None:
+            wall = now - last[0]
+            jump = abs(wall - timedelta(seconds=monotonic - last[1]))
             if jump > CLOCK_JUMP:
                 self._expiry_paused_until = monotonic + PAUSE_AFTER_JUMP
                 log.error("clock_jumped", seconds=round(jump.total_seconds()))
                 tell_clock(round(jump.total_seconds()))
                 _look_again()
-        self._last = now, monotonic

@@ -25,7 +25,7 @@ from sendouts.models import Alarm, Notice
 
 log = structlog.get_logger(__name__)
 # Over about an hour: a mail server that restarts, a chat service that has a bad day.
-ATTEMPTS = 8
+ATTEMPTS = 9
 FIRST_PAUSE, LONGEST_PAUSE = 15.0, 1_800.0
 HOOK_TIMEOUT = (5.0, 10.0)
 # Whoever was at it died: nobody knows whether it left.
@@ -77,17 +77,26 @@ def compose(alarm: Alarm, occasion: str) -> Message:
     return Message(f"[Send Gate] {title}", "\n\n".join([*lines, url]) + "\n", content)
 
 
-def send_due(now: datetime, *, waiting_for: timedelta = timedelta(0)) -> int:
+def trial(url: str) -> Message:
+    """A message that says nothing but that messages arrive."""
+    with translation.override(settings.ALARM_LANGUAGE):
+        text = _("This is a trial: messages of the gateway arrive here.")
+    return Message(
+        f"[Send Gate] {text}", f"{text}\n\n{url}\n", {"occasion": "trial", "text": f"{text}\n{url}", "url": url}
+    )
+
+
+def send_due(now: datetime, *, waiting_for: timedelta = timedelta(0), at_most: int = AT_ONCE) -> int:
     """Send what is due, never inside a transaction; returns how many left.
 
-    waiting_for: leave younger ones to whoever else sends.
+    waiting_for: leave younger ones to whoever else sends. at_most: bounds how long slow servers hold the caller.
     """
     _give_up_lost(now)
     earlier = Notice.objects.filter(
         alarm=OuterRef("alarm"), channel=OuterRef("channel"), pk__lt=OuterRef("pk"), state=Notice.State.WAITING
     )
     due = Notice.objects.filter(~Exists(earlier), state=Notice.State.WAITING, due_at__lte=now - waiting_for)
-    return sum(_send(pk, now) for pk in list(due.order_by("pk").values_list("pk", flat=True)[:AT_ONCE]))
+    return sum(_send(pk, now) for pk in list(due.order_by("pk").values_list("pk", flat=True)[:at_most]))
 
 
 def _give_up_lost(now: datetime) -> None:

@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 
 from django.db.models import QuerySet
 from django.db.models.functions import Now
-from django.utils import timezone
 
 from sendouts import claims, pulses
 from sendouts.alarms import machine
@@ -19,7 +18,6 @@ OVERDUE = timedelta(seconds=60)
 SWEEP_SECONDS = 30.0
 # The watch runs every 30 s; a worker may be busy for one turn and beat late for another.
 BEAT_SECONDS = 120.0
-CLOCK = "clock@"
 # How long people are told of a jump, in which they look why.
 CLOCK_SECONDS = 600.0
 
@@ -72,25 +70,26 @@ def beat_silent(now: datetime) -> Iterator[Finding]:
 
 
 def clock_jumped(now: datetime) -> Iterator[Finding]:
-    recent = Pulse.objects.filter(pk__startswith=CLOCK, at__gte=Now() - timedelta(seconds=CLOCK_SECONDS))
+    recent = Pulse.objects.filter(pk__startswith=pulses.CLOCK, at__gte=Now() - timedelta(seconds=CLOCK_SECONDS))
     for pulse in recent:
-        yield Finding(Code.CLOCK_JUMPED, pulse.name.removeprefix(CLOCK), {"seconds": pulse.data.get("seconds", 0)})
+        yield Finding(
+            Code.CLOCK_JUMPED, pulse.name.removeprefix(pulses.CLOCK), {"seconds": pulse.data.get("seconds", 0)}
+        )
 
 
 def tell_clock(seconds: int) -> None:
     """Note that the clock of this machine jumped."""
-    pulses.write(f"{CLOCK}{machine.name()}", {"seconds": seconds})
+    pulses.write(f"{pulses.CLOCK}{machine.name()}", {"seconds": seconds})
 
 
 def _trouble(name: str, now: datetime, *, contradicted_by: str) -> datetime | None:
-    """Since when the sweep notes this trouble, if often enough and without a sign of life that says otherwise."""
-    rows = {pulse.name: pulse for pulse in Pulse.objects.filter(pk__in=[pulses.SWEEP, contradicted_by])}
-    sweep = rows.get(pulses.SWEEP)
-    trouble = sweep.data.get("troubles", {}).get(name) if sweep else None
-    if trouble is None or trouble["rounds"] < ROUNDS:
-        return None
-    since = datetime.fromisoformat(trouble["since"])
-    if now - since < timedelta(seconds=SILENT_SECONDS):
-        return None
-    sign = rows.get(contradicted_by)
-    return None if sign is not None and sign.at > since else timezone.localtime(since)
+    """Since when a sweep notes this trouble, if often enough and without a sign of life that says otherwise."""
+    notes = Pulse.objects.filter(pk__startswith=pulses.ROUNDS, at__gte=Now() - timedelta(seconds=SWEEP_SECONDS))
+    noted = [trouble for pulse in notes if (trouble := pulse.data["troubles"].get(name))]
+    sign = Pulse.objects.filter(pk=contradicted_by).values_list("at", flat=True).first()
+    for trouble in noted:
+        since = datetime.fromisoformat(trouble["since"])
+        long_enough = trouble["rounds"] >= ROUNDS and now - since >= timedelta(seconds=SILENT_SECONDS)
+        if long_enough and not (sign is not None and sign > since):
+            return since
+    return None

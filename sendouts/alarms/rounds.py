@@ -4,6 +4,7 @@ A worker may hold its connection and hear nothing. So nobody asks it: the sweep 
 after round, and the worker's own sign of life in the rows contradicts, or does not.
 """
 
+import os
 import time
 from collections.abc import Collection
 from datetime import datetime
@@ -14,6 +15,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from sendouts import pulses
+from sendouts.alarms import machine
 from sendouts.models import Batch, Pulse, Webhook
 
 WORKERS = {
@@ -31,7 +33,10 @@ class Rounds:
     """The notes of one sweep. `saw` is cheap; `end` writes them, with the sweep's own sign of life, every five seconds."""
 
     def __init__(self) -> None:
+        # Two sweeps may run: each has a row of its own for what it notes, and one for both says that any runs.
+        self._row = f"{pulses.ROUNDS}{machine.name()}:{os.getpid()}"
         self._troubles: dict[str, dict[str, Any]] = {}
+        self._told = False
         self._written = -WRITE_SECONDS
 
     def saw(self, task: str, *, left: bool, due: Collection[int], own: Collection[int]) -> None:
@@ -49,7 +54,10 @@ class Rounds:
             return
         if self._troubles:
             self._forget_what_is_over(under_way)
-        pulses.write(pulses.SWEEP, {"troubles": self._troubles})
+        pulses.write(pulses.SWEEP)
+        if self._troubles or self._told:
+            pulses.write(self._row, {"troubles": self._troubles})
+        self._told = bool(self._troubles)
         self._written = time.monotonic()
 
     def _count(self, name: str) -> None:

@@ -9,7 +9,7 @@ from django.db.models import Count, Max, Min, Sum
 from django.db.models.functions import Now
 from django.utils.dateparse import parse_datetime
 
-from actions.models import Sendout
+from actions.models import LONGEST_ANSWER, Sendout
 from sendouts import pulses
 from sendouts.alarms.findings import Finding
 from sendouts.models import Batch, Code, DoorWindow, Event, Pulse, Status, Webhook, Word
@@ -43,7 +43,7 @@ def breaker_near(now: datetime) -> Iterator[Finding]:
     """Our own twin of the platform's breaker, whose real thresholds nobody told us: it should alarm before that one opens."""
     seen = answers(now, BREAKER_SPAN)
     hooks, bad = seen["stored"] + seen["refused"], seen["slow"] + seen["refused"]
-    if hooks >= settings.BREAKER_HOOKS and bad >= settings.BREAKER_SHARE * hooks:
+    if hooks >= settings.DOOR_WATCH_HOOKS and bad >= settings.DOOR_WATCH_SHARE * hooks:
         percent = round(100 * bad / hooks)
         yield Finding(Code.BREAKER_NEAR, data={"hooks": hooks, "bad": bad, "percent": percent})
 
@@ -79,7 +79,7 @@ def hook_unreadable(now: datetime) -> Iterator[Finding]:
 def deadline_missed(now: datetime) -> Iterator[Finding]:
     """Batches that expired although no person was asked: hooks that came or were planned too late, and work not done in time."""
     ended = Batch.objects.filter(
-        status=Status.EXPIRED, attention="", deadline__gte=now - timedelta(days=1), ended_at__gte=now - TOLD_SPAN
+        status=Status.EXPIRED, attention="", deadline__gte=now - LONGEST_ANSWER, ended_at__gte=now - TOLD_SPAN
     )
     late = Event.objects.filter(batch__in=list(ended.values_list("pk", flat=True)[:1_000]), word=Word.MOVED)
     missed = late.filter(new=Status.EXPIRED).exclude(old=Status.IN_REVIEW)

@@ -15,7 +15,7 @@ from django.utils import timezone
 from sendouts import pulses
 from sendouts.alarms import machine, notifying, progress, recording, traffic
 from sendouts.alarms.findings import Finding
-from sendouts.models import Alarm, Code, DoorWindow, Notice
+from sendouts.models import Alarm, Code, DoorWindow, Notice, Pulse
 
 log = structlog.get_logger(__name__)
 CHECKS: dict[Code, Callable[[datetime], Iterable[Finding]]] = {
@@ -44,6 +44,8 @@ START_SECONDS = {Code.WORK_WAITS: 30.0, Code.SWEEP_SILENT: 30.0, Code.BEAT_SILEN
 DATABASE_SECONDS = 30.0
 # The task of beat leaves sending to the threads beside the sweep, unless these do not.
 TASK_WAITS = timedelta(seconds=45)
+# A slow mail server must not take a worker from the hooks for long.
+TASK_SENDS = 2
 KEPT_WINDOWS, KEPT_ALARMS = timedelta(days=2), timedelta(days=90)
 
 
@@ -72,13 +74,14 @@ def look_by_beat(now: datetime) -> None:
     resumed = pulses.silent_since(pulses.BEAT, progress.BEAT_SECONDS) is not None
     pulses.write(pulses.BEAT)
     look(now, START_SECONDS if resumed else ())
-    notifying.send_due(now, waiting_for=TASK_WAITS)
+    notifying.send_due(now, waiting_for=TASK_WAITS, at_most=TASK_SENDS)
 
 
 def prune(now: datetime) -> None:
-    """Forget windows and alarms that are long over."""
+    """Forget windows and alarms that are long over, and processes and machines that are long gone."""
     DoorWindow.objects.filter(at__lt=now - KEPT_WINDOWS).delete()
     Alarm.objects.filter(closed_at__lt=now - KEPT_ALARMS).delete()
+    Pulse.objects.filter(pk__contains="@", at__lt=now - KEPT_WINDOWS).delete()
 
 
 class Watch:

@@ -138,11 +138,10 @@ def frozen(gateway: Deployment, part: str) -> Iterator[int]:
             each.resume()
 
 
-def health(gateway: Deployment) -> tuple[int, bool, list[dict[str, str]]]:
-    """What /health/ready says: its status, whether all is well, and the alarms without their times."""
+def health(gateway: Deployment) -> tuple[int, set[tuple[str, str]]]:
+    """What /health/ready says: its status, and the open alarms by code and subject."""
     answer = requests.get(f"http://127.0.0.1:{gateway.port}/health/ready", timeout=10)
-    alarms = [{name: alarm[name] for name in alarm if name != "since"} for alarm in answer.json()["alarms"]]
-    return answer.status_code, answer.json()["ok"], alarms
+    return answer.status_code, {(alarm["code"], alarm.get("subject", "")) for alarm in answer.json()["alarms"]}
 
 
 def command_of(process: psutil.Process) -> list[str]:

@@ -11,9 +11,8 @@ def test_a_sweep_that_hangs_is_told_by_health_and_by_the_task_of_beat(tmp_path: 
         wait_until(lambda: gateway.rows(both) == [(2,)], 30, "both loops gave a sign of life", gateway.tail)
         with frozen(gateway, "manage.py sweep") as hit:
             assert hit == 1
-            wait_until(
-                lambda: health(gateway) == (503, False, [{"code": "sweep_silent"}]), 60, "health tells", gateway.tail
-            )
+            wait_until(lambda: health(gateway)[0] == 503, 90, "health tells", gateway.tail)
+            assert ("sweep_silent", "") in health(gateway)[1]
             written = "SELECT count(*) FROM sendouts_alarm WHERE code = 'sweep_silent' AND closed_at IS NULL"
-            wait_until(lambda: gateway.rows(written) == [(1,)], 60, "the task of beat tells", gateway.tail)
+            wait_until(lambda: gateway.rows(written) == [(1,)], 90, "the task of beat tells", gateway.tail)
         wait_until(lambda: health(gateway)[0] == 200, 30, "it is ready again", gateway.tail)

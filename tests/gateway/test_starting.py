@@ -39,6 +39,16 @@ def test_a_header_without_its_tokens(tmp_path: Path) -> None:
     assert said.returncode != 0 and "WEBHOOK_HEADER_TOKENS" in said.stderr
 
 
+def test_mails_without_a_mail_server(tmp_path: Path) -> None:
+    said = start(tmp_path, "check", ALARM_MAIL_TO="operators@example.com")
+    assert said.returncode != 0 and "Set EMAIL_URL too" in said.stderr
+
+
+def test_alarms_in_a_language_that_nobody_translated(tmp_path: Path) -> None:
+    said = start(tmp_path, "check", ALARM_LANGUAGE="de")
+    assert said.returncode != 0 and "ALARM_LANGUAGE" in said.stderr
+
+
 @pytest.mark.parametrize("url", ["mysql://db.example.com/x", "oracle://db.example.com/x"])
 def test_a_database_that_is_neither_of_the_two(tmp_path: Path, url: str) -> None:
     said = start(tmp_path, "check", DATABASE_URL=url, SECRET_KEY="x" * 50)

@@ -35,7 +35,7 @@ def old_pulse(name: str, age: timedelta, **data: Any) -> None:
 
 def trouble_seen(name: str, rounds: int = 5, seconds: float = 40) -> None:
     since = (timezone.now() - timedelta(seconds=seconds)).isoformat()
-    old_pulse(pulses.SWEEP, timedelta(0), troubles={name: {"since": since, "rounds": rounds}})
+    old_pulse(f"{pulses.ROUNDS}host:1", timedelta(0), troubles={name: {"since": since, "rounds": rounds}})
 
 
 def due(age: timedelta) -> None:

@@ -1,18 +1,16 @@
 """Operators are told by a real mail and a real hook: once for each occasion, and again only what certainly did not leave."""
 
 import json
-import socketserver
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from email import message_from_bytes, policy
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from unittest.mock import patch
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
 from django.utils import timezone
 
@@ -20,79 +18,13 @@ from sendouts import allowing, pulses
 from sendouts.alarms import notifying, recording, watching
 from sendouts.models import Alarm, Code, Notice, Status
 from tests.sendouts.admin_cases import SECRET, batch, webhook
+from tests.sendouts.listeners import Chat, Post, running
 from tests.servers import free_port
 
 
-class _Post(socketserver.ThreadingTCPServer):
-    """A mail server: `mails` are what it took; `answer` is what it says to the data of a mail (empty: it hangs up)."""
-
-    allow_reuse_address = daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Postman)
-        self.mails: list[Any] = []
-        self.answer = "250 taken"
-
-
-class _Postman(socketserver.StreamRequestHandler):
-    server: _Post
-
-    def handle(self) -> None:
-        self._say("220 here")
-        while line := self.rfile.readline().decode().strip():
-            word = line.split()[0].upper()
-            if word == "DATA":
-                self._say("354 go on")
-                text = b"".join(iter(self.rfile.readline, b".\r\n"))
-                if self.server.answer.startswith("2") or not self.server.answer:
-                    self.server.mails.append(message_from_bytes(text, policy=policy.default))
-                if not self.server.answer:
-                    return
-                self._say(self.server.answer)
-            else:
-                self._say("221 bye" if word == "QUIT" else "250 fine")
-
-    def _say(self, text: str) -> None:
-        self.wfile.write(f"{text}\r\n".encode())
-
-
-class _Chat(ThreadingHTTPServer):
-    """A chat service: `posts` are what it got; `status` is what it answers (0: it hangs up)."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Poster)
-        self.posts: list[dict[str, Any]] = []
-        self.status = 200
-
-
-class _Poster(BaseHTTPRequestHandler):
-    server: _Chat
-
-    def do_POST(self) -> None:
-        self.server.posts.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-        if self.server.status:
-            self.send_response(self.server.status)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-    def log_message(self, *args: object) -> None:
-        """Say nothing."""
-
-
-def running(server: Any) -> Iterator[Any]:
-    with server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
-
-
 @pytest.fixture
-def post(settings: Any) -> Iterator[_Post]:
-    for server in running(_Post()):
+def post(settings: Any) -> Iterator[Post]:
+    for server in running(Post()):
         settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
         settings.EMAIL_HOST, settings.EMAIL_PORT = server.server_address
         settings.ALARM_MAIL_TO = ["operators@example.com"]
@@ -100,9 +32,9 @@ def post(settings: Any) -> Iterator[_Post]:
 
 
 @pytest.fixture
-def chat(settings: Any) -> Iterator[_Chat]:
+def chat(settings: Any) -> Iterator[Chat]:
     allowing._known.clear()
-    for server in running(_Chat()):
+    for server in running(Chat()):
         settings.ALARM_HOOK_URL = f"http://127.0.0.1:{server.server_address[1]}/services/T0/secret"
         yield server
 
@@ -135,7 +67,7 @@ def states() -> dict[str, str]:
 
 
 @pytest.mark.django_db
-def test_a_mail_says_in_french_what_is_wrong_since_when_and_what_to_do(post: _Post, settings: Any) -> None:
+def test_a_mail_says_in_french_what_is_wrong_since_when_and_what_to_do(post: Post, settings: Any) -> None:
     settings.BASE_URL = "https://gateway.example.com"
     alarm = opened()
     assert send() == 1
@@ -152,7 +84,7 @@ def test_a_mail_says_in_french_what_is_wrong_since_when_and_what_to_do(post: _Po
 
 
 @pytest.mark.django_db
-def test_a_hook_gets_a_line_for_people_and_fields_for_programs(chat: _Chat, settings: Any) -> None:
+def test_a_hook_gets_a_line_for_people_and_fields_for_programs(chat: Chat, settings: Any) -> None:
     settings.ALARM_LANGUAGE = "en"
     alarm = opened()
     assert send() == 1
@@ -168,7 +100,7 @@ def test_a_hook_gets_a_line_for_people_and_fields_for_programs(chat: _Chat, sett
 
 
 @pytest.mark.django_db
-def test_each_channel_is_told_once_however_often_one_looks_and_sends(post: _Post, chat: _Chat) -> None:
+def test_each_channel_is_told_once_however_often_one_looks_and_sends(post: Post, chat: Chat) -> None:
     opened()
     for _ in range(3):
         watching.look(timezone.now())
@@ -178,7 +110,7 @@ def test_each_channel_is_told_once_however_often_one_looks_and_sends(post: _Post
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_processes_that_look_and_send_at_the_same_moment_tell_once(post: _Post, chat: _Chat) -> None:
+def test_two_processes_that_look_and_send_at_the_same_moment_tell_once(post: Post, chat: Chat) -> None:
     all_is_well()
     webhook("unreadable")
     ready = threading.Barrier(6)
@@ -213,7 +145,7 @@ def in_own_connection(work: Callable[..., Any], *arguments: Any) -> Any:
 
 
 @pytest.mark.django_db
-def test_what_certainly_did_not_leave_is_tried_again_and_then_given_up(post: _Post, chat: _Chat) -> None:
+def test_what_certainly_did_not_leave_is_tried_again_and_then_given_up(post: Post, chat: Chat) -> None:
     opened()
     post.answer, chat.status = "554 no", 503
     assert send() == 0
@@ -225,7 +157,7 @@ def test_what_certainly_did_not_leave_is_tried_again_and_then_given_up(post: _Po
 
 
 @pytest.mark.django_db
-def test_nobody_listens_for_ever(chat: _Chat, settings: Any) -> None:
+def test_nobody_listens_for_ever(chat: Chat, settings: Any) -> None:
     settings.ALARM_HOOK_URL = f"http://127.0.0.1:{free_port()}/"
     opened()
     for _ in range(notifying.ATTEMPTS + 3):
@@ -235,7 +167,7 @@ def test_nobody_listens_for_ever(chat: _Chat, settings: Any) -> None:
 
 
 @pytest.mark.django_db
-def test_what_may_have_left_is_never_repeated(post: _Post, chat: _Chat) -> None:
+def test_what_may_have_left_is_never_repeated(post: Post, chat: Chat) -> None:
     opened()
     post.answer, chat.status = "", 0
     assert send() == 0
@@ -245,7 +177,7 @@ def test_what_may_have_left_is_never_repeated(post: _Post, chat: _Chat) -> None:
 
 
 @pytest.mark.django_db
-def test_a_sender_that_died_in_the_middle_is_not_followed_by_another(chat: _Chat) -> None:
+def test_a_sender_that_died_in_the_middle_is_not_followed_by_another(chat: Chat) -> None:
     opened()
     Notice.objects.update(state="sending", at=timezone.now())
     assert send() == 0 and states() == {"hook": "sending"}
@@ -254,7 +186,7 @@ def test_a_sender_that_died_in_the_middle_is_not_followed_by_another(chat: _Chat
 
 
 @pytest.mark.django_db
-def test_the_end_is_not_told_before_the_beginning(chat: _Chat) -> None:
+def test_the_end_is_not_told_before_the_beginning(chat: Chat) -> None:
     alarm = opened()
     chat.status = 500
     send()
@@ -268,7 +200,7 @@ def test_the_end_is_not_told_before_the_beginning(chat: _Chat) -> None:
 @pytest.mark.django_db
 @pytest.mark.parametrize("url", ["http://169.254.169.254/hook", "http://chat.example.com/hook"])
 def test_a_hook_outside_the_allow_list_is_not_called_and_not_logged(
-    chat: _Chat, settings: Any, url: str, caplog: Any
+    chat: Chat, settings: Any, url: str, caplog: Any
 ) -> None:
     settings.ALARM_HOOK_URL = f"{url}/secret-of-the-chat"
     opened()
@@ -293,7 +225,7 @@ def test_a_slow_mail_server_holds_no_look(settings: Any) -> None:
 
 
 @pytest.mark.django_db
-def test_a_database_that_is_away_is_told_without_it_once_and_written_down_afterwards(post: _Post, chat: _Chat) -> None:
+def test_a_database_that_is_away_is_told_without_it_once_and_written_down_afterwards(post: Post, chat: Chat) -> None:
     watch = watching.Watch()
     began = watch._fine[0]
     with patch.object(watching, "look", side_effect=OperationalError), patch.object(connection, "close"):
@@ -316,7 +248,23 @@ def test_a_database_that_is_away_is_told_without_it_once_and_written_down_afterw
     assert [said["occasion"] for said in chat.posts] == ["opened", "closed"] and len(post.mails) == 2
 
 
-def test_a_database_that_hangs_is_told_though_the_look_never_returns(chat: _Chat, settings: Any) -> None:
+@pytest.mark.django_db
+def test_a_trial_goes_to_every_channel_and_says_what_came_of_it(post: Post, chat: Chat, capsys: Any) -> None:
+    call_command("tell_operators")
+    assert capsys.readouterr().out == "mail: sent\nhook: sent\n"
+    assert chat.posts[0]["occasion"] == "trial" and "arrivent" in post.mails[0]["Subject"]
+    chat.status, post.answer = 404, "554 no"
+    with pytest.raises(CommandError, match=r"mail: The message certainly did not leave(.|\n)*hook: The message"):
+        call_command("tell_operators")
+
+
+@pytest.mark.django_db
+def test_a_trial_without_anybody_to_tell_says_what_to_set() -> None:
+    with pytest.raises(CommandError, match="ALARM_MAIL_TO"):
+        call_command("tell_operators")
+
+
+def test_a_database_that_hangs_is_told_though_the_look_never_returns(chat: Chat, settings: Any) -> None:
     settings.ALARM_LANGUAGE = "en"
     stop, go_on = threading.Event(), threading.Event()
     hangs = {"side_effect": lambda *_: go_on.wait(10)}
@@ -335,7 +283,7 @@ def test_a_database_that_hangs_is_told_though_the_look_never_returns(chat: _Chat
 
 
 @pytest.mark.django_db
-def test_no_address_of_the_platform_and_no_contact_is_in_a_message(chat: _Chat) -> None:
+def test_no_address_of_the_platform_and_no_contact_is_in_a_message(chat: Chat) -> None:
     all_is_well()
     soon = timedelta(minutes=8)
     batch(

@@ -50,8 +50,8 @@ def _stop_patches() -> Iterator[None]:
 
 
 def troubles() -> dict[str, Any]:
-    found: dict[str, Any] = Pulse.objects.get(pk=pulses.SWEEP).data["troubles"]
-    return found
+    rows = Pulse.objects.filter(pk__startswith=pulses.ROUNDS)
+    return {name: trouble for row in rows for name, trouble in row.data["troubles"].items()}
 
 
 def look_in(seconds: float) -> list[tuple[str, str]]:
@@ -184,3 +184,13 @@ def test_old_work_of_each_lane_is_told_apart() -> None:
     webhook("", due_at=timezone.now() - timedelta(minutes=2))
     assert [finding.subject for finding in progress.work_waits(timezone.now())] == ["hooks"]
     assert not Batch.objects.exists()
+
+
+def test_two_sweeps_note_apart_and_what_a_dead_one_noted_counts_no_longer() -> None:
+    webhook("")
+    rounds_of(sweep_with(left=True), 6)
+    Pulse.objects.filter(pk__startswith=pulses.ROUNDS).update(name=f"{pulses.ROUNDS}elsewhere:1")
+    sweep_with(left=True).round()
+    assert look_in(20) == [("workers_silent", "small")], "the other sweep notes nothing, and takes nothing back"
+    Pulse.objects.filter(pk=f"{pulses.ROUNDS}elsewhere:1").update(at=timezone.now() - timedelta(minutes=1))
+    assert look_in(20) == []
