@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import structlog
@@ -26,7 +27,7 @@ Work = Callable[[claims.Claim, Sequence[Batch], datetime], None]
 
 def _screen(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> None:
     singles = [batch for batch in batches if batch.is_single]
-    if len({batch.sendout_id for batch in singles}) > 1:
+    if singles and not claim.apart:
         # A service that is slow to answer for one sendout must not hold up the others.
         claim.give_back([batch.pk for batch in singles if asks(batch.plan)])
         singles = [batch for batch in singles if not asks(batch.plan)]
@@ -57,7 +58,7 @@ def advance(batch_ids: Sequence[int]) -> int:
         claim = claims.take(Batch, batch_ids[start : start + GROUP])
         worked += _with_release(claim)
         for ids in _by_sendout(claim.given_back):
-            worked += _with_release(claims.take(Batch, ids))
+            worked += _with_release(replace(claims.take(Batch, ids), apart=True))
         for pk in claim.suspects:
             with claims.alone(Batch, pk) as one:
                 worked += _through(one)

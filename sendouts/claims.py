@@ -57,6 +57,8 @@ class Claim:
     suspects: tuple[int, ...] = ()
     deaths: int = 0
     turn: _Turn | None = None
+    # Taken to stand apart from others: nothing of it is given back.
+    apart: bool = False
     # Free again before its time: others are to take them, each kind of them apart.
     given_back: list[int] = field(default_factory=list, compare=False)
     # When keep() extended last.
@@ -131,7 +133,7 @@ def alone(model: type[Model], pk: int) -> Iterator[Claim]:
     The turn ends with the first progress; the claim is released at the end.
     """
     turn = _Turn()
-    claim = Claim(uuid4(), model, (), turn=turn)
+    claim = Claim(uuid4(), model, (), turn=turn, apart=True)
     try:
         if turn.mine:
             claim = _take_over(claim, pk)

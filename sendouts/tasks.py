@@ -1,23 +1,34 @@
 """What workers are nudged to do. Tasks take ids, look at the rows, may run twice, and decide nothing."""
 
+from collections.abc import Iterable
+
 from celery import shared_task
+from django.db.models.functions import Now
 from django.utils import timezone
 
-from sendouts import advancing, planning, pulses, retiring, wiping
+from sendouts import advancing, claims, planning, pulses, retiring, wiping
 from sendouts.alarms import watching
-from sendouts.models import Batch
+from sendouts.models import Batch, Webhook
 from sendouts.nudges import nudge
+
+# Hooks that a task takes along, so that under load they form sets by themselves.
+ALONG = 200
 
 
 @shared_task(name="sendouts.plan")
 def plan(webhook_ids: list[int]) -> None:
-    """Plan hooks; singles then go through here at once, contact files are left to the workers for files."""
+    """Plan hooks, and others that wait; singles then go through here at once, contact files are left to the workers for files."""
     pulses.sign(pulses.SMALL)
-    batch_ids = planning.plan(webhook_ids, timezone.now())
+    batch_ids = planning.plan(_with_those_that_wait(webhook_ids), timezone.now())
     files = set(Batch.objects.filter(pk__in=batch_ids, source=Batch.Source.BATCH).values_list("pk", flat=True))
     for pk in files:
         nudge("sendouts.advance_files", [pk])
     advancing.advance([pk for pk in batch_ids if pk not in files])
+
+
+def _with_those_that_wait(webhook_ids: Iterable[int]) -> list[int]:
+    due = Webhook.objects.filter(claims.free(), due_at__lte=Now()).order_by("due_at")
+    return list(dict.fromkeys([*webhook_ids, *due.values_list("pk", flat=True)[:ALONG]]))
 
 
 @shared_task(name="sendouts.advance_singles")

@@ -121,7 +121,8 @@ class BatchSerializer(serializers.ModelSerializer[Batch]):
         fields = [
             "id", "source", "project", "sendout", "status", "outcome", "attention", "held_for", "revision", "review",
             "at_deadline", "received_at", "deadline", "decided_at", "ended_at", "file_complete", "total", "accepted",
-            "rejected", "undecided", "unread", "confirmed", "taken_on", "unread_taken_on", "timed_out", "forecast",
+            "rejected", "undecided", "unread", "confirmed", "taken_on", "unread_taken_on", "final", "timed_out",
+            "forecast",
         ]  # fmt: skip
         read_only_fields = fields
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import psutil
 
 from simulator.client import Simulator
+from tests.benchmarks.beside import Beside, beside, beside_table
 from tests.benchmarks.deployment import MODES, Gateway, NotStarted, gateway
 from tests.benchmarks.measuring import HOOKS_PER_SECOND, Acknowledgements, Run, acknowledge, measure
 from tests.benchmarks.reporting import acknowledgements_table, aims, table, together
@@ -26,6 +27,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     runs: list[Run] = []
     measured: list[Acknowledgements] = []
+    besides: list[Beside] = []
     print(
         f"{psutil.cpu_count()} cores, {machine.machine()}, Python {machine.python_version()}, "
         f"{datetime.now(UTC):%Y-%m-%d}, load before {psutil.getloadavg()[0]:.1f}; "
@@ -35,15 +37,19 @@ def main() -> int:
     try:
         for mode in asked.modes:
             _measure_mode(mode, asked, runs, measured)
+            if asked.beside:
+                besides.append(_beside(mode, asked.beside))
     except NotStarted as error:
         print(error, file=sys.stderr)
         return 1
     print(f"\n{table(runs)}\n")
     if measured:
         print(f"Acknowledgements at {HOOKS_PER_SECOND} hooks a second:\n{acknowledgements_table(measured)}\n")
+    if besides:
+        print(f"Singles, hook to finish in ms, on an idle gateway and beside one batch:\n{beside_table(besides)}\n")
     print("\n".join(aims(runs, measured)))
     wrong = [sentence for run in runs for sentence in run.wrong] + [
-        sentence for one in measured for sentence in one.wrong
+        sentence for one in (*measured, *besides) for sentence in one.wrong
     ]
     for sentence in wrong:
         print(f"WRONG    {sentence}")
@@ -64,6 +70,12 @@ def _measure_mode(mode: str, asked: argparse.Namespace, runs: list[Run], measure
             measured.append(acknowledge(mode, running, platform, others, largest, asked.hook_seconds))
 
 
+def _beside(mode: str, contacts: int) -> Beside:
+    with gateway(mode) as running, _simulator(running.hook_url) as platform, _simulator(running.hook_url) as others:
+        measure(mode, running, platform, WARM_UP, 0.0)
+        return beside(mode, platform, others, contacts)
+
+
 def _median(running: Gateway, platform: Simulator, mode: str, contacts: int, latency: float, repeat: int) -> Run:
     # A very large batch is its own repetition.
     times = repeat if contacts <= SIZES[-1] else 1
@@ -80,17 +92,21 @@ def _simulator(hook_url: str) -> Simulator:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    parser.add_argument("--sizes", type=_size, nargs="+", default=SIZES, help="contacts of the batches")
+    parser.add_argument("--sizes", type=_size, nargs="*", default=SIZES, help="contacts of the batches")
     parser.add_argument("--modes", nargs="+", choices=MODES, default=list(MODES))
     parser.add_argument("--repeat", type=int, default=3, help="runs for each figure, whose median is printed")
     parser.add_argument("--hook-seconds", type=float, default=20.0, help="how long hooks are fired; 0: not at all")
     parser.add_argument("--quick", action="store_true", help="up to 10,000 contacts, once each")
     parser.add_argument("--million", action="store_true", help="a batch of 1,000,000 contacts besides")
+    parser.add_argument(
+        "--beside", type=int, default=1_000_000, help="contacts of the batch beside which singles are measured; 0: none"
+    )
     asked = parser.parse_args()
     if asked.quick:
-        asked.sizes, asked.repeat, asked.hook_seconds = SIZES[:2], 1, 5.0
+        asked.sizes, asked.repeat, asked.hook_seconds, asked.beside = SIZES[:2], 1, 5.0, 0
     if asked.million:
         asked.sizes = [*asked.sizes, 1_000_000]
+    asked.beside = max(0, min(asked.beside, LARGEST))
     asked.repeat = max(1, min(asked.repeat, 20))
     asked.hook_seconds = max(0.0, min(asked.hook_seconds, 300.0))
     return asked

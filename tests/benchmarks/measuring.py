@@ -70,9 +70,9 @@ def measure(mode: str, gateway: Gateway, platform: Simulator, contacts: int, lat
         if report["finished"] or time.monotonic() > until:
             break
         time.sleep(LOOK_SECONDS)
-    wrong = _wrong(report)
+    said = wrong(report)
     seconds = report["finished_at"] - report["first_hook_at"] if report["finished"] else float("nan")
-    return Run(mode, contacts, latency, seconds, memory, usage.cpu - before.cpu, wrong)
+    return Run(mode, contacts, latency, seconds, memory, usage.cpu - before.cpu, said)
 
 
 def acknowledge(
@@ -86,7 +86,7 @@ def acknowledge(
         each.reset()
         each.faults()
     hooks = round(HOOKS_PER_SECOND * seconds)
-    wrong: list[str] = []
+    said: list[str] = []
     taken: list[float] = []
     with ThreadPoolExecutor(1) as pool:
         firing = pool.submit(
@@ -94,19 +94,19 @@ def acknowledge(
         )
         while not firing.done():
             created = platform.create("batch", contacts=contacts, sendout="Beside", timeout=3600, **NAMES)
-            report = _finished(platform, created["id"], 60 + contacts / SLOWEST)
-            wrong += _wrong(report)
+            report = finished(platform, created["id"], 60 + contacts / SLOWEST)
+            said += wrong(report)
             if not report["finished"]:
                 break
             taken.append(report["finished_at"] - report["first_hook_at"])
         fired = firing.result()
-    singles = _finished(others, fired["id"], 60)
-    wrong += _wrong(singles)
+    singles = finished(others, fired["id"], 60)
+    said += wrong(singles)
     slowest = max(taken, default=float("nan"))
-    return Acknowledgements(mode, contacts, len(taken), slowest, hooks, fired["refused"], fired["ms"], tuple(wrong))
+    return Acknowledgements(mode, contacts, len(taken), slowest, hooks, fired["refused"], fired["ms"], tuple(said))
 
 
-def _finished(platform: Simulator, sendout_id: str, within: float) -> Report:
+def finished(platform: Simulator, sendout_id: str, within: float) -> Report:
     """The report of a sendout that is finished, or that was waited for long enough."""
     until = time.monotonic() + within
     while True:
@@ -116,7 +116,7 @@ def _finished(platform: Simulator, sendout_id: str, within: float) -> Report:
         time.sleep(LOOK_SECONDS)
 
 
-def _wrong(report: Report) -> tuple[str, ...]:
+def wrong(report: Report) -> tuple[str, ...]:
     """Sentences about contacts on a way that is not theirs, and about violations of the protocol."""
     found = []
     expected: dict[str, Any] = report["expected"] | {"timed_out": 0, "waiting": 0}

@@ -42,7 +42,7 @@ def table(runs: Sequence[Run]) -> str:
         )
         for run in runs
     ]
-    return _aligned(head, rows)
+    return aligned(head, rows)
 
 
 def acknowledgements_table(measured: Sequence[Acknowledgements]) -> str:
@@ -70,7 +70,7 @@ def acknowledgements_table(measured: Sequence[Acknowledgements]) -> str:
         )
         for one in measured
     ]
-    return _aligned(head, rows)
+    return aligned(head, rows)
 
 
 def aims(runs: Sequence[Run], measured: Sequence[Acknowledgements]) -> Iterator[str]:
@@ -99,7 +99,7 @@ def _line(mode: str, aim: str, reached: bool, figure: str) -> str:
     return f"{'reached' if reached else 'MISSED '}  {mode}: {aim} ({figure})"
 
 
-def _aligned(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def aligned(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
     lines = []
     for row in (head, ["-" * width for width in widths], *rows):

@@ -346,3 +346,22 @@ def test_the_release_without_an_answer_is_taken_on_by_name() -> None:
     assert offered(manager, made) == {"retry", "take-on"}
     assert give(manager, made, "take-on", note="seen in Symplify").status_code == 302
     assert state(made)[0] == Status.FINISHED
+
+
+def test_the_page_that_stops_a_release_says_how_many_rejections_stay(reviewer: Client) -> None:
+    made = unconfirmed()
+    text = text_of(reviewer.get(verb_url(made, "undo")))
+    assert "2 rejections were sent or are on their way: they stay, and cannot be put back." in text
+    Decision.objects.update(answer=Answer.NONE)
+    assert "No rejection was sent yet" in text_of(reviewer.get(verb_url(made, "undo")))
+
+
+def test_a_contact_whose_rejection_was_sent_is_not_offered_to_be_put_back(reviewer: Client) -> None:
+    made = unconfirmed()
+    give(reviewer, made, "undo")
+    page = reviewer.get(page_url(made)).context["page"]
+    assert {row.to for row in page.contacts.rows if row.answer} == {()}
+    response = give(reviewer, made, "contact", 0, "accept", note="Please.")
+    assert response.status_code == 409
+    assert "sent before the release was stopped" in text_of(response)
+    assert offered(reviewer, made) == {"accept", "refuse", "give-up"}

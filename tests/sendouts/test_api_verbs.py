@@ -222,3 +222,28 @@ def test_a_file_without_a_proven_end_cannot_be_accepted(client: APIClient) -> No
     assert (response.status_code, response.json()["code"]) == (400, "not_complete")
     batch.refresh_from_db()
     assert batch.status == "in_review"
+
+
+def test_a_batch_that_a_program_stops_waits_for_review_again(gate: Gate, anna: User, client: APIClient) -> None:
+    gate.project(review="always")
+    sent = gate.fire(contacts=20)
+    gate.work()
+    post(client, gate.batch(), "accept", revision=gate.batch().revision)
+    assert post(client, gate.batch(), "undo", revision=1).json()["code"] == "changed"
+    response = post(client, gate.batch(), "undo", revision=gate.batch().revision, note="Wrong one.")
+    assert (response.status_code, response.json()["status"], response.json()["final"]) == (200, "in_review", 0)
+    event = Event.objects.get(old="accepted")
+    assert (event.user, event.note) == (anna, "Wrong one.")
+    post(client, gate.batch(), "accept", revision=gate.batch().revision)
+    gate.work()
+    assert gate.platform.sendout(sent["id"])["accepted"] == 18
+    assert post(client, gate.batch(), "undo", revision=gate.batch().revision).status_code == 409
+
+
+def test_a_release_that_was_called_is_not_stopped_by_a_program(gate: Gate, client: APIClient) -> None:
+    gate.project()
+    gate.fire(faults={"faults": [{"kind": "status", "on": "finish", "status": 500, "times": 99}]})
+    gate.work()
+    response = post(client, gate.batch(), "undo", revision=gate.batch().revision)
+    assert (response.status_code, response.json()["code"]) == (409, "released")
+    assert response.json()["revision"] == gate.batch().revision

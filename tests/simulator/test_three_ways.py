@@ -60,6 +60,8 @@ def test_each_single_is_finished_on_its_own(sim: Simulator, http: requests.Sessi
     last = sim.wait_finished(created["id"])
     assert last["finished_at"] is not None
     assert last["max_finish_ms_after_hook"] > 0
+    shares = last["finish_ms_after_hook"]
+    assert 0 < shares["p50"] <= shares["p95"] <= shares["max"] == last["max_finish_ms_after_hook"]
 
 
 def test_rejecting_others_is_legal_and_counted(sim: Simulator, http: requests.Session) -> None:
