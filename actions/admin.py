@@ -17,7 +17,7 @@ from actions import catalog, durations
 from actions.contract import Kind
 from actions.credential_admin import CredentialAdmin as CredentialAdmin
 from actions.forms import ProjectForm, SendoutForm, action_form, config_fields
-from actions.history_admin import HistoryAdmin
+from actions.history_admin import HistoryAdmin, without_questions
 from actions.merging import canonical
 from actions.models import ActionDefinition, Project, Sendout
 
@@ -146,7 +146,7 @@ class ActionDefinitionAdmin(ConfigurationAdmin):
 
     @display(description=_("configuration"))
     def stored_config(self, obj: ActionDefinition) -> str:
-        return canonical(obj.config)
+        return without_questions(canonical(obj.config))
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponseBase:
         if self._kind(request, None) is None and self.has_add_permission(request):

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.checks import Error, register
+from django.core.checks import Warning as CheckWarning
 
 DOOR_TEXT = "No credential is configured for the webhook, so the platform could not be told from anybody else."
 DOOR_HINT = (
@@ -22,3 +23,11 @@ def the_door_has_a_lock(app_configs: Any, **kwargs: Any) -> list[Any]:
     if has_door():
         return []
     return [Error(DOOR_TEXT, hint=DOOR_HINT, id="gateway.E001")]
+
+
+@register(deploy=True)
+def the_screens_have_names(app_configs: Any, **kwargs: Any) -> list[Any]:
+    """Links and redirects are made of the name that a request brings: not every name may be one."""
+    if "*" not in settings.ALLOWED_HOSTS:
+        return []
+    return [CheckWarning("ALLOWED_HOSTS allows every name.", hint="Name the hosts of the screens.", id="gateway.W002")]

@@ -44,12 +44,12 @@ def take_over_tokens(apps, schema_editor):
     from sendouts.models.api_token import fingerprint
 
     with connection.cursor() as cursor:
-        cursor.execute('SELECT "key", created, user_id FROM authtoken_token')
+        cursor.execute('SELECT "key", user_id FROM authtoken_token')
         rows = cursor.fetchall()
     token_model = apps.get_model("sendouts", "ApiToken")
-    for key, created, user_id in rows:
+    for key, user_id in rows:
         token_model.objects.using(connection.alias).create(
-            user_id=user_id, prefix=key[:4], digest=fingerprint(key), name="", created_at=created
+            user_id=user_id, prefix=key[:4], digest=fingerprint(key)
         )
     schema_editor.execute("DROP TABLE authtoken_token")
 

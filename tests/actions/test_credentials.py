@@ -13,7 +13,7 @@ from django.urls import reverse
 
 from actions.contract import Permanent
 from actions.encrypted import CannotOpen, Sealed, unopened
-from actions.models import Credential
+from actions.models import ActionDefinition, Credential, Project
 from gateway import environment, opening
 from sendouts import credentials
 from tests.sendouts.admin_cases import client_of, plain_english, text_of
@@ -180,3 +180,25 @@ def test_a_key_that_is_none_is_refused_without_being_printed() -> None:
     with pytest.raises(ImproperlyConfigured) as refused:
         environment.encryption_keys([OLD, "not-a-key-but-secret"])
     assert "entry 2" in str(refused.value) and "not-a-key-but-secret" not in str(refused.value)
+
+
+def test_a_key_in_an_address_is_for_those_who_edit_it(manager: Client) -> None:
+    project = Project.objects.create(name="Newsletter")
+    for key in ("first-key", "second-key"):
+        config = {"url": f"https://consent.example.com/check?key={key}"}
+        ActionDefinition.objects.update_or_create(
+            project=project, identifier="ask", defaults={"kind": "consent_check", "config": config}
+        )
+    gone = ActionDefinition.objects.create(project=project, identifier="gone", kind="no_such_kind", config=config)
+    made = ActionDefinition.objects.get(identifier="ask")
+    viewer = client_of("Viewer")
+    pages = [reverse(f"admin:actions_actiondefinition_{name}", args=[made.pk]) for name in ("change", "history")]
+    pages += [reverse("admin:actions_actiondefinition_change", args=[gone.pk])]
+    pages += [
+        reverse("admin:actions_actiondefinition_changelist"),
+        reverse("admin:actions_project_change", args=[project.pk]),
+    ]
+    shown = "".join(text_of(viewer.get(url)) for url in pages)
+    assert "https://consent.example.com/check?…" in shown
+    assert "first-key" not in shown and "second-key" not in shown
+    assert "second-key" in text_of(manager.get(pages[0]))

@@ -1,5 +1,6 @@
 """Guessing passwords is slowed down; nobody shuts out anybody else."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -11,6 +12,8 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
+from gateway import checks
+from gateway.embedded import web_config
 from gateway.tasks import tidy
 
 pytestmark = pytest.mark.django_db
@@ -21,6 +24,8 @@ LOGIN = "/admin/login/"
 @pytest.fixture(autouse=True)
 def _root(settings: Any) -> None:
     settings.MIDDLEWARE = [each for each in settings.MIDDLEWARE if not each.startswith("whitenoise.")]
+    # The real ones are slow on purpose.
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     User.objects.create_superuser("root", password=PASSWORD)
     User.objects.create_superuser("other", password=PASSWORD)
 
@@ -97,3 +102,50 @@ def test_of_an_attempt_only_the_pair_is_kept_and_only_while_it_counts(attempt: C
     with time_machine.travel(timezone.now() + timedelta(minutes=16)):
         tidy()
     assert not AccessAttempt.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "seen"),
+    [
+        ("10.0.0.7", "203.0.113.5", "203.0.113.5"),
+        # What somebody wrote there before the proxy added what it saw means nothing.
+        ("10.0.0.7", "198.51.100.1, 203.0.113.5", "203.0.113.5"),
+        ("10.0.0.7", "198.51.100.1, 203.0.113.5, 10.0.0.9", "203.0.113.5"),
+        ("203.0.113.5", "198.51.100.1", "203.0.113.5"),
+    ],
+)
+@pytest.mark.parametrize("behind_tls", [True, False])
+def test_only_trusted_proxies_say_where_a_request_comes_from(
+    settings: Any, peer: str, forwarded: str, seen: str, behind_tls: bool
+) -> None:
+    settings.BEHIND_TLS, settings.TRUSTED_PROXIES = behind_tls, ["127.0.0.1", "10.0.0.0/8"]
+    found: list[str] = []
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        found.append(scope["client"][0])
+
+    config = web_config("unused")
+    config.app = application
+    config.load()
+    scope = {"type": "http", "client": (peer, 1), "headers": [(b"x-forwarded-for", forwarded.encode())]}
+    asyncio.run(config.loaded_app(scope, None, None))
+    assert found == [seen if behind_tls else peer]
+
+
+def test_a_session_outlives_a_change_of_the_key_that_signs(settings: Any) -> None:
+    client = Client()
+    client.force_login(User.objects.get(username="root"))
+    old, settings.SECRET_KEY = settings.SECRET_KEY, "another-key-that-is-long-enough-for-everything"
+    settings.SECRET_KEY_FALLBACKS = [old]
+    assert client.get("/admin/").status_code == 200
+    other = Client()
+    other.force_login(User.objects.get(username="other"))
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "a-third-key-that-is-long-enough-for-everything", []
+    assert other.get("/admin/").status_code == 302
+
+
+def test_a_deployment_that_answers_to_every_name_is_warned(settings: Any) -> None:
+    settings.ALLOWED_HOSTS = ["gateway.example.com"]
+    assert checks.the_screens_have_names(None) == []
+    settings.ALLOWED_HOSTS = ["*"]
+    assert [found.id for found in checks.the_screens_have_names(None)] == ["gateway.W002"]

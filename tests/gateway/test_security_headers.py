@@ -5,6 +5,9 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from django.views.debug import get_exception_reporter_filter
+
+from gateway.reporting import QuietReporter
 
 pytestmark = pytest.mark.django_db
 ANSWERS = ["/", "/admin/", "/admin/login/", "/api/batches/", "/api/docs/", "/api/schema/", "/health/live", "/nowhere"]
@@ -61,3 +64,27 @@ def test_files_of_the_screens_may_be_kept(settings: Any) -> None:
     assert directives(response)["default-src"] == ["'none'"]
     assert b"gate" in b"".join(response.streaming_content)
     response.close()
+
+
+def test_an_error_of_the_server_says_nothing(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> None:
+        raise ValueError("A-17 and https://x.example.com/cancel/T")
+
+    monkeypatch.setattr("sendouts.api.access.MayLook.has_permission", fail)
+    client.raise_request_exception = False
+    response = client.get("/api/batches/")
+    text = response.content.decode()
+    assert response.status_code == 500 and "Server Error" in text
+    assert "A-17" not in text and "cancel" not in text and "ValueError" not in text
+    assert directives(response)["default-src"] == ["'none'"]
+
+
+def test_where_error_pages_are_switched_on_they_hide_credentials_and_variables(settings: Any) -> None:
+    reporter = get_exception_reporter_filter(None)
+    assert isinstance(reporter, QuietReporter)
+    settings.WEBHOOK_BASIC_AUTH = (("hook", "a-webhook-password"),)
+    settings.CREDENTIALS = {"consent": {"Authorization": "Bearer a-service-token"}}
+    shown = str(reporter.get_safe_settings())
+    for secret in ("a-webhook-password", "a-service-token", settings.SECRET_KEY, *settings.ENCRYPTION_KEYS):
+        assert secret not in shown
+    assert list(reporter.get_traceback_frame_variables(None, None)) == []

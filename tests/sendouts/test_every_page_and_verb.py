@@ -92,14 +92,11 @@ MODELS: Mapping[str, Any] = {
     "sendouts/batch": (LOOK, NOBODY, (LOOK, READ_ONLY), NOBODY, LEADS_ON),
     "sendouts/webhook": (LOOK, NOBODY, (LOOK, NOBODY), NOBODY, LOOK),
 }
-# A former state is looked at by who may see the row; nobody writes through it.
+# A former state is looked at by who may edit the row, since it shows addresses whole; nobody writes through it.
 FORMER = {
-    "actions/project": (LOOK, NO_POST),
-    "actions/sendout": (LOOK, NO_POST),
-    "actions/actiondefinition": (LOOK, NO_POST),
-    "actions/credential": (MANAGE, NO_POST),
-    "sendouts/allowedhost": (LOOK, NO_POST),
-}
+    f"actions/{model}": (MANAGE, "302 403 403 403 405 405")
+    for model in ("project", "sendout", "actiondefinition", "credential")
+} | {"sendouts/allowedhost": (MANAGE, "302 403 403 403 405 405")}
 # Leads to a form that has its own line.
 MORE = {
     "admin/actions/project/<path:object_id>/add-action/": (LEADS_ON, "same"),
