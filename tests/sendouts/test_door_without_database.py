@@ -21,6 +21,7 @@ from sendouts.journal import Journal, JournalFile, depth
 from sendouts.models import Webhook
 from sendouts.received import Received
 from tests.sendouts.serving import HOOK, Serve, post
+from tests.servers import temporary_disk
 
 # A hook is answered within a second, or the platform takes it for lost; the test's machine may be busy.
 BUSY = 10
@@ -161,6 +162,30 @@ def test_where_neither_takes_the_hook_it_is_refused_and_later_ones_try_again(
     database.refuses = False
     wait_until(lambda: ids([taken]) <= stored(), "loaded")
     assert stored() == ids([taken])
+
+
+def test_a_full_disk_refuses_hooks_keeps_those_it_has_and_takes_more_when_there_is_room(
+    serve: Serve, database: Database, tmp_path: Path
+) -> None:
+    with temporary_disk(tmp_path, kilobytes=64) as disk:
+        store = journaled(database, disk / "journal")
+        url = serve(store=store, max_bytes=20_000)
+        database.refuses = True
+        large = b'{"event": "' + b"x" * 9_000 + b'"}'
+        answers = [post(url, large) for _ in range(12)]
+        codes = [answer.status_code for answer in answers]
+        assert set(codes) == {202, 503} and codes == sorted(codes), "as many as there is room for, then none"
+        small = [post(url) for _ in range(3)]
+        database.refuses = False
+        wait_until(lambda: depth(disk / "journal").hooks == 0, "loaded")
+        database.refuses = True
+        more = post(url, large)
+        assert more.status_code == 202, "there is room again"
+        acknowledged = [answer for answer in [*answers, *small, more] if answer.status_code == 202]
+        database.refuses = False
+        wait_until(lambda: depth(disk / "journal").hooks == 0, "loaded")
+        assert stored() == ids(acknowledged)
+        store.close()
 
 
 def test_without_a_journal_nothing_is_acknowledged_and_nothing_piles_up(serve: Serve, database: Database) -> None:
