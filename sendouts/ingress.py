@@ -126,11 +126,13 @@ class Store:
         return not self._away and (since is None or time.monotonic() - since < STORE_SECONDS)
 
     def start(self) -> None:
-        """Begin the thread, so that journals are loaded though no hook arrives."""
+        """Begin, so that journals are loaded though no hook arrives."""
         with self._lock:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="hook-store", daemon=True)
                 self._thread.start()
+                if self._journal is not None:
+                    self._journal.start()
 
     def close(self, timeout: float = 3) -> None:
         """Write what still waits, into the database or else into the journal, then end the threads."""

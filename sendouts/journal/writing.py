@@ -9,6 +9,7 @@ from sendouts.received import Received
 
 # A file is read at once when it is loaded; this and one group bound the memory for it.
 FILE_BYTES = 8_000_000
+CLOSE_SECONDS = 1.0
 
 
 class Journal:
@@ -24,17 +25,21 @@ class Journal:
     @property
     def holds_hooks(self) -> bool:
         """Whether there is anything to take."""
-        return bool(self._full) or self._file is not None
+        return bool(self._full) or (self._file is not None and self._file.size > 0)
+
+    def prepare(self) -> None:
+        """Make the next file before it is needed: the first hook of an outage has no time for it. Raises OSError."""
+        with self._lock:
+            self._prepare()
 
     def append(self, hooks: list[Received]) -> None:
         """Make the hooks durable, all of them or none. Raises OSError."""
         with self._lock:
-            if self._file is None:
-                self._file = JournalFile.create(self.folder)
+            file = self._prepare()
             try:
-                self._file.append(hooks)
+                file.append(hooks)
             finally:
-                if self._file.spent or self._file.size >= self._file_bytes:
+                if file.spent or file.size >= self._file_bytes:
                     self._seal()
 
     def take(self) -> list[JournalFile]:
@@ -42,7 +47,8 @@ class Journal:
         if not self._lock.acquire(blocking=False):
             return []
         try:
-            self._seal()
+            if self._file is not None and self._file.size:
+                self._seal()
             taken, self._full = self._full, []
             return taken
         finally:
@@ -50,8 +56,20 @@ class Journal:
 
     def close(self) -> None:
         """Let go of all files; those with hooks in them will be adopted."""
-        for file in self.take():
-            file.close()
+        if not self._lock.acquire(timeout=CLOSE_SECONDS):
+            # A disk that hangs in the middle of a write: the locks end with the process.
+            return
+        try:
+            self._seal()
+            while self._full:
+                self._full.pop().close()
+        finally:
+            self._lock.release()
+
+    def _prepare(self) -> JournalFile:
+        if self._file is None:
+            self._file = JournalFile.create(self.folder)
+        return self._file
 
     def _seal(self) -> None:
         file, self._file = self._file, None

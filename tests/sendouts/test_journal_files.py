@@ -242,6 +242,21 @@ def test_a_full_file_makes_room_for_the_next_one(tmp_path: Path) -> None:
         file.remove()
 
 
+def test_a_file_is_ready_before_the_first_hook_and_leaves_no_trace_without_one(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    journal.prepare()
+    [path] = tmp_path.iterdir()
+    assert not journal.holds_hooks and journal.take() == []
+    written = hooks(1)
+    journal.append(written)
+    [file] = journal.take()
+    assert (file.path, file.read().hooks) == (path, written)
+    file.remove()
+    journal.prepare()
+    journal.close()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_file_set_aside_keeps_its_bytes_and_is_not_adopted(tmp_path: Path) -> None:
     file = JournalFile.create(tmp_path)
     file.append(hooks(1))
