@@ -1,32 +1,39 @@
-"""Roles to start with: who looks, who decides, who sets up."""
+"""Roles to start with: who looks, who decides, who sets up, who manages people."""
 
 from django.contrib.auth.management import create_permissions
 from django.db import migrations
 
 _LOOKED_AT = {
-    "sendouts": ("batch", "webhook", "allowedhost"),
+    "sendouts": ("batch", "webhook", "allowedhost", "alarm"),
     "actions": ("project", "sendout", "actiondefinition"),
 }
 VIEWER = {(app, f"view_{model}") for app, models in _LOOKED_AT.items() for model in models}
-REVIEWER = VIEWER | {("sendouts", "review_batch")}
+REVIEWER = VIEWER | {("sendouts", "review_batch"), ("sendouts", "view_contacts")}
 MANAGER = (
     REVIEWER
     | {("sendouts", "take_on_batch")}
     | {("actions", f"{verb}_{model}") for model in _LOOKED_AT["actions"] for verb in ("add", "change")}
+    | {("actions", f"{verb}_credential") for verb in ("view", "add", "change", "delete")}
     | {("sendouts", f"{verb}_allowedhost") for verb in ("add", "change", "delete")}
 )
-ROLES = {"Viewer": VIEWER, "Reviewer": REVIEWER, "Manager": MANAGER}
+ADMINISTRATOR = (
+    MANAGER
+    | {("auth", f"{verb}_{model}") for verb in ("view", "add", "change", "delete") for model in ("user", "group")}
+    | {("sendouts", f"{verb}_apitoken") for verb in ("view", "add", "delete")}
+)
+ROLES = {"Viewer": VIEWER, "Reviewer": REVIEWER, "Manager": MANAGER, "Administrator": ADMINISTRATOR}
 
 
 def create_roles(apps, schema_editor):
     """Create the groups with their permissions; a group of that name that exists keeps what it has, and gains these."""
     database = schema_editor.connection.alias
-    # Django creates permissions only after all migrations have run: too late on a fresh database.
-    for label in _LOOKED_AT:
+    for label in ("sendouts", "actions", "auth"):
         config = apps.get_app_config(label)
-        config.models_module = True
+        # Django creates permissions only after all migrations have run, too late on a fresh database, and only for
+        # applications with a module of models, which those of a migration's state have not.
+        before, config.models_module = getattr(config, "models_module", None), True
         create_permissions(config, verbosity=0, using=database, apps=apps)
-        config.models_module = None
+        config.models_module = before
     group_model = apps.get_model("auth", "Group")
     permission_model = apps.get_model("auth", "Permission")
     for name, wanted in ROLES.items():

@@ -153,7 +153,7 @@ def test_compose_runs_what_the_supervisor_runs(name: str) -> None:
 def test_compose_is_one_image_with_one_published_port_and_no_secret() -> None:
     services = compose()
     ours = {name for name in services if services[name]["image"] == "send-gate-gateway"}
-    assert ours == {"door", "web", "migrate", "worker", "worker-files", "sweep", "beat"}
+    assert ours == {"door", "web", "migrate", "worker", "worker-files", "sweep", "beat", "sqs"}
     assert [name for name in services if "build" in services[name]] == ["migrate"]
     assert [name for name in services if "ports" in services[name]] == ["proxy"]
     assert services["door"]["command"] == ["python", "manage.py", "serve", "--door"]
@@ -162,7 +162,9 @@ def test_compose_is_one_image_with_one_published_port_and_no_secret() -> None:
         for key, value in service.get("environment", {}).items():
             if "PASSWORD" in key or ("://" in value and "@" in value):
                 assert "${POSTGRES_PASSWORD:?" in value, f"{name}: {key}"
-        assert service["restart"] == ("no" if name == "migrate" else "unless-stopped"), name
+        # Without a queue its reader ends well, and stays down.
+        restarts = {"migrate": "no", "sqs": "on-failure"}.get(name, "unless-stopped")
+        assert service["restart"] == restarts, name
         assert "healthcheck" in service or name == "web", name
 
 

@@ -18,7 +18,7 @@ from sendouts.lifecycle import record
 from sendouts.models import Batch, Decision, Plan, Status, Verdict, Webhook, Word
 
 SECRET = "secret.example.com"
-ROLES: Mapping[str, set[tuple[str, str]]] = import_module("sendouts.migrations.0005_doors_roles").ROLES
+ROLES: Mapping[str, set[tuple[str, str]]] = import_module("sendouts.migrations.0003_roles").ROLES
 CONSENT = {
     "identifier": "consent-check", "kind": "field_rule", "config": "{}", "on_failure": "hold", "details": "{}",
     "phase": "check", "origins": [{"level": "project", "definition_id": 1, "asked": True, "identifier": "consent-check"}],

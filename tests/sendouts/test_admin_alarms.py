@@ -1,14 +1,10 @@
 """People see what is open first, what it means, what to do, and who was told."""
 
 from datetime import timedelta
-from importlib import import_module
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from django.apps import apps
-from django.contrib.auth.models import Group, Permission
-from django.db import connection
+from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -92,12 +88,3 @@ def test_nobody_changes_an_alarm(viewer: Client) -> None:
     assert viewer.post(url, {"closed_at": "x"}).status_code == 403
     assert viewer.get(reverse("admin:sendouts_alarm_add")).status_code == 403
     assert viewer.post(reverse("admin:sendouts_alarm_delete", args=[made.pk]), {"post": "yes"}).status_code == 403
-
-
-def test_the_roles_that_look_at_batches_look_at_alarms() -> None:
-    Group.objects.all().delete()
-    for name in ("Viewer", "Manager", "Others"):
-        Group.objects.create(name=name)
-    import_module("sendouts.migrations.0005_alarms_roles").extend_roles(apps, SimpleNamespace(connection=connection))
-    may = Permission.objects.get(codename="view_alarm")
-    assert set(may.group_set.values_list("name", flat=True)) == {"Viewer", "Manager"}

@@ -1,14 +1,11 @@
 """Tokens of programs: a fingerprint is all that is stored, they end when they should, and guessing is counted."""
 
 from datetime import timedelta
-from importlib import import_module
 from io import StringIO
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import time_machine
-from django.apps import apps
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.db import connection
@@ -132,20 +129,3 @@ def test_an_administrator_makes_nobody_a_superuser_and_no_token_of_one(settings:
     assert answered.status_code == 302, answered.context["adminform"].form.errors
     mine.refresh_from_db()
     assert not mine.is_superuser
-
-
-def test_tokens_of_before_stay_valid_and_their_table_goes(user: User) -> None:
-    migration = import_module("sendouts.migrations.0005_doors_roles")
-    with connection.cursor() as cursor:
-        cursor.execute('CREATE TABLE authtoken_token ("key" varchar(40), user_id integer)')
-        values = ["0123456789abcdef0123456789abcdef01234567", user.pk]
-        cursor.execute("INSERT INTO authtoken_token VALUES (%s, %s)", values)
-    executed: list[str] = []
-    migration.take_over_tokens(apps, SimpleNamespace(connection=connection, execute=executed.append))
-    assert executed == ["DROP TABLE authtoken_token"]
-    assert status("0123456789abcdef0123456789abcdef01234567") == 200
-    assert ApiToken.objects.get().prefix == "0123"
-    with connection.cursor() as cursor:
-        cursor.execute("DROP TABLE authtoken_token")
-    migration.take_over_tokens(apps, SimpleNamespace(connection=connection, execute=executed.append))
-    assert len(executed) == 1
