@@ -7,9 +7,10 @@ from typing import Any
 from django.contrib.auth.models import Group, User
 from django.urls import get_resolver
 from django.urls.resolvers import RoutePattern, URLPattern, URLResolver
+from django.utils import timezone
 
 from actions.models import ActionDefinition, Credential, Project
-from sendouts.models import AllowedHost, ApiToken, Batch
+from sendouts.models import Alarm, AllowedHost, ApiToken, Batch, Code
 from tests.sendouts.admin_cases import batch, webhook
 
 
@@ -30,6 +31,7 @@ def _text(found: URLPattern | URLResolver) -> str:
 
 def rows() -> Mapping[str, Any]:
     """One row of everything that has a page, by the part of the address that names its model."""
+    now = timezone.now()
     made = batch(accepted=2, rejected=2, undecided=2)
     project = Project.objects.get()
     credential = Credential.objects.create(name="consent", secret="a-stored-secret")
@@ -44,6 +46,7 @@ def rows() -> Mapping[str, Any]:
         "actions/credential": credential,
         "auth/user": User.objects.create_user("colleague"),
         "auth/group": Group.objects.create(name="Editors"),
+        "sendouts/alarm": Alarm.objects.create(code=Code.BEAT_SILENT, opened_at=now, last_seen_at=now),
         "sendouts/apitoken": token,
         "sendouts/allowedhost": host,
         "sendouts/batch": made,
@@ -60,7 +63,7 @@ def path_of(pattern: str, samples: Mapping[str, Any]) -> str:
     past = str(row.history.latest().history_id) if row is not None and hasattr(row, "history") else "1"
     values = {
         r"([^/]+)/history/([^/]+)/": f"{key}/history/{past}/",
-        "<path:object_id>": key, "<id>": key, "<int:batch_id>": key, "<int:row>": "0", "<slug:to>": "accept",
+        "<path:object_id>": key, "<id>": key, "<int:batch_id>": key, "<int:webhook_id>": key, "<int:row>": "0", "<slug:to>": "accept",
         "<path:content_type_id>": "1", "(?P<url>.*)": "nothing/here",
     }  # fmt: skip
     path = pattern

@@ -58,6 +58,8 @@ TABLE = {
     "admin/sendouts/batch/<int:batch_id>/retry/": (REVIEW, "302 403 403 409 409 409"),
     "admin/sendouts/batch/<int:batch_id>/run-again/": (REVIEW, "same"),
     "admin/sendouts/batch/<int:batch_id>/take-on/": (MANAGE, "302 403 403 403 409 409"),
+    "admin/sendouts/batch/<int:batch_id>/undo/": (REVIEW, "302 403 403 409 409 409"),
+    "admin/sendouts/webhook/<int:webhook_id>/again/": (REVIEW, "302 403 403 409 409 409"),
     "api/": (LEADS_ON, "same"),
     "api/batches/": (API, API_POST),
     "api/batches/<int:pk>/": (API, API_POST),
@@ -65,6 +67,7 @@ TABLE = {
     "api/batches/<int:pk>/decisions/": (API, API_POST),
     "api/batches/<int:pk>/events/": (API, API_POST),
     "api/batches/<int:pk>/reject/": (API_POST, API_VERB),
+    "api/batches/<int:pk>/undo/": (API_POST, API_VERB),
     "api/docs/": (API_PAGE, API_NO_POST),
     "api/projects/": (API, API_POST),
     "api/projects/<int:pk>/": (API, API_POST),
@@ -72,6 +75,8 @@ TABLE = {
     "health/live": (OPEN, "same"),
     "health/ready": (OPEN, "same"),
     "i18n/setlang/": (LEADS_ON, "same"),
+    # No token is set here, and without one the page does not exist.
+    "metrics": ("404 404 404 404 404 404", "same"),
 }
 # The pages of each model, by what is done there: the list, adding, changing, deleting, the history.
 PAGES = {
@@ -86,6 +91,7 @@ MODELS: Mapping[str, Any] = {
     "actions/credential": (MANAGE,) * 5,
     "auth/group": PEOPLE,
     "auth/user": PEOPLE,
+    "sendouts/alarm": (LOOK, NOBODY, (LOOK, NOBODY), NOBODY, LOOK),
     "sendouts/allowedhost": (LOOK, MANAGE, (LOOK, MANAGE), MANAGE, LOOK),
     # A token is never changed: its page shows whose it is.
     "sendouts/apitoken": (ADMINISTER, ADMINISTER, (ADMINISTER, NOBODY), ADMINISTER, ADMINISTER),
