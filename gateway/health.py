@@ -27,7 +27,7 @@ def ready(request: HttpRequest) -> JsonResponse:
     `alarms` lists what is open, by code; those that are only warnings stand beside a 200. It is asked without a login, so
     that it holds no name of anybody or anything.
     """
-    found: dict[str, Any] = {"database": "ok", "work": "ok", "sweep": "ok", "journal": _journal()}
+    found: dict[str, Any] = {"database": "ok", "work": "ok", "sweep": "ok", "journal": "ok"}
     now = timezone.now()
     alarms: list[dict[str, str]] = []
     try:
@@ -40,17 +40,16 @@ def ready(request: HttpRequest) -> JsonResponse:
     except DatabaseError:
         found["database"] = "The database does not answer."
         alarms = [_entry("database", "", now)]
+    # Asked of this machine's disk, so that it is told also while the database is away.
+    waiting = depth(settings.JOURNAL_DIR)
+    if waiting.oldest is not None and now - waiting.oldest > JOURNAL_WAITS:
+        seconds = round((now - waiting.oldest).total_seconds())
+        found["journal"] = (
+            f"The journals hold {waiting.hooks} hooks, the oldest for {seconds} s: they wait for the database."
+        )
+        alarms.append(_entry("journal_waiting", "", waiting.oldest))
     ok = all(value == "ok" for value in found.values())
     return JsonResponse({"ok": ok, **found, "alarms": alarms}, status=200 if ok else 503)
-
-
-def _journal() -> str:
-    """Asked of this machine's disk, so that it is told also while the database is away."""
-    waiting = depth(settings.JOURNAL_DIR)
-    if waiting.oldest is not None and (since := timezone.now() - waiting.oldest) > JOURNAL_WAITS:
-        seconds = round(since.total_seconds())
-        return f"The journals hold {waiting.hooks} hooks, the oldest for {seconds} s: they wait for the database."
-    return "ok"
 
 
 def _sentence(finding: Finding) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 from sendouts.models import Code
 
 # The gateway cannot do its work: health says 503. Everything else is a warning beside a 200.
-NOT_READY = frozenset({Code.DATABASE, Code.WORK_WAITS, Code.SWEEP_SILENT})
+NOT_READY = frozenset({Code.DATABASE, Code.WORK_WAITS, Code.SWEEP_SILENT, Code.JOURNAL_WAITING})
 # Judged by each machine for itself: nobody else can see that it is over.
 LOCAL = frozenset({Code.DISK_FULL, Code.DATABASE_SLOW})
 # Their subject is the name of a machine, which is nobody's business outside.

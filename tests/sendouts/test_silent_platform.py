@@ -153,7 +153,7 @@ def test_doubt_of_a_kill_survives_being_held_back(gate: Gate, monkeypatch: pytes
     gate.work()
     Batch.objects.update(status="accepted", due_at=timezone.now())
 
-    def killed(*_: Any) -> None:
+    def killed(*_: Any, **__: Any) -> None:
         raise SystemExit
 
     with monkeypatch.context() as dying:
