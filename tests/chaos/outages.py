@@ -20,7 +20,9 @@ from tests.servers import Server
 
 PER_SECOND = 20
 FILE_EVERY = 5
-SETTLE_SECONDS = 45.0
+SETTLE_SECONDS = 60.0
+# A disk that is busy may cost a hook its 400 ms though the database answers; only the journal has an answer to that.
+REFUSED_SHARE = 0.05
 
 
 def run(
@@ -92,8 +94,11 @@ def _orders(name: str, schedule: Schedule) -> Iterator[Order]:
 def _refused(platform: Simulator, outage: Outage, journal: bool) -> list[str]:
     """Every hook is acknowledged within the platform's second, or refused with 503 where it cannot be stored."""
     hooks: list[Report] = [hook for report in platform.sendouts() for hook in report["hooks"]]
-    may = {202} if outage.stores or journal else {202, 503}
-    bad = [hook for hook in hooks if hook["status"] not in may]
+    refused = [hook for hook in hooks if hook["status"] == 503]
+    may = REFUSED_SHARE * len(hooks) if outage.stores else len(hooks)
+    bad = [hook for hook in hooks if hook["status"] not in (202, 503)]
+    if journal or len(refused) > may:
+        bad += refused
     if not bad:
         return []
     first = {key: bad[0][key] for key in ("status", "ms", "error")}
