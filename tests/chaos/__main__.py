@@ -12,12 +12,13 @@ from pathlib import Path
 from tests.chaos import kills, outages, points
 from tests.chaos.reporting import Row, table
 from tests.chaos.robbing import OUTAGES, Outage
-from tests.chaos.schedule import Schedule
+from tests.chaos.schedule import Schedule, short
 from tests.servers import postgresql_server, redis_server, servers, temporary_folder
 
 MODES = ("processes", "embedded")
 MOST_KILLS = 2_000
 SHORT_KILLS = 8
+SHORT_OUTAGE, LONGEST_OUTAGE = 3.0, 600.0
 
 
 def main() -> int:
@@ -27,7 +28,7 @@ def main() -> int:
     began = time.monotonic()
     rows: list[Row] = []
     modes = MODES if asked.mode == "both" else (asked.mode,)
-    schedule = Schedule(asked.seed)
+    schedule = short(asked.seed) if asked.short else Schedule(asked.seed)
     with temporary_folder("chaos") as folder, servers() as found:
         os.environ |= {"DATABASE_URL": found["DATABASE_URL"], "TEST_BROKER_URL": found["CELERY_BROKER_URL"]}
         if asked.only in ("", "kills"):
@@ -86,6 +87,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--keep", type=Path, help="a folder for the gateway's logs")
     asked = parser.parse_args()
     asked.kills = SHORT_KILLS if asked.short else max(1, min(asked.kills, MOST_KILLS))
+    asked.seconds = SHORT_OUTAGE if asked.short else max(1.0, min(asked.seconds, LONGEST_OUTAGE))
     return asked
 
 
