@@ -46,7 +46,7 @@ def run(
         load = Load(platform.url, _orders(outage.name, schedule))
         load.start()
         wait_until(
-            lambda: any(b.status == "finished" for b in stored.batches(gateway)), 20, "batches flow", gateway.tail
+            lambda: any(b.status == "finished" for b in stored.batches(gateway)), 60, "batches flow", gateway.tail
         )
         visitor.start()
         _rob(outage, servers, schedule, seconds, gateway, losses)
