@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from tests.chaos import kills, outages, points
+from tests.chaos.outages import Demands
 from tests.chaos.reporting import Row, table
 from tests.chaos.robbing import OUTAGES, Outage
 from tests.chaos.schedule import Schedule, short
@@ -56,7 +57,7 @@ def _outage(folder: Path, outage: Outage, schedule: Schedule, asked: argparse.Na
             stack.enter_context(redis_server(stack.enter_context(temporary_folder("redis")))),
         )
         os.environ |= {"DATABASE_URL": found[0].url}
-        return outages.run(own, outage, schedule, asked.seconds, found, journal=asked.journal)
+        return outages.run(own, outage, schedule, asked.seconds, found, Demands(asked.journal, prompt=not asked.short))
 
 
 def _said(row: Row) -> Row:

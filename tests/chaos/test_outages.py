@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.chaos import outages
+from tests.chaos.outages import Demands
 from tests.chaos.robbing import OUTAGES, Outage
 from tests.chaos.schedule import short
 from tests.servers import postgresql_server, redis_server, temporary_folder
@@ -23,6 +24,6 @@ def test_everything_goes_on_by_itself(tmp_path: Path, monkeypatch: pytest.Monkey
         redis_server(broker) as redis,
     ):
         monkeypatch.setenv("DATABASE_URL", postgresql.url)
-        row = outages.run(tmp_path, outage, short(1), SECONDS, (postgresql, redis), journal=False)
+        row = outages.run(tmp_path, outage, short(1), SECONDS, (postgresql, redis), Demands(prompt=False))
     assert row.wrong == ()
     assert row.verdict.acknowledged > 0
