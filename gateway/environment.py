@@ -72,13 +72,19 @@ def database(parsed: dict[str, Any]) -> dict[str, Any]:
         }
     if parsed["ENGINE"].endswith("postgresql"):
         options = parsed.get("OPTIONS", {}) | {
-            "pool": {"min_size": 0, "max_size": 12, "timeout": 5, "max_idle": 60},
+            # The pool's own pauses between two attempts grow with the outage; it gives up instead, and the next who asks begins.
+            "pool": {"min_size": 0, "max_size": 12, "timeout": 5, "max_idle": 60, "reconnect_timeout": 2},
             "connect_timeout": 3,
-            # A peer that vanished is noticed within this many milliseconds instead of hours.
+            # A peer that vanished is noticed within this many milliseconds instead of hours, also while we only listen.
             "tcp_user_timeout": 10_000,
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
         }
-        # A connection that died in the pool (a restart, a firewall) is replaced, not handed out: one small query for each page
-        # and task; the door's own connection never goes back to the pool.
-        checks = {"CONN_HEALTH_CHECKS": True}
-        return parsed | checks | {"ENGINE": "django.db.backends.postgresql", "OPTIONS": options}
+        # After a restart of the database the pool is full of dead connections: none is handed out unasked.
+        return parsed | {
+            "ENGINE": "django.db.backends.postgresql",
+            "OPTIONS": options,
+            "CONN_HEALTH_CHECKS": True,
+        }
     raise ImproperlyConfigured("DATABASE_URL: use postgres://… (production) or sqlite:///… (embedded).")
