@@ -9,7 +9,7 @@ DEV := $(VENV)/.dev-ready
 # Two workers on two cores; a bigger machine may say more.
 JOBS ?= 2
 
-.PHONY: help demo demo-once run test lint bench lock messages browser clean
+.PHONY: help demo demo-once run test lint bench chaos lock messages browser clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | sort | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -39,6 +39,9 @@ lint: $(DEV) ## Style, types, import contracts, deploy check, migrations, messag
 
 bench: $(DEV) ## Measure the whole way, embedded and on PostgreSQL and Redis
 	@$(PY) -m tests.benchmarks
+
+chaos: $(DEV) ## Kill and rob the real processes again and again; an hour. CHAOS="--short" for minutes
+	@$(PY) -m tests.chaos $(CHAOS)
 
 messages: $(DEV) ## Collect the screens' sentences and compile the catalogues
 	@$(PY) tools/messages.py

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
+from functools import partial
 
 import structlog
 from django.conf import settings
@@ -59,7 +60,7 @@ class Supervisor:
     def _start(self, name: str) -> None:
         # A group of its own: Ctrl+C in the terminal reaches this process only, which then ends the others in order.
         self._running[name] = subprocess.Popen(
-            self._wanted[name], cwd=settings.BASE_DIR, start_new_session=True, preexec_fn=_die_with_parent
+            self._wanted[name], cwd=settings.BASE_DIR, start_new_session=True, preexec_fn=partial(die_with, os.getpid())
         )
 
     def _end(self) -> None:
@@ -74,7 +75,10 @@ class Supervisor:
                 os.killpg(process.pid, signal.SIGKILL)
 
 
-def _die_with_parent() -> None:
-    """Have Linux end this child when the supervisor is killed; elsewhere nothing is lost, since rows carry the work."""
+def die_with(parent: int) -> None:
+    """Have Linux end this child when its parent is killed; elsewhere nothing is lost, since rows carry the work."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+        if os.getppid() != parent:
+            # It was killed before we asked to be told: a web process that stayed would keep the port from the next one.
+            os._exit(1)

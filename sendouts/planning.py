@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -23,6 +23,8 @@ from sendouts.symplify.payload import Hook, OtherEvent, Unreadable, parse
 
 log = structlog.get_logger(__name__)
 GROUP = 200
+# So far this process's clock and the database's may be apart before the difference counts.
+CLOCK_DOUBT = timedelta(seconds=60)
 _DONE: dict[str, Any] = {"due_at": None, "claim_id": None, "claimed_until": None}
 
 
@@ -212,8 +214,12 @@ class _Catalog:
     def batch(self, hook: Hook, received_at: datetime, now: datetime, finish: str, attention: Attention) -> Batch:
         sendout = self._sendouts[normal_name(hook.project), normal_name(hook.journey), normal_name(hook.sendout)]
         rules = self._policies[sendout.pk]
+        behind = self._database_now - now
+        if behind > CLOCK_DOUBT:
+            # Our clock is behind: what it says was received hours ago would be over as soon as it is put right.
+            received_at += behind
         deadline = received_at + rules.answer_within
-        # A clock of ours that jumps ahead must not end what the database's says is in time.
+        # A clock of ours that is ahead must not end what the database's says is in time.
         late = deadline <= min(now, self._database_now)
         return Batch(
             source=Batch.Source.BATCH if hook.download_uri else Batch.Source.SINGLE,

@@ -25,7 +25,7 @@ def main() -> int:
         embedded = {"DATABASE_URL": f"sqlite:///{data_dir}/gateway.sqlite3"}
         rounds = [
             ("SQLite, embedded", [*BEHAVIOUR, *PURE], embedded),
-            ("PostgreSQL and Redis", [*BEHAVIOUR, "tests/acceptance"], on_servers),
+            ("PostgreSQL and Redis", [*BEHAVIOUR, "tests/acceptance", "tests/chaos"], on_servers),
             # Apart from the others: the browser's driver keeps an event loop in the thread that Django's tests need.
             ("Browser", ["tests/browser"], embedded),
         ]

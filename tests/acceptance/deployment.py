@@ -20,6 +20,8 @@ import requests
 from simulator.client import Simulator
 from tests.servers import TEST_AUTH, common_environment, free_port
 
+# Five processes start at once; on a machine that is busy with other things this takes its time.
+START_SECONDS = 90
 MARK = "GATEWAY_UNDER_TEST"
 ROOT = Path(__file__).resolve().parent.parent.parent
 CONFIG = """
@@ -73,7 +75,7 @@ class Deployment:
                 [sys.executable, "manage.py", "run"], cwd=ROOT, env=self.environment, stdout=out, stderr=out,
                 start_new_session=True,
             )  # fmt: skip
-        wait_until(self.answers, 30, "the gateway answers", self.tail)
+        wait_until(self.answers, START_SECONDS, "the gateway answers", self.tail)
 
     def stop(self) -> None:
         """Ask it to end, and see to it that nothing of it stays."""

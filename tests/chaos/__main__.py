@@ -10,14 +10,16 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from tests.chaos import kills, outages, points
+from tests.chaos.outages import Demands
 from tests.chaos.reporting import Row, table
 from tests.chaos.robbing import OUTAGES, Outage
-from tests.chaos.schedule import Schedule
+from tests.chaos.schedule import Schedule, short
 from tests.servers import postgresql_server, redis_server, servers, temporary_folder
 
 MODES = ("processes", "embedded")
 MOST_KILLS = 2_000
 SHORT_KILLS = 8
+SHORT_OUTAGE, LONGEST_OUTAGE = 3.0, 600.0
 
 
 def main() -> int:
@@ -27,7 +29,7 @@ def main() -> int:
     began = time.monotonic()
     rows: list[Row] = []
     modes = MODES if asked.mode == "both" else (asked.mode,)
-    schedule = Schedule(asked.seed)
+    schedule = short(asked.seed) if asked.short else Schedule(asked.seed)
     with temporary_folder("chaos") as folder, servers() as found:
         os.environ |= {"DATABASE_URL": found["DATABASE_URL"], "TEST_BROKER_URL": found["CELERY_BROKER_URL"]}
         if asked.only in ("", "kills"):
@@ -55,7 +57,7 @@ def _outage(folder: Path, outage: Outage, schedule: Schedule, asked: argparse.Na
             stack.enter_context(redis_server(stack.enter_context(temporary_folder("redis")))),
         )
         os.environ |= {"DATABASE_URL": found[0].url}
-        return outages.run(own, outage, schedule, asked.seconds, found, journal=asked.journal)
+        return outages.run(own, outage, schedule, asked.seconds, found, Demands(asked.journal, prompt=not asked.short))
 
 
 def _said(row: Row) -> Row:
@@ -86,6 +88,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--keep", type=Path, help="a folder for the gateway's logs")
     asked = parser.parse_args()
     asked.kills = SHORT_KILLS if asked.short else max(1, min(asked.kills, MOST_KILLS))
+    asked.seconds = SHORT_OUTAGE if asked.short else max(1.0, min(asked.seconds, LONGEST_OUTAGE))
     return asked
 
 

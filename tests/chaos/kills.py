@@ -3,7 +3,7 @@
 import time
 from pathlib import Path
 
-from tests.acceptance.deployment import Deployment, deployment, wait_until
+from tests.acceptance.deployment import Deployment, deployment
 from tests.chaos import oracles
 from tests.chaos.family import CALL_NOBODY, kill_one
 from tests.chaos.load import Load
@@ -61,6 +61,3 @@ def _kill(gateway: Deployment, mode: str, kill: Kill, losses: Losses) -> None:
         time.sleep(NEWS_TAKE)
     if hit not in CALL_NOBODY:
         losses.excuse()
-
-
-__all__ = ["run", "settle", "wait_until"]

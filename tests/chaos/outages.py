@@ -3,6 +3,7 @@
 import random
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from simulator.client import Report, Simulator
@@ -20,16 +21,30 @@ from tests.servers import Server
 
 PER_SECOND = 20
 FILE_EVERY = 5
-SETTLE_SECONDS = 45.0
+SETTLE_SECONDS = 60.0
+# A disk that is busy may cost a hook its 400 ms though the database answers; only the journal has an answer to that.
+REFUSED_SHARE = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Demands:
+    """What is demanded beyond that nothing is lost and everything goes on by itself.
+
+    journal: JOURNAL=1, so that no hook is refused, whatever is away. prompt: everything answers in time, which a machine that is
+    busy with other things cannot promise.
+    """
+
+    journal: bool = False
+    prompt: bool = True
 
 
 def run(
-    folder: Path, outage: Outage, schedule: Schedule, seconds: float, found: tuple[Server, Server], *, journal: bool
+    folder: Path, outage: Outage, schedule: Schedule, seconds: float, found: tuple[Server, Server], demands: Demands
 ) -> Row:
-    """One outage of so many seconds, on servers of its own. journal: no hook may be refused then, whatever is away."""
+    """One outage of so many seconds, on servers of its own."""
     postgresql, broker = found
     chaos = {
-        "DJANGO_SETTINGS_MODULE": "tests.chaos.settings", "CHAOS_DIR": str(folder), "JOURNAL": "1" if journal else "0",
+        "DJANGO_SETTINGS_MODULE": "tests.chaos.settings", "CHAOS_DIR": str(folder), "JOURNAL": "1" if demands.journal else "0",
         "CELERY_BROKER_URL": broker.url,
     }  # fmt: skip
     with deployment(folder, "processes", config=schedule.config(), setup=SETUP, **ENVIRONMENT | chaos) as (
@@ -44,7 +59,7 @@ def run(
         load = Load(platform.url, _orders(outage.name, schedule))
         load.start()
         wait_until(
-            lambda: any(b.status == "finished" for b in stored.batches(gateway)), 20, "batches flow", gateway.tail
+            lambda: any(b.status == "finished" for b in stored.batches(gateway)), 60, "batches flow", gateway.tail
         )
         visitor.start()
         _rob(outage, servers, schedule, seconds, gateway, losses)
@@ -52,9 +67,11 @@ def run(
         settled = settle(gateway, orders, SETTLE_SECONDS)
         pages = visitor.finish()
         verdict = oracles.judge(gateway, platform, orders, losses)
-        notes = (*_refused(platform, outage, journal), *complaints(pages))
+        notes = [*_refused(platform, outage, demands)]
+        if demands.prompt and (outage.stores or demands.journal):
+            notes += complaints(pages)
         slowest = max((each.seconds for each in pages), default=0.0)
-        return Row(f"{outage.name}, {seconds:g} s", 0, settled, verdict, notes, slowest)
+        return Row(f"{outage.name}, {seconds:g} s", 0, settled, verdict, tuple(notes), slowest)
 
 
 def _rob(
@@ -89,11 +106,15 @@ def _orders(name: str, schedule: Schedule) -> Iterator[Order]:
             yield Order(0.0, "batch", spec | {"sendout": f"{schedule.seed}-{number}-file", "contacts": 1_000})
 
 
-def _refused(platform: Simulator, outage: Outage, journal: bool) -> list[str]:
+def _refused(platform: Simulator, outage: Outage, demands: Demands) -> list[str]:
     """Every hook is acknowledged within the platform's second, or refused with 503 where it cannot be stored."""
     hooks: list[Report] = [hook for report in platform.sendouts() for hook in report["hooks"]]
-    may = {202} if outage.stores or journal else {202, 503}
-    bad = [hook for hook in hooks if hook["status"] not in may]
+    refused = [hook for hook in hooks if hook["status"] == 503]
+    may = REFUSED_SHARE * len(hooks) if outage.stores else len(hooks)
+    bad = [hook for hook in hooks if hook["status"] not in (202, 503) and hook["error"] != "timeout"]
+    if demands.prompt:
+        bad += [hook for hook in hooks if hook["error"] == "timeout"]
+        bad += refused if demands.journal or len(refused) > may else []
     if not bad:
         return []
     first = {key: bad[0][key] for key in ("status", "ms", "error")}

@@ -13,9 +13,10 @@ TOKEN = "0123456789abcdef" * 2 + "01234567"
 PASSWORD = "of-the-chaos-tests"
 SETUP = f"""
 from django.contrib.auth.models import User
-from rest_framework.authtoken.models import Token
+from sendouts.models import ApiToken
+from sendouts.models.api_token import fingerprint
 user = User.objects.create_superuser("person", password="{PASSWORD}")
-Token.objects.create(user=user, key="{TOKEN}")
+ApiToken.objects.create(user=user, prefix="{TOKEN[:4]}", digest=fingerprint("{TOKEN}"))
 """
 LOOK_SECONDS = 0.5
 

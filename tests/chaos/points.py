@@ -15,7 +15,7 @@ from tests.chaos.people import SETUP
 from tests.chaos.reporting import Row
 from tests.chaos.schedule import Order, Schedule
 
-REACHED_SECONDS = 20
+REACHED_SECONDS = 60
 # After these the platform may see finishUri once more; after the others never.
 REPEATS_FINISH = frozenset({"finish_answered"})
 

@@ -114,3 +114,8 @@ class Schedule:
             "gzip": draw.choice(["", "", "header", "body"]),
             "transfer": draw.choice(["chunked", "length"]),
         }
+
+
+def short(seed: int) -> Schedule:
+    """The draws of the round that is part of `make test`: small files, near deadlines."""
+    return Schedule(seed, silent=15, closing=25, pace=0.6, largest=600)

@@ -65,6 +65,7 @@ def test_a_reset_comes_before_or_after_the_effect(
     assert http.post(uris[0], timeout=5).status_code == (409 if repeats else 200)
     report = sim.sendout(number)
     assert (report["rejected"], report["calls"]["reject_repeat"], report["violations"]) == (1, repeats, [])
+    assert report["lost"] == {"reject": repeats, "finish": 0}
 
 
 def test_a_finish_whose_answer_was_lost_may_be_repeated(sim: Simulator, http: requests.Session) -> None:
