@@ -132,7 +132,7 @@ def _nothing_invented(plain: bytes, rows: list[Row]) -> None:
             continue
         if not row.contact_id.strip() or not row.uri or len(row.contact_id) > MAX_ID or len(row.uri) > MAX_URI:
             raise Breach("a readable row without id or URI")
-        if _DAMAGED.search(row.contact_id + row.uri) or _DAMAGED.search(json.dumps(row.fields, ensure_ascii=False)):
+        if _damaged([row.contact_id, row.uri, row.fields]):
             raise Breach("a readable row with text that cannot be stored")
         for part in (row.contact_id, row.uri):
             if not any(part in text for text in stands):
@@ -267,6 +267,20 @@ def _key(keys: list[str], wanted: tuple[str, ...]) -> str | None:
     return None
 
 
+def _damaged(value: Any) -> bool:
+    """Whether a text in it, keys included, cannot be stored: a NUL, or half a character."""
+    left = [value]
+    while left:
+        one = left.pop()
+        if isinstance(one, str) and _DAMAGED.search(one):
+            return True
+        if isinstance(one, dict):
+            left += [*one, *one.values()]
+        elif isinstance(one, list):
+            left += one
+    return False
+
+
 def _depth(value: Any) -> int:
     level, depth = [value], 0
     while level and depth < 200:
@@ -291,9 +305,7 @@ def _pair(value: Any) -> Pair | None:
         identity = str(identity)
     if not isinstance(identity, str) or not isinstance(uri, str) or not identity.strip() or not uri.strip():
         return None
-    if len(identity) > MAX_ID or len(uri.strip()) > MAX_URI or _DAMAGED.search(json.dumps(value, ensure_ascii=False)):
-        return None
-    if "\\u0000" in json.dumps(value):
+    if len(identity) > MAX_ID or len(uri.strip()) > MAX_URI or _damaged(value):
         return None
     return identity, uri.strip()
 
@@ -323,9 +335,7 @@ def judge_hook(body: bytes) -> str:
     if payload.parse(body) != read:
         raise Breach("read twice, and differently")
     _items_stand(value, read)
-    if _DAMAGED.search(
-        json.dumps([read.finish_uri, read.project, read.journey, read.sendout, read.extra], ensure_ascii=False)
-    ):
+    if _damaged([read.finish_uri, read.download_uri, read.project, read.journey, read.sendout, read.extra]):
         raise Breach("text that cannot be stored")
     return "hook, unclear" if read.problems else "hook"
 
