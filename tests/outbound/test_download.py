@@ -208,4 +208,4 @@ def test_a_head_that_drips_for_ever_is_given_up(
     with pytest.raises(Unreachable) as caught:
         session(f"127.0.0.1:{home.port}", timeout=(1.0, 0.3)).get(home.uri())
     over.set()
-    assert caught.value.sent
+    assert (caught.value.word, caught.value.sent) == ("time-out", True)
