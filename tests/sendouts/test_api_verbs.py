@@ -49,7 +49,11 @@ def test_a_batch_that_a_program_accepts_is_released(gate: Gate, anna: User, clie
     revision = client.get("/api/batches/").json()["results"][0]["revision"]
     response = post(client, gate.batch(), "accept", revision=revision, note="Numbers are as usual.")
     assert (response.status_code, response.json()["status"]) == (200, "accepted")
-    assert response.json() == client.get(f"/api/batches/{gate.batch().pk}/").json()
+    # The forecast counts from the moment at which it is asked for.
+    assert response.json() | {"forecast": {}} == client.get(f"/api/batches/{gate.batch().pk}/").json() | {
+        "forecast": {}
+    }
+    assert response.json()["forecast"]["in_time"] is True
     event = Event.objects.get(new="accepted")
     assert (event.user, event.note, event.old) == (anna, "Numbers are as usual.", "in_review")
     gate.work()
