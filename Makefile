@@ -9,7 +9,7 @@ DEV := $(VENV)/.dev-ready
 # Two workers on two cores; a bigger machine may say more.
 JOBS ?= 2
 
-.PHONY: help demo demo-once run test lint bench chaos lock messages browser clean
+.PHONY: help demo demo-once run test lint bench chaos fuzz lock messages browser clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | sort | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -42,6 +42,9 @@ bench: $(DEV) ## Measure the whole way, embedded and on PostgreSQL and Redis
 
 chaos: $(DEV) ## Kill and rob the real processes again and again; an hour. CHAOS="--short" for minutes
 	@$(PY) -m tests.chaos $(CHAOS)
+
+fuzz: $(DEV) ## Damage hooks and contact files 200,000 times, and judge what the readers make of them
+	@$(PY) -m tests.fuzz $(FUZZ)
 
 messages: $(DEV) ## Collect the screens' sentences and compile the catalogues
 	@$(PY) tools/messages.py

@@ -70,18 +70,25 @@ class _GuardedConnection(HTTPConnection):
         wire = self.sock
         if not isinstance(self.timeout, int | float) or wire is None:
             return super().getresponse()
-        # A little later, so that plain silence is still told as a time-out.
-        ends = threading.Timer(self.timeout + HEAD_GRACE, _give_up, (wire,))
+        given_up = threading.Event()
+        # A little later, so that plain silence ends by itself.
+        ends = threading.Timer(self.timeout + HEAD_GRACE, _give_up, (wire, given_up))
         ends.daemon = True
         ends.start()
         try:
-            return super().getresponse()
+            response = super().getresponse()
         finally:
             ends.cancel()
+        if given_up.is_set():
+            # To http.client the end of the connection is the end of the head.
+            response.close()
+            raise TimeoutError("the head took too long")
+        return response
 
 
-def _give_up(wire: socket.socket) -> None:
+def _give_up(wire: socket.socket, given_up: threading.Event) -> None:
     """Break off: whoever reads from it sees the connection end."""
+    given_up.set()
     try:
         # The plain socket's way, also under TLS, whose own would take its state from under the reader.
         socket.socket.shutdown(wire, socket.SHUT_RDWR)

@@ -282,6 +282,8 @@ _STORED = (
     gettext_noop("The body is not JSON: line %(line)s, column %(column)s."),
     gettext_noop("The body is JSON, but it is not an object."),
     gettext_noop("The body is not text in UTF-8: byte %(byte)s is the first bad one."),
+    gettext_noop("The body holds more than %(number)s values."),
+    gettext_noop("The body is JSON nested more than %(levels)s levels deep."),
     gettext_noop("Planning failed %(times)s times (%(error)s); it is tried again."),
     gettext_noop("Planning ended the worker %(times)s times; it is not tried again by itself."),
     gettext_noop("Keys: %(keys)s"),

@@ -14,10 +14,14 @@ FALSE_WORDS = frozenset({"false", "0", "no", "non"})
 _NUMBER = re.compile(r"[+-]?[0-9]{1,40}(?:[.,][0-9]{1,40})?(?:[eE][+-]?[0-9]{1,3})?")
 
 
+# Characters. Composing takes time that grows with the square of a run of accents; longer texts are compared as they are.
+_COMPOSED = 1_000
+
+
 def tidy(text: str) -> str:
     """Trim, and compose accents the one way, so that the same word typed on two machines is equal."""
     text = text.strip()
-    return text if text.isascii() else unicodedata.normalize("NFC", text)
+    return text if text.isascii() or len(text) > _COMPOSED else unicodedata.normalize("NFC", text)
 
 
 def as_boolean(value: Any) -> bool | None:

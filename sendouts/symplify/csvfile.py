@@ -63,6 +63,8 @@ class CsvFile:
                 yield from self._slowly([], last=True)
                 yield [self._maker.unreadable("too_big", self.place)]
                 self.place += 1
+            elif not self._open and not page.strip(b"\r\n"):
+                self.place += page.count(b"\n") + 1
             elif quick := self._quickly(page):
                 yield quick
             else:

@@ -216,6 +216,7 @@ class ObjectFile(ArrayFile):
         self._found_empty = False  # an array without elements
         self._damaged = ""
         self._head: dict[str, Any] = {}  # what stands before the array
+        self._is_contact = False  # a reject URI stands there
         self._head_size = 0
 
     def rows(self) -> Iterator[list[Row]]:
@@ -250,7 +251,7 @@ class ObjectFile(ArrayFile):
 
     def _at_the_array(self) -> bool:
         """Whether the array of contacts comes; the array of an object with a reject URI is but one of its fields."""
-        if self._found or self._scanner.peek() != b"[" or named(list(self._head), URI_KEYS) is not None:
+        if self._found or self._scanner.peek() != b"[" or self._is_contact:
             return False
         first = self._scanner.peek_inside()
         self._found_empty = self._found_empty or first == b"]"
@@ -264,7 +265,9 @@ class ObjectFile(ArrayFile):
         if not self._found:
             self._damaged = self._damaged or problem
             self._head[key] = value
-            self._head_size += len(raw)
+            # Asked of each key alone: asking the whole head at every array would take the square of its keys.
+            self._is_contact = self._is_contact or named([key], URI_KEYS) is not None
+            self._head_size += len(raw) + len(key)
             if self._head_size > rows.MAX_ROW:
                 raise Broken("too_big")
         elif named([key], URI_KEYS) is not None:

@@ -5,12 +5,21 @@ import json
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from sendouts.symplify import plain
 from sendouts.symplify.rows import MAX_URI, Findings, Row, RowMaker, named
 
 MAX_NAME = 255  # characters
+# Characters that are read of a name before its accents are composed: no name of MAX_NAME needs as many, and composing takes
+# time that grows with the square of a run of accents.
+_READ_OF_NAME = 4 * MAX_NAME
+# Values in one body, roughly: the commas. Above any hook that the door takes; five megabytes of nothing but commas would
+# become hundreds of megabytes of objects.
+MAX_VALUES = 250_000
+# Actions that are read one by one; the others become one that cannot be read, so that the batch waits for a person.
+MAX_ACTIONS = 500
 UNREADABLE = "(unreadable)"
 
 _IDENTIFIER_KEYS = ("identifier", "id", "name", "action", "type")
@@ -18,7 +27,7 @@ _NAMED_KEYS = ("finishUri", "itemDownloadUri", "actions", "projectName", "journe
 
 
 class Unreadable(ValueError):
-    """The body is not a JSON object; str() is a sentence for staff that quotes nothing of it."""
+    """The body is not a JSON object, or far too much of one; str() is a sentence for staff that quotes nothing of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +137,7 @@ class _Parts:
             self._problem(f"{word}_not_text", key)
             return ""
         name = _normal(value)
-        if len(name) > MAX_NAME:
+        if len(name) > MAX_NAME or len(value.strip()) > _READ_OF_NAME:
             self._problem(f"{word}_cut", key)
         return _cut(name)
 
@@ -149,12 +158,14 @@ class _Parts:
         if isinstance(actions, str):
             entries = [_asked_by_text(actions)] if actions.strip() else []
         elif isinstance(actions, dict):
-            entries = [_asked_by_key(key, details) for key, details in actions.items()]
+            entries = [_asked_by_key(key, details) for key, details in islice(actions.items(), MAX_ACTIONS)]
         elif isinstance(actions, list):
-            entries = [_asked_by_entry(entry) for entry in actions]
+            entries = [_asked_by_entry(entry) for entry in actions[:MAX_ACTIONS]]
         else:
             self._problem("actions_not_a_list", "actions")
             entries = [_unreadable(actions)]
+        if isinstance(actions, dict | list) and len(actions) > MAX_ACTIONS:
+            entries.append(_unreadable(f"{len(actions) - MAX_ACTIONS} more"))
         if any(entry.identifier == UNREADABLE for entry in entries):
             self._problem("unreadable_action")
         return tuple(entries)
@@ -174,6 +185,8 @@ class _Parts:
 
 
 def _object(body: bytes) -> dict[str, Any]:
+    if body.count(b",") > MAX_VALUES:
+        raise Unreadable(f"The body holds more than {MAX_VALUES} values.")
     try:
         return plain.decode_object(body)
     except plain.NOT_FAST:
@@ -196,8 +209,8 @@ def _object(body: bytes) -> dict[str, Any]:
 
 
 def _asked_by_text(text: str) -> Asked:
-    identifier = _normal(text)
-    return Asked(identifier, {}) if 0 < len(identifier) <= MAX_NAME else _unreadable(text)
+    identifier = _identifier(text)
+    return Asked(identifier, {}) if identifier else _unreadable(text)
 
 
 def _asked_by_key(key: str, details: Any) -> Asked:
@@ -217,7 +230,7 @@ def _asked_by_entry(entry: Any) -> Asked:
         value = None if key is None else entry[key]
         if isinstance(value, int) and not isinstance(value, bool):
             value = _digits(value)
-        if isinstance(value, str) and 0 < len(identifier := _normal(value)) <= MAX_NAME:
+        if isinstance(value, str) and (identifier := _identifier(value)):
             return Asked(identifier, plain.scrub({name: inner for name, inner in entry.items() if name != key}))
     return _unreadable(entry)
 
@@ -238,7 +251,13 @@ def _digits(value: int) -> str:
 
 
 def _normal(text: str) -> str:
-    return unicodedata.normalize("NFC", plain.scrub(text)).strip()
+    return unicodedata.normalize("NFC", plain.scrub(text.strip()[:_READ_OF_NAME])).strip()
+
+
+def _identifier(text: str) -> str:
+    """The identifier that a text is, "" where it is none or too long."""
+    identifier = _normal(text)
+    return identifier if len(identifier) <= MAX_NAME and len(text.strip()) <= _READ_OF_NAME else ""
 
 
 def _cut(text: str) -> str:

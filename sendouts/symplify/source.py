@@ -8,6 +8,10 @@ from sendouts.symplify.errors import TransportBroken
 PIECE = 1 << 18  # bytes; small enough for the processor's cache, large enough that a page's overhead does not count
 MAX_LAYERS = 2  # a .gz file that was sent with Content-Encoding: gzip
 _GZIP_MAGIC = b"\x1f\x8b"
+# A file that unpacks to more than so many times what was sent is a bomb: rows that each hold a URI of their own pack to a
+# tenth, and gzip at its best to a thousandth. Looked at from so many plain bytes on, since a short file may be all alike.
+MAX_RATIO = 200
+_RATIO_FROM = 1 << 26
 _STEP_IN = 1 << 16  # bytes of compressed input at a time
 _STEP_OUT = 1 << 18  # bytes of output at a time: what bounds the memory that a gzip bomb takes
 _READABLE_ENCODINGS = {"", "identity", "gzip", "x-gzip"}
@@ -18,7 +22,7 @@ class Source:
 
     Blocks of any size go in, pieces of exactly PIECE bytes come out (the last may be shorter), so that nothing behind it can depend on
     how the network cut the file. gzip is recognised by its first bytes. What ends the pieces too early is named in `broken`:
-    cut, bad_gzip, or not_a_contact_file for an encoding that we do not read.
+    cut, bad_gzip, too_big for what unpacks to far more than was sent, or not_a_contact_file for an encoding that we do not read.
     """
 
     def __init__(
@@ -29,6 +33,7 @@ class Source:
         self._encodings = {name.strip().lower() for name in content_encoding.split(",")}
         self._transport_proves_end = transport_proves_end
         self._trailer_seen = False
+        self._sent = 0
 
     def pieces(self) -> Iterator[bytes]:
         if not self._encodings <= _READABLE_ENCODINGS:
@@ -52,7 +57,9 @@ class Source:
 
     def _transported(self) -> Iterator[bytes]:
         try:
-            yield from self._blocks
+            for block in self._blocks:
+                self._sent += len(block)
+                yield block
         except TransportBroken:
             self.broken = self.broken or "cut"
 
@@ -60,6 +67,7 @@ class Source:
         """Undoes one layer of gzip, of one or more members, zero padding allowed after the last."""
         inflater = zlib.decompressobj(wbits=31)
         between = False
+        unpacked = 0
         for block in stream:
             for start in range(0, len(block), _STEP_IN):
                 data = block[start : start + _STEP_IN]
@@ -76,6 +84,10 @@ class Source:
                     except zlib.error:
                         yield from _bytewise(before, data)
                         self.broken = self.broken or "bad_gzip"
+                        return
+                    unpacked += len(plain)
+                    if unpacked > max(_RATIO_FROM, MAX_RATIO * self._sent):
+                        self.broken = self.broken or "too_big"
                         return
                     if plain:
                         yield plain

@@ -17,6 +17,7 @@ from actions.catalog.consent_check import ConsentCheck
 from actions.contract import Contact, Permanent, Retryable, Verdict, Word
 from actions.running import run_checks
 from tests.actions.helpers import Reply, make_context, people, planned, service
+from tests.outbound.site import Request, Site
 
 
 def answer(verdicts: Any) -> Reply:
@@ -212,3 +213,21 @@ def test_a_service_that_is_away_holds_everybody_and_says_so_once(
     assert {verdict.word for verdict in result.verdicts} == {Word.UNDECIDED}
     assert sum(failure.contacts for failure in result.failures) == 30
     assert len(it.questions) > 3
+
+
+def test_an_answer_that_drips_is_given_up_when_the_time_is_over() -> None:
+    over = threading.Event()
+
+    def drip(request: Request) -> bytes:
+        request.wire.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+        while not over.wait(0.02):
+            request.wire.sendall(b" ")
+        return b""
+
+    home = Site(drip)
+    try:
+        with pytest.raises(Retryable, match="too long"):
+            ask(home.uri(), people(1), seconds=0.4)
+    finally:
+        over.set()
+        home.close()

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from outbound.download import Broken, download
-from outbound.session import GuardedSession
+from outbound.download import Broken, Download, download
+from outbound.session import GuardedSession, Unreachable
 from tests.outbound.site import Request, Site, reply, reset
 
 Sites = Callable[..., Site]
@@ -140,3 +140,72 @@ def test_blocks_are_about_as_long_as_asked_however_small_the_chunks(site: Sites,
         lengths = [len(some) for some in source.blocks()]
     assert sum(lengths) == len(BODY)
     assert all(10_000 <= length < 20_000 for length in lengths[:-1])
+
+
+class Clock:
+    """Time that passes with every look at it."""
+
+    def __init__(self, step: float) -> None:
+        self.now = 0.0
+        self.step = step
+
+    def __call__(self) -> float:
+        self.now += self.step
+        return self.now
+
+
+def dripping(site: Sites, pieces: int) -> Site:
+    def drip(request: Request) -> bytes:
+        request.wire.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+        for _ in range(pieces):
+            request.wire.sendall(b"x")
+        return b""
+
+    return site(drip)
+
+
+@pytest.mark.parametrize(("limits", "word"), [
+    ({"least_rate": 1_000.0}, "slow"), ({"seconds": 60.0}, "slow"), ({}, "cut"),
+])  # fmt: skip
+def test_a_body_that_drips_for_ever_is_given_up(
+    limits: dict[str, float], word: str, site: Sites, session: Sessions
+) -> None:
+    home = dripping(site, 200)
+    response = session(f"127.0.0.1:{home.port}").get(home.uri(), stream=True)
+    with Download(response, block=1, clock=Clock(10.0), **limits) as file:
+        with pytest.raises(Broken) as caught:
+            list(file.blocks())
+        assert caught.value.word == word
+        assert not file.proves_end()
+
+
+def test_a_reader_that_takes_its_time_is_not_held_against_the_other_side(site: Sites, session: Sessions) -> None:
+    body = b"y" * 3_000_000
+    home = site(lambda request: reply(body=body))
+    clock = Clock(0.0)
+    response = session(f"127.0.0.1:{home.port}").get(home.uri(), stream=True)
+    with Download(response, block=100_000, least_rate=1_000_000.0, clock=clock) as file:
+        received = 0
+        for block in file.blocks():
+            received += len(block)
+            clock.now += 1_000.0
+        assert (received, file.proves_end()) == (len(body), True)
+
+
+def test_a_head_that_drips_for_ever_is_given_up(
+    site: Sites, session: Sessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("outbound.session.HEAD_GRACE", 0.0)
+    over = threading.Event()
+
+    def drip(request: Request) -> bytes:
+        request.wire.sendall(b"HTTP/1.1 200 OK\r\n")
+        while not over.wait(0.05):
+            request.wire.sendall(b"X: y\r\n")
+        return b""
+
+    home = site(drip)
+    with pytest.raises(Unreachable) as caught:
+        session(f"127.0.0.1:{home.port}", timeout=(1.0, 0.3)).get(home.uri())
+    over.set()
+    assert (caught.value.word, caught.value.sent) == ("time-out", True)
