@@ -63,6 +63,16 @@ VERBS: dict[str, Callable[..., Any]] = {
 }
 
 
+# What is possible in a status, the likely more often.
+FITTING: dict[str, list[str]] = {
+    "planned": ["run again", "retry"],
+    "in_review": ["accept", "accept", "accept all", "refuse", "refuse", "run again"],
+    "accepted": ["undo", "undo", "retry", "take on", "give up"],
+    "refused": ["undo", "undo", "retry", "take on"],
+    "delivered": ["undo", "undo", "take on", "retry"],
+}
+
+
 class Killed(BaseException):
     """The process ends here, and gives nothing back."""
 
@@ -164,12 +174,38 @@ class AnyOrder(RuleBasedStateMachine):
         self.seen[batch.pk] = batch.revision
 
     @rule(place=st.integers(0, 2), verb=st.sampled_from(sorted(VERBS)), fresh=st.booleans())
-    def somebody_decides(self, place: int, verb: str, fresh: bool) -> None:
-        self._do(self._batch(place), fresh, lambda pk, **more: VERBS[verb](pk, **more))
+    def somebody_asks_for_anything(self, place: int, verb: str, fresh: bool) -> None:
+        self._do(self._batch(place), fresh, VERBS[verb])
+
+    @rule(place=st.integers(0, 2), verb=st.integers(0, 11))
+    def somebody_does_what_is_possible(self, place: int, verb: int) -> None:
+        batch = self._batch(place)
+        possible = FITTING.get(batch.status, ["accept"])
+        self._do(batch, True, VERBS[possible[verb % len(possible)]])
+
+    @precondition(lambda self: self._held())
+    @rule(
+        verb=st.sampled_from(["accept", "refuse", "accept all"]),
+        death=st.sampled_from([1, 1, 2, 3, 4]),
+        rows=st.sets(st.integers(0, 4)),
+    )
+    def a_worker_dies_of_what_somebody_decides_and_it_is_stopped(self, verb: str, death: int, rows: set[int]) -> None:
+        """A way that chance finds too seldom, and that must hold whatever came before it."""
+        batch = self._held()[0]
+        self._do(batch, True, VERBS[verb])
+        self.a_worker_dies(death)
+        self._do(Batch.objects.get(pk=batch.pk), True, undoing.undo)
+        for row in sorted(rows):
+            self._change(Batch.objects.get(pk=batch.pk), row, Verdict.ACCEPTED)
+
+    def _held(self) -> list[Batch]:
+        return list(Batch.objects.filter(pk__in=self.sent, status=Status.IN_REVIEW).order_by("pk"))
 
     @rule(place=st.integers(0, 2), row=st.integers(0, 4), to=st.sampled_from([Verdict.ACCEPTED, Verdict.REJECTED]))
     def somebody_changes_a_contact(self, place: int, row: int, to: Verdict) -> None:
-        batch = self._batch(place)
+        self._change(self._batch(place), row, to)
+
+    def _change(self, batch: Batch, row: int, to: Verdict) -> None:
         self._do(batch, True, lambda pk, **more: review.change(pk, [batch.first_decision + row], to, **more))
 
     def _batch(self, place: int) -> Batch:
@@ -250,7 +286,7 @@ def looked_at() -> settings:
     """How many examples of how many steps: few at each `make test`."""
     few = settings().derandomize
     return settings(
-        max_examples=20 if few else 500,
+        max_examples=15 if few else 500,
         stateful_step_count=30 if few else 60,
         deadline=None,
         suppress_health_check=list(HealthCheck),
