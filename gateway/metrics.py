@@ -23,7 +23,7 @@ from sendouts.models import Alarm, Batch, Code, Pulse, Status, Webhook
 from sendouts.models.batch import OPEN
 
 HOUR = timedelta(hours=1)
-LOOPS = (pulses.SWEEP, pulses.BEAT, pulses.SMALL, pulses.FILES)
+LOOPS = (pulses.SWEEP, pulses.BEAT, pulses.SMALL, pulses.FILES, pulses.QUEUE)
 
 
 def metrics(request: HttpRequest) -> HttpResponse:

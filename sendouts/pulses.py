@@ -15,6 +15,7 @@ from sendouts.models import Pulse
 
 SWEEP, BEAT = "sweep", "beat"
 SMALL, FILES = "worker-small", "worker-files"
+QUEUE = "sqs"
 DOOR, ROUNDS, CLOCK = "door@", "rounds@", "clock@"
 # A process that has much to do says so no more often than this; whoever looks must be patient for longer.
 SIGN_SECONDS = 5.0

@@ -18,6 +18,7 @@ from django.db import Error, InterfaceError, OperationalError, close_old_connect
 from django.utils import timezone
 
 from gateway.sqlite.gate import urgent
+from sendouts import pulses
 from sendouts.deadlines import backoff
 from sendouts.ingress import store
 from sendouts.models import Webhook
@@ -91,6 +92,7 @@ class Consumer:
             try:
                 messages = self._receive()
                 failures = 0
+                self._sign()
             except Exception as error:
                 # Whatever the queue or the way to it can do wrong: messages wait in the queue meanwhile.
                 failures += 1
@@ -100,6 +102,15 @@ class Consumer:
             if messages:
                 self._take_in(messages)
         connection.close()
+
+    @staticmethod
+    def _sign() -> None:
+        """Say that the queue is read; a database that is away must not keep messages from being held."""
+        try:
+            pulses.sign(pulses.QUEUE)
+        except Error as error:
+            log.warning("sqs_not_signed", error=type(error).__name__)
+            close_old_connections()
 
     def _receive(self) -> list[dict[str, Any]]:
         answer = self._client.receive_message(

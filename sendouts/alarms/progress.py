@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
@@ -18,6 +19,8 @@ OVERDUE = timedelta(seconds=60)
 SWEEP_SECONDS = 30.0
 # The watch runs every 30 s; a worker may be busy for one turn and beat late for another.
 BEAT_SECONDS = 120.0
+# A long poll takes ten seconds, a pause after a failure up to thirty.
+QUEUE_SECONDS = 60.0
 # How long people are told of a jump, in which they look why.
 CLOCK_SECONDS = 600.0
 
@@ -67,6 +70,12 @@ def beat_silent(now: datetime) -> Iterator[Finding]:
     known = any(True for _ in broker_away(now)) or any(each.subject == "small" for each in workers_silent(now))
     if since is not None and not known:
         yield Finding(Code.BEAT_SILENT, data={"since": since.isoformat()})
+
+
+def queue_silent(now: datetime) -> Iterator[Finding]:
+    """Where hooks come through a queue: somebody reads it, and it answers."""
+    if settings.SQS_QUEUE_URL and (since := pulses.silent_since(pulses.QUEUE, QUEUE_SECONDS)):
+        yield Finding(Code.QUEUE_SILENT, data={"since": since.isoformat()})
 
 
 def clock_jumped(now: datetime) -> Iterator[Finding]:

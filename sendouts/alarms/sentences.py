@@ -44,6 +44,8 @@ def sentence(alarm: Alarm) -> str:
             return _("The broker has taken no messages since %(since)s. The sweep does the work, more slowly.") % since
         case Code.BEAT_SILENT:
             return _("No periodic task has run since %(since)s: beat, the broker or a worker is not alive.") % since
+        case Code.QUEUE_SILENT:
+            return _("The queue of hooks has not been read since %(since)s. Hooks wait in it.") % since
         case Code.SENDOUT_SILENT:
             return _silent(data)
         case Code.JOURNAL_WAITING | Code.CLOCK_JUMPED | Code.DISK_FULL | Code.DATABASE_SLOW:
@@ -122,6 +124,7 @@ def advice(code: str) -> str:
         Code.WORKERS_SILENT: restart_worker,
         Code.BROKER_AWAY: _("See whether Redis runs. Nothing is lost meanwhile."),
         Code.BEAT_SILENT: _("Restart beat, then the worker for hooks and singles; see whether Redis runs."),
+        Code.QUEUE_SILENT: _("Restart the reader of the queue; its log says whether the queue answers."),
         Code.HOOKS_REFUSED: _("Find out in the platform which sendouts these were; their contacts time out."),
         Code.BREAKER_NEAR: _("The platform may stop calling. See the load of the door, the database and its disk."),
         Code.JOURNAL_WAITING: _(

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import cast
 
 from django.conf import settings
-from django.db.models import Count, Max, Min, Sum
+from django.db.models import Count, Max, Min, Q, Sum
 from django.db.models.functions import Now
 from django.utils.dateparse import parse_datetime
 
@@ -63,7 +63,8 @@ def journal_waiting(now: datetime) -> Iterator[Finding]:
 
 
 def hook_not_planned(now: datetime) -> Iterator[Finding]:
-    stuck = Webhook.objects.filter(due_at__isnull=False, attempts__gte=PLANNING_ATTEMPTS)
+    tried = Q(due_at__isnull=False, attempts__gte=PLANNING_ATTEMPTS)
+    stuck = Webhook.objects.filter(tried | Q(outcome=Webhook.Outcome.FAILED, received_at__gte=now - TOLD_SPAN))
     found = stuck.aggregate(hooks=Count("pk"), first=Min("pk"))
     if found["hooks"]:
         yield Finding(Code.HOOK_NOT_PLANNED, data=found)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterable
 from datetime import datetime, timedelta
 
 import structlog
+from django.conf import settings
 from django.db import DatabaseError, close_old_connections, connection
 from django.utils import timezone
 
@@ -24,6 +25,7 @@ CHECKS: dict[Code, Callable[[datetime], Iterable[Finding]]] = {
     Code.WORKERS_SILENT: progress.workers_silent,
     Code.BROKER_AWAY: progress.broker_away,
     Code.BEAT_SILENT: progress.beat_silent,
+    Code.QUEUE_SILENT: progress.queue_silent,
     Code.CLOCK_JUMPED: progress.clock_jumped,
     Code.HOOKS_REFUSED: traffic.hooks_refused,
     Code.BREAKER_NEAR: traffic.breaker_near,
@@ -39,7 +41,7 @@ CHECKS: dict[Code, Callable[[datetime], Iterable[Finding]]] = {
 LOOK_SECONDS = 5.0
 SEND_SECONDS = 2.0
 # A gateway that was down for the night is not in trouble because its rows are old.
-START_SECONDS = {Code.WORK_WAITS: 30.0, Code.SWEEP_SILENT: 30.0, Code.BEAT_SILENT: 150.0}
+START_SECONDS = {Code.WORK_WAITS: 30.0, Code.SWEEP_SILENT: 30.0, Code.BEAT_SILENT: 150.0, Code.QUEUE_SILENT: 90.0}
 # A restart of the database is not told; from then on somebody must look.
 DATABASE_SECONDS = 30.0
 # The task of beat leaves sending to the threads beside the sweep, unless these do not.
@@ -51,7 +53,7 @@ KEPT_WINDOWS, KEPT_ALARMS = timedelta(days=2), timedelta(days=90)
 
 def look(now: datetime, leave_out: Collection[Code] = ()) -> None:
     """Run every check but those left out, and bring the alarms in step with what was found."""
-    pulses.expect(pulses.SWEEP, pulses.BEAT)
+    pulses.expect(pulses.SWEEP, pulses.BEAT, *([pulses.QUEUE] if settings.SQS_QUEUE_URL else []))
     found: list[Finding] = []
     judged = {Code.DATABASE}
     for code, check in CHECKS.items():

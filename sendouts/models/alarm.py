@@ -14,6 +14,7 @@ class Code(models.TextChoices):
     WORKERS_SILENT = "workers_silent", _("the workers do nothing")
     BROKER_AWAY = "broker_away", _("the broker takes no messages")
     BEAT_SILENT = "beat_silent", _("periodic tasks do not run")
+    QUEUE_SILENT = "queue_silent", _("the queue is not read")
     HOOKS_REFUSED = "hooks_refused", _("hooks were refused")
     BREAKER_NEAR = "breaker_near", _("hooks are acknowledged too slowly")
     JOURNAL_WAITING = "journal_waiting", _("hooks wait in the journal")

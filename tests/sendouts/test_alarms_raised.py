@@ -83,6 +83,10 @@ CASES = {
         lambda: old_pulse(pulses.BEAT, 3 * MINUTE), "", "No periodic task has run since",
         lambda: pulses.write(pulses.BEAT),
     ),
+    Code.QUEUE_SILENT: Case(
+        lambda: old_pulse(pulses.QUEUE, 2 * MINUTE), "", "The queue of hooks has not been read since",
+        lambda: pulses.write(pulses.QUEUE),
+    ),
     Code.CLOCK_JUMPED: Case(
         lambda: progress.tell_clock(3_600), machine.name(), "jumped by 3600 s. Expiry paused for a minute.",
         lambda: old_pulse(f"clock@{machine.name()}", timedelta(hours=1)),
@@ -129,7 +133,8 @@ CASES = {
 @pytest.fixture(autouse=True)
 def _all_is_well(settings: Any) -> None:
     settings.LANGUAGE_CODE = "en"
-    for name in (pulses.SWEEP, pulses.BEAT):
+    settings.SQS_QUEUE_URL = "https://sqs.eu-west-1.example.com/1/hooks"
+    for name in (pulses.SWEEP, pulses.BEAT, pulses.QUEUE):
         pulses.write(name)
 
 
@@ -197,6 +202,19 @@ def test_a_worker_that_gave_a_sign_since_then_is_not_silent() -> None:
     pulses.write(pulses.SMALL)
     watching.look(timezone.now())
     assert not Alarm.objects.exists()
+
+
+def test_without_a_queue_nobody_has_to_read_it(settings: Any) -> None:
+    settings.SQS_QUEUE_URL = ""
+    old_pulse(pulses.QUEUE, timedelta(hours=1))
+    watching.look(timezone.now())
+    assert not Alarm.objects.exists()
+
+
+def test_a_hook_that_killed_its_workers_is_told_among_those_that_cannot_be_planned() -> None:
+    webhook("failed")
+    watching.look(timezone.now())
+    assert Alarm.objects.get().code == "hook_not_planned"
 
 
 def test_few_hooks_make_no_share_and_a_small_share_no_alarm() -> None:
