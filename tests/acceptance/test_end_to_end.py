@@ -19,7 +19,11 @@ def test_batches_and_singles_go_through_the_gate(tmp_path: Path, mode: str) -> N
         for sent, ways in ((batch, (4_500, 500)), (singles, (90, 10))):
             seen = platform.wait_finished(sent["id"], within=30)
             assert (seen["accepted"], seen["rejected"], seen["violations"]) == (*ways, [])
-        assert gateway.rows("SELECT count(*) FROM sendouts_batch WHERE status <> 'finished'") == [(0,)]
+        # The platform knows before the answer is stored.
+        wait_until(
+            lambda: gateway.rows("SELECT count(*) FROM sendouts_batch WHERE status <> 'finished'") == [(0,)],
+            20, "every answer is stored", gateway.tail,
+        )  # fmt: skip
 
 
 @pytest.mark.parametrize("mode", MODES)
