@@ -18,6 +18,7 @@ from actions.contract import Contact, Context, Word
 from actions.merging import PlannedAction, from_data
 from actions.models import KeepContacts
 from actions.running import run_checks
+from outbound.guard import AllowList
 from outbound.session import GuardedSession
 from sendouts import credentials
 from sendouts.allowing import services
@@ -125,13 +126,15 @@ class Judge:
     def _context(self, action: PlannedAction) -> Context:
         project, journey, sendout = self._names
         ends = self._ends
+        # Looked up here: the threads that ask must not each hold a connection to the database.
+        allow = services()
         return Context(
             project=project,
             journey=journey,
             sendout=sendout,
             details=json.loads(action.details),
             time_left=lambda: (ends - timezone.now()).total_seconds(),
-            http=staff_session,
+            http=lambda: staff_session(allow),
             credential=self._credential,
         )
 
@@ -149,9 +152,8 @@ def _unread(pk: int, row: Row) -> NewDecision:
 _local = threading.local()
 
 
-def staff_session() -> GuardedSession:
+def staff_session(allow: AllowList) -> GuardedSession:
     """This thread's session for services that staff configured, inside their own allow-list."""
-    allow = services()
     if getattr(_local, "allow", None) != allow:
         _local.allow, _local.session = allow, GuardedSession(allow)
     session: GuardedSession = _local.session
