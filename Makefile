@@ -6,8 +6,8 @@ VENV := .venv
 PY := $(VENV)/bin/python
 RUNTIME := $(VENV)/.runtime-ready
 DEV := $(VENV)/.dev-ready
-# Two workers on two cores; a bigger machine may say more.
-JOBS ?= 2
+# Three workers on two cores, since many tests wait for something; a bigger machine may say more.
+JOBS ?= 3
 
 .PHONY: help demo demo-once run test lint bench chaos fuzz lock messages browser clean
 

@@ -157,7 +157,9 @@ def expire(now: datetime, ids: Collection[int] | None = None) -> list[int]:
     A worker that still waits for answers ends its own batches when these have come. The database's clock must agree: a
     process whose own clock jumps ahead ends nothing.
     """
-    late = Batch.objects.filter(claims.free(), status__in=OPEN, deadline__lte=now).filter(deadline__lte=Now())
+    late = Batch.objects.filter(claims.free(), status__in=OPEN, deadline__lte=now).filter(
+        deadline__lte=Now() + claims.SLACK
+    )
     if ids is not None:
         late = late.filter(pk__in=ids)
     expired = []

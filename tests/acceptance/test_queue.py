@@ -19,7 +19,8 @@ from tests.acceptance.deployment import ROOT, deployment, wait_until
 from tests.queues import CREDENTIALS, Queue, Queues, queues
 
 # A long run sets more.
-MESSAGES = int(os.environ.get("QUEUE_MESSAGES", "1000"))
+MESSAGES = int(os.environ.get("QUEUE_MESSAGES", "400"))
+pytestmark = pytest.mark.xdist_group("queue")
 
 
 @pytest.fixture(scope="module")

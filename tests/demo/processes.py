@@ -1,6 +1,7 @@
 """Running the demo as a person does, in folders of its own."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -21,6 +22,7 @@ def started(folder: Path, *arguments: str, **env: str) -> Iterator[subprocess.Po
         process = subprocess.Popen(
             [sys.executable, "-m", "demo", *arguments],
             cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, text=True,
+            preexec_fn=_hears_interrupts,
         )  # fmt: skip
     try:
         yield process
@@ -28,6 +30,11 @@ def started(folder: Path, *arguments: str, **env: str) -> Iterator[subprocess.Po
         if process.poll() is None:
             process.terminate()
             process.wait(60)
+
+
+def _hears_interrupts() -> None:
+    """A shell has what it starts in the background ignore SIGINT, and the demo would inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def said(folder: Path) -> str:

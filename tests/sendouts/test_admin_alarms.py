@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from sendouts.models import Alarm, Notice
-from tests.sendouts.admin_cases import batch, client_of, page_url, plain_english, text_of, user_in
+from tests.sendouts.admin_cases import batch, page_url, plain_english, text_of, user_in
 
 pytestmark = pytest.mark.django_db
 LIST = reverse("admin:sendouts_alarm_changelist")
@@ -77,7 +77,10 @@ def test_the_list_of_batches_says_that_alarms_are_open(viewer: Client) -> None:
 
 def test_whoever_may_not_look_at_alarms_is_told_nothing() -> None:
     alarm()
-    client = client_of("Viewer")
+    user = user_in("staff")
+    user.user_permissions.set(Permission.objects.filter(codename="view_batch"))
+    client = Client()
+    client.force_login(user)
     assert client.get(LIST).status_code == 403
     assert "open alarm" not in text_of(client.get(BATCHES))
 

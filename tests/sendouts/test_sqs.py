@@ -19,7 +19,7 @@ from sendouts.models import Webhook
 from sendouts.sqs import Consumer
 from tests.queues import CREDENTIALS, Queue, Queues, queues
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("sqs")]
 
 
 @pytest.fixture(scope="module")

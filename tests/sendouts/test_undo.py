@@ -87,7 +87,8 @@ def test_what_may_have_left_when_the_worker_died_is_final_and_confirmed_later(
     gate: Gate, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.CHUNK_ROWS, settings.SYMPLIFY_CONCURRENCY = 10, 2
-    _, sent = held(gate, contacts=200, faults={"repeat_status": 410})
+    # Slow enough that the worker dies before the last chunk has its turn.
+    _, sent = held(gate, contacts=200, faults={"repeat_status": 410, "latency": 0.05})
     do(gate, review.accept)
     die_while_sending(gate, monkeypatch)
     assert Chunk.objects.filter(sending=False).exists()
