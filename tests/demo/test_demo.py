@@ -14,6 +14,8 @@ import requests
 
 from tests.demo.processes import LIMIT, ROOT, children, gone, said, started, wait_until_gone, wait_until_said
 
+# One process, since these tests share the demos that they look at.
+pytestmark = pytest.mark.xdist_group("demo")
 needs_proc = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 EXPECTED = {
     "JSON array": (9_000, 1_000, 0),
