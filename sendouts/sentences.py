@@ -51,7 +51,7 @@ def time_of(moment: datetime, now: datetime) -> str:
     local = timezone.localtime(moment)
     if local.date() == timezone.localtime(now).date():
         return clock(moment)
-    return _("%(date)s, %(time)s") % {"date": date_format(local, "j M Y"), "time": clock(moment)}
+    return _("%(time)s on %(date)s") % {"date": date_format(local, "j M Y"), "time": clock(moment)}
 
 
 def column_time(moment: datetime, now: datetime, *, seconds: bool = False) -> str:
