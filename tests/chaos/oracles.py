@@ -4,8 +4,10 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from uuid import UUID
 
+from sendouts.journal import depth
 from simulator.client import Report, Simulator
 from tests.acceptance.deployment import Deployment
 from tests.chaos import stored
@@ -74,6 +76,8 @@ def under_way(gateway: Deployment, orders: Mapping[str, Order]) -> list[str]:
     """What has not come to its end yet, in words."""
     by_name = {order.spec["sendout"]: order for order in orders.values()}
     found = [f"hook {key} is not planned" for key, (outcome, _) in stored.hooks(gateway).items() if not outcome]
+    if waiting := depth(Path(gateway.environment["DATA_DIR"]) / "journal").hooks:
+        found.append(f"{waiting} hooks wait in the journal")
     for batch in stored.batches(gateway):
         if end_of(batch) not in expected_ends(by_name[batch.sendout]) and not killed_too_often(batch):
             found.append(
