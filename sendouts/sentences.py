@@ -51,13 +51,13 @@ def time_of(moment: datetime, now: datetime) -> str:
     local = timezone.localtime(moment)
     if local.date() == timezone.localtime(now).date():
         return clock(moment)
-    return _("%(time)s on %(date)s") % {"date": date_format(local, "j M Y"), "time": clock(moment)}
+    return _("%(time)s on %(date)s") % {"date": date_format(local, "j N Y"), "time": clock(moment)}
 
 
 def column_time(moment: datetime, now: datetime, *, seconds: bool = False) -> str:
     """Write a moment for a table: digits and the zone, with the date where it is not today's."""
     local = timezone.localtime(moment)
-    day = "" if local.date() == timezone.localtime(now).date() else date_format(local, "j M Y") + " "
+    day = "" if local.date() == timezone.localtime(now).date() else date_format(local, "j N Y") + " "
     return f"{day}{local.strftime('%H:%M:%S' if seconds else '%H:%M')} {local.tzname()}"
 
 

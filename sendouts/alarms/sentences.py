@@ -22,7 +22,7 @@ def moment(text: Any) -> str:
     if found is None:
         return "–"
     local = timezone.localtime(found)
-    return f"{date_format(local, 'j M Y')} {local.strftime('%H:%M')} {local.tzname()}"
+    return f"{date_format(local, 'j N Y')} {local.strftime('%H:%M')} {local.tzname()}"
 
 
 def sentence(alarm: Alarm) -> str:
