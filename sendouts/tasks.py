@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 
 from celery import shared_task
-from django.db.models.functions import Now
 from django.utils import timezone
 
 from sendouts import advancing, claims, planning, pulses, retiring, wiping
@@ -27,7 +26,7 @@ def plan(webhook_ids: list[int]) -> None:
 
 
 def _with_those_that_wait(webhook_ids: Iterable[int]) -> list[int]:
-    due = Webhook.objects.filter(claims.free(), due_at__lte=Now()).order_by("due_at")
+    due = Webhook.objects.filter(claims.free(), claims.due()).order_by("due_at")
     return list(dict.fromkeys([*webhook_ids, *due.values_list("pk", flat=True)[:ALONG]]))
 
 
