@@ -8,6 +8,7 @@ chunk may have had its effect, so that “gone” is then a confirmation.
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -16,7 +17,7 @@ from typing import Any
 
 import structlog
 from django.conf import settings
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Count, F, Q
 from django.utils import timezone
 
@@ -84,11 +85,22 @@ def deliver(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> Non
     sending = [batch for batch in batches if batch.status == Status.ACCEPTED or settings.REFUSAL_REJECTS]
     work = _Pass(claim, [batch.pk for batch in batches])
     with_rejections = [batch for batch in sending if batch.rejected > batch.confirmed + batch.taken_on]
-    for attempts in client.reject_many(platform(), _asks(work, with_rejections)):
-        _collect(work, attempts)
+    try:
+        for attempts in client.reject_many(platform(), _asks(work, with_rejections)):
+            _collect(work, attempts)
+    except (OperationalError, InterfaceError):
+        _keep_known(work)
+        raise
     _store(work, done=True)
     _measure(work)
     _conclude(work, batches, now, (time.monotonic() - started) if with_rejections else 0.0)
+
+
+def _keep_known(work: _Pass) -> None:
+    """The database failed while the next rejections were read: an answer that came before is not to be asked for again."""
+    if work.answers:
+        with suppress(OperationalError, InterfaceError):
+            _store(work)
 
 
 def _settled(work: _Pass) -> list[int]:

@@ -50,9 +50,10 @@ class Deployment:
             **common_environment(folder),
             # By this mark its processes are known, also those that outlive their parents.
             MARK: self.mark,
-            # Short time-outs, hence short claims: a killed worker's batch is taken over after some seconds.
+            # Short time-outs, hence short claims: a killed worker's batch is taken over after some seconds. A disk that
+            # others keep busy must not cost a living worker its claim.
             "SYMPLIFY_TIMEOUT": "1",
-            "CLAIM_SECONDS": "4",
+            "CLAIM_SECONDS": "6",
             "LOG_LEVEL": "INFO",
             **environment,
             "PORT": str(self.port),

@@ -1,9 +1,11 @@
 """Rejections and the release: each answer stored, repeated where it may be, never a release in doubt."""
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, OperationalError, transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from sendouts import claims, delivery
@@ -143,6 +145,30 @@ def test_after_a_kill_gone_confirms_what_may_have_been_sent(gate: Gate, then: li
     gate.work(rounds=2)
     seen = gate.platform.sendout(sent["id"])
     assert (gate.batch().status, seen["rejected"], seen["violations"]) == ("finished", 10, [])
+
+
+def test_answers_are_kept_where_the_database_fails_at_the_next_rejections(
+    gate: Gate, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.CHUNK_ROWS = 20
+    gate.project()
+    sent = gate.fire(contacts=400)
+    original, read = delivery._wheres, []
+
+    def fails_once(chunks: Sequence[tuple[Batch, Chunk]]) -> Iterator[Q]:
+        read.append(len(chunks))
+        if len(read) == 2:
+            raise OperationalError
+        return original(chunks)
+
+    monkeypatch.setattr(delivery, "_wheres", fails_once)
+    with pytest.raises(OperationalError):
+        gate.work()
+    assert gate.batch().confirmed == sum(row.answer == Answer.CONFIRMED for row in gate.decisions()) > 0
+    claims.drop_all(Batch)
+    gate.work(rounds=2)
+    report = gate.platform.sendout(sent["id"])
+    assert (gate.batch().status, report["rejected"], report["violations"]) == ("finished", 40, [])
 
 
 def test_answers_that_a_stale_worker_brings_are_not_stored(gate: Gate) -> None:
