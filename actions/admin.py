@@ -14,6 +14,7 @@ from unfold.admin import TabularInline
 from unfold.decorators import action, display
 
 from actions import catalog, durations
+from actions.code_pool_admin import CodePoolAdmin as CodePoolAdmin
 from actions.contract import Kind
 from actions.credential_admin import CredentialAdmin as CredentialAdmin
 from actions.forms import ProjectForm, SendoutForm, action_form, config_fields

@@ -14,6 +14,10 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
+from actions.code_pool import CodePool as CodePool
+from actions.code_pool import Draw as Draw
+from actions.code_pool import PromoCode as PromoCode
+from actions.code_pool import Refill as Refill
 from actions.contract import clean_text
 from actions.credential import Credential as Credential
 from actions.merging import Definition, canonical, normal_identifier

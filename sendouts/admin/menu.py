@@ -28,6 +28,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
                 ("actions_project", _("Projects"), "folder"),
                 ("actions_sendout", _("Sendouts"), "outgoing_mail"),
                 ("actions_actiondefinition", _("Actions"), "rule"),
+                ("actions_codepool", _("Promo codes"), "sell"),
                 ("sendouts_allowedhost", _("Allowed hosts"), "dns"),
                 ("actions_credential", _("Credentials"), "lock"),
             ],

@@ -9,7 +9,7 @@ from django.urls import get_resolver
 from django.urls.resolvers import RoutePattern, URLPattern, URLResolver
 from django.utils import timezone
 
-from actions.models import ActionDefinition, Credential, Project
+from actions.models import ActionDefinition, CodePool, Credential, Project
 from sendouts.models import Alarm, AllowedHost, ApiToken, Batch, Code
 from tests.sendouts.admin_cases import batch, webhook
 
@@ -43,6 +43,7 @@ def rows() -> Mapping[str, Any]:
         "actions/project": project,
         "actions/sendout": project.sendouts.get(),
         "actions/actiondefinition": ActionDefinition.objects.create(project=project, identifier="x", kind="field_rule"),
+        "actions/codepool": CodePool.objects.create(name="summer"),
         "actions/credential": credential,
         "auth/user": User.objects.create_user("colleague"),
         "auth/group": Group.objects.create(name="Editors"),

@@ -90,6 +90,7 @@ MODELS: Mapping[str, Any] = {
     "actions/project": CONFIGURED,
     "actions/sendout": CONFIGURED,
     "actions/actiondefinition": CONFIGURED,
+    "actions/codepool": CONFIGURED,
     "actions/credential": (MANAGE,) * 5,
     "auth/group": PEOPLE,
     "auth/user": PEOPLE,
@@ -103,10 +104,11 @@ MODELS: Mapping[str, Any] = {
 # A former state is looked at by who may edit the row, since it shows addresses whole; nobody writes through it.
 FORMER = {
     f"actions/{model}": (MANAGE, "302 403 403 403 405 405")
-    for model in ("project", "sendout", "actiondefinition", "credential")
+    for model in ("project", "sendout", "actiondefinition", "credential", "codepool")
 } | {"sendouts/allowedhost": (MANAGE, "302 403 403 403 405 405")}
 # Leads to a form that has its own line.
 MORE = {
+    "admin/actions/codepool/<path:object_id>/add-codes/": (MANAGE, "same"),
     "admin/actions/project/<path:object_id>/add-action/": (LEADS_ON, "same"),
     "admin/actions/sendout/<path:object_id>/add-action/": (LEADS_ON, "same"),
     "admin/auth/user/<id>/password/": (ADMINISTER, "same"),

@@ -1,0 +1,132 @@
+"""Managers fill pools of promo codes, and see how long they last; others see that there are codes, and not which."""
+
+import io
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import IntegrityError, transaction
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from actions.code_intake import BadCode, read, take_in
+from actions.models import CodePool, Draw, PromoCode
+from tests.sendouts.admin_cases import client_of, plain_english, text_of
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _english(settings: Any) -> None:
+    plain_english(settings)
+
+
+@pytest.fixture
+def pool() -> CodePool:
+    return CodePool.objects.create(name="summer")
+
+
+@pytest.fixture
+def manager() -> Client:
+    return client_of("Manager")
+
+
+def add(client: Client, pool: CodePool, content: bytes = b"", pasted: str = "") -> str:
+    """Send the form as a browser does, and return the text of the page that follows."""
+    data: dict[str, Any] = {"pasted": pasted}
+    if content:
+        data["file"] = SimpleUploadedFile("codes.csv", content)
+    return text_of(client.post(reverse("admin:actions_codepool_add_codes", args=[pool.pk]), data, follow=True))
+
+
+def page(client: Client, pool: CodePool) -> str:
+    return text_of(client.get(reverse("admin:actions_codepool_change", args=[pool.pk])))
+
+
+def codes(pool: CodePool) -> list[str]:
+    return list(PromoCode.objects.filter(pool=pool).order_by("text").values_list("text", flat=True))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"S-1\nS-2\nS-3",
+        b"\xef\xbb\xbfcode;valid until\r\nS-1;2026-12-31\r\nS-2;2026-12-31\r\n\r\nS-3;\r\n",
+        b'"Code","Shop"\n"S-1","a"\n"S-2","b"\n"S-3","c"\n',
+        b"S-1\t1\nS-2\t2\nS-3\t3\n",
+    ],
+)
+def test_a_file_of_codes_is_read_as_people_export_it(manager: Client, pool: CodePool, content: bytes) -> None:
+    assert "3 new codes were taken in." in add(manager, pool, content)
+    assert codes(pool) == ["S-1", "S-2", "S-3"]
+
+
+def test_a_file_may_be_sent_twice(manager: Client, pool: CodePool) -> None:
+    add(manager, pool, b"S-1\nS-2\n")
+    assert "1 new code was taken in. 2 were there already." in add(manager, pool, b"S-2\nS-3\n", pasted="S-1")
+    assert codes(pool) == ["S-1", "S-2", "S-3"]
+
+
+@pytest.mark.parametrize(("content", "line"), [(b"S-1\nS-\x002\n", 2), (b"S-1\nS-2\n\xff\xfe\n", 3), (b"x" * 101, 1)])
+def test_a_file_with_something_else_in_it_is_refused_whole(
+    manager: Client, pool: CodePool, content: bytes, line: int
+) -> None:
+    assert f"Line {line} is not a code. Nothing was taken in." in add(manager, pool, content)
+    assert codes(pool) == []
+
+
+def test_an_empty_form_is_refused(manager: Client, pool: CodePool) -> None:
+    assert "Choose a file, or enter codes." in add(manager, pool)
+
+
+def test_two_pools_may_hold_the_same_text_and_one_pool_may_not(pool: CodePool) -> None:
+    take_in(pool, ["S-1"])
+    assert take_in(CodePool.objects.create(name="winter"), ["S-1", "S-1"]) == 1
+    with pytest.raises(IntegrityError), transaction.atomic():
+        PromoCode.objects.create(pool=pool, text="S-1")
+
+
+def test_the_page_says_how_long_the_codes_last(manager: Client, pool: CodePool) -> None:
+    take_in(pool, [f"S-{number}" for number in range(100)])
+    assert "No sendout has used codes of this pool yet." in page(manager, pool)
+    for number, used in enumerate((10, 30, 30, 90), start=1):
+        Draw.objects.create(pool=pool, batch_number=number, used=used, closed_at=timezone.now())
+    assert "Enough for 3 more sendouts of the usual size (30)." in page(manager, pool)
+    assert "100 free, 0 reserved, 0 used" in page(manager, pool)
+
+
+def test_only_who_sets_up_sees_the_codes_themselves(manager: Client, pool: CodePool) -> None:
+    take_in(pool, ["SUMMER-2026-A", "SUMMER-2026-B"])
+    assert "SUMMER-2026-A, SUMMER-2026-B" in page(manager, pool)
+    shown = page(client_of("Viewer"), pool)
+    assert "SU••••, SU••••" in shown and "SUMMER" not in shown
+
+
+def test_who_only_looks_cannot_add(pool: CodePool) -> None:
+    client = client_of("Reviewer")
+    answer = client.post(reverse("admin:actions_codepool_add_codes", args=[pool.pk]), {"pasted": "S-1"})
+    assert (answer.status_code, codes(pool)) == (403, [])
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"source": "service"}, "A URL belongs to a service, and only there."),
+        ({"source": "upload", "url": "https://codes.example.com/"}, "A URL belongs to a service, and only there."),
+        ({"source": "service", "url": "codes.example.com"}, "Give a URL that begins with https:// or http://."),
+    ],
+)
+def test_a_service_needs_a_url_and_an_upload_none(manager: Client, values: dict[str, str], sentence: str) -> None:
+    data = {"name": "winter", "low": "0", "ask_for": "1000", **values}
+    assert sentence in text_of(manager.post(reverse("admin:actions_codepool_add"), data))
+    assert not CodePool.objects.exists()
+
+
+def test_reading_takes_no_more_than_a_line_at_a_time() -> None:
+    lines = iter(io.BytesIO(b"S-1\nS-2\n" + b"\x00\n"))
+    found = read(lines)
+    assert next(found) == "S-1"
+    with pytest.raises(BadCode) as refused:
+        list(found)
+    assert refused.value.line == 3
