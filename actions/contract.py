@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
+from actions.codes import NO_POOLS, Codes
 from actions.contact import MISSING, Contact
 
 if TYPE_CHECKING:
@@ -122,7 +123,8 @@ class Context:
     """What a kind may know about its work beside the contacts.
 
     `details` came with the hook and is read-only. `time_left()` is in seconds. `http()` gives the only session that may
-    be used for calls. `credential(name)` gives the headers of a named credential, or raises Permanent.
+    be used for calls. `credential(name)` gives the headers of a named credential, or raises Permanent. `codes` are the pools
+    of promo codes, for kinds that do not wait: they are in the database.
     """
 
     project: str
@@ -132,6 +134,7 @@ class Context:
     time_left: Callable[[], float]
     http: Callable[[], "GuardedSession"]
     credential: Callable[[str], Mapping[str, str]]
+    codes: Codes = NO_POOLS
 
 
 class Kind(ABC):

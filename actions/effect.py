@@ -95,6 +95,12 @@ class Preparing(Kind):
 class Effect(Preparing):
     """Acts page by page, several pages at a time. At least once: the same key may come again after a kill."""
 
+    def starting(self, page: Sequence[Pending], context: Context) -> None:
+        """Called before `apply`, in the worker's own thread and in a transaction that holds the batch; may raise Permanent.
+
+        What must be stored before anything is written belongs here: `apply` itself must not ask the database.
+        """
+
     @abstractmethod
     def apply(self, page: Sequence[Pending], context: Context) -> Sequence[Applied]:
         """Carry out the effects of one page, and return what became of each, in order.

@@ -16,6 +16,7 @@ from functools import lru_cache
 from threading import Event
 from typing import Any, TypeVar
 
+from django.db import Error
 from pydantic import ValidationError
 
 from actions import catalog
@@ -206,24 +207,29 @@ def _ask(run: _Run, kind: Kind, context: Context, page: _Page, given_up: Event |
             if isinstance(kind, Check):
                 return _checked(kind.check(contacts, context), Verdict, len(contacts))
             return f"The kind {kind.name} can neither check nor act."
+        except Error:
+            # The gateway's own database: whoever runs the plan sees to it, and screens again.
+            raise
         except Permanent as error:
             return str(error)
         except Retryable as error:
             pause = max(delay * random.uniform(0.5, 1.0), error.retry_after or 0.0)
             if pause >= context.time_left():
                 return f"{error} No time was left to ask again."
-            _pause(pause, run.stop, given_up)
+            # A page that is asked here, and not in the pool, has nobody else to say that the run is still at work.
+            _pause(pause, run.stop, given_up, tick=_nobody_hears if kind.waits else run.tick)
             delay = min(delay * 2, LONGEST_DELAY)
         except Exception as error:
             # The text of an unforeseen error may hold contact data, so that only its class is named.
             return f"The kind {kind.name} raised {type(error).__name__}."
 
 
-def _pause(seconds: float, *ends: Event) -> None:
+def _pause(seconds: float, *ends: Event, tick: Callable[[], None]) -> None:
     """Wait, or until one of the events is set; the first is heard at once, the others within a tick."""
     until = time.monotonic() + seconds
     while (left := until - time.monotonic()) > 0 and not any(end.is_set() for end in ends):
         ends[0].wait(min(left, TICK_SECONDS))
+        tick()
 
 
 def _checked(answers: Any, wanted: type[_A], expected: int) -> Sequence[_A]:

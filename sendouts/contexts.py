@@ -2,6 +2,7 @@
 
 import json
 import threading
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
@@ -14,6 +15,7 @@ from outbound.session import GuardedSession
 from sendouts import credentials
 from sendouts.allowing import services
 from sendouts.models import Batch
+from sendouts.pools import Pools
 
 _local = threading.local()
 
@@ -23,6 +25,7 @@ class Contexts:
 
     def __init__(self, batch: Batch, ends: datetime) -> None:
         self.ends = ends
+        self._batch_number = batch.pk
         self._names = batch.project.name, batch.sendout.journey, batch.sendout.name
         self._credential = partial(credentials.headers, stored=credentials.stored())
 
@@ -31,7 +34,7 @@ class Contexts:
         ends = self.ends
         # Looked up here: the threads that ask must not each hold a connection to the database.
         allow = services()
-        return Context(
+        context = Context(
             project=project,
             journey=journey,
             sendout=sendout,
@@ -40,6 +43,7 @@ class Contexts:
             http=lambda: staff_session(allow),
             credential=self._credential,
         )
+        return replace(context, codes=Pools(self._batch_number, context))
 
 
 def staff_session(allow: AllowList) -> GuardedSession:

@@ -21,7 +21,7 @@ from sendouts.advancing import advance
 from sendouts.alarms.progress import tell_clock
 from sendouts.alarms.rounds import Rounds
 from sendouts.alarms.watching import Watch
-from sendouts.effects import see_to
+from sendouts.effects import codes_wait, give_back_codes, see_to
 from sendouts.models import Batch, EffectRun, Status, Webhook
 from sendouts.nudges import nudge
 from sendouts.planning import plan
@@ -34,6 +34,8 @@ FORECAST_SECONDS = 15.0
 # A clock that jumps further than this between two rounds is not believed for a while.
 CLOCK_JUMP = timedelta(seconds=60)
 PAUSE_AFTER_JUMP = 60.0
+# Promo codes that go back to their pools are no row of their own: one at a time does it.
+_CODES = ("codes", 0)
 
 
 def _look_again() -> None:
@@ -92,6 +94,9 @@ class Sweep:
         self._see_to("sendouts.advance_singles", "batch", singles, many=True)
         self._see_to("sendouts.advance_files", "batch", files, many=False)
         self._see_to("sendouts.see_to_effects", "effect", runs, many=False)
+        if _CODES not in self._under_way and codes_wait():
+            self._under_way.add(_CODES)
+            self._pool.submit(self._work, "codes", [0])
         self._rounds.end(self._under_way)
 
     @staticmethod
@@ -116,6 +121,8 @@ class Sweep:
                 advance(plan(ids, timezone.now()))
             elif name == "effect":
                 see_to(ids)
+            elif name == "codes":
+                give_back_codes()
             else:
                 advance(ids)
         except Exception:

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from actions import catalog
+from actions import catalog, runway
+from actions.catalog.promo_code import PromoCode
 from actions.contract import Permanent, Phase
 from actions.effect import Preparing
+from actions.models import Draw
 from actions.running import build
 from sendouts.models import Batch, Decision, EffectRun, PendingEffect, Verdict
 from sendouts.models.effect import effects_of
@@ -38,6 +40,7 @@ class Acting:
     when: str
     progress: tuple[str, ...]
     trouble: str
+    warning: str
     samples: tuple[Sample, ...]
 
 
@@ -58,6 +61,7 @@ def acting(batch: Batch, *, sees: bool) -> list[Acting]:
                 when=_("before the release") if run.phase == Phase.ENRICH else _("after the release"),
                 progress=_progress(run, batch),
                 trouble=_trouble(run),
+                warning=_warning(batch, run),
                 samples=tuple(_samples(batch, run)) if sees and run.ended_at is None else (),
             )
         )
@@ -88,6 +92,34 @@ def _trouble(run: EffectRun) -> str:
     rows = PendingEffect.objects.filter(effects_of(run.batch_id), step=run.step, state=PendingEffect.State.REFUSED)
     first = rows.order_by("decision_id").first()
     return stored(first.text) if first is not None else ""
+
+
+def _warning(batch: Batch, run: EffectRun) -> str:
+    """That a pool of codes is short, after what this batch takes."""
+    name = batch.plan.content["actions"][run.step]["config"] if run.kind == PromoCode.name else "{}"
+    draw = (
+        Draw.objects.select_related("pool")
+        .filter(batch_number=batch.pk, pool__name=json.loads(name).get("pool"))
+        .first()
+    )
+    if draw is None:
+        return ""
+    reach = runway.beside(draw)
+    if reach.free >= reach.size and not runway.is_low(draw.pool, reach.free):
+        return ""
+    names = {"pool": draw.pool.name, "free": number(reach.free), "n": number(reach.sendouts)}
+    if not reach.free:
+        return _("The pool “%(pool)s” is empty.") % names
+    if not reach.sendouts:
+        return (
+            _("The pool “%(pool)s” has %(free)s free codes left, not enough for another sendout of this size.") % names
+        )
+    text = ngettext(
+        "The pool “%(pool)s” has %(free)s free codes left, enough for %(n)s more sendout of this size.",
+        "The pool “%(pool)s” has %(free)s free codes left, enough for %(n)s more sendouts of this size.",
+        reach.sendouts,
+    )
+    return text % names
 
 
 def _samples(batch: Batch, run: EffectRun) -> list[Sample]:

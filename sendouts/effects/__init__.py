@@ -2,6 +2,7 @@
 
 from sendouts.effects.afterwards import see_to
 from sendouts.effects.enriching import enrich
+from sendouts.effects.giving_back import codes_wait, give_back_codes
 from sendouts.effects.runs import (
     begin,
     count_prepared,
@@ -14,8 +15,10 @@ from sendouts.effects.runs import (
 
 __all__ = [
     "begin",
+    "codes_wait",
     "count_prepared",
     "enrich",
+    "give_back_codes",
     "open_enrichments",
     "see_to",
     "send_again",

@@ -78,6 +78,9 @@ class Work:
         flying: dict[Future[Sequence[Applied]], Sequence[Pending]] = {}
         try:
             for page in self.pages(kind, kind.page_size):
+                with transaction.atomic():
+                    self.store(False)
+                    kind.starting(page, context)
                 flying[_pool().submit(_applied, kind, context, page)] = page
                 while len(flying) >= kind.parallel:
                     self._settle_next(flying)

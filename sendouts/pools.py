@@ -1,0 +1,52 @@
+"""The pools of promo codes as one batch, or batches of one sendout that are screened together, draw from them."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from uuid import UUID
+
+from django.utils import timezone
+
+from actions import drawing
+from actions.code_pool import CodePool
+from actions.codes import Codes
+from actions.contract import Contact, Context
+from actions.refilling import refill
+
+
+class Pools(Codes):
+    """Draws for the batches whose contacts it is given; `batch_number` is the batch whose codes are used."""
+
+    def __init__(self, batch_number: int, context: Context) -> None:
+        self._batch_number = batch_number
+        self._context = context
+
+    def reserve(self, pool: str, contacts: Sequence[Contact]) -> Sequence[str]:
+        found = drawing.pool_named(pool, self._context.project)
+        holders = [drawing.holder_of(_batch_of(contact), contact.id) for contact in contacts]
+        by_batch: dict[int, list[UUID]] = defaultdict(list)
+        for contact, holder in zip(contacts, holders, strict=True):
+            by_batch[_batch_of(contact)].append(holder)
+        codes: dict[UUID, str] = {}
+        for number, these in by_batch.items():
+            codes |= self._reserve(found, number, these)
+        return [codes.get(holder, "") for holder in holders]
+
+    def _reserve(self, pool: CodePool, number: int, holders: Sequence[UUID]) -> Mapping[UUID, str]:
+        wanted = len(set(holders))
+        more = pool.source == CodePool.Source.SERVICE
+        codes = drawing.reserve(pool, number, holders)
+        while more and len(codes) < wanted:
+            more = refill(pool, wanted - len(codes), self._context).more
+            codes = drawing.reserve(pool, number, holders)
+        return codes
+
+    def use(self, pool: str, codes: Mapping[str, str]) -> None:
+        found = drawing.pool_named(pool, self._context.project)
+        number = self._batch_number
+        held = {drawing.holder_of(number, contact_id): code for contact_id, code in codes.items()}
+        drawing.use(found, number, held, timezone.now())
+
+
+def _batch_of(contact: Contact) -> int:
+    # A contact's key is the number of its decision: the batch, then the row.
+    return contact.key >> 32
