@@ -13,6 +13,7 @@ from simulator.errors import BadRequestError
 from simulator.hooks import target
 from simulator.http import Connection, Handler, Request, Result
 from simulator.replies import json_reply
+from simulator.rest import Rest
 from simulator.world import World
 
 try:
@@ -25,12 +26,15 @@ def handler(world: World) -> Handler:
     """Give the one function that every request goes through."""
     endpoints = Endpoints(world)
     control = Control(world)
+    rest = Rest(world)
 
     def handle(request: Request) -> Result:
-        _, area, rest = (request.target.partition(b"?")[0] + b"//").split(b"/", 2)
+        _, area, below = (request.target.partition(b"?")[0] + b"//").split(b"/", 2)
         route = endpoints.routes.get(area)
         if route is not None:
-            return route(request, rest.rstrip(b"/").decode("latin-1"))
+            return route(request, below.rstrip(b"/").decode("latin-1"))
+        if area == b"rest":
+            return rest.answer(request, below.rstrip(b"/").decode("latin-1"))
         if area == b"control":
             return control.answer(request)
         return json_reply({"error": "not found"}, 404)

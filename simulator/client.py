@@ -112,6 +112,12 @@ class Simulator:
             "POST", "/control/faults", {"faults": list(faults), "latency": latency, "repeat_status": repeat_status}
         )
 
+    def rest(self, **settings: Any) -> Report:
+        """Change how the REST API behaves, where anything is given, and tell what was written through it."""
+        if settings:
+            self._call("POST", "/control/rest", settings)
+        return self._call("GET", "/control/rest")
+
     def reset(self) -> Report:
         """Forget everything."""
         return self._call("POST", "/control/reset")

@@ -53,6 +53,11 @@ class Control:
             case "POST", "/control/faults":
                 world.faults = Faults.parse(_content(request))
                 return json_reply({"faults": len(world.faults.faults)})
+            case "GET", "/control/rest":
+                return json_reply(world.rest.report())
+            case "POST", "/control/rest":
+                world.rest.set(_content(request))
+                return json_reply({"ok": True})
             case "POST", "/control/reset":
                 world.reset()
                 return json_reply({"ok": True})

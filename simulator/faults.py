@@ -11,6 +11,8 @@ from enum import StrEnum
 from simulator.errors import BadRequestError
 
 ENDPOINTS = frozenset({"download", "reject", "finish"})
+# Struck only where a fault names them.
+REST_ENDPOINTS = frozenset({"contact", "import", "recipients", "batch_status"})
 REPEAT_STATUSES = frozenset({200, 204, 409, 410})
 
 
@@ -42,6 +44,9 @@ DEFAULT_ON = {
     FaultKind.DUPLICATE_HOOK: frozenset({"hook"}),
 }
 FILE_ONLY = frozenset({FaultKind.CORRUPT_GZIP, FaultKind.DIFFERS})
+REST_KINDS = frozenset(
+    {FaultKind.SLOW, FaultKind.STATUS, FaultKind.HANG, FaultKind.RESET_BEFORE, FaultKind.RESET_AFTER}
+)
 
 
 @dataclass(slots=True)
@@ -167,6 +172,7 @@ def _on(kind: FaultKind, raw: object) -> frozenset[str]:
         return DEFAULT_ON.get(kind, ENDPOINTS)
     names = frozenset([raw] if isinstance(raw, str) else raw if isinstance(raw, list) else ["?"])
     allowed = DEFAULT_ON[kind] if kind in FILE_ONLY else ENDPOINTS
+    allowed |= REST_ENDPOINTS if kind in REST_KINDS else frozenset()
     if not names or not names <= allowed:
         raise BadRequestError(f"The fault {kind} strikes on {', '.join(sorted(allowed))}.")
     return names

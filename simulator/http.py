@@ -7,39 +7,47 @@ import socket
 import struct
 import traceback
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from types import MappingProxyType
 from typing import Any, cast
 
 import httptools
 
 from simulator.replies import Manner, Pace, Reply, head, json_body, whole
+from simulator.rest import TOKEN
 
 # Rows given in a control request are the biggest bodies that make sense here.
 MAX_BODY = 64 * 1024 * 1024
 # A client that pipelines more than this is read again only when its first requests are answered.
 MAX_WAITING = 128
+# Most requests have none of them, and there are many.
+KEPT_HEADERS = frozenset({TOKEN})
+_NO_HEADERS: Mapping[bytes, bytes] = MappingProxyType({})
 
 Result = Reply | Coroutine[Any, Any, Reply]
 Handler = Callable[["Request"], Result]
 
 
 class Request:
-    """One request, read to its end; `target` still holds the query."""
+    """One request, read to its end; `target` still holds the query, `headers` those of KEPT_HEADERS."""
 
-    __slots__ = ("body", "keep_alive", "method", "target")
+    __slots__ = ("body", "headers", "keep_alive", "method", "target")
 
-    def __init__(self, method: bytes, target: bytes, body: bytes, keep_alive: bool) -> None:
+    def __init__(
+        self, method: bytes, target: bytes, body: bytes, keep_alive: bool, headers: Mapping[bytes, bytes]
+    ) -> None:
         self.method = method
         self.target = target
         self.body = body
         self.keep_alive = keep_alive
+        self.headers = headers
 
 
 class Connection(asyncio.Protocol):
     """Parses requests, hands each to the handler in turn, and writes the reply in the manner that it asks for."""
 
     __slots__ = (
-        "body", "broken", "busy", "closed", "handle", "loop", "parser", "queue", "reading", "reply", "request",
+        "body", "broken", "busy", "closed", "handle", "headers", "loop", "parser", "queue", "reading", "reply", "request",
         "size", "target", "task", "timer", "transport", "writable",
     )  # fmt: skip
 
@@ -57,6 +65,7 @@ class Connection(asyncio.Protocol):
         self.task: asyncio.Task[None] | None = None
         self.writable: asyncio.Event | None = None
         self.target = b""
+        self.headers = _NO_HEADERS
         self.body: list[bytes] = []
         self.size = 0
 
@@ -98,6 +107,7 @@ class Connection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         self.target = b""
+        self.headers = _NO_HEADERS
         self.body = []
         self.size = 0
 
@@ -105,6 +115,8 @@ class Connection(asyncio.Protocol):
         self.target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        if name.lower() in KEPT_HEADERS:
+            self.headers = {**self.headers, name.lower(): value}
         if name.lower() == b"expect" and not self.busy and not self.queue:
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
@@ -120,7 +132,7 @@ class Connection(asyncio.Protocol):
             return
         parser = self.parser
         body = b"".join(self.body) if self.body else b""
-        self.queue.append(Request(parser.get_method(), self.target, body, parser.should_keep_alive()))
+        self.queue.append(Request(parser.get_method(), self.target, body, parser.should_keep_alive(), self.headers))
         if not self.busy:
             self._next()
         elif len(self.queue) > MAX_WAITING and self.reading:

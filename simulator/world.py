@@ -8,6 +8,7 @@ import string
 from typing import Any
 
 from simulator.faults import Fault, Faults
+from simulator.rest import RestState
 from simulator.sendouts import Delivery, Sendout
 from simulator.spec import Spec
 
@@ -42,6 +43,7 @@ class World:
     def _clear(self) -> None:
         self.sendouts: dict[str, Sendout] = {}
         self.faults = Faults()
+        self.rest = RestState()
         self.violations: list[dict[str, Any]] = []
         self.violation_count = 0
         self._owners: dict[str, tuple[str, Sendout]] = {}
