@@ -40,6 +40,11 @@ class Contact:
         self.key = key
         self.given: Mapping[str, str] = _NOTHING_GIVEN
 
+    @property
+    def batch_number(self) -> int:
+        """The number of the batch that this message belongs to."""
+        return self.key >> 32
+
     def field(self, path: str) -> Any:
         """Return the value at a path, or MISSING.
 

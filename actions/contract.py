@@ -157,6 +157,10 @@ class Kind(ABC):
     def __init__(self, config: Any) -> None:
         self.config = config
 
+    def preview(self) -> Sequence[str]:
+        """Lines that show on the form what this configuration comes to; most kinds need none."""
+        return ()
+
     @classmethod
     def read_config(cls, raw: Any) -> BaseModel:
         """Validate a configuration; raises pydantic.ValidationError."""

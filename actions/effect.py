@@ -24,6 +24,7 @@ __all__ = [
     "Wait",
     "WholeEffect",
     "failed",
+    "later",
 ]
 
 
@@ -56,10 +57,14 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What became of one effect: done, or refused for good with a sentence that holds no contact data."""
+    """What became of one effect: done, refused for good, or (`again_in` seconds) to be tried again.
+
+    The text is a sentence that holds no contact data.
+    """
 
     done: bool
     text: str = ""
+    again_in: float | None = None
 
 
 DONE = Applied(True)
@@ -68,6 +73,11 @@ DONE = Applied(True)
 def failed(text: str) -> Applied:
     """This one cannot be carried out; trying again is of no use."""
     return Applied(False, text)
+
+
+def later(text: str, seconds: float = 0.0) -> Applied:
+    """This one could not be carried out this time; it comes again, in so many seconds at the earliest."""
+    return Applied(False, text, seconds)
 
 
 class Preparing(Kind):
@@ -93,7 +103,12 @@ class Preparing(Kind):
 
 
 class Effect(Preparing):
-    """Acts page by page, several pages at a time. At least once: the same key may come again after a kill."""
+    """Acts page by page, several pages at a time. At least once: the same key may come again after a kill.
+
+    `apply_size` is in contacts, where `apply` wants other pages than `render`; 0: the same.
+    """
+
+    apply_size: ClassVar[int] = 0
 
     def starting(self, page: Sequence[Pending], context: Context) -> None:
         """Called before `apply`, in the worker's own thread and in a transaction that holds the batch; may raise Permanent.
@@ -128,12 +143,23 @@ class Run(ABC):
         """Everything to be carried out, in the order of the contact file; may be read again."""
 
     @abstractmethod
+    def tick(self) -> None:
+        """Say that the work goes on, while something takes long; cheap when called often."""
+
+    @abstractmethod
     def keep(self, **state: Any) -> None:
         """Store where the work stands, JSON values by name, before the next step: after a kill it goes on from there."""
 
 
 class WholeEffect(Preparing):
-    """Acts on the whole batch at once: an import, a file. It goes on from `run.state` after a kill."""
+    """Acts on the whole batch at once: an import, a file. It goes on from `run.state` after a kill.
+
+    A kind that is an Effect too acts page by page on the batches that it does not take as a whole.
+    """
+
+    def takes(self, total: int) -> bool:
+        """Whether it takes a batch with so many contacts as a whole."""
+        return True
 
     @abstractmethod
     def work(self, run: Run, context: Context) -> Wait | None:

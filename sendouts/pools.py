@@ -22,10 +22,10 @@ class Pools(Codes):
 
     def reserve(self, pool: str, contacts: Sequence[Contact]) -> Sequence[str]:
         found = drawing.pool_named(pool, self._context.project)
-        holders = [drawing.holder_of(_batch_of(contact), contact.id) for contact in contacts]
+        holders = [drawing.holder_of(contact.batch_number, contact.id) for contact in contacts]
         by_batch: dict[int, list[UUID]] = defaultdict(list)
         for contact, holder in zip(contacts, holders, strict=True):
-            by_batch[_batch_of(contact)].append(holder)
+            by_batch[contact.batch_number].append(holder)
         codes: dict[UUID, str] = {}
         for number, these in by_batch.items():
             codes |= self._reserve(found, number, these)
@@ -45,8 +45,3 @@ class Pools(Codes):
         number = self._batch_number
         held = {drawing.holder_of(number, contact_id): code for contact_id, code in codes.items()}
         drawing.use(found, number, held, timezone.now())
-
-
-def _batch_of(contact: Contact) -> int:
-    # A contact's key is the number of its decision: the batch, then the row.
-    return contact.key >> 32

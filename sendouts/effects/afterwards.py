@@ -95,9 +95,9 @@ def _give_up(claim: claims.Claim, run: EffectRun, error: str) -> None:
 
 
 def _later(claim: claims.Claim, run: EffectRun, passed: Passed) -> None:
-    pause = max(backoff(run.attempts + 1), timedelta(seconds=passed.again_in or 0))
+    asked = timedelta(seconds=passed.again_in or 0)
     attempts = 0 if passed.working else run.attempts + 1
     with transaction.atomic():
         claim.extend([run.pk], progress=True)
-        due_at = timezone.now() + min(pause, LONGEST_PAUSE)
+        due_at = timezone.now() + max(min(backoff(run.attempts + 1), LONGEST_PAUSE), asked)
         EffectRun.objects.filter(pk=run.pk).update(due_at=due_at, attempts=attempts, error=passed.error[:500])

@@ -62,10 +62,10 @@ class Work:
         try:
             kind = build(planned.kind, planned.config)
             context = self.contexts.of(planned)
-            if isinstance(kind, Effect):
-                self._by_pages(kind, context)
-            elif isinstance(kind, WholeEffect):
+            if isinstance(kind, WholeEffect) and kind.takes(self.run.total):
                 return self._as_a_whole(kind, context)
+            elif isinstance(kind, Effect):
+                self._by_pages(kind, context)
             else:
                 raise Permanent(f"The kind {planned.kind} cannot act.")
         except Permanent as error:
@@ -77,7 +77,7 @@ class Work:
     def _by_pages(self, kind: Effect, context: Context) -> None:
         flying: dict[Future[Sequence[Applied]], Sequence[Pending]] = {}
         try:
-            for page in self.pages(kind, kind.page_size):
+            for page in self.pages(kind, kind.apply_size or kind.page_size):
                 with transaction.atomic():
                     self.store(False)
                     kind.starting(page, context)
@@ -105,7 +105,11 @@ class Work:
                 self._pauses.append(error.retry_after or 0.0)
                 self._error = str(error)
                 continue
-            self.failures = 0
+            again = [answer for answer in answers if answer.again_in is not None]
+            self.failures = self.failures + 1 if len(again) == len(answers) else 0
+            if again:
+                self._pauses.append(max(answer.again_in or 0.0 for answer in again))
+                self._error = again[0].text
             self._settle(page, answers)
 
     def _settle(self, page: Sequence[Pending], answers: Sequence[Applied]) -> None:
@@ -116,7 +120,7 @@ class Work:
             pk = self.batch.first_decision + pending.row
             if answer.done:
                 done.append(pk)
-            else:
+            elif answer.again_in is None:
                 refused.append((pk, answer.text))
         with transaction.atomic():
             self.store(True)
@@ -191,6 +195,9 @@ class _Whole(Run):
         for page in self._work.pages(self._kind, size):
             self._work.tick()
             yield page
+
+    def tick(self) -> None:
+        self._work.tick()
 
     def keep(self, **state: Any) -> None:
         self.state = {**self.state, **state}

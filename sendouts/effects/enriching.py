@@ -102,9 +102,10 @@ def _later(claim: claims.Claim, batch: Batch, run: EffectRun, passed: Passed, no
     if passed.working:
         lifecycle.look_again(batch.pk, claim=claim, due_at=now + timedelta(seconds=passed.again_in or 0))
         return
-    pause = max(backoff(batch.attempts + 1), timedelta(seconds=passed.again_in or 0))
-    due_at = timezone.now() + min(pause, LONGEST_PAUSE)
-    if batch.attempts + 1 >= QUIET_PASSES:
+    # Who asks for more time gets it, also where nothing is left of it then.
+    asked = timedelta(seconds=passed.again_in or 0)
+    due_at = timezone.now() + max(min(backoff(batch.attempts + 1), LONGEST_PAUSE), asked)
+    if batch.attempts + 1 >= QUIET_PASSES or due_at >= batch.deadline:
         data = {"identifier": run.identifier, "rows": run.waiting + run.refused, "text": passed.error}
         lifecycle.attention(batch.pk, Attention.EFFECT_FAILED, now=now, claim=claim, due_at=due_at, data=data)
     else:
