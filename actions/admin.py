@@ -7,7 +7,8 @@ from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import mark_safe
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import TabularInline
@@ -15,12 +16,13 @@ from unfold.decorators import action, display
 
 from actions import catalog, durations
 from actions.code_pool_admin import CodePoolAdmin as CodePoolAdmin
-from actions.contract import Kind
+from actions.contract import Kind, Permanent
 from actions.credential_admin import CredentialAdmin as CredentialAdmin
 from actions.forms import ProjectForm, SendoutForm, action_form, config_fields
 from actions.history_admin import HistoryAdmin, without_questions
 from actions.merging import canonical
 from actions.models import ActionDefinition, Project, Sendout
+from actions.running import build
 
 
 class ConfigurationAdmin(HistoryAdmin):
@@ -149,6 +151,14 @@ class ActionDefinitionAdmin(ConfigurationAdmin):
     def stored_config(self, obj: ActionDefinition) -> str:
         return without_questions(canonical(obj.config))
 
+    @display(description=_("what will be written, for example"), empty_value="–")
+    def preview(self, obj: ActionDefinition) -> str | None:
+        try:
+            kind = build(obj.kind, canonical(obj.config))
+        except Permanent:
+            return None
+        return format_html_join(mark_safe("<br>"), "{}", ((line,) for line in kind.preview())) or None
+
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponseBase:
         if self._kind(request, None) is None and self.has_add_permission(request):
             return self._choose_kind(request)
@@ -178,14 +188,15 @@ class ActionDefinitionAdmin(ConfigurationAdmin):
         return super().get_form(request, obj, change=change, **kwargs)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        fixed = ("project", "sendout", "kind_title") if obj else ()
+        fixed = ("project", "sendout", "kind_title", "preview") if obj else ()
         return fixed if self._kind(request, obj) else (*fixed, "stored_config")
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         kind = self._kind(request, obj)
         where = ("kind_title", "project", "sendout") if obj else ("project", "sendout")
+        previewed = ("preview",) if kind and obj and kind.preview is not Kind.preview else ()
         config = {
-            "fields": tuple(config_fields(kind.Config)) if kind else ("stored_config",),
+            "fields": (*config_fields(kind.Config), *previewed) if kind else ("stored_config",),
             "description": described(kind) if kind else _("No such kind is installed."),
         }
         return (

@@ -1,8 +1,10 @@
 """What is wrong with a configuration, as (path, sentence) pairs, for forms and files alike."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from pydantic import ValidationError
+
+from actions.contract import gettext_noop
 
 Path = tuple[str | int, ...]
 
@@ -24,15 +26,20 @@ _SENTENCES = {
     "less_than_equal": "Give at most {le}.",
     "greater_than": "Give more than {gt}.",
     "less_than": "Give less than {lt}.",
+    "template": gettext_noop("{why} It is character {place}."),
 }
 
 
-def sentences(error: ValidationError) -> Iterator[tuple[Path, str]]:
+def sentences(error: ValidationError, translate: Callable[[str], str] = str) -> Iterator[tuple[Path, str]]:
     """Yield each fault with its path; the value itself is never repeated."""
     for each in error.errors(include_url=False, include_input=False):
         known = _SENTENCES.get(each["type"])
-        text = known.format(**each.get("ctx", {})) if known else each["msg"].removeprefix("Value error, ")
-        yield each["loc"], text
+        if known is None:
+            yield each["loc"], translate(each["msg"].removeprefix("Value error, "))
+            continue
+        values = each.get("ctx", {})
+        whys = {"why": translate(values["why"])} if "why" in values else {}
+        yield each["loc"], translate(known).format(**{**values, **whys})
 
 
 def dotted(path: Path) -> str:

@@ -32,6 +32,7 @@ from actions.models import (
     Sendout,
 )
 from actions.one_of import OneOf
+from actions.pairs import Pairs
 
 PREFIX = "config__"
 OPERATOR = "__operator"
@@ -62,6 +63,8 @@ def _field(info: FieldInfo, options: dict[str, Any]) -> forms.Field:
         labels: Mapping[str, Any] = extra if isinstance(extra, dict) else {}
         choices = [(each, _(str(labels.get(each, each)))) for each in get_args(info.annotation)]
         return forms.ChoiceField(choices=choices, widget=UnfoldAdminSelectWidget, **options)
+    if get_origin(info.annotation) is dict:
+        return Pairs(**options)
     if info.annotation is bool:
         return forms.BooleanField(widget=UnfoldBooleanSwitchWidget, **{**options, "required": False})
     if info.annotation is int:
@@ -136,6 +139,8 @@ def _read(wanted: Any, typed: str) -> Any:
 def _written(wanted: Any, value: Any) -> Any:
     """Write a value so that `_read` gives it back: where JSON is read, text that looks like JSON is quoted."""
     if isinstance(value, bool | int | float) and wanted in (bool, int, float):
+        return value
+    if get_origin(wanted) is dict:
         return value
     if isinstance(value, str) and (_is_text(wanted) or isinstance(_as_json(value), str)):
         return value
@@ -272,12 +277,14 @@ class ActionForm(forms.ModelForm):
 
     def _errors_of(self, error: ValidationError) -> Iterator[tuple[str | None, str]]:
         """Put each fault at the field whose value it is; a field that already has an error needs no second one."""
-        for path, sentence in sentences(error):
+        for path, sentence in sentences(error, now_translated):
+            if not path and self.errors:
+                continue  # what is missing as a whole may be what could not be read
             name = PREFIX + str(path[0]) if path else None
             if name is None or name not in self.fields:
-                yield None, now_translated(sentence)
+                yield None, sentence
             elif name not in self.errors and name + OPERATOR not in self.errors:
-                yield name, now_translated(sentence)
+                yield name, f"{path[1]}: {sentence}" if isinstance(self.fields[name], Pairs) and path[1:] else sentence
 
 
 def action_form(kind: type[Kind] | None) -> type[ActionForm]:

@@ -208,15 +208,14 @@ def _ask(run: _Run, kind: Kind, context: Context, page: _Page, given_up: Event |
                 return _checked(kind.check(contacts, context), Verdict, len(contacts))
             return f"The kind {kind.name} can neither check nor act."
         except Error:
-            # The gateway's own database: whoever runs the plan sees to it, and screens again.
-            raise
+            raise  # the gateway's own database: whoever runs the plan sees to it
         except Permanent as error:
             return str(error)
         except Retryable as error:
             pause = max(delay * random.uniform(0.5, 1.0), error.retry_after or 0.0)
             if pause >= context.time_left():
                 return f"{error} No time was left to ask again."
-            # A page that is asked here, and not in the pool, has nobody else to say that the run is still at work.
+            # Whoever asks outside the pool must say himself that the run is still at work.
             _pause(pause, run.stop, given_up, tick=_nobody_hears if kind.waits else run.tick)
             delay = min(delay * 2, LONGEST_DELAY)
         except Exception as error:

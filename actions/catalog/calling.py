@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -32,33 +33,59 @@ def check_url(url: str) -> str:
     return url
 
 
+class Declined(Permanent):
+    """The service answered with a code that asking again does not change; `status` is that code."""
+
+    def __init__(self, host: str | None, status: int) -> None:
+        super().__init__(f"{host} answered {status}.")
+        self.status = status
+
+
 def ask(context: Context, url: str, question: Any, *, credential: str = "", timeout: float) -> Any:
-    """POST a question as JSON and return the answer's JSON; raises Retryable or Permanent.
+    """POST a question as JSON and return the answer's JSON; raises Retryable or Permanent, as `call` does."""
+    return answer_of(url, call(context, "POST", url, json=question, credential=credential, timeout=timeout))
+
+
+def answer_of(url: str, body: bytes) -> Any:
+    """The JSON of an answer; raises Permanent where it is none."""
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise Permanent(f"The answer of {urlsplit(url).hostname} is not JSON.") from error
+
+
+def call(
+    context: Context,
+    method: str,
+    url: str,
+    *,
+    credential: str = "",
+    timeout: float,
+    headers: Mapping[str, str] | None = None,
+    **content: Any,
+) -> bytes:
+    """Call a service, with `json` or `data` as in requests, and return the answer's body; raises Retryable or Permanent.
 
     The whole call takes at most `timeout` seconds, and no longer than the time that is left. 429, 408, 425, 5xx,
-    time-outs and lost connections may be repeated; a redirect, any other code, and what is not JSON may not.
+    time-outs and lost connections may be repeated; a redirect and any other code (Declined) may not.
     """
     host = urlsplit(url).hostname
     ends = time.monotonic() + max(0.1, min(timeout, context.time_left()))
-    headers = dict(context.credential(credential)) if credential else {}
+    headers = {**(headers or {}), **(context.credential(credential) if credential else {})}
     try:
-        with context.http().post(
-            url, json=question, headers=headers, timeout=_seconds_to(ends), stream=True, allow_redirects=False
+        with context.http().request(
+            method, url, headers=headers, timeout=_seconds_to(ends), stream=True, allow_redirects=False, **content
         ) as response:
             if response.status_code in _AGAIN or response.status_code >= 500:
                 wait = retry_after(response.headers.get("Retry-After"))
                 raise Retryable(f"{host} answered {response.status_code}.", wait)
             if not 200 <= response.status_code < 300:
-                raise Permanent(f"{host} answered {response.status_code}.")
-            body = _read(response, ends)
+                raise Declined(host, response.status_code)
+            return _read(response, ends)
     except Refused as error:
         raise Permanent(f"{error.host or host} may not be called ({error.code}).") from error
     except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
         raise Retryable(f"{host} could not be reached, or stopped answering.") from error
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise Permanent(f"The answer of {host} is not JSON.") from error
 
 
 def _seconds_to(ends: float) -> float:

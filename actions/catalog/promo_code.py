@@ -1,19 +1,23 @@
 """The kind that gives each contact a code of a pool: reserved when the checks are through, used when the batch is accepted."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
 
+from actions.catalog.contacts_api import ContactsApi
+from actions.catalog.contacts_writing import property_name, url_of, write_each
 from actions.contract import Config, Contact, Context, gettext_noop, reject, undecided
 from actions.effect import DONE, NOTHING, Applied, Effect, Pending, Rendered
 
 NONE_LEFT = "no_code"
 _TEXT = "No code is left in the pool."
+OptionalText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
 
 
 class PromoCodeConfig(Config):
-    """`{pool: summer, if_empty: hold}`"""
+    """`{pool: summer, if_empty: hold, property: code, url: "https://eu-proxy-1.symplifymail.com/rest", …}`"""
 
     pool: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)] = Field(
         title=gettext_noop("Pool"), description=gettext_noop("Name of the pool of codes, as it is set up here.")
@@ -27,6 +31,34 @@ class PromoCodeConfig(Config):
             "without": gettext_noop("let the contact go without a code"),
         },
     )
+    property: Annotated[OptionalText, AfterValidator(property_name)] = Field(
+        default="",
+        title=gettext_noop("Property"),
+        description=gettext_noop(
+            "Where the code is written, one contact after the other. Empty: only later actions use it."
+        ),
+    )
+    url: Annotated[OptionalText, AfterValidator(url_of)] = Field(
+        default="",
+        title=gettext_noop("URL of the REST API"),
+        description=gettext_noop("Such as https://eu-proxy-1.symplifymail.com/rest. Its host must be an allowed one."),
+    )
+    customer_id: OptionalText = Field(default="", title=gettext_noop("Customer id"))
+    list_id: OptionalText = Field(default="", title=gettext_noop("List id"))
+    credential: OptionalText = Field(
+        default="",
+        title=gettext_noop("Credential"),
+        description=gettext_noop("Name of a credential with the header X-Carma-Authentication-Token."),
+    )
+
+    @model_validator(mode="after")
+    def _says_where_to_write(self) -> Self:
+        needed = (self.url, self.customer_id, self.list_id, self.credential)
+        if bool(self.property) != any(needed) or (self.property and not all(needed)):
+            raise PydanticCustomError(
+                "place", "A property needs URL, customer, list and credential; without one, leave them empty."
+            )
+        return self
 
 
 class PromoCode(Effect):
@@ -39,6 +71,9 @@ class PromoCode(Effect):
     # The pools are in the database, which threads of their own must not ask.
     waits = False
     page_size = 2000
+    # Written one after the other; several pages are written at the same time.
+    apply_size = 25
+    parallel = 8
 
     def __init__(self, config: PromoCodeConfig) -> None:
         super().__init__(config)
@@ -47,6 +82,7 @@ class PromoCode(Effect):
             "reject": Rendered(verdict=reject(NONE_LEFT, _TEXT)),
             "without": NOTHING,
         }[config.if_empty]
+        self._api = ContactsApi(config.url, config.customer_id, config.list_id, config.credential)
 
     def render(self, page: Sequence[Contact], context: Context) -> Sequence[Rendered]:
         codes = context.codes.reserve(self.config.pool, page)
@@ -57,7 +93,13 @@ class PromoCode(Effect):
         context.codes.use(self.config.pool, {pending.contact_id: pending.payload["code"] for pending in page})
 
     def apply(self, page: Sequence[Pending], context: Context) -> Sequence[Applied]:
-        return [DONE] * len(page)
+        if not self.config.property:
+            return [DONE] * len(page)
+        return write_each(
+            self._api,
+            [(pending.contact_id, {self.config.property: pending.payload["code"]}) for pending in page],
+            context,
+        )
 
     def describe(self, payload: Any) -> str:
-        return str(payload["code"])
+        return f"{self.config.property or 'code'} = {payload['code']}"

@@ -38,6 +38,15 @@ def fire(gate: Gate, *, review: str = "never", **wanted: Any) -> Any:
     return gate.fire(actions=ACTIONS, **wanted)
 
 
+@pytest.fixture
+def written_to(gate: Gate, settings: Any) -> dict[str, Any]:
+    """The configuration with which codes are written to the contacts of the platform."""
+    settings.OUTBOUND_ALLOWED_HOSTS, settings.OUTBOUND_ALLOW_HTTP = ["127.0.0.1"], True
+    settings.CREDENTIALS = {"symplify": {"X-Carma-Authentication-Token": "token"}}
+    place = {"url": f"{gate.platform.url}/rest", "customer_id": "7", "list_id": "3", "credential": "symplify"}
+    return {**place, "property": "summer_code"}
+
+
 def free() -> int:
     return PromoCode.objects.filter(reserved_for__isnull=True).count()
 
@@ -268,6 +277,48 @@ def test_who_held_a_code_is_forgotten_with_the_contacts(gate: Gate, settings: An
     retiring.retire(timezone.now())
     assert not PromoCode.objects.filter(holder__isnull=False).exists()
     assert (used(), free()) == (90, 10), "a used code is never given again"
+
+
+def test_the_code_of_each_contact_is_written_before_the_release(gate: Gate, written_to: dict[str, Any]) -> None:
+    pool(100)
+    gate.platform.faults([{"kind": "reset_after", "on": "contact", "share": 0.2, "times": 1}])
+    fire(gate, config=written_to)
+    gate.work(rounds=4)
+    batch, written = gate.batch(), gate.platform.rest()["contacts"]
+    assert batch.status == "finished" and len(written) == 90
+    held = dict(PromoCode.objects.filter(reserved_for=batch.pk).values_list("holder", "text"))
+    assert {
+        drawing.holder_of(batch.pk, each): properties["summer_code"] for each, properties in written.items()
+    } == held
+
+
+def test_a_code_counts_as_used_before_it_is_written(gate: Gate, written_to: dict[str, Any]) -> None:
+    pool(100)
+    gate.platform.faults([{"kind": "status", "status": 503, "effect": True, "on": "contact"}])
+    fire(gate, config=written_to)
+    gate.work()
+    written = gate.platform.rest()["contacts"]
+    review.give_up(
+        gate.batch().pk, user=reviewer(), revision=gate.batch().revision, note="Too late.", now=timezone.now()
+    )
+    effects.give_back_codes()
+    codes = {properties["summer_code"] for properties in written.values()}
+    assert codes and not PromoCode.objects.filter(text__in=codes, reserved_for__isnull=True).exists()
+
+
+def test_an_action_after_it_writes_the_code_too(gate: Gate, written_to: dict[str, Any]) -> None:
+    pool(100)
+    place = {name: value for name, value in written_to.items() if name != "property"}
+    project = gate.project()
+    gate.define(project, "code", kind="promo_code", config={"pool": "summer"}, position=1)
+    values = {**place, "properties": {"greeting": "Use {code} in {sendout}"}, "import_from": 50}
+    gate.define(project, "write", kind="contact_update", config=values, position=2)
+    gate.fire(actions=[*ACTIONS, "write"])
+    gate.work(rounds=2)
+    written = gate.platform.rest()
+    assert gate.batch().status == "finished" and written["calls"]["import"] == 1
+    greetings = {properties["greeting"] for properties in written["contacts"].values()}
+    assert len(greetings) == 90 and all(each.startswith("Use S-") for each in greetings)
 
 
 class TestSeveralAtATime:

@@ -1,0 +1,80 @@
+"""Staff type properties one a line, and see at once what is wrong with one and what it will come to."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from actions.models import ActionDefinition, Project
+from tests.sendouts.admin_cases import client_of, plain_english, text_of
+
+pytestmark = pytest.mark.django_db
+ADD = reverse("admin:actions_actiondefinition_add") + "?kind=contact_update"
+
+
+@pytest.fixture(autouse=True)
+def _english(settings: Any) -> None:
+    plain_english(settings)
+
+
+@pytest.fixture
+def manager() -> Client:
+    return client_of("Manager")
+
+
+def typed(properties: str, **more: str) -> dict[str, str]:
+    """What a browser sends."""
+    project = Project.objects.get_or_create(name="Newsletter")[0]
+    return {
+        "identifier": "write", "run": "asked", "on_failure": "hold", "position": "0", "project": str(project.pk),
+        "config__url": "https://eu-proxy-1.symplifymail.com/rest", "config__customer_id": "7", "config__list_id": "3",
+        "config__credential": "symplify", "config__properties": properties, "config__tag_value": "true",
+        "config__if_missing": "hold", "config__import_from": "0", "config__import_seconds": "900",
+        "config__parallel": "8", **more,
+    }  # fmt: skip
+
+
+def test_properties_are_lines_of_names_and_values(manager: Client) -> None:
+    text = "points = {contact.points}\r\n\r\ngreeting = Hello {contact.properties.first_name} = {code}"
+    assert manager.post(ADD, typed(text, config__tags="vip, in-{batch}")).status_code == 302
+    config = ActionDefinition.objects.get().config
+    wanted = {"points": "{contact.points}", "greeting": "Hello {contact.properties.first_name} = {code}"}
+    assert (config["properties"], config["tags"]) == (wanted, ["vip", "in-{batch}"])
+
+
+def test_the_form_shows_what_will_be_written(manager: Client) -> None:
+    manager.post(ADD, typed("greeting = Hello {contact.properties.first_name}", config__tags="vip"))
+    page = manager.get(reverse("admin:actions_actiondefinition_change", args=[ActionDefinition.objects.get().pk]))
+    shown = text_of(page)
+    assert "greeting = Hello ‹first_name›" in shown and "vip = true" in shown
+    assert "greeting = Hello {contact.properties.first_name}" in page.content.decode(), "and what was typed, to edit"
+
+
+@pytest.mark.parametrize(
+    ("properties", "sentence"),
+    [
+        ("greeting = Hello {contact.id", "greeting: This brace is not closed. It is character 7."),
+        ("greeting = {name}", "greeting: Nothing has this name. It is character 1."),
+        ("a = b\ngreeting", "Line 2 is not “name = value”."),
+        ("a = b\na = c", "Line 2 repeats a name."),
+    ],
+)
+def test_a_fault_stands_at_the_field_with_its_place(manager: Client, properties: str, sentence: str) -> None:
+    response = manager.post(ADD, typed(properties))
+    assert list(response.context["adminform"].form.errors) == ["config__properties"]
+    assert sentence in response.context["adminform"].form.errors["config__properties"]
+
+
+def test_faults_are_told_in_french(manager: Client, settings: Any) -> None:
+    settings.LANGUAGE_CODE = "fr"
+    response = manager.post(ADD, typed("greeting = {name}"))
+    (fault,) = response.context["adminform"].form.errors["config__properties"]
+    assert fault == "greeting: Rien ne porte ce nom. C’est le caractère 1."
+
+
+def test_a_kind_without_a_preview_shows_none(manager: Client) -> None:
+    project = Project.objects.create(name="Boutique")
+    row = ActionDefinition.objects.create(project=project, identifier="x", kind="promo_code", config={"pool": "summer"})
+    page = manager.get(reverse("admin:actions_actiondefinition_change", args=[row.pk]))
+    assert "what will be written" not in text_of(page).lower()

@@ -1,0 +1,82 @@
+"""Values are written in a little language: names in braces stand for what is known of a contact and its sendout."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from actions.contract import Contact
+from actions.templates import BadTemplate, compiled
+from tests.actions.helpers import make_context
+
+FIELDS = {"city": "Besançon", "properties": {"first_name": "Zoé", "points": 12, "vip": True, "rate": 2.0, "empty": ""}}
+
+
+def written(text: str, contact_id: str = "A-17", **given: str) -> str | None:
+    contact = Contact(contact_id, FIELDS, (41 << 32) + 7)
+    contact.given = given
+    return compiled(text).write(contact, make_context())
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("", ""),
+        ("plain", "plain"),
+        ("Hello {contact.properties.first_name}!", "Hello Zoé!"),
+        ("{contact.first_name} / { contact.CITY }", "Zoé / Besançon"),
+        ("{contact.points}|{contact.vip}|{contact.rate}", "12|true|2"),
+        ("{contact.id} in {batch}", "A-17 in 41"),
+        ("{project} – {journey} – {sendout}", "Newsletter – Welcome – Day 1"),
+        ("{code}/{given.level}", "S-1/gold"),
+        ("{{contact.id}} is {contact.id}", "{contact.id} is A-17"),
+        ("}}{{", "}{"),
+    ],
+)
+def test_names_stand_for_values(text: str, wanted: str) -> None:
+    assert written(text, code="S-1", level="gold") == wanted
+
+
+@pytest.mark.parametrize("text", ["{contact.unknown}", "a{contact.empty}b", "{code}", "{given.level}"])
+def test_a_name_without_a_value_leaves_no_text(text: str) -> None:
+    assert written(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence", "position"),
+    [
+        ("Hello {contact.id", "This brace is not closed.", 6),
+        ("Hello }", "This brace was not opened.", 6),
+        ("{contact.id} {name}", "Nothing has this name.", 13),
+        ("{}", "Nothing has this name.", 0),
+        ("{contact.}", "Nothing has this name.", 0),
+        ("{contact}", "Nothing has this name.", 0),
+        ("{contact.id!r:>10}{__class__}", "Nothing has this name.", 18),
+    ],
+)
+def test_what_is_no_template_is_refused_with_its_place(text: str, sentence: str, position: int) -> None:
+    with pytest.raises(BadTemplate) as refused:
+        compiled(text)
+    assert (refused.value.sentence, refused.value.position) == (sentence, position)
+
+
+@pytest.mark.parametrize("value", ["{contact.id}", "{0.__class__}", "%s {{", "{contact.__class__}"])
+def test_what_a_contact_holds_is_never_read_as_a_template(value: str) -> None:
+    contact = Contact("A-1", {"note": value})
+    assert compiled("{contact.note}").write(contact, make_context()) == value
+
+
+def test_a_path_leads_through_fields_and_never_through_python() -> None:
+    contact: Any = Contact("A-1", {"note": "x"})
+    assert compiled("{contact.note.__class__}").write(contact, make_context()) is None
+
+
+def test_a_preview_shows_the_names_themselves() -> None:
+    assert compiled("Hello {contact.properties.first_name}: {code}").example() == "Hello ‹first_name›: ‹code›"
+
+
+def test_a_template_is_compiled_once_for_all_contacts_and_sendouts() -> None:
+    template = compiled("{contact.id} {sendout}")
+    context = make_context()
+    assert template.write(Contact("A-1", {}), context) == "A-1 Day 1"
+    assert template.write(Contact("A-2", {}), replace(context, sendout="Day 2")) == "A-2 Day 2"
