@@ -93,7 +93,8 @@ class PromoCode(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["pool", "text"], name="promo_code_once"),
             # One code for each contact of a batch, whoever tries at the same time.
-            models.UniqueConstraint(fields=["pool", "reserved_for", "holder"], name="promo_code_one_a_holder"),
+            # A fingerprint is of a contact in a batch. It stands first: a batch's codes are too many to look through.
+            models.UniqueConstraint(fields=["holder", "pool"], name="promo_code_one_a_holder"),
             models.CheckConstraint(
                 name="promo_code_free_is_nobodys",
                 condition=Q(reserved_for__isnull=False) | Q(holder__isnull=True, used_at__isnull=True),
@@ -102,9 +103,9 @@ class PromoCode(models.Model):
         indexes = [
             models.Index(fields=["pool", "id"], name="promo_code_free", condition=Q(reserved_for__isnull=True)),
             models.Index(
-                fields=["reserved_for", "id"],
-                name="promo_code_unused",
-                condition=Q(reserved_for__isnull=False, used_at__isnull=True),
+                fields=["reserved_for", "used_at", "id"],
+                name="promo_code_taken",
+                condition=Q(reserved_for__isnull=False),
             ),
         ]
 

@@ -57,7 +57,7 @@ def _reserve(pool: CodePool, batch_number: int, holders: Sequence[UUID], *, wait
         draw, _ = Draw.objects.select_for_update().get_or_create(pool=pool, batch_number=batch_number)
         if draw.closed_at is not None:
             Draw.objects.filter(pk=draw.pk).update(closed_at=None)
-        found = reserved(pool, batch_number, holders)
+        found = reserved(pool, holders)
         lacking = [holder for holder in holders if holder not in found]
         if not lacking:
             return found
@@ -86,19 +86,19 @@ def _assign(batch_number: int, pairs: Sequence[tuple[int, UUID]]) -> None:
             )
 
 
-def reserved(pool: CodePool, batch_number: int, holders: Sequence[UUID]) -> dict[UUID, str]:
-    """The codes that these holders have, in this batch."""
-    rows = PromoCode.objects.filter(pool=pool, reserved_for=batch_number, holder__in=holders)
-    return {holder: text for holder, text in rows.values_list("holder", "text") if holder is not None}
+def reserved(pool: CodePool, holders: Sequence[UUID]) -> dict[UUID, str]:
+    """The codes that these holders have."""
+    rows = PromoCode.objects.filter(pool=pool, holder__in=holders).values_list("holder", "text")
+    return {holder: text for holder, text in rows if holder is not None}
 
 
-def use(pool: CodePool, batch_number: int, codes: Mapping[UUID, str], now: datetime) -> None:
+def use(pool: CodePool, codes: Mapping[UUID, str], now: datetime) -> None:
     """Mark codes as used, before they are written, in the caller's transaction; raises Permanent unless all are reserved."""
-    found = reserved(pool, batch_number, list(codes))
-    if any(found.get(holder) != text for holder, text in codes.items()):
+    rows = list(PromoCode.objects.filter(pool=pool, holder__in=list(codes)).values_list("pk", "holder", "text"))
+    found = {holder: text for _, holder, text in rows if holder is not None}
+    if found != codes:
         raise Permanent("Some of the codes are not reserved any more. Run the checks again.")
-    rows = PromoCode.objects.filter(pool=pool, reserved_for=batch_number, holder__in=list(codes))
-    rows.filter(used_at__isnull=True).update(used_at=now)
+    PromoCode.objects.filter(pk__in=[pk for pk, _, _ in rows], used_at__isnull=True).update(used_at=now)
 
 
 def give_back(draw_ids: Sequence[int]) -> int:

@@ -108,7 +108,7 @@ class Effect(Preparing):
     `apply_size` is in contacts, where `apply` wants other pages than `render`; 0: the same.
     """
 
-    apply_size: ClassVar[int] = 0
+    apply_size: int = 0
 
     def starting(self, page: Sequence[Pending], context: Context) -> None:
         """Called before `apply`, in the worker's own thread and in a transaction that holds the batch; may raise Permanent.

@@ -44,4 +44,4 @@ class Pools(Codes):
         found = drawing.pool_named(pool, self._context.project)
         number = self._batch_number
         held = {drawing.holder_of(number, contact_id): code for contact_id, code in codes.items()}
-        drawing.use(found, number, held, timezone.now())
+        drawing.use(found, held, timezone.now())

@@ -71,12 +71,12 @@ class PromoCode(Effect):
     # The pools are in the database, which threads of their own must not ask.
     waits = False
     page_size = 2000
-    # Written one after the other; several pages are written at the same time.
-    apply_size = 25
     parallel = 8
 
     def __init__(self, config: PromoCodeConfig) -> None:
         super().__init__(config)
+        # Written one after the other; several pages are written at the same time.
+        self.apply_size = 25 if config.property else self.page_size
         self._without = {
             "hold": Rendered(verdict=undecided(NONE_LEFT, _TEXT)),
             "reject": Rendered(verdict=reject(NONE_LEFT, _TEXT)),
