@@ -18,6 +18,8 @@ from actions.models import CodePool, Draw, Project, PromoCode
 from sendouts import claims, effects, planning, retiring, review
 from sendouts.models import Batch, Chunk, Decision, PendingEffect, Verdict
 from sendouts.models.decision import rows_of
+from sendouts.sweeping import Sweep
+from tests.acceptance.deployment import wait_until
 from tests.sendouts.admin_cases import client_of, plain_english, text_of
 from tests.sendouts.gate import Gate, reviewer
 
@@ -380,3 +382,11 @@ class TestSeveralAtATime:
         assert giving.result(30) == 300
         codes = Counter(code for each in found for code in each.values())
         assert set(codes.values()) == {1} and free() == 400 - sum(codes.values())
+
+    def test_the_sweep_gives_back_what_batches_that_are_over_did_not_use(self, threads: ThreadPoolExecutor) -> None:
+        made = pool(100)
+        # No such batch is in work.
+        drawing.reserve(made, 1, [drawing.holder_of(1, "A-1")])
+        assert free() == 99
+        Sweep().round()
+        wait_until(lambda: free() == 100 and not effects.codes_wait(), 20, "the code is free again")
