@@ -154,6 +154,11 @@ def _trouble(batch: Batch) -> str:
             names = {"stage": Status(data["status"]).label if data.get("status") in Status.values else "–"}
             deaths = {**names, "n": number(data.get("deaths", 0))}
             return _("a step after “%(stage)s” ended its worker %(n)s times and got no further") % deaths
+        case Attention.KEY_MISSING:
+            return _(
+                "its addresses are encrypted with a key that the gateway no longer has; whoever runs the gateway must "
+                "put the old key back into ENCRYPTION_KEYS"
+            )
     return str(batch.get_attention_display()) if batch.attention else ""
 
 
@@ -285,6 +290,7 @@ _STORED = (
     gettext_noop("The body holds more than %(number)s values."),
     gettext_noop("The body is JSON nested more than %(levels)s levels deep."),
     gettext_noop("Planning failed %(times)s times (%(error)s); it is tried again."),
+    gettext_noop("No key in ENCRYPTION_KEYS opens this hook: put the old key back. It is tried again."),
     gettext_noop("Planning ended the worker %(times)s times; it is not tried again by itself."),
     gettext_noop("Keys: %(keys)s"),
 )

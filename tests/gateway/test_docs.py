@@ -1,6 +1,7 @@
 """What is written down is true: settings, examples, commands, links and the words of the logs."""
 
 import ast
+import base64
 import os
 import re
 import secrets
@@ -65,6 +66,7 @@ def test_production_explains_every_setting_and_no_other() -> None:
 def test_the_settings_take_the_whole_example(tmp_path: Path) -> None:
     lines = example_lines() | {
         "SECRET_KEY": secrets.token_urlsafe(50),
+        "ENCRYPTION_KEYS": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
         "WEBHOOK_BASIC_AUTH": "hook:secret",
         "WEBHOOK_HEADER_NAME": "X-Token",
         "WEBHOOK_HEADER_TOKENS": "a,b",
