@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ACCEPT",
     "MISSING",
+    "Check",
     "Config",
     "Contact",
     "Context",
@@ -143,7 +144,7 @@ class Kind(ABC):
     name: ClassVar[str]
     title: ClassVar[str]
     description: ClassVar[str] = ""
-    phase: ClassVar[Phase] = Phase.CHECK
+    phase: ClassVar[Phase]
     Config: ClassVar[type[BaseModel]] = Config
     waits: ClassVar[bool] = False
     page_size: int = 1000
@@ -152,10 +153,6 @@ class Kind(ABC):
 
     def __init__(self, config: Any) -> None:
         self.config = config
-
-    @abstractmethod
-    def check(self, page: Sequence[Contact], context: Context) -> Sequence[Verdict]:
-        """Return one verdict for each contact of the page, in order; raise Retryable or Permanent for all of it."""
 
     @classmethod
     def read_config(cls, raw: Any) -> BaseModel:
@@ -166,3 +163,13 @@ class Kind(ABC):
     def normal_config(cls, raw: Any) -> dict[str, Any]:
         """Validate a configuration and write it out whole, with its defaults, as plain JSON values."""
         return cls.read_config(raw).model_dump(mode="json", by_alias=True)
+
+
+class Check(Kind):
+    """A kind that decides who may get the message."""
+
+    phase: ClassVar[Phase] = Phase.CHECK
+
+    @abstractmethod
+    def check(self, page: Sequence[Contact], context: Context) -> Sequence[Verdict]:
+        """Return one verdict for each contact of the page, in order; raise Retryable or Permanent for all of it."""

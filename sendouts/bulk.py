@@ -8,7 +8,7 @@ from typing import NamedTuple
 from django.db import connection
 from django.db.models import F
 
-from sendouts.models import Batch, Decision
+from sendouts.models import Batch, Decision, PendingEffect
 from sendouts.received import AtRest
 
 
@@ -24,6 +24,14 @@ class NewDecision(NamedTuple):
     text: str
     action: str
     kept: str | None
+
+
+class NewEffect(NamedTuple):
+    """What one effect will need for one contact; `payload` is JSON text."""
+
+    decision_id: int
+    step: int
+    payload: str
 
 
 _TABLE = Decision._meta.db_table
@@ -61,6 +69,20 @@ def insert_decisions(decisions: Iterable[NewDecision]) -> None:
             if size and parts:
                 statement = f"INSERT INTO {_TABLE} ({columns}) VALUES {', '.join([_MARKS] * size)}"
                 cursor.executemany(statement, [list(chain.from_iterable(part)) for part in parts])
+
+
+def insert_effects(effects: Sequence[NewEffect]) -> None:
+    """Store what effects will need in the caller's transaction; a row that exists already is an IntegrityError."""
+    if not effects:
+        return
+    table, columns = PendingEffect._meta.db_table, "decision_id, step, payload, state, text"
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            with cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
+                for row in effects:
+                    copy.write_row((*row, 0, ""))
+            return
+        cursor.executemany(f"INSERT INTO {table} ({columns}) VALUES (%s, %s, %s, 0, '')", effects)
 
 
 def store_answers(answers: Sequence[tuple[int, int, int]]) -> None:

@@ -250,6 +250,9 @@ def _conclude(work: _Pass, batches: Sequence[Batch], now: datetime, seconds: flo
         answered, rejected = counts[batch.pk]
         if answered < rejected and (batch.status == Status.ACCEPTED or settings.REFUSAL_REJECTS):
             _try_later(work, batch, now)
+        elif batch.enrichments:
+            # Every rejection is confirmed; what is written about the accepted comes next.
+            continue
         elif batch.status == Status.REFUSED and not _refusal_ends(work, batch, now):
             continue
         else:
@@ -257,6 +260,14 @@ def _conclude(work: _Pass, batches: Sequence[Batch], now: datetime, seconds: flo
             done[Status(batch.status)][batch.pk] = _delivered(batch, now, share)
     for old, columns in done.items():
         lifecycle.move(columns, old, Status.DELIVERED, now=now, claim=work.claim)
+
+
+def move_on(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> None:
+    """Move on the accepted batches that lack nothing any more; where an action rejected contacts, these are sent first."""
+    done = {
+        batch.pk: _delivered(batch, now, 0.0) for batch in batches if batch.rejected == batch.confirmed + batch.taken_on
+    }
+    lifecycle.move(done, Status.ACCEPTED, Status.DELIVERED, now=now, claim=claim)
 
 
 def _delivered(batch: Batch, now: datetime, seconds: float) -> dict[str, Any]:

@@ -150,6 +150,8 @@ def _trouble(batch: Batch) -> str:
         case Attention.SCREENING_FAILED:
             names = {"stage": Status(data["status"]).label if data.get("status") in Status.values else "–"}
             return _("a step after “%(stage)s” failed several times; the log of the server says more") % names
+        case Attention.EFFECT_FAILED:
+            return _effect(data)
         case Attention.WORKER_DIED:
             names = {"stage": Status(data["status"]).label if data.get("status") in Status.values else "–"}
             deaths = {**names, "n": number(data.get("deaths", 0))}
@@ -160,6 +162,17 @@ def _trouble(batch: Batch) -> str:
                 "put the old key back into ENCRYPTION_KEYS"
             )
     return str(batch.get_attention_display()) if batch.attention else ""
+
+
+def _effect(data: dict[str, Any]) -> str:
+    rows = data.get("rows", 0)
+    sentence = ngettext(
+        "the action %(name)s failed for %(n)s accepted contact",
+        "the action %(name)s failed for %(n)s accepted contacts",
+        rows,
+    ) % {"name": quoted([data.get("identifier") or "–"]), "n": number(rows)}
+    # What a kind says ends with a full stop; the clause stands inside another sentence.
+    return f"{sentence}: {stored(data['text']).rstrip('.')}" if data.get("text") else sentence
 
 
 def _host(data: dict[str, Any]) -> str:

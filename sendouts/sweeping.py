@@ -21,7 +21,8 @@ from sendouts.advancing import advance
 from sendouts.alarms.progress import tell_clock
 from sendouts.alarms.rounds import Rounds
 from sendouts.alarms.watching import Watch
-from sendouts.models import Batch, Status, Webhook
+from sendouts.effects import see_to
+from sendouts.models import Batch, EffectRun, Status, Webhook
 from sendouts.nudges import nudge
 from sendouts.planning import plan
 
@@ -82,15 +83,19 @@ class Sweep:
         hooks = self._due(Webhook.objects.all())
         files = self._due(Batch.objects.filter(source=Batch.Source.BATCH))
         singles = self._due(Batch.objects.filter(source=Batch.Source.SINGLE))
-        found = {("hook", pk) for pk in hooks} | {("batch", pk) for pk in files + singles}
+        runs = self._due(EffectRun.objects.all())
+        found = (
+            {("hook", pk) for pk in hooks} | {("batch", pk) for pk in files + singles} | {("effect", pk) for pk in runs}
+        )
         self._seen = {key: self._seen.get(key, 0) + 1 for key in found}
         self._see_to("sendouts.plan", "hook", hooks, many=True)
         self._see_to("sendouts.advance_singles", "batch", singles, many=True)
         self._see_to("sendouts.advance_files", "batch", files, many=False)
+        self._see_to("sendouts.see_to_effects", "effect", runs, many=False)
         self._rounds.end(self._under_way)
 
     @staticmethod
-    def _due(rows: "QuerySet[Webhook] | QuerySet[Batch]") -> list[int]:
+    def _due(rows: "QuerySet[Webhook] | QuerySet[Batch] | QuerySet[EffectRun]") -> list[int]:
         return list(
             rows.filter(claims.free(), claims.due()).order_by("due_at").values_list("pk", flat=True)[:ROUND_ROWS]
         )
@@ -109,6 +114,8 @@ class Sweep:
         try:
             if name == "hook":
                 advance(plan(ids, timezone.now()))
+            elif name == "effect":
+                see_to(ids)
             else:
                 advance(ids)
         except Exception:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from celery import shared_task
 from django.utils import timezone
 
-from sendouts import advancing, claims, planning, pulses, retiring, wiping
+from sendouts import advancing, claims, effects, planning, pulses, retiring, wiping
 from sendouts.alarms import watching
 from sendouts.models import Batch, Webhook
 from sendouts.nudges import nudge
@@ -43,6 +43,14 @@ def advance_files(batch_ids: list[int]) -> None:
     for pk in batch_ids:
         pulses.sign(pulses.FILES)
         advancing.advance([pk])
+
+
+@shared_task(name="sendouts.see_to_effects")
+def see_to_effects(run_ids: list[int]) -> None:
+    """Tell other systems of outcomes, one after the other, and clear away what is not wanted any more."""
+    for pk in run_ids:
+        pulses.sign(pulses.FILES)
+        effects.see_to([pk])
 
 
 @shared_task(name="sendouts.retire")

@@ -7,7 +7,18 @@ from pydantic import AfterValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from actions.catalog.calling import ask, check_url
-from actions.contract import ACCEPT, Config, Contact, Context, Kind, Permanent, Verdict, gettext_noop, reject, undecided
+from actions.contract import (
+    ACCEPT,
+    Check,
+    Config,
+    Contact,
+    Context,
+    Permanent,
+    Verdict,
+    gettext_noop,
+    reject,
+    undecided,
+)
 
 # A verdict that is neither true nor false says nothing; JSON's 1 and "true" are not true.
 _SILENT = undecided("no_answer", "The service did not say whether this contact consents.")
@@ -50,7 +61,7 @@ class ConsentCheckConfig(Config):
     )
 
 
-class ConsentCheck(Kind):
+class ConsentCheck(Check):
     """Asks `{"contacts": ["A-17"]}`, expects `{"verdicts": {"A-17": true}}`; who is not in the answer is undecided."""
 
     name = "consent_check"

@@ -14,9 +14,9 @@ from django.db.models import F, Sum
 from django.utils import timezone
 
 from actions.encrypted import CannotOpen
-from sendouts import claims, lifecycle, sealing
+from sendouts import claims, effects, lifecycle, sealing
 from sendouts.allowing import platform
-from sendouts.bulk import insert_decisions
+from sendouts.bulk import insert_decisions, insert_effects
 from sendouts.deadlines import backoff, screening_ends
 from sendouts.models import Attention, Batch, Chunk, Status, Word
 from sendouts.screening.judging import Judge, Judged
@@ -103,7 +103,7 @@ def _screen(claim: claims.Claim, batch: Batch, now: datetime, *, keep_broken: bo
             if last and not reader.complete and not keep_broken:
                 raise NotProven
             first = batch.first_decision + number * size
-            judged = Judged.of(*judge.judge(rows, range(first, first + len(rows))))
+            judged = Judged.of(judge.judge(rows, range(first, first + len(rows))))
             _store_chunk(claim, batch.pk, number, judged, digest.digest())
             if not last and time.monotonic() - started > TURN_SECONDS and _others_wait(batch.pk):
                 raise TurnOver
@@ -147,6 +147,7 @@ def _store_chunk(claim: claims.Claim, batch_id: int, number: int, judged: Judged
             **{name: getattr(judged, name) for name in _COUNTS},
         )
         insert_decisions(judged.decisions)
+        insert_effects(judged.effects)
         # Seen while screening goes on; the sums that count are made at its end.
         Batch.objects.filter(pk=batch_id).update(total=F("total") + len(judged.decisions))
 
@@ -170,6 +171,7 @@ def _finish(claim: claims.Claim, batch: Batch, reader: Reader, now: datetime) ->
         "due_at": now,
     }
     with transaction.atomic():
+        columns["enrichments"] = effects.begin([batch], {batch.pk: effects.count_prepared(batch)}, now)[batch.pk]
         if lifecycle.move({batch.pk: columns}, Status.PLANNED, Status.SCREENED, now=now, claim=claim) and attention:
             lifecycle.record([batch.pk], Word.ATTENTION, now=now, data={batch.pk: {"code": attention, **data}})
 

@@ -10,11 +10,11 @@ from django.db import transaction
 
 from actions.encrypted import CannotOpen
 from actions.running import FAILED
-from sendouts import claims, lifecycle, sealing
-from sendouts.bulk import NewDecision, insert_decisions
+from sendouts import claims, effects, lifecycle, sealing
+from sendouts.bulk import NewDecision, insert_decisions, insert_effects
 from sendouts.deadlines import screening_ends
 from sendouts.models import Attention, Batch, Chunk, Status, Webhook, Word
-from sendouts.screening.judging import Judge, Judged
+from sendouts.screening.judging import Judge, Judged, Screened
 from sendouts.symplify.items import Row
 from sendouts.symplify.payload import Hook, parse
 
@@ -43,6 +43,10 @@ def screen_items(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -
         claim.extend([batch.pk for batch in batches], progress=True)
         Chunk.objects.bulk_create(chunks)
         insert_decisions(decision for result in judged.values() for decision in result.decisions)
+        insert_effects([effect for result in judged.values() for effect in result.effects])
+        prepared = {pk: Counter(effect.step for effect in result.effects) for pk, result in judged.items()}
+        for pk, enrichments in effects.begin(batches, prepared, now).items():
+            columns[pk]["enrichments"] = enrichments
         lifecycle.move(columns, Status.PLANNED, Status.SCREENED, now=now, claim=claim)
         for pk, changed in columns.items():
             if changed["attention"]:
@@ -73,11 +77,15 @@ def _judge(claim: claims.Claim, group: list[Batch], rows: dict[int, tuple[Row, .
     judge = Judge(group[0], ends, tick=claim.keep)
     flat = [row for batch in group for row in rows.get(batch.pk, ())]
     ids = [batch.first_decision + place for batch in group for place in range(len(rows.get(batch.pk, ())))]
-    decisions, failures = judge.judge(flat, ids)
-    parts: dict[int, list[NewDecision]] = defaultdict(list)
-    for decision in decisions:
-        parts[decision.id >> 32].append(decision)
-    return [(batch, Judged.of(parts[batch.pk], _failures(parts[batch.pk], failures))) for batch in group]
+    screened = judge.judge(flat, ids)
+    parts = {batch.pk: Screened([], [], []) for batch in group}
+    for decision in screened.decisions:
+        parts[decision.id >> 32].decisions.append(decision)
+    for effect in screened.effects:
+        parts[effect.decision_id >> 32].effects.append(effect)
+    for part in parts.values():
+        part.failures.extend(_failures(part.decisions, screened.failures))
+    return [(batch, Judged.of(parts[batch.pk])) for batch in group]
 
 
 def _failures(decisions: list[NewDecision], failures: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ from simulator.client import Simulator
 from tests.benchmarks.beside import Beside, beside, beside_table
 from tests.benchmarks.deployment import MODES, Gateway, NotStarted, gateway
 from tests.benchmarks.measuring import HOOKS_PER_SECOND, Acknowledgements, Run, acknowledge, measure
+from tests.benchmarks.queue import FromQueue, from_queue, queue_table
 from tests.benchmarks.reporting import acknowledgements_table, aims, table, together
 from tests.servers import TEST_AUTH
 
@@ -28,6 +29,7 @@ def main() -> int:
     runs: list[Run] = []
     measured: list[Acknowledgements] = []
     besides: list[Beside] = []
+    queued: list[FromQueue] = []
     print(
         f"{psutil.cpu_count()} cores, {machine.machine()}, Python {machine.python_version()}, "
         f"{datetime.now(UTC):%Y-%m-%d}, load before {psutil.getloadavg()[0]:.1f}; "
@@ -39,6 +41,8 @@ def main() -> int:
             _measure_mode(mode, asked, runs, measured)
             if asked.beside:
                 besides.append(_beside(mode, asked.beside))
+            if asked.queue:
+                queued.append(from_queue(mode, asked.queue))
     except NotStarted as error:
         print(error, file=sys.stderr)
         return 1
@@ -47,6 +51,10 @@ def main() -> int:
         print(f"Acknowledgements at {HOOKS_PER_SECOND} hooks a second:\n{acknowledgements_table(measured)}\n")
     if besides:
         print(f"Singles, hook to finish in ms, on an idle gateway and beside one batch:\n{beside_table(besides)}\n")
+    if queued:
+        print(
+            f"Messages of a queue, stored and deleted; one stand-in for AWS on the same cores:\n{queue_table(queued)}\n"
+        )
     print("\n".join(aims(runs, measured)))
     wrong = [sentence for run in runs for sentence in run.wrong] + [
         sentence for one in (*measured, *besides) for sentence in one.wrong
@@ -101,12 +109,14 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--beside", type=int, default=1_000_000, help="contacts of the batch beside which singles are measured; 0: none"
     )
+    parser.add_argument("--queue", type=int, default=5_000, help="messages of a queue; 0: not measured")
     asked = parser.parse_args()
     if asked.quick:
-        asked.sizes, asked.repeat, asked.hook_seconds, asked.beside = SIZES[:2], 1, 5.0, 0
+        asked.sizes, asked.repeat, asked.hook_seconds, asked.beside, asked.queue = SIZES[:2], 1, 5.0, 0, 0
     if asked.million:
         asked.sizes = [*asked.sizes, 1_000_000]
     asked.beside = max(0, min(asked.beside, LARGEST))
+    asked.queue = max(0, min(asked.queue, 100_000))
     asked.repeat = max(1, min(asked.repeat, 20))
     asked.hook_seconds = max(0.0, min(asked.hook_seconds, 300.0))
     return asked
