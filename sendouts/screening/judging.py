@@ -18,6 +18,7 @@ from actions.contract import Contact, Context, Word
 from actions.merging import PlannedAction, from_data
 from actions.models import KeepContacts
 from actions.running import run_checks
+from actions.suppression.lookups import suppressed
 from outbound.guard import AllowList
 from outbound.session import GuardedSession
 from sendouts import credentials
@@ -136,6 +137,7 @@ class Judge:
             time_left=lambda: (ends - timezone.now()).total_seconds(),
             http=lambda: staff_session(allow),
             credential=self._credential,
+            suppressed=partial(suppressed, project=project),
         )
 
     def _kept(self, contact: Contact) -> str:
