@@ -9,7 +9,7 @@ _BOM = b"\xef\xbb\xbf"
 _DELIMITERS = ",;\t"
 # How the columns may be called; capitals do not count. The first name is the one that messages use.
 _VALUES = {
-    "contact_id": ("contact_id", "contactid", "contact id", "original_id", "originalid"),
+    "contact_id": ("contact_id", "contactid", "contact id", "original_id", "originalid", "id"),
     "email": ("email", "e-mail", "mail", "courriel", "e_mail"),
     "phone": ("phone", "phone_number", "mobile", "telephone", "téléphone", "portable"),
 }
