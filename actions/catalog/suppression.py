@@ -9,6 +9,8 @@ from actions.contact import MISSING, reader
 from actions.contract import ACCEPT, Config, Contact, Context, Kind, Listed, Verdict, gettext_noop, reject, undecided
 
 CONTACT_ID = "contact.id"
+# Reasons are counted for the screen; a list that gives each entry its own would fill it, and the memory of a large batch.
+MOST_REASONS = 50
 
 
 class SuppressionConfig(Config):
@@ -53,6 +55,7 @@ class Suppression(Kind):
     def __init__(self, config: SuppressionConfig) -> None:
         super().__init__(config)
         self._read = None if config.match == CONTACT_ID else reader(config.match)
+        self._listed = f"On the list “{config.list}”."
         sentence = f"The field {config.match} is missing."
         self._missing = {
             "hold": undecided("missing", sentence),
@@ -64,7 +67,8 @@ class Suppression(Kind):
     def check(self, page: Sequence[Contact], context: Context) -> Sequence[Verdict]:
         values = [self._value(contact) for contact in page]
         found = context.suppressed(self.config.list, {value for value in values if value})
-        return [self._verdict(value, found) for value in values]
+        rejected: dict[str, Verdict] = {}
+        return [self._verdict(value, found, rejected) for value in values]
 
     def _value(self, contact: Contact) -> str | None:
         """What is looked up: "" where the contact has no such field, None for what cannot be on any list."""
@@ -75,12 +79,16 @@ class Suppression(Kind):
             return value.strip()
         return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
 
-    def _verdict(self, value: str | None, found: Listed) -> Verdict:
+    def _verdict(self, value: str | None, found: Listed, rejected: dict[str, Verdict]) -> Verdict:
+        """Judge one value. `rejected` are the page's rejections so far, one for each reason."""
         if value is None or value in found.unlike:
             return self._unlike
         if not value:
             return self._missing
         if value not in found.reasons:
             return ACCEPT
-        reason = self.config.reason or found.reasons[value] or f"On the list “{self.config.list}”."
-        return reject("suppressed", reason)
+        reason = self.config.reason or found.reasons[value] or self._listed
+        if reason not in rejected:
+            reason = reason if len(rejected) < MOST_REASONS else self._listed
+            rejected[reason] = reject("suppressed", reason)
+        return rejected[reason]

@@ -37,20 +37,15 @@ def held(list_id: int, keys: Collection[str]) -> list[Held]:
 
     OFFSET 0 has PostgreSQL ask the index key by key; asked with = ANY, it read a list of a million whole.
     """
-    columns = "id, value, reason, expires_at"
+    columns, asked = "id, value, reason, expires_at", json.dumps(list(keys))
     if connection.vendor == "postgresql":
         statement = (
-            f"SELECT found.* FROM unnest(%s::varchar[]) AS asked(key) CROSS JOIN LATERAL "
-            f"(SELECT {columns} FROM {_TABLE} WHERE suppression_list_id = %s AND value = asked.key OFFSET 0) AS found"
+            f"SELECT found.* FROM json_array_elements_text(%s) AS asked(key) CROSS JOIN LATERAL "
+            f"(SELECT {columns} FROM {_TABLE} WHERE value = asked.key AND suppression_list_id = %s OFFSET 0) AS found"
         )
-        given: list[Any] = [list(keys), list_id]
     else:
-        statement = (
-            f"SELECT {columns} FROM {_TABLE} WHERE suppression_list_id = %s "
-            "AND value IN (SELECT value FROM json_each(%s))"
-        )
-        given = [list_id, json.dumps(list(keys))]
-    rows = SuppressionEntry.objects.raw(statement, given)
+        statement = f"SELECT {columns} FROM {_TABLE} WHERE value IN (SELECT value FROM json_each(%s)) AND suppression_list_id = %s"
+    rows = SuppressionEntry.objects.raw(statement, [asked, list_id])
     return [Held(row.pk, row.value, row.reason, row.expires_at) for row in rows]
 
 

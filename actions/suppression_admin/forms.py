@@ -43,7 +43,7 @@ class _SaidForm(forms.Form):
 
     reason = forms.CharField(
         label=_("Reason"), required=False, max_length=REASON_LENGTH, widget=UnfoldAdminTextInputWidget,
-        help_text=_("Shown for contacts that are rejected by it."),
+        help_text=_("Shown beside every batch with contacts that it rejects: name nobody in it."),
     )  # fmt: skip
     last_day = forms.DateField(
         label=_("Last day"), required=False, widget=UnfoldAdminTextInputWidget(attrs={"type": "date"}),

@@ -61,6 +61,13 @@ def test_the_reason_of_the_configuration_stands_above_that_of_the_list() -> None
     assert verdict.text == "Asked us to stop"
 
 
+def test_of_very_many_reasons_the_first_are_told_and_the_others_in_general() -> None:
+    reasons = {f"A-{number}": f"Case {number}" for number in range(500)}
+    texts = [verdict.text for verdict in judge(Lists(reasons), [Contact(name, {}) for name in reasons])]
+    assert texts[:50] == list(reasons.values())[:50]
+    assert set(texts[50:]) == {"On the list “Opposition”."}
+
+
 def test_a_page_is_one_question_about_each_value_once() -> None:
     lists = Lists({})
     judge(lists, [Contact("A-1", {}), Contact(" A-1 ", {}), Contact("A-2", {})])
