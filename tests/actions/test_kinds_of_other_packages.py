@@ -124,7 +124,7 @@ def test_a_kind_that_cannot_be_used_is_reported_and_not_offered(install: Install
     install(package(name, KIND.format(name="Mine", body=body), "Mine"))
     (problem,) = catalog.problems()
     assert fault in problem
-    assert set(catalog.kinds()) == {"field_rule", "consent_check"}
+    assert set(catalog.kinds()) == {"field_rule", "consent_check", "suppression"}
     assert catalog.kind("field_rule").__module__ == "actions.catalog.field_rule"
 
 

@@ -17,6 +17,7 @@ from django.conf import settings
 from pydantic import BaseModel
 
 from actions import applying, catalog, config_file
+from actions.models import SuppressionList
 from gateway import processes
 from sendouts.alarms.findings import NOT_READY
 from sendouts.models import Attention, Code
@@ -106,7 +107,8 @@ def yaml_example() -> str:
 @pytest.mark.django_db
 def test_the_configuration_example_applies_and_then_changes_nothing() -> None:
     content = config_file.read(yaml_example())
-    assert len(applying.apply(content)) == 5
+    SuppressionList.objects.create(name="Opposition")
+    assert len(applying.apply(content)) == 6
     assert applying.apply(content) == []
 
 
