@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from sendouts.sqs import make_client
+import boto3
+
 from tests.servers import free_port, wait_for_port
 
 # What the stand-in takes for credentials; found as AWS's own chain finds them.
@@ -43,7 +44,7 @@ class Queues:
     endpoint: str
 
     def make(self, **attributes: str) -> Queue:
-        client = make_client("", self.endpoint)
+        client = boto3.session.Session().client("sqs", region_name="eu-west-1", endpoint_url=self.endpoint)
         url = client.create_queue(QueueName=f"hooks-{uuid4().hex}", Attributes=attributes)["QueueUrl"]
         return Queue(url, client)
 

@@ -116,7 +116,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--beside", type=int, default=1_000_000, help="contacts of the batch beside which singles are measured; 0: none"
     )
-    parser.add_argument("--queue", type=int, default=5_000, help="messages of a queue; 0: not measured")
+    parser.add_argument("--queue", type=int, default=2_000, help="messages of a queue; 0: not measured")
     parser.add_argument("--listed", type=int, default=1_000_000, help="entries of suppression lists; 0: none")
     asked = parser.parse_args()
     if asked.quick:
