@@ -18,6 +18,7 @@ from actions.contract import Contact, Context, Word
 from actions.merging import PlannedAction, from_data
 from actions.models import KeepContacts
 from actions.running import run_checks
+from outbound.breaker import service_breakers
 from outbound.guard import AllowList
 from outbound.session import GuardedSession
 from sendouts import credentials
@@ -114,7 +115,18 @@ class Judge:
             keeps = self._keeps_accepted if word == Verdict.ACCEPTED else self._keeps_rejected
             kept = self._kept(contact) if keeps else None
             decisions.append(
-                NewDecision(pk, row.contact_id, row.uri, word, False, verdict.code, verdict.text, action, kept)
+                NewDecision(
+                    pk,
+                    row.contact_id,
+                    row.uri,
+                    word,
+                    False,
+                    verdict.code,
+                    verdict.text,
+                    action,
+                    kept,
+                    verdict.evidence_at,
+                )
             )
         return decisions, [asdict(failure) for failure in result.failures]
 
@@ -155,7 +167,7 @@ _local = threading.local()
 def staff_session(allow: AllowList) -> GuardedSession:
     """This thread's session for services that staff configured, inside their own allow-list."""
     if getattr(_local, "allow", None) != allow:
-        _local.allow, _local.session = allow, GuardedSession(allow)
+        _local.allow, _local.session = allow, GuardedSession(allow, breakers=service_breakers)
     session: GuardedSession = _local.session
     return session
 
