@@ -63,7 +63,8 @@ def path_of(pattern: str, samples: Mapping[str, Any]) -> str:
     past = str(row.history.latest().history_id) if row is not None and hasattr(row, "history") else "1"
     values = {
         r"([^/]+)/history/([^/]+)/": f"{key}/history/{past}/",
-        "<path:object_id>": key, "<id>": key, "<int:batch_id>": key, "<int:webhook_id>": key, "<int:row>": "0", "<slug:to>": "accept",
+        "<path:object_id>": key, "<id>": key, "<int:batch_id>": key, "<int:webhook_id>": key, "<int:row>": "0",
+        "<int:definition_id>": key, "<int:credential_id>": key, "<slug:to>": "accept",
         "<path:content_type_id>": "1", "(?P<url>.*)": "nothing/here",
     }  # fmt: skip
     path = pattern
