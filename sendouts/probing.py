@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import structlog
+from django.conf import settings
 
 from actions.contract import Permanent
 from actions.models import Credential
@@ -12,8 +13,8 @@ from sendouts import credentials
 from sendouts.allowing import services
 
 log = structlog.get_logger(__name__)
-# Seconds to connect, and between two reads.
-_TIMEOUT = (5.0, 10.0)
+# How much of the time that a page has it takes to connect, and then to wait for the answer, at most.
+_SHARES_OF_PAGE = (0.3, 0.4)
 _REFUSED = frozenset({401, 403})
 
 
@@ -44,9 +45,10 @@ def _probe(credential: Credential) -> Probe:
         headers = credentials.headers(credential.name, {credential.name: credential})
     except Permanent:
         return Probe("cannot_open")
+    connect, read = (settings.PAGE_SECONDS * share for share in _SHARES_OF_PAGE)
     try:
         with (
-            GuardedSession(services(), _TIMEOUT) as session,
+            GuardedSession(services(), (connect, read)) as session,
             session.get(credential.test_url, headers=dict(headers), stream=True) as answer,
         ):
             code = answer.status_code

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
+from django.conf import settings
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -20,8 +21,8 @@ from sendouts.symplify.plain import decode
 from sendouts.symplify.rows import Findings, RowMaker
 
 log = structlog.get_logger(__name__)
-# How long the person waits at most; a service that needs longer for one contact is no good for thousands.
-TRIAL_SECONDS = 15
+# How much of the time that a page has the service gets: what comes later would be answered with 503.
+SHARE_OF_PAGE = 0.7
 # What does not matter here: nothing will be sent.
 _WITHOUT_ADDRESS = "no_uri"
 
@@ -71,7 +72,7 @@ def try_action(definition: ActionDefinition, contact: Row, user_id: int) -> Tria
     """Judge the contact by this one action, on the way that a batch goes: same code, same guard, same limits."""
     sendout = definition.sendout or Sendout(project=definition.project)
     now = timezone.now()
-    ends = now + timedelta(seconds=TRIAL_SECONDS)
+    ends = now + timedelta(seconds=settings.PAGE_SECONDS * SHARE_OF_PAGE)
     batch = Batch(project=sendout.project, sendout=sendout, plan=_plan(definition), received_at=now, deadline=ends)
     began = time.monotonic()
     judged = Judge(batch, ends).judge([contact], [0])

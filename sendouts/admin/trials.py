@@ -82,11 +82,12 @@ def test_credential(request: HttpRequest, credential_id: int) -> HttpResponse:
     if not request.user.has_perm("actions.change_credential"):
         raise PermissionDenied
     credential = get_object_or_404(Credential, pk=credential_id)
-    shown: dict[str, Any] = {"confirm": _("A GET with this credential is sent to %(host)s.")}
-    shown["confirm"] = shown["confirm"] % {"host": credential.test_host} if credential.test_url else ""
+    shown: dict[str, Any] = {}
     if not credential.test_url:
         shown["problem"] = sentence(Probe("no_url"))
-    elif request.method == "POST":
+    else:
+        shown["confirm"] = _("A GET with this credential is sent to %(host)s.") % {"host": credential.test_host}
+    if credential.test_url and request.method == "POST":
         found = probe(credential, reader(request).pk)
         said = sentence(found)
         LogEntry.objects.log_actions(reader(request).pk, [credential], CHANGE, said, single_object=True)

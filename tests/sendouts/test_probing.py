@@ -84,6 +84,14 @@ def test_anything_else_says_nothing_about_it(
     assert sentence in tried(manager, stored(url(service)))
 
 
+def test_a_service_that_hangs_is_given_up_before_the_page_is(
+    manager: Client, service: Simulator, settings: Any
+) -> None:
+    settings.PAGE_SECONDS = 1.0
+    service.faults([{"on": "consent", "kind": "hang"}])
+    assert "did not answer in time" in tried(manager, stored(url(service)))
+
+
 def test_a_host_that_is_not_listed_is_not_called(manager: Client, service: Simulator, settings: Any) -> None:
     settings.OUTBOUND_ALLOWED_HOSTS = []
     assert "127.0.0.1 may not be called" in tried(manager, stored(url(service)))

@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from actions.models import ActionDefinition, Project, Sendout
 from outbound.breaker import service_breakers
-from sendouts import allowing, credentials, trying
+from sendouts import allowing, credentials
 from sendouts.trying import NoContact, read_contact
 from simulator.client import Simulator
 from tests.sendouts.admin_cases import client_of, plain_english, text_of
@@ -126,10 +126,10 @@ def test_in_french_the_failure_is_french(manager: Client, service: Simulator, se
     assert "Il attendrait la décision d’une personne." in shown
 
 
-def test_a_service_that_hangs_is_given_up_after_a_while(
-    manager: Client, service: Simulator, monkeypatch: pytest.MonkeyPatch
+def test_a_service_that_hangs_is_given_up_before_the_page_is(
+    manager: Client, service: Simulator, settings: Any
 ) -> None:
-    monkeypatch.setattr(trying, "TRIAL_SECONDS", 1)
+    settings.PAGE_SECONDS = 1.0
     service.faults([{"kind": "hang", "on": "consent"}])
     assert "No time was left" in tried(manager, defined("consent_check", asks(service)))
 
