@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, Final
 
 
@@ -18,19 +19,26 @@ class _Missing:
 
 
 MISSING: Final = _Missing()
+_NOTHING_GIVEN: Final[Mapping[str, str]] = MappingProxyType({})
 _PREFIX = "properties."
 # Rows of one file share their keys, so a path needs few routes; the bound keeps ragged files from filling memory.
 _ROUTES = 1024
 
 
 class Contact:
-    """A contact of the file, or an item of the hook: its id and its other keys or columns, as they came."""
+    """A contact of the file, or an item of the hook: its id and its other keys or columns, as they came.
 
-    __slots__ = ("fields", "id")
+    `key` names this message of this batch, and is the same whenever it is screened. `given` is what the effects before told
+    those after: `{"code": "S-1"}`.
+    """
 
-    def __init__(self, contact_id: str, fields: Mapping[str, Any]) -> None:
+    __slots__ = ("fields", "given", "id", "key")
+
+    def __init__(self, contact_id: str, fields: Mapping[str, Any], key: int = 0) -> None:
         self.id = contact_id
         self.fields = fields
+        self.key = key
+        self.given: Mapping[str, str] = _NOTHING_GIVEN
 
     def field(self, path: str) -> Any:
         """Return the value at a path, or MISSING.

@@ -1,7 +1,7 @@
 """What a kind of action is: the classes that a kind is written against, here or in another package."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -17,11 +17,13 @@ if TYPE_CHECKING:
 __all__ = [
     "ACCEPT",
     "MISSING",
+    "Check",
     "Config",
     "Contact",
     "Context",
     "Kind",
     "Later",
+    "Listed",
     "Permanent",
     "Phase",
     "Retryable",
@@ -146,11 +148,28 @@ class Config(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
+class Listed:
+    """What a list that is kept here says of some values: the reasons of those on it, and those that it cannot hold.
+
+    A reason may be empty. A list of addresses cannot hold what is no address.
+    """
+
+    reasons: Mapping[str, str]
+    unlike: Collection[str] = ()
+
+
+def _no_lists(name: str, values: Collection[str]) -> Listed:
+    raise Permanent(f"No list “{name}” is kept here for this project.")
+
+
+@dataclass(frozen=True, slots=True)
 class Context:
     """What a kind may know about its work beside the contacts.
 
     `details` came with the hook and is read-only. `time_left()` is in seconds. `http()` gives the only session that may
     be used for calls. `credential(name)` gives the headers of a named credential, or raises Permanent.
+    `suppressed(list, values)` says which of some thousand values at most are on a list that is kept here; it raises
+    Permanent where there is no such list. Only kinds that do not wait may ask it: it uses the worker's connection.
     """
 
     project: str
@@ -160,6 +179,7 @@ class Context:
     time_left: Callable[[], float]
     http: Callable[[], "GuardedSession"]
     credential: Callable[[str], Mapping[str, str]]
+    suppressed: Callable[[str, Collection[str]], Listed] = _no_lists
 
 
 class Kind(ABC):
@@ -172,7 +192,7 @@ class Kind(ABC):
     name: ClassVar[str]
     title: ClassVar[str]
     description: ClassVar[str] = ""
-    phase: ClassVar[Phase] = Phase.CHECK
+    phase: ClassVar[Phase]
     Config: ClassVar[type[BaseModel]] = Config
     waits: ClassVar[bool] = False
     page_size: int = 1000
@@ -181,10 +201,6 @@ class Kind(ABC):
 
     def __init__(self, config: Any) -> None:
         self.config = config
-
-    @abstractmethod
-    def check(self, page: Sequence[Contact], context: Context) -> Sequence[Verdict]:
-        """Return one verdict for each contact of the page, in order; raise Retryable or Permanent for all of it."""
 
     @classmethod
     def read_config(cls, raw: Any) -> BaseModel:
@@ -195,3 +211,13 @@ class Kind(ABC):
     def normal_config(cls, raw: Any) -> dict[str, Any]:
         """Validate a configuration and write it out whole, with its defaults, as plain JSON values."""
         return cls.read_config(raw).model_dump(mode="json", by_alias=True)
+
+
+class Check(Kind):
+    """A kind that decides who may get the message."""
+
+    phase: ClassVar[Phase] = Phase.CHECK
+
+    @abstractmethod
+    def check(self, page: Sequence[Contact], context: Context) -> Sequence[Verdict]:
+        """Return one verdict for each contact of the page, in order; raise Retryable or Permanent for all of it."""

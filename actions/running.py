@@ -1,9 +1,10 @@
-"""Runs the checks of a plan over a chunk of contacts: in pages, several in flight where a kind waits for others.
+"""Runs a plan over a chunk of contacts: the checks, then what the effects prepare; in pages, several in flight where a kind
+waits for others.
 
 Rules: the first rejection of a contact is its reason, and a rejected contact is not asked again; any rejection beats
 undecided; the first reason to be undecided is kept. Of an accepted contact the evidence of the last check that gave some is
-kept. A page that fails for good is treated as the action's `on_failure` says, and reported. Nothing that a kind does ends
-the run.
+kept. An effect is prepared for whom its verdict may still concern. A page that fails for good is treated as the action's
+`on_failure` says, and reported. Nothing that a kind does ends the run.
 """
 
 import json
@@ -14,13 +15,14 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from threading import Event
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from actions import catalog
 from actions.contract import (
     ACCEPT,
+    Check,
     Contact,
     Context,
     Kind,
@@ -32,7 +34,8 @@ from actions.contract import (
     Word,
     accept,
 )
-from actions.merging import PlannedAction
+from actions.effect import Preparing, Rendered
+from actions.merging import PlannedAction, canonical
 
 FIRST_DELAY = 0.2
 LONGEST_DELAY = 10.0
@@ -41,6 +44,9 @@ TICK_SECONDS = 1.0
 FAILED = "action_failed"
 _ON_FAILURE = {"hold": Word.UNDECIDED, "reject": Word.REJECT, "accept": Word.ACCEPT}
 _PASSED = Verdict(Word.ACCEPT, FAILED, "An action failed; its contacts were let pass.")
+
+
+_A = TypeVar("_A", Verdict, Rendered)
 
 
 class Stopped(Exception):
@@ -61,15 +67,17 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What the checks said, as parallel lists in the order of the contacts.
+    """What the actions said, as parallel lists in the order of the contacts, and what the effects will need.
 
     `steps` holds the place in the plan of the action whose verdict it is, -1 where nobody objected or gave evidence.
+    `payloads` are (place of the contact, place of the effect in the plan, JSON text).
     """
 
     verdicts: list[Verdict]
     steps: list[int]
     action: list[str]
     failures: tuple[Failure, ...] = ()
+    payloads: Sequence[tuple[int, int, str]] = ()
 
 
 @dataclass(slots=True)
@@ -83,9 +91,10 @@ class _Run:
     verdicts: list[Verdict]
     steps: list[int]
     failed: dict[tuple[int, str, str], int] = field(default_factory=dict)
+    payloads: list[tuple[int, int, str]] = field(default_factory=list)
 
 
-def run_checks(
+def run_plan(
     actions: Sequence[PlannedAction],
     contacts: Sequence[Contact],
     make_context: Callable[[PlannedAction], Context],
@@ -101,13 +110,14 @@ def run_checks(
     """
     total = len(contacts)
     run = _Run(contacts, pool, stop or Event(), tick or _nobody_hears, [ACCEPT] * total, [-1] * total)
-    remaining: Sequence[int] = range(total)
+    everybody: Sequence[int] = range(total)
+    remaining = everybody
     for step, planned in enumerate(actions):
         if run.stop.is_set():
             raise Stopped
-        if planned.phase != Phase.CHECK or not remaining:
-            continue
-        if _run_one(run, step, planned, remaining, make_context):
+        # A transfer may tell of the rejected too; who it does not concern, it prepares nothing for.
+        places = everybody if planned.phase == Phase.TRANSFER else remaining
+        if places and _run_one(run, step, planned, places, make_context):
             verdicts, rejecting = run.verdicts, Word.REJECT
             remaining = [place for place in remaining if verdicts[place].word is not rejecting]
     names = [planned.identifier for planned in actions] + [""]
@@ -115,7 +125,14 @@ def run_checks(
         Failure(actions[step].identifier, actions[step].kind, step, sentence, contacts_failed, became)
         for (step, sentence, became), contacts_failed in run.failed.items()
     )
-    return Result(run.verdicts, run.steps, [names[step] for step in run.steps], failures)
+    # Prepared before a later action rejected the contact.
+    rejected, checks = Word.REJECT, {Phase.CHECK, Phase.ENRICH}
+    payloads = [
+        each
+        for each in run.payloads
+        if not (actions[each[1]].phase in checks and run.verdicts[each[0]].word is rejected)
+    ]
+    return Result(run.verdicts, run.steps, [names[step] for step in run.steps], failures, payloads)
 
 
 def _run_one(
@@ -138,7 +155,8 @@ def _run_one(
         if isinstance(answer, str):
             rejected |= _fail(run, step, planned, page, answer)
         else:
-            rejected |= _apply(run, step, page, answer)
+            answers: Sequence[Any] = answer
+            rejected |= _apply(run, step, page, answers if isinstance(kind, Check) else _keep(run, step, page, answers))
     return rejected
 
 
@@ -147,7 +165,8 @@ def _nobody_hears() -> None:
 
 
 _Page = Sequence[int]
-_Answer = Sequence[Verdict] | str
+# Verdicts of a check, what an effect prepared, or why there is neither.
+_Answer = Sequence[Any] | str
 
 
 def _inline(run: _Run, kind: Kind, context: Context, pages: Iterator[_Page]) -> Iterator[tuple[_Page, _Answer]]:
@@ -196,7 +215,11 @@ def _ask(run: _Run, kind: Kind, context: Context, page: _Page, given_up: Event |
         if kind.waits and context.time_left() <= 0:
             return "No time was left to ask."
         try:
-            return _checked(kind.check(contacts, context), len(contacts))
+            if isinstance(kind, Preparing):
+                return _checked(kind.render(contacts, context), Rendered, len(contacts))
+            if isinstance(kind, Check):
+                return _checked(kind.check(contacts, context), Verdict, len(contacts))
+            return f"The kind {kind.name} can neither check nor act."
         except Permanent as error:
             return str(error)
         except Later as error:
@@ -221,20 +244,32 @@ def _pause(seconds: float, *ends: Event) -> None:
         ends[0].wait(min(left, TICK_SECONDS))
 
 
-def _checked(verdicts: Any, expected: int) -> Sequence[Verdict]:
-    """Return the verdicts if they are what the contract asks for; raises Permanent."""
-    if not isinstance(verdicts, Sequence) or len(verdicts) != expected:
-        raise Permanent("The kind did not return one verdict for each contact.")
-    if not all(type(verdict) is Verdict for verdict in verdicts):
-        raise Permanent("The kind returned something that is not a verdict.")
-    return verdicts
+def _checked(answers: Any, wanted: type[_A], expected: int) -> Sequence[_A]:
+    """Return the answers of a kind if they are what the contract asks for; raises Permanent."""
+    if not isinstance(answers, Sequence) or len(answers) != expected:
+        raise Permanent("The kind did not return one answer for each contact.")
+    if not all(type(answer) is wanted for answer in answers):
+        raise Permanent(f"The kind returned something that is not a {wanted.__name__.lower()} answer.")
+    return answers
+
+
+def _keep(run: _Run, step: int, page: _Page, answers: Sequence[Any]) -> Sequence[Verdict]:
+    """Keep what an effect prepared, tell it to those after, and return its verdicts."""
+    for place, answer in zip(page, answers, strict=True):
+        if answer.payload is not None:
+            run.payloads.append((place, step, canonical(answer.payload)))
+        if answer.given:
+            contact = run.contacts[place]
+            contact.given = {**contact.given, **answer.given}
+    return [answer.verdict for answer in answers]
 
 
 def _apply(run: _Run, step: int, page: _Page, answer: Sequence[Verdict]) -> bool:
     """Store a page's verdicts where they weigh more than what was said before; return whether anybody is rejected."""
     rejected = False
     for place, verdict in zip(page, answer, strict=True):
-        if verdict is ACCEPT:
+        # The first rejection is the reason, also where a transfer that tells of it cannot be prepared.
+        if verdict is ACCEPT or run.verdicts[place].word is Word.REJECT:
             continue
         word = verdict.word
         if word is Word.REJECT:

@@ -11,7 +11,7 @@ from django.db import InterfaceError, OperationalError
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from sendouts import claims, delivery, finishing, lifecycle, review
+from sendouts import claims, delivery, effects, finishing, lifecycle, review
 from sendouts.deadlines import backoff
 from sendouts.models import Attention, Batch, Plan, Status
 from sendouts.screening import asks, screen_file, screen_items
@@ -38,12 +38,17 @@ def _screen(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> Non
             screen_file(claim, batch, now)
 
 
+def _enrich(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> None:
+    delivery.move_on(claim, effects.enrich(claim, batches, now), now)
+
+
 # In the order that data flows: what one stage completes, the next one takes on at once.
 STAGES: tuple[tuple[tuple[Status, ...], Work], ...] = (
     ((Status.PLANNED,), _screen),
     ((Status.SCREENED,), review.settle),
     ((Status.IN_REVIEW,), review.at_deadline),
     ((Status.ACCEPTED, Status.REFUSED), delivery.deliver),
+    ((Status.ACCEPTED,), _enrich),
     ((Status.DELIVERED,), finishing.finish),
 )
 

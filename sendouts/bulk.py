@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 from django.db import connection
 from django.db.models import F
 
-from sendouts.models import Batch, Decision
+from sendouts.models import Batch, Decision, PendingEffect
+from sendouts.received import AtRest
 
 
 class NewDecision(NamedTuple):
@@ -17,7 +18,7 @@ class NewDecision(NamedTuple):
 
     id: int
     contact_id: str
-    uri: str
+    uri: AtRest
     verdict: int
     unread: bool
     reason: str
@@ -25,6 +26,14 @@ class NewDecision(NamedTuple):
     action: str
     kept: str | None
     evidence_at: datetime | None = None
+
+
+class NewEffect(NamedTuple):
+    """What one effect will need for one contact; `payload` is JSON text."""
+
+    decision_id: int
+    step: int
+    payload: str
 
 
 _TABLE = Decision._meta.db_table
@@ -73,6 +82,20 @@ def _adapted(decisions: Iterable[NewDecision]) -> Iterator[NewDecision]:
             moment: Any = adapt(row.evidence_at)
             row = row._replace(evidence_at=moment)
         yield row
+
+
+def insert_effects(effects: Sequence[NewEffect]) -> None:
+    """Store what effects will need in the caller's transaction; a row that exists already is an IntegrityError."""
+    if not effects:
+        return
+    table, columns = PendingEffect._meta.db_table, "decision_id, step, payload, state, text"
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            with cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
+                for row in effects:
+                    copy.write_row((*row, 0, ""))
+            return
+        cursor.executemany(f"INSERT INTO {table} ({columns}) VALUES (%s, %s, %s, 0, '')", effects)
 
 
 def store_answers(answers: Sequence[tuple[int, int, int]]) -> None:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -13,11 +13,14 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from sendouts import claims
-from sendouts.models import Attention, Batch, Chunk, Decision, Event, Status, Word
+from sendouts.models import Attention, Batch, Chunk, Decision, EffectRun, Event, PendingEffect, Status, Word
 from sendouts.models.batch import OPEN
 from sendouts.models.decision import rows_of
+from sendouts.models.effect import effects_of
 
 log = structlog.get_logger(__name__)
+# How soon a batch is looked at again whose key is missing.
+KEY_PAUSE = timedelta(minutes=1)
 
 LEGAL: Mapping[Status, frozenset[Status]] = {
     Status.PLANNED: frozenset({Status.SCREENED, Status.EXPIRED, Status.ABANDONED}),
@@ -66,6 +69,9 @@ def move(
             same = {"status": new, "revision": F("revision") + 1, "deaths": 0, **columns[ids[0]]}
             Batch.objects.filter(pk__in=ids).update(**same)
         record(moved, Word.MOVED, now=now, old=old, new=new, user=user, note=note, data=data, revisions=revisions)
+        if moved and new not in OPEN:
+            # What tells others of the outcome begins; what was prepared and is not wanted any more is cleared away.
+            EffectRun.objects.filter(batch_id__in=moved, ended_at__isnull=True).update(due_at=now)
     if moved:
         log.info("moved", old=old.value, new=new.value, batches=len(moved), first=moved[0])
     return moved
@@ -75,6 +81,8 @@ def forget_screening(batch_id: int) -> None:
     """Delete what screening stored of a batch, in the caller's transaction."""
     Decision.objects.filter(rows_of(batch_id)).delete()
     Chunk.objects.filter(batch_id=batch_id).delete()
+    PendingEffect.objects.filter(effects_of(batch_id)).delete()
+    EffectRun.objects.filter(batch_id=batch_id).delete()
 
 
 def record(
@@ -130,10 +138,25 @@ def attention(
         claim.extend([batch_id], progress=True)
         batch = Batch.objects.only("revision", "attention", "attention_data").get(pk=batch_id)
         Batch.objects.filter(pk=batch_id).update(due_at=due_at, attempts=F("attempts") + 1)
-        if (batch.attention, batch.attention_data) != (code, dict(data)):
+        before, about = found_in_hook(batch)
+        kept = {**data} | ({"hook": [before, about]} if before else {})
+        if (batch.attention, batch.attention_data) != (code, kept):
             found = {"code": code.value, **data}
-            change(batch, Word.ATTENTION, now=now, data=found, attention=code, attention_data=dict(data))
+            change(batch, Word.ATTENTION, now=now, data=found, attention=code, attention_data=kept)
             log.warning("attention", batch=batch_id, code=code.value, tried_again=due_at is not None)
+
+
+def cannot_open(batch_id: int, *, now: datetime, claim: claims.Claim) -> None:
+    """Say that no key opens what the batch needs. It is looked at again by itself: nothing but the key is missing."""
+    attention(batch_id, Attention.KEY_MISSING, now=now, claim=claim, due_at=now + KEY_PAUSE, data={})
+
+
+def found_in_hook(batch: Batch) -> tuple[str, dict[str, Any]]:
+    """What planning found wrong with the hook: it still holds when a later trouble, told in its place, is over."""
+    if batch.attention in {Attention.HOOK_UNCLEAR, Attention.SAME_FINISH}:
+        return batch.attention, batch.attention_data
+    code, data = batch.attention_data.get("hook", ("", {}))
+    return code, data
 
 
 def try_again(batch_ids: Sequence[int], *, claim: claims.Claim, due_at: datetime) -> None:
@@ -141,6 +164,13 @@ def try_again(batch_ids: Sequence[int], *, claim: claims.Claim, due_at: datetime
     with transaction.atomic():
         claim.extend(batch_ids, progress=True)
         Batch.objects.filter(pk__in=batch_ids).update(due_at=due_at, attempts=F("attempts") + 1)
+
+
+def look_again(batch_id: int, *, claim: claims.Claim, due_at: datetime) -> None:
+    """Come back to a batch for which others are at work: nothing has failed."""
+    with transaction.atomic():
+        claim.extend([batch_id], progress=True)
+        Batch.objects.filter(pk=batch_id).update(due_at=due_at)
 
 
 def let_others_go_first(batch_id: int, *, claim: claims.Claim) -> None:

@@ -7,8 +7,9 @@ import structlog
 from django.conf import settings
 from django.db import transaction
 
-from sendouts.models import Batch, Chunk, Decision, Webhook
+from sendouts.models import Batch, Chunk, Decision, PendingEffect, Webhook
 from sendouts.models.decision import rows_of
+from sendouts.models.effect import effects_of
 
 log = structlog.get_logger(__name__)
 AT_ONCE = 200
@@ -37,8 +38,9 @@ def retire_some(now: datetime) -> int:
         with transaction.atomic():
             Decision.objects.filter(rows_of(batch_id)).delete()
             Chunk.objects.filter(batch_id=batch_id).delete()
+            PendingEffect.objects.filter(effects_of(batch_id)).delete()
             Webhook.objects.filter(batch_id=batch_id).update(body=b"")
-            Batch.objects.filter(pk=batch_id).update(finish_uri="", download_uri="", retired_at=now)
+            Batch.objects.filter(pk=batch_id).update(finish_uri=b"", download_uri=b"", retired_at=now)
         retired += 1
     others = Webhook.objects.filter(received_at__lt=before, batch__isnull=True, due_at__isnull=True)
     deleted, _ = others.filter(pk__in=list(others.values_list("pk", flat=True)[:5_000])).delete()

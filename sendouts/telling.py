@@ -54,6 +54,12 @@ def told(event: Event, batch: Batch) -> str:
                 "%(n)s unconfirmed rejection taken on", "%(n)s unconfirmed rejections taken on", rows
             )  # fmt: skip
             return text % {"n": localize(rows)}
+        case Word.TAKEN_ON if "effects" in data:
+            rows = data["effects"]
+            text = ngettext(
+                "Goes on without the failed action for %(n)s contact", "Goes on without the failed action for %(n)s contacts", rows
+            )  # fmt: skip
+            return text % {"n": localize(rows)}
         case Word.TAKEN_ON:
             return _("Release taken on, although it was not confirmed")
         case Word.ATTENTION:
@@ -62,6 +68,8 @@ def told(event: Event, batch: Batch) -> str:
             return _("Needs attention: %(reason)s") % {"reason": reason}
         case Word.RESTARTED:
             return _("Checks started again")
+        case Word.RETRIED if "effects" in data:
+            return _("Outcome sent again")
         case Word.RETRIED:
             return _("Tried again")
         case Word.FINISH_SENT:

@@ -14,6 +14,7 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from sendouts import lifecycle, people
+from sendouts.effects import open_enrichments
 from sendouts.models import Answer, Batch, Chunk, Decision, Event, Outcome, Status, Verdict, Word
 from sendouts.models.batch import STOPPED
 from sendouts.models.decision import rows_of
@@ -50,6 +51,7 @@ def undo(batch_id: int, *, user: User | None, revision: int | None, note: str = 
         columns = recount(batch, now) | {
             "final": batch.final,
             "unread_taken_on": 0,
+            "enrichments": open_enrichments(batch.pk),
             "outcome": Outcome.NONE,
             "decided_at": None,
             "attempts": 0,

@@ -11,7 +11,8 @@ from types import MappingProxyType, ModuleType
 
 from pydantic import BaseModel
 
-from actions.contract import Kind, Phase
+from actions.contract import Check, Kind, Phase
+from actions.effect import Effect, WholeEffect
 
 GROUP = "send_gate.kinds"
 
@@ -105,12 +106,16 @@ def _fault(candidate: object) -> str:
     if not (inspect.isclass(candidate) and issubclass(candidate, Kind)):
         return "is not a class made from actions.contract.Kind."
     if inspect.isabstract(candidate):
-        return "does not say what check does."
+        missing = ", ".join(sorted(getattr(candidate, "__abstractmethods__", ())))
+        return f"does not say what {missing} does."
     for attribute in ("name", "title"):
         if not (isinstance(getattr(candidate, attribute, None), str) and getattr(candidate, attribute)):
             return f"has no {attribute}."
     if not (inspect.isclass(candidate.Config) and issubclass(candidate.Config, BaseModel)):
         return "has a Config that is not a pydantic model."
-    if candidate.phase != Phase.CHECK:
-        return f"acts in the phase “{candidate.phase}”; only checks can be carried out so far."
-    return ""
+    phase = getattr(candidate, "phase", None)
+    if issubclass(candidate, Check):
+        return "" if phase == Phase.CHECK else f"is a check and says the phase “{phase}”."
+    if issubclass(candidate, Effect | WholeEffect):
+        return "" if phase in (Phase.ENRICH, Phase.TRANSFER) else f"is an effect and says the phase “{phase}”."
+    return "is neither a Check, an Effect nor a WholeEffect."

@@ -9,7 +9,7 @@ from actions.catalog.calling import Call, call, read_json
 from actions.catalog.consent_config import ConsentCheckConfig
 from actions.catalog.placeholders import Person, climbs, fields_in, fill_body, fill_url
 from actions.contact import MISSING
-from actions.contract import Contact, Context, Kind, Verdict, accept, gettext_noop, reject, undecided
+from actions.contract import Check, Contact, Context, Verdict, accept, gettext_noop, reject, undecided
 
 # A value that means neither yes nor no says nothing; where only true and false are declared, 1 and "true" are neither.
 _SILENT = undecided("no_answer", "The service did not say whether this contact consents.")
@@ -18,7 +18,7 @@ _UNFIT = undecided("cannot_ask", "What identifies this contact cannot stand in a
 _UNKNOWN = frozenset({404, 410})
 
 
-class ConsentCheck(Kind):
+class ConsentCheck(Check):
     """Asks `{"contacts": ["A-17"]}`, expects `{"verdicts": {"A-17": true}}`; who is not in the answer is undecided.
 
     Where questions and answers look otherwise, the configuration maps them.

@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 from actions.catalog import comparing
 from actions.catalog.patterns import TooLong, searcher
 from actions.contact import MISSING, reader
-from actions.contract import ACCEPT, Config, Contact, Context, Kind, Verdict, gettext_noop, reject, undecided
+from actions.contract import ACCEPT, Check, Config, Contact, Context, Verdict, gettext_noop, reject, undecided
 from actions.one_of import OneOf
 
 # Judged values are remembered, since a column such as consent has few; the bound keeps other columns out of memory.
@@ -100,7 +100,7 @@ class FieldRuleConfig(Config):
     )
 
 
-class FieldRule(Kind):
+class FieldRule(Check):
     """Rejects contacts by one field. What cannot be compared is undecided; null and empty text count as missing."""
 
     name = "field_rule"

@@ -8,6 +8,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from actions import catalog
+from actions.contract import Phase
+from sendouts.admin.effects import progress_by_step
 from sendouts.models import Batch, Verdict
 from sendouts.sentences import harmless, number, stored
 
@@ -41,6 +43,7 @@ class ReasonLine:
 def checks(batch: Batch) -> list[Check]:
     """The plan in order, and last what was asked for and nobody defined."""
     content: dict[str, Any] = batch.plan.content
+    acts = progress_by_step(batch) if any(each["phase"] != Phase.CHECK for each in content["actions"]) else {}
     names = Counter(each["identifier"] for each in content["actions"])
     found = []
     for place, each in enumerate(content["actions"], 1):
@@ -54,7 +57,7 @@ def checks(batch: Batch) -> list[Check]:
                 origins=_origins(each),
                 definition=each["origins"][0]["definition_id"],
                 # Counts go by identifier; where two actions share one, nobody can tell them apart.
-                effects=_effects(batch, name) if names[name] == 1 else (),
+                effects=acts.get(place - 1) or (_effects(batch, name) if names[name] == 1 else ()),
                 failures=tuple(_failure(one) for one in batch.failures if one["step"] == place - 1),
             )
         )

@@ -14,6 +14,7 @@ from sendouts import forecast, people, sentences
 from sendouts.admin import headlines
 from sendouts.admin.checked import Check, ReasonLine, checks, reason_lines
 from sendouts.admin.contacts import Contacts, contacts_page
+from sendouts.admin.effects import Acting, acting
 from sendouts.admin.headlines import Label
 from sendouts.admin.history import Line, history
 from sendouts.admin.verbs import Accept, Verb, offered
@@ -59,6 +60,7 @@ class Page:
     figures: list[Figure]
     reasons: list[ReasonLine]
     checks: list[Check]
+    acting: list[Acting]
     contacts: Contacts
     history: list[Line]
     clock: Clock
@@ -85,6 +87,7 @@ def page(batch: Batch, user: AbstractUser, asked: Mapping[str, str], now: dateti
         figures=_figures(batch),
         reasons=reason_lines(batch, sentences.reason),
         checks=checks(batch),
+        acting=acting(batch, sees=user.has_perm(people.VIEW_CONTACTS)),
         contacts=contacts_page(batch, asked, sees=user.has_perm(people.VIEW_CONTACTS), changes=decides and held),
         history=history(batch, now),
         clock=_clock(batch, now),

@@ -6,6 +6,7 @@ from sendouts.models.api_token import ApiToken
 from sendouts.models.batch import Attention, Batch, Chunk, Outcome, Status
 from sendouts.models.decision import Answer, Decision, Verdict
 from sendouts.models.door_window import DoorWindow
+from sendouts.models.effect import EffectRun, PendingEffect
 from sendouts.models.event import Event, Word
 from sendouts.models.plan import Plan
 from sendouts.models.pulse import Pulse
@@ -23,9 +24,11 @@ __all__ = [
     "Code",
     "Decision",
     "DoorWindow",
+    "EffectRun",
     "Event",
     "Notice",
     "Outcome",
+    "PendingEffect",
     "Plan",
     "Pulse",
     "Status",

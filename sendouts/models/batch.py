@@ -49,6 +49,8 @@ class Attention(models.TextChoices):
     REFUSAL_STOPS = "refusal_stops", _("a rejection of the whole batch cannot be completed")
     SCREENING_FAILED = "screening_failed", _("the contacts could not be screened")
     WORKER_DIED = "worker_died", _("a worker died of it again and again")
+    KEY_MISSING = "key_missing", _("the key of its addresses is missing")
+    EFFECT_FAILED = "effect_failed", _("an action on the accepted contacts failed")
 
 
 # Among what a batch is held for: a person stopped its release.
@@ -66,8 +68,9 @@ class Batch(models.Model):
     source = models.CharField(_("source"), max_length=6, choices=Source)
     delivery_key = models.CharField(max_length=64, unique=True)
     finish_key = models.CharField(max_length=64, db_index=True)
-    finish_uri = models.TextField()
-    download_uri = models.TextField(blank=True, default="")
+    # Sealed; empty where there is none, or none any more.
+    finish_uri = models.BinaryField()
+    download_uri = models.BinaryField(blank=True, default=b"")
     project = models.ForeignKey(Project, verbose_name=_("project"), on_delete=models.PROTECT, related_name="batches")
     # Found through the index on sendout and time below.
     sendout = models.ForeignKey(
@@ -103,6 +106,8 @@ class Batch(models.Model):
     unread_taken_on = models.PositiveIntegerField(_("unreadable rows taken on"), default=0)
     # Rejections that had left, or may have, when the release was stopped last: nobody can put them back.
     final = models.PositiveIntegerField(_("sent before the release was stopped"), default=0)
+    # Actions of its plan that must have acted on every accepted contact before the release, and have not yet.
+    enrichments = models.PositiveSmallIntegerField(_("open enrichments"), default=0)
     file_complete = models.BooleanField(_("file complete"), default=False)
     reasons = models.JSONField(default=list, blank=True)
     failures = models.JSONField(default=list, blank=True)
@@ -142,7 +147,7 @@ class Batch(models.Model):
             models.Index(fields=["sendout", "received_at"], name="batch_sendout_received"),
             # What the hourly tasks look for: small, since whatever they have done with leaves it.
             models.Index(
-                fields=["ended_at"], name="batch_to_wipe", condition=Q(ended_at__isnull=False) & ~Q(finish_uri="")
+                fields=["ended_at"], name="batch_to_wipe", condition=Q(ended_at__isnull=False) & ~Q(finish_uri=b"")
             ),
             models.Index(
                 fields=["ended_at"],
@@ -154,11 +159,18 @@ class Batch(models.Model):
             models.CheckConstraint(name="batch_status_known", condition=Q(status__in=Status.values)),
             models.CheckConstraint(name="batch_outcome_known", condition=Q(outcome__in=Outcome.values)),
             models.CheckConstraint(name="batch_attention_known", condition=Q(attention__in=Attention.values)),
-            # Promise 2: nobody is released while a row is unread or undecided, or a rejection is unconfirmed.
+            # Promise 2: nobody is released while a row is unread or undecided, a rejection is unconfirmed, or an accepted
+            # contact lacks what was to be written before.
             models.CheckConstraint(
                 name="batch_finish_only_when_all_is_answered",
                 condition=Q(finish_sent_at__isnull=True)
-                | Q(file_complete=True, undecided=0, unread=0, rejected=F("confirmed") + F("taken_on")),
+                | Q(
+                    file_complete=True,
+                    undecided=0,
+                    unread=0,
+                    enrichments=0,
+                    rejected=F("confirmed") + F("taken_on"),
+                ),
             ),
             models.CheckConstraint(
                 name="batch_finished_has_outcome",

@@ -7,25 +7,22 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.utils import timezone
 
 from actions.catalog import kinds
 from actions.contact import MISSING
-from actions.contract import Contact, Context, Word
-from actions.merging import PlannedAction, from_data
+from actions.contract import Contact, Word
+from actions.merging import from_data
 from actions.models import KeepContacts
-from actions.running import run_checks
-from outbound.breaker import service_breakers
-from outbound.guard import AllowList
-from outbound.session import GuardedSession
-from sendouts import credentials
-from sendouts.allowing import services
-from sendouts.bulk import NewDecision
+from actions.running import run_plan
+from sendouts import sealing
+from sendouts.bulk import NewDecision, NewEffect
+from sendouts.contexts import Contexts
 from sendouts.deadlines import screening_ends
 from sendouts.models import Batch, Plan, Verdict
+from sendouts.received import AtRest
 from sendouts.symplify.items import Row
 
 # Plain numbers: counting and storing members of an enum costs a call of Python for each row.
@@ -41,6 +38,14 @@ _PAGES_IN_FLIGHT = 16
 GRACE = timedelta(seconds=30)
 
 
+class Screened(NamedTuple):
+    """What came of some rows: their decisions, what failed, and what their effects will need."""
+
+    decisions: list[NewDecision]
+    failures: list[dict[str, Any]]
+    effects: list[NewEffect]
+
+
 @dataclass(frozen=True, slots=True)
 class Judged:
     """Rows with their verdicts, ready to be stored, and the sums of them."""
@@ -53,10 +58,12 @@ class Judged:
     # [verdict, reason code, reason text, action, count] of all that are not simply accepted
     reasons: list[list[Any]]
     failures: list[dict[str, Any]]
+    effects: list[NewEffect]
 
     @classmethod
-    def of(cls, decisions: list[NewDecision], failures: list[dict[str, Any]]) -> "Judged":
+    def of(cls, screened: Screened) -> "Judged":
         """Add the decisions up."""
+        decisions, failures, effects = screened
         keys = Counter((row.verdict, row.reason, row.text, row.action, row.unread) for row in decisions)
         sums: Counter[int] = Counter()
         reasons: list[list[Any]] = []
@@ -72,6 +79,7 @@ class Judged:
             sums[-1],
             reasons,
             failures,
+            effects,
         )
 
 
@@ -90,25 +98,25 @@ class Judge:
     def __init__(self, batch: Batch, ends: datetime | None = None, tick: Callable[[], None] | None = None) -> None:
         self._plan = from_data(batch.plan.content)
         self._tick = tick
-        self._names = batch.project.name, batch.sendout.journey, batch.sendout.name
         self._ends = ends or screening_ends(batch.received_at, batch.deadline)
+        self._contexts = Contexts(batch, self._ends)
         keep, names = batch.project.keep_contacts, list(batch.project.keep_fields)
         self._keeps_accepted = keep == KeepContacts.ALL and bool(names)
         self._keeps_rejected = keep != KeepContacts.NONE and bool(names)
         self._kept_fields = names
-        self._credential = partial(credentials.headers, stored=credentials.stored())
 
-    def judge(
-        self, rows: Sequence[Row], ids: Iterable[int], stop: threading.Event | None = None
-    ) -> tuple[list[NewDecision], list[dict[str, Any]]]:
-        """Judge rows; `ids` are those of their decisions, in the same order. Returns the decisions, and what failed."""
-        contacts = [Contact(row.contact_id, row.fields) for row in rows if not row.problem]
-        result = run_checks(self._plan.actions, contacts, self._context, pool=_pool(), stop=stop, tick=self._at_work)
+    def judge(self, rows: Sequence[Row], ids: Iterable[int], stop: threading.Event | None = None) -> Screened:
+        """Judge rows; `ids` are those of their decisions, in the same order."""
+        pairs = list(zip(ids, rows, strict=True))
+        contacts = [Contact(row.contact_id, row.fields, pk) for pk, row in pairs if not row.problem]
+        result = run_plan(self._plan.actions, contacts, self._contexts.of, pool=_pool(), stop=stop, tick=self._at_work)
         judged = zip(contacts, result.verdicts, result.action, strict=True)
         decisions = []
-        for pk, row in zip(ids, rows, strict=True):
+        seal, place = sealing.keyring().seal, sealing.of_decision
+        for pk, row in pairs:
+            uri = seal(row.uri.encode(), place(pk))
             if row.problem:
-                decisions.append(_unread(pk, row))
+                decisions.append(_unread(pk, row, uri))
                 continue
             contact, verdict, action = next(judged)
             word = VERDICTS[verdict.word]
@@ -118,7 +126,7 @@ class Judge:
                 NewDecision(
                     pk,
                     row.contact_id,
-                    row.uri,
+                    uri,
                     word,
                     False,
                     verdict.code,
@@ -128,48 +136,26 @@ class Judge:
                     verdict.evidence_at,
                 )
             )
-        return decisions, [asdict(failure) for failure in result.failures]
+        effects = [NewEffect(contacts[place].key, step, payload) for place, step, payload in result.payloads]
+        return Screened(decisions, [asdict(failure) for failure in result.failures], effects)
 
     def _at_work(self) -> None:
         # A kind that hangs beyond its time does not keep the batch from ending.
         if self._tick is not None and timezone.now() < self._ends + GRACE:
             self._tick()
 
-    def _context(self, action: PlannedAction) -> Context:
-        project, journey, sendout = self._names
-        ends = self._ends
-        # Looked up here: the threads that ask must not each hold a connection to the database.
-        allow = services()
-        return Context(
-            project=project,
-            journey=journey,
-            sendout=sendout,
-            details=json.loads(action.details),
-            time_left=lambda: (ends - timezone.now()).total_seconds(),
-            http=lambda: staff_session(allow),
-            credential=self._credential,
-        )
-
     def _kept(self, contact: Contact) -> str:
         found = {name: contact.field(name) for name in self._kept_fields}
         return json.dumps({name: value for name, value in found.items() if value is not MISSING}, default=str)
 
 
-def _unread(pk: int, row: Row) -> NewDecision:
+def _unread(pk: int, row: Row, uri: AtRest) -> NewDecision:
     """A row that could not be read is nobody's verdict; where it stands is kept for the screen."""
     place = json.dumps({"place": row.place})
-    return NewDecision(pk, row.contact_id, row.uri, Verdict.UNDECIDED, True, row.problem, "", "", place)
+    return NewDecision(pk, row.contact_id, uri, Verdict.UNDECIDED, True, row.problem, "", "", place)
 
 
 _local = threading.local()
-
-
-def staff_session(allow: AllowList) -> GuardedSession:
-    """This thread's session for services that staff configured, inside their own allow-list."""
-    if getattr(_local, "allow", None) != allow:
-        _local.allow, _local.session = allow, GuardedSession(allow, breakers=service_breakers)
-    session: GuardedSession = _local.session
-    return session
 
 
 def _pool() -> ThreadPoolExecutor:

@@ -14,10 +14,10 @@ KIND = """
 import os
 import signal
 
-from actions.contract import ACCEPT, Kind
+from actions.contract import ACCEPT, Check
 
 
-class Deadly(Kind):
+class Deadly(Check):
     name = "deadly"
     title = "Deadly"
 

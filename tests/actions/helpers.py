@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from actions import catalog
-from actions.contract import ACCEPT, Contact, Context, Kind, Permanent, Verdict
+from actions.contract import ACCEPT, Check, Contact, Context, Permanent, Verdict
 from actions.merging import PlannedAction
 from outbound.guard import AllowList
 from outbound.session import GuardedSession
@@ -47,7 +47,7 @@ def people(number: int, **fields: Any) -> list[Contact]:
     return [Contact(f"A-{place}", {"place": place, **fields}) for place in range(number)]
 
 
-class Scripted(Kind):
+class Scripted(Check):
     """A kind whose answers a test writes; `pages` are the ids that it was asked about."""
 
     title = "Scripted"

@@ -15,7 +15,7 @@ from actions import running
 from actions.catalog.calling import retry_after
 from actions.catalog.consent_check import ConsentCheck
 from actions.contract import Contact, Permanent, Retryable, Verdict, Word
-from actions.running import run_checks
+from actions.running import run_plan
 from tests.actions.helpers import Reply, make_context, people, planned, service
 from tests.outbound.site import Request, Site
 
@@ -196,7 +196,7 @@ def test_a_chunk_is_asked_in_pages_and_survives_a_service_that_stumbles(
     with service(stumble) as it:
         step = planned("consent_check", {"url": it.url, "page_size": 100, "parallel": 4})
         context = make_context(60)
-        result = run_checks([step], people(2000), lambda action: context, pool=pool)
+        result = run_plan([step], people(2000), lambda action: context, pool=pool)
     assert result.failures == ()
     assert {f"A-{place}" for place, verdict in enumerate(result.verdicts) if verdict.word != Word.ACCEPT} == refusing
     assert all(len(question["contacts"]) == 100 for question in it.questions)
@@ -209,7 +209,7 @@ def test_a_service_that_is_away_holds_everybody_and_says_so_once(
     with service(lambda number, question: (500, {}, b"")) as it:
         step = planned("consent_check", {"url": it.url, "page_size": 10})
         context = make_context(0.5)
-        result = run_checks([step], people(30), lambda action: context, pool=pool)
+        result = run_plan([step], people(30), lambda action: context, pool=pool)
     assert {verdict.word for verdict in result.verdicts} == {Word.UNDECIDED}
     assert sum(failure.contacts for failure in result.failures) == 30
     assert len(it.questions) > 3

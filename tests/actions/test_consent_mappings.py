@@ -11,11 +11,11 @@ import pytest
 from actions import running
 from actions.catalog.consent_check import ConsentCheck
 from actions.contract import Contact, Permanent, Retryable, Verdict, Word
-from actions.running import Result, run_checks
+from actions.running import Result, run_plan
 from outbound import breaker
 from outbound.breaker import service_breakers
 from outbound.guard import AllowList
-from sendouts.screening.judging import staff_session
+from sendouts.contexts import staff_session
 from simulator.client import Simulator
 from tests.actions.helpers import make_context, planned
 
@@ -87,7 +87,7 @@ def words(verdicts: list[Verdict]) -> list[Word]:
 
 def run(wanted: dict[str, Any], people: list[Contact], pool: ThreadPoolExecutor, seconds: float = 30.0) -> Result:
     context = make_context(seconds)
-    return run_checks([planned("consent_check", wanted)], people, lambda action: context, pool=pool)
+    return run_plan([planned("consent_check", wanted)], people, lambda action: context, pool=pool)
 
 
 def test_a_list_of_objects_gives_states_and_the_times_of_consent(sim: Simulator) -> None:

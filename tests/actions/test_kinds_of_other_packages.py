@@ -12,7 +12,7 @@ import pytest
 from actions import catalog
 from actions.contract import Contact
 from actions.forms import action_form
-from actions.running import run_checks
+from actions.running import run_plan
 from tests.actions.helpers import make_context, planned
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "adding-an-action.md"
@@ -70,7 +70,7 @@ def test_the_documented_package_is_found_configured_and_run(install: Install) ->
         Contact("A-3", {}),
     ]
     with ThreadPoolExecutor(1) as pool:
-        result = run_checks([action], contacts, lambda each: make_context(), pool=pool)
+        result = run_plan([action], contacts, lambda each: make_context(), pool=pool)
     assert [verdict.word for verdict in result.verdicts] == ["reject", "accept", "undecided"]
     assert result.action == ["own-staff", "", "own-staff"]
 
@@ -101,8 +101,8 @@ def test_a_package_that_cannot_be_imported_is_reported_and_stops_nothing(install
 
 
 KIND = """
-from actions.contract import ACCEPT, Kind, Phase
-class {name}(Kind):
+from actions.contract import ACCEPT, Check, Phase
+class {name}(Check):
     {body}
     def check(self, page, context):
         return [ACCEPT for contact in page]
@@ -115,7 +115,7 @@ class {name}(Kind):
         ('name = "field_rule"; title = "Mine"', "is taken by actions.catalog.field_rule.FieldRule"),
         ('title = "Mine"', "has no name"),
         ('name = "mine"', "has no title"),
-        ('name = "mine"; title = "Mine"; phase = Phase.ENRICH', "only checks"),
+        ('name = "mine"; title = "Mine"; phase = Phase.ENRICH', "is a check and says the phase"),
         ('name = "mine"; title = "Mine"; Config = dict', "pydantic"),
     ],
 )
@@ -124,7 +124,7 @@ def test_a_kind_that_cannot_be_used_is_reported_and_not_offered(install: Install
     install(package(name, KIND.format(name="Mine", body=body), "Mine"))
     (problem,) = catalog.problems()
     assert fault in problem
-    assert set(catalog.kinds()) == {"field_rule", "consent_check"}
+    assert set(catalog.kinds()) == {"field_rule", "consent_check", "suppression"}
     assert catalog.kind("field_rule").__module__ == "actions.catalog.field_rule"
 
 

@@ -11,7 +11,7 @@ import pytest
 from actions import running
 from actions.contract import ACCEPT, Contact, Permanent, Retryable, Verdict, Word, reject, undecided
 from actions.merging import PlannedAction
-from actions.running import Stopped, run_checks
+from actions.running import Stopped, run_plan
 from tests.actions.helpers import accept_all, make_context, people, planned, scripted
 
 NO = reject("no", "No")
@@ -38,7 +38,7 @@ def run(
     **other: Any,
 ) -> running.Result:
     context = make_context(seconds)
-    return run_checks(actions, contacts, lambda action: context, pool=pool, **other)
+    return run_plan(actions, contacts, lambda action: context, pool=pool, **other)
 
 
 def words(result: running.Result) -> list[str]:
@@ -247,7 +247,7 @@ def test_a_credential_that_is_missing_is_a_failure_like_any_other(pool: ThreadPo
         raise Permanent("No such credential.")
 
     rule = planned("field_rule", {"field": "x", "reject_if": {"missing": True}})
-    result = run_checks([rule], people(2), refuse, pool=pool)
+    result = run_plan([rule], people(2), refuse, pool=pool)
     assert words(result) == ["undecided"] * 2
 
 
@@ -281,15 +281,6 @@ def test_a_run_that_is_stopped_before_it_begins_judges_nobody(pool: ThreadPoolEx
     stop.set()
     with pytest.raises(Stopped):
         run([planned("field_rule", {"field": "x", "reject_if": {"missing": True}})], people(1), pool, stop=stop)
-
-
-def test_actions_that_are_no_checks_are_left_to_their_phase(
-    monkeypatch: pytest.MonkeyPatch, pool: ThreadPoolExecutor
-) -> None:
-    kind = scripted(monkeypatch, by_place(p0=NO))
-    result = run([replace(planned("scripted"), phase="enrich")], people(1), pool)
-    assert words(result) == ["accept"]
-    assert kind.pages == []
 
 
 def test_texts_that_no_database_could_store_do_not_fail_the_chunk(

@@ -77,8 +77,17 @@ ATTENTION: dict[Attention, tuple[dict[str, Any], str]] = {
         {"status": "accepted", "error": "ValueError"},
         "A step after “Accepted” failed several times; the log of the server says more.",
     ),
+    Attention.EFFECT_FAILED: (
+        {"identifier": "points", "rows": 12, "text": "crm.example.com answered 401."},
+        "The action “points” failed for 12 accepted contacts: crm.example.com answered 401.",
+    ),
     Attention.WORKER_DIED: (
         {"status": "planned", "deaths": 3}, "A step after “Received” ended its worker 3 times and got no further."
+    ),
+    Attention.KEY_MISSING: (
+        {},
+        "Its addresses are encrypted with a key that the gateway no longer has; whoever runs the gateway must put the "
+        "old key back into ENCRYPTION_KEYS.",
     ),
 }  # fmt: skip
 

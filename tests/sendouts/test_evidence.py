@@ -8,7 +8,7 @@ import pytest
 from django.urls import reverse
 
 from actions.contract import ACCEPT, Contact, Verdict, Word, accept, reject, undecided
-from actions.running import run_checks
+from actions.running import run_plan
 from sendouts.admin.contacts import contacts_page
 from sendouts.models import Decision, Status
 from tests.actions.helpers import make_context, planned, scripted
@@ -25,7 +25,7 @@ def said(first: Verdict, second: Verdict, monkeypatch: pytest.MonkeyPatch) -> tu
     scripted(monkeypatch, lambda page: next(verdicts))
     steps = [planned("scripted", identifier=name) for name in ("first", "second")]
     with ThreadPoolExecutor(1) as pool:
-        result = run_checks(steps, [Contact("A-1", {})], lambda action: make_context(), pool=pool)
+        result = run_plan(steps, [Contact("A-1", {})], lambda action: make_context(), pool=pool)
     return result.verdicts[0], result.action[0]
 
 

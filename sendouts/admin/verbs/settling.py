@@ -10,7 +10,7 @@ from django.utils.translation import ngettext
 from sendouts import people, planning, review
 from sendouts.admin.verbs.base import Verb
 from sendouts.models import Attention, Status
-from sendouts.sentences import contacts, number, title
+from sendouts.sentences import contacts, number, quoted, title
 
 
 class RunAgain(Verb):
@@ -89,6 +89,12 @@ class TryAgain(Verb):
         batch = self.batch
         if batch.attention == Attention.FINISH_UNCONFIRMED:
             return [_("The release is called once more. Where it had an effect before, Symplify may refuse it.")]
+        if batch.attention == Attention.EFFECT_FAILED:
+            names = {"name": quoted([batch.attention_data.get("identifier") or "–"])}
+            return [
+                _("The action %(name)s is tried once more for the contacts that it failed for.") % names,
+                _("Nothing goes out until it has acted on all of them."),
+            ]
         if batch.status in {Status.ACCEPTED, Status.REFUSED}:
             left = batch.rejected - batch.confirmed - batch.taken_on
             text = ngettext(

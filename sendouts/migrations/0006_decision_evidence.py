@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('sendouts', '0003_roles'),
+        ('sendouts', '0005_effects'),
     ]
 
     operations = [

@@ -1,0 +1,137 @@
+"""What a kind is that changes something outside: it prepares in screening, and acts once people have decided.
+
+What an effect needs of a contact is *rendered* while the contact file is read, and kept until it is done; so nothing is downloaded
+twice, and of a contact only that is kept which an effect needs.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from actions.contract import ACCEPT, Contact, Context, Kind, Phase, Verdict, Word
+from actions.merging import canonical
+
+__all__ = [
+    "DONE",
+    "NOTHING",
+    "Applied",
+    "Effect",
+    "Pending",
+    "Preparing",
+    "Rendered",
+    "Run",
+    "Wait",
+    "WholeEffect",
+    "failed",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """What an effect will need for one contact.
+
+    `payload` is JSON, kept until the effect is done; None: there is nothing to do for this contact. `verdict` says whether
+    the contact may get the message without it. `given` is told to the actions after this one, by name: `{"code": "S-1"}`.
+    """
+
+    payload: Any = None
+    verdict: Verdict = ACCEPT
+    given: Mapping[str, str] = field(default_factory=dict)
+
+
+NOTHING = Rendered()
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """One effect to carry out now. `key` is the same at every attempt, and different for every contact, batch and action."""
+
+    key: str
+    row: int
+    contact_id: str
+    verdict: Word
+    payload: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What became of one effect: done, or refused for good with a sentence that holds no contact data."""
+
+    done: bool
+    text: str = ""
+
+
+DONE = Applied(True)
+
+
+def failed(text: str) -> Applied:
+    """This one cannot be carried out; trying again is of no use."""
+    return Applied(False, text)
+
+
+class Preparing(Kind):
+    """What both forms of effect have in common: in screening they prepare."""
+
+    phase: ClassVar[Phase] = Phase.ENRICH
+    waits: ClassVar[bool] = True
+
+    def wants(self, verdict: Word) -> bool:
+        """Whether this contact is among those it acts on: enrichment sees the accepted; a transfer may say more."""
+        return verdict is Word.ACCEPT
+
+    @abstractmethod
+    def render(self, page: Sequence[Contact], context: Context) -> Sequence[Rendered]:
+        """Return for each contact of the page, in order, what the effect will need. Changes nothing outside.
+
+        Raise Retryable or Permanent for all of the page. May be called again for the same contacts.
+        """
+
+    def describe(self, payload: Any) -> str:
+        """What will be written for a contact, as a reviewer reads it before it is: “points = 120”."""
+        return canonical(payload)
+
+
+class Effect(Preparing):
+    """Acts page by page, several pages at a time. At least once: the same key may come again after a kill."""
+
+    @abstractmethod
+    def apply(self, page: Sequence[Pending], context: Context) -> Sequence[Applied]:
+        """Carry out the effects of one page, and return what became of each, in order.
+
+        Raise Retryable (the page is tried again later) or Permanent (none of it can be carried out).
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Not through yet: come again in so many seconds."""
+
+    seconds: float
+
+
+class Run(ABC):
+    """One effect of one batch, as a kind sees it that acts on all of it at once."""
+
+    key: str
+    total: int
+    state: Mapping[str, Any]
+
+    @abstractmethod
+    def pages(self, size: int) -> Iterator[Sequence[Pending]]:
+        """Everything to be carried out, in the order of the contact file; may be read again."""
+
+    @abstractmethod
+    def keep(self, **state: Any) -> None:
+        """Store where the work stands, JSON values by name, before the next step: after a kill it goes on from there."""
+
+
+class WholeEffect(Preparing):
+    """Acts on the whole batch at once: an import, a file. It goes on from `run.state` after a kill."""
+
+    @abstractmethod
+    def work(self, run: Run, context: Context) -> Wait | None:
+        """Go one step further; None when all of it is done and confirmed.
+
+        Raise Retryable (tried again later) or Permanent (none of it can be carried out).
+        """

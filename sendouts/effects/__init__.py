@@ -1,0 +1,25 @@
+"""Effects on contacts: counted when screening ends, carried out before the release or after it, cleared when they are done."""
+
+from sendouts.effects.afterwards import see_to
+from sendouts.effects.enriching import enrich
+from sendouts.effects.runs import (
+    begin,
+    count_prepared,
+    open_enrichments,
+    send_again,
+    stuck_transfers,
+    take_on,
+    try_again,
+)
+
+__all__ = [
+    "begin",
+    "count_prepared",
+    "enrich",
+    "open_enrichments",
+    "see_to",
+    "send_again",
+    "stuck_transfers",
+    "take_on",
+    "try_again",
+]

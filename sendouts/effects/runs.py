@@ -1,0 +1,95 @@
+"""The runs of a batch's effects: begun when its contacts are screened, ended one by one."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from django.db.models import Count, F
+
+from actions.contract import Phase
+from sendouts.models import Batch, EffectRun, PendingEffect
+from sendouts.models.effect import effects_of
+
+# Rows deleted in one statement: on SQLite every other writer waits for it.
+AT_ONCE = 2_000
+
+
+def begin(batches: Sequence[Batch], prepared: Mapping[int, Mapping[int, int]], now: datetime) -> dict[int, int]:
+    """Begin the runs of batches whose contacts are stored; returns for each how many enrichments must end before its release.
+
+    prepared: for each batch id, how many contacts were prepared for, by the place of the action in the plan.
+    """
+    runs = []
+    for batch in batches:
+        for step, action in enumerate(batch.actions()):
+            if action["phase"] == Phase.CHECK:
+                continue
+            total = prepared.get(batch.pk, {}).get(step, 0)
+            names = {name: action[name] for name in ("identifier", "kind", "phase", "on_failure")}
+            ended = None if total else now
+            runs.append(EffectRun(batch_id=batch.pk, step=step, total=total, ended_at=ended, **names))
+    EffectRun.objects.bulk_create(runs)
+    found = dict.fromkeys((batch.pk for batch in batches), 0)
+    for run in runs:
+        found[run.batch_id] += run.phase == Phase.ENRICH and run.ended_at is None
+    return found
+
+
+def count_prepared(batch: Batch) -> dict[int, int]:
+    """How many contacts of a batch each action of its plan was prepared for."""
+    if all(action["phase"] == Phase.CHECK for action in batch.actions()):
+        return {}
+    rows = PendingEffect.objects.filter(effects_of(batch.pk))
+    return dict(rows.values_list("step").annotate(Count("decision_id")).order_by())
+
+
+def open_enrichments(batch_id: int) -> int:
+    """How many actions must still act before the batch may be released."""
+    return EffectRun.objects.filter(batch_id=batch_id, phase=Phase.ENRICH, ended_at__isnull=True).count()
+
+
+def end(run: EffectRun, now: datetime) -> None:
+    """End a run of which nothing waits any more, in the caller's transaction."""
+    free = {"claim_id": None, "claimed_until": None, "due_at": None}
+    EffectRun.objects.filter(pk=run.pk).update(ended_at=now, error="", attempts=0, deaths=0, **free)
+
+
+def leave_out(run: EffectRun) -> int:
+    """Give up what waits or was not carried out of a run, in the caller's transaction; returns how many contacts."""
+    rows = PendingEffect.objects.filter(effects_of(run.batch_id), step=run.step)
+    refused = rows.filter(state=PendingEffect.State.REFUSED).count()
+    total = rows.delete()[0]
+    EffectRun.objects.filter(pk=run.pk).update(left_out=F("left_out") + total, refused=F("refused") - refused)
+    return total
+
+
+def take_on(batch_id: int, now: datetime) -> int:
+    """Do without the enrichments that are not done, as a person decided; returns how many contacts get none."""
+    rows = 0
+    for run in EffectRun.objects.select_for_update().filter(
+        batch_id=batch_id, phase=Phase.ENRICH, ended_at__isnull=True
+    ):
+        rows += leave_out(run)
+        end(run, now)
+    return rows
+
+
+def stuck_transfers(batch_id: int) -> list[str]:
+    """The transfers of an ended batch that wait for a person, by identifier."""
+    runs = EffectRun.objects.filter(batch_id=batch_id, phase=Phase.TRANSFER, ended_at__isnull=True, due_at__isnull=True)
+    return list(runs.order_by("step").values_list("identifier", flat=True))
+
+
+def try_again(batch_id: int) -> None:
+    """Have what was not carried out tried once more, in the caller's transaction."""
+    rows = PendingEffect.objects.filter(effects_of(batch_id), state=PendingEffect.State.REFUSED)
+    rows.update(state=PendingEffect.State.WAITING, text="")
+    runs = EffectRun.objects.filter(batch_id=batch_id, ended_at__isnull=True)
+    runs.update(refused=0, error="", attempts=0)
+
+
+def send_again(batch_id: int, now: datetime) -> list[str]:
+    """Have the transfers that wait for a person tried once more, in the caller's transaction; returns their identifiers."""
+    stuck = stuck_transfers(batch_id)
+    try_again(batch_id)
+    EffectRun.objects.filter(batch_id=batch_id, phase=Phase.TRANSFER, ended_at__isnull=True).update(due_at=now)
+    return stuck

@@ -1,0 +1,87 @@
+"""What accepted, rejected or all contacts of a batch still get beside the message: one run an action, one row a contact."""
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from actions.contract import Phase
+from sendouts.models.batch import Batch
+
+
+class EffectRun(models.Model):
+    """One effect of a plan, for one batch.
+
+    Enrichment is worked on under the batch's claim, before the release. Transfers, and what is left over when a batch ends, are work
+    of their own: `due_at` and the claim on this row.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    batch = models.ForeignKey(Batch, on_delete=models.CASCADE, related_name="effect_runs")
+    # The place of the action in the batch's plan.
+    step = models.PositiveSmallIntegerField()
+    identifier = models.CharField(_("action"), max_length=255)
+    kind = models.CharField(_("kind"), max_length=100)
+    phase = models.CharField(max_length=10, choices=[(phase.value, phase.value) for phase in Phase])
+    on_failure = models.CharField(max_length=10)
+
+    # Contacts that it was prepared for; done + refused + left out + those still waiting = total.
+    total = models.PositiveIntegerField(_("prepared"), default=0)
+    done = models.PositiveIntegerField(_("done"), default=0)
+    refused = models.PositiveIntegerField(_("not carried out"), default=0)
+    left_out = models.PositiveIntegerField(_("left out"), default=0)
+    # Where a kind that acts on the whole batch stands; and why the last attempt failed, without contact data.
+    state = models.JSONField(default=dict, blank=True)
+    error = models.CharField(max_length=500, blank=True, default="")
+    ended_at = models.DateTimeField(null=True)
+
+    due_at = models.DateTimeField(null=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    claim_id = models.UUIDField(null=True)
+    claimed_until = models.DateTimeField(null=True)
+    deaths = models.PositiveSmallIntegerField(default=0, db_default=0)
+
+    class Meta:
+        verbose_name = _("effect")
+        verbose_name_plural = _("effects")
+        ordering = ["id"]
+        indexes = [
+            models.Index(fields=["due_at"], name="effect_run_due", condition=Q(due_at__isnull=False)),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["batch", "step"], name="effect_run_once"),
+            models.CheckConstraint(
+                name="effect_run_ended_is_not_due", condition=Q(due_at__isnull=True) | Q(ended_at__isnull=True)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.batch_id}/{self.step}"
+
+    @property
+    def waiting(self) -> int:
+        return self.total - self.done - self.refused - self.left_out
+
+
+class PendingEffect(models.Model):
+    """What one effect needs for one contact; deleted when it is done."""
+
+    class State(models.IntegerChoices):
+        WAITING = 0, _("waiting")
+        REFUSED = 1, _("not carried out")
+
+    pk = models.CompositePrimaryKey("decision_id", "step")
+    decision_id = models.BigIntegerField()
+    step = models.SmallIntegerField()
+    # JSON, as the kind prepared it.
+    payload = models.TextField()
+    state = models.SmallIntegerField(choices=State, default=State.WAITING)
+    # Why it was not carried out.
+    text = models.CharField(max_length=500, blank=True, default="")
+
+    def __str__(self) -> str:
+        return f"{self.decision_id >> 32}/{self.decision_id & 0xFFFF_FFFF}/{self.step}"
+
+
+def effects_of(batch_id: int) -> Q:
+    """The pending effects of a batch."""
+    return Q(decision_id__gte=batch_id << 32, decision_id__lt=(batch_id + 1) << 32)
