@@ -12,8 +12,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from actions.catalog import phases
+from actions.effect import Preparing
 from actions.merging import Asked, Definition, canonical, merge, to_json
 from actions.models import ActionDefinition, Sendout
+from actions.running import build
 from sendouts.models import Batch, Plan, Verdict
 from sendouts.screening.judging import Judge
 from sendouts.symplify.items import Reader, Row
@@ -33,7 +35,10 @@ class NoContact(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What an action said about a contact, or why it could not: then `failure` is a sentence. `seconds` is how long it took."""
+    """What an action said about a contact, or why it could not: then `failure` is a sentence.
+
+    `seconds` is how long it took; `written` is what an action that writes would write about the contact.
+    """
 
     verdict: Verdict
     code: str
@@ -41,6 +46,7 @@ class Trial:
     evidence_at: datetime | None
     failure: str
     seconds: float
+    written: str = ""
 
 
 def read_contact(text: str) -> Row:
@@ -75,14 +81,20 @@ def try_action(definition: ActionDefinition, contact: Row, user_id: int) -> Tria
     ends = now + timedelta(seconds=settings.PAGE_SECONDS * SHARE_OF_PAGE)
     batch = Batch(project=sendout.project, sendout=sendout, plan=_plan(definition), received_at=now, deadline=ends)
     began = time.monotonic()
-    judged = Judge(batch, ends).judge([contact], [0])
+    screened = Judge(batch, ends).judge([contact], [0])
     seconds = time.monotonic() - began
-    decision, failures = judged[0][0], judged[1]
-    failure = failures[0]["sentence"] if failures else ""
+    (decision,) = screened.decisions
+    failure = screened.failures[0]["sentence"] if screened.failures else ""
+    written = "".join(_described(definition, effect.payload) for effect in screened.effects)
     verdict = Verdict(decision.verdict)
     outcome = "failed" if failure else verdict.name.lower()
     log.info("action_tried", definition=definition.pk, user=user_id, outcome=outcome, ms=round(seconds * 1000))
-    return Trial(verdict, decision.reason, decision.text, decision.evidence_at, failure, seconds)
+    return Trial(verdict, decision.reason, decision.text, decision.evidence_at, failure, seconds, written)
+
+
+def _described(definition: ActionDefinition, payload: str) -> str:
+    kind = build(definition.kind, canonical(definition.config))
+    return kind.describe(json.loads(payload)) if isinstance(kind, Preparing) else ""
 
 
 def _plan(definition: ActionDefinition) -> Plan:

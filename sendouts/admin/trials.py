@@ -70,6 +70,7 @@ def _result(definition: ActionDefinition, trial: Trial) -> dict[str, Any]:
     lines = [] if trial.failure else [(_("Reason"), reason(trial.code, trial.text))]
     lines += [
         (_("Reason code"), trial.code),
+        (_("Would be written"), trial.written),
         (_("Evidence of"), column_time(trial.evidence_at, timezone.now()) if trial.evidence_at else ""),
         (_("Took"), _("%(ms)d ms") % {"ms": round(trial.seconds * 1000)}),
         (_("If the action fails"), definition.get_on_failure_display() if trial.failure else ""),

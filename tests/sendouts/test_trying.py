@@ -1,5 +1,6 @@
 """An action is tried on a pasted contact: as it is configured, at the real service, and without a trace."""
 
+import html
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -13,6 +14,7 @@ from outbound.breaker import service_breakers
 from sendouts import allowing, credentials
 from sendouts.trying import NoContact, read_contact
 from simulator.client import Simulator
+from tests.sendouts.acting import written
 from tests.sendouts.admin_cases import client_of, plain_english, text_of
 from tests.sendouts.test_every_page_and_verb import everything
 
@@ -116,6 +118,15 @@ def test_a_failure_is_a_sentence(manager: Client, service: Simulator, fault: Any
     if sentence:
         assert f"The action failed: {sentence}" in shown and "hold them for a person" in shown
     assert "It would wait for a person." in shown
+
+
+def test_of_an_action_that_writes_is_shown_what_it_would_write_and_nothing_is_written(
+    manager: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind = written(monkeypatch)
+    shown = tried(manager, defined("written", {}))
+    assert "It would get the message." in shown and '{"id":"A-10"}' in html.unescape(shown)
+    assert kind.pages == []
 
 
 def test_in_french_the_failure_is_french(manager: Client, service: Simulator, settings: Any) -> None:
