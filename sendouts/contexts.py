@@ -10,6 +10,7 @@ from django.utils import timezone
 from actions.contract import Context
 from actions.merging import PlannedAction
 from actions.suppression.lookups import suppressed
+from outbound.breaker import service_breakers
 from outbound.guard import AllowList
 from outbound.session import GuardedSession
 from sendouts import credentials
@@ -47,6 +48,6 @@ class Contexts:
 def staff_session(allow: AllowList) -> GuardedSession:
     """This thread's session for services that staff configured, inside their own allow-list."""
     if getattr(_local, "allow", None) != allow:
-        _local.allow, _local.session = allow, GuardedSession(allow)
+        _local.allow, _local.session = allow, GuardedSession(allow, breakers=service_breakers)
     session: GuardedSession = _local.session
     return session

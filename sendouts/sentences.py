@@ -291,7 +291,22 @@ _STORED = (
     gettext_noop("No list “%(name)s” is kept here for this project."),
     gettext_noop("The database did not answer. No time was left to ask again."),
     gettext_noop("The service did not say whether this contact consents."),
-    gettext_noop("The answer of the service does not hold “verdicts”."),
+    gettext_noop("The field %(name)s identifies nobody."),
+    gettext_noop("What identifies this contact cannot stand in an address."),
+    gettext_noop("The answer of the service does not hold an object at “%(path)s”."),
+    gettext_noop("The answer of the service does not hold a list at “%(path)s”."),
+    gettext_noop("The service answered an entry that names nobody at “%(path)s”."),
+    gettext_noop("The answer of %(host)s is not JSON."),
+    gettext_noop("%(host)s may not be called (%(code)s)."),
+    # The longer ones first: they begin as the shorter ones do.
+    gettext_noop("%(host)s answered %(code)s. No time was left to ask again."),
+    gettext_noop("%(host)s answered %(code)s."),
+    gettext_noop("%(host)s could not be reached, or stopped answering. No time was left to ask again."),
+    gettext_noop("%(host)s could not be reached, or stopped answering."),
+    gettext_noop(
+        "%(host)s has not answered for a while, and is left alone for a moment. No time was left to ask again."
+    ),
+    gettext_noop("The configuration is not valid any more: %(fields)s."),
     gettext_noop("An action failed; its contacts were let pass."),
     gettext_noop("No time was left to ask."),
     gettext_noop("No credential is called “%(name)s”."),

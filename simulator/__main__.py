@@ -31,6 +31,9 @@ def handler(world: World) -> Handler:
         route = endpoints.routes.get(area)
         if route is not None:
             return route(request, rest.rstrip(b"/").decode("latin-1"))
+        if area == b"consent":
+            whole = request.target.partition(b"/consent/")[2].decode("latin-1")
+            return world.consent.answer(request, whole, world.faults)
         if area == b"control":
             return control.answer(request)
         return json_reply({"error": "not found"}, 404)

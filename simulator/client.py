@@ -112,6 +112,14 @@ class Simulator:
             "POST", "/control/faults", {"faults": list(faults), "latency": latency, "repeat_status": repeat_status}
         )
 
+    def consent(self, **wanted: Any) -> Report:
+        """Set up the consent service (`refusing`, `unknown`, `token`); without arguments, as at the start."""
+        return self._call("POST", "/control/consent", wanted)
+
+    def consent_asked(self) -> Report:
+        """Tell how often the consent service was asked."""
+        return self._call("GET", "/control/consent")
+
     def reset(self) -> Report:
         """Forget everything."""
         return self._call("POST", "/control/reset")

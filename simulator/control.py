@@ -53,6 +53,10 @@ class Control:
             case "POST", "/control/faults":
                 world.faults = Faults.parse(_content(request))
                 return json_reply({"faults": len(world.faults.faults)})
+            case "POST", "/control/consent":
+                return world.consent.set_up(_content(request))
+            case "GET", "/control/consent":
+                return world.consent.report()
             case "POST", "/control/reset":
                 world.reset()
                 return json_reply({"ok": True})

@@ -11,6 +11,8 @@ from enum import StrEnum
 from simulator.errors import BadRequestError
 
 ENDPOINTS = frozenset({"download", "reject", "finish"})
+# Struck only by faults that say so: it is not the platform's.
+CONSENT = "consent"
 REPEAT_STATUSES = frozenset({200, 204, 409, 410})
 
 
@@ -30,6 +32,7 @@ class FaultKind(StrEnum):
     DIFFERS = "differs"
     REDIRECT = "redirect"
     DUPLICATE_HOOK = "duplicate_hook"
+    WRONG_SHAPE = "wrong_shape"
 
 
 # Where a fault strikes that does not say.
@@ -40,8 +43,10 @@ DEFAULT_ON = {
     FaultKind.WRONG_TYPE: frozenset({"download"}),
     FaultKind.DIFFERS: frozenset({"download"}),
     FaultKind.DUPLICATE_HOOK: frozenset({"hook"}),
+    FaultKind.WRONG_SHAPE: frozenset({CONSENT}),
 }
-FILE_ONLY = frozenset({FaultKind.CORRUPT_GZIP, FaultKind.DIFFERS})
+# Where a fault that says more is refused.
+ONE_PLACE = frozenset({FaultKind.CORRUPT_GZIP, FaultKind.DIFFERS, FaultKind.WRONG_SHAPE})
 
 
 @dataclass(slots=True)
@@ -166,7 +171,7 @@ def _on(kind: FaultKind, raw: object) -> frozenset[str]:
     if raw is None or kind is FaultKind.DUPLICATE_HOOK:
         return DEFAULT_ON.get(kind, ENDPOINTS)
     names = frozenset([raw] if isinstance(raw, str) else raw if isinstance(raw, list) else ["?"])
-    allowed = DEFAULT_ON[kind] if kind in FILE_ONLY else ENDPOINTS
+    allowed = DEFAULT_ON[kind] if kind in ONE_PLACE else ENDPOINTS | {CONSENT}
     if not names or not names <= allowed:
         raise BadRequestError(f"The fault {kind} strikes on {', '.join(sorted(allowed))}.")
     return names

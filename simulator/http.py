@@ -26,9 +26,10 @@ Handler = Callable[["Request"], Result]
 class Request:
     """One request, read to its end; `target` still holds the query."""
 
-    __slots__ = ("body", "keep_alive", "method", "target")
+    __slots__ = ("authorization", "body", "keep_alive", "method", "target")
 
-    def __init__(self, method: bytes, target: bytes, body: bytes, keep_alive: bool) -> None:
+    def __init__(self, method: bytes, target: bytes, body: bytes, keep_alive: bool, authorization: bytes = b"") -> None:
+        self.authorization = authorization
         self.method = method
         self.target = target
         self.body = body
@@ -39,7 +40,7 @@ class Connection(asyncio.Protocol):
     """Parses requests, hands each to the handler in turn, and writes the reply in the manner that it asks for."""
 
     __slots__ = (
-        "body", "broken", "busy", "closed", "handle", "loop", "parser", "queue", "reading", "reply", "request",
+        "authorization", "body", "broken", "busy", "closed", "handle", "loop", "parser", "queue", "reading", "reply", "request",
         "size", "target", "task", "timer", "transport", "writable",
     )  # fmt: skip
 
@@ -57,6 +58,7 @@ class Connection(asyncio.Protocol):
         self.task: asyncio.Task[None] | None = None
         self.writable: asyncio.Event | None = None
         self.target = b""
+        self.authorization = b""
         self.body: list[bytes] = []
         self.size = 0
 
@@ -98,6 +100,7 @@ class Connection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         self.target = b""
+        self.authorization = b""
         self.body = []
         self.size = 0
 
@@ -107,6 +110,8 @@ class Connection(asyncio.Protocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         if name.lower() == b"expect" and not self.busy and not self.queue:
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        elif name.lower() == b"authorization":
+            self.authorization = value
 
     def on_body(self, body: bytes) -> None:
         self.size += len(body)
@@ -120,7 +125,9 @@ class Connection(asyncio.Protocol):
             return
         parser = self.parser
         body = b"".join(self.body) if self.body else b""
-        self.queue.append(Request(parser.get_method(), self.target, body, parser.should_keep_alive()))
+        self.queue.append(
+            Request(parser.get_method(), self.target, body, parser.should_keep_alive(), self.authorization)
+        )
         if not self.busy:
             self._next()
         elif len(self.queue) > MAX_WAITING and self.reading:

@@ -7,6 +7,7 @@ import secrets
 import string
 from typing import Any
 
+from simulator.consent import Consent
 from simulator.faults import Fault, Faults
 from simulator.sendouts import Delivery, Sendout
 from simulator.spec import Spec
@@ -42,6 +43,7 @@ class World:
     def _clear(self) -> None:
         self.sendouts: dict[str, Sendout] = {}
         self.faults = Faults()
+        self.consent = Consent()
         self.violations: list[dict[str, Any]] = []
         self.violation_count = 0
         self._owners: dict[str, tuple[str, Sendout]] = {}

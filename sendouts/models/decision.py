@@ -51,6 +51,8 @@ class Decision(models.Model):
         related_name="+",
         db_index=False,
     )
+    # Of what the checks found; it stays when a person decides otherwise.
+    evidence_at = models.DateTimeField(_("evidence of"), null=True)
     kept = models.JSONField(_("fields kept"), null=True)
     answer = models.SmallIntegerField(_("answer"), choices=Answer, default=Answer.NONE)
     answer_status = models.SmallIntegerField(_("answer code"), default=0)

@@ -123,7 +123,18 @@ class Judge:
             keeps = self._keeps_accepted if word == Verdict.ACCEPTED else self._keeps_rejected
             kept = self._kept(contact) if keeps else None
             decisions.append(
-                NewDecision(pk, row.contact_id, uri, word, False, verdict.code, verdict.text, action, kept)
+                NewDecision(
+                    pk,
+                    row.contact_id,
+                    uri,
+                    word,
+                    False,
+                    verdict.code,
+                    verdict.text,
+                    action,
+                    kept,
+                    verdict.evidence_at,
+                )
             )
         effects = [NewEffect(contacts[place].key, step, payload) for place, step, payload in result.payloads]
         return Screened(decisions, [asdict(failure) for failure in result.failures], effects)

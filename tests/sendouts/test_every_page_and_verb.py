@@ -126,6 +126,10 @@ FORMER = {
 MORE = {
     "admin/actions/project/<path:object_id>/add-action/": (LEADS_ON, "same"),
     "admin/actions/sendout/<path:object_id>/add-action/": (LEADS_ON, "same"),
+    "admin/actions/actiondefinition/<path:object_id>/test-it/": ("302 403 403 403 302 302", "same"),
+    "admin/actions/credential/<path:object_id>/test-it/": ("302 403 403 403 302 302", "same"),
+    "admin/actions/actiondefinition/<int:definition_id>/test/": (MANAGE, "same"),
+    "admin/actions/credential/<int:credential_id>/test/": (MANAGE, "same"),
     "admin/auth/user/<id>/password/": (ADMINISTER, "same"),
 }
 # Ends the session of whoever asks: tested by itself.
