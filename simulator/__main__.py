@@ -12,6 +12,7 @@ from simulator.endpoints import Endpoints
 from simulator.errors import BadRequestError
 from simulator.hooks import target
 from simulator.http import Connection, Handler, Request, Result
+from simulator.receivers import Receivers
 from simulator.replies import json_reply
 from simulator.world import World
 
@@ -24,13 +25,16 @@ except ImportError:  # Slower, and otherwise the same.
 def handler(world: World) -> Handler:
     """Give the one function that every request goes through."""
     endpoints = Endpoints(world)
-    control = Control(world)
+    receivers = Receivers(world)
+    control = Control(world, receivers)
 
     def handle(request: Request) -> Result:
         _, area, rest = (request.target.partition(b"?")[0] + b"//").split(b"/", 2)
         route = endpoints.routes.get(area)
         if route is not None:
             return route(request, rest.rstrip(b"/").decode("latin-1"))
+        if area == b"receive":
+            return receivers.take(request, rest.rstrip(b"/").decode("latin-1"))
         if area == b"control":
             return control.answer(request)
         return json_reply({"error": "not found"}, 404)

@@ -133,7 +133,7 @@ class Endpoints:
         # Whatever is left keeps the true answer from arriving whole.
         lost()
         if fault.kind is FaultKind.STATUS:
-            return Reply(_status_wire(fault), delay=latency)
+            return Reply(status_wire(fault), delay=latency)
         if fault.kind is FaultKind.CUT:
             return Reply(wire[: wire.index(b"\r\n\r\n") + 4], delay=latency, close=True)
         if fault.kind is FaultKind.WRONG_LENGTH:
@@ -151,7 +151,7 @@ class Endpoints:
             status = fault.status if 300 <= fault.status < 400 else 302
             return Reply(head(status, [("Location", location), ("Content-Length", "0")]))
         if fault.kind is FaultKind.STATUS and (request is not None or not fault.effect):
-            return Reply(_status_wire(fault))
+            return Reply(status_wire(fault))
         if fault.kind is FaultKind.HANG and fault.effect is False:
             return Reply(manner=Manner.HANG)
         return None
@@ -166,7 +166,7 @@ class Endpoints:
         return json_reply({"error": f"use {allowed}"}, 405, {"Allow": allowed})
 
 
-def _status_wire(fault: Fault) -> bytes:
+def status_wire(fault: Fault) -> bytes:
     headers: list[tuple[str, Any]] = []
     if fault.retry_after == "date":
         headers.append(("Retry-After", formatdate(time.time() + fault.seconds, usegmt=True)))
