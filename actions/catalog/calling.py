@@ -15,7 +15,7 @@ from outbound.guard import Refused
 
 ANSWER_BYTES = 4_000_000
 LONGEST_WAIT = 3600.0
-_AGAIN = frozenset({408, 425, 429})
+AGAIN = frozenset({408, 425, 429})
 
 
 def check_url(url: str) -> str:
@@ -45,12 +45,12 @@ def ask(context: Context, url: str, question: Any, *, credential: str = "", time
         with context.http().post(
             url, json=question, headers=headers, timeout=_seconds_to(ends), stream=True, allow_redirects=False
         ) as response:
-            if response.status_code in _AGAIN or response.status_code >= 500:
+            if response.status_code in AGAIN or response.status_code >= 500:
                 wait = retry_after(response.headers.get("Retry-After"))
                 raise Retryable(f"{host} answered {response.status_code}.", wait)
             if not 200 <= response.status_code < 300:
                 raise Permanent(f"{host} answered {response.status_code}.")
-            body = _read(response, ends)
+            body = read_within(response, ends)
     except Refused as error:
         raise Permanent(f"{error.host or host} may not be called ({error.code}).") from error
     except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
@@ -65,7 +65,7 @@ def _seconds_to(ends: float) -> float:
     return max(0.1, ends - time.monotonic())
 
 
-def _read(response: requests.Response, ends: float) -> bytes:
+def read_within(response: requests.Response, ends: float) -> bytes:
     """Read the body within bounds of size and time: the session's own time-out only bounds each wait for data."""
     body = bytearray()
     # read1 hands over what is there: iter_content would gather whole blocks, however slowly they drip.

@@ -104,7 +104,7 @@ def yaml_example() -> str:
 @pytest.mark.django_db
 def test_the_configuration_example_applies_and_then_changes_nothing() -> None:
     content = config_file.read(yaml_example())
-    assert len(applying.apply(content)) == 5
+    assert len(applying.apply(content)) == 8
     assert applying.apply(content) == []
 
 
