@@ -20,6 +20,7 @@ from actions.forms import ProjectForm, SendoutForm, action_form, config_fields
 from actions.history_admin import HistoryAdmin, without_questions
 from actions.merging import canonical
 from actions.models import ActionDefinition, Project, Sendout
+from actions.suppression_admin import SuppressionListAdmin as SuppressionListAdmin
 
 
 class ConfigurationAdmin(HistoryAdmin):

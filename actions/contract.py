@@ -1,7 +1,7 @@
 """What a kind of action is: the classes that a kind is written against, here or in another package."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -21,6 +21,7 @@ __all__ = [
     "Contact",
     "Context",
     "Kind",
+    "Listed",
     "Permanent",
     "Phase",
     "Retryable",
@@ -118,11 +119,28 @@ class Config(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
+class Listed:
+    """What a list that is kept here says of some values: the reasons of those on it, and those that it cannot hold.
+
+    A reason may be empty. A list of addresses cannot hold what is no address.
+    """
+
+    reasons: Mapping[str, str]
+    unlike: Collection[str] = ()
+
+
+def _no_lists(name: str, values: Collection[str]) -> Listed:
+    raise Permanent(f"No list “{name}” is kept here for this project.")
+
+
+@dataclass(frozen=True, slots=True)
 class Context:
     """What a kind may know about its work beside the contacts.
 
     `details` came with the hook and is read-only. `time_left()` is in seconds. `http()` gives the only session that may
     be used for calls. `credential(name)` gives the headers of a named credential, or raises Permanent.
+    `suppressed(list, values)` says which of some thousand values at most are on a list that is kept here; it raises
+    Permanent where there is no such list. Only kinds that do not wait may ask it: it uses the worker's connection.
     """
 
     project: str
@@ -132,6 +150,7 @@ class Context:
     time_left: Callable[[], float]
     http: Callable[[], "GuardedSession"]
     credential: Callable[[str], Mapping[str, str]]
+    suppressed: Callable[[str, Collection[str]], Listed] = _no_lists
 
 
 class Kind(ABC):

@@ -9,6 +9,7 @@ from django.db import connection
 from django.db.models import F
 
 from sendouts.models import Batch, Decision, PendingEffect
+from sendouts.received import AtRest
 
 
 class NewDecision(NamedTuple):
@@ -16,7 +17,7 @@ class NewDecision(NamedTuple):
 
     id: int
     contact_id: str
-    uri: str
+    uri: AtRest
     verdict: int
     unread: bool
     reason: str

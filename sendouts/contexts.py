@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from actions.contract import Context
 from actions.merging import PlannedAction
+from actions.suppression.lookups import suppressed
 from outbound.guard import AllowList
 from outbound.session import GuardedSession
 from sendouts import credentials
@@ -39,6 +40,7 @@ class Contexts:
             time_left=lambda: (ends - timezone.now()).total_seconds(),
             http=lambda: staff_session(allow),
             credential=self._credential,
+            suppressed=partial(suppressed, project=project),
         )
 
 

@@ -156,6 +156,11 @@ def _trouble(batch: Batch) -> str:
             names = {"stage": Status(data["status"]).label if data.get("status") in Status.values else "–"}
             deaths = {**names, "n": number(data.get("deaths", 0))}
             return _("a step after “%(stage)s” ended its worker %(n)s times and got no further") % deaths
+        case Attention.KEY_MISSING:
+            return _(
+                "its addresses are encrypted with a key that the gateway no longer has; whoever runs the gateway must "
+                "put the old key back into ENCRYPTION_KEYS"
+            )
     return str(batch.get_attention_display()) if batch.attention else ""
 
 
@@ -281,6 +286,10 @@ _STORED = (
     gettext_noop("The rule on the field %(name)s applies."),
     gettext_noop("The field %(name)s cannot be compared with the rule."),
     gettext_noop("The field %(name)s is too long for the pattern."),
+    gettext_noop("On the list “%(name)s”."),
+    gettext_noop("The field %(name)s is not of what the list holds."),
+    gettext_noop("No list “%(name)s” is kept here for this project."),
+    gettext_noop("The database did not answer. No time was left to ask again."),
     gettext_noop("The service did not say whether this contact consents."),
     gettext_noop("The answer of the service does not hold “verdicts”."),
     gettext_noop("An action failed; its contacts were let pass."),
@@ -309,6 +318,7 @@ _STORED = (
     gettext_noop("The body holds more than %(number)s values."),
     gettext_noop("The body is JSON nested more than %(levels)s levels deep."),
     gettext_noop("Planning failed %(times)s times (%(error)s); it is tried again."),
+    gettext_noop("No key in ENCRYPTION_KEYS opens this hook: put the old key back. It is tried again."),
     gettext_noop("Planning ended the worker %(times)s times; it is not tried again by itself."),
     gettext_noop("Keys: %(keys)s"),
 )

@@ -168,7 +168,7 @@ def unread_without_address(batch: Batch) -> int:
     """Unreadable rows that can only be let through or left to time out."""
     if not batch.unread:
         return 0
-    rows = Decision.objects.filter(rows_of(batch.pk), unread=True, verdict=Verdict.UNDECIDED, uri="")
+    rows = Decision.objects.filter(rows_of(batch.pk), unread=True, verdict=Verdict.UNDECIDED, uri=b"")
     return rows.exclude(verdict=Verdict.ACCEPTED).count()
 
 

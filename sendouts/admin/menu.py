@@ -28,6 +28,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
                 ("actions_project", _("Projects"), "folder"),
                 ("actions_sendout", _("Sendouts"), "outgoing_mail"),
                 ("actions_actiondefinition", _("Actions"), "rule"),
+                ("actions_suppressionlist", _("Suppression lists"), "person_off"),
                 ("sendouts_allowedhost", _("Allowed hosts"), "dns"),
                 ("actions_credential", _("Credentials"), "lock"),
             ],
