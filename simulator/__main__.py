@@ -12,6 +12,7 @@ from simulator.endpoints import Endpoints
 from simulator.errors import BadRequestError
 from simulator.hooks import target
 from simulator.http import Connection, Handler, Request, Result
+from simulator.receivers import Receivers
 from simulator.replies import json_reply
 from simulator.world import World
 
@@ -24,7 +25,8 @@ except ImportError:  # Slower, and otherwise the same.
 def handler(world: World) -> Handler:
     """Give the one function that every request goes through."""
     endpoints = Endpoints(world)
-    control = Control(world)
+    receivers = Receivers(world)
+    control = Control(world, receivers)
 
     def handle(request: Request) -> Result:
         _, area, rest = (request.target.partition(b"?")[0] + b"//").split(b"/", 2)
@@ -34,6 +36,8 @@ def handler(world: World) -> Handler:
         if area == b"consent":
             whole = request.target.partition(b"/consent/")[2].decode("latin-1")
             return world.consent.answer(request, whole, world.faults)
+        if area == b"receive":
+            return receivers.take(request, rest.rstrip(b"/").decode("latin-1"))
         if area == b"control":
             return control.answer(request)
         return json_reply({"error": "not found"}, 404)

@@ -104,6 +104,14 @@ class Simulator:
         """Count the answers given up to now as lost; for a gateway that was killed and may repeat its calls."""
         return self._call("POST", f"/control/sendouts/{sendout_id}/excuse")
 
+    def receiver(self, name: str, **wanted: Any) -> str:
+        """Set a receiver up, or anew; returns where it takes things."""
+        return cast(str, self._call("POST", "/control/receivers", {"name": name, **wanted})["url"])
+
+    def received(self, name: str) -> Report:
+        """Tell what a receiver took."""
+        return self._call("GET", f"/control/receivers/{name}")
+
     def faults(
         self, faults: Sequence[Report] = (), *, latency: float | None = None, repeat_status: int | None = None
     ) -> Report:

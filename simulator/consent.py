@@ -62,7 +62,7 @@ class Consent:
         fault = faults.strike("consent", path)
         if fault is not None and (broken := _instead(fault)) is not None:
             return broken
-        if self._token and request.authorization != f"Bearer {self._token}".encode():
+        if self._token and request.headers.get("authorization") != f"Bearer {self._token}":
             return json_reply({"error": "not authorized"}, 401)
         try:
             reply = self._reply(request, name, unquote(contact), query)

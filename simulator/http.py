@@ -7,7 +7,8 @@ import socket
 import struct
 import traceback
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from types import MappingProxyType
 from typing import Any, cast
 
 import httptools
@@ -18,21 +19,30 @@ from simulator.replies import Manner, Pace, Reply, head, json_body, whole
 MAX_BODY = 64 * 1024 * 1024
 # A client that pipelines more than this is read again only when its first requests are answered.
 MAX_WAITING = 128
+# Whoever asks elsewhere a hundred thousand times does not pay for headers that nobody reads.
+READS_HEADERS = (b"/receive/", b"/consent/")
 
 Result = Reply | Coroutine[Any, Any, Reply]
 Handler = Callable[["Request"], Result]
 
 
 class Request:
-    """One request, read to its end; `target` still holds the query."""
+    """One request, read to its end; `target` still holds the query. `headers`, in small letters, are kept where they matter."""
 
-    __slots__ = ("authorization", "body", "keep_alive", "method", "target")
+    __slots__ = ("body", "headers", "keep_alive", "method", "target")
 
-    def __init__(self, method: bytes, target: bytes, body: bytes, keep_alive: bool, authorization: bytes = b"") -> None:
-        self.authorization = authorization
+    def __init__(
+        self,
+        method: bytes,
+        target: bytes,
+        body: bytes,
+        keep_alive: bool,
+        headers: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self.method = method
         self.target = target
         self.body = body
+        self.headers = headers
         self.keep_alive = keep_alive
 
 
@@ -40,8 +50,8 @@ class Connection(asyncio.Protocol):
     """Parses requests, hands each to the handler in turn, and writes the reply in the manner that it asks for."""
 
     __slots__ = (
-        "authorization", "body", "broken", "busy", "closed", "handle", "loop", "parser", "queue", "reading", "reply", "request",
-        "size", "target", "task", "timer", "transport", "writable",
+        "body", "broken", "busy", "closed", "handle", "headers", "loop", "parser", "queue", "reading", "reply",
+        "request", "size", "target", "task", "timer", "transport", "writable",
     )  # fmt: skip
 
     def __init__(self, handle: Handler, loop: asyncio.AbstractEventLoop) -> None:
@@ -58,8 +68,8 @@ class Connection(asyncio.Protocol):
         self.task: asyncio.Task[None] | None = None
         self.writable: asyncio.Event | None = None
         self.target = b""
-        self.authorization = b""
         self.body: list[bytes] = []
+        self.headers: dict[str, str] = {}
         self.size = 0
 
     # What the transport tells.
@@ -100,8 +110,8 @@ class Connection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         self.target = b""
-        self.authorization = b""
         self.body = []
+        self.headers = {}
         self.size = 0
 
     def on_url(self, url: bytes) -> None:
@@ -110,8 +120,8 @@ class Connection(asyncio.Protocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         if name.lower() == b"expect" and not self.busy and not self.queue:
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        elif name.lower() == b"authorization":
-            self.authorization = value
+        if self.target.startswith(READS_HEADERS):
+            self.headers[name.decode("latin-1").lower()] = value.decode("latin-1")
 
     def on_body(self, body: bytes) -> None:
         self.size += len(body)
@@ -125,9 +135,7 @@ class Connection(asyncio.Protocol):
             return
         parser = self.parser
         body = b"".join(self.body) if self.body else b""
-        self.queue.append(
-            Request(parser.get_method(), self.target, body, parser.should_keep_alive(), self.authorization)
-        )
+        self.queue.append(Request(parser.get_method(), self.target, body, parser.should_keep_alive(), self.headers))
         if not self.busy:
             self._next()
         elif len(self.queue) > MAX_WAITING and self.reading:

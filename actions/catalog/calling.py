@@ -19,7 +19,7 @@ from outbound.session import Unreachable
 
 ANSWER_BYTES = 4_000_000
 LONGEST_WAIT = 3600.0
-_AGAIN = frozenset({408, 425, 429})
+AGAIN = frozenset({408, 425, 429})
 
 
 def check_url(url: str) -> str:
@@ -83,11 +83,11 @@ def call(context: Context, asked: Call) -> tuple[int, bytes]:
         ) as response:
             code = response.status_code
             if code not in asked.codes:
-                if code in _AGAIN or code >= 500:
+                if code in AGAIN or code >= 500:
                     raise Retryable(f"{host} answered {code}.", retry_after(response.headers.get("Retry-After")))
                 if not 200 <= code < 300:
                     raise Permanent(f"{host} answered {code}.")
-            return code, _read(response, ends)
+            return code, read_within(response, ends)
     except Refused as error:
         raise Permanent(f"{error.host or host} may not be called ({error.code}).") from error
     except Unreachable as error:
@@ -111,7 +111,7 @@ def _seconds_to(ends: float) -> float:
     return max(0.1, ends - time.monotonic())
 
 
-def _read(response: requests.Response, ends: float) -> bytes:
+def read_within(response: requests.Response, ends: float) -> bytes:
     """Read the body within bounds of size and time: the session's own time-out only bounds each wait for data."""
     body = bytearray()
     # read1 hands over what is there: iter_content would gather whole blocks, however slowly they drip.

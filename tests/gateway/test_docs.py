@@ -108,7 +108,7 @@ def yaml_example() -> str:
 def test_the_configuration_example_applies_and_then_changes_nothing() -> None:
     content = config_file.read(yaml_example())
     SuppressionList.objects.create(name="Opposition")
-    assert len(applying.apply(content)) == 6
+    assert len(applying.apply(content)) == 9
     assert applying.apply(content) == []
 
 
