@@ -171,8 +171,10 @@ def _effect(data: dict[str, Any]) -> str:
         "the action %(name)s failed for %(n)s accepted contacts",
         rows,
     ) % {"name": quoted([data.get("identifier") or "–"]), "n": number(rows)}
+    if not data.get("text"):
+        return sentence
     # What a kind says ends with a full stop; the clause stands inside another sentence.
-    return f"{sentence}: {stored(data['text']).rstrip('.')}" if data.get("text") else sentence
+    return _("%(what)s: %(why)s") % {"what": sentence, "why": stored(data["text"]).rstrip(".")}
 
 
 def _host(data: dict[str, Any]) -> str:
