@@ -23,6 +23,7 @@ from actions.history_admin import HistoryAdmin, without_questions
 from actions.merging import canonical
 from actions.models import ActionDefinition, Project, Sendout
 from actions.running import build
+from actions.suppression_admin import SuppressionListAdmin as SuppressionListAdmin
 
 
 class ConfigurationAdmin(HistoryAdmin):
@@ -142,6 +143,11 @@ class ActionDefinitionAdmin(ConfigurationAdmin):
     list_select_related = ("project", "sendout")
     search_fields = ("identifier", "project__name", "sendout__name")
     autocomplete_fields = ("project", "sendout")
+    actions_detail = ("test",)
+
+    @action(description=_("Test with a contact"), url_path="test-it", permissions=["change"])
+    def test(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return HttpResponseRedirect(reverse("test_action", args=[object_id]))
 
     @display(description=_("kind"), ordering="kind")
     def kind_title(self, obj: ActionDefinition) -> str:

@@ -7,10 +7,12 @@ from django.db import transaction
 from django.db.models import Model
 from pydantic import ValidationError
 
-from actions import catalog
-from actions.config_file import ActionEntry, ConfigFile, KeepEntry, ProjectEntry, SendoutEntry
+from actions import catalog, references
+from actions.config_errors import Path, dotted
+from actions.config_file import ActionEntry, ConfigFile, FaultyFile, KeepEntry, ProjectEntry, SendoutEntry
 from actions.merging import canonical, folded
 from actions.models import ActionDefinition, Project, Sendout
+from actions.suppression.lookups import no_list
 
 Owner = Project | Sendout
 
@@ -18,14 +20,29 @@ Owner = Project | Sendout
 def apply(content: ConfigFile) -> list[str]:
     """Apply a file whole or not at all; return a sentence for each thing created, changed or archived.
 
+    Raises FaultyFile where it names what is not kept here: lists are data, which no file brings.
+
     The file is the whole truth for the projects that it names: their definitions and sendouts that it does not name are
     archived, never deleted. Sendouts that say nothing of their own, met in hooks, stay. Other projects are not touched.
     """
     said: list[str] = []
     with transaction.atomic():
+        if faults := [f"{dotted(path)}: {sentence}" for path, sentence in _dangling(content)]:
+            raise FaultyFile(faults)
         for entry in content.projects:
             said += _project(entry)
     return said
+
+
+def _dangling(content: ConfigFile) -> Iterator[tuple[Path, str]]:
+    """Find what actions name that their project cannot use."""
+    for number, project in enumerate(content.projects):
+        places: list[tuple[Path, Sequence[ActionEntry]]] = [(("projects", number), project.actions)]
+        places += [(("projects", number, "sendouts", n), each.actions) for n, each in enumerate(project.sendouts)]
+        for where, entries in places:
+            for place, entry in enumerate(entries):
+                for path, name in references.missing(catalog.kind(entry.kind).Config, entry.config, project.name):
+                    yield (*where, "actions", place, "config", *path), no_list(name)
 
 
 def _project(entry: ProjectEntry) -> Iterator[str]:

@@ -1,8 +1,9 @@
 """What a kind of action is: the classes that a kind is written against, here or in another package."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -22,11 +23,14 @@ __all__ = [
     "Contact",
     "Context",
     "Kind",
+    "Later",
+    "Listed",
     "Permanent",
     "Phase",
     "Retryable",
     "Verdict",
     "Word",
+    "accept",
     "clean_text",
     "gettext_noop",
     "reject",
@@ -35,6 +39,7 @@ __all__ = [
 
 CODE_LENGTH = 64
 TEXT_LENGTH = 500
+EVIDENCE_YEARS = range(1900, 2200)
 
 
 def gettext_noop(text: str) -> str:
@@ -47,6 +52,13 @@ def clean_text(text: str) -> str:
     if text.isascii() and "\x00" not in text:
         return text
     return "".join("\ufffd" if char == "\x00" or "\ud800" <= char <= "\udfff" else char for char in text)
+
+
+def as_evidence(moment: datetime) -> datetime | None:
+    """A moment with its offset, or None for one such as “31 December 9999”, at which calendars overflow."""
+    if moment.year not in EVIDENCE_YEARS:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 class Phase(StrEnum):
@@ -69,25 +81,35 @@ class Word(StrEnum):
 class Verdict:
     """What an action says about one contact, and why: a word, a code for machines, a sentence for people.
 
-    Code and text are cut at 64 and 500 characters, and cleaned of what a database cannot store.
+    Code and text are cut at 64 and 500 characters, and cleaned of what a database cannot store. `evidence_at` is when that
+    on which the verdict rests was recorded, such as a consent; without an offset it is read as UTC, and in a year that no
+    record can be of it is left out.
     """
 
     word: Word
     code: str = ""
     text: str = ""
+    evidence_at: datetime | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "word", Word(self.word))
         object.__setattr__(self, "code", clean_text(str(self.code))[:CODE_LENGTH])
         object.__setattr__(self, "text", clean_text(str(self.text))[:TEXT_LENGTH])
+        if self.evidence_at is not None:
+            object.__setattr__(self, "evidence_at", as_evidence(self.evidence_at))
 
 
 ACCEPT = Verdict(Word.ACCEPT)
 
 
-def reject(code: str, text: str) -> Verdict:
-    """The contact must not get the message."""
-    return Verdict(Word.REJECT, code, text)
+def accept(evidence_at: datetime | None = None) -> Verdict:
+    """The contact may get the message, on evidence of that time."""
+    return ACCEPT if evidence_at is None else Verdict(Word.ACCEPT, evidence_at=evidence_at)
+
+
+def reject(code: str, text: str, evidence_at: datetime | None = None) -> Verdict:
+    """The contact must not get the message, on evidence of that time where there is any."""
+    return Verdict(Word.REJECT, code, text, evidence_at)
 
 
 def undecided(code: str, text: str) -> Verdict:
@@ -102,6 +124,14 @@ class Retryable(Exception):
         """Say what happened in a sentence without contact data, and after how many seconds to ask again, if known."""
         super().__init__(text or self.__doc__)
         self.retry_after = retry_after
+
+
+class Later(Retryable):
+    """The kind's own pace has the page wait: nothing failed, and nothing was asked."""
+
+    def __init__(self, seconds: float) -> None:
+        """Say after how many seconds to call `check` again; pauses do not grow from it."""
+        super().__init__(retry_after=seconds)
 
 
 class Permanent(Exception):
@@ -119,12 +149,29 @@ class Config(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
+class Listed:
+    """What a list that is kept here says of some values: the reasons of those on it, and those that it cannot hold.
+
+    A reason may be empty. A list of addresses cannot hold what is no address.
+    """
+
+    reasons: Mapping[str, str]
+    unlike: Collection[str] = ()
+
+
+def _no_lists(name: str, values: Collection[str]) -> Listed:
+    raise Permanent(f"No list “{name}” is kept here for this project.")
+
+
+@dataclass(frozen=True, slots=True)
 class Context:
     """What a kind may know about its work beside the contacts.
 
     `details` came with the hook and is read-only. `time_left()` is in seconds. `http()` gives the only session that may
-    be used for calls. `credential(name)` gives the headers of a named credential, or raises Permanent. `codes` are the pools
-    of promo codes, for kinds that do not wait: they are in the database.
+    be used for calls. `credential(name)` gives the headers of a named credential, or raises Permanent.
+    `suppressed(list, values)` says which of some thousand values at most are on a list that is kept here; it raises
+    Permanent where there is no such list. `codes` are the pools of promo codes. Only kinds that do not wait may ask these two:
+    they use the worker's connection to the database.
     """
 
     project: str
@@ -135,6 +182,7 @@ class Context:
     http: Callable[[], "GuardedSession"]
     credential: Callable[[str], Mapping[str, str]]
     codes: Codes = NO_POOLS
+    suppressed: Callable[[str, Collection[str]], Listed] = _no_lists
 
 
 class Kind(ABC):

@@ -2,6 +2,7 @@
 
 from base64 import b64encode
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
@@ -9,6 +10,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
+from actions.catalog.calling import check_url
 from actions.encrypted import EncryptedTextField, can_seal
 
 _NAME = RegexValidator(r"^[a-z0-9_-]+\Z", _("Use small letters, digits, “-” and “_”."))
@@ -38,6 +40,10 @@ class Credential(models.Model):
         help_text=_("Name of the header, such as X-Api-Key; only for a header of its own."),
     )  # fmt: skip
     secret = EncryptedTextField(_("secret"))
+    test_url = models.CharField(
+        _("URL to test with"), max_length=2_000, blank=True, default="",
+        help_text=_("Where the service accepts a GET with this credential, and changes nothing by it. For the button “Test”."),
+    )  # fmt: skip
     changed_at = models.DateTimeField(_("changed"), auto_now=True)
     history = HistoricalRecords(excluded_fields=["secret"])
 
@@ -62,8 +68,17 @@ class Credential(models.Model):
             problems["user"] = _("A user belongs to a password, and only there.")
         if (self.kind == self.Kind.HEADER) != bool(self.header):
             problems["header"] = _("A header’s name belongs to a header of its own, and only there.")
+        if self.test_url:
+            try:
+                check_url(self.test_url)
+            except ValueError as error:
+                problems["test_url"] = _(str(error))
         if problems:
             raise ValidationError(problems)
+
+    @property
+    def test_host(self) -> str:
+        return urlsplit(self.test_url).hostname or ""
 
     def headers(self) -> dict[str, str]:
         """What is sent with a question; raises CannotOpen."""

@@ -4,7 +4,10 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
+from unfold.decorators import action
 from unfold.widgets import UnfoldAdminPasswordWidget
 
 from actions.credential import Credential
@@ -25,7 +28,7 @@ class CredentialForm(forms.ModelForm):
 
     class Meta:
         model = Credential
-        fields = ("name", "kind", "user", "header", "secret")
+        fields = ("name", "kind", "user", "header", "secret", "test_url")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -52,3 +55,8 @@ class CredentialAdmin(HistoryAdmin):
     search_fields = ("name",)
     list_filter_submit = False
     warn_unsaved_form = True
+    actions_detail = ("test",)
+
+    @action(description=_("Test"), url_path="test-it", permissions=["change"])
+    def test(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return HttpResponseRedirect(reverse("test_credential", args=[object_id]))

@@ -46,13 +46,19 @@ NOTHING = Rendered()
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """One effect to carry out now. `key` is the same at every attempt, and different for every contact, batch and action."""
+    """One effect to carry out now. `key` is the same at every attempt, and different for every contact, batch and action.
+
+    `reason` and `text` say why the contact is not accepted: a code for machines and a sentence for people.
+    """
 
     key: str
     row: int
     contact_id: str
     verdict: Word
     payload: Any
+    batch: int = 0
+    reason: str = ""
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +150,7 @@ class Run(ABC):
 
     @abstractmethod
     def tick(self) -> None:
-        """Say that the work goes on, while something takes long; cheap when called often."""
+        """Say that the work goes on, at least every ten seconds while something long leaves; cheap when called often."""
 
     @abstractmethod
     def keep(self, **state: Any) -> None:

@@ -1,7 +1,7 @@
 """Forms made from configuration: the typed fields of a kind, and durations and lists as people write them."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any, ClassVar, Literal, get_args, get_origin
 
@@ -19,8 +19,8 @@ from unfold.widgets import (
     UnfoldBooleanSwitchWidget,
 )
 
-from actions import durations
-from actions.config_errors import sentences
+from actions import durations, references
+from actions.config_errors import Path, sentences
 from actions.contract import Kind
 from actions.models import (
     LONGEST_ANSWER,
@@ -58,6 +58,8 @@ def config_fields(config: type[BaseModel]) -> dict[str, forms.Field]:
 
 
 def _field(info: FieldInfo, options: dict[str, Any]) -> forms.Field:
+    if offered := references.choices(info):
+        return forms.ChoiceField(choices=offered, widget=UnfoldAdminSelectWidget, **options)
     if get_origin(info.annotation) is Literal:
         extra = info.json_schema_extra
         labels: Mapping[str, Any] = extra if isinstance(extra, dict) else {}
@@ -271,13 +273,26 @@ class ActionForm(forms.ModelForm):
         try:
             self.instance.config = self.kind_class.normal_config(config_values(self.kind_class.Config, cleaned))
         except ValidationError as error:
-            for name, sentence in self._errors_of(error):
-                self.add_error(name, sentence)
+            found = list(sentences(error, now_translated))
+        else:
+            project = self._project(cleaned)
+            found = [
+                (path, now_translated("No list “%(name)s” is kept here for this project.") % {"name": name})
+                for path, name in references.missing(self.kind_class.Config, self.instance.config, project)
+            ]
+        for name, sentence in self._at_fields(found):
+            self.add_error(name, sentence)
         return cleaned
 
-    def _errors_of(self, error: ValidationError) -> Iterator[tuple[str | None, str]]:
+    def _project(self, cleaned: Mapping[str, Any]) -> str:
+        """The project whose action this is; both places are fixed once it is stored."""
+        sendout = cleaned.get("sendout") or self.instance.sendout
+        project = cleaned.get("project") or self.instance.project or (sendout.project if sendout else None)
+        return project.name if project else ""
+
+    def _at_fields(self, found: Iterable[tuple[Path, str]]) -> Iterator[tuple[str | None, str]]:
         """Put each fault at the field whose value it is; a field that already has an error needs no second one."""
-        for path, sentence in sentences(error, now_translated):
+        for path, sentence in found:
             if not path and self.errors:
                 continue  # what is missing as a whole may be what could not be read
             name = PREFIX + str(path[0]) if path else None

@@ -1,7 +1,5 @@
 """Where actions are configured: projects, their sendouts, and what an identifier means there."""
 
-import hashlib
-import unicodedata
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,11 +16,15 @@ from actions.code_pool import CodePool as CodePool
 from actions.code_pool import Draw as Draw
 from actions.code_pool import PromoCode as PromoCode
 from actions.code_pool import Refill as Refill
-from actions.contract import clean_text
 from actions.credential import Credential as Credential
 from actions.merging import Definition, canonical, normal_identifier
+from actions.names import NAME_LENGTH as NAME_LENGTH
+from actions.names import normal_name as normal_name
+from actions.suppression.models import SuppressionEntry as SuppressionEntry
+from actions.suppression.models import SuppressionList as SuppressionList
+from actions.suppression.models import SuppressionPiece as SuppressionPiece
+from actions.suppression.models import SuppressionUpload as SuppressionUpload
 
-NAME_LENGTH = 255
 SHORTEST_ANSWER = timedelta(seconds=10)
 LONGEST_ANSWER = timedelta(days=30)
 USUAL_ANSWER = timedelta(minutes=60)
@@ -79,17 +81,6 @@ def among(field: str, choices: type[models.TextChoices], name: str) -> models.Ch
 def answer_in_bounds(name: str) -> models.CheckConstraint:
     """A check that an answer is due within sensible limits; null passes, where the column allows it."""
     return models.CheckConstraint(condition=Q(answer_within__range=(SHORTEST_ANSWER, LONGEST_ANSWER)), name=name)
-
-
-def normal_name(text: str) -> str:
-    """Write a name the one way in which names compare: trimmed, NFC, storable, at most 255 characters.
-
-    A longer name is cut and ends in a fingerprint of the whole, so that two long names never become one.
-    """
-    name = unicodedata.normalize("NFC", clean_text(text)).strip()
-    if len(name) <= NAME_LENGTH:
-        return name
-    return f"{name[: NAME_LENGTH - 17]}…{hashlib.sha256(name.encode()).hexdigest()[:16]}"
 
 
 class Project(models.Model):

@@ -2,8 +2,9 @@
 waits for others.
 
 Rules: the first rejection of a contact is its reason, and a rejected contact is not asked again; any rejection beats
-undecided; the first reason to be undecided is kept. An effect is prepared for whom its verdict may still concern. A page that
-fails for good is treated as the action's `on_failure` says, and reported. Nothing that a kind does ends the run.
+undecided; the first reason to be undecided is kept. Of an accepted contact the evidence of the last check that gave some is
+kept. An effect is prepared for whom its verdict may still concern. A page that fails for good is treated as the action's
+`on_failure` says, and reported. Nothing that a kind does ends the run.
 """
 
 import json
@@ -11,7 +12,7 @@ import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from threading import Event
 from typing import Any, TypeVar
@@ -20,7 +21,20 @@ from django.db import Error
 from pydantic import ValidationError
 
 from actions import catalog
-from actions.contract import ACCEPT, Check, Contact, Context, Kind, Permanent, Phase, Retryable, Verdict, Word
+from actions.contract import (
+    ACCEPT,
+    Check,
+    Contact,
+    Context,
+    Kind,
+    Later,
+    Permanent,
+    Phase,
+    Retryable,
+    Verdict,
+    Word,
+    accept,
+)
 from actions.effect import Preparing, Rendered
 from actions.merging import PlannedAction, canonical
 
@@ -56,8 +70,8 @@ class Failure:
 class Result:
     """What the actions said, as parallel lists in the order of the contacts, and what the effects will need.
 
-    `steps` holds the place in the plan of the action whose verdict it is, -1 where nobody objected. `payloads` are
-    (place of the contact, place of the effect in the plan, JSON text).
+    `steps` holds the place in the plan of the action whose verdict it is, -1 where nobody objected or gave evidence.
+    `payloads` are (place of the contact, place of the effect in the plan, JSON text).
     """
 
     verdicts: list[Verdict]
@@ -196,6 +210,8 @@ def _ask(run: _Run, kind: Kind, context: Context, page: _Page, given_up: Event |
     contacts = [run.contacts[place] for place in page]
     delay = FIRST_DELAY
     given_up = given_up or run.stop
+    # Whoever asks outside the pool must say himself that the run is still at work.
+    tick = _nobody_hears if kind.waits else run.tick
     while True:
         if run.stop.is_set() or given_up.is_set():
             raise Stopped
@@ -211,12 +227,15 @@ def _ask(run: _Run, kind: Kind, context: Context, page: _Page, given_up: Event |
             raise  # the gateway's own database: whoever runs the plan sees to it
         except Permanent as error:
             return str(error)
+        except Later as error:
+            if (pause := error.retry_after or 0.0) >= context.time_left():
+                return "No time was left to ask."
+            _pause(pause, run.stop, given_up, tick=tick)
         except Retryable as error:
             pause = max(delay * random.uniform(0.5, 1.0), error.retry_after or 0.0)
             if pause >= context.time_left():
                 return f"{error} No time was left to ask again."
-            # Whoever asks outside the pool must say himself that the run is still at work.
-            _pause(pause, run.stop, given_up, tick=_nobody_hears if kind.waits else run.tick)
+            _pause(pause, run.stop, given_up, tick=tick)
             delay = min(delay * 2, LONGEST_DELAY)
         except Exception as error:
             # The text of an unforeseen error may hold contact data, so that only its class is named.
@@ -262,13 +281,27 @@ def _apply(run: _Run, step: int, page: _Page, answer: Sequence[Verdict]) -> bool
         if word is Word.REJECT:
             rejected = True
         elif word is Word.ACCEPT:
-            if verdict.code != FAILED or run.verdicts[place] is not ACCEPT:
+            before = run.verdicts[place]
+            if before.word is not Word.ACCEPT or (verdict.code != FAILED and verdict.evidence_at is None):
+                continue
+            verdict = _accepted(before, verdict)
+            if before.code == FAILED:
+                run.verdicts[place] = verdict
                 continue
         elif run.verdicts[place].word is Word.UNDECIDED:
             continue
         run.verdicts[place] = verdict
         run.steps[place] = step
     return rejected
+
+
+def _accepted(before: Verdict, verdict: Verdict) -> Verdict:
+    """What two acceptances say together: that an action failed is never lost, and the last evidence stays."""
+    if before is ACCEPT and verdict.code in ("", FAILED):
+        return verdict
+    evidence = verdict.evidence_at or before.evidence_at
+    failed = FAILED in (before.code, verdict.code)
+    return replace(_PASSED, evidence_at=evidence) if failed else accept(evidence)
 
 
 def _fail(run: _Run, step: int, planned: PlannedAction, page: _Page, sentence: str) -> bool:

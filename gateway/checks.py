@@ -26,6 +26,16 @@ def the_door_has_a_lock(app_configs: Any, **kwargs: Any) -> list[Any]:
 
 
 @register(deploy=True)
+def addresses_are_sealed(app_configs: Any, **kwargs: Any) -> list[Any]:
+    """Each of the platform's URIs is a key to one message: whoever reads the database or a backup could use it."""
+    if settings.ENCRYPTION_KEYS:
+        return []
+    text = "ENCRYPTION_KEYS is not set: the platform's URIs and the raw hooks lie readable in the database."
+    hint = "Set it to a key, as docs/production.md says. What is stored by then can still be read."
+    return [CheckWarning(text, hint=hint, id="gateway.W003")]
+
+
+@register(deploy=True)
 def the_screens_have_names(app_configs: Any, **kwargs: Any) -> list[Any]:
     """Links and redirects are made of the name that a request brings: not every name may be one."""
     if "*" not in settings.ALLOWED_HOSTS:

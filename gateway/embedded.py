@@ -7,6 +7,7 @@ import uvicorn
 from celery.beat import EmbeddedService
 from django.conf import settings
 
+from actions.models import SuppressionUpload
 from gateway.celery import app, make_app
 from gateway.opening import report_aside
 from sendouts import claims
@@ -21,7 +22,7 @@ STOP_SECONDS = 10
 def serve() -> None:
     """Run until SIGTERM or SIGINT, then end every part."""
     # No other process works on these rows, so a claim that is left is that of a process that died.
-    dropped = claims.drop_all(Batch) + claims.drop_all(Webhook)
+    dropped = sum(claims.drop_all(model) for model in (Batch, Webhook, SuppressionUpload))
     if dropped:
         log.info("claims_dropped", rows=dropped)
     workers = [

@@ -54,7 +54,11 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 8 if EMBEDDED else 1
 CELERY_TASK_DEFAULT_QUEUE = "small"
-CELERY_TASK_ROUTES = {"sendouts.advance_files": {"queue": "files"}, "gateway.*": {"queue": "small"}}
+CELERY_TASK_ROUTES = {
+    "sendouts.advance_files": {"queue": "files"},
+    "sendouts.read_uploads": {"queue": "files"},
+    "gateway.*": {"queue": "small"},
+}
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")

@@ -5,9 +5,21 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from gateway import health, metrics
+from sendouts.admin import trials
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
+    # Pages of what is configured that call services, as only what lies above the configuration can.
+    path(
+        "admin/actions/actiondefinition/<int:definition_id>/test/",
+        admin.site.admin_view(trials.test_action),
+        name="test_action",
+    ),
+    path(
+        "admin/actions/credential/<int:credential_id>/test/",
+        admin.site.admin_view(trials.test_credential),
+        name="test_credential",
+    ),
     path("admin/", admin.site.urls),
     path("api/", include("sendouts.api.urls")),
     path("i18n/", include("django.conf.urls.i18n")),

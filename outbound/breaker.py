@@ -127,4 +127,6 @@ class Breakers:
         self._known.clear()
 
 
+# Of the platform, and of the services that staff configured: a service that is away says nothing about the platform.
 breakers = Breakers()
+service_breakers = Breakers()

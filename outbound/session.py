@@ -161,6 +161,11 @@ class GuardedSession(requests.Session):
         self.mount("http://", adapter)
         self.mount("https://", adapter)
 
+    @property
+    def allow(self) -> AllowList:
+        """The hosts that it may call, for what goes there by another protocol."""
+        return self._allow
+
     def request(self, method: str | bytes, url: str | bytes, *args: Any, **options: Any) -> requests.Response:
         """As in requests; a 3xx is an answer."""
         target = self._allow.check_uri(url.decode("latin-1") if isinstance(url, bytes) else url)

@@ -14,7 +14,7 @@ MAX_BODY = 64 * 1024
 METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE", "GET"})
 
 
-class _Opened(socket.socket):
+class Opened(socket.socket):
     """A socket for libcurl, which works on a copy of its descriptor: ours closes as soon as it was copied."""
 
     def __del__(self) -> None:
@@ -75,7 +75,7 @@ class Transfer:
                 self.refused = True
                 return pycurl.SOCKET_BAD
             self.dialled = True
-            return _Opened(family, kind, protocol)
+            return Opened(family, kind, protocol)
         except BaseException as fault:
             self.fault = fault
             return pycurl.SOCKET_BAD

@@ -1,14 +1,16 @@
 """Many decisions at once: COPY on PostgreSQL, some hundred rows a statement on SQLite; answers by what they have in common."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from itertools import chain
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import connection
 from django.db.models import F
 
 from sendouts.models import Batch, Decision, PendingEffect
+from sendouts.received import AtRest
 
 
 class NewDecision(NamedTuple):
@@ -16,13 +18,14 @@ class NewDecision(NamedTuple):
 
     id: int
     contact_id: str
-    uri: str
+    uri: AtRest
     verdict: int
     unread: bool
     reason: str
     text: str
     action: str
     kept: str | None
+    evidence_at: datetime | None = None
 
 
 class NewEffect(NamedTuple):
@@ -44,6 +47,7 @@ _COLUMNS = (
     "text",
     "action",
     "kept",
+    "evidence_at",
     "answer",
     "answer_status",
 )
@@ -61,13 +65,23 @@ def insert_decisions(decisions: Iterable[NewDecision]) -> None:
                 for row in decisions:
                     copy.write_row((*row, 0, 0))
             return
-        rows = list(decisions)
+        rows = list(_adapted(decisions))
         whole = len(rows) - len(rows) % _AT_ONCE
         groups = [rows[start : start + _AT_ONCE] for start in range(0, whole, _AT_ONCE)]
         for size, parts in ((_AT_ONCE, groups), (len(rows) - whole, [rows[whole:]])):
             if size and parts:
                 statement = f"INSERT INTO {_TABLE} ({columns}) VALUES {', '.join([_MARKS] * size)}"
                 cursor.executemany(statement, [list(chain.from_iterable(part)) for part in parts])
+
+
+def _adapted(decisions: Iterable[NewDecision]) -> Iterator[NewDecision]:
+    """The rows as a database without moments of its own stores them."""
+    adapt = connection.ops.adapt_datetimefield_value
+    for row in decisions:
+        if row.evidence_at is not None:
+            moment: Any = adapt(row.evidence_at)
+            row = row._replace(evidence_at=moment)
+        yield row
 
 
 def insert_effects(effects: Sequence[NewEffect]) -> None:

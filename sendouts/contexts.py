@@ -10,6 +10,8 @@ from django.utils import timezone
 
 from actions.contract import Context
 from actions.merging import PlannedAction
+from actions.suppression.lookups import suppressed
+from outbound.breaker import service_breakers
 from outbound.guard import AllowList
 from outbound.session import GuardedSession
 from sendouts import credentials
@@ -42,6 +44,7 @@ class Contexts:
             time_left=lambda: (ends - timezone.now()).total_seconds(),
             http=lambda: staff_session(allow),
             credential=self._credential,
+            suppressed=partial(suppressed, project=project),
         )
         return replace(context, codes=Pools(self._batch_number, context))
 
@@ -49,6 +52,6 @@ class Contexts:
 def staff_session(allow: AllowList) -> GuardedSession:
     """This thread's session for services that staff configured, inside their own allow-list."""
     if getattr(_local, "allow", None) != allow:
-        _local.allow, _local.session = allow, GuardedSession(allow)
+        _local.allow, _local.session = allow, GuardedSession(allow, breakers=service_breakers)
     session: GuardedSession = _local.session
     return session

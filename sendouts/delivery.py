@@ -21,7 +21,8 @@ from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Count, F, Q
 from django.utils import timezone
 
-from sendouts import bulk, claims, forecast, lifecycle
+from actions.encrypted import CannotOpen
+from sendouts import bulk, claims, forecast, lifecycle, sealing
 from sendouts.allowing import platform
 from sendouts.deadlines import backoff
 from sendouts.models import Answer, Attention, Batch, Chunk, Decision, Event, Outcome, Status, Verdict, Word
@@ -55,7 +56,7 @@ class _Pass:
     """What one pass has learnt and not yet stored.
 
     `in_doubt`: chunks that an earlier pass was killed over; `held`: seconds to wait for batches whose platform takes no
-    calls at the moment.
+    calls at the moment; `shut`: batches of which no key opens every URI.
     """
 
     claim: claims.Claim
@@ -65,6 +66,7 @@ class _Pass:
     marked: list[int] = field(default_factory=list)
     in_doubt: set[int] = field(default_factory=set)
     held: dict[int, float] = field(default_factory=dict)
+    shut: set[int] = field(default_factory=set)
     confirmed: int = 0
     measured_at: float = field(default_factory=time.monotonic)
     pauses: dict[int, float] = field(default_factory=dict)
@@ -104,8 +106,8 @@ def _keep_known(work: _Pass) -> None:
 
 
 def _settled(work: _Pass) -> list[int]:
-    """Chunks whose every answer is known. Where calls were held, the doubt of an earlier kill stays on its chunks."""
-    return [pk for pk in work.marked if not (work.held and pk in work.in_doubt)]
+    """Chunks whose every answer is known. Where calls were not made, the doubt of an earlier kill stays on its chunks."""
+    return [pk for pk in work.marked if not ((work.held or work.shut) and pk in work.in_doubt)]
 
 
 def _measure(work: _Pass) -> None:
@@ -145,6 +147,7 @@ def _marked(work: _Pass, chunks: list[tuple[Batch, Chunk]]) -> Iterator[Ask]:
     work.in_doubt |= {chunk.pk for _, chunk in chunks if chunk.sending}
     lost = {(batch.pk << 32) + batch.chunk_rows * chunk.number for batch, chunk in chunks if chunk.sending}
     by_id = {batch.pk: batch for batch, _ in chunks}
+    unseal = sealing.keyring().open
     for where in _wheres(chunks):
         open_rows = Decision.objects.filter(where, verdict=Verdict.REJECTED, answer__in=TO_SEND).order_by("pk")
         rows = list(open_rows.values_list("pk", "uri", "answer"))
@@ -152,11 +155,16 @@ def _marked(work: _Pass, chunks: list[tuple[Batch, Chunk]]) -> Iterator[Ask]:
         # while it was still to be sent.
         work.claim.check(work.ids)
         now = timezone.now()
-        for count, (pk, uri, answer) in enumerate(rows):
+        for count, (pk, sealed, answer) in enumerate(rows):
             batch = by_id[pk >> 32]
             if count % 100 == 0:
                 now = timezone.now()
             if batch.deadline <= now or batch.pk in work.held:
+                continue
+            try:
+                uri = unseal(sealed, sealing.of_decision(pk)).decode()
+            except CannotOpen:
+                work.shut.add(batch.pk)
                 continue
             chunk_start = pk - (pk & 0xFFFF_FFFF) % batch.chunk_rows
             yield Ask(pk, uri, repeat_of_lost=answer == Answer.LOST or chunk_start in lost)
@@ -189,7 +197,7 @@ def _span(batch: Batch, chunk: Chunk) -> Q:
 
 def _refuse_rows(span: Q, user_id: int | None) -> None:
     """Turn the decisions of a chunk of a refused batch to rejected, as the person who refused it decided."""
-    rows = Decision.objects.filter(span).exclude(verdict=Verdict.REJECTED).exclude(uri="")
+    rows = Decision.objects.filter(span).exclude(verdict=Verdict.REJECTED).exclude(uri=b"")
     rows.update(verdict=Verdict.REJECTED, reason="refused", text="", action="", decided_by=user_id)
 
 
@@ -279,6 +287,9 @@ def _refusal_ends(work: _Pass, batch: Batch, now: datetime) -> bool:
 
 
 def _try_later(work: _Pass, batch: Batch, now: datetime) -> None:
+    if batch.pk in work.shut:
+        lifecycle.cannot_open(batch.pk, now=now, claim=work.claim)
+        return
     open_rows = Decision.objects.filter(rows_of(batch.pk), verdict=Verdict.REJECTED).exclude(
         answer__in=(Answer.CONFIRMED, Answer.TAKEN_ON)
     )

@@ -15,9 +15,8 @@ import msgspec
 import structlog
 
 from sendouts.doorwatch import DoorWatch
-from sendouts.ingress import NotStored, Store
+from sendouts.ingress import NotStored, Store, taken_in
 from sendouts.knocks import Knocks
-from sendouts.received import Received
 from sendouts.symplify.payload import Unreadable, is_readable
 
 log = structlog.get_logger(__name__)
@@ -31,7 +30,7 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 PATH = "/webhooks/symplify"
 BODY_SECONDS = 10.0
-# Above this size a body is checked in another thread, so that nobody else's acknowledgement waits for it.
+# Above this size a body is sealed and checked in another thread, so that nobody else's acknowledgement waits for it.
 SMALL_BODY = 100_000
 
 
@@ -86,7 +85,11 @@ class Door:
             return await _answer(send, 408, "The request's body did not arrive in time.")
         if body is None:
             return await _answer(send, 413, f"A hook has at most {self._max_bytes} bytes.")
-        hook = Received(body, headers.get(b"content-type", b"").decode("latin-1"), received_at)
+        kind = headers.get(b"content-type", b"").decode("latin-1")
+        if len(body) > SMALL_BODY:
+            hook = await asyncio.to_thread(taken_in, body, kind, received_at)
+        else:
+            hook = taken_in(body, kind, received_at)
         try:
             await self._store.keep(hook)
         except NotStored:

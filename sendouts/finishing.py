@@ -9,7 +9,8 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from sendouts import claims, lifecycle
+from actions.encrypted import CannotOpen
+from sendouts import claims, lifecycle, sealing
 from sendouts.allowing import platform
 from sendouts.deadlines import backoff
 from sendouts.models import Attention, Batch, Outcome, Status, Word
@@ -23,14 +24,15 @@ QUIET_CALLS = 4
 
 def finish(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> None:
     """Release delivered batches. The database refuses the intent while anybody is undecided, unread or unconfirmed."""
-    batches = _callable(claim, [batch for batch in batches if batch.deadline > timezone.now()], now)
+    uris = _callable(claim, [batch for batch in batches if batch.deadline > timezone.now()], now)
+    batches = [batch for batch in batches if batch.pk in uris]
     if not batches:
         return
     by_id = {batch.pk: batch for batch in batches}
     _intend(claim, batches, now)
     asks = [
         # An intent without a stored answer is one whose answer was lost, with the process that waited for it.
-        Ask(batch.pk, batch.finish_uri, repeat_of_lost=batch.finish_lost, nobody_left=batch.outcome != Outcome.RELEASED)
+        Ask(batch.pk, uris[batch.pk], repeat_of_lost=batch.finish_lost, nobody_left=batch.outcome != Outcome.RELEASED)
         for batch in batches
     ]
     for attempts in client.finish_many(platform(), asks):
@@ -41,16 +43,25 @@ def finish(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> None
             claim.extend(list(by_id))
 
 
-def _callable(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> list[Batch]:
-    """The batches whose platform takes calls; no intent is stored for the others, which wait for its next probe."""
-    ready = []
+def _callable(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> dict[int, str]:
+    """The finishUris of the batches whose platform takes calls, by batch.
+
+    No intent is stored for the others: they wait for the platform's next probe, or for the key that opens their URI.
+    """
+    ready = {}
+    keys = sealing.keyring()
     for batch in batches:
-        wait = client.wait_before(platform(), batch.finish_uri)
+        try:
+            uri = keys.open(batch.finish_uri, sealing.of_finish(batch.delivery_key)).decode()
+        except CannotOpen:
+            lifecycle.cannot_open(batch.pk, now=now, claim=claim)
+            continue
+        wait = client.wait_before(platform(), uri)
         if wait:
             data = {"status": batch.finish_status, "lost": batch.finish_lost, "held": True}
             _try_later(claim, batch, timedelta(seconds=wait), data, now)
         else:
-            ready.append(batch)
+            ready[batch.pk] = uri
     return ready
 
 

@@ -4,8 +4,10 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from uuid import UUID, uuid4
 
 import structlog
 from django.db import DataError, IntegrityError, InterfaceError, OperationalError, connection, transaction
@@ -18,6 +20,7 @@ from sendouts.loading import Loader, insert
 from sendouts.models import Webhook
 from sendouts.nudges import nudge
 from sendouts.received import Received
+from sendouts.sealing import keyring, of_hook
 
 log = structlog.get_logger(__name__)
 # The platform gives up after 1 s; the way there and back takes its part.
@@ -31,6 +34,14 @@ ADOPT_SECONDS = 15.0
 
 class NotStored(Exception):
     """Neither the database nor the journal took the hook in time."""
+
+
+def taken_in(
+    body: bytes, content_type: str, received_at: datetime, source: str = "http", uuid: UUID | None = None
+) -> Received:
+    """A hook that has just come, sealed before anything is written of it."""
+    uuid = uuid or uuid4()
+    return Received(keyring().seal(body, of_hook(uuid)), content_type, received_at, source, uuid)
 
 
 def store(hooks: list[Received]) -> list[int]:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -19,6 +19,8 @@ from sendouts.models.decision import rows_of
 from sendouts.models.effect import effects_of
 
 log = structlog.get_logger(__name__)
+# How soon a batch is looked at again whose key is missing.
+KEY_PAUSE = timedelta(minutes=1)
 
 LEGAL: Mapping[Status, frozenset[Status]] = {
     Status.PLANNED: frozenset({Status.SCREENED, Status.EXPIRED, Status.ABANDONED}),
@@ -136,10 +138,25 @@ def attention(
         claim.extend([batch_id], progress=True)
         batch = Batch.objects.only("revision", "attention", "attention_data").get(pk=batch_id)
         Batch.objects.filter(pk=batch_id).update(due_at=due_at, attempts=F("attempts") + 1)
-        if (batch.attention, batch.attention_data) != (code, dict(data)):
+        before, about = found_in_hook(batch)
+        kept = {**data} | ({"hook": [before, about]} if before else {})
+        if (batch.attention, batch.attention_data) != (code, kept):
             found = {"code": code.value, **data}
-            change(batch, Word.ATTENTION, now=now, data=found, attention=code, attention_data=dict(data))
+            change(batch, Word.ATTENTION, now=now, data=found, attention=code, attention_data=kept)
             log.warning("attention", batch=batch_id, code=code.value, tried_again=due_at is not None)
+
+
+def cannot_open(batch_id: int, *, now: datetime, claim: claims.Claim) -> None:
+    """Say that no key opens what the batch needs. It is looked at again by itself: nothing but the key is missing."""
+    attention(batch_id, Attention.KEY_MISSING, now=now, claim=claim, due_at=now + KEY_PAUSE, data={})
+
+
+def found_in_hook(batch: Batch) -> tuple[str, dict[str, Any]]:
+    """What planning found wrong with the hook: it still holds when a later trouble, told in its place, is over."""
+    if batch.attention in {Attention.HOOK_UNCLEAR, Attention.SAME_FINISH}:
+        return batch.attention, batch.attention_data
+    code, data = batch.attention_data.get("hook", ("", {}))
+    return code, data
 
 
 def try_again(batch_ids: Sequence[int], *, claim: claims.Claim, due_at: datetime) -> None:

@@ -13,8 +13,9 @@ from django.utils.translation import gettext, ngettext
 
 from actions import merging
 from actions.catalog import kinds
+from actions.encrypted import CannotOpen
 from actions.models import Policy, Project, Sendout, definitions_for, normal_name, policy
-from sendouts import claims, lifecycle, people
+from sendouts import claims, lifecycle, people, sealing
 from sendouts.deadlines import backoff
 from sendouts.models import Answer, Attention, Batch, Decision, Plan, Status, Verdict, Webhook, Word
 from sendouts.models.decision import rows_of
@@ -25,6 +26,7 @@ log = structlog.get_logger(__name__)
 GROUP = 200
 # So far this process's clock and the database's may be apart before the difference counts.
 CLOCK_DOUBT = timedelta(seconds=60)
+KEY_MISSING = "No key in ENCRYPTION_KEYS opens this hook: put the old key back. It is tried again."
 _DONE: dict[str, Any] = {"due_at": None, "claim_id": None, "claimed_until": None}
 
 
@@ -103,7 +105,11 @@ def _plan_group(ids: Sequence[int], now: datetime) -> list[int]:
     hooks: dict[int, Hook] = {}
     received: dict[int, datetime] = {}
     for webhook in Webhook.objects.filter(pk__in=ids).order_by("pk"):
-        read = _read(webhook)
+        try:
+            read = _read(webhook)
+        except CannotOpen:
+            _wait_for_key(webhook, now)
+            continue
         if read is not None:
             hooks[webhook.pk] = read
             received[webhook.pk] = webhook.received_at
@@ -131,9 +137,9 @@ def _plan_group(ids: Sequence[int], now: datetime) -> list[int]:
 
 
 def _read(webhook: Webhook) -> Hook | None:
-    """Parse a stored body; what is no held delivery gets its outcome here."""
+    """Parse a stored body; what is no held delivery gets its outcome here. Raises CannotOpen."""
     try:
-        read = parse(bytes(webhook.body))
+        read = parse(sealing.keyring().open(webhook.body, sealing.of_hook(webhook.uuid)))
     except Unreadable as problem:
         outcome, detail = Webhook.Outcome.UNREADABLE, str(problem)
     else:
@@ -143,6 +149,14 @@ def _read(webhook: Webhook) -> Hook | None:
     Webhook.objects.filter(pk=webhook.pk).update(outcome=outcome, detail=detail[:300], **_DONE)
     log.info("hook_read", webhook=webhook.pk, outcome=outcome.value)
     return None
+
+
+def _wait_for_key(webhook: Webhook, now: datetime) -> None:
+    """Keep a hook that no key opens, and look again by itself: nothing but the key is missing."""
+    attempts = webhook.attempts + 1
+    waits = {"attempts": attempts, "due_at": now + backoff(attempts, longest=60), "detail": KEY_MISSING}
+    Webhook.objects.filter(pk=webhook.pk).update(**waits)
+    log.error("hook_cannot_be_opened", webhook=webhook.pk, attempts=attempts)
 
 
 def _tell_duplicates(hooks: dict[int, Hook]) -> tuple[list[int], dict[str, int]]:
@@ -221,12 +235,13 @@ class _Catalog:
         deadline = received_at + rules.answer_within
         # A clock of ours that is ahead must not end what the database's says is in time.
         late = deadline <= min(now, self._database_now)
+        keys = sealing.keyring()
         return Batch(
             source=Batch.Source.BATCH if hook.download_uri else Batch.Source.SINGLE,
             delivery_key=hook.delivery_key,
             finish_key=finish,
-            finish_uri=hook.finish_uri,
-            download_uri=hook.download_uri,
+            finish_uri=keys.seal(hook.finish_uri.encode(), sealing.of_finish(hook.delivery_key)),
+            download_uri=keys.seal(hook.download_uri.encode(), sealing.of_download(hook.delivery_key)),
             project=sendout.project,
             sendout=sendout,
             plan=self._plan(hook, sendout),
@@ -259,7 +274,7 @@ def run_again(batch_id: int, *, user: User | None, revision: int, note: str, now
         batch = people.lock(batch_id, user, revision, now=now, statuses=(Status.IN_REVIEW, Status.PLANNED))
         _nothing_has_left(batch)
         webhook = Webhook.objects.filter(batch=batch, outcome=Webhook.Outcome.PLANNED).first()
-        hook = _read(webhook) if webhook is not None else None
+        hook = _read_again(webhook) if webhook is not None else None
         lifecycle.forget_screening(batch.pk)
         columns: dict[str, Any] = dict.fromkeys(
             ("total", "accepted", "rejected", "undecided", "unread", "attempts", "restarts", "chunk_rows"), 0
@@ -276,6 +291,15 @@ def run_again(batch_id: int, *, user: User | None, revision: int, note: str, now
             lifecycle.change(batch, Word.RESTARTED, now=now, user=user, note=note, deaths=0, **columns)
         else:
             lifecycle.move({batch.pk: columns}, Status.IN_REVIEW, Status.PLANNED, now=now, user=user, note=note)
+
+
+def _read_again(webhook: Webhook) -> Hook | None:
+    """Read a hook once more for a person. Raises NotDone where its key is missing."""
+    try:
+        return _read(webhook)
+    except CannotOpen:
+        sentence = gettext("The hook is encrypted with a key that the gateway no longer has. Nothing was changed.")
+        raise NotDone("key_missing", sentence) from None
 
 
 def _nothing_has_left(batch: Batch) -> None:

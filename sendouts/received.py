@@ -2,14 +2,18 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NewType
 from uuid import UUID, uuid4
+
+# Bytes as the database and the journal may hold them: what seal() gives.
+AtRest = NewType("AtRest", bytes)
 
 
 @dataclass(slots=True)
 class Received:
     """One hook on its way into the table; received_at is aware, and what its deadline runs from."""
 
-    body: bytes
+    body: AtRest
     content_type: str
     received_at: datetime
     source: str = "http"

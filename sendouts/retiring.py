@@ -42,7 +42,7 @@ def retire_some(now: datetime) -> int:
             PendingEffect.objects.filter(effects_of(batch_id)).delete()
             forget_holders(batch_id)
             Webhook.objects.filter(batch_id=batch_id).update(body=b"")
-            Batch.objects.filter(pk=batch_id).update(finish_uri="", download_uri="", retired_at=now)
+            Batch.objects.filter(pk=batch_id).update(finish_uri=b"", download_uri=b"", retired_at=now)
         retired += 1
     others = Webhook.objects.filter(received_at__lt=before, batch__isnull=True, due_at__isnull=True)
     deleted, _ = others.filter(pk__in=list(others.values_list("pk", flat=True)[:5_000])).delete()

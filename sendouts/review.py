@@ -130,7 +130,7 @@ def _unread_sentence(rows: int) -> str:
 def _unread_without_address(batch: Batch) -> int:
     if not batch.unread:
         return 0
-    return Decision.objects.filter(rows_of(batch.pk), unread=True, verdict=Verdict.UNDECIDED, uri="").count()
+    return Decision.objects.filter(rows_of(batch.pk), unread=True, verdict=Verdict.UNDECIDED, uri=b"").count()
 
 
 def _accept(
@@ -147,8 +147,8 @@ def _accept(
     open_rows = Decision.objects.filter(rows_of(batch.pk), verdict=Verdict.UNDECIDED)
     settled = {"decided_by": user, "reason": "person" if user else "at_deadline", "text": "", "action": ""}
     # Rows without an address can only be let through; the person took them on.
-    let_through = open_rows.filter(uri="").update(verdict=Verdict.ACCEPTED, decided_by=user)
-    chosen = open_rows.exclude(uri="").update(verdict=undecided, **settled)
+    let_through = open_rows.filter(uri=b"").update(verdict=Verdict.ACCEPTED, decided_by=user)
+    chosen = open_rows.exclude(uri=b"").update(verdict=undecided, **settled)
     accepted = batch.accepted + let_through + (chosen if undecided == Verdict.ACCEPTED else 0)
     columns = {
         "accepted": accepted,
@@ -223,7 +223,7 @@ def change(
     with transaction.atomic():
         batch = people.lock(batch_id, user, revision, now=now, statuses=(Status.IN_REVIEW,))
         wanted = Decision.objects.filter(rows_of(batch.pk), pk__in=decision_ids).exclude(verdict=verdict)
-        if verdict == Verdict.REJECTED and wanted.filter(uri="").exists():
+        if verdict == Verdict.REJECTED and wanted.filter(uri=b"").exists():
             raise NotDone("no_address", _("This row has no address through which it could be rejected."))
         _none_is_final(wanted)
         if verdict == Verdict.ACCEPTED and wanted.filter(unread=True).exists():
@@ -323,7 +323,9 @@ def retry(batch_id: int, *, user: User, revision: int | None, note: str = "", no
             raise NotDone("nothing", _("There is nothing to try again: the batch is being worked on."))
         Decision.objects.filter(rows_of(batch.pk), answer=Answer.REFUSED).update(answer=Answer.RETRY)
         effects.try_again(batch.pk)
-        columns: dict[str, Any] = {"attention": "", "attention_data": {}, "attempts": 0, "due_at": now}
+        # What planning found wrong with the hook was not what the person saw, and still holds the batch.
+        attention, about = batch.attention_data.get("hook", ("", {}))
+        columns: dict[str, Any] = {"attention": attention, "attention_data": about, "attempts": 0, "due_at": now}
         columns |= {"claim_id": None, "claimed_until": None}
         lifecycle.change(batch, Word.RETRIED, now=now, user=user, note=note, **columns)
     return batch

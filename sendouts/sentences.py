@@ -156,6 +156,11 @@ def _trouble(batch: Batch) -> str:
             names = {"stage": Status(data["status"]).label if data.get("status") in Status.values else "–"}
             deaths = {**names, "n": number(data.get("deaths", 0))}
             return _("a step after “%(stage)s” ended its worker %(n)s times and got no further") % deaths
+        case Attention.KEY_MISSING:
+            return _(
+                "its addresses are encrypted with a key that the gateway no longer has; whoever runs the gateway must "
+                "put the old key back into ENCRYPTION_KEYS"
+            )
     return str(batch.get_attention_display()) if batch.attention else ""
 
 
@@ -166,8 +171,10 @@ def _effect(data: dict[str, Any]) -> str:
         "the action %(name)s failed for %(n)s accepted contacts",
         rows,
     ) % {"name": quoted([data.get("identifier") or "–"]), "n": number(rows)}
+    if not data.get("text"):
+        return sentence
     # What a kind says ends with a full stop; the clause stands inside another sentence.
-    return f"{sentence}: {stored(data['text']).rstrip('.')}" if data.get("text") else sentence
+    return _("%(what)s: %(why)s") % {"what": sentence, "why": stored(data["text"]).rstrip(".")}
 
 
 def _host(data: dict[str, Any]) -> str:
@@ -281,8 +288,27 @@ _STORED = (
     gettext_noop("The rule on the field %(name)s applies."),
     gettext_noop("The field %(name)s cannot be compared with the rule."),
     gettext_noop("The field %(name)s is too long for the pattern."),
+    gettext_noop("On the list “%(name)s”."),
+    gettext_noop("The field %(name)s is not of what the list holds."),
+    gettext_noop("No list “%(name)s” is kept here for this project."),
+    gettext_noop("The database did not answer. No time was left to ask again."),
     gettext_noop("The service did not say whether this contact consents."),
-    gettext_noop("The answer of the service does not hold “verdicts”."),
+    gettext_noop("The field %(name)s identifies nobody."),
+    gettext_noop("What identifies this contact cannot stand in an address."),
+    gettext_noop("The answer of the service does not hold an object at “%(path)s”."),
+    gettext_noop("The answer of the service does not hold a list at “%(path)s”."),
+    gettext_noop("The service answered an entry that names nobody at “%(path)s”."),
+    gettext_noop("The answer of %(host)s is not JSON."),
+    gettext_noop("%(host)s may not be called (%(code)s)."),
+    # The longer ones first: they begin as the shorter ones do.
+    gettext_noop("%(host)s answered %(code)s. No time was left to ask again."),
+    gettext_noop("%(host)s answered %(code)s."),
+    gettext_noop("%(host)s could not be reached, or stopped answering. No time was left to ask again."),
+    gettext_noop("%(host)s could not be reached, or stopped answering."),
+    gettext_noop(
+        "%(host)s has not answered for a while, and is left alone for a moment. No time was left to ask again."
+    ),
+    gettext_noop("The configuration is not valid any more: %(fields)s."),
     gettext_noop("An action failed; its contacts were let pass."),
     gettext_noop("No time was left to ask."),
     gettext_noop("No code is left in the pool."),
@@ -303,6 +329,17 @@ _STORED = (
     gettext_noop("%(host)s answered %(status)s."),
     gettext_noop("No credential is called “%(name)s”."),
     gettext_noop("The credential “%(name)s” cannot be opened with the keys in ENCRYPTION_KEYS."),
+    gettext_noop("The credential “%(name)s” is not a user and a password."),
+    gettext_noop("The credential “%(name)s” begins with whsec_, but is not Base64."),
+    gettext_noop("%(host)s answered %(status)s."),
+    gettext_noop("%(host)s could not be reached, or stopped answering."),
+    gettext_noop("%(host)s may not be called (%(code)s)."),
+    gettext_noop("%(host)s did not answer as S3 does."),
+    gettext_noop("The storage gave the upload up; it begins again."),
+    gettext_noop("%(host)s is not the host that the fingerprint belongs to."),
+    gettext_noop("%(host)s does not know this user and password."),
+    gettext_noop("%(host)s lets this user put no file there."),
+    gettext_noop("%(host)s did not take the file (%(error)s)."),
     gettext_noop("No kind is called “%(name)s”."),
     gettext_noop("The kind did not return one verdict for each contact."),
     gettext_noop("The kind returned something that is not a verdict."),
@@ -314,6 +351,7 @@ _STORED = (
     gettext_noop("The body holds more than %(number)s values."),
     gettext_noop("The body is JSON nested more than %(levels)s levels deep."),
     gettext_noop("Planning failed %(times)s times (%(error)s); it is tried again."),
+    gettext_noop("No key in ENCRYPTION_KEYS opens this hook: put the old key back. It is tried again."),
     gettext_noop("Planning ended the worker %(times)s times; it is not tried again by itself."),
     gettext_noop("Keys: %(keys)s"),
 )

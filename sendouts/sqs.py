@@ -20,7 +20,7 @@ from django.utils import timezone
 from gateway.sqlite.gate import urgent
 from sendouts import pulses
 from sendouts.deadlines import backoff
-from sendouts.ingress import store
+from sendouts.ingress import store, taken_in
 from sendouts.models import Webhook
 from sendouts.nudges import nudge
 from sendouts.received import Received
@@ -134,7 +134,7 @@ class Consumer:
         sent = message.get("Attributes", {}).get("SentTimestamp", "")
         at = datetime.fromtimestamp(int(sent) / 1000, UTC) if sent.isdigit() else timezone.now()
         uuid = uuid5(_IDS, f"{self._url}\n{message['MessageId']}")
-        return Received(unwrap(message["Body"]), "application/json", at, Webhook.Source.SQS, uuid)
+        return taken_in(unwrap(message["Body"]), "application/json", at, Webhook.Source.SQS, uuid)
 
     def _store(self, messages: Sequence[dict[str, Any]], hooks: Sequence[Received]) -> set[UUID]:
         """Store until the database takes them or the consumer is to stop; returns what is stored."""
@@ -169,7 +169,7 @@ class Consumer:
     def _is_left(self, message: dict[str, Any], hook: Received) -> bool:
         """Whether a stored message is left to the queue's dead-letter policy: nobody could read it."""
         try:
-            is_readable(hook.body)
+            is_readable(unwrap(message["Body"]))
         except Unreadable:
             count = message.get("Attributes", {}).get("ApproximateReceiveCount", "")
             log.error("sqs_hook_unreadable", hook=str(hook.uuid), received=count, left=self._leaves_unreadable)

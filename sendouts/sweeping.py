@@ -8,6 +8,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 from django.conf import settings
@@ -16,7 +17,8 @@ from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from sendouts import claims, forecast, lifecycle
+from actions.models import SuppressionUpload
+from sendouts import claims, forecast, lifecycle, uploading
 from sendouts.advancing import advance
 from sendouts.alarms.progress import tell_clock
 from sendouts.alarms.rounds import Rounds
@@ -45,6 +47,7 @@ def _look_again() -> None:
     """
     Webhook.objects.filter(due_at__gt=Now()).update(due_at=Now())
     Batch.objects.filter(due_at__gt=Now()).exclude(status=Status.IN_REVIEW).update(due_at=Now())
+    SuppressionUpload.objects.filter(due_at__gt=Now()).update(due_at=Now())
 
 
 class Sweep:
@@ -86,9 +89,9 @@ class Sweep:
         files = self._due(Batch.objects.filter(source=Batch.Source.BATCH))
         singles = self._due(Batch.objects.filter(source=Batch.Source.SINGLE))
         runs = self._due(EffectRun.objects.all())
-        found = (
-            {("hook", pk) for pk in hooks} | {("batch", pk) for pk in files + singles} | {("effect", pk) for pk in runs}
-        )
+        uploads = self._due(SuppressionUpload.objects.all())
+        found = {("hook", pk) for pk in hooks} | {("batch", pk) for pk in files + singles}
+        found |= {("effect", pk) for pk in runs} | {("upload", pk) for pk in uploads}
         self._seen = {key: self._seen.get(key, 0) + 1 for key in found}
         self._see_to("sendouts.plan", "hook", hooks, many=True)
         self._see_to("sendouts.advance_singles", "batch", singles, many=True)
@@ -97,10 +100,11 @@ class Sweep:
         if _CODES not in self._under_way and codes_wait():
             self._under_way.add(_CODES)
             self._pool.submit(self._work, "codes", [0])
+        self._see_to("sendouts.read_uploads", "upload", uploads, many=False)
         self._rounds.end(self._under_way)
 
     @staticmethod
-    def _due(rows: "QuerySet[Webhook] | QuerySet[Batch] | QuerySet[EffectRun]") -> list[int]:
+    def _due(rows: "QuerySet[Any]") -> list[int]:
         return list(
             rows.filter(claims.free(), claims.due()).order_by("due_at").values_list("pk", flat=True)[:ROUND_ROWS]
         )
@@ -123,6 +127,8 @@ class Sweep:
                 see_to(ids)
             elif name == "codes":
                 give_back_codes()
+            elif name == "upload":
+                uploading.read(ids)
             else:
                 advance(ids)
         except Exception:

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from celery import shared_task
 from django.utils import timezone
 
-from sendouts import advancing, claims, effects, planning, pulses, retiring, wiping
+from actions.suppression import pruning
+from sendouts import advancing, claims, effects, planning, pulses, retiring, uploading, wiping
 from sendouts.alarms import watching
 from sendouts.models import Batch, Webhook
 from sendouts.nudges import nudge
@@ -53,12 +54,20 @@ def see_to_effects(run_ids: list[int]) -> None:
         effects.see_to([pk])
 
 
+@shared_task(name="sendouts.read_uploads")
+def read_uploads(upload_ids: list[int]) -> None:
+    """Read files for suppression lists into entries, for one turn each."""
+    pulses.sign(pulses.FILES)
+    uploading.read(upload_ids)
+
+
 @shared_task(name="sendouts.retire")
 def retire() -> None:
     """Wipe the URIs of what is over, and delete what is older than the retention period."""
     wiping.wipe(timezone.now())
     retiring.retire(timezone.now())
     watching.prune(timezone.now())
+    pruning.prune(timezone.now())
 
 
 @shared_task(name="sendouts.watch")

@@ -39,7 +39,7 @@ def wipe(now: datetime) -> int:
 
 def _wipe_batches(before: datetime, until: float) -> int:
     """The next batches, oldest end first. The batch's own URIs go last: where they are gone, all are."""
-    over = Batch.objects.filter(ended_at__lt=before).exclude(finish_uri="").order_by("ended_at")
+    over = Batch.objects.filter(ended_at__lt=before).exclude(finish_uri=b"").order_by("ended_at")
     found = list(over.values_list("pk", flat=True)[:AT_ONCE])
     done = 0
     for pk in found:
@@ -47,12 +47,12 @@ def _wipe_batches(before: datetime, until: float) -> int:
         last = Decision.objects.filter(rows_of(pk)).order_by("pk").last()
         rows = last.row + 1 if last is not None else 0
         for first in range(0, rows, ROWS):
-            Decision.objects.filter(rows_of(pk, first, ROWS)).exclude(uri="").update(uri="")
+            Decision.objects.filter(rows_of(pk, first, ROWS)).exclude(uri=b"").update(uri=b"")
             if time.monotonic() > until:
                 return done
         with transaction.atomic():
             Webhook.objects.filter(batch_id=pk).update(body=b"")
-            Batch.objects.filter(pk=pk).update(finish_uri="", download_uri="")
+            Batch.objects.filter(pk=pk).update(finish_uri=b"", download_uri=b"")
         done += 1
     return done
 

@@ -12,6 +12,7 @@ from simulator.endpoints import Endpoints
 from simulator.errors import BadRequestError
 from simulator.hooks import target
 from simulator.http import Connection, Handler, Request, Result
+from simulator.receivers import Receivers
 from simulator.replies import json_reply
 from simulator.rest import Rest
 from simulator.world import World
@@ -25,7 +26,8 @@ except ImportError:  # Slower, and otherwise the same.
 def handler(world: World) -> Handler:
     """Give the one function that every request goes through."""
     endpoints = Endpoints(world)
-    control = Control(world)
+    receivers = Receivers(world)
+    control = Control(world, receivers)
     rest = Rest(world)
 
     def handle(request: Request) -> Result:
@@ -35,6 +37,11 @@ def handler(world: World) -> Handler:
             return route(request, below.rstrip(b"/").decode("latin-1"))
         if area == b"rest":
             return rest.answer(request, below.rstrip(b"/").decode("latin-1"))
+        if area == b"consent":
+            whole = request.target.partition(b"/consent/")[2].decode("latin-1")
+            return world.consent.answer(request, whole, world.faults)
+        if area == b"receive":
+            return receivers.take(request, below.rstrip(b"/").decode("latin-1"))
         if area == b"control":
             return control.answer(request)
         return json_reply({"error": "not found"}, 404)

@@ -104,6 +104,14 @@ class Simulator:
         """Count the answers given up to now as lost; for a gateway that was killed and may repeat its calls."""
         return self._call("POST", f"/control/sendouts/{sendout_id}/excuse")
 
+    def receiver(self, name: str, **wanted: Any) -> str:
+        """Set a receiver up, or anew; returns where it takes things."""
+        return cast(str, self._call("POST", "/control/receivers", {"name": name, **wanted})["url"])
+
+    def received(self, name: str) -> Report:
+        """Tell what a receiver took."""
+        return self._call("GET", f"/control/receivers/{name}")
+
     def faults(
         self, faults: Sequence[Report] = (), *, latency: float | None = None, repeat_status: int | None = None
     ) -> Report:
@@ -117,6 +125,14 @@ class Simulator:
         if settings:
             self._call("POST", "/control/rest", settings)
         return self._call("GET", "/control/rest")
+
+    def consent(self, **wanted: Any) -> Report:
+        """Set up the consent service (`refusing`, `unknown`, `token`); without arguments, as at the start."""
+        return self._call("POST", "/control/consent", wanted)
+
+    def consent_asked(self) -> Report:
+        """Tell how often the consent service was asked."""
+        return self._call("GET", "/control/consent")
 
     def reset(self) -> Report:
         """Forget everything."""

@@ -15,19 +15,22 @@ from simulator import hooks, spec
 from simulator.errors import BadRequestError
 from simulator.faults import Faults
 from simulator.http import Request
+from simulator.receivers import Receivers
 from simulator.replies import Reply, json_reply
 from simulator.sendouts import MAX_HOOKS_SHOWN, Sendout
 from simulator.world import World
 
 _SENDOUT = re.compile(r"/control/sendouts/(s\d+)(?:/(fire|excuse))?")
+_RECEIVERS = "/control/receivers/"
 _HOOK_KEYS = ("body", "base64", "target", "basic_auth", "header", "content_type")
 
 
 class Control:
     """Answers control requests."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, receivers: Receivers) -> None:
         self.world = world
+        self.receivers = receivers
 
     async def answer(self, request: Request) -> Reply:
         """Route one request; what cannot be read is a 400 with a sentence."""
@@ -58,11 +61,21 @@ class Control:
             case "POST", "/control/rest":
                 world.rest.set(_content(request))
                 return json_reply({"ok": True})
+            case "POST", "/control/consent":
+                return world.consent.set_up(_content(request))
+            case "GET", "/control/consent":
+                return world.consent.report()
             case "POST", "/control/reset":
                 world.reset()
+                self.receivers.reset()
                 return json_reply({"ok": True})
+            case "POST", "/control/receivers":
+                return json_reply(self.receivers.create(_content(request)), 201)
             case "POST", "/control/hook":
                 return await self._hook(_content(request))
+        if method == "GET" and path.startswith(_RECEIVERS):
+            report = self.receivers.report(path.removeprefix(_RECEIVERS))
+            return json_reply(report) if report else json_reply({"error": "There is no such receiver."}, 404)
         found = _SENDOUT.fullmatch(path)
         if found is None:
             return json_reply({"error": "There is no such control address, or not with this method."}, 404)

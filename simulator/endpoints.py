@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from email.utils import formatdate
-from typing import Any
 
 from simulator.faults import Fault, FaultKind
 from simulator.files import Download
 from simulator.http import Request, Result
-from simulator.replies import Manner, Pace, Reply, head, json_body, json_reply, whole
+from simulator.replies import Manner, Pace, Reply, head, json_body, json_reply, status_wire, whole
 from simulator.sendouts import REJECTED, Sendout
 from simulator.world import World
 
@@ -133,7 +131,7 @@ class Endpoints:
         # Whatever is left keeps the true answer from arriving whole.
         lost()
         if fault.kind is FaultKind.STATUS:
-            return Reply(_status_wire(fault), delay=latency)
+            return Reply(status_wire(fault), delay=latency)
         if fault.kind is FaultKind.CUT:
             return Reply(wire[: wire.index(b"\r\n\r\n") + 4], delay=latency, close=True)
         if fault.kind is FaultKind.WRONG_LENGTH:
@@ -151,7 +149,7 @@ class Endpoints:
             status = fault.status if 300 <= fault.status < 400 else 302
             return Reply(head(status, [("Location", location), ("Content-Length", "0")]))
         if fault.kind is FaultKind.STATUS and (request is not None or not fault.effect):
-            return Reply(_status_wire(fault))
+            return Reply(status_wire(fault))
         if fault.kind is FaultKind.HANG and fault.effect is False:
             return Reply(manner=Manner.HANG)
         return None
@@ -164,12 +162,3 @@ class Endpoints:
         detail = f"{request.method.decode('ascii', 'replace')} where {allowed} is meant."
         self.world.record("wrong_method", sendout=found[0] if found else None, detail=detail, now=time.time())
         return json_reply({"error": f"use {allowed}"}, 405, {"Allow": allowed})
-
-
-def _status_wire(fault: Fault) -> bytes:
-    headers: list[tuple[str, Any]] = []
-    if fault.retry_after == "date":
-        headers.append(("Retry-After", formatdate(time.time() + fault.seconds, usegmt=True)))
-    elif fault.retry_after is not None:
-        headers.append(("Retry-After", str(fault.retry_after)))
-    return whole(fault.status, json_body({"error": "a fault that was asked for"}), headers=headers)

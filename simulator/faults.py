@@ -13,6 +13,8 @@ from simulator.errors import BadRequestError
 ENDPOINTS = frozenset({"download", "reject", "finish"})
 # Struck only where a fault names them.
 REST_ENDPOINTS = frozenset({"contact", "import", "recipients", "batch_status"})
+# Struck only by faults that say so: it is not the platform's.
+CONSENT = "consent"
 REPEAT_STATUSES = frozenset({200, 204, 409, 410})
 
 
@@ -32,6 +34,7 @@ class FaultKind(StrEnum):
     DIFFERS = "differs"
     REDIRECT = "redirect"
     DUPLICATE_HOOK = "duplicate_hook"
+    WRONG_SHAPE = "wrong_shape"
 
 
 # Where a fault strikes that does not say.
@@ -42,8 +45,10 @@ DEFAULT_ON = {
     FaultKind.WRONG_TYPE: frozenset({"download"}),
     FaultKind.DIFFERS: frozenset({"download"}),
     FaultKind.DUPLICATE_HOOK: frozenset({"hook"}),
+    FaultKind.WRONG_SHAPE: frozenset({CONSENT}),
 }
-FILE_ONLY = frozenset({FaultKind.CORRUPT_GZIP, FaultKind.DIFFERS})
+# Where a fault that says more is refused.
+ONE_PLACE = frozenset({FaultKind.CORRUPT_GZIP, FaultKind.DIFFERS, FaultKind.WRONG_SHAPE})
 REST_KINDS = frozenset(
     {FaultKind.SLOW, FaultKind.STATUS, FaultKind.HANG, FaultKind.RESET_BEFORE, FaultKind.RESET_AFTER}
 )
@@ -171,7 +176,7 @@ def _on(kind: FaultKind, raw: object) -> frozenset[str]:
     if raw is None or kind is FaultKind.DUPLICATE_HOOK:
         return DEFAULT_ON.get(kind, ENDPOINTS)
     names = frozenset([raw] if isinstance(raw, str) else raw if isinstance(raw, list) else ["?"])
-    allowed = DEFAULT_ON[kind] if kind in FILE_ONLY else ENDPOINTS
+    allowed = DEFAULT_ON[kind] if kind in ONE_PLACE else ENDPOINTS | {CONSENT}
     allowed |= REST_ENDPOINTS if kind in REST_KINDS else frozenset()
     if not names or not names <= allowed:
         raise BadRequestError(f"The fault {kind} strikes on {', '.join(sorted(allowed))}.")

@@ -14,31 +14,35 @@ from typing import Any, cast
 import httptools
 
 from simulator.replies import Manner, Pace, Reply, head, json_body, whole
-from simulator.rest import TOKEN
 
 # Rows given in a control request are the biggest bodies that make sense here.
 MAX_BODY = 64 * 1024 * 1024
 # A client that pipelines more than this is read again only when its first requests are answered.
 MAX_WAITING = 128
-# Most requests have none of them, and there are many.
-KEPT_HEADERS = frozenset({TOKEN})
-_NO_HEADERS: Mapping[bytes, bytes] = MappingProxyType({})
+# Whoever asks elsewhere a hundred thousand times does not pay for headers that nobody reads.
+READS_HEADERS = (b"/receive/", b"/consent/", b"/rest/")
 
 Result = Reply | Coroutine[Any, Any, Reply]
 Handler = Callable[["Request"], Result]
 
 
 class Request:
-    """One request, read to its end; `target` still holds the query, `headers` those of KEPT_HEADERS."""
+    """One request, read to its end; `target` still holds the query. `headers`, in small letters, are kept where they matter."""
 
     __slots__ = ("body", "headers", "keep_alive", "method", "target")
 
     def __init__(
-        self, method: bytes, target: bytes, body: bytes, keep_alive: bool, headers: Mapping[bytes, bytes]
+        self,
+        method: bytes,
+        target: bytes,
+        body: bytes,
+        keep_alive: bool,
+        headers: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.method = method
         self.target = target
         self.body = body
+        self.headers = headers
         self.keep_alive = keep_alive
         self.headers = headers
 
@@ -47,8 +51,8 @@ class Connection(asyncio.Protocol):
     """Parses requests, hands each to the handler in turn, and writes the reply in the manner that it asks for."""
 
     __slots__ = (
-        "body", "broken", "busy", "closed", "handle", "headers", "loop", "parser", "queue", "reading", "reply", "request",
-        "size", "target", "task", "timer", "transport", "writable",
+        "body", "broken", "busy", "closed", "handle", "headers", "loop", "parser", "queue", "reading", "reply",
+        "request", "size", "target", "task", "timer", "transport", "writable",
     )  # fmt: skip
 
     def __init__(self, handle: Handler, loop: asyncio.AbstractEventLoop) -> None:
@@ -65,8 +69,8 @@ class Connection(asyncio.Protocol):
         self.task: asyncio.Task[None] | None = None
         self.writable: asyncio.Event | None = None
         self.target = b""
-        self.headers = _NO_HEADERS
         self.body: list[bytes] = []
+        self.headers: dict[str, str] = {}
         self.size = 0
 
     # What the transport tells.
@@ -107,18 +111,18 @@ class Connection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         self.target = b""
-        self.headers = _NO_HEADERS
         self.body = []
+        self.headers = {}
         self.size = 0
 
     def on_url(self, url: bytes) -> None:
         self.target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if name.lower() in KEPT_HEADERS:
-            self.headers = {**self.headers, name.lower(): value}
         if name.lower() == b"expect" and not self.busy and not self.queue:
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        if self.target.startswith(READS_HEADERS):
+            self.headers[name.decode("latin-1").lower()] = value.decode("latin-1")
 
     def on_body(self, body: bytes) -> None:
         self.size += len(body)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from email.utils import formatdate
 from enum import Enum
 from http import HTTPStatus
 from typing import Any
+
+from simulator.faults import Fault
 
 JSON_TYPE = "application/json"
 
@@ -85,6 +89,16 @@ def json_body(content: Any) -> bytes:
 def json_reply(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Reply:
     """Answer with JSON."""
     return Reply(whole(status, json_body(content), headers=(headers or {}).items()))
+
+
+def status_wire(fault: Fault) -> bytes:
+    """Write the answer of a fault that is a status, with Retry-After where it says so."""
+    headers: list[tuple[str, Any]] = []
+    if fault.retry_after == "date":
+        headers.append(("Retry-After", formatdate(time.time() + fault.seconds, usegmt=True)))
+    elif fault.retry_after is not None:
+        headers.append(("Retry-After", str(fault.retry_after)))
+    return whole(fault.status, json_body({"error": "a fault that was asked for"}), headers=headers)
 
 
 def chunk(piece: bytes) -> bytes:

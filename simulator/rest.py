@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from simulator.http import Request
     from simulator.world import World
 
-TOKEN = b"x-carma-authentication-token"
+TOKEN = "x-carma-authentication-token"
 # What it keeps of contacts for reports; the counts go on.
 MAX_SHOWN = 10_000
 _CONTACT = re.compile(r"(\w+)/lists/(\w+)/contacts/([^/]+)(/update)?")
@@ -101,7 +101,7 @@ class Rest:
 
     def answer(self, request: Request, path: str) -> Reply:
         state = self.world.rest
-        if request.headers.get(TOKEN, b"").decode("latin-1") != state.token:
+        if request.headers.get(TOKEN, "") != state.token:
             state.calls["refused"] += 1
             return json_reply({"error": "not authenticated"}, 401)
         method = request.method.decode("ascii", "replace")

@@ -7,6 +7,7 @@ import secrets
 import string
 from typing import Any
 
+from simulator.consent import Consent
 from simulator.faults import Fault, Faults
 from simulator.rest import RestState
 from simulator.sendouts import Delivery, Sendout
@@ -44,6 +45,7 @@ class World:
         self.sendouts: dict[str, Sendout] = {}
         self.faults = Faults()
         self.rest = RestState()
+        self.consent = Consent()
         self.violations: list[dict[str, Any]] = []
         self.violation_count = 0
         self._owners: dict[str, tuple[str, Sendout]] = {}

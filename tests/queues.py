@@ -1,4 +1,4 @@
-"""A stand-in for AWS's queues, as a process of its own: moto's server."""
+"""A stand-in for AWS, as a process of its own: moto's server; and its queues."""
 
 import os
 import subprocess
@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from sendouts.sqs import make_client
+import boto3
+
 from tests.servers import free_port, wait_for_port
 
 # What the stand-in takes for credentials; found as AWS's own chain finds them.
@@ -43,7 +44,7 @@ class Queues:
     endpoint: str
 
     def make(self, **attributes: str) -> Queue:
-        client = make_client("", self.endpoint)
+        client = boto3.session.Session().client("sqs", region_name="eu-west-1", endpoint_url=self.endpoint)
         url = client.create_queue(QueueName=f"hooks-{uuid4().hex}", Attributes=attributes)["QueueUrl"]
         return Queue(url, client)
 
@@ -54,16 +55,23 @@ class Queues:
 
 @contextmanager
 def queues(folder: Path) -> Iterator[Queues]:
+    with stand_in(folder) as endpoint:
+        yield Queues(endpoint)
+
+
+@contextmanager
+def stand_in(folder: Path, **settings: str) -> Iterator[str]:
+    """Start it; yields its address. settings: environment of moto's own."""
     port = free_port()
-    log = folder / "queues.log"
+    log = folder / "aws.log"
     with log.open("wb") as out:
         process = subprocess.Popen(
             [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
-            stdout=out, stderr=out, env={**os.environ, **CREDENTIALS},
+            stdout=out, stderr=out, env={**os.environ, **CREDENTIALS, **settings},
         )  # fmt: skip
     try:
         wait_for_port(port, process, log)
-        yield Queues(f"http://127.0.0.1:{port}")
+        yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
         process.wait(10)

@@ -23,6 +23,7 @@ check() {
 production() { # the settings of a deployment, without connecting to anything
     env ENV_FILE=/nonexistent DATA_DIR="$data" SECRET_KEY="$("$python" -c 'import secrets; print(secrets.token_urlsafe(50))')" \
         DATABASE_URL=postgres://gateway@127.0.0.1:1/gateway CELERY_BROKER_URL=redis://127.0.0.1:1/0 BEHIND_TLS=1 \
+        ENCRYPTION_KEYS="$("$python" -c 'import base64, secrets; print(base64.urlsafe_b64encode(secrets.token_bytes(32)).decode())')" \
         ALLOWED_HOSTS=gateway.example.com BASE_URL=https://gateway.example.com WEBHOOK_BASIC_AUTH=hook:example "$@"
 }
 embedded() {

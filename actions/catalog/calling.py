@@ -1,8 +1,9 @@
-"""How kinds ask a service: one JSON question, one JSON answer, and every failure sorted into retryable or permanent."""
+"""How kinds ask a service: a question, its answer, and every failure sorted into retryable or permanent."""
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -11,12 +12,14 @@ from urllib.parse import urlsplit
 import requests
 import urllib3
 
-from actions.contract import Context, Permanent, Retryable
+from actions.contract import Context, Later, Permanent, Retryable, gettext_noop
 from outbound.guard import Refused
+from outbound.rate import rates
+from outbound.session import Unreachable
 
 ANSWER_BYTES = 4_000_000
 LONGEST_WAIT = 3600.0
-_AGAIN = frozenset({408, 425, 429})
+AGAIN = frozenset({408, 425, 429})
 
 
 def check_url(url: str) -> str:
@@ -25,11 +28,11 @@ def check_url(url: str) -> str:
         parts = urlsplit(url)
         fine = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
     except ValueError:
-        raise ValueError("This is not a URL.") from None
+        raise ValueError(gettext_noop("This is not a URL.")) from None
     if not fine or any(char.isspace() or not char.isprintable() for char in url):
-        raise ValueError("Give a URL that begins with https:// or http://.")
+        raise ValueError(gettext_noop("Give a URL that begins with https:// or http://."))
     if parts.username is not None or parts.password is not None:
-        raise ValueError("Leave user and password out of the URL; name a credential instead.")
+        raise ValueError(gettext_noop("Leave user and password out of the URL; name a credential instead."))
     return url
 
 
@@ -41,58 +44,85 @@ class Declined(Permanent):
         self.status = status
 
 
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One question to a service. `body` is sent as JSON, or `data` as it is; None sends none.
+
+    `codes` are answers that the caller reads besides 2xx. `per_second` calls at most are made to one host with one credential;
+    0 means no limit.
+    """
+
+    url: str
+    method: str = "POST"
+    body: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    credential: str = ""
+    timeout: float = 10.0
+    per_second: float = 0.0
+    codes: Collection[int] = ()
+    data: Any = None
+
+
 def ask(context: Context, url: str, question: Any, *, credential: str = "", timeout: float) -> Any:
-    """POST a question as JSON and return the answer's JSON; raises Retryable or Permanent, as `call` does."""
-    return answer_of(url, call(context, "POST", url, json=question, credential=credential, timeout=timeout))
+    """POST a question as JSON and return the answer's JSON; raises Retryable or Permanent as `call` does."""
+    return read_json(url, call(context, Call(url, body=question, credential=credential, timeout=timeout))[1])
 
 
-def answer_of(url: str, body: bytes) -> Any:
-    """The JSON of an answer; raises Permanent where it is none."""
+def call(context: Context, asked: Call) -> tuple[int, bytes]:
+    """Ask, and return code and body of the answer; raises Later, Retryable or Permanent.
+
+    The whole call takes at most `timeout` seconds, and no longer than the time that is left. 429, 408, 425, 5xx,
+    time-outs and lost connections may be repeated; a redirect and any other code (Declined) may not.
+    """
+    parts = urlsplit(asked.url)
+    host = parts.hostname
+    headers = {**asked.headers, **(context.credential(asked.credential) if asked.credential else {})}
+    service = host, parts.port, asked.credential.lower()
+    if asked.per_second and (wait := rates.of(service).take(asked.per_second)):
+        raise Later(wait)
+    ends = time.monotonic() + max(0.1, min(asked.timeout, context.time_left()))
+    try:
+        with context.http().request(
+            asked.method,
+            asked.url,
+            json=asked.body,
+            data=asked.data,
+            headers=headers,
+            timeout=_seconds_to(ends),
+            stream=True,
+            allow_redirects=False,
+        ) as response:
+            code = response.status_code
+            if code not in asked.codes:
+                if code in AGAIN or code >= 500:
+                    raise Retryable(f"{host} answered {code}.", retry_after(response.headers.get("Retry-After")))
+                if not 200 <= code < 300:
+                    raise Declined(host, code)
+            return code, read_within(response, ends)
+    except Refused as error:
+        raise Permanent(f"{error.host or host} may not be called ({error.code}).") from error
+    except Unreachable as error:
+        if error.word == "held":
+            sentence = f"{host} has not answered for a while, and is left alone for a moment."
+            raise Retryable(sentence, error.retry_after) from error
+        raise Retryable(f"{host} could not be reached, or stopped answering.") from error
+    except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+        raise Retryable(f"{host} could not be reached, or stopped answering.") from error
+
+
+def read_json(url: str, body: bytes) -> Any:
+    """The JSON that an answer holds; raises Permanent."""
     try:
         return json.loads(body)
     except (ValueError, RecursionError) as error:
         raise Permanent(f"The answer of {urlsplit(url).hostname} is not JSON.") from error
 
 
-def call(
-    context: Context,
-    method: str,
-    url: str,
-    *,
-    credential: str = "",
-    timeout: float,
-    headers: Mapping[str, str] | None = None,
-    **content: Any,
-) -> bytes:
-    """Call a service, with `json` or `data` as in requests, and return the answer's body; raises Retryable or Permanent.
-
-    The whole call takes at most `timeout` seconds, and no longer than the time that is left. 429, 408, 425, 5xx,
-    time-outs and lost connections may be repeated; a redirect and any other code (Declined) may not.
-    """
-    host = urlsplit(url).hostname
-    ends = time.monotonic() + max(0.1, min(timeout, context.time_left()))
-    headers = {**(headers or {}), **(context.credential(credential) if credential else {})}
-    try:
-        with context.http().request(
-            method, url, headers=headers, timeout=_seconds_to(ends), stream=True, allow_redirects=False, **content
-        ) as response:
-            if response.status_code in _AGAIN or response.status_code >= 500:
-                wait = retry_after(response.headers.get("Retry-After"))
-                raise Retryable(f"{host} answered {response.status_code}.", wait)
-            if not 200 <= response.status_code < 300:
-                raise Declined(host, response.status_code)
-            return _read(response, ends)
-    except Refused as error:
-        raise Permanent(f"{error.host or host} may not be called ({error.code}).") from error
-    except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-        raise Retryable(f"{host} could not be reached, or stopped answering.") from error
-
-
 def _seconds_to(ends: float) -> float:
     return max(0.1, ends - time.monotonic())
 
 
-def _read(response: requests.Response, ends: float) -> bytes:
+def read_within(response: requests.Response, ends: float) -> bytes:
     """Read the body within bounds of size and time: the session's own time-out only bounds each wait for data."""
     body = bytearray()
     # read1 hands over what is there: iter_content would gather whole blocks, however slowly they drip.

@@ -1,68 +1,28 @@
-"""The kind that asks a service, page by page, who consents at this moment."""
+"""The kind that asks a service, page by page or contact by contact, who consents at this moment."""
 
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 
-from pydantic import AfterValidator, Field, StringConstraints
-from pydantic_core import PydanticCustomError
+from actions.catalog.answers import NOTHING, Lookup, Mapped, Said, as_identifier, key_of
+from actions.catalog.calling import Call, call, read_json
+from actions.catalog.consent_config import ConsentCheckConfig
+from actions.catalog.placeholders import Person, climbs, fields_in, fill_body, fill_url
+from actions.contact import MISSING
+from actions.contract import Check, Contact, Context, Verdict, accept, gettext_noop, reject, undecided
 
-from actions.catalog.calling import ask, check_url
-from actions.contract import (
-    ACCEPT,
-    Check,
-    Config,
-    Contact,
-    Context,
-    Permanent,
-    Verdict,
-    gettext_noop,
-    reject,
-    undecided,
-)
-
-# A verdict that is neither true nor false says nothing; JSON's 1 and "true" are not true.
+# A value that means neither yes nor no says nothing; where only true and false are declared, 1 and "true" are neither.
 _SILENT = undecided("no_answer", "The service did not say whether this contact consents.")
-
-
-def _url(value: str) -> str:
-    try:
-        return check_url(value)
-    except ValueError as error:
-        raise PydanticCustomError("url", "{why}", {"why": str(error)}) from error
-
-
-class ConsentCheckConfig(Config):
-    """`{url: "https://consent.example.com/check", credential: consent}`"""
-
-    url: Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000), AfterValidator(_url)] = Field(
-        title=gettext_noop("URL"),
-        description=gettext_noop("Where to ask. The host must be on the list of hosts that the gateway may call."),
-    )
-    credential: Annotated[str, StringConstraints(strip_whitespace=True, max_length=100)] = Field(
-        default="",
-        title=gettext_noop("Credential"),
-        description=gettext_noop(
-            "Name of a stored credential, or of one of the environment: “consent” for CREDENTIAL_CONSENT."
-        ),
-    )
-    reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)] = Field(
-        default="No consent",
-        title=gettext_noop("Reason"),
-        description=gettext_noop("What is shown for a rejected contact."),
-    )
-    page_size: Annotated[int, Field(ge=1, le=1000, strict=True)] = Field(
-        default=500, title=gettext_noop("Contacts in one question")
-    )
-    parallel: Annotated[int, Field(ge=1, le=16, strict=True)] = Field(
-        default=4, title=gettext_noop("Questions at the same time")
-    )
-    timeout: Annotated[float, Field(gt=0, le=60, allow_inf_nan=False)] = Field(
-        default=10.0, title=gettext_noop("Seconds to wait for an answer")
-    )
+_UNFIT = undecided("cannot_ask", "What identifies this contact cannot stand in an address.")
+# Where each contact has a question of its own, these codes are about the contact: the service does not know it.
+_UNKNOWN = frozenset({404, 410})
 
 
 class ConsentCheck(Check):
-    """Asks `{"contacts": ["A-17"]}`, expects `{"verdicts": {"A-17": true}}`; who is not in the answer is undecided."""
+    """Asks `{"contacts": ["A-17"]}`, expects `{"verdicts": {"A-17": true}}`; who is not in the answer is undecided.
+
+    Where questions and answers look otherwise, the configuration maps them.
+    """
 
     name = "consent_check"
     title = gettext_noop("Consent asked of a service")
@@ -72,19 +32,93 @@ class ConsentCheck(Check):
 
     def __init__(self, config: ConsentCheckConfig) -> None:
         super().__init__(config)
-        self.page_size = config.page_size
+        # One contact a page: a failure, a pause or a repetition then concerns nobody else.
+        self.page_size = 1 if config.asks == "contact" else config.page_size
         self.parallel = config.parallel
         self.timeout = config.timeout
-        self._rejected = reject("no_consent", config.reason)
+        self._body = None if config.method == "GET" else config.body
+        self._fields = fields_in(config.url, self._body)
+        self._mapped = Mapped(
+            shape=config.shape,
+            answers_at=config.answers_at,
+            id_at=config.id_at,
+            value_at=config.value_at,
+            recorded_at=config.recorded_at,
+            yes=frozenset(map(key_of, config.yes_values)),
+            no=frozenset(map(key_of, config.no_values)),
+            ignore_case=config.ignore_case,
+        )
+        codes = (
+            frozenset(int(code) for code in config.yes_values + config.no_values)
+            if config.shape == "status"
+            else frozenset[int]()
+        )
+        self._call = Call(
+            url=config.url,
+            method=config.method,
+            headers=config.headers,
+            credential=config.credential,
+            timeout=config.timeout,
+            per_second=config.per_second,
+            codes=codes | _UNKNOWN if config.asks == "contact" else frozenset(),
+        )
+        rejected = reject("no_consent", config.reason)
+        self._rejected = rejected
+        self._absent = {"hold": _SILENT, "reject": rejected, "accept": accept()}[config.absent]
 
     def check(self, page: Sequence[Contact], context: Context) -> Sequence[Verdict]:
-        config: ConsentCheckConfig = self.config
-        question = {"contacts": list(dict.fromkeys(contact.id for contact in page))}
-        answer = ask(context, config.url, question, credential=config.credential, timeout=config.timeout)
-        verdicts = answer.get("verdicts") if isinstance(answer, Mapping) else None
-        if not isinstance(verdicts, Mapping):
-            raise Permanent("The answer of the service does not hold “verdicts”.")
-        return [self._verdict(verdicts.get(contact.id)) for contact in page]
+        people = [self._person(contact) for contact in page]
+        # The same contact twice is asked about once.
+        asked = list({person.identifier: person for person in people if isinstance(person, Person)}.values())
+        size = 1 if self.config.asks == "contact" else max(1, len(asked))
+        judged: dict[str, Verdict] = {}
+        for start in range(0, len(asked), size):
+            judged |= self._ask(asked[start : start + size], context)
+        return [judged[each.identifier] if isinstance(each, Person) else each for each in people]
 
-    def _verdict(self, answer: Any) -> Verdict:
-        return ACCEPT if answer is True else self._rejected if answer is False else _SILENT
+    def _person(self, contact: Contact) -> Person | Verdict:
+        """How a question names this contact, or why it cannot."""
+        config: ConsentCheckConfig = self.config
+        wanted = (config.identifier, *self._fields) if config.identifier else self._fields
+        values = {path: contact.field(path) for path in wanted}
+        for path, value in values.items():
+            if value is MISSING or not isinstance(value, str | int | float) or not str(value).strip():
+                return undecided("missing", f"The field {path} is missing.")
+        identifier = as_identifier(values[config.identifier]) if config.identifier else contact.id
+        if not identifier:
+            return undecided("missing", f"The field {config.identifier} identifies nobody.")
+        return Person(identifier, values)
+
+    def _ask(self, people: Sequence[Person], context: Context) -> dict[str, Verdict]:
+        """Ask one question, and judge those that it is about."""
+        names = {"project": context.project, "journey": context.journey, "sendout": context.sendout}
+        url = fill_url(self.config.url, people, names)
+        if climbs(url):
+            return dict.fromkeys((person.identifier for person in people), _UNFIT)
+        body = None if self._body is None else fill_body(self._body, people, names)
+        code, content = call(context, replace(self._call, url=url, body=body))
+        said = self._said(url, code, content)
+        judge = self._judge(datetime.now(UTC))
+        return {person.identifier: judge(said(person.identifier)) for person in people}
+
+    def _said(self, url: str, code: int, content: bytes) -> Lookup:
+        if self.config.shape == "status":
+            return lambda identifier: self._mapped.of_code(code)
+        if code in _UNKNOWN:
+            return lambda identifier: NOTHING
+        return self._mapped.read(read_json(url, content))
+
+    def _judge(self, answered_at: datetime) -> Callable[[Said], Verdict]:
+        """Verdicts on an answer of this moment. Contacts with the same evidence share one object: a page has hundreds."""
+        accepted, rejected = accept(answered_at), replace(self._rejected, evidence_at=answered_at)
+        absent = self._absent if self._absent is _SILENT else replace(self._absent, evidence_at=answered_at)
+
+        def judge(said: Said) -> Verdict:
+            if said.consents is MISSING:
+                return absent
+            if said.consents is None:
+                return _SILENT
+            verdict = accepted if said.consents else rejected
+            return verdict if said.at is None else replace(verdict, evidence_at=said.at)
+
+        return judge

@@ -10,7 +10,7 @@ from os import SEEK_END
 from typing import IO, Any
 from urllib.parse import quote
 
-from actions.catalog.calling import answer_of, call
+from actions.catalog.calling import Call, call, read_json
 from actions.contract import Context, Permanent
 
 DELIMITER = "|"
@@ -34,7 +34,7 @@ class ContactsApi:
     def update(self, context: Context, contact_id: str, properties: Mapping[str, str]) -> None:
         """Set properties of one contact; raises Retryable, Declined or Permanent."""
         url = f"{self._list()}/contacts/{quote(contact_id, safe='')}/update?force=true"
-        self._call(context, "PUT", url, json={"properties": dict(properties)})
+        self._call(context, "PUT", url, body={"properties": dict(properties)})
 
     def begin_import(self, context: Context) -> str:
         """Ask for an import that adds to the list; returns its id."""
@@ -44,7 +44,7 @@ class ContactsApi:
             "encoding": "UTF8",
             "identityColumn": ID_COLUMN,
         }
-        return self._id_in(self._call(context, "POST", f"{self._list()}/imports", json=wanted), "id")
+        return self._id_in(self._call(context, "POST", f"{self._list()}/imports", body=wanted), "id")
 
     def upload(self, context: Context, import_id: str, rows: "Rows") -> str:
         """Send the rows of an import; returns the id of the platform's batch that carries it out."""
@@ -69,9 +69,10 @@ class ContactsApi:
         return f"{self._base()}/lists/{quote(self.list_id, safe='')}"
 
     def _call(self, context: Context, method: str, url: str, *, timeout: float = TIMEOUT, **content: Any) -> Any:
-        body = call(context, method, url, credential=self.credential, timeout=timeout, **content)
+        asked = Call(url, method, credential=self.credential, timeout=timeout, **content)
+        _, answer = call(context, asked)
         # What answers a single update is nobody's business: only that it was taken.
-        return answer_of(url, body) if method != "PUT" else None
+        return read_json(url, answer) if method != "PUT" else None
 
     @staticmethod
     def _id_in(answer: Any, name: str) -> str:

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from django.db.models import QuerySet
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from sendouts.models import Answer, Batch, Decision, Status, Verdict
 from sendouts.models.decision import rows_of
-from sendouts.sentences import number, reason
+from sendouts.sentences import column_time, number, reason
 
 PAGE = 25
 
@@ -39,6 +40,7 @@ class ContactRow:
     word: str
     reason: str
     action: str
+    evidence: str
     decided_by: str
     answer: str
     kept: tuple[tuple[str, str], ...]
@@ -130,6 +132,7 @@ def _line(decision: Decision, *, sees: bool, changes: bool) -> ContactRow:
         word=word,
         reason=reason(decision.reason, decision.text) + where,
         action=decision.action,
+        evidence=column_time(decision.evidence_at, timezone.now()) if decision.evidence_at else "",
         decided_by=decision.decided_by.get_username() if decision.decided_by else "",
         answer=str(decision.get_answer_display()) if answered else "",
         kept=tuple((name, _shown(value)) for name, value in kept.items()) if sees and not decision.unread else (),
@@ -168,7 +171,7 @@ def unread_without_address(batch: Batch) -> int:
     """Unreadable rows that can only be let through or left to time out."""
     if not batch.unread:
         return 0
-    rows = Decision.objects.filter(rows_of(batch.pk), unread=True, verdict=Verdict.UNDECIDED, uri="")
+    rows = Decision.objects.filter(rows_of(batch.pk), unread=True, verdict=Verdict.UNDECIDED, uri=b"")
     return rows.exclude(verdict=Verdict.ACCEPTED).count()
 
 

@@ -29,6 +29,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
                 ("actions_sendout", _("Sendouts"), "outgoing_mail"),
                 ("actions_actiondefinition", _("Actions"), "rule"),
                 ("actions_codepool", _("Promo codes"), "sell"),
+                ("actions_suppressionlist", _("Suppression lists"), "person_off"),
                 ("sendouts_allowedhost", _("Allowed hosts"), "dns"),
                 ("actions_credential", _("Credentials"), "lock"),
             ],

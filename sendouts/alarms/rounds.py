@@ -14,6 +14,7 @@ from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from actions.models import SuppressionUpload
 from sendouts import pulses
 from sendouts.alarms import machine
 from sendouts.models import Batch, Pulse, Webhook
@@ -22,6 +23,7 @@ WORKERS = {
     "sendouts.plan": pulses.SMALL,
     "sendouts.advance_singles": pulses.SMALL,
     "sendouts.advance_files": pulses.FILES,
+    "sendouts.read_uploads": pulses.FILES,
 }
 NUDGES = "nudges"
 WRITE_SECONDS = 5.0
@@ -77,12 +79,16 @@ def _is_busy(worker: str, under_way: Collection[tuple[str, int]]) -> bool:
     """Whether somebody but this sweep is at work on rows of this worker: all of its hands may be full."""
     files = Batch.objects.filter(source=Batch.Source.BATCH)
     if worker == pulses.FILES:
-        return _claimed(files, "batch", under_way)
+        return _claimed(files, "batch", under_way) or _claimed(SuppressionUpload.objects.all(), "upload", under_way)
     singles = Batch.objects.filter(source=Batch.Source.SINGLE)
     return _claimed(Webhook.objects.all(), "hook", under_way) or _claimed(singles, "batch", under_way)
 
 
-def _claimed(rows: "QuerySet[Webhook] | QuerySet[Batch]", name: str, under_way: Collection[tuple[str, int]]) -> bool:
+def _claimed(
+    rows: "QuerySet[Webhook] | QuerySet[Batch] | QuerySet[SuppressionUpload]",
+    name: str,
+    under_way: Collection[tuple[str, int]],
+) -> bool:
     own = [pk for kind, pk in under_way if kind == name]
     # Only rows that are due can be claimed, so that the index on them finds these.
     return rows.filter(due_at__isnull=False, claimed_until__gt=Now()).exclude(pk__in=own).exists()

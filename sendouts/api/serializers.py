@@ -176,12 +176,18 @@ class DecisionSerializer(serializers.ModelSerializer[Decision]):
     decided_by = serializers.CharField(
         source="decided_by.username", default=None, allow_null=True, read_only=True, help_text="Null: no person did."
     )
+    evidence_at = serializers.DateTimeField(
+        read_only=True,
+        allow_null=True,
+        help_text="When that was recorded on which the checks judged, such as a consent.",
+    )
     answer = WordField(Answer, read_only=True, help_text="What the platform said to the rejection.")
 
     class Meta:
         model = Decision
         fields = [
-            "id", "contact_id", "row", "verdict", "unread", "reason", "text", "action", "decided_by", "answer",
+            "id", "contact_id", "row", "verdict", "unread", "reason", "text", "action", "evidence_at", "decided_by",
+            "answer",
         ]  # fmt: skip
         read_only_fields = fields
 

@@ -90,7 +90,7 @@ class Decisions(View, ListAPIView[Decision]):
     needs = "sendouts.view_batch"
     parameters = DecisionsAsked
     queryset = Decision.objects.select_related("decided_by").only(
-        "contact_id", "verdict", "unread", "reason", "text", "action", "answer", "decided_by__username"
+        "contact_id", "verdict", "unread", "reason", "text", "action", "evidence_at", "answer", "decided_by__username"
     )
     serializer_class = DecisionSerializer
     pagination_class = OldestFirst

@@ -159,13 +159,13 @@ class Work:
                 return
             last = found[-1][0]
             decided = {
-                pk: (contact, _WORDS[Verdict(verdict)])
-                for pk, contact, verdict in Decision.objects.filter(
+                pk: (contact, _WORDS[Verdict(verdict)], reason, text)
+                for pk, contact, verdict, reason, text in Decision.objects.filter(
                     pk__gte=found[0][0], pk__lte=last, pk__in=[pk for pk, _ in found]
-                ).values_list("pk", "contact_id", "verdict")
+                ).values_list("pk", "contact_id", "verdict", "reason", "text")
             }
             page = [
-                Pending(f"{pk}-{self.run.step}", pk & 0xFFFF_FFFF, *decided[pk], json.loads(payload))
+                self._pending(pk, json.loads(payload), *decided[pk])
                 for pk, payload in found
                 if pk in decided and kind.wants(decided[pk][1])
             ]
@@ -174,6 +174,10 @@ class Work:
                 self._leave_out(unwanted)
             if page:
                 yield page
+
+    def _pending(self, pk: int, payload: Any, contact: str, verdict: Word, reason: str, text: str) -> Pending:
+        key, row = f"{pk}-{self.run.step}", pk & 0xFFFF_FFFF
+        return Pending(key, row, contact, verdict, payload, self.batch.pk, reason, text)
 
     def _leave_out(self, ids: Sequence[int]) -> None:
         with transaction.atomic():

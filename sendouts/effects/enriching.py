@@ -85,7 +85,7 @@ def _reject(run: EffectRun, text: str) -> None:
         pk__gte=run.batch_id << 32, pk__lt=(run.batch_id + 1) << 32, pk__in=rows.values("decision_id")
     )
     why = {"reason": FAILED, "action": run.identifier, "text": text[:500]}
-    rejected = lacking.filter(verdict=Verdict.ACCEPTED).exclude(uri="").update(verdict=Verdict.REJECTED, **why)
+    rejected = lacking.filter(verdict=Verdict.ACCEPTED).exclude(uri=b"").update(verdict=Verdict.REJECTED, **why)
     batch = Batch.objects.only("reasons").get(pk=run.batch_id)
     reasons = sum_reasons([batch.reasons, [[int(Verdict.REJECTED), FAILED, text[:500], run.identifier, rejected]]])
     counts = {"rejected": F("rejected") + rejected, "accepted": F("accepted") - rejected, "reasons": reasons}

@@ -15,7 +15,7 @@ from uuid import UUID
 
 import msgspec
 
-from sendouts.received import Received
+from sendouts.received import AtRest, Received
 
 _FIELDS = struct.Struct("<8sIq")
 _SUM = struct.Struct("<I")
@@ -116,7 +116,7 @@ class Form:
             read = _decoder.decode(payload)
         except msgspec.MsgspecError:
             return None
-        return Received(read.body, read.content_type, head.received_at, read.source, read.uuid)
+        return Received(AtRest(read.body), read.content_type, head.received_at, read.source, read.uuid)
 
     def _digest(self, fields: bytes, payload: bytes) -> bytes:
         summed = blake2b(fields, key=self._key, digest_size=_DIGEST_BYTES)

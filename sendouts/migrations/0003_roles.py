@@ -5,7 +5,7 @@ from django.db import migrations
 
 _LOOKED_AT = {
     "sendouts": ("batch", "webhook", "allowedhost", "alarm"),
-    "actions": ("project", "sendout", "actiondefinition", "codepool"),
+    "actions": ("project", "sendout", "actiondefinition", "suppressionlist", "codepool"),
 }
 VIEWER = {(app, f"view_{model}") for app, models in _LOOKED_AT.items() for model in models}
 REVIEWER = VIEWER | {("sendouts", "review_batch"), ("sendouts", "view_contacts")}
@@ -45,7 +45,7 @@ def create_roles(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("actions", "0002_code_pools"),
+        ("actions", "0004_code_pools"),
         ("auth", "0012_alter_user_first_name_max_length"),
         ("contenttypes", "0002_remove_content_type_name"),
         ("sendouts", "0002_events_stay"),

@@ -49,6 +49,7 @@ class Attention(models.TextChoices):
     REFUSAL_STOPS = "refusal_stops", _("a rejection of the whole batch cannot be completed")
     SCREENING_FAILED = "screening_failed", _("the contacts could not be screened")
     WORKER_DIED = "worker_died", _("a worker died of it again and again")
+    KEY_MISSING = "key_missing", _("the key of its addresses is missing")
     EFFECT_FAILED = "effect_failed", _("an action on the accepted contacts failed")
 
 
@@ -67,8 +68,9 @@ class Batch(models.Model):
     source = models.CharField(_("source"), max_length=6, choices=Source)
     delivery_key = models.CharField(max_length=64, unique=True)
     finish_key = models.CharField(max_length=64, db_index=True)
-    finish_uri = models.TextField()
-    download_uri = models.TextField(blank=True, default="")
+    # Sealed; empty where there is none, or none any more.
+    finish_uri = models.BinaryField()
+    download_uri = models.BinaryField(blank=True, default=b"")
     project = models.ForeignKey(Project, verbose_name=_("project"), on_delete=models.PROTECT, related_name="batches")
     # Found through the index on sendout and time below.
     sendout = models.ForeignKey(
@@ -145,7 +147,7 @@ class Batch(models.Model):
             models.Index(fields=["sendout", "received_at"], name="batch_sendout_received"),
             # What the hourly tasks look for: small, since whatever they have done with leaves it.
             models.Index(
-                fields=["ended_at"], name="batch_to_wipe", condition=Q(ended_at__isnull=False) & ~Q(finish_uri="")
+                fields=["ended_at"], name="batch_to_wipe", condition=Q(ended_at__isnull=False) & ~Q(finish_uri=b"")
             ),
             models.Index(
                 fields=["ended_at"],

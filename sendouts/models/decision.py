@@ -35,7 +35,8 @@ class Decision(models.Model):
 
     id = models.BigIntegerField(primary_key=True)
     contact_id = models.CharField(_("contact"), max_length=255, blank=True, default="")
-    uri = models.TextField(blank=True, default="")
+    # Sealed; empty where the row has none, or none any more.
+    uri = models.BinaryField(blank=True, default=b"")
     verdict = models.SmallIntegerField(_("decision"), choices=Verdict)
     # The row could not be read; `reason` says how, `place` in the kept value where.
     unread = models.BooleanField(_("unreadable"), default=False)
@@ -50,6 +51,8 @@ class Decision(models.Model):
         related_name="+",
         db_index=False,
     )
+    # Of what the checks found; it stays when a person decides otherwise.
+    evidence_at = models.DateTimeField(_("evidence of"), null=True)
     kept = models.JSONField(_("fields kept"), null=True)
     answer = models.SmallIntegerField(_("answer"), choices=Answer, default=Answer.NONE)
     answer_status = models.SmallIntegerField(_("answer code"), default=0)

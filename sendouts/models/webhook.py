@@ -21,6 +21,7 @@ class Webhook(models.Model):
         FAILED = "failed", _("could not be planned")
 
     uuid = models.UUIDField(unique=True, editable=False)
+    # Sealed; empty once it is wiped.
     body = models.BinaryField()
     content_type = models.CharField(max_length=100, blank=True, default="")
     source = models.CharField(_("source"), max_length=10, choices=Source, default=Source.HTTP)

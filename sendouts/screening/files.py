@@ -13,7 +13,8 @@ from django.db import transaction
 from django.db.models import F, Sum
 from django.utils import timezone
 
-from sendouts import claims, effects, lifecycle
+from actions.encrypted import CannotOpen
+from sendouts import claims, effects, lifecycle, sealing
 from sendouts.allowing import platform
 from sendouts.bulk import insert_decisions, insert_effects
 from sendouts.deadlines import backoff, screening_ends
@@ -52,6 +53,8 @@ def screen_file(claim: claims.Claim, batch: Batch, now: datetime) -> None:
     last_try = batch.attempts + 1 >= FILE_TRIES
     try:
         _screen(claim, batch, now, keep_broken=last_try)
+    except CannotOpen:
+        lifecycle.cannot_open(batch.pk, now=now, claim=claim)
     except TurnOver:
         lifecycle.let_others_go_first(batch.pk, claim=claim)
     except FileChanged:
@@ -79,10 +82,11 @@ def _screen(claim: claims.Claim, batch: Batch, now: datetime, *, keep_broken: bo
     if not batch.chunk_rows:
         Batch.objects.filter(pk=batch.pk, claim_id=claim.id).update(chunk_rows=size)
     stored = dict(Chunk.objects.filter(batch=batch).values_list("number", "digest"))
+    uri = sealing.keyring().open(batch.download_uri, sealing.of_download(batch.delivery_key)).decode()
     judge = Judge(batch, tick=claim.keep)
     with ExitStack() as open_things:
         seconds = (screening_ends(batch.received_at, batch.deadline) - timezone.now()).total_seconds()
-        download = open_things.enter_context(client.open_contacts(platform(), batch.download_uri, seconds=seconds))
+        download = open_things.enter_context(client.open_contacts(platform(), uri, seconds=seconds))
         reader = Reader(
             download.blocks(),
             content_encoding=download.content_encoding,
@@ -179,9 +183,7 @@ def _trouble(batch: Batch, reader: Reader) -> tuple[str, dict[str, Any]]:
     if reader.unread and reader.first_problem:
         code, place = reader.first_problem
         return Attention.UNREAD_ROWS, {"rows": reader.unread, "code": code, "place": place, "format": reader.format}
-    if batch.attention in {Attention.HOOK_UNCLEAR, Attention.SAME_FINISH}:
-        return batch.attention, batch.attention_data
-    return Attention.NONE, {}
+    return lifecycle.found_in_hook(batch)
 
 
 def _start_over(claim: claims.Claim, batch: Batch, now: datetime) -> None:

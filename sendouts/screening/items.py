@@ -8,8 +8,9 @@ from typing import Any
 
 from django.db import transaction
 
+from actions.encrypted import CannotOpen
 from actions.running import FAILED
-from sendouts import claims, effects, lifecycle
+from sendouts import claims, effects, lifecycle, sealing
 from sendouts.bulk import NewDecision, insert_decisions, insert_effects
 from sendouts.deadlines import screening_ends
 from sendouts.models import Attention, Batch, Chunk, Status, Webhook, Word
@@ -20,7 +21,10 @@ from sendouts.symplify.payload import Hook, parse
 
 def screen_items(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> None:
     """Bring planned singles to `screened` in one transaction; those that share a plan are judged together."""
-    rows = _items(batches)
+    rows, shut = _items(batches)
+    for pk in shut:
+        lifecycle.cannot_open(pk, now=now, claim=claim)
+    batches = [batch for batch in batches if batch.pk not in shut]
     alike: dict[tuple[int, int], list[Batch]] = defaultdict(list)
     for batch in batches:
         alike[batch.plan_id, batch.sendout_id].append(batch)
@@ -50,15 +54,21 @@ def screen_items(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -
                 lifecycle.record([pk], Word.ATTENTION, now=now, data=data)
 
 
-def _items(batches: Sequence[Batch]) -> dict[int, tuple[Row, ...]]:
-    """The items of each batch, read again from the hook that brought it."""
-    found = {}
+def _items(batches: Sequence[Batch]) -> tuple[dict[int, tuple[Row, ...]], set[int]]:
+    """The items of each batch, read again from the hook that brought it; and the batches whose hook no key opens."""
+    found: dict[int, tuple[Row, ...]] = {}
+    shut: set[int] = set()
+    keys = sealing.keyring()
     hooks = Webhook.objects.filter(batch__in=batches, outcome=Webhook.Outcome.PLANNED)
-    for batch_id, body in hooks.values_list("batch_id", "body"):
-        hook = parse(bytes(body))
+    for batch_id, uuid, body in hooks.values_list("batch_id", "uuid", "body"):
+        try:
+            hook = parse(keys.open(body, sealing.of_hook(uuid)))
+        except CannotOpen:
+            shut.add(batch_id)
+            continue
         if isinstance(hook, Hook):
             found[batch_id] = hook.items
-    return found
+    return found, shut
 
 
 def _judge(claim: claims.Claim, group: list[Batch], rows: dict[int, tuple[Row, ...]]) -> list[tuple[Batch, Judged]]:
@@ -85,7 +95,7 @@ def _failures(decisions: list[NewDecision], failures: list[dict[str, Any]]) -> l
 
 
 def _columns(batch: Batch, judged: Judged, now: datetime) -> dict[str, Any]:
-    attention, data = batch.attention, batch.attention_data
+    attention, data = lifecycle.found_in_hook(batch)
     if not attention and judged.unread:
         first = next(decision for decision in judged.decisions if decision.unread)
         place = json.loads(first.kept or "{}").get("place", 0)

@@ -17,10 +17,12 @@ from actions.contract import Contact, Word
 from actions.merging import from_data
 from actions.models import KeepContacts
 from actions.running import run_plan
+from sendouts import sealing
 from sendouts.bulk import NewDecision, NewEffect
 from sendouts.contexts import Contexts
 from sendouts.deadlines import screening_ends
 from sendouts.models import Batch, Plan, Verdict
+from sendouts.received import AtRest
 from sendouts.symplify.items import Row
 
 # Plain numbers: counting and storing members of an enum costs a call of Python for each row.
@@ -110,16 +112,29 @@ class Judge:
         result = run_plan(self._plan.actions, contacts, self._contexts.of, pool=_pool(), stop=stop, tick=self._at_work)
         judged = zip(contacts, result.verdicts, result.action, strict=True)
         decisions = []
+        seal, place = sealing.keyring().seal, sealing.of_decision
         for pk, row in pairs:
+            uri = seal(row.uri.encode(), place(pk))
             if row.problem:
-                decisions.append(_unread(pk, row))
+                decisions.append(_unread(pk, row, uri))
                 continue
             contact, verdict, action = next(judged)
             word = VERDICTS[verdict.word]
             keeps = self._keeps_accepted if word == Verdict.ACCEPTED else self._keeps_rejected
             kept = self._kept(contact) if keeps else None
             decisions.append(
-                NewDecision(pk, row.contact_id, row.uri, word, False, verdict.code, verdict.text, action, kept)
+                NewDecision(
+                    pk,
+                    row.contact_id,
+                    uri,
+                    word,
+                    False,
+                    verdict.code,
+                    verdict.text,
+                    action,
+                    kept,
+                    verdict.evidence_at,
+                )
             )
         effects = [NewEffect(contacts[place].key, step, payload) for place, step, payload in result.payloads]
         return Screened(decisions, [asdict(failure) for failure in result.failures], effects)
@@ -134,10 +149,10 @@ class Judge:
         return json.dumps({name: value for name, value in found.items() if value is not MISSING}, default=str)
 
 
-def _unread(pk: int, row: Row) -> NewDecision:
+def _unread(pk: int, row: Row, uri: AtRest) -> NewDecision:
     """A row that could not be read is nobody's verdict; where it stands is kept for the screen."""
     place = json.dumps({"place": row.place})
-    return NewDecision(pk, row.contact_id, row.uri, Verdict.UNDECIDED, True, row.problem, "", "", place)
+    return NewDecision(pk, row.contact_id, uri, Verdict.UNDECIDED, True, row.problem, "", "", place)
 
 
 _local = threading.local()

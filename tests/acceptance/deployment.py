@@ -17,6 +17,7 @@ import psycopg
 import redis
 import requests
 
+from sendouts.sealing import Keyring
 from simulator.client import Simulator
 from tests.servers import TEST_AUTH, common_environment, free_port
 
@@ -116,6 +117,10 @@ class Deployment:
                 return connection.execute(query.encode()).fetchall()
         with sqlite3.connect(self.environment["DATABASE_URL"].removeprefix("sqlite:///")) as connection:
             return connection.execute(query).fetchall()
+
+    def keys(self) -> Keyring:
+        """What opens the URIs and hooks that it stored."""
+        return Keyring(self.environment["ENCRYPTION_KEYS"].split(","))
 
     def tail(self) -> str:
         return self.log.read_text()[-3000:] if self.log.exists() else ""

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 import requests
 
+from sendouts.sealing import of_decision, of_download, of_finish
 from simulator.client import Simulator
 from simulator.rows import CITIES
 from tests.acceptance.deployment import Deployment, deployment, wait_until
@@ -108,7 +109,7 @@ def make_it_fail(gateway: Deployment, platform: Simulator, mode: str) -> None:
     ]
     platform.create("batch", project="Keeps", sendout="Poisoned", rows=rows, **spec)
     wait_until(
-        lambda: gateway.rows("SELECT count(*) FROM sendouts_decision WHERE uri <> ''")[0][0] > 600,
+        lambda: gateway.rows("SELECT count(*) FROM sendouts_decision WHERE length(uri) > 0")[0][0] > 600,
         60, "the faulty ones go on", gateway.tail,
     )  # fmt: skip
     execute(gateway, mode, REFUSE[mode])
@@ -121,10 +122,11 @@ def make_it_fail(gateway: Deployment, platform: Simulator, mode: str) -> None:
 
 def forbidden(gateway: Deployment, token: str) -> dict[str, set[str]]:
     """What the log may hold nowhere, with what it is."""
-    uris = {row[0] for row in gateway.rows("SELECT uri FROM sendouts_decision")}
-    for row in gateway.rows("SELECT finish_uri, download_uri FROM sendouts_batch"):
-        uris |= set(row)
-    paths = {urlsplit(uri).path for uri in uris if uri}
+    unseal = gateway.keys().open
+    uris = {unseal(uri, of_decision(pk)) for pk, uri in gateway.rows("SELECT id, uri FROM sendouts_decision")}
+    for key, finish, download in gateway.rows("SELECT delivery_key, finish_uri, download_uri FROM sendouts_batch"):
+        uris |= {unseal(finish, of_finish(key)), unseal(download, of_download(key))}
+    paths = {urlsplit(uri.decode()).path for uri in uris if uri}
     assert len(paths) > 500
     environment = gateway.environment
     return {

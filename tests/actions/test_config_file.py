@@ -9,7 +9,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from actions import applying, config_file
-from actions.models import ActionDefinition, Project, Sendout
+from actions.models import ActionDefinition, Project, Sendout, SuppressionList
 
 pytestmark = pytest.mark.django_db
 
@@ -46,6 +46,33 @@ def faults(text: str) -> list[str]:
 def everything() -> list[Any]:
     """Return all that is configured, archived things too."""
     return [list(model.objects.order_by("pk").values()) for model in (Project, Sendout, ActionDefinition)]
+
+
+SUPPRESSION = """
+projects:
+  - name: Newsletter
+    actions: [{identifier: opposition, kind: suppression, config: {list: Opposition}}]
+    sendouts:
+      - {name: Day 1, actions: [{identifier: opposition, kind: suppression, config: {list: Of the shop}}]}
+"""
+
+
+def test_a_file_that_names_lists_that_are_not_there_is_refused_whole_and_applied_once_they_are() -> None:
+    shop = Project.objects.create(name="Shop")
+    SuppressionList.objects.create(name="Of the shop", project=shop)
+    before = everything()
+    with pytest.raises(config_file.FaultyFile) as caught:
+        apply(SUPPRESSION)
+    assert caught.value.faults == [
+        "projects[0].actions[0].config.list: No list “Opposition” is kept here for this project.",
+        "projects[0].sendouts[0].actions[0].config.list: No list “Of the shop” is kept here for this project.",
+    ]
+    assert everything() == before
+    SuppressionList.objects.create(name="Opposition")
+    SuppressionList.objects.update(project=None)
+    assert len(apply(SUPPRESSION)) == 4
+    text = dump()
+    assert "list: Opposition" in text and apply(text) == []
 
 
 def live() -> list[tuple[str, int]]:

@@ -12,13 +12,16 @@ from simulator.client import Simulator
 from tests.benchmarks.beside import Beside, beside, beside_table
 from tests.benchmarks.deployment import MODES, Gateway, NotStarted, gateway
 from tests.benchmarks.measuring import HOOKS_PER_SECOND, Acknowledgements, Run, acknowledge, measure
+from tests.benchmarks.queue import FromQueue, from_queue, queue_table
 from tests.benchmarks.reporting import acknowledgements_table, aims, table, together
+from tests.benchmarks.suppressing import Suppressing, suppressing, suppressing_aim, suppressing_table
 from tests.servers import TEST_AUTH
 
 SIZES = (1_000, 10_000, 100_000)
 LATENCIES = (0.0, 0.02)
 WARM_UP = 2_000
 LARGEST = 2_000_000
+LOOKED_UP = 100_000
 
 
 def main() -> int:
@@ -28,6 +31,8 @@ def main() -> int:
     runs: list[Run] = []
     measured: list[Acknowledgements] = []
     besides: list[Beside] = []
+    queued: list[FromQueue] = []
+    lists: list[Suppressing] = []
     print(
         f"{psutil.cpu_count()} cores, {machine.machine()}, Python {machine.python_version()}, "
         f"{datetime.now(UTC):%Y-%m-%d}, load before {psutil.getloadavg()[0]:.1f}; "
@@ -39,6 +44,10 @@ def main() -> int:
             _measure_mode(mode, asked, runs, measured)
             if asked.beside:
                 besides.append(_beside(mode, asked.beside))
+            if asked.queue:
+                queued.append(from_queue(mode, asked.queue))
+            if asked.listed:
+                lists += suppressing(mode, asked.listed, LOOKED_UP)
     except NotStarted as error:
         print(error, file=sys.stderr)
         return 1
@@ -47,9 +56,15 @@ def main() -> int:
         print(f"Acknowledgements at {HOOKS_PER_SECOND} hooks a second:\n{acknowledgements_table(measured)}\n")
     if besides:
         print(f"Singles, hook to finish in ms, on an idle gateway and beside one batch:\n{beside_table(besides)}\n")
-    print("\n".join(aims(runs, measured)))
+    if queued:
+        print(
+            f"Messages of a queue, stored and deleted; one stand-in for AWS on the same cores:\n{queue_table(queued)}\n"
+        )
+    if lists:
+        print(f"Suppression lists, a file read and contacts looked up:\n{suppressing_table(lists)}\n")
+    print("\n".join((*aims(runs, measured), *suppressing_aim(lists))))
     wrong = [sentence for run in runs for sentence in run.wrong] + [
-        sentence for one in (*measured, *besides) for sentence in one.wrong
+        sentence for one in (*measured, *besides, *lists) for sentence in one.wrong
     ]
     for sentence in wrong:
         print(f"WRONG    {sentence}")
@@ -101,12 +116,17 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--beside", type=int, default=1_000_000, help="contacts of the batch beside which singles are measured; 0: none"
     )
+    parser.add_argument("--queue", type=int, default=2_000, help="messages of a queue; 0: not measured")
+    parser.add_argument("--listed", type=int, default=1_000_000, help="entries of suppression lists; 0: none")
     asked = parser.parse_args()
     if asked.quick:
-        asked.sizes, asked.repeat, asked.hook_seconds, asked.beside = SIZES[:2], 1, 5.0, 0
+        asked.sizes, asked.repeat, asked.hook_seconds = SIZES[:2], 1, 5.0
+        asked.beside = asked.queue = asked.listed = 0
     if asked.million:
         asked.sizes = [*asked.sizes, 1_000_000]
     asked.beside = max(0, min(asked.beside, LARGEST))
+    asked.queue = max(0, min(asked.queue, 100_000))
+    asked.listed = max(0, min(asked.listed, LARGEST))
     asked.repeat = max(1, min(asked.repeat, 20))
     asked.hook_seconds = max(0.0, min(asked.hook_seconds, 300.0))
     return asked

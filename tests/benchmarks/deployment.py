@@ -78,12 +78,12 @@ class Gateway:
 
 
 @contextmanager
-def gateway(mode: str) -> Iterator[Gateway]:
-    """Run a gateway of its own, on a loopback port and an empty database. mode: one of MODES."""
+def gateway(mode: str, **more: str) -> Iterator[Gateway]:
+    """Run a gateway of its own, on a loopback port and an empty database. mode: one of MODES; more: of the environment."""
     with ExitStack() as open_things:
         folder = open_things.enter_context(temporary_folder("benchmark"))
         port = free_port()
-        environment = {**os.environ, **common_environment(folder), "PORT": str(port)}
+        environment = {**os.environ, **common_environment(folder), **more, "PORT": str(port)}
         if mode == "processes":
             environment |= open_things.enter_context(servers())
         else:

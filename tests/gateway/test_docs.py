@@ -1,6 +1,7 @@
 """What is written down is true: settings, examples, commands, links and the words of the logs."""
 
 import ast
+import base64
 import os
 import re
 import secrets
@@ -16,6 +17,7 @@ from django.conf import settings
 from pydantic import BaseModel
 
 from actions import applying, catalog, config_file
+from actions.models import SuppressionList
 from gateway import processes
 from sendouts.alarms.findings import NOT_READY
 from sendouts.models import Attention, Code
@@ -65,6 +67,7 @@ def test_production_explains_every_setting_and_no_other() -> None:
 def test_the_settings_take_the_whole_example(tmp_path: Path) -> None:
     lines = example_lines() | {
         "SECRET_KEY": secrets.token_urlsafe(50),
+        "ENCRYPTION_KEYS": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
         "WEBHOOK_BASIC_AUTH": "hook:secret",
         "WEBHOOK_HEADER_NAME": "X-Token",
         "WEBHOOK_HEADER_TOKENS": "a,b",
@@ -104,7 +107,8 @@ def yaml_example() -> str:
 @pytest.mark.django_db
 def test_the_configuration_example_applies_and_then_changes_nothing() -> None:
     content = config_file.read(yaml_example())
-    assert len(applying.apply(content)) == 7
+    SuppressionList.objects.create(name="Opposition")
+    assert len(applying.apply(content)) == 11
     assert applying.apply(content) == []
 
 

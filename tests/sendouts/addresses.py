@@ -9,7 +9,8 @@ from django.urls import get_resolver
 from django.urls.resolvers import RoutePattern, URLPattern, URLResolver
 from django.utils import timezone
 
-from actions.models import ActionDefinition, CodePool, Credential, Project
+from actions.models import ActionDefinition, CodePool, Credential, Project, SuppressionList
+from actions.suppression import receiving
 from sendouts.models import Alarm, AllowedHost, ApiToken, Batch, Code
 from tests.sendouts.admin_cases import batch, webhook
 
@@ -36,6 +37,9 @@ def rows() -> Mapping[str, Any]:
     project = Project.objects.get()
     credential = Credential.objects.create(name="consent", secret="a-stored-secret")
     host = AllowedHost.objects.create(entry=".example.com")
+    listed = SuppressionList.objects.create(name="Opposition")
+    sender = User.objects.create_user("sender")
+    upload = receiving.begin(listed, by=sender.pk, file_name="list.csv", size=9)
     token = ApiToken(user=User.objects.create_user("program"))
     token.draw()
     token.save()
@@ -45,6 +49,8 @@ def rows() -> Mapping[str, Any]:
         "actions/actiondefinition": ActionDefinition.objects.create(project=project, identifier="x", kind="field_rule"),
         "actions/codepool": CodePool.objects.create(name="summer"),
         "actions/credential": credential,
+        "actions/suppressionlist": listed,
+        "upload": upload,
         "auth/user": User.objects.create_user("colleague"),
         "auth/group": Group.objects.create(name="Editors"),
         "sendouts/alarm": Alarm.objects.create(code=Code.BEAT_SILENT, opened_at=now, last_seen_at=now),
@@ -64,7 +70,9 @@ def path_of(pattern: str, samples: Mapping[str, Any]) -> str:
     past = str(row.history.latest().history_id) if row is not None and hasattr(row, "history") else "1"
     values = {
         r"([^/]+)/history/([^/]+)/": f"{key}/history/{past}/",
-        "<path:object_id>": key, "<id>": key, "<int:batch_id>": key, "<int:webhook_id>": key, "<int:row>": "0", "<slug:to>": "accept",
+        "<path:object_id>": key, "<id>": key, "<int:batch_id>": key, "<int:webhook_id>": key, "<int:row>": "0",
+        "<int:definition_id>": key, "<int:credential_id>": key, "<int:list_id>": key,
+        "<int:upload_id>": str(samples["upload"].pk), "<slug:to>": "accept",
         "<path:content_type_id>": "1", "(?P<url>.*)": "nothing/here",
     }  # fmt: skip
     path = pattern

@@ -76,7 +76,7 @@ def batch(
     where = columns.pop("sendout", None) or sendout()
     values: dict[str, Any] = {
         "source": "batch", "delivery_key": f"{number:064}", "finish_key": f"{number:064}",
-        "finish_uri": f"https://{SECRET}/finish/{number}", "download_uri": f"https://{SECRET}/file/{number}",
+        "finish_uri": f"https://{SECRET}/finish/{number}".encode(), "download_uri": f"https://{SECRET}/file/{number}".encode(),
         "project": where.project, "sendout": where, "plan": plan(CONSENT), "review": "never", "at_deadline": "leave",
         "received_at": now + left - timedelta(hours=1), "deadline": now + left, "file_complete": True,
         "total": accepted + rejected + undecided + unread, "chunk_rows": 2000,
@@ -114,7 +114,7 @@ def _rows(made: Batch, *, addresses: bool) -> list[Decision]:
             Decision(
                 id=made.first_decision + row,
                 contact_id="" if unread else f"A-{row}",
-                uri="" if unread and not addresses else f"https://{SECRET}/cancel/{row}",
+                uri=b"" if unread and not addresses else f"https://{SECRET}/cancel/{row}".encode(),
                 verdict=verdict,
                 unread=unread,
                 reason=code,

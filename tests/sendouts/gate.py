@@ -7,9 +7,10 @@ from django.contrib.auth.models import Permission, User
 from django.utils import timezone
 
 from actions.models import ActionDefinition, Project, Sendout
-from sendouts import advancing, ingress, planning
+from sendouts import advancing, ingress, planning, sealing
 from sendouts.models import Batch, Decision, Event, Webhook
 from sendouts.models.decision import rows_of
+from sendouts.received import Received
 from simulator.client import Report, Simulator
 
 CONSENT = {"field": "properties.consent", "reject_if": {"equals": False}, "if_missing": "hold", "reason": "No consent"}
@@ -48,7 +49,7 @@ class Gate:
         return self.store(*bodies)
 
     def store(self, *bodies: bytes) -> list[int]:
-        return ingress.store([ingress.Received(body, "application/json", timezone.now()) for body in bodies])
+        return ingress.store([ingress.taken_in(body, "application/json", timezone.now()) for body in bodies])
 
     def plan(self) -> list[int]:
         due = Webhook.objects.filter(due_at__isnull=False).values_list("pk", flat=True)
@@ -71,6 +72,21 @@ class Gate:
     def words(self) -> list[str]:
         """What the events of the only batch tell, in order."""
         return [event.new or event.word for event in Event.objects.filter(batch=self.batch())]
+
+
+def finish_uri(batch: Batch) -> str:
+    """The batch's finishUri, opened."""
+    return sealing.keyring().open(batch.finish_uri, sealing.of_finish(batch.delivery_key)).decode()
+
+
+def download_uri(batch: Batch) -> str:
+    """The batch's itemDownloadUri, opened."""
+    return sealing.keyring().open(batch.download_uri, sealing.of_download(batch.delivery_key)).decode()
+
+
+def body_of(hook: Webhook | Received) -> bytes:
+    """What came in, opened."""
+    return sealing.keyring().open(hook.body, sealing.of_hook(hook.uuid))
 
 
 def person(name: str, *permissions: str) -> User:

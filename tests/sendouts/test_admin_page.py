@@ -84,6 +84,11 @@ ATTENTION: dict[Attention, tuple[dict[str, Any], str]] = {
     Attention.WORKER_DIED: (
         {"status": "planned", "deaths": 3}, "A step after “Received” ended its worker 3 times and got no further."
     ),
+    Attention.KEY_MISSING: (
+        {},
+        "Its addresses are encrypted with a key that the gateway no longer has; whoever runs the gateway must put the "
+        "old key back into ENCRYPTION_KEYS.",
+    ),
 }  # fmt: skip
 
 

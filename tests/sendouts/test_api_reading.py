@@ -118,6 +118,7 @@ def test_a_decision_says_what_why_and_who(client: APIClient) -> None:
         "reason": "rule",
         "text": "No consent",
         "action": "consent-check",
+        "evidence_at": None,
         "decided_by": "anna",
         "answer": "confirmed",
     }

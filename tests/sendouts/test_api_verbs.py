@@ -203,7 +203,7 @@ def test_an_unknown_batch_cannot_be_decided(client: APIClient, verb: str, batch_
 def an_unread_batch() -> Batch:
     """One row of three could not be read and has no address."""
     batch = a_batch(rows=3, undecided=0, unread=1, attention="unread_rows", attention_data={"rows": 1})
-    Decision.objects.filter(pk=batch.first_decision + 2).update(unread=True, uri="")
+    Decision.objects.filter(pk=batch.first_decision + 2).update(unread=True, uri=b"")
     return batch
 
 

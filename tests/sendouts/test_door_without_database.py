@@ -20,6 +20,7 @@ from sendouts.ingress import NotStored, Store
 from sendouts.journal import Journal, JournalFile, depth
 from sendouts.models import Webhook
 from sendouts.received import Received
+from tests.sendouts.gate import body_of
 from tests.sendouts.serving import HOOK, Serve, post
 from tests.servers import temporary_disk
 
@@ -99,7 +100,7 @@ def test_a_hook_that_the_database_refuses_is_journaled_acknowledged_and_loaded_w
     assert stored() == ids(answers)
     for hook in Webhook.objects.all():
         assert before <= hook.received_at == hook.due_at <= after, "the deadline runs from when it was received"
-        assert (bytes(hook.body), hook.source) == (HOOK, "http")
+        assert (body_of(hook), hook.source) == (HOOK, "http")
     assert not any(path.stat().st_size for path in tmp_path.iterdir())
 
 

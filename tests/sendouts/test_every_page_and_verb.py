@@ -50,6 +50,21 @@ TABLE = {
     "admin/password_change/done/": (STAFF, NO_POST),
     "admin/r/<path:content_type_id>/<path:object_id>/": (MISSING, "same"),
     "admin/search/": (STAFF, "same"),
+    "admin/actions/suppressionlist/<int:list_id>/entries/add/": (MANAGE, "same"),
+    # A question is asked by POST, so that no log holds it; it changes nothing.
+    "admin/actions/suppressionlist/<int:list_id>/entries/find/": (REVIEW, "same"),
+    "admin/actions/suppressionlist/<int:list_id>/entries/remove/": (
+        "302 403 403 403 405 405",
+        "302 403 403 403 302 302",
+    ),
+    "admin/actions/suppressionlist/<int:list_id>/upload/": (MANAGE, "same"),
+    "admin/actions/suppressionlist/uploads/<int:upload_id>/": (LOOK, "same"),
+    "admin/actions/suppressionlist/uploads/<int:upload_id>/piece/": (
+        # Only who announced a file sends it.
+        "302 403 403 403 405 405",
+        "302 403 403 403 404 404",
+    ),
+    "admin/actions/suppressionlist/uploads/<int:upload_id>/state/": (LOOK, "same"),
     # What the verbs lead to is checked line by line; a verb that is not possible now says so.
     "admin/sendouts/batch/<int:batch_id>/accept/": (REVIEW, "same"),
     "admin/sendouts/batch/<int:batch_id>/contacts/<int:row>/<slug:to>/": (REVIEW, "same"),
@@ -92,6 +107,8 @@ MODELS: Mapping[str, Any] = {
     "actions/actiondefinition": CONFIGURED,
     "actions/codepool": CONFIGURED,
     "actions/credential": (MANAGE,) * 5,
+    # Nothing on its page has to be filled in.
+    "actions/suppressionlist": (LOOK, MANAGE, (LOOK, "302 403 403 403 302 302"), NOBODY, LOOK),
     "auth/group": PEOPLE,
     "auth/user": PEOPLE,
     "sendouts/alarm": (LOOK, NOBODY, (LOOK, NOBODY), NOBODY, LOOK),
@@ -111,6 +128,10 @@ MORE = {
     "admin/actions/codepool/<path:object_id>/add-codes/": (MANAGE, "same"),
     "admin/actions/project/<path:object_id>/add-action/": (LEADS_ON, "same"),
     "admin/actions/sendout/<path:object_id>/add-action/": (LEADS_ON, "same"),
+    "admin/actions/actiondefinition/<path:object_id>/test-it/": ("302 403 403 403 302 302", "same"),
+    "admin/actions/credential/<path:object_id>/test-it/": ("302 403 403 403 302 302", "same"),
+    "admin/actions/actiondefinition/<int:definition_id>/test/": (MANAGE, "same"),
+    "admin/actions/credential/<int:credential_id>/test/": (MANAGE, "same"),
     "admin/auth/user/<id>/password/": (ADMINISTER, "same"),
 }
 # Ends the session of whoever asks: tested by itself.
@@ -200,6 +221,7 @@ def test_who_is_refused_has_changed_nothing(samples: Mapping[str, Any]) -> None:
         "post": "yes", "note": "because", "revision": "1", "undecided": "accept", "entry": "evil.example.com",
         "use": "platform", "name": "evil", "username": "evil", "identifier": "evil", "kind": "bearer", "secret": "x",
         "review": "never", "at_deadline": "accept", "answer_within": "60 min", "keep_contacts": "all", "user": "1",
+        "values": "evil", "value": "A-1", "holds": "email", "size": "9", "file_name": "evil.csv",
     }  # fmt: skip
     for pattern in expected():
         path = path_of(pattern, samples)

@@ -18,7 +18,7 @@ from sendouts.models import Batch, Decision, Verdict, Webhook
 from sendouts.symplify.payload import MAX_ACTIONS, Unreadable, is_readable
 from simulator.client import Report
 from tests.outbound.site import Site, reply
-from tests.sendouts.gate import Gate, person
+from tests.sendouts.gate import Gate, finish_uri, person
 
 Rows = list[dict[str, Any]]
 MEGABYTE = 1_000_000
@@ -278,7 +278,7 @@ def test_a_strange_hook_becomes_a_batch_that_releases_nobody_and_costs_no_neighb
     gate.store(body)
     gate.work(rounds=2)
     assert not Webhook.objects.filter(due_at__isnull=False).exists(), "every hook has an outcome"
-    strange = Batch.objects.exclude(finish_uri__contains=gate.platform.url).get()
+    strange = next(each for each in Batch.objects.all() if not finish_uri(each).startswith(gate.platform.url))
     assert strange.status in {"in_review", "accepted", "delivered"} and strange.finish_status == 0
     assert strange.held_for or strange.attention or strange.due_at, "it waits for a person, or for a platform on port 9"
     assert sentences.holds(strange) or sentences.attention(strange) or strange.due_at

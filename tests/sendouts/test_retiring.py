@@ -19,7 +19,7 @@ def test_what_is_over_for_long_loses_its_rows_and_addresses_and_keeps_its_counts
     assert retire(timezone.now() + timedelta(days=91)) == 1
     batch = gate.batch()
     assert batch.retired_at is not None
-    assert (batch.finish_uri, batch.download_uri, batch.total, batch.rejected) == ("", "", 100, 10)
+    assert (bytes(batch.finish_uri), bytes(batch.download_uri), batch.total, batch.rejected) == (b"", b"", 100, 10)
     assert not Decision.objects.exists() and not batch.chunks.exists()
     assert [bytes(hook.body) for hook in Webhook.objects.all()] == [b""]
     assert Event.objects.filter(batch=batch).count() == 6
@@ -31,4 +31,4 @@ def test_what_is_open_is_never_retired(gate: Gate) -> None:
     gate.fire()
     gate.work()
     assert retire(timezone.now() + timedelta(days=400)) == 0
-    assert Decision.objects.count() == 100 and Batch.objects.exclude(finish_uri="").count() == 1
+    assert Decision.objects.count() == 100 and Batch.objects.exclude(finish_uri=b"").count() == 1

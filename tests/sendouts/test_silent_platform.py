@@ -11,7 +11,7 @@ from outbound.breaker import Breaker, breakers
 from sendouts import claims, delivery, forecast, sentences
 from sendouts.models import Answer, Batch, Chunk, Decision
 from simulator.client import Report
-from tests.sendouts.gate import Gate
+from tests.sendouts.gate import Gate, finish_uri
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +25,7 @@ def _opens_at_once(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def of_platform(gate: Gate) -> Breaker:
-    return breakers.of("127.0.0.1", int(gate.batch().finish_uri.split(":")[2].split("/")[0]))
+    return breakers.of("127.0.0.1", int(finish_uri(gate.batch()).split(":")[2].split("/")[0]))
 
 
 def failing(on: str, status: int = 500) -> Report:

@@ -3,7 +3,7 @@
 import pytest
 
 from sendouts.models import Answer, Verdict
-from tests.sendouts.gate import Gate
+from tests.sendouts.gate import Gate, download_uri, finish_uri
 
 FORMATS = [
     {"format": "json"},
@@ -108,7 +108,7 @@ def test_the_same_release_address_with_another_file_waits_for_a_person(gate: Gat
     body = (
         b'{"finishUri": "%s", "itemDownloadUri": "%s?again", "projectName": "Newsletter", "actions": ["consent-check"]}'
     )
-    gate.store(body % (finished.finish_uri.encode(), finished.download_uri.encode()))
+    gate.store(body % (finish_uri(finished).encode(), download_uri(finished).encode()))
     gate.work()
     second = Batch.objects.exclude(pk=finished.pk).get()
     assert (second.status, second.attention) == ("in_review", "same_finish") or second.attention == "no_download"

@@ -43,7 +43,7 @@ from simulator.client import Simulator, SimulatorError
         ({"faults": {"faults": [{"kind": "fire"}]}}, "kind"),
         ({"faults": {"faults": [{"kind": "slow", "second": 1}]}}, "second"),
         ({"faults": {"faults": [{"kind": "slow", "seconds": "1"}]}}, "seconds"),
-        ({"faults": {"faults": [{"kind": "slow", "on": "cancel"}]}}, "batch_status, contact, download"),
+        ({"faults": {"faults": [{"kind": "slow", "on": "cancel"}]}}, "batch_status, consent, contact, download"),
         ({"faults": {"faults": [{"kind": "differs", "on": "reject"}]}}, "download"),
         ({"faults": {"faults": [{"kind": "status", "share": 2}]}}, "share"),
         ({"faults": {"faults": [{"kind": "status", "status": 99}]}}, "range"),

@@ -1,0 +1,154 @@
+"""Reading what a service answered: where it says something about each contact, what means yes, and since when."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from actions.contact import MISSING
+from actions.contract import Permanent, as_evidence
+
+WHOLE = "."
+# From here on a number is taken for milliseconds: as seconds it would lie beyond the year 5000.
+_MILLISECONDS_FROM = 1e11
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a service said about one contact: True, False, or None for nothing that could be read; MISSING for nothing at all.
+
+    `at` is when that was recorded, where the service says so.
+    """
+
+    consents: Any
+    at: datetime | None = None
+
+
+NOTHING = Said(MISSING)
+Lookup = Callable[[str], Said]
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """How an answer is read. Paths are as in `follow`; `yes` and `no` hold what means each; `recorded_at` may be empty."""
+
+    shape: str
+    answers_at: str
+    id_at: str
+    value_at: str
+    recorded_at: str
+    yes: frozenset[tuple[str, Any]]
+    no: frozenset[tuple[str, Any]]
+    ignore_case: bool
+
+    def read(self, answer: Any) -> Lookup:
+        """Return what the answer says of an identifier; raises Permanent where it is not of the declared shape."""
+        if self.shape == "value":
+            said = self._said(follow(answer, self.answers_at), answer)
+            return lambda identifier: said
+        found = follow(answer, self.answers_at)
+        if not isinstance(found, Mapping if self.shape == "map" else list):
+            wanted = "an object" if self.shape == "map" else "a list"
+            raise Permanent(f"The answer of the service does not hold {wanted} at “{self.answers_at}”.")
+        known = self._by_identifier(found)
+        return lambda identifier: known.get(self._key(identifier), NOTHING)
+
+    def of_code(self, code: int) -> Said:
+        """What the code of an answer says."""
+        return Said(self._word(code))
+
+    def _by_identifier(self, found: Any) -> dict[str, Said]:
+        """What the answer says, by identifier. Where it contradicts itself, no weighs more than silence, and that more than yes."""
+        known: dict[str, Said] = {}
+        for identifier, said in self._mapped(found) if self.shape == "map" else self._listed(found):
+            key = self._key(identifier)
+            before = known.get(key)
+            if before is None or _weight(said) > _weight(before):
+                known[key] = said
+        return known
+
+    def _mapped(self, found: Mapping[str, Any]) -> Iterable[tuple[str, Said]]:
+        for identifier, entry in found.items():
+            yield identifier, self._said(follow(entry, self.value_at) if self.value_at else entry, entry)
+
+    def _listed(self, found: Sequence[Any]) -> Iterable[tuple[str, Said]]:
+        for entry in found:
+            identifier = as_identifier(follow(entry, self.id_at) if isinstance(entry, Mapping) else entry)
+            if not identifier:
+                # Left out it could be the refusal of somebody who would then be let through.
+                raise Permanent(f"The service answered an entry that names nobody at “{self.id_at}”.")
+            if self.shape == "objects":
+                yield identifier, self._said(follow(entry, self.value_at), entry)
+            else:
+                yield identifier, Said(self.shape == "consenting", self._recorded(entry))
+
+    def _said(self, value: Any, entry: Any) -> Said:
+        return NOTHING if value is MISSING else Said(self._word(value), self._recorded(entry))
+
+    def _word(self, value: Any) -> bool | None:
+        key = key_of(value)
+        return True if key in self.yes else False if key in self.no else None
+
+    def _recorded(self, entry: Any) -> datetime | None:
+        return read_time(follow(entry, self.recorded_at)) if self.recorded_at else None
+
+    def _key(self, identifier: str) -> str:
+        # Spaces around an id are nobody's intention, and must not hide a refusal.
+        return identifier.strip().casefold() if self.ignore_case else identifier.strip()
+
+
+def _weight(said: Said) -> int:
+    return 2 if said.consents is False else 0 if said.consents is True else 1
+
+
+def follow(value: Any, path: str) -> Any:
+    """The value at `data.verdicts`, at the JSON pointer `/data/verdicts`, or `.` for the whole; MISSING where there is none.
+
+    A number in a path counts the entries of a list from 0.
+    """
+    if path == WHOLE:
+        return value
+    for part in _parts(path):
+        if isinstance(value, Mapping) and part in value:
+            value = value[part]
+        elif (
+            isinstance(value, list) and part.isascii() and part.isdigit() and len(part) < 10 and int(part) < len(value)
+        ):
+            value = value[int(part)]
+        else:
+            return MISSING
+    return value
+
+
+def _parts(path: str) -> list[str]:
+    if path.startswith("/"):
+        return [part.replace("~1", "/").replace("~0", "~") for part in path[1:].split("/")]
+    return path.split(".")
+
+
+def key_of(value: Any) -> tuple[str, Any]:
+    """A value in a form in which true differs from 1 and from “true”, and 1 is 1.0; lists and objects equal nothing."""
+    if isinstance(value, bool) or value is None:
+        return "constant", value
+    if isinstance(value, int | float):
+        return "number", value
+    return ("text", value) if isinstance(value, str) else ("other", None)
+
+
+def as_identifier(value: Any) -> str:
+    """A text or a whole number as an identifier; empty for anything else."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return value.strip() if isinstance(value, str) else ""
+
+
+def read_time(value: Any) -> datetime | None:
+    """A moment as ISO 8601 (UTC without an offset) or as seconds or milliseconds since 1970; None for anything else."""
+    try:
+        if isinstance(value, str):
+            return as_evidence(datetime.fromisoformat(value.strip()))
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return as_evidence(datetime.fromtimestamp(value / 1000 if abs(value) >= _MILLISECONDS_FROM else value, UTC))
+    except (ValueError, OverflowError, OSError):
+        return None
+    return None

@@ -1,0 +1,58 @@
+"""Names of files, made from a template: “{project}/{date}-{batch}”."""
+
+import re
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, StringConstraints
+from pydantic_core import PydanticCustomError
+
+from actions.contract import Context, gettext_noop
+
+_PART = re.compile(r"\{(\w*)\}")
+_KNOWN = ("project", "journey", "sendout", "batch", "date")
+_ALLOWED = re.compile(r"[\w.-]+(/[\w.-]+)*")
+# A path of several names must stay below the 1,024 bytes that storage takes.
+_LONGEST = 60
+
+
+def _template(text: str) -> str:
+    names = set(_PART.findall(text))
+    if not names <= set(_KNOWN):
+        raise PydanticCustomError("part", "In braces stand only project, journey, sendout, date and batch.")
+    if "batch" not in names:
+        raise PydanticCustomError("no_batch", "Put {batch} into the name: without it, files would replace each other.")
+    filled = _PART.sub("x", text)
+    if not _ALLOWED.fullmatch(filled) or {".", ".."} & set(filled.split("/")):
+        raise PydanticCustomError("path", "Use letters, digits, “-”, “_”, “.” and “/” between folders.")
+    return text
+
+
+Name = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, max_length=200),
+    AfterValidator(_template),
+    Field(
+        title=gettext_noop("Name of the file"),
+        description=gettext_noop(
+            "May hold {project}, {journey}, {sendout}, {date} and must hold {batch}. The ending comes by itself."
+        ),
+    ),
+]
+
+
+def file_name(template: str, context: Context, batch: str, extension: str) -> str:
+    """The name of a file, with today's date in UTC. `batch` is the key of a run: two actions of a batch write two files."""
+    values = {
+        "project": _safe(context.project),
+        "journey": _safe(context.journey),
+        "sendout": _safe(context.sendout),
+        "batch": batch,
+        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+    }
+    return _PART.sub(lambda part: values[part[1]], template) + extension
+
+
+def _safe(name: str) -> str:
+    """A project's name as part of a path: what could lead elsewhere, or must be quoted, becomes “-”."""
+    return re.sub(r"[^\w]+", "-", name)[:_LONGEST].strip("-") or "-"

@@ -1,0 +1,122 @@
+"""What stands for the contacts in the address and in the body of a question: `{id}`, `{ids}`, `{field:properties.email}`, …
+
+    {id}             what identifies the one contact that is asked about
+    {ids}            all of them: a list, where it is a whole text of the body; with commas in an address
+    {field:PATH}     a field of the one contact; as a whole text of the body it keeps its type
+    {project}, {journey}, {sendout}
+
+A list of the body with one entry that names `{id}` or `{field:…}` is repeated: one entry for each contact.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+ONE = "id"
+ALL = "ids"
+NAMES = ("project", "journey", "sendout")
+_FIELD = "field:"
+_MARK = re.compile(r"\{([a-z]+(?::[^{}]*)?)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A contact as a question names it: what identifies it, and the fields that the question holds."""
+
+    identifier: str
+    fields: Mapping[str, Any]
+
+
+def marks(template: Any) -> Iterator[str]:
+    """Every placeholder of a text or a JSON value, without its braces; raises ValueError for one that nobody knows."""
+    if isinstance(template, str):
+        for mark in _MARK.findall(template):
+            if mark not in (ONE, ALL, *NAMES) and not (mark.startswith(_FIELD) and mark[len(_FIELD) :].strip()):
+                raise ValueError(f"Nothing is called {{{mark}}} here.")
+            yield mark
+    elif isinstance(template, list):
+        for each in template:
+            yield from marks(each)
+    elif isinstance(template, Mapping):
+        for each in template.values():
+            yield from marks(each)
+
+
+def fields_in(*templates: Any) -> tuple[str, ...]:
+    """The paths of the fields that templates name."""
+    found = (mark for template in templates for mark in marks(template))
+    return tuple(dict.fromkeys(mark[len(_FIELD) :] for mark in found if mark.startswith(_FIELD)))
+
+
+def names_one(template: Any) -> bool:
+    """Whether a template speaks of one contact alone, outside of lists that are repeated."""
+    if isinstance(template, list):
+        return not _is_repeated(template) and any(names_one(each) for each in template)
+    if isinstance(template, Mapping):
+        return any(names_one(each) for each in template.values())
+    return any(_is_of_one(mark) for mark in marks(template))
+
+
+def names_somebody(template: Any) -> bool:
+    """Whether a template says at all whom a question is about."""
+    return any(mark == ALL or _is_of_one(mark) for mark in marks(template))
+
+
+def _is_of_one(mark: str) -> bool:
+    return mark == ONE or mark.startswith(_FIELD)
+
+
+def _is_repeated(template: list[Any]) -> bool:
+    return len(template) == 1 and any(_is_of_one(mark) for mark in marks(template[0]))
+
+
+def fill_url(url: str, people: Sequence[Person], names: Mapping[str, str]) -> str:
+    """The address of a question; whatever is put in is quoted, so that it stays within its part of the address."""
+
+    def put(found: re.Match[str]) -> str:
+        mark = found[1]
+        if mark == ALL:
+            return ",".join(_quoted(person.identifier) for person in people)
+        return _quoted(_text(_value(mark, people, names)))
+
+    return _MARK.sub(put, url)
+
+
+def climbs(url: str) -> bool:
+    """Whether an address names a folder above or itself, which would lead to another one than was meant."""
+    return bool({".", ".."} & set(urlsplit(url).path.split("/")))
+
+
+def fill_body(template: Any, people: Sequence[Person], names: Mapping[str, str]) -> Any:
+    """The body of a question about these people."""
+    if isinstance(template, str):
+        whole = _MARK.fullmatch(template)
+        if whole:
+            return [each.identifier for each in people] if whole[1] == ALL else _value(whole[1], people, names)
+        return _MARK.sub(lambda found: _text(_value(found[1], people, names)), template)
+    if isinstance(template, list):
+        if _is_repeated(template):
+            return [fill_body(template[0], [person], names) for person in people]
+        return [fill_body(each, people, names) for each in template]
+    if isinstance(template, Mapping):
+        return {key: fill_body(each, people, names) for key, each in template.items()}
+    return template
+
+
+def _value(mark: str, people: Sequence[Person], names: Mapping[str, str]) -> Any:
+    if mark == ALL:
+        return ",".join(each.identifier for each in people)
+    if mark == ONE:
+        return people[0].identifier
+    return people[0].fields[mark[len(_FIELD) :]] if mark.startswith(_FIELD) else names[mark]
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _quoted(text: str) -> str:
+    # Lone surrogates, which UTF-8 cannot write, would else raise.
+    return quote(text, safe="", errors="replace")

@@ -1,0 +1,94 @@
+"""The kind that looks contacts up in a list that is kept here: no calls, one question to the database a page."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StringConstraints
+
+from actions.contact import MISSING, reader
+from actions.contract import ACCEPT, Check, Config, Contact, Context, Listed, Verdict, gettext_noop, reject, undecided
+
+CONTACT_ID = "contact.id"
+# Reasons are counted for the screen; a list that gives each entry its own would fill it, and the memory of a large batch.
+MOST_REASONS = 50
+
+
+class SuppressionConfig(Config):
+    """`{list: "Opposition", match: properties.email, reason: "Asked not to be written to", if_missing: hold}`"""
+
+    list: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255)] = Field(
+        title=gettext_noop("List"),
+        json_schema_extra={"refers_to": "suppression_list"},
+        description=gettext_noop("A suppression list that is kept here, of this project or of all."),
+    )
+    match: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)] = Field(
+        default=CONTACT_ID,
+        title=gettext_noop("Look up by"),
+        description=gettext_noop("“contact.id”, or the field that holds the address or number: properties.email."),
+    )
+    reason: Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)] = Field(
+        default="",
+        title=gettext_noop("Reason"),
+        description=gettext_noop("What is shown for a rejected contact. Empty: the reason that the list gives."),
+    )
+    if_missing: Literal["hold", "accept", "reject"] = Field(
+        default="hold",
+        title=gettext_noop("If the field is missing"),
+        json_schema_extra={
+            "hold": gettext_noop("hold the contact for a person"),
+            "accept": gettext_noop("accept the contact"),
+            "reject": gettext_noop("reject the contact"),
+        },
+        description=gettext_noop("Also for an empty field."),
+    )
+
+
+class Suppression(Check):
+    """Rejects who is on the list. What is no address or number, where the list holds those, is undecided."""
+
+    name = "suppression"
+    title = gettext_noop("Suppression list")
+    description = gettext_noop("Rejects the contacts that are on a list kept here.")
+    Config = SuppressionConfig
+    page_size = 5000
+
+    def __init__(self, config: SuppressionConfig) -> None:
+        super().__init__(config)
+        self._read = None if config.match == CONTACT_ID else reader(config.match)
+        self._listed = f"On the list “{config.list}”."
+        sentence = f"The field {config.match} is missing."
+        self._missing = {
+            "hold": undecided("missing", sentence),
+            "accept": ACCEPT,
+            "reject": reject("missing", config.reason or sentence),
+        }[config.if_missing]
+        self._unlike = undecided("not_comparable", f"The field {config.match} is not of what the list holds.")
+
+    def check(self, page: Sequence[Contact], context: Context) -> Sequence[Verdict]:
+        values = [self._value(contact) for contact in page]
+        found = context.suppressed(self.config.list, {value for value in values if value})
+        rejected: dict[str, Verdict] = {}
+        return [self._verdict(value, found, rejected) for value in values]
+
+    def _value(self, contact: Contact) -> str | None:
+        """What is looked up: "" where the contact has no such field, None for what cannot be on any list."""
+        value: Any = contact.id if self._read is None else self._read(contact.fields)
+        if value is None or value is MISSING:
+            return ""
+        if isinstance(value, str):
+            return value.strip()
+        return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
+
+    def _verdict(self, value: str | None, found: Listed, rejected: dict[str, Verdict]) -> Verdict:
+        """Judge one value. `rejected` are the page's rejections so far, one for each reason."""
+        if value is None or value in found.unlike:
+            return self._unlike
+        if not value:
+            return self._missing
+        if value not in found.reasons:
+            return ACCEPT
+        reason = self.config.reason or found.reasons[value] or self._listed
+        if reason not in rejected:
+            reason = reason if len(rejected) < MOST_REASONS else self._listed
+            rejected[reason] = reject("suppressed", reason)
+        return rejected[reason]

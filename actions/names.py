@@ -1,0 +1,19 @@
+"""How names are written, so that they compare."""
+
+import hashlib
+import unicodedata
+
+from actions.contract import clean_text
+
+NAME_LENGTH = 255
+
+
+def normal_name(text: str) -> str:
+    """Write a name the one way in which names compare: trimmed, NFC, storable, at most 255 characters.
+
+    A longer name is cut and ends in a fingerprint of the whole, so that two long names never become one.
+    """
+    name = unicodedata.normalize("NFC", clean_text(text)).strip()
+    if len(name) <= NAME_LENGTH:
+        return name
+    return f"{name[: NAME_LENGTH - 17]}…{hashlib.sha256(name.encode()).hexdigest()[:16]}"

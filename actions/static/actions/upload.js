@@ -1,0 +1,88 @@
+// Sends a file piece by piece, and shows how far it is. Without this script the form sends it whole, and a reload shows the rest.
+"use strict";
+
+const TRIES = 5;
+const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+async function post(url, fields) {
+    const body = new FormData();
+    for (const [name, value] of Object.entries(fields)) body.append(name, value);
+    return fetch(url, { method: "POST", body, credentials: "same-origin" });
+}
+
+// A piece that got no answer is sent again: one that arrived after all changes nothing.
+async function sendPiece(url, fields) {
+    for (let attempt = 1; attempt <= TRIES; attempt++) {
+        try {
+            const answer = await post(url, fields);
+            if (answer.ok) return true;
+            if (answer.status < 500) return false;
+        } catch (error) {
+            // The network: the next try may find it again.
+        }
+        await pause(1000 * attempt);
+    }
+    return false;
+}
+
+async function send(form) {
+    const token = form.elements.csrfmiddlewaretoken.value;
+    const file = form.elements.file.files[0];
+    const announced = await post(form.action, {
+        csrfmiddlewaretoken: token,
+        file_name: file.name,
+        size: file.size,
+        reason: form.elements.reason.value,
+        last_day: form.elements.last_day.value,
+    });
+    const said = await announced.json();
+    if (!announced.ok) throw said.errors.join(" ");
+    const bar = form.querySelector("progress");
+    bar.hidden = false;
+    const size = Number(form.dataset.pieceBytes);
+    for (let start = 0; start < file.size; start += size) {
+        const piece = file.slice(start, start + size);
+        if (!(await sendPiece(said.piece, { csrfmiddlewaretoken: token, start, file: piece }))) throw form.dataset.failed;
+        bar.value = ((start + piece.size) * 100) / file.size;
+    }
+    window.location.assign(said.page);
+}
+
+for (const form of document.querySelectorAll("form[data-piece-bytes]")) {
+    form.addEventListener("submit", async (event) => {
+        if (!form.elements.file.files.length) return;
+        event.preventDefault();
+        const button = form.querySelector("button[type=submit]");
+        const problem = form.querySelector("[role=alert]");
+        button.disabled = true;
+        problem.hidden = true;
+        try {
+            await send(form);
+        } catch (error) {
+            problem.textContent = typeof error === "string" ? error : form.dataset.failed;
+            problem.hidden = false;
+            button.disabled = false;
+        }
+    });
+}
+
+async function watch(place) {
+    for (;;) {
+        await pause(1000);
+        try {
+            const answer = await fetch(place.dataset.state, { credentials: "same-origin" });
+            if (!answer.ok) continue;
+            const state = await answer.json();
+            if (state.over) return window.location.reload();
+            place.querySelector("progress").value = state.percent;
+            place.querySelector("[data-sentence]").textContent = state.sentence;
+            for (const [name, text] of Object.entries(state.figures)) {
+                place.querySelector(`[data-figure=${name}]`).textContent = text;
+            }
+        } catch (error) {
+            // The next second may find the server again.
+        }
+    }
+}
+
+for (const place of document.querySelectorAll("[data-state]")) watch(place);

@@ -1,0 +1,1 @@
+"""Suppression lists, kept here: who must not be written to, whatever else holds."""

@@ -1,0 +1,68 @@
+"""Some thousand entries at once: found by value, or stored, in one statement each."""
+
+import json
+from collections.abc import Collection, Iterable
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from django.db import connection
+
+from actions.suppression.models import SuppressionEntry
+
+_TABLE = SuppressionEntry._meta.db_table
+
+
+class Row(NamedTuple):
+    """One entry to store, in the order of the columns."""
+
+    suppression_list_id: int
+    value: str
+    reason: str
+    expires_at: datetime | None
+    added_at: datetime
+    added_by_id: int | None
+
+
+class Held(NamedTuple):
+    """One entry that was found."""
+
+    id: int
+    value: str
+    reason: str
+    expires_at: datetime | None
+
+
+def held(list_id: int, keys: Collection[str]) -> list[Held]:
+    """The entries of these keys: each through the index, with or without statistics, and all of them as one parameter.
+
+    OFFSET 0 has PostgreSQL ask the index key by key; asked with = ANY, it read a list of a million whole.
+    """
+    columns, asked = "id, value, reason, expires_at", json.dumps(list(keys))
+    if connection.vendor == "postgresql":
+        statement = (
+            f"SELECT found.* FROM json_array_elements_text(%s) AS asked(key) CROSS JOIN LATERAL "
+            f"(SELECT {columns} FROM {_TABLE} WHERE value = asked.key AND suppression_list_id = %s OFFSET 0) AS found"
+        )
+    else:
+        statement = f"SELECT {columns} FROM {_TABLE} WHERE value IN (SELECT value FROM json_each(%s)) AND suppression_list_id = %s"
+    rows = SuppressionEntry.objects.raw(statement, [asked, list_id])
+    return [Held(row.pk, row.value, row.reason, row.expires_at) for row in rows]
+
+
+def insert(rows: Iterable[Row]) -> None:
+    """Store new entries in the caller's transaction; one that exists already is an IntegrityError."""
+    columns = ", ".join(Row._fields)
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            # What goes wrong inside COPY is otherwise psycopg's own, and a lost connection would not be known for one.
+            with connection.wrap_database_errors, cursor.copy(f"COPY {_TABLE} ({columns}) FROM STDIN") as copy:
+                for row in rows:
+                    copy.write_row(row)
+            return
+        marks = ", ".join(["%s"] * len(Row._fields))
+        cursor.executemany(f"INSERT INTO {_TABLE} ({columns}) VALUES ({marks})", [_adapted(row) for row in rows])
+
+
+def _adapted(row: Row) -> tuple[Any, ...]:
+    write = connection.ops.adapt_datetimefield_value
+    return (*row[:3], write(row.expires_at), write(row.added_at), row.added_by_id)

@@ -1,0 +1,65 @@
+"""Which of some values are on a list: one question to the database for a page of contacts."""
+
+from collections.abc import Collection
+from datetime import datetime
+
+from django.db import InterfaceError, OperationalError, connection
+from django.db.models import Q
+from django.utils import timezone
+
+from actions.contract import Listed, Permanent, Retryable
+from actions.suppression import bulk
+from actions.suppression.models import SuppressionList
+from actions.suppression.values import Unlike
+
+# Values in one statement.
+AT_ONCE = 5_000
+
+
+def usable(project: str) -> Q:
+    """The lists that the actions of a project may name: its own, and those of all."""
+    return Q(archived=False) & (Q(project__isnull=True) | Q(project__name=project))
+
+
+def no_list(name: str) -> str:
+    """What is said where a configuration names a list that its project cannot use."""
+    return f"No list “{name}” is kept here for this project."
+
+
+def suppressed(name: str, values: Collection[str], *, project: str) -> Listed:
+    """Say which values are on the list of that name; raises Permanent, or Retryable while the database is away."""
+    try:
+        found = SuppressionList.objects.filter(usable(project), name=name).first()
+        if found is None:
+            raise Permanent(no_list(name))
+        return _look_up(found, values)
+    except (OperationalError, InterfaceError) as error:
+        if not connection.in_atomic_block:
+            # The next try gets a new one.
+            connection.close()
+        raise Retryable("The database did not answer.") from error
+
+
+def _look_up(found: SuppressionList, values: Collection[str]) -> Listed:
+    keys: dict[str, str] = {}
+    unlike = set()
+    key = found.writing.key
+    for value in values:
+        try:
+            keys[value] = key(value)
+        except Unlike:
+            unlike.add(value)
+    reasons = reasons_of(found.pk, set(keys.values()), timezone.now())
+    return Listed({value: reasons[each] for value, each in keys.items() if each in reasons}, unlike)
+
+
+def reasons_of(list_id: int, keys: Collection[str], now: datetime) -> dict[str, str]:
+    """The reasons of those keys that are on the list and count at this moment."""
+    waiting = list(keys)
+    groups = (waiting[start : start + AT_ONCE] for start in range(0, len(waiting), AT_ONCE))
+    return {
+        entry.value: entry.reason
+        for some in groups
+        for entry in bulk.held(list_id, some)
+        if entry.expires_at is None or entry.expires_at > now
+    }

@@ -1,0 +1,53 @@
+"""Files on their way in: each arrives in pieces that are stored as they come, and is due once the last byte is there."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.db import transaction
+from django.utils import timezone
+
+from actions.suppression.models import SuppressionList, SuppressionPiece, SuppressionUpload
+
+# What a browser sends at once, below the limit of the proxy in front of the screens.
+PIECE_BYTES = 512_000
+Status = SuppressionUpload.Status
+
+
+class OutOfStep(Exception):
+    """This piece does not follow what has come so far."""
+
+
+def begin(
+    of: SuppressionList, *, by: int, file_name: str, size: int, reason: str = "", expires_at: datetime | None = None
+) -> SuppressionUpload:
+    """Announce a file of so many bytes."""
+    return SuppressionUpload.objects.create(
+        suppression_list=of, by_id=by, file_name=file_name[-255:], size=size, reason=reason, expires_at=expires_at
+    )
+
+
+def append(upload_id: int, start: int, content: bytes) -> SuppressionUpload:
+    """Store a piece; one that is there already changes nothing, since browsers repeat what got no answer.
+
+    Raises OutOfStep where it would leave a gap, or be more than the file was said to hold.
+    """
+    with transaction.atomic():
+        upload = SuppressionUpload.objects.select_for_update(of=("self",)).get(pk=upload_id)
+        end = start + len(content)
+        if end <= upload.received:
+            return upload
+        if upload.status != Status.RECEIVING or start != upload.received or end > upload.size:
+            raise OutOfStep
+        SuppressionPiece.objects.create(upload=upload, start=start, end=end, content=content)
+        upload.received = end
+        if end == upload.size:
+            upload.status, upload.due_at = Status.RECEIVED, timezone.now()
+        upload.save(update_fields=["received", "status", "due_at"])
+    return upload
+
+
+def take(upload: SuppressionUpload, pieces: Iterable[bytes]) -> SuppressionUpload:
+    """Store a whole file."""
+    for piece in pieces:
+        upload = append(upload.pk, upload.received, piece)
+    return upload

@@ -1,0 +1,80 @@
+"""The one way in which lists write what they hold, so that a file, a person and a contact file mean the same."""
+
+import hashlib
+import re
+import unicodedata
+from dataclasses import dataclass
+
+LONGEST = 255
+_HASH = re.compile(r"[0-9a-fA-F]{64}")
+# One address and nothing else; whether anybody reads it is not ours to know.
+_EMAIL = re.compile(r"[^\s@<>()\[\]\",;:\\]+@[^\s@<>()\[\]\",;:\\]+")
+_NUMBER = re.compile(r"\+[1-9][0-9]{6,14}")
+_BETWEEN_DIGITS = str.maketrans("", "", " \u00a0\u202f\u2009\t.-\u2010\u2011\u2013()/")
+
+
+class Unlike(ValueError):
+    """This is not what the list holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """How one list writes its values. `holds` is one of contact_id, email, phone; `calling_code` is a country's, such as 33."""
+
+    holds: str
+    hashed: bool = False
+    calling_code: str = ""
+
+    def key(self, text: str) -> str:
+        """Write a value as the list stores it; raises Unlike.
+
+        In a hashed list, 64 hexadecimal digits are a SHA-256 already.
+        """
+        if self.hashed and _HASH.fullmatch(text.strip()):
+            return text.strip().lower()
+        value = self.normal(text)
+        return hashlib.sha256(value.encode()).hexdigest() if self.hashed else value
+
+    def normal(self, text: str) -> str:
+        """Write a value before it is hashed, if it is; raises Unlike."""
+        text = text.strip() if text.isascii() else unicodedata.normalize("NFC", text).strip()
+        if self.holds == "email":
+            text = _email(text)
+        elif self.holds == "phone":
+            text = _phone(text, self.calling_code)
+        if not text or len(text) > LONGEST or not _is_storable(text):
+            raise Unlike
+        return text
+
+
+def _email(text: str) -> str:
+    """Small letters throughout, and the domain as it travels (IDNA): capitals never tell two readers apart in practice."""
+    text = text.lower()
+    if not _EMAIL.fullmatch(text):
+        raise Unlike
+    if text.isascii():
+        return text
+    name, _, domain = text.rpartition("@")
+    try:
+        return f"{name}@{domain.encode('idna').decode()}"
+    except UnicodeError:
+        raise Unlike from None
+
+
+def _phone(text: str, calling_code: str) -> str:
+    """E.164: +33612345678. What the country is must be written, or be the list's: 0612345678 is a number in many."""
+    digits = text.replace("(0)", "").translate(_BETWEEN_DIGITS)
+    if digits.startswith("00"):
+        digits = f"+{digits[2:]}"
+    elif calling_code and digits.startswith("0"):
+        digits = f"+{calling_code}{digits[1:]}"
+    elif calling_code and digits.startswith(calling_code):
+        digits = f"+{digits}"
+    if not _NUMBER.fullmatch(digits):
+        raise Unlike
+    return digits
+
+
+def _is_storable(text: str) -> bool:
+    """Whether a database can store the text, and a line of a file hold it."""
+    return text.isprintable() or not any(unicodedata.category(char) in {"Cc", "Cs"} for char in text)

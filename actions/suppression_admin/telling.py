@@ -1,0 +1,55 @@
+"""What happened to a file or a line, in sentences for people."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.utils.formats import localize
+from django.utils.translation import gettext as _
+
+from actions.suppression.models import SuppressionUpload
+
+Status = SuppressionUpload.Status
+
+
+def problem(code: str) -> str:
+    """What is wrong with one line."""
+    return {
+        "contact_id": _("there is no contact id"),
+        "email": _("this is no e-mail address"),
+        "phone": _("this is no phone number with its country"),
+        "date": _("the date is not written like 2027-01-31"),
+        "quotes": _("a quotation mark is missing"),
+        "text": _("it holds characters that are no text"),
+    }.get(code, code)
+
+
+def lines(found: Iterable[tuple[int, str]]) -> list[str]:
+    """The lines that could not be read; what stands in them is not repeated."""
+    return [
+        _("Line %(number)s: %(problem)s.") % {"number": localize(number), "problem": problem(code)}
+        for number, code in found
+    ]
+
+
+def state(upload: SuppressionUpload) -> dict[str, Any]:
+    """How far an upload is, for the page and for its script."""
+    figures = ("rows", "added", "extended", "there", "unreadable")
+    return {
+        "over": upload.status in {Status.DONE, Status.FAILED},
+        "percent": 100 if upload.status == Status.DONE else upload.read * 100 // max(1, upload.size),
+        "sentence": sentence(upload),
+        "figures": {name: str(localize(getattr(upload, name))) for name in figures},
+    }
+
+
+def sentence(upload: SuppressionUpload) -> str:
+    """What an upload is at, or came to."""
+    if upload.status == Status.FAILED:
+        return str(upload.get_error_display())
+    if upload.status == Status.RECEIVING:
+        return _("The file is being sent.")
+    if upload.status == Status.RECEIVED:
+        return _("The file is being read. You may leave this page; it goes on.")
+    if upload.unreadable:
+        return _("The file is read. Lines that could not be read are not on the list.")
+    return _("The file is read.")

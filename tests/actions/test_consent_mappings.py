@@ -1,0 +1,230 @@
+"""Consent services of other forms are asked and understood by configuration alone, over real HTTP."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from actions import running
+from actions.catalog.consent_check import ConsentCheck
+from actions.contract import Contact, Permanent, Retryable, Verdict, Word
+from actions.running import Result, run_plan
+from outbound import breaker
+from outbound.breaker import service_breakers
+from outbound.guard import AllowList
+from sendouts.contexts import staff_session
+from simulator.client import Simulator
+from tests.actions.helpers import make_context, planned
+
+GIVEN_AT = datetime(2026, 1, 31, 8, 30, tzinfo=UTC)
+YES, NO, OPEN = Word.ACCEPT, Word.REJECT, Word.UNDECIDED
+
+
+@pytest.fixture(scope="module")
+def running_simulator() -> Iterator[Simulator]:
+    with Simulator.start() as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def sim(running_simulator: Simulator) -> Simulator:
+    running_simulator.reset()
+    service_breakers.forget()
+    return running_simulator
+
+
+@pytest.fixture
+def pool() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(8) as executor:
+        yield executor
+
+
+def contacts(*numbers: int) -> list[Contact]:
+    return [Contact(f"A-{each}", {"properties": {"email": f"Client{each}@Example.com"}}) for each in numbers]
+
+
+def config(sim: Simulator, path: str, **more: Any) -> dict[str, Any]:
+    return {"url": f"{sim.url}/consent/{path}", **more}
+
+
+def objects(sim: Simulator, **more: Any) -> dict[str, Any]:
+    """A service that gets a list of objects and answers with another, with states and times."""
+    mapping: dict[str, Any] = {
+        "method": "PUT", "body": {"people": [{"key": "{id}"}], "purpose": "{project}: {sendout}"}, "shape": "objects",
+        "answers_at": "/data/items", "id_at": "key", "value_at": "state", "yes_values": ["granted"], "no_values": ["withdrawn"],
+        "recorded_at": "since",
+    }  # fmt: skip
+    return config(sim, "people", **(mapping | more))
+
+
+def one_by_one(sim: Simulator, **more: Any) -> dict[str, Any]:
+    mapping: dict[str, Any] = {
+        "method": "GET", "asks": "contact", "shape": "value", "answers_at": "consent.mail",
+        "recorded_at": "consent.recorded",
+    }  # fmt: skip
+    return config(sim, "people/{id}", **(mapping | more))
+
+
+def suppressed(sim: Simulator, **more: Any) -> dict[str, Any]:
+    mapping: dict[str, Any] = {
+        "method": "GET", "identifier": "properties.email", "ignore_case": True, "shape": "refusing",
+        "answers_at": "suppressed", "id_at": "email", "absent": "accept", "recorded_at": "since",
+    }  # fmt: skip
+    return config(sim, "suppressed?emails={ids}", **(mapping | more))
+
+
+def ask(wanted: dict[str, Any], people: list[Contact]) -> list[Verdict]:
+    kind = ConsentCheck(ConsentCheck.read_config(wanted))
+    return list(kind.check(people, make_context()))
+
+
+def words(verdicts: list[Verdict]) -> list[Word]:
+    return [verdict.word for verdict in verdicts]
+
+
+def run(wanted: dict[str, Any], people: list[Contact], pool: ThreadPoolExecutor, seconds: float = 30.0) -> Result:
+    context = make_context(seconds)
+    return run_plan([planned("consent_check", wanted)], people, lambda action: context, pool=pool)
+
+
+def test_a_list_of_objects_gives_states_and_the_times_of_consent(sim: Simulator) -> None:
+    sim.consent(refusing=["A-2"], unknown=["A-3"])
+    verdicts = ask(objects(sim), contacts(1, 2, 3))
+    assert words(verdicts) == [YES, NO, OPEN]
+    assert [verdict.evidence_at for verdict in verdicts] == [GIVEN_AT, GIVEN_AT, None]
+
+
+def test_one_value_for_each_contact(sim: Simulator) -> None:
+    sim.consent(refusing=["A-2"], unknown=["A-3"])
+    verdicts = ask(one_by_one(sim), contacts(1, 2, 3))
+    assert words(verdicts) == [YES, NO, OPEN]
+    assert [verdict.evidence_at for verdict in verdicts] == [GIVEN_AT, GIVEN_AT, None]
+    assert sim.consent_asked()["asked"] == {"people": 3}
+
+
+def test_a_status_code_for_each_contact(sim: Simulator) -> None:
+    mapping = {"method": "GET", "asks": "contact", "shape": "status", "yes_values": [200], "no_values": [404]}
+    assert words(ask(config(sim, "status/{id}", **mapping), contacts(1, 10))) == [YES, NO]
+
+
+@pytest.mark.parametrize(("absent", "word"), [("hold", OPEN), ("reject", NO)])
+def test_who_is_missing_in_a_list_of_those_who_consent(sim: Simulator, absent: str, word: Word) -> None:
+    mapping = {"body": {"ids": "{ids}"}, "shape": "consenting", "answers_at": ".", "absent": absent}
+    assert words(ask(config(sim, "consenting", **mapping), contacts(1, 10))) == [YES, word]
+
+
+@pytest.mark.parametrize(("absent", "word"), [("hold", OPEN), ("accept", YES)])
+def test_who_is_missing_in_a_list_of_those_who_do_not(sim: Simulator, absent: str, word: Word) -> None:
+    verdicts = ask(suppressed(sim, absent=absent), contacts(1, 10))
+    assert words(verdicts) == [word, NO]
+    assert verdicts[1].evidence_at == GIVEN_AT
+
+
+def test_capitals_do_not_hide_a_refusal_where_they_do_not_count(sim: Simulator) -> None:
+    assert words(ask(suppressed(sim), contacts(10))) == [NO]
+    assert words(ask(suppressed(sim, ignore_case=False, absent="hold"), contacts(10))) == [OPEN]
+
+
+def test_without_a_time_of_its_own_the_evidence_is_the_answer(sim: Simulator) -> None:
+    before = datetime.now(UTC)
+    verdicts = ask(config(sim, "check"), contacts(1, 10))
+    assert words(verdicts) == [YES, NO]
+    assert all(before <= (verdict.evidence_at or before) <= datetime.now(UTC) for verdict in verdicts)
+    assert None not in [verdict.evidence_at for verdict in verdicts]
+
+
+def test_who_lacks_the_field_is_undecided_and_not_asked_about(sim: Simulator) -> None:
+    lacking = [Contact("A-5", {}), Contact("A-6", {"email": " "}), Contact("A-7", {"email": ["x@example.com"]})]
+    verdicts = ask(suppressed(sim), [*lacking, *contacts(1)])
+    assert words(verdicts) == [OPEN, OPEN, OPEN, YES]
+    assert {verdict.code for verdict in verdicts[:3]} == {"missing"}
+    assert sim.consent_asked()["most_in_one"] == 1
+    assert words(ask(suppressed(sim), lacking)) == [OPEN] * 3
+    assert sim.consent_asked()["asked"] == {"suppressed": 1}
+
+
+@pytest.mark.parametrize("hostile", ["..", ".", "../people/A-1", "A-1/../A-2", "a?b=c", "a#b", "a b", "é", "%2e%2e"])
+def test_an_id_never_leads_to_another_address(sim: Simulator, hostile: str) -> None:
+    sim.consent(refusing=[hostile])
+    (verdict,) = ask(one_by_one(sim), [Contact(hostile, {})])
+    assert verdict.word == (OPEN if hostile in {".", ".."} else NO)
+
+
+def test_the_service_is_shown_the_credential(sim: Simulator) -> None:
+    sim.consent(token="shared-secret")
+    assert words(ask(one_by_one(sim, credential="consent"), contacts(1))) == [YES]
+    with pytest.raises(Permanent, match="answered 401"):
+        ask(one_by_one(sim), contacts(1))
+
+
+@pytest.mark.parametrize("mapping", [objects, one_by_one, suppressed])
+def test_another_form_than_was_declared_accepts_nobody(sim: Simulator, mapping: Any, pool: ThreadPoolExecutor) -> None:
+    sim.faults([{"kind": "wrong_shape"}])
+    assert set(words(run(mapping(sim), contacts(1, 2), pool).verdicts)) == {OPEN}
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"kind": "status", "status": 503}, {"kind": "status", "status": 429, "retry_after": 0},
+        {"kind": "reset_before"}, {"kind": "cut"},
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("mapping", [objects, one_by_one, suppressed])
+def test_a_service_that_stumbles_is_asked_again(
+    sim: Simulator, mapping: Any, fault: dict[str, Any], pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "FIRST_DELAY", 0.001)
+    sim.faults([{"on": "consent", "times": 1, **fault}])
+    result = run(mapping(sim), contacts(*range(1, 21)), pool)
+    assert result.failures == ()
+    assert [verdict.word for verdict in result.verdicts] == [NO if n % 10 == 0 else YES for n in range(1, 21)]
+
+
+def test_retry_after_is_heard(sim: Simulator) -> None:
+    sim.faults([{"kind": "status", "on": "consent", "status": 429, "retry_after": 9}])
+    with pytest.raises(Retryable) as caught:
+        ask(one_by_one(sim), contacts(1))
+    assert caught.value.retry_after == 9.0
+
+
+def test_a_failure_about_one_contact_concerns_nobody_else(sim: Simulator, pool: ThreadPoolExecutor) -> None:
+    sim.faults([{"kind": "status", "on": "consent", "status": 422, "total": 1}])
+    result = run(one_by_one(sim, parallel=1), contacts(1, 2, 3), pool)
+    assert [verdict.word for verdict in result.verdicts] == [OPEN, YES, YES]
+    assert [failure.contacts for failure in result.failures] == [1]
+
+
+def test_pages_go_out_in_parallel_and_hold_no_more_than_was_said(sim: Simulator, pool: ThreadPoolExecutor) -> None:
+    result = run(config(sim, "check", page_size=7, parallel=4), contacts(*range(1, 101)), pool)
+    assert [verdict.word for verdict in result.verdicts] == [NO if n % 10 == 0 else YES for n in range(1, 101)]
+    assert sim.consent_asked() == {"asked": {"check": 15}, "most_in_one": 7}
+
+
+def test_the_rate_is_kept_by_all_threads_together_and_is_no_failure(sim: Simulator, pool: ThreadPoolExecutor) -> None:
+    began = datetime.now(UTC)
+    result = run(one_by_one(sim, parallel=8, per_second=40), contacts(*range(1, 31)), pool)
+    took = (datetime.now(UTC) - began).total_seconds()
+    assert result.failures == ()
+    assert sim.consent_asked()["asked"] == {"people": 30}
+    # Thirty calls, of which a burst of four need not wait.
+    assert took >= (30 - 5) / 40
+
+
+def test_a_service_that_takes_no_calls_is_left_alone(sim: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(breaker, "SECONDS", 0.0)
+    monkeypatch.setattr(breaker, "FIRST_PROBE", 3_000.0)
+    allow = AllowList.parse(["127.0.0.1"], allow_http=True)
+    context = replace(make_context(), http=lambda: staff_session(allow))
+    sim.faults([{"kind": "status", "on": "consent", "status": 500}])
+    kind = ConsentCheck(ConsentCheck.read_config(one_by_one(sim)))
+    waits = []
+    for _ in range(30):
+        with pytest.raises(Retryable) as caught:
+            kind.check(contacts(1), context)
+        waits.append(caught.value.retry_after or 0)
+    assert sim.consent_asked()["asked"] == {"people": 10}
+    assert all(2_990 < wait <= 3_000 for wait in waits[10:])

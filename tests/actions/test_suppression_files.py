@@ -1,0 +1,194 @@
+"""Files as spreadsheets write them, in any pieces: what can be read goes on the list, and the rest is named by its line."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.utils import timezone
+from hypothesis import given
+from hypothesis import strategies as st
+
+from actions.models import SuppressionEntry, SuppressionList, SuppressionPiece, SuppressionUpload
+from actions.suppression import csvfile, reading, receiving
+from actions.suppression.csvfile import BadLine, Layout, NotReadable
+from actions.suppression.receiving import OutOfStep
+
+
+def lay_out(first: str, holds: str = "email") -> Layout:
+    return csvfile.layout_of(first.encode(), holds)
+
+
+LAYOUTS = [
+    ("a@example.com", Layout(",")),
+    ("a@example.com;Complaint, by phone;2027-01-31", Layout(";")),
+    ("email", Layout(",", header=True)),
+    ("\ufeffE-Mail;Motif", Layout(";", 0, 1, header=True)),
+    ('"expires"\t"reason"\t"value"', Layout("\t", 2, 1, 0, header=True)),
+    ("contact_id,email", Layout(",", 1, header=True)),
+    ("sha256", Layout(",", header=True)),
+    ("Address;Reason", Layout(";", 0, 1, header=True)),
+    ("Address;Why", Layout(";")),
+]
+
+
+@pytest.mark.parametrize(("first", "layout"), LAYOUTS)
+def test_the_first_line_tells_which_column_is_what(first: str, layout: Layout) -> None:
+    assert lay_out(first) == layout
+
+
+def test_a_file_with_only_columns_of_another_kind_is_not_guessed_at() -> None:
+    with pytest.raises(NotReadable) as caught:
+        lay_out("phone;reason")
+    assert caught.value.code == "other_column"
+
+
+@pytest.mark.parametrize("first", [b"PK\x03\x04\x14\x00\x06\x00", "email\n".encode("utf-16")])
+def test_what_is_no_text_is_refused_whole(first: bytes) -> None:
+    with pytest.raises(NotReadable) as caught:
+        csvfile.layout_of(first, "email")
+    assert caught.value.code == "not_text"
+
+
+CELLS = [
+    (b"a,b\r\n", ["a", "b"]),
+    (b'"a, b","say ""no"""\n', ["a, b", 'say "no"']),
+    ("\ufeffé".encode(), ["é"]),
+    ("é,€".encode("cp1252"), ["é", "€"]),
+]
+
+
+@pytest.mark.parametrize(("line", "cells"), CELLS)
+def test_a_line_is_read_in_either_encoding(line: bytes, cells: list[str]) -> None:
+    assert csvfile.cells(line, ",") == cells
+
+
+@pytest.mark.parametrize(("line", "code"), [(b'"a,b\n', "quotes"), (b"\x81\n", "text"), (b"a\x00b\n", "text")])
+def test_a_bad_line_says_what_is_wrong(line: bytes, code: str) -> None:
+    with pytest.raises(BadLine) as caught:
+        csvfile.cells(line, ",")
+    assert caught.value.code == code
+
+
+@given(st.lists(st.sampled_from([b"a", b"bc", b"\n", b"\r\n", b"\r", b""])), st.integers(1, 5))
+def test_lines_are_the_same_in_whatever_pieces_they_come(parts: list[bytes], size: int) -> None:
+    whole = b"".join(parts)
+    pieces = [whole[start : start + size] for start in range(0, len(whole), size)]
+    assert list(csvfile.lines(pieces)) == whole.splitlines(keepends=True)
+
+
+def test_a_line_that_never_ends_is_given_up_before_it_fills_the_memory() -> None:
+    def endless() -> Any:
+        for _ in range(1_000):
+            yield b"x" * 10_000
+
+    with pytest.raises(NotReadable):
+        list(csvfile.lines(endless()))
+
+
+pytestmark = pytest.mark.django_db
+
+
+def make(holds: str = "email", **columns: Any) -> SuppressionList:
+    return SuppressionList.objects.create(name=f"L{SuppressionList.objects.count()}", holds=holds, **columns)
+
+
+def send(found: SuppressionList, content: bytes, piece: int = 7, **said: Any) -> SuppressionUpload:
+    someone, _ = User.objects.get_or_create(username="somebody")
+    begun = receiving.begin(found, by=someone.pk, file_name="list.csv", size=len(content), **said)
+    return receiving.take(begun, (content[start : start + piece] for start in range(0, len(content), piece)))
+
+
+def read(upload: SuppressionUpload, rows: int = 2) -> SuppressionUpload:
+    for part in reading.parts(upload, rows):
+        reading.store(upload, part, timezone.now())
+    upload.refresh_from_db()
+    return upload
+
+
+def stored(found: SuppressionList) -> dict[str, tuple[str, Any]]:
+    rows = SuppressionEntry.objects.filter(suppression_list=found).values_list("value", "reason", "expires_at")
+    return {value: (reason, end and timezone.localtime(end).date().isoformat()) for value, reason, end in rows}
+
+
+FILE = """E-mail;Motif;Expires
+Anna@example.com;"Plainte; par téléphone";
+bert@example.com;;2027-01-31
+
+not an address;x;
+carl@example.com;;31/01/2027
+ANNA@example.com;again;
+dora@example.com
+"lost@example.com;;
+"""
+
+
+def test_a_whole_file_is_read_and_every_line_accounted_for() -> None:
+    found = make()
+    upload = read(send(found, FILE.encode("cp1252")))
+    assert stored(found) == {
+        "anna@example.com": ("Plainte; par téléphone", None),
+        "bert@example.com": ("", "2027-02-01"),
+        "dora@example.com": ("", None),
+    }
+    assert (upload.rows, upload.added, upload.extended, upload.there, upload.unreadable) == (7, 3, 0, 1, 3)
+    assert upload.first_unreadable == [[5, "email"], [6, "date"], [9, "quotes"]]
+    assert (upload.read, upload.lines) == (upload.size, 9)
+
+
+def test_what_is_said_of_the_file_holds_for_lines_that_say_nothing() -> None:
+    found, end = make(), timezone.now() + timedelta(days=9)
+    content = b"value,reason,expires\na@example.com,Own,2027-01-31\nb@example.com,,\n"
+    read(send(found, content, reason="Of all", expires_at=end))
+    assert stored(found) == {
+        "a@example.com": ("Own", "2027-02-01"),
+        "b@example.com": ("Of all", timezone.localtime(end).date().isoformat()),
+    }
+
+
+def test_of_two_lines_with_one_value_the_longer_counts_also_across_parts() -> None:
+    found = make()
+    lines = [
+        "value,expires",
+        "a@x.fr,2027-01-01",
+        "a@x.fr,2027-03-01",
+        "a@x.fr,2027-02-01",
+        "b@x.fr,2027-01-01",
+        "b@x.fr,",
+    ]
+    upload = read(send(found, "\n".join(lines).encode()), rows=3)
+    assert stored(found) == {"a@x.fr": ("", "2027-03-02"), "b@x.fr": ("", None)}
+    assert (upload.rows, upload.added, upload.there) == (5, 2, 3)
+
+
+@pytest.mark.parametrize("stop", range(1, 6))
+def test_reading_goes_on_where_it_stopped(stop: int) -> None:
+    found = make("contact_id")
+    upload = send(found, b"value\r\nA-1\r\nA-2\r\n\r\nA-3\r\nA-4\r\nA-5", piece=4)
+    for number, part in enumerate(reading.parts(upload, 1), 1):
+        reading.store(upload, part, timezone.now())
+        if number == stop:
+            break
+    assert not SuppressionPiece.objects.filter(upload=upload, end__lte=SuppressionUpload.objects.get().read).exists()
+    upload = read(SuppressionUpload.objects.get())
+    assert (sorted(stored(found)), upload.rows, upload.added) == ([f"A-{n}" for n in range(1, 6)], 5, 5)
+    assert not SuppressionPiece.objects.exists()
+
+
+def test_only_the_first_unreadable_lines_are_named() -> None:
+    upload = read(send(make(), b"nobody\n" * 50), rows=7)
+    assert upload.unreadable == 50
+    assert [number for number, _ in upload.first_unreadable] == list(range(1, 21))
+
+
+def test_a_piece_that_comes_again_changes_nothing_and_a_gap_is_refused() -> None:
+    someone = User.objects.create_user("somebody")
+    begun = receiving.begin(make(), by=someone.pk, file_name="list.csv", size=6)
+    for start, content in ((0, b"abc"), (0, b"abc")):
+        assert receiving.append(begun.pk, start, content).received == 3
+    for start, content in ((4, b"ef"), (2, b"cd"), (3, b"defg")):
+        with pytest.raises(OutOfStep):
+            receiving.append(begun.pk, start, content)
+    assert receiving.append(begun.pk, 3, b"def").status == "received"
+    assert receiving.append(begun.pk, 3, b"def").status == "received"
+    assert [bytes(each.content) for each in SuppressionPiece.objects.order_by("start")] == [b"abc", b"def"]

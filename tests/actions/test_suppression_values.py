@@ -1,0 +1,62 @@
+"""A value means the same however it is written, and what a list cannot hold is refused."""
+
+import hashlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from actions.suppression.values import Unlike, Writing
+
+IDS, EMAILS, PHONES = Writing("contact_id"), Writing("email"), Writing("phone", calling_code="33")
+SAME = [
+    (IDS, " A-17 ", "A-17"),
+    (IDS, "Ame\u0301lie", "Am\u00e9lie"),
+    (EMAILS, " Reader.One@Example.COM\t", "reader.one@example.com"),
+    (EMAILS, "anna@bücher.example", "anna@xn--bcher-kva.example"),
+    (EMAILS, "ANNA@BÜCHER.example", "anna@xn--bcher-kva.example"),
+    (PHONES, "+33 6 12 34 56 78", "+33612345678"),
+    (PHONES, "06.12.34.56.78", "+33612345678"),
+    (PHONES, "0033 (0)6 12-34-56-78", "+33612345678"),
+    (PHONES, "33612345678", "+33612345678"),
+    (PHONES, "+32 470 12 34 56", "+32470123456"),
+    (Writing("phone"), "+33612345678", "+33612345678"),
+]
+
+
+@pytest.mark.parametrize(("writing", "typed", "stored"), SAME)
+def test_a_value_is_written_in_one_way(writing: Writing, typed: str, stored: str) -> None:
+    assert writing.key(typed) == stored
+
+
+UNLIKE = [
+    (IDS, ""), (IDS, "   "), (IDS, "A\x0017"), (IDS, "A\ud800"), (IDS, "x" * 256), (IDS, "a\nb"),
+    (EMAILS, "anna"), (EMAILS, "anna@"), (EMAILS, "@example.com"), (EMAILS, "a@b@example.com"),
+    (EMAILS, "Anna <anna@example.com>"), (EMAILS, "a b@example.com"), (EMAILS, "a@..bücher"),
+    (PHONES, "612345678"), (PHONES, "+33"), (PHONES, "call me"), (PHONES, "+33 6 12 34 56 78 90 12 34"),
+    (PHONES, "+٣٣٦١٢٣٤٥٦٧٨"), (Writing("phone"), "0612345678"), (Writing("phone"), "33612345678"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("writing", "typed"), UNLIKE)
+def test_what_a_list_cannot_hold_is_refused(writing: Writing, typed: str) -> None:
+    with pytest.raises(Unlike):
+        writing.key(typed)
+
+
+def test_a_hashed_list_keeps_the_sha_256_of_the_normal_form_and_takes_one_as_it_is() -> None:
+    hashed = Writing("email", hashed=True)
+    digest = hashlib.sha256(b"reader@example.com").hexdigest()
+    assert hashed.key("Reader@Example.com") == digest
+    assert hashed.key(f" {digest.upper()} ") == digest
+    with pytest.raises(Unlike):
+        EMAILS.key(digest)
+
+
+@given(st.text(), st.sampled_from([IDS, EMAILS, PHONES]))
+def test_what_is_stored_is_stored_the_same_again(text: str, writing: Writing) -> None:
+    try:
+        key = writing.key(text)
+    except Unlike:
+        return
+    assert writing.key(key) == key
