@@ -160,3 +160,18 @@ def test_the_embedded_gateway_loads_what_it_left_before_any_hook_arrives(tmp_pat
         wait_until(lambda: depth(journals).hooks == 0, 30, "adopted and loaded", gateway.tail)
         planned = "SELECT count(*) FROM sendouts_webhook WHERE outcome = 'other'"
         wait_until(lambda: gateway.rows(planned) == [(7,)], 30, "planned", gateway.tail)
+
+
+def test_a_gateway_that_starts_before_its_database_waits_for_it(tmp_path: Path) -> None:
+    with (
+        own_postgresql() as server,
+        deployment(tmp_path, "processes", DATABASE_URL=server.url) as (gateway, _),
+        ThreadPoolExecutor(1) as pool,
+    ):
+        gateway.stop()
+        server.kill()
+        started = pool.submit(gateway.start)
+        wait_until(lambda: "it is waited for" in gateway.log.read_text(), 60, "it says that it waits", gateway.tail)
+        server.start()
+        started.result()
+        assert gateway.answers()

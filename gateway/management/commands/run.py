@@ -1,14 +1,20 @@
 """The whole gateway in the foreground, as the environment says: in one process, or in several."""
 
+import time
 from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
+from django.db import OperationalError, connection
 
 from gateway.checks import DOOR_HINT, DOOR_TEXT, has_door
 from gateway.embedded import serve
 from gateway.processes import Supervisor, commands
+
+# A database that starts at the same time, or again after a crash, is waited for this long.
+DATABASE_SECONDS = 60.0
+PAUSE = 0.5
 
 
 class Command(BaseCommand):
@@ -17,6 +23,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if not has_door() and not settings.DEBUG:
             raise CommandError(f"{DOOR_TEXT} {DOOR_HINT}")
+        self._wait_for_database()
         call_command("migrate", verbosity=0, interactive=False)
         where = "one process" if settings.EMBEDDED else "several processes"
         database = "SQLite" if settings.USES_SQLITE else "PostgreSQL"
@@ -26,3 +33,18 @@ class Command(BaseCommand):
             serve()
         else:
             Supervisor(commands()).run()
+
+    def _wait_for_database(self) -> None:
+        until = time.monotonic() + DATABASE_SECONDS
+        told = False
+        while True:
+            try:
+                connection.ensure_connection()
+                return
+            except OperationalError as error:
+                if time.monotonic() > until:
+                    raise CommandError(f"The database did not answer within {DATABASE_SECONDS:g} s.") from error
+            if not told:
+                self.stderr.write(f"The database does not answer; it is waited for, {DATABASE_SECONDS:g} s at most.")
+                told = True
+            time.sleep(PAUSE)
