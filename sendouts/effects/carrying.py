@@ -12,7 +12,7 @@ from typing import Any
 
 import structlog
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from actions.contract import Context, Permanent, Retryable, Word
 from actions.effect import Applied, Effect, Pending, Preparing, Run, WholeEffect
@@ -26,6 +26,7 @@ log = structlog.get_logger(__name__)
 _PAGES_IN_FLIGHT = 16
 # While a page is waited for, the claim is held on so often.
 TICK_SECONDS = 1.0
+_NO_TIME = "No time was left to ask."
 # So many pages in a row that fail end the pass: the other side is not there.
 FAILED_PAGES = 4
 _WORDS = {Verdict.ACCEPTED: Word.ACCEPT, Verdict.REJECTED: Word.REJECT, Verdict.UNDECIDED: Word.UNDECIDED}
@@ -72,7 +73,12 @@ class Work:
             return Passed(False, str(error))
         if self._pauses:
             return Passed(False, self._error, max(self._pauses))
-        return Passed(True)
+        # The time was used up between two pages.
+        return Passed(False, _NO_TIME, 0.0) if self._waiting().exists() else Passed(True)
+
+    def _waiting(self) -> QuerySet[PendingEffect]:
+        rows = PendingEffect.objects.filter(effects_of(self.batch.pk), step=self.run.step)
+        return rows.filter(state=PendingEffect.State.WAITING)
 
     def _by_pages(self, kind: Effect, context: Context) -> None:
         flying: dict[Future[Sequence[Applied]], Sequence[Pending]] = {}
@@ -152,8 +158,7 @@ class Work:
         """What waits, in the order of the contact file; what the kind does not want any more is left out for good."""
         last = -1
         while True:
-            rows = PendingEffect.objects.filter(effects_of(self.batch.pk), step=self.run.step, decision_id__gt=last)
-            waiting = rows.filter(state=PendingEffect.State.WAITING).order_by("decision_id")
+            waiting = self._waiting().filter(decision_id__gt=last).order_by("decision_id")
             found = list(waiting.values_list("decision_id", "payload")[:size])
             if not found:
                 return
@@ -213,7 +218,7 @@ class _Whole(Run):
 def _applied(kind: Effect, context: Context, page: Sequence[Pending]) -> Sequence[Applied]:
     """Carry out one page; raises Retryable or Permanent and nothing else."""
     if context.time_left() <= 0:
-        raise Retryable("No time was left.")
+        raise Retryable(_NO_TIME)
     try:
         answers = kind.apply(page, context)
     except (Retryable, Permanent):

@@ -1,15 +1,18 @@
 """What is written about the accepted is written and confirmed before the release; others are told of the outcome after it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from actions.contract import Contact, Permanent, Retryable, Word, undecided
+from actions.contract import Contact, Context, Permanent, Retryable, Word, undecided
 from actions.effect import DONE, Applied, Pending, Rendered, Run, Wait, failed
+from actions.merging import PlannedAction
 from sendouts import claims, effects, review, undoing
+from sendouts.contexts import Contexts
 from sendouts.models import Batch, EffectRun, Event, PendingEffect, Verdict
 from sendouts.people import NotDone
 from tests.sendouts.acting import Imported, offered, told, written
@@ -183,6 +186,27 @@ def test_what_can_never_work_is_not_tried_for_everybody(gate: Gate, monkeypatch:
     gate.work()
     batch = gate.batch()
     assert (batch.attention, batch.attention_data["rows"], len(kind.pages)) == ("effect_failed", 90, 1)
+
+
+def test_a_run_whose_time_is_used_up_between_two_pages_is_not_through(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def late(page: Page) -> list[Applied]:
+        spent.append(len(page))
+        return [DONE] * len(page)
+
+    spent: list[int] = []
+    original = Contexts.of
+
+    def of(self: Contexts, action: PlannedAction) -> Context:
+        return replace(original(self, action), time_left=lambda: 0.0 if spent else 30.0)
+
+    monkeypatch.setattr(Contexts, "of", of)
+    kind = written(monkeypatch, answer=late, parallel=1)
+    fire(gate)
+    gate.work()
+    assert len(kind.pages) == 1 and run_of(gate.batch()).ended_at is None
+    assert (gate.batch().status, gate.batch().enrichments) == ("accepted", 1)
 
 
 def test_the_database_refuses_a_release_before_all_is_written(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
