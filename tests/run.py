@@ -13,7 +13,7 @@ PURE = ["tests/outbound", "tests/simulator", "tests/demo"]
 # Readers, files and waits that no database can change: once is enough.
 ONCE = [
     "items_blocks", "items_broken", "items_csv", "items_formats", "payload", "payload_actions", "journal_depth", "journal_files",
-    "journal_records", "fuzzed_inputs", "hostile_platform",
+    "journal_records", "fuzzed_inputs", "hostile_inputs", "hostile_platform", "sealing", "transfer_s3", "transfer_sftp",
 ]  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from sendouts.effects.giving_back import codes_wait, give_back_codes
 from sendouts.effects.runs import (
     begin,
     count_prepared,
+    not_prepared,
     open_enrichments,
     send_again,
     stuck_transfers,
@@ -19,6 +20,7 @@ __all__ = [
     "count_prepared",
     "enrich",
     "give_back_codes",
+    "not_prepared",
     "open_enrichments",
     "see_to",
     "send_again",

@@ -6,7 +6,7 @@ from datetime import datetime
 from django.db.models import Count, F
 
 from actions.contract import Phase
-from sendouts.models import Batch, EffectRun, PendingEffect
+from sendouts.models import Batch, Decision, EffectRun, PendingEffect
 from sendouts.models.effect import effects_of
 
 # Rows deleted in one statement: on SQLite every other writer waits for it.
@@ -40,6 +40,13 @@ def count_prepared(batch: Batch) -> dict[int, int]:
         return {}
     rows = PendingEffect.objects.filter(effects_of(batch.pk))
     return dict(rows.values_list("step").annotate(Count("decision_id")).order_by())
+
+
+def not_prepared(decision: Decision) -> list[str]:
+    """The open enrichments that have nothing prepared for this contact, by identifier: it was rejected before they came."""
+    prepared = PendingEffect.objects.filter(decision_id=decision.pk).values("step")
+    runs = EffectRun.objects.filter(batch_id=decision.batch_id, phase=Phase.ENRICH).exclude(step__in=prepared)
+    return list(runs.order_by("step").values_list("identifier", flat=True))
 
 
 def open_enrichments(batch_id: int) -> int:

@@ -8,8 +8,19 @@ from django.test import Client
 from django.utils import timezone
 
 from sendouts.admin import verb_views
-from sendouts.models import Answer, Batch, Decision, Event, Status, Verdict, Webhook
-from tests.sendouts.admin_cases import SECRET, batch, client_of, page_url, plain_english, text_of, verb_url, webhook
+from sendouts.models import Answer, Batch, Decision, EffectRun, Event, PendingEffect, Status, Verdict, Webhook
+from tests.sendouts.admin_cases import (
+    CONSENT,
+    SECRET,
+    batch,
+    client_of,
+    page_url,
+    plain_english,
+    plan,
+    text_of,
+    verb_url,
+    webhook,
+)
 
 pytestmark = pytest.mark.django_db
 ROLES = ("staff", "Viewer", "Reviewer", "Manager")
@@ -39,6 +50,32 @@ def unconfirmed() -> Batch:
     return made
 
 
+def with_effect(made: Batch, phase: str, **values: Any) -> Batch:
+    """An action of the batch that writes, and has done so for nobody yet."""
+    names = {"identifier": "crm", "kind": "transfer_http", "on_failure": "hold"}
+    made.plan = plan(CONSENT, {**CONSENT, **names, "phase": phase})
+    made.save(update_fields=["plan"])
+    EffectRun.objects.create(batch=made, step=1, phase=phase, total=3, **names, **values)
+    return made
+
+
+def not_written() -> Batch:
+    data = {"identifier": "crm", "rows": 3, "text": "crm.example.com answered 401."}
+    made = batch(
+        Status.ACCEPTED, accepted=3, rejected=2, confirmed=2, decided_at=timezone.now(), attention="effect_failed",
+        attention_data=data, enrichments=1,
+    )  # fmt: skip
+    return with_effect(made, "enrich")
+
+
+def not_told() -> Batch:
+    made = batch(
+        Status.FINISHED, accepted=3, rejected=2, confirmed=2, outcome="released", finish_sent_at=timezone.now(),
+        ended_at=timezone.now(),
+    )  # fmt: skip
+    return with_effect(made, "transfer", error="crm.example.com answered 401.")
+
+
 # Each verb: a batch for which it is possible, what is given, the roles that may, and what must be true afterwards.
 VERBS: dict[str, tuple[Callable[[], Batch], dict[str, str], set[str], Callable[[Batch], bool]]] = {
     "accept": (held, {}, {"Reviewer", "Manager"}, lambda b: b.status == Status.ACCEPTED and b.accepted == 3),
@@ -46,6 +83,8 @@ VERBS: dict[str, tuple[Callable[[], Batch], dict[str, str], set[str], Callable[[
     "run-again": (held, {}, {"Reviewer", "Manager"}, lambda b: b.status == Status.PLANNED and b.due_at is not None),
     "retry": (unconfirmed, {}, {"Reviewer", "Manager"}, lambda b: not b.attention and b.due_at is not None),
     "take-on": (unconfirmed, {"note": "known"}, {"Manager"}, lambda b: b.taken_on == 1 and not b.attention),
+    "go-without": (not_written, {"note": "known"}, {"Manager"}, lambda b: b.enrichments == 0 and not b.attention),
+    "send-again": (not_told, {}, {"Reviewer", "Manager"}, lambda b: b.effect_runs.get().due_at is not None),
     "undo": (unconfirmed, {}, {"Reviewer", "Manager"}, lambda b: b.status == Status.IN_REVIEW and b.final == 2),
     "give-up": (held, {"note": "wrong one"}, {"Reviewer", "Manager"}, lambda b: b.status == Status.ABANDONED),
 }
@@ -346,6 +385,18 @@ def test_the_release_without_an_answer_is_taken_on_by_name() -> None:
     assert offered(manager, made) == {"retry", "take-on"}
     assert give(manager, made, "take-on", note="seen in Symplify").status_code == 302
     assert state(made)[0] == Status.FINISHED
+
+
+def test_who_is_put_back_without_anything_prepared_is_said_to_get_the_message_without(reviewer: Client) -> None:
+    made = with_effect(held(), "enrich")
+    address = f"{page_url(made).removesuffix('change/')}contacts/0/accept/"
+    page = reviewer.get(address)
+    sentence = (
+        "Nothing was prepared for this contact by “crm”: it gets the message without, unless the checks run again."
+    )
+    assert (page.status_code, sentence in text_of(page)) == (200, True)
+    PendingEffect.objects.create(decision_id=made.first_decision, step=1, payload="{}")
+    assert sentence not in text_of(reviewer.get(address))
 
 
 def test_the_page_that_stops_a_release_says_how_many_rejections_stay(reviewer: Client) -> None:

@@ -10,12 +10,12 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from sendouts import people, review
+from sendouts import effects, people, review
 from sendouts.admin.contacts import row_name, unread_without_address
 from sendouts.admin.verb_forms import AcceptForm, NoteForm
 from sendouts.admin.verbs.base import Verb
 from sendouts.models import Answer, Batch, Decision, Status, Verdict
-from sendouts.sentences import contacts, holds, number, title
+from sendouts.sentences import contacts, holds, number, quoted, title
 
 
 class Accept(Verb):
@@ -204,7 +204,13 @@ class ChangeOne(Verb):
             counts[Verdict(self.decision.verdict)] -= 1
         text = _("Then %(get)s get it if the batch is accepted, and %(not)s do not.")
         values = {"get": number(counts[Verdict.ACCEPTED]), "not": number(counts[Verdict.REJECTED])}
-        return [text % values, _("Nothing is sent by this change.")]
+        found = [text % values, _("Nothing is sent by this change.")]
+        if self.verdict == Verdict.ACCEPTED and (names := effects.not_prepared(self.decision)):
+            lacks = _(
+                "Nothing was prepared for this contact by %(names)s: it gets the message without, unless the checks run again."
+            )
+            found.append(lacks % {"names": quoted(names)})
+        return found
 
     def carry_out(self, given: Mapping[str, Any], now: datetime) -> None:
         review.change(self.batch.pk, [self.decision.pk], self.verdict, **self._common(given, now))
