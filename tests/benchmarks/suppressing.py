@@ -131,7 +131,16 @@ def _judge(name: str, holds: str, entries: int, contacts: int, chunk: int) -> tu
         return suppressed(wanted, values, project="Newsletter")  # type: ignore[arg-type]
 
     def context(_: PlannedAction) -> Context:
-        return Context("Newsletter", "", "", {}, lambda: 60.0, lambda: None, lambda _: {}, lookup)  # type: ignore[arg-type,return-value]
+        return Context(
+            "Newsletter",
+            "",
+            "",
+            {},
+            lambda: 60.0,
+            lambda: None,
+            lambda _: {},
+            suppressed=lookup,  # type: ignore[arg-type,return-value]
+        )
 
     step = max(1, entries * EVERY // contacts)
     people = []
