@@ -71,7 +71,7 @@ class Telling:
     waits: ClassVar[bool] = False
 
     def __init__(self, config: _Choice) -> None:
-        super().__init__(config)  # type: ignore[call-arg]  # the kind's own, which comes after this class
+        super().__init__(config)  # type: ignore[call-arg]  # the kind's own; were this class one, the catalog would list it
         self._whom = _WHOM[config.whom]
         self._readers = {name: reader(name) for name in config.fields}
 
