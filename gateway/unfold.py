@@ -17,5 +17,6 @@ UNFOLD: dict[str, Any] = {
     "SHOW_LANGUAGES": True,
     "SHOW_VIEW_ON_SITE": False,
     "STYLES": [lambda request: static("gateway/gate.css")],
+    "SCRIPTS": [lambda request: static("gateway/live.js")],
     "SIDEBAR": {"show_search": False, "navigation": "sendouts.admin.menu.navigation"},
 }

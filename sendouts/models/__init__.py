@@ -10,6 +10,7 @@ from sendouts.models.effect import EffectRun, PendingEffect
 from sendouts.models.event import Event, Word
 from sendouts.models.plan import Plan
 from sendouts.models.pulse import Pulse
+from sendouts.models.reach import Reach
 from sendouts.models.tempo import Tempo
 from sendouts.models.webhook import Webhook
 
@@ -31,6 +32,7 @@ __all__ = [
     "PendingEffect",
     "Plan",
     "Pulse",
+    "Reach",
     "Status",
     "Tempo",
     "Verdict",
