@@ -1,7 +1,7 @@
 """The kind that lays the outcome of a batch down as a file on an SFTP server."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
@@ -12,7 +12,7 @@ from actions.catalog.naming import Name, file_name
 from actions.catalog.sending import CredentialName, user_and_password
 from actions.catalog.telling import Fields, Telling, Whom
 from actions.catalog.writing import Piece, Writing, pieces
-from actions.contract import Config, Context, Permanent, Retryable, gettext_noop
+from actions.contract import Config, Contact, Context, Permanent, Retryable, Shown, gettext_noop
 from actions.effect import Run, Wait, WholeEffect
 from outbound.guard import Refused
 from outbound.sftp import Content, Host, Login, NotStored, read_fingerprint
@@ -76,6 +76,9 @@ class TransferSftp(Telling, WholeEffect):
     def __init__(self, config: TransferSftpConfig) -> None:
         super().__init__(config)
         self._writing = Writing(config.format, config.gzip, config.fields)
+
+    def shows(self, contact: Contact, context: Context) -> Sequence[Shown]:
+        return self._writing.shows(self.as_pending(contact), context, self.config.name)
 
     def work(self, run: Run, context: Context) -> Wait | None:
         config: TransferSftpConfig = self.config
