@@ -1,6 +1,6 @@
 """What a definition would write, shown while it is typed. Asked by POST with the form as it is; nothing is stored."""
 
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
@@ -12,6 +12,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
 from actions.contract import Contact, Shown
+from actions.forms import ActionForm
 from actions.models import ActionDefinition
 from actions.previewing import BATCH, Fault, previewed
 from sendouts.trying import NoContact, read_contact
@@ -41,7 +42,7 @@ def preview_action(request: HttpRequest, definition_id: int) -> HttpResponse:
 
 def _preview(request: HttpRequest, definition: ActionDefinition | None) -> HttpResponse:
     form_class = admin.site.get_model_admin(ActionDefinition).get_form(request, definition, change=bool(definition))
-    form = form_class(request.POST, instance=definition)
+    form = cast(ActionForm, form_class(request.POST, instance=definition))
     context: dict[str, Any] = {"lines": [], "faults": []}
     try:
         row = read_contact(request.POST.get("preview_contact", "")[:100_000])
