@@ -1,7 +1,7 @@
 """The contacts of one batch on its page: by verdict, by exact id, page after page, never counted and never skipped over."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from sendouts.masking import masked
 from sendouts.models import Answer, Batch, Decision, Status, Verdict
 from sendouts.models.decision import rows_of
 from sendouts.sentences import column_time, number, reason
@@ -54,6 +55,7 @@ class Contacts:
     tabs: list[Tab]
     tab: str
     search: str
+    reason: str
     rows: list[ContactRow]
     empty: str
     first: str
@@ -74,25 +76,31 @@ def tabs(batch: Batch) -> dict[str, tuple[str, int | None]]:
 
 
 def contacts_page(batch: Batch, asked: Mapping[str, str], *, sees: bool, changes: bool) -> Contacts:
-    """One page of contacts. sees: ids and kept fields are shown, and ids are searched; changes: single decisions can be changed now."""
+    """One page of contacts. sees: ids and kept fields are shown, and ids are searched; changes: single decisions can be changed now.
+
+    asked: `tab`, `reason` as reason_key() writes it, `contact` (an exact id), `after` (a row).
+    """
     found = tabs(batch)
     default = next((name for name, (_text, count) in found.items() if count), "rejected")
     tab = asked.get("tab", "") if asked.get("tab") in found else default
     # Where ids are not shown they are not searched either: an answer would tell who is in the batch.
     search = asked.get("contact", "").strip()[:255] if sees else ""
     after = int(asked["after"]) if asked.get("after", "").isdigit() else -1
-    rows = _rows(batch, tab, search)
+    only = asked.get("reason", "") if not search else ""
+    rows = _rows(batch, tab, search, only)
     if 0 <= after < 1 << 32:
         rows = rows.filter(pk__gt=batch.first_decision + after)
     page = list(rows.select_related("decided_by").order_by("pk")[: PAGE + 1])
     more = len(page) > PAGE
-    where = {"contact": search} if search else {"tab": tab}
+    shown = frozenset(batch.project.show_fields)
+    where = {"contact": search} if search else {"tab": tab} | ({"reason": only} if only else {})
     return Contacts(
         tabs=[Tab(name, text, n, urlencode({"tab": name}), name == tab) for name, (text, n) in found.items()],
         tab="" if search else tab,
         search=search,
-        rows=[_line(decision, sees=sees, changes=changes) for decision in page[:PAGE]],
-        empty=_empty(batch, tab, search),
+        reason=only,
+        rows=[_line(decision, shown, sees=sees, changes=changes) for decision in page[:PAGE]],
+        empty=_empty(batch, tab, search, only),
         first=urlencode(where) if after >= 0 else "",
         next=urlencode({**where, "after": page[PAGE - 1].row}) if more else "",
         kept_shown=sees and any(decision.kept and not decision.unread for decision in page),
@@ -100,8 +108,21 @@ def contacts_page(batch: Batch, asked: Mapping[str, str], *, sees: bool, changes
     )
 
 
-def _rows(batch: Batch, tab: str, search: str) -> QuerySet[Decision]:
-    rows = Decision.objects.filter(rows_of(batch.pk)).defer("uri")
+def reason_key(code: str, action: str) -> str:
+    """What a filter by reason is called: the text beside a code varies, and is not what contacts are found by."""
+    return f"{code}:{action}"
+
+
+def with_reason(batch: Batch, key: str) -> QuerySet[Decision]:
+    """The decisions of a batch with one reason; found through an index of their own, in the order of the file."""
+    code, _colon, action = key.partition(":")
+    rows = Decision.objects.filter(rows_of(batch.pk), action=action, reason=code)
+    # The index holds what has a reason, and serves a query that says so.
+    return rows.exclude(reason="") if code else rows
+
+
+def _rows(batch: Batch, tab: str, search: str, only: str = "") -> QuerySet[Decision]:
+    rows = (with_reason(batch, only) if only else Decision.objects.filter(rows_of(batch.pk))).defer("uri")
     if search:
         return rows.filter(contact_id=search)
     if tab == "accepted":
@@ -113,7 +134,7 @@ def _rows(batch: Batch, tab: str, search: str) -> QuerySet[Decision]:
     return rows.filter(verdict=Verdict.UNDECIDED, unread=tab == "unread")
 
 
-def _line(decision: Decision, *, sees: bool, changes: bool) -> ContactRow:
+def _line(decision: Decision, shown: Collection[str], *, sees: bool, changes: bool) -> ContactRow:
     verdict = Verdict(decision.verdict)
     kept = decision.kept or {}
     where = _(" (place %(place)s)") % {"place": kept["place"]} if decision.unread and kept.get("place") else ""
@@ -135,7 +156,7 @@ def _line(decision: Decision, *, sees: bool, changes: bool) -> ContactRow:
         evidence=column_time(decision.evidence_at, timezone.now()) if decision.evidence_at else "",
         decided_by=decision.decided_by.get_username() if decision.decided_by else "",
         answer=str(decision.get_answer_display()) if answered else "",
-        kept=tuple((name, _shown(value)) for name, value in kept.items()) if sees and not decision.unread else (),
+        kept=_kept(kept, shown) if sees and not decision.unread else (),
         to=choices[verdict] if changes else (),
     )
 
@@ -145,12 +166,17 @@ def row_name(decision: Decision) -> str:
     return _("row %(row)s") % {"row": number(decision.row + 1)}
 
 
-def _shown(value: object) -> str:
+def _kept(kept: Mapping[str, object], shown: Collection[str]) -> tuple[tuple[str, str], ...]:
+    """The fields that were stored; the project says which of them are shown as they are."""
+    return tuple((name, _short(value) if name in shown else masked(value)) for name, value in kept.items())
+
+
+def _short(value: object) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 80 else text[:79] + "…"
 
 
-def _empty(batch: Batch, tab: str, search: str) -> str:
+def _empty(batch: Batch, tab: str, search: str, only: str = "") -> str:
     if search:
         text = _("No decision about %(id)s in this batch. Check the id: capitals and dashes count.")
         return text % {"id": search}
@@ -160,6 +186,8 @@ def _empty(batch: Batch, tab: str, search: str) -> str:
         return _("The contacts of this batch are no longer kept.")
     if not batch.total:
         return _("There is nobody in this batch.")
+    if only:
+        return _("No contact has this reason any more.")
     return {
         "rejected": _("Every contact passed."),
         "accepted": _("Nobody gets it."),

@@ -10,6 +10,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from actions.models import Project
 from sendouts import sentences
 from sendouts.admin.contacts import PAGE
 from sendouts.lifecycle import record
@@ -245,6 +246,7 @@ def test_no_address_of_the_platform_is_on_the_page() -> None:
 def test_kept_fields_are_for_those_who_may_see_contacts(viewer: Client) -> None:
     made = batch(rejected=1)
     Decision.objects.update(kept={"properties.city": "Lyon <b>"})
+    Project.objects.update(keep_fields=["properties.city"], show_fields=["properties.city"])
     assert "Lyon" not in text_of(viewer.get(page_url(made)))
     shown = text_of(client_of("Reviewer").get(page_url(made)))
     assert "properties.city" in shown and "Lyon &lt;b&gt;" in shown
