@@ -128,7 +128,9 @@ def decide_before(batch: Batch, known: Lately, now: datetime) -> datetime:
     window = batch.deadline - batch.received_at
     reserve = min(RESERVE, deadlines.margin(window))
     rejections = batch.rejected + batch.undecided + batch.unread - batch.confirmed
-    moment = batch.deadline - reserve - timedelta(seconds=min(max(rejections, 0) / known.rate, 1e8)) - known.silence(now)
+    moment = (
+        batch.deadline - reserve - timedelta(seconds=min(max(rejections, 0) / known.rate, 1e8)) - known.silence(now)
+    )
     if window >= 5 * RESERVE:
         moment = moment.replace(second=0, microsecond=0)
     return min(moment, batch.due_at) if batch.due_at is not None else moment

@@ -6,7 +6,7 @@ from datetime import datetime
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from sendouts.forecast import Forecast
+from sendouts.forecast import Forecast, Reading
 from sendouts.models import Batch, Event, Outcome, Status, Word
 from sendouts.sentences import contacts, number, span, time_of, title, trouble
 
@@ -44,8 +44,16 @@ def label(batch: Batch, *, decides: bool = False) -> Label:
     return Label(tone, str(batch.get_status_display()), icons.get(Status(batch.status), "do_not_disturb_on"))
 
 
-def headline(batch: Batch, now: datetime, last: Event | None = None, forecast: Forecast | None = None) -> str:
-    """The batch in one to three sentences. last: the event that brought it to its status."""
+def headline(
+    batch: Batch,
+    now: datetime,
+    last: Event | None = None,
+    forecast: Forecast | None = None,
+    reading: Reading | None = None,
+) -> str:
+    """The batch in one to three sentences. last: the event that brought it to its status; reading: how far its file is read."""
+    if reading is not None and reading.share and not batch.attention:
+        return _reading(batch, reading, now)
     text = _headline(batch, now, last)
     return f"{text} {outlook(forecast, now)}" if forecast else text
 
@@ -62,6 +70,18 @@ def outlook(forecast: Forecast, now: datetime) -> str:
     if forecast.silent:
         return _("Symplify takes no calls at the moment; done at %(time)s at the earliest.") % values
     return _("Done at about %(time)s, %(spare)s before the deadline.") % values
+
+
+def _reading(batch: Batch, reading: Reading, now: datetime) -> str:
+    share = reading.share or 1.0
+    about = int(round(batch.total / share, -2)) if share < 1 else batch.total
+    values = {"name": title(batch), "n": number(batch.total), "all": number(max(about, batch.total))}
+    if reading.ends_at is None or reading.spare is None:
+        return _("“%(name)s” is being checked: %(n)s of about %(all)s.") % values
+    values |= {"time": time_of(reading.ends_at, now), "spare": span(reading.spare)}
+    if reading.ends_at >= batch.deadline:
+        return _("“%(name)s” is being checked: %(n)s of about %(all)s, at this speed not before the deadline.") % values
+    return _("“%(name)s” is being checked: %(n)s of about %(all)s, ready %(time)s, %(spare)s to spare.") % values
 
 
 def _headline(batch: Batch, now: datetime, last: Event | None) -> str:

@@ -134,9 +134,7 @@ def _with_last(chunks: Iterator[list[Row]]) -> Iterator[tuple[int, list[Row], bo
         yield number, waiting, True
 
 
-def _store_chunk(
-    claim: claims.Claim, batch_id: int, number: int, judged: Judged, digest: bytes, share: float
-) -> None:
+def _store_chunk(claim: claims.Claim, batch_id: int, number: int, judged: Judged, digest: bytes, share: float) -> None:
     with transaction.atomic():
         claim.extend([batch_id], progress=True)
         Chunk.objects.create(
