@@ -152,7 +152,7 @@ def reading_of(batch: Batch, now: datetime) -> Reading | None:
         return None
     # The newest chunks, bounded: a fast file stores some hundred in the time that is looked back on.
     newest = Chunk.objects.filter(batch=batch, stored_at__gte=now - LOOKED_BACK).order_by("-number")
-    stored = list(newest.values_list("stored_at", "rows")[:500])
+    stored: list[tuple[datetime, int]] = list(newest.values_list("stored_at", "rows")[:500])  # type: ignore[arg-type]
     share = batch.read_share or None
     if len(stored) < 2 or (length := (stored[0][0] - stored[-1][0]).total_seconds()) <= 0:
         return Reading(0.0, share, None, None)

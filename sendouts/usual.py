@@ -67,14 +67,14 @@ def usual_of(batch: Batch) -> Usual | None:
 
 
 def before(batch: Batch) -> QuerySet[Batch, tuple[Any, ...]]:
-    """The batches of the same sendout that were received earlier and left as their checks said, newest first.
+    """The batches of the same sendout that were received earlier and released, newest first.
 
-    What a person rejected whole, and what nobody answered, says nothing about the checks.
+    What a person rejected whole, what nobody answered and what left nobody over is not what is usual.
     """
     past = Batch.objects.filter(
         sendout=batch.sendout_id,
         source=Batch.Source.BATCH,
-        outcome__in=[Outcome.RELEASED, Outcome.EMPTY],
+        outcome=Outcome.RELEASED,
         received_at__lt=batch.received_at,
         total__gt=0,
     )

@@ -30,7 +30,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='batch',
-            index=models.Index(condition=models.Q(('outcome__in', ['released', 'empty']), ('source', 'batch')), fields=['sendout', 'received_at'], name='batch_usual'),
+            index=models.Index(condition=models.Q(('outcome', 'released'), ('source', 'batch')), fields=['sendout', 'received_at'], name='batch_usual'),
         ),
         migrations.AddIndex(
             model_name='decision',

@@ -153,7 +153,7 @@ class Batch(models.Model):
             models.Index(
                 fields=["sendout", "received_at"],
                 name="batch_usual",
-                condition=Q(source="batch", outcome__in=["released", "empty"]),
+                condition=Q(source="batch", outcome="released"),
             ),
             # What the hourly tasks look for: small, since whatever they have done with leaves it.
             models.Index(

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
 from django.utils.translation import gettext as _
 
@@ -43,12 +44,12 @@ def clock(
 ) -> Clock:
     """The clock of an open batch: to the last moment to decide, else to when it will be done, else to the deadline."""
     moment = partial(column_time, now=now)
-    ends = {"received": moment(batch.received_at), "deadline": moment(batch.deadline)}
+    ends: dict[str, Any] = {"received": moment(batch.received_at), "deadline": moment(batch.deadline)}
     if not batch.is_open:
         return Clock(_("Ended"), moment(batch.ended_at or batch.deadline), "quiet", **ends, gone=0)
     window = batch.deadline - batch.received_at
     shares = _gone(batch, batch.deadline, now)
-    stamps = {"begins": batch.received_at.isoformat(), "ends": batch.deadline.isoformat()}
+    stamps: dict[str, Any] = {"begins": batch.received_at.isoformat(), "ends": batch.deadline.isoformat()}
     soon = max(SOON, round(0.2 * window.total_seconds()))
     if batch.status == Status.IN_REVIEW and known is not None:
         until = decide_before(batch, known, now)
@@ -68,9 +69,9 @@ def clock(
         return Clock(caption, left, "work", **ends, gone=shares, spare=spare, **stamps)
     caption = _("Left, until %(time)s") % {"time": moment(batch.deadline)}
     left = span(batch.deadline - now) if batch.deadline > now else _("none")
-    until = batch.deadline.isoformat() if batch.deadline > now else ""
+    at = batch.deadline.isoformat() if batch.deadline > now else ""
     tone = _tone(batch.deadline - now, soon)
-    return Clock(caption, left, tone, **ends, gone=shares, until=until, soon=soon, **stamps)
+    return Clock(caption, left, tone, **ends, gone=shares, until=at, soon=soon, **stamps)
 
 
 def _gone(batch: Batch, moment: datetime, now: datetime) -> float:

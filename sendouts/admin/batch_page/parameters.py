@@ -66,7 +66,7 @@ def _value(key: str, info: FieldInfo, value: Any) -> str:
     wanted = info.annotation
     if isinstance(wanted, type) and issubclass(wanted, OneOf) and isinstance(value, dict) and value:
         operator, operand = next(iter(value.items()))
-        title = _(wanted.choices().get(operator, operator))
+        title = _(str(wanted.choices().get(operator, operator)))
         return title if operand is True and operator == "missing" else f"{title} {_written(key, operand)}"
     if get_origin(wanted) is Literal and isinstance(value, str) and value in get_args(wanted):
         extra = info.json_schema_extra

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext
 
 from actions import catalog
 from actions.contract import Phase
@@ -143,9 +143,9 @@ def _by_people(batch: Batch, left: list[str]) -> Iterator[Check]:
         return
     texts = []
     if people[Verdict.ACCEPTED]:
-        texts.append(_("put back %(n)s") % {"n": number(people[Verdict.ACCEPTED])})
+        texts.append(pgettext("people", "put back %(n)s") % {"n": number(people[Verdict.ACCEPTED])})
     if people[Verdict.REJECTED]:
-        texts.append(_("rejected %(n)s") % {"n": number(people[Verdict.REJECTED])})
+        texts.append(pgettext("people", "rejected %(n)s") % {"n": number(people[Verdict.REJECTED])})
     yield Check(0, _("people"), "", (), 0, tuple(texts), (), left=number(batch.accepted) if any(left) else "")
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext
 
 from actions.contract import Phase
 from sendouts.admin.batch_page.figures import percent, share_of
@@ -92,7 +92,10 @@ def _sending(batch: Batch, now: datetime, known: Lately | None, expected: Foreca
         "of %(n)s rejection confirmed by Symplify", "of %(n)s rejections confirmed by Symplify", batch.rejected
     )
     share = share_of(batch.confirmed, batch.rejected)
-    facts = [(_("Still to send"), number(max(0, left))), (_("Tried again"), number(batch.repeated))]
+    facts = [
+        (_("Still to send"), number(max(0, left))),
+        (pgettext("rejections", "Tried again"), number(batch.repeated)),
+    ]
     if left > 0 and known is not None and not batch.attention:
         facts.insert(0, (_("Pace"), _pace(known.rate if batch.confirmed else 0.0)))
         if expected is not None:
