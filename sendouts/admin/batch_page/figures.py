@@ -31,7 +31,7 @@ def figures(batch: Batch, usual: Usual | None) -> list[Figure]:
     """The split of the batch; the parts add up to what is held."""
     total = batch.total
     if batch.status == Status.PLANNED:
-        return [Figure("total", _("Contacts"), number(total), "", 0.0)] if total else []
+        return []
     found = [Figure("total", _("Held"), number(total), _usual_total(usual), 0.0)]
     if batch.status in {Status.EXPIRED, Status.ABANDONED}:
         found.append(_part("rejected", pgettext("contacts", "Rejected"), batch.confirmed, total))
