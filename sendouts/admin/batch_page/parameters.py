@@ -16,7 +16,7 @@ from sendouts.sentences import number
 # Behind its host an address may hold a key.
 _ADDRESS = re.compile(r"(\w+://)(?:[^/\s\"@]*@)?([^/\s\"?#]+)[^\s\"]*")
 _ANY_ADDRESS = re.compile(r"\w+://[^\s\"]+")
-_SECRET = re.compile(r"secret|password|token|authori[sz]ation|cookie|api-?key", re.IGNORECASE)
+_SECRET = re.compile(r"secret|password|token|authori[sz]ation|cookie|api[-_ ]?key", re.IGNORECASE)
 _LONGEST = 200
 
 Parameter = tuple[str, str]
