@@ -86,9 +86,9 @@ def contacts_page(batch: Batch, asked: Mapping[str, str], *, sees: bool, changes
     default = next((name for name, (_text, count) in found.items() if count), "rejected")
     tab = asked.get("tab", "") if asked.get("tab") in found else default
     # Where ids are not shown they are not searched either: an answer would tell who is in the batch.
-    search = asked.get("contact", "").strip()[:255] if sees else ""
+    search = _text(asked.get("contact", "")) if sees else ""
     after = int(asked["after"]) if asked.get("after", "").isdigit() else -1
-    only = asked.get("reason", "") if not search else ""
+    only = _text(asked.get("reason", "")) if not search else ""
     rows = _rows(batch, tab, search, only, after + 1)
     rows = rows.select_related("decided_by").order_by("pk")[: PAGE + 1]
     # An id has an index that is not in the order of the file, and few rows.
@@ -109,6 +109,11 @@ def contacts_page(batch: Batch, asked: Mapping[str, str], *, sees: bool, changes
         kept_shown=sees and any(decision.kept and not decision.unread for decision in page),
         sees=sees,
     )
+
+
+def _text(asked: str) -> str:
+    """What can be compared with a column: no database stores the character 0."""
+    return asked.replace("\0", "").strip()[:400]
 
 
 def reason_key(code: str, action: str) -> str:

@@ -68,7 +68,7 @@
         function lost() {
             lostAt = lostAt || new Date();
             if (!state) return;
-            const time = lostAt.toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit" });
+            const time = lostAt.toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
             state.textContent = (state.dataset.lost || "%s").replace("%s", time);
             state.classList.add("gate-not-live");
         }
