@@ -9,6 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from sendouts import forecast
+from sendouts.admin.batch_page.figures import percent
 from sendouts.forecast import Lately
 from sendouts.lifecycle import record
 from sendouts.models import Batch, Chunk, EffectRun, Event, Status, Tempo, Word
@@ -87,6 +88,28 @@ def test_reasons_with_one_code_and_action_stand_together(viewer: Client) -> None
     assert [(line.text, line.count, line.verdict) for line in page.reasons.lines] == [
         ("a.example.com answered 503, and similar", 12, ""), ("Decided by a person", 5, ""), ("Ours", 1, "get it"),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("share", "places", "shown"),
+    [
+        (6.83, 1, "6.8%"), (50.0, 1, "50%"), (0.004, 2, "<0.01%"), (0.0, 1, "0%"), (99.99, 1, "99.9%"), (99.9, 0, "99%"),
+        (0.3, 0, "<1%"), (100.0, 0, "100%"), (60.4, 0, "60%"),
+    ],
+)  # fmt: skip
+def test_a_share_is_never_nobody_and_never_everybody_unless_it_is(share: float, places: int, shown: str) -> None:
+    assert percent(share, places) == shown
+
+
+def test_the_headline_names_the_reason_that_stands_for_nearly_all(viewer: Client) -> None:
+    reasons = [[2, "rule", "No consent", "consent-check", 480], [2, "rule", "Pressure", "cap", 20]]
+    made = batch(accepted=500, rejected=500, decisions=False, reasons=reasons)
+    assert read(viewer, made).headline.endswith("500 do not get it, nearly all for one reason: “No consent”.")
+    made = batch(accepted=500, rejected=480, decisions=False, reasons=reasons[:1])
+    assert read(viewer, made).headline.endswith("480 do not get it, all for one reason: “No consent”.")
+    reasons[1][4] = 220
+    made = batch(accepted=500, rejected=700, decisions=False, reasons=reasons)
+    assert read(viewer, made).headline.endswith("700 do not get it.")
 
 
 # --- how long is left

@@ -32,6 +32,9 @@ def figures(batch: Batch, usual: Usual | None) -> list[Figure]:
     total = batch.total
     if batch.status == Status.PLANNED:
         return []
+    if Status.REFUSED in (batch.status, batch.outcome):
+        # A person turned everybody away: that says nothing about the checks.
+        usual = None
     found = [Figure("total", _("Held"), number(total), _usual_total(usual), 0.0)]
     if batch.status in {Status.EXPIRED, Status.ABANDONED}:
         found.append(_part("rejected", pgettext("contacts", "Rejected"), batch.confirmed, total))
@@ -86,8 +89,10 @@ def share_of(count: int, total: int) -> float:
 
 def percent(share: float, places: int = 1) -> str:
     """A share in percent; no digits where they say nothing, and never 0 for somebody."""
-    least = 10**-places
+    least = 10.0**-places
     if 0 < share < least:
-        return _("<%(share)s%%") % {"share": number(least)}
-    rounded = round(share, places)
+        return _("<%(share)s%%") % {"share": number(int(least) if least >= 1 else least)}
+    rounded = float(round(share, places))
+    if rounded == 100 and share < 100:
+        rounded = 100 - least
     return _("%(share)s%%") % {"share": number(int(rounded) if rounded.is_integer() else rounded)}

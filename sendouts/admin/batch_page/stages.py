@@ -67,7 +67,7 @@ def moments(batch: Batch) -> Moments:
         began=began,
         screened=last[Status.SCREENED].at if Status.SCREENED in last else None,
         held=held.at if held else None,
-        decided=decision.at if decision else None,
+        decided=decision.at if decision else batch.decided_at,
         decided_by=decision.user.get_username() if decision and decision.user else "",
         delivered=delivered.at if delivered else None,
     )
@@ -115,8 +115,10 @@ def _joined(*parts: str) -> str:
 def _screened(batch: Batch, seen: Moments, now: datetime) -> Stage:
     if seen.screened is not None:
         return Stage(_("Screened"), "done", _joined(_at(seen.screened, now), _took(seen.began, seen.screened)))
+    if batch.status in (Status.EXPIRED, Status.ABANDONED):
+        return Stage(_("Not screened"), "failed")
     if batch.status != Status.PLANNED:
-        return Stage(_("Not screened"), "failed" if not batch.is_open else "done")
+        return Stage(_("Screened"), "done")
     if batch.attention and batch.due_at is None:
         return Stage(_("Screening"), "failed", _("a person must act"))
     since = _("since %(time)s") % {"time": _at(seen.began, now)} if batch.total else ""

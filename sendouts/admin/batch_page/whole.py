@@ -71,6 +71,16 @@ class Page:
         """The verbs that stand beside each other."""
         return [verb for verb in self.verbs if not verb.quiet]
 
+    @property
+    def under_thumb(self) -> list[Verb]:
+        """The two that have room on a phone, the first one where the thumb is."""
+        return self.main[1::-1]
+
+    @property
+    def under_more(self) -> list[Verb]:
+        """What a phone shows on demand."""
+        return self.main[2:] + self.more
+
 
 def page(batch: Batch, user: AbstractUser, asked: Mapping[str, str], now: datetime) -> Page:
     """Put the page of a batch together for a reader. asked: tab, reason, contact and after of the contacts."""
@@ -78,7 +88,8 @@ def page(batch: Batch, user: AbstractUser, asked: Mapping[str, str], now: dateti
     held = batch.status == Status.IN_REVIEW and now < batch.deadline
     label = headlines.label(batch, decides=decides)
     known = forecast.lately(now) if batch.status in (Status.IN_REVIEW, *forecast.SENDING) else None
-    expected = forecast.forecast_of(batch, known, now) if known else None
+    # What a stage could not complete has no end that anybody could foresee.
+    expected = forecast.forecast_of(batch, known, now) if known and not batch.attention else None
     reading = forecast.reading_of(batch, now)
     usual = usual_of(batch)
     runs = list(EffectRun.objects.filter(batch=batch).order_by("step"))
