@@ -19,7 +19,11 @@ UNFOLD: dict[str, Any] = {
     "STYLES": [
         lambda request: static("gateway/gate.css"),
         lambda request: static("gateway/batch.css"),
+        lambda request: static("gateway/access.css"),
     ],
-    "SCRIPTS": [lambda request: static("gateway/live.js")],
+    "SCRIPTS": [
+        lambda request: static("gateway/access.js"),
+        lambda request: static("gateway/live.js"),
+    ],
     "SIDEBAR": {"show_search": False, "navigation": "sendouts.admin.menu.navigation"},
 }
