@@ -24,8 +24,6 @@ SMOOTHING = 0.5
 MEASURABLE = 50
 # A held batch's moment is moved only where it differs by more than this.
 NOTICEABLE = timedelta(seconds=5)
-# Between the last moment to decide and the deadline, beside the time that the rejections take.
-RESERVE = timedelta(minutes=2)
 # Screening is measured over what was stored in so many seconds, and says nothing before.
 LOOKED_BACK = timedelta(seconds=30)
 FIRST_WORDS = timedelta(seconds=10)
@@ -109,6 +107,15 @@ def acts_at(batch: Batch, known: Lately, now: datetime) -> datetime | None:
     return None if STOPPED in batch.held_for and moment <= now else moment
 
 
+def decide_before(batch: Batch, known: Lately, now: datetime) -> datetime:
+    """Until when a person's decision comes in time: their rejections still leave, and the gateway has not acted by itself."""
+    rejections = max(0, batch.rejected + batch.undecided + batch.unread - batch.final)
+    silence = known.silence(now)
+    moment = deadlines.decide_before(batch.received_at, batch.deadline, rejections, known.cautious, silence)
+    acts = acts_at(batch, known, now)
+    return moment if acts is None else min(moment, acts)
+
+
 def forecast_of(batch: Batch, known: Lately, now: datetime) -> Forecast | None:
     """The forecast of a batch whose rejections are being sent; None for every other, and where a person must act first."""
     left = batch.rejected - batch.confirmed - batch.taken_on
@@ -117,23 +124,6 @@ def forecast_of(batch: Batch, known: Lately, now: datetime) -> Forecast | None:
     begins = max(now, batch.due_at, known.silent_until or now)
     ends_at = begins + timedelta(seconds=min(left / known.rate, 1e8))
     return Forecast(ends_at, batch.deadline - ends_at, known.silent_until is not None)
-
-
-def decide_before(batch: Batch, known: Lately, now: datetime) -> datetime:
-    """The last moment at which a person can accept a held batch in time, or at which the gateway decides by itself.
-
-    The deadline, less what sending its rejections takes at the measured pace, less a reserve; to the minute where the whole
-    window is long.
-    """
-    window = batch.deadline - batch.received_at
-    reserve = min(RESERVE, deadlines.margin(window))
-    rejections = batch.rejected + batch.undecided + batch.unread - batch.confirmed
-    moment = (
-        batch.deadline - reserve - timedelta(seconds=min(max(rejections, 0) / known.rate, 1e8)) - known.silence(now)
-    )
-    if window >= 5 * RESERVE:
-        moment = moment.replace(second=0, microsecond=0)
-    return min(moment, batch.due_at) if batch.due_at is not None else moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +142,7 @@ def reading_of(batch: Batch, now: datetime) -> Reading | None:
         return None
     # The newest chunks, bounded: a fast file stores some hundred in the time that is looked back on.
     newest = Chunk.objects.filter(batch=batch, stored_at__gte=now - LOOKED_BACK).order_by("-number")
-    stored: list[tuple[datetime, int]] = list(newest.values_list("stored_at", "rows")[:500])  # type: ignore[arg-type]
+    stored = list(newest.values_list("stored_at", "rows")[:500])
     share = batch.read_share or None
     if len(stored) < 2 or (length := (stored[0][0] - stored[-1][0]).total_seconds()) <= 0:
         return Reading(0.0, share, None, None)

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.db import models
 from django.db.models import F, Q
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from actions.models import AtDeadline, Project, Review, Sendout
@@ -236,8 +237,8 @@ class Chunk(models.Model):
     failures = models.JSONField(default=list)
     # SHA-256 over all rows up to the end of this chunk, to see whether a second download is the same file.
     digest = models.BinaryField(max_length=32)
-    # Tells how fast a file is being screened.
-    stored_at = models.DateTimeField(null=True)
+    # What it was stored at tells the pace of screening.
+    stored_at = models.DateTimeField(default=timezone.now)
     # Rejections of this chunk are being sent; still set after a kill, when their answers may be lost.
     sending = models.BooleanField(default=False)
 

@@ -141,7 +141,6 @@ def _store_chunk(claim: claims.Claim, batch_id: int, number: int, judged: Judged
             batch_id=batch_id,
             number=number,
             rows=len(judged.decisions),
-            stored_at=timezone.now(),
             reasons=judged.reasons,
             failures=judged.failures,
             digest=digest,

@@ -117,8 +117,8 @@ def test_the_headline_names_the_reason_that_stands_for_nearly_all(viewer: Client
 
 @pytest.mark.parametrize(
     ("minutes", "rejected", "rate", "left"),
-    # To the minute from a window of ten minutes on; the reserve is two minutes, and a fifth of a short window.
-    [(60, 9657, 252.0, 178), (60, 0, 252.0, 120), (5, 0, 252.0, 60), (60, 100_000, 50.0, 2120)],
+    # To the minute from a window of ten minutes on; the reserve is two minutes, and a tenth of a short window.
+    [(60, 9657, 252.0, 158), (60, 0, 252.0, 120), (5, 0, 252.0, 30), (60, 100_000, 50.0, 2120)],
 )
 def test_the_last_moment_leaves_time_for_the_rejections_and_a_reserve(
     minutes: int, rejected: int, rate: float, left: int
@@ -133,9 +133,8 @@ def test_the_last_moment_leaves_time_for_the_rejections_and_a_reserve(
 
 def test_where_the_gateway_decides_by_itself_earlier_that_is_the_last_moment() -> None:
     now = timezone.now()
-    acts = now + timedelta(minutes=20)
-    made = Batch(received_at=now, deadline=now + timedelta(hours=1), due_at=acts)
-    assert forecast.decide_before(made, Lately(100, 100, None), now) == acts
+    made = Batch(received_at=now, deadline=now + timedelta(hours=1), at_deadline="accept", total=10, accepted=10)
+    assert forecast.decide_before(made, Lately(100, 100, None), now) == made.deadline - timedelta(minutes=5)
 
 
 def test_the_clock_counts_to_the_last_moment_to_decide(viewer: Client) -> None:
