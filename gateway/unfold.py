@@ -18,6 +18,7 @@ UNFOLD: dict[str, Any] = {
     "SHOW_VIEW_ON_SITE": False,
     "STYLES": [
         lambda request: static("gateway/gate.css"),
+        lambda request: static("gateway/batch.css"),
         lambda request: static("gateway/access.css"),
         lambda request: static("gateway/previewing.css"),
     ],

@@ -104,7 +104,7 @@ def _screen(claim: claims.Claim, batch: Batch, now: datetime, *, keep_broken: bo
                 raise NotProven
             first = batch.first_decision + number * size
             judged = Judged.of(judge.judge(rows, range(first, first + len(rows))))
-            _store_chunk(claim, batch.pk, number, judged, digest.digest())
+            _store_chunk(claim, batch.pk, number, judged, digest.digest(), download.share)
             if not last and time.monotonic() - started > TURN_SECONDS and _others_wait(batch.pk):
                 raise TurnOver
         if len(stored) > number + 1:
@@ -134,7 +134,7 @@ def _with_last(chunks: Iterator[list[Row]]) -> Iterator[tuple[int, list[Row], bo
         yield number, waiting, True
 
 
-def _store_chunk(claim: claims.Claim, batch_id: int, number: int, judged: Judged, digest: bytes) -> None:
+def _store_chunk(claim: claims.Claim, batch_id: int, number: int, judged: Judged, digest: bytes, share: float) -> None:
     with transaction.atomic():
         claim.extend([batch_id], progress=True)
         Chunk.objects.create(
@@ -149,7 +149,8 @@ def _store_chunk(claim: claims.Claim, batch_id: int, number: int, judged: Judged
         insert_decisions(judged.decisions)
         insert_effects(judged.effects)
         # Seen while screening goes on; the sums that count are made at its end.
-        Batch.objects.filter(pk=batch_id).update(total=F("total") + len(judged.decisions))
+        seen = {"total": F("total") + len(judged.decisions), "read_share": share}
+        Batch.objects.filter(pk=batch_id).update(**seen)
 
 
 def _finish(claim: claims.Claim, batch: Batch, reader: Reader, now: datetime) -> None:

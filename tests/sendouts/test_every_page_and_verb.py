@@ -70,6 +70,7 @@ TABLE = {
     "admin/sendouts/batch/<int:batch_id>/contacts/<int:row>/<slug:to>/": (REVIEW, "same"),
     "admin/sendouts/batch/<int:batch_id>/give-up/": (REVIEW, "same"),
     "admin/sendouts/batch/<int:batch_id>/go-without/": (MANAGE, "302 403 403 403 409 409"),
+    "admin/sendouts/batch/<int:batch_id>/live/": (LOOK, READ_ONLY),
     "admin/sendouts/batch/<int:batch_id>/refuse/": (REVIEW, "same"),
     "admin/sendouts/batch/<int:batch_id>/retry/": (REVIEW, "302 403 403 409 409 409"),
     "admin/sendouts/batch/<int:batch_id>/run-again/": (REVIEW, "same"),
