@@ -78,9 +78,7 @@ def _compare(batches: Sequence[Batch]) -> None:
         if known is None:
             batch.anomalies = []
             continue
-        found = anomalies.find(
-            screened(batch.total, batch.plan.content, batch.reasons), known.project, known.sendout
-        )
+        found = anomalies.find(screened(batch.total, batch.plan.content, batch.reasons), known.project, known.sendout)
         batch.anomalies = [each.as_data() for each in found]
 
 

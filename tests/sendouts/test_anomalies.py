@@ -85,9 +85,7 @@ def test_a_share_found_in_a_batch_is_found_in_one_many_times_as_large(
 
 
 @given(large, st.lists(large, min_size=5, max_size=30), st.randoms())
-def test_the_order_of_the_history_does_not_matter(
-    batch: Screened, before: list[Screened], dice: random.Random
-) -> None:
+def test_the_order_of_the_history_does_not_matter(batch: Screened, before: list[Screened], dice: random.Random) -> None:
     before = before[: anomalies.REMEMBERED]
     mixed = list(before)
     dice.shuffle(mixed)
@@ -111,7 +109,9 @@ def test_the_finding_says_what_was_usual() -> None:
     assert found == Finding(SHARE, 0.214, 0.049, 0.051, 8)
 
 
-@pytest.mark.parametrize(("total", "found"), [(10_000, []), (19_000, []), (25_000, [SIZE]), (4_000, [SIZE]), (600, [SIZE])])
+@pytest.mark.parametrize(
+    ("total", "found"), [(10_000, []), (19_000, []), (25_000, [SIZE]), (4_000, [SIZE]), (600, [SIZE])]
+)
 def test_a_size_far_from_the_sendouts_usual_is_found(total: int, found: list[str]) -> None:
     assert codes(screened(total, 0.05), steady()) == found
 

@@ -31,7 +31,9 @@ def settled(made: Batch) -> Batch:
     """What review makes of a screened batch."""
     Batch.objects.filter(pk=made.pk).update(due_at=timezone.now())
     claim = claims.take(Batch, [made.pk])
-    review.settle(claim, list(Batch.objects.select_related("project", "sendout", "plan").filter(pk=made.pk)), timezone.now())
+    review.settle(
+        claim, list(Batch.objects.select_related("project", "sendout", "plan").filter(pk=made.pk)), timezone.now()
+    )
     claim.release()
     return Batch.objects.get(pk=made.pk)
 
@@ -139,7 +141,11 @@ def test_an_unusual_batch_that_a_person_accepted_is_history() -> None:
 
 
 def test_what_people_decided_is_no_work_of_a_check() -> None:
-    reasons = [[2, "rule", "No consent", "consent-check", 7], [2, "person", "too many", "", 30], [0, "x", "", "adults", 3]]
+    reasons = [
+        [2, "rule", "No consent", "consent-check", 7],
+        [2, "person", "too many", "", 30],
+        [0, "x", "", "adults", 3],
+    ]
     plan = {"actions": [{"identifier": name, "phase": "check"} for name in ("consent-check", "adults")]}
     assert earlier.screened(100, plan, reasons) == anomalies.Screened(100, {"consent-check": 7, "adults": 0})
 
