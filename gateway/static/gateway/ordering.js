@@ -25,7 +25,7 @@
             });
             save.hidden = order() === began;
             const words = { name: item.dataset.name, place: items.indexOf(item) + 1, all: items.length };
-            say.textContent = say.dataset.moved.replace(/%\((\w+)\)s/g, (_, name) => words[name]);
+            say.textContent = say.dataset.moved.replace(/\{(\w+)\}/g, (_, name) => words[name]);
         }
 
         function step(item, by, button) {
