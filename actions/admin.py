@@ -16,7 +16,6 @@ from django.http import (
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.safestring import mark_safe
 from django.utils.text import format_lazy
 from django.utils.translation import gettext
@@ -30,7 +29,7 @@ from actions.credential_admin import CredentialAdmin as CredentialAdmin
 from actions.declaring import declare
 from actions.describing import described, kind_title, without_questions
 from actions.forms import ProjectForm, SendoutForm, action_form, config_fields
-from actions.history_admin import ConfigurationAdmin
+from actions.history_admin import ConfigurationAdmin, leads_to
 from actions.merging import canonical
 from actions.models import ActionDefinition, Project, Sendout, policy
 from actions.ordering_admin import OwnerAdmin
@@ -47,13 +46,6 @@ _ARCHIVED = _(
     "Nothing here is deleted, since what happened refers to it. What is archived takes no part in new batches, is listed "
     "apart, and can be taken out of the archive at any time."
 )
-
-
-def leads_to(request: HttpRequest) -> str:
-    """Where the reader comes from and wants to go back to, if that is a page of ours; else nothing."""
-    wanted = request.GET.get("next", "")
-    safe = url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure())
-    return wanted if safe else ""
 
 
 def warn_unattended(request: HttpRequest, review: str, at_deadline: str) -> None:
@@ -190,7 +182,6 @@ class ActionDefinitionAdmin(ConfigurationAdmin):
     search_fields = ("identifier", "project__name", "sendout__name")
     autocomplete_fields = ("project", "sendout")
     actions_detail = ("test",)
-    change_form_outer_before_template = "actions/comes_back.html"
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """What the address presets, such as the identifier that a hook named; the position is the last of its list."""
@@ -200,17 +191,6 @@ class ActionDefinitionAdmin(ConfigurationAdmin):
             last = ActionDefinition.objects.filter(**owner, archived=False).aggregate(last=Max("position"))["last"]
             initial.setdefault("position", 1 if last is None else last + 1)
         return initial
-
-    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
-        context |= {"comes_back": leads_to(request)}
-        shown: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
-        return shown
-
-    def response_add(self, request: HttpRequest, obj: ActionDefinition, *args: Any, **kwargs: Any) -> HttpResponse:
-        after: HttpResponse = super().response_add(request, obj, *args, **kwargs)
-        wanted = leads_to(request)
-        leaves = not {"_continue", "_addanother", "_popup"} & request.POST.keys()
-        return HttpResponseRedirect(wanted) if wanted and leaves else after
 
     @display(description=_("where it is used"), ordering="project")
     def used_in(self, obj: ActionDefinition) -> str:

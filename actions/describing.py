@@ -1,5 +1,6 @@
 """What is configured, in words: policies, choices, and the fields of a kind's configuration by their labels."""
 
+import json
 import re
 from collections.abc import Mapping
 from datetime import timedelta
@@ -47,7 +48,7 @@ def config_lines(kind: str, config: Mapping[str, Any], *, defaults: bool = False
         value = config.get(info.alias or name, default)
         if value in (None, "") or (not defaults and canonical(_plain(value)) == canonical(_plain(default))):
             continue
-        lines[_(info.title or name)] = without_questions(_config_value(info, value))
+        lines[_(str(info.title or name))] = without_questions(_config_value(info, value))
     return lines
 
 
@@ -59,12 +60,19 @@ def _config_value(info: FieldInfo, value: Any) -> str:
     kind = info.annotation
     if isinstance(kind, type) and issubclass(kind, OneOf) and isinstance(value, Mapping) and value:
         operator, operand = next(iter(value.items()))
-        title = _(kind.choices().get(operator, operator))
-        return title if operand is True and operator == "missing" else f"{title} {in_words(operand)}"
+        title = _(str(kind.choices().get(operator, operator)))
+        return title if operator == "missing" else f"{title} {_operand(operand)}"
     if get_origin(kind) is Literal and value in get_args(kind):
         labels: Any = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
         return _(str(labels.get(value, value)))
     return in_words(value)
+
+
+def _operand(value: Any) -> str:
+    """What a rule compares with, as a contact's field has it: true and false are no words for people there."""
+    if isinstance(value, bool):
+        return json.dumps(value)
+    return ", ".join(map(_operand, value)) if isinstance(value, list) else in_words(value)
 
 
 def in_words(value: Any) -> str:

@@ -9,6 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.formats import date_format
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from simple_history.admin import SimpleHistoryAdmin
@@ -55,18 +56,43 @@ class HistoryAdmin(SimpleHistoryAdmin, ModelAdmin):
         return shown
 
 
+def leads_to(request: HttpRequest) -> str:
+    """Where the reader comes from and wants to go back to, if that is a page of ours; else nothing."""
+    wanted = request.GET.get("next", "")
+    safe = url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure())
+    return wanted if safe else ""
+
+
 class ConfigurationAdmin(HistoryAdmin):
     """What is configured is archived instead of deleted, since what happened refers to it, and has a way back.
 
-    GET says what bringing a version back would change; POST makes the row so, as a new version.
+    GET says what bringing a version back would change; POST makes the row so, as a new version. Who came with `?next=` goes
+    on there once the form is saved.
     """
 
     goes_back = True
+    change_form_outer_before_template = "actions/comes_back.html"
     list_filter_submit = False
     warn_unsaved_form = True
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        context |= {"comes_back": leads_to(request)}
+        shown: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
+        return shown
+
+    def response_add(self, request: HttpRequest, obj: Model, *args: Any, **kwargs: Any) -> HttpResponse:
+        return self._back(request, super().response_add(request, obj, *args, **kwargs))
+
+    def response_change(self, request: HttpRequest, obj: Model) -> HttpResponse:
+        return self._back(request, super().response_change(request, obj))
+
+    def _back(self, request: HttpRequest, after: HttpResponse) -> HttpResponse:
+        wanted = leads_to(request)
+        stays = {"_continue", "_addanother", "_saveasnew", "_popup"} & request.POST.keys()
+        return HttpResponseRedirect(wanted) if wanted and not stays else after
 
     def get_urls(self) -> list[URLPattern]:
         name = f"{self.opts.app_label}_{self.opts.model_name}_bring_back"

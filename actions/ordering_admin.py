@@ -15,7 +15,7 @@ from actions.history_admin import ConfigurationAdmin
 from actions.merging import Asked
 from actions.models import ActionDefinition, Project, Sendout
 from actions.ordering import OrderChanged, in_order, moved, put_in_order
-from actions.previewing import known_identifiers, phase_in_words, preview
+from actions.previewing import phase_in_words, preview, to_be_named
 
 CHANGE = "actions.change_actiondefinition"
 ANCHOR = "#actions"
@@ -75,7 +75,6 @@ def _owned(owner: Project | Sendout, *, changes: bool) -> dict[str, Any]:
     model = owner._meta.model_name
     rows = in_order(owner)
     project, sendout = (owner, None) if isinstance(owner, Project) else (owner.project, owner)
-    known = known_identifiers(project, sendout)
     return {
         "actions": [_line(each) for each in rows],
         "seen": ",".join(str(each.pk) for each in rows),
@@ -85,7 +84,7 @@ def _owned(owner: Project | Sendout, *, changes: bool) -> dict[str, Any]:
         "order_url": reverse(f"admin:actions_{model}_order", args=[owner.pk]),
         "add_url": f"{reverse('admin:actions_actiondefinition_add')}?{model}={owner.pk}",
         "plan_url": reverse(f"plan_of_{model}", args=[owner.pk]),
-        "preview": preview(project, sendout, [Asked.of(name) for name in known]),
+        "preview": preview(project, sendout, [Asked.of(name) for name in to_be_named(project, sendout)]),
     }
 
 

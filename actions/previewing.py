@@ -9,10 +9,21 @@ from django.utils.translation import gettext as _
 
 from actions import durations
 from actions.catalog import phases
+from actions.cautions import unattended
 from actions.contract import Phase
 from actions.describing import config_lines, kind_title
 from actions.merging import NO_DETAILS, Asked, Origin, PlannedAction, folded, merge
-from actions.models import ActionDefinition, AtDeadline, OnFailure, Project, Review, Sendout, definitions_for, policy
+from actions.models import (
+    ActionDefinition,
+    AtDeadline,
+    OnFailure,
+    Project,
+    Review,
+    Run,
+    Sendout,
+    definitions_for,
+    policy,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +60,12 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """The plan, what nobody defined, and the policies."""
+    """The plan, what nobody defined, the policies, and what these mean where nobody looks."""
 
     steps: tuple[Step, ...]
     unknown: tuple[str, ...]
     rules: tuple[Rule, ...]
+    caution: str
 
 
 def known_identifiers(project: Project, sendout: Sendout | None) -> list[str]:
@@ -64,16 +76,23 @@ def known_identifiers(project: Project, sendout: Sendout | None) -> list[str]:
     return list(found.values())
 
 
-def always_run(project: Project, sendout: Sendout | None) -> set[str]:
-    """What runs without being named, as identifiers are compared."""
-    return {folded(each.identifier) for each in definitions_for(project, sendout) if each.run == "always"}
+def to_be_named(project: Project, sendout: Sendout | None) -> list[str]:
+    """What runs only if a hook names it, each once."""
+    found: dict[str, str] = {}
+    for each in definitions_for(project, sendout):
+        if each.run == Run.ASKED:
+            found.setdefault(folded(each.identifier), each.identifier)
+    return list(found.values())
 
 
 def preview(project: Project, sendout: Sendout | None, asked: Iterable[Asked]) -> Preview:
     """The plan of a hook that names these actions, as it would be merged now."""
     merged = merge(definitions_for(project, sendout), asked, phases())
     steps = tuple(_step(place, each) for place, each in enumerate(merged.actions, 1))
-    return Preview(steps, tuple(each.identifier for each in merged.unknown), tuple(rules(project, sendout)))
+    holds = policy(project, sendout)
+    caution = unattended(holds.review, holds.at_deadline)
+    unknown = tuple(each.identifier for each in merged.unknown)
+    return Preview(steps, unknown, tuple(rules(project, sendout)), _(caution) if caution else "")
 
 
 def _step(place: int, action: PlannedAction) -> Step:
@@ -115,10 +134,10 @@ def rules(project: Project, sendout: Sendout | None) -> Iterable[Rule]:
     holds = policy(project, sendout)
     own = sendout if sendout is not None and not sendout.archived else None
     values = {
-        "review": str(Review(holds.review).label),
-        "at_deadline": str(AtDeadline(holds.at_deadline).label),
-        "answer_within": durations.show(holds.answer_within),
+        "review": (_("review"), str(Review(holds.review).label)),
+        "at_deadline": (_("at the deadline"), str(AtDeadline(holds.at_deadline).label)),
+        "answer_within": (_("answer within"), durations.show(holds.answer_within)),
     }
-    for name, value in values.items():
+    for name, (label, value) in values.items():
         source = _("from the sendout") if own is not None and getattr(own, name) else _("from the project")
-        yield Rule(capfirst(str(Project._meta.get_field(name).verbose_name)), value, source)
+        yield Rule(capfirst(label), value, source)

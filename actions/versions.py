@@ -140,6 +140,8 @@ def _config(row: ActionDefinition, record: Any) -> dict[str, Any]:
     if kind is None:
         sentence = _("No kind is called “%(name)s” any more, so nobody can say whether this version still works.")
         raise NotBroughtBack(sentence % {"name": record.kind})
+    if record.kind != row.kind:
+        raise NotBroughtBack(_("The action was of another kind then, and an action’s kind stays."))
     try:
         config = kind.normal_config(record.config)
     except ConfigError as error:

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from actions.merging import Asked, folded
 from actions.models import Project, Sendout
-from actions.previewing import always_run, known_identifiers, preview
+from actions.previewing import known_identifiers, preview, to_be_named
 from sendouts import reach
 from sendouts.admin.read_only import reader
 from sendouts.models import Batch
@@ -41,10 +41,11 @@ def _page(request: HttpRequest, project: Project, sendout: Sendout | None) -> Ht
         raise Http404
     known = known_identifiers(project, sendout)
     last = _last_hook(sendout) if sendout else None
-    asked = _asked(request.GET, known, last)
+    to_name = to_be_named(project, sendout)
+    asked = _asked(request.GET, to_name, last)
     named = {folded(each.identifier) for each in asked}
-    always = always_run(project, sendout)
-    choices = [{"name": name, "chosen": folded(name) in named, "always": folded(name) in always} for name in known]
+    waiting = {folded(name) for name in to_name}
+    choices = [{"name": name, "chosen": folded(name) in named, "always": folded(name) not in waiting} for name in known]
     unlisted = [each.identifier for each in asked if folded(each.identifier) not in {folded(name) for name in known}]
     context: dict[str, Any] = {
         **admin.site.each_context(request),
@@ -79,11 +80,11 @@ def _last_hook(sendout: Sendout) -> tuple[Batch, list[Asked]] | None:
     return batch, [Asked(identifier, details) for identifier, details in sorted(asked)]
 
 
-def _asked(query: QueryDict, known: list[str], last: tuple[Batch, list[Asked]] | None) -> list[Asked]:
-    """What the reader chose: as the last hook did, some names, or, before any choice, all that are known."""
+def _asked(query: QueryDict, to_name: list[str], last: tuple[Batch, list[Asked]] | None) -> list[Asked]:
+    """What the reader chose: as the last hook did, some names, or, before any choice, all that wait for it."""
     if query.get("last") == "1" and last is not None:
         return last[1]
     if "chosen" not in query:
-        return [Asked.of(name) for name in known]
+        return [Asked.of(name) for name in to_name]
     names = [*query.getlist("ask"), *query.get("also", "").split(",")]
     return [Asked.of(name) for name in names[:MOST] if name.strip()]
