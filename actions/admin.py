@@ -132,7 +132,7 @@ class ProjectAdmin(OwnerAdmin):
 @admin.register(Sendout)
 class SendoutAdmin(OwnerAdmin):
     form = SendoutForm
-    list_display = ("project", "journey", "name", "review", "at_deadline", "shown_answer_within", "archived")
+    list_display = ("project", "journey", "name", "review", "at_deadline", "shown_answer_within", "shown_archived")
     list_display_links = ("journey", "name")
     list_filter = ("archived", "review", "at_deadline", "project")
     list_select_related = ("project",)
@@ -175,7 +175,7 @@ class ActionDefinitionAdmin(ConfigurationAdmin):
     """A definition's kind is chosen first and stays; its configuration has the fields of that kind."""
 
     list_display = (
-        "identifier", "kind_title", "used_in", "run", "on_failure", "position", "archived", "shown_test"
+        "identifier", "kind_title", "used_in", "run", "on_failure", "position", "shown_archived", "shown_test"
     )  # fmt: skip
     list_filter = ("archived", "kind", "run", "on_failure", "project")
     list_select_related = ("project", "sendout__project")
@@ -194,7 +194,7 @@ class ActionDefinitionAdmin(ConfigurationAdmin):
 
     @display(description=_("where it is used"), ordering="project")
     def used_in(self, obj: ActionDefinition) -> str:
-        return str(obj.project) if obj.project else f"{obj.sendout.project}: {obj.sendout}" if obj.sendout else ""
+        return str(obj.project) if obj.project else f"{obj.sendout.project} · {obj.sendout}" if obj.sendout else ""
 
     @display(description=_("test"), empty_value="–")
     def shown_test(self, obj: ActionDefinition) -> str | None:

@@ -12,8 +12,10 @@ from django.utils.formats import date_format
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from simple_history.admin import SimpleHistoryAdmin
 from unfold.admin import ModelAdmin
+from unfold.decorators import display
 
 from actions.versions import NotBroughtBack, bring_back, possible, version
 
@@ -74,6 +76,10 @@ class ConfigurationAdmin(HistoryAdmin):
     change_form_outer_before_template = "actions/comes_back.html"
     list_filter_submit = False
     warn_unsaved_form = True
+
+    @display(description=gettext_lazy("archived"), label={"archived": "info"})
+    def shown_archived(self, obj: Any) -> Any:
+        return ("archived", _("archived")) if obj.archived else ""
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False

@@ -50,7 +50,7 @@ def _page(request: HttpRequest, project: Project, sendout: Sendout | None) -> Ht
     context: dict[str, Any] = {
         **admin.site.each_context(request),
         "opts": owner._meta,
-        "title": _("What would run for “%(name)s”") % {"name": f"{project}: {sendout}" if sendout else project},
+        "title": _("What would run for “%(name)s”") % {"name": f"{project} · {sendout}" if sendout else project},
         "choices": choices,
         "also": ", ".join(dict.fromkeys(unlisted)),
         "last": _("The last hook, at %(time)s") % {"time": time_of(last[0].received_at, timezone.now())}
