@@ -17,7 +17,8 @@ from simple_history.admin import SimpleHistoryAdmin
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
-from actions.versions import NotBroughtBack, bring_back, possible, version
+from actions.versions import version
+from actions.way_back import NotBroughtBack, bring_back, possible
 
 
 class HistoryAdmin(SimpleHistoryAdmin, ModelAdmin):

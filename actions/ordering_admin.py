@@ -15,7 +15,7 @@ from actions.history_admin import ConfigurationAdmin
 from actions.merging import Asked
 from actions.models import ActionDefinition, Project, Sendout
 from actions.ordering import OrderChanged, in_order, moved, put_in_order
-from actions.previewing import phase_in_words, preview, to_be_named
+from actions.plans import phase_in_words, preview, to_be_named
 
 CHANGE = "actions.change_actiondefinition"
 ANCHOR = "#actions"

@@ -14,6 +14,7 @@ from sendouts import forecast, people, sentences
 from sendouts.admin import headlines
 from sendouts.admin.checked import Check, ReasonLine, checks, reason_lines
 from sendouts.admin.contacts import Contacts, contacts_page
+from sendouts.admin.defining import Definable, definable
 from sendouts.admin.effects import Acting, acting
 from sendouts.admin.headlines import Label
 from sendouts.admin.history import Line, history
@@ -57,6 +58,7 @@ class Page:
     headline: str
     hint: str
     holds: list[str]
+    definable: list[Definable]
     figures: list[Figure]
     reasons: list[ReasonLine]
     checks: list[Check]
@@ -84,6 +86,7 @@ def page(batch: Batch, user: AbstractUser, asked: Mapping[str, str], now: dateti
         headline=headlines.headline(batch, now, headlines.ending(batch), _forecast(batch, now)),
         hint=_hint(batch, now),
         holds=sentences.holds(batch) if batch.status == Status.IN_REVIEW else [],
+        definable=definable(batch, user, now),
         figures=_figures(batch),
         reasons=reason_lines(batch, sentences.reason),
         checks=checks(batch),

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from actions.merging import Asked, folded
 from actions.models import Project, Sendout
-from actions.previewing import known_identifiers, preview, to_be_named
+from actions.plans import known_identifiers, preview, to_be_named
 from sendouts import reach
 from sendouts.admin.read_only import reader
 from sendouts.models import Batch

@@ -11,7 +11,8 @@ from django.urls import reverse
 
 from actions import catalog
 from actions.models import ActionDefinition, Credential, Project, Sendout, SuppressionList
-from actions.versions import Change, NotBroughtBack, bring_back, version
+from actions.versions import Change, version
+from actions.way_back import NotBroughtBack, bring_back
 from tests.sendouts.admin_cases import client_of, plain_english
 
 pytestmark = pytest.mark.django_db

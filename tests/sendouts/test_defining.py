@@ -9,7 +9,7 @@ from django.utils import timezone, translation
 from actions.models import Project
 from sendouts.admin.defining import definable
 from sendouts.models import Batch, Status
-from tests.sendouts.admin_cases import CONSENT, batch, client_of, plain_english, plan, user_in
+from tests.sendouts.admin_cases import CONSENT, batch, client_of, page_url, plain_english, plan, user_in
 
 pytestmark = pytest.mark.django_db
 RULE = {
@@ -47,6 +47,13 @@ def test_the_link_leads_over_the_form_to_the_page_that_runs_the_checks_again() -
     assert answer.redirect_chain[-1][0] == f"/admin/sendouts/batch/{made.pk}/run-again/"
     assert answer.status_code == 200
     assert made.project.actions.get().identifier == "vip & co"
+
+
+def test_the_page_of_the_batch_leads_there() -> None:
+    made = waiting()
+    content = client_of("Manager").get(page_url(made)).content.decode()
+    assert "Define “new” and check again…" in content and "identifier=new" in content
+    assert "and check again…" not in client_of("Reviewer").get(page_url(made)).content.decode()
 
 
 def test_an_unknown_project_is_set_up_on_its_page_and_leads_back() -> None:

@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from actions.merging import Asked
 from actions.models import ActionDefinition, Project, Sendout
-from actions.previewing import preview
+from actions.plans import preview
 from sendouts.models import Batch, Reach
 from tests.sendouts.admin_cases import client_of, plain_english
 from tests.sendouts.gate import CONSENT, Gate
