@@ -14,6 +14,8 @@ from actions.models import ActionDefinition, Project, Sendout
 Configured = Project | Sendout | ActionDefinition
 # What a file brought; else a person, else a hook that named what nobody had set up.
 BY_FILE = "apply_config"
+# A secret is in no history: that it was changed is said in the place of why.
+UNTOLD = "secret"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +48,15 @@ def version(record: Any, before: Any | None) -> Version:
         found = tuple(each for each in found if each.label != _label(record, "archived"))
     else:
         what = _("Changed")
+    if record.history_change_reason == UNTOLD:
+        found = (*found, Change(_("Secret"), _("not shown"), _("changed")))
     return Version(what, _who(record), found)
 
 
 def _who(record: Any) -> str:
     if record.history_user is not None:
         return str(record.history_user.get_username())
-    return record.history_change_reason or ""
+    return BY_FILE if record.history_change_reason == BY_FILE else ""
 
 
 def changes(old: Any, new: Any) -> Iterable[Change]:

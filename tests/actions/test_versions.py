@@ -238,3 +238,16 @@ def test_a_long_history_comes_in_pages_without_a_gap(project: Project, root: Use
     first, second = (client.get(history, {"p": number}).content.decode() for number in (1, 2))
     assert "<del>field9</del>" in first or "<del>field9</del>" in second
     assert (first + second).count("<del>field") == 59
+
+
+def test_of_a_secret_it_is_said_that_it_was_changed_and_nothing_else(root: User) -> None:
+    row = Credential.objects.create(name="crm", secret="first")
+    client = Client()
+    client.force_login(root)
+    form = {"name": "crm", "kind": "bearer", "user": "", "header": "", "test_url": ""}
+    page = reverse("admin:actions_credential_change", args=[row.pk])
+    assert client.post(page, form | {"secret": ""}).status_code == 302
+    assert client.post(page, form | {"secret": "an-other-s3cret"}).status_code == 302
+    assert [each.changes for each in told(row)] == [(Change("Secret", "not shown", "changed"),), (), ()]
+    content = client.get(reverse("admin:actions_credential_history", args=[row.pk])).content.decode()
+    assert "an-other-s3cret" not in content and "Bring this version back" not in content
