@@ -2,84 +2,83 @@
 
 from typing import Any
 
-from django.contrib import admin
-from django.db.models import Model
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Max, Model, QuerySet
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseNotAllowed,
+    HttpResponseRedirect,
+)
 from django.template.response import TemplateResponse
-from django.urls import reverse
+from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
+from django.utils.text import format_lazy
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import TabularInline
 from unfold.decorators import action, display
 
-from actions import catalog, durations
+from actions import catalog, cautions, durations
 from actions.code_pool_admin import CodePoolAdmin as CodePoolAdmin
 from actions.contract import Kind
 from actions.credential_admin import CredentialAdmin as CredentialAdmin
+from actions.declaring import declare
+from actions.describing import described, kind_title, without_questions
 from actions.forms import ProjectForm, SendoutForm, action_form, config_fields
-from actions.history_admin import HistoryAdmin, without_questions
+from actions.history_admin import ConfigurationAdmin, leads_to
 from actions.merging import canonical
-from actions.models import ActionDefinition, Project, Sendout
+from actions.models import ActionDefinition, Project, Sendout, policy
+from actions.ordering_admin import OwnerAdmin
 from actions.suppression_admin import SuppressionListAdmin as SuppressionListAdmin
 
-
-class ConfigurationAdmin(HistoryAdmin):
-    """What is configured has a history, and is archived instead of deleted, since what happened refers to it."""
-
-    list_filter_submit = False
-    warn_unsaved_form = True
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-
-class ActionInline(TabularInline):
-    """The actions of a project or a sendout, each with a link to its page."""
-
-    model = ActionDefinition
-    fields = readonly_fields = ("link", "kind_title", "run", "on_failure", "position", "archived")
-    ordering = ("archived", "position", "id")
-    extra = 0
-    can_delete = False
-    hide_title = True
-
-    @display(description=_("identifier"))
-    def link(self, obj: ActionDefinition) -> str:
-        page = reverse("admin:actions_actiondefinition_change", args=[obj.pk])
-        return format_html('<a class="font-medium text-primary-600" href="{}">{}</a>', page, obj.identifier)
-
-    @display(description=_("kind"))
-    def kind_title(self, obj: ActionDefinition) -> str:
-        return kind_title(obj.kind)
-
-    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
+_UNUSUAL = _(
+    "“Also what is unusual” compares each contact file of 500 contacts or more with up to 20 batches before it, once there are 5. It "
+    "is held where far more or far fewer contacts do not get it than in this project before, where it is more than twice as "
+    "large, or less than half as large, as this sendout usually is, and where a check that always rejected some rejects nobody. "
+    "What varies a lot is given more room. What a person accepts is usual from then on. Singles are never compared."
+)
+_ARCHIVED = _(
+    "Nothing here is deleted, since what happened refers to it. What is archived takes no part in new batches, is listed "
+    "apart, and can be taken out of the archive at any time."
+)
 
 
-def kind_title(name: str) -> str:
-    """Return the title of a kind, or its name where no such kind is installed."""
-    found = catalog.kinds().get(name)
-    return gettext(found.title) if found else name
-
-
-def described(kind: type[Kind]) -> str:
-    """Return the translated description of a kind; gettext answers an empty text with the catalogue's header."""
-    return gettext(kind.description) if kind.description else ""
+def warn_unattended(request: HttpRequest, review: str, at_deadline: str) -> None:
+    """Say, when it is saved, what a policy means where nobody looks."""
+    if sentence := cautions.unattended(review, at_deadline):
+        messages.warning(request, gettext(sentence))
 
 
 @admin.register(Project)
-class ProjectAdmin(ConfigurationAdmin):
+class ProjectAdmin(OwnerAdmin):
+    """Saving a project that a hook brought declares it; so does one click."""
+
     form = ProjectForm
     list_display = ("name", "state", "review", "at_deadline", "shown_answer_within")
-    list_filter = ("archived", "declared")
+    list_filter = ("declared", "archived", "review", "at_deadline")
     search_fields = ("name",)
-    inlines = (ActionInline,)
+    actions = ("declare_selected",)
     actions_detail = ("add_action",)
+    change_form_outer_before_template = "actions/undeclared.html"
     fieldsets = (
-        (None, {"fields": ("name", "archived")}),
-        (_("Policies"), {"fields": ("review", "at_deadline", "answer_within")}),
-        (_("Contacts"), {"fields": ("keep_contacts", "keep_fields", "show_fields")}),
+        (None, {"fields": ("name",)}),
+        (
+            _("Who decides, and until when"),
+            {"fields": ("review", "at_deadline", "answer_within"), "description": _UNUSUAL},
+        ),
+        (
+            _("What is kept of contacts"),
+            {
+                "fields": ("keep_contacts", "keep_fields", "show_fields"),
+                "description": _(
+                    "Kept with the decisions, for reviewers who may see contacts. Nothing, unless fields are named."
+                ),
+            },
+        ),
+        (_("Archive"), {"fields": ("archived",), "description": _ARCHIVED}),
     )
 
     @display(description=_("state"), label={"declared": "success", "met": "warning", "archived": "info"})
@@ -96,29 +95,66 @@ class ProjectAdmin(ConfigurationAdmin):
     def add_action(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return HttpResponseRedirect(f"{reverse('admin:actions_actiondefinition_add')}?project={object_id}")
 
+    def save_model(self, request: HttpRequest, obj: Project, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        warn_unattended(request, obj.review, obj.at_deadline)
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.declare)
+        return [path("<path:object_id>/declare/", view, name="actions_project_declare"), *super().get_urls()]
+
+    def declare(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Set up a project that was met in a hook as it stands, by POST; leads on to `next`, or to its page."""
+        project: Any = self.get_object(request, object_id)
+        if project is None:
+            raise Http404
+        if not self.has_change_permission(request, project):
+            raise PermissionDenied
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        self._declare(request, project)
+        return HttpResponseRedirect(leads_to(request) or reverse("admin:actions_project_change", args=[project.pk]))
+
+    @action(description=_("Set up the selected projects as they stand"), permissions=["change"])
+    def declare_selected(self, request: HttpRequest, queryset: QuerySet[Project]) -> None:
+        for project in queryset:
+            self._declare(request, project)
+
+    def _declare(self, request: HttpRequest, project: Project) -> None:
+        if declare(project, user=request.user):  # type: ignore[arg-type]
+            self.log_change(request, project, "Declared.")
+            said = gettext("The project “%(name)s” is set up. New batches no longer wait because nobody knows it.")
+            messages.success(request, said % {"name": project})
+
 
 @admin.register(Sendout)
-class SendoutAdmin(ConfigurationAdmin):
+class SendoutAdmin(OwnerAdmin):
     form = SendoutForm
-    list_display = ("project", "journey", "name", "review", "at_deadline", "shown_answer_within", "archived")
+    list_display = ("project", "journey", "name", "review", "at_deadline", "shown_answer_within", "shown_archived")
     list_display_links = ("journey", "name")
-    list_filter = ("archived", "project")
+    list_filter = ("archived", "review", "at_deadline", "project")
     list_select_related = ("project",)
     search_fields = ("project__name", "journey", "name")
     autocomplete_fields = ("project",)
-    inlines = (ActionInline,)
     actions_detail = ("add_action",)
     fieldsets = (
-        (None, {"fields": ("project", "journey", "name", "archived")}),
+        (None, {"fields": ("project", "journey", "name")}),
         (
-            _("Policies"),
+            _("Who decides, and until when"),
             {
                 "fields": ("review", "at_deadline", "answer_within"),
-                "description": _("What is left empty is as the project says."),
+                "description": format_lazy("{} {}", _("What is left empty is as the project says."), _UNUSUAL),
             },
         ),
         (_("Watch"), {"fields": ("expect_every",)}),
+        (_("Archive"), {"fields": ("archived",), "description": _ARCHIVED}),
     )
+
+    def save_model(self, request: HttpRequest, obj: Sendout, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if obj.review or obj.at_deadline:
+            holds = policy(obj.project, obj)
+            warn_unattended(request, holds.review, holds.at_deadline)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
         return ("project",) if obj else ()
@@ -136,13 +172,34 @@ class SendoutAdmin(ConfigurationAdmin):
 class ActionDefinitionAdmin(ConfigurationAdmin):
     """A definition's kind is chosen first and stays; its configuration has the fields of that kind."""
 
-    list_display = ("identifier", "kind_title", "project", "sendout", "run", "on_failure", "position", "archived")
-    list_filter = ("archived", "kind", "project")
-    list_select_related = ("project", "sendout")
+    list_display = (
+        "identifier", "kind_title", "used_in", "run", "on_failure", "position", "shown_archived", "shown_test"
+    )  # fmt: skip
+    list_filter = ("archived", "kind", "run", "on_failure", "project")
+    list_select_related = ("project", "sendout__project")
     search_fields = ("identifier", "project__name", "sendout__name")
     autocomplete_fields = ("project", "sendout")
     actions_detail = ("test",)
     change_form_after_template = "actions/preview.html"
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """What the address presets, such as the identifier that a hook named; the position is the last of its list."""
+        initial: dict[str, Any] = super().get_changeform_initial_data(request)
+        owner = {name: initial[name] for name in ("project", "sendout") if str(initial.get(name, "")).isdigit()}
+        if owner:
+            last = ActionDefinition.objects.filter(**owner, archived=False).aggregate(last=Max("position"))["last"]
+            initial.setdefault("position", 1 if last is None else last + 1)
+        return initial
+
+    @display(description=_("where it is used"), ordering="project")
+    def used_in(self, obj: ActionDefinition) -> str:
+        return str(obj.project) if obj.project else f"{obj.sendout.project} · {obj.sendout}" if obj.sendout else ""
+
+    @display(description=_("test"), empty_value="–")
+    def shown_test(self, obj: ActionDefinition) -> str | None:
+        if obj.archived:
+            return None
+        return format_html('<a class="gate-link" href="{}">{}</a>', reverse("test_action", args=[obj.pk]), _("Test…"))
 
     @action(description=_("Test with a contact"), url_path="test-it", permissions=["change"])
     def test(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -198,5 +255,6 @@ class ActionDefinitionAdmin(ConfigurationAdmin):
         return (
             (None, {"fields": ("identifier", *where)}),
             (gettext(kind.title) if kind else _("Configuration"), config),
-            (_("How it runs"), {"fields": ("run", "on_failure", "position", "archived")}),
+            (_("How it runs"), {"fields": ("run", "on_failure", "position")}),
+            (_("Archive"), {"fields": ("archived",), "description": _ARCHIVED}),
         )

@@ -8,11 +8,13 @@ from django.db.models import Model
 from pydantic import ValidationError
 
 from actions import catalog, references
+from actions.cautions import unattended
 from actions.config_errors import Path, dotted
 from actions.config_file import ActionEntry, ConfigFile, FaultyFile, KeepEntry, ProjectEntry, SendoutEntry
 from actions.merging import canonical, folded
 from actions.models import ActionDefinition, Project, Sendout
 from actions.suppression.lookups import no_list
+from actions.versions import BY_FILE, Configured
 
 Owner = Project | Sendout
 
@@ -32,6 +34,19 @@ def apply(content: ConfigFile) -> list[str]:
         for entry in content.projects:
             said += _project(entry)
     return said
+
+
+def careful(content: ConfigFile) -> list[str]:
+    """What the policies of a file mean where nobody looks, a sentence for each place."""
+    found = []
+    for project in content.projects:
+        if sentence := unattended(project.review, project.at_deadline):
+            found.append(f"project {project.name}: {sentence}")
+        for each in project.sendouts:
+            holds = each.review or project.review, each.at_deadline or project.at_deadline
+            if (each.review or each.at_deadline) and (sentence := unattended(*holds)):
+                found.append(f"project {project.name}, sendout {each.journey} / {each.name}: {sentence}")
+    return found
 
 
 def _dangling(content: ConfigFile) -> Iterator[tuple[Path, str]]:
@@ -60,6 +75,7 @@ def _project(entry: ProjectEntry) -> Iterator[str]:
     # The row is locked so that two runs at once do not archive each other's work.
     project, created = Project.objects.select_for_update().get_or_create(name=entry.name, defaults=values)
     if created:
+        _by_file(project)
         yield f"created {label}"
     else:
         yield from _change(project, values, label)
@@ -83,6 +99,7 @@ def _sendouts(project: Project, entries: Sequence[SendoutEntry], within: str) ->
             project=project, journey=entry.journey, name=entry.name, defaults=values
         )
         if created:
+            _by_file(sendout)
             yield f"created {label}"
         else:
             yield from _change(sendout, values, label)
@@ -116,7 +133,7 @@ def _actions(owner: Owner, entries: Sequence[ActionEntry], within: str) -> Itera
         label = f"{within}, action {values['identifier']}"
         found = matched.get(place)
         if found is None:
-            ActionDefinition.objects.create(**{_owner_field(owner): owner}, **values, position=place)
+            _by_file(ActionDefinition.objects.create(**{_owner_field(owner): owner}, **values, position=place))
             yield f"created {label}"
         else:
             # A configuration that only leaves out defaults says the same, and stays as it was written.
@@ -176,11 +193,17 @@ def _change(row: Model, values: dict[str, Any], label: str) -> Iterator[str]:
         return
     for name in changed:
         setattr(row, name, values[name])
+    row._change_reason = BY_FILE  # type: ignore[attr-defined]
     row.save(update_fields=changed)
     if changed == ["archived"] and values["archived"]:
         yield f"archived {label}"
     else:
         yield f"changed {label}: {', '.join(changed)}"
+
+
+def _by_file(row: Configured) -> None:
+    """Say in the history of a row that was just made that no person did it."""
+    row.history.update(history_change_reason=BY_FILE)
 
 
 def _differs(left: Any, right: Any) -> bool:

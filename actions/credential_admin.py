@@ -12,6 +12,7 @@ from unfold.widgets import UnfoldAdminPasswordWidget
 
 from actions.credential import Credential
 from actions.history_admin import HistoryAdmin
+from actions.versions import UNTOLD
 
 
 class CredentialForm(forms.ModelForm):
@@ -56,6 +57,11 @@ class CredentialAdmin(HistoryAdmin):
     list_filter_submit = False
     warn_unsaved_form = True
     actions_detail = ("test",)
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        if change and "secret" in form.changed_data:
+            obj._change_reason = UNTOLD
+        super().save_model(request, obj, form, change)
 
     @action(description=_("Test"), url_path="test-it", permissions=["change"])
     def test(self, request: HttpRequest, object_id: str) -> HttpResponse:

@@ -213,6 +213,15 @@ class Lines(forms.CharField):
         return (initial or []) != self.to_python(data)
 
 
+REVIEW_HELP = _(
+    "What nobody could judge always waits. “Also what is unusual” adds batches unlike those before; “every batch” adds all others."
+)
+AT_DEADLINE_HELP = _(
+    "Shortly before time is up: leave it, and all its contacts take the “timed out” way; accept it, and those whom the checks "
+    "accepted get the message; reject it, and nobody does."
+)
+
+
 class ProjectForm(forms.ModelForm):
     """A project; saving it here declares it."""
 
@@ -231,6 +240,7 @@ class ProjectForm(forms.ModelForm):
         fields = (
             "name", "review", "at_deadline", "answer_within", "keep_contacts", "keep_fields", "show_fields", "archived"
         )  # fmt: skip
+        help_texts = {"review": REVIEW_HELP, "at_deadline": AT_DEADLINE_HELP}
 
     def clean(self) -> dict[str, Any]:
         self.instance.declared = True
@@ -250,6 +260,7 @@ class SendoutForm(forms.ModelForm):
     class Meta:
         model = Sendout
         fields = ("project", "journey", "name", "review", "at_deadline", "answer_within", "expect_every", "archived")
+        help_texts = {"review": REVIEW_HELP, "at_deadline": AT_DEADLINE_HELP}
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data

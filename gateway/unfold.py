@@ -21,11 +21,13 @@ UNFOLD: dict[str, Any] = {
         lambda request: static("gateway/batch.css"),
         lambda request: static("gateway/access.css"),
         lambda request: static("gateway/previewing.css"),
+        lambda request: static("gateway/configuring.css"),
     ],
     "SCRIPTS": [
         lambda request: static("gateway/access.js"),
         lambda request: static("gateway/live.js"),
         lambda request: static("gateway/previewing.js"),
+        lambda request: static("gateway/ordering.js"),
     ],
     "SIDEBAR": {"show_search": False, "navigation": "sendouts.admin.menu.navigation"},
 }

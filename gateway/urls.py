@@ -5,7 +5,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from gateway import health, metrics
-from sendouts.admin import previews, trials
+from sendouts.admin import plans, previews, trials
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
@@ -29,6 +29,16 @@ urlpatterns = [
         "admin/actions/credential/<int:credential_id>/test/",
         admin.site.admin_view(trials.test_credential),
         name="test_credential",
+    ),
+    path(
+        "admin/actions/project/<int:project_id>/plan/",
+        admin.site.admin_view(plans.plan_of_project),
+        name="plan_of_project",
+    ),
+    path(
+        "admin/actions/sendout/<int:sendout_id>/plan/",
+        admin.site.admin_view(plans.plan_of_sendout),
+        name="plan_of_sendout",
     ),
     path("admin/", admin.site.urls),
     path("api/", include("sendouts.api.urls")),

@@ -279,7 +279,14 @@ def run_again(batch_id: int, *, user: User | None, revision: int, note: str, now
         columns: dict[str, Any] = dict.fromkeys(
             ("total", "accepted", "rejected", "undecided", "unread", "attempts", "restarts", "chunk_rows"), 0
         )
-        columns |= {"held_for": [], "reasons": [], "failures": [], "file_complete": False, "due_at": now}
+        columns |= {
+            "held_for": [],
+            "anomalies": [],
+            "reasons": [],
+            "failures": [],
+            "file_complete": False,
+            "due_at": now,
+        }
         # Whoever is still at work on the old plan loses its claim, and with it what it has not committed.
         columns |= {"attention": "", "attention_data": {}, "claim_id": None, "claimed_until": None}
         if hook is not None:

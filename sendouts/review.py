@@ -12,7 +12,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from actions.models import AtDeadline, Review
-from sendouts import claims, effects, forecast, lifecycle, people
+from sendouts import anomalies, claims, effects, forecast, lifecycle, people
+from sendouts.earlier import earlier, screened
 from sendouts.models import Answer, Attention, Batch, Decision, Status, Verdict, Word
 from sendouts.models.decision import rows_of
 from sendouts.people import NotDone
@@ -25,7 +26,10 @@ _REASONS = ("verdict", "reason", "text", "action")
 
 
 def reasons_to_hold(batch: Batch) -> list[str]:
-    """Why a screened batch waits for a person; empty when it goes on by itself. See the table in docs/architecture.md."""
+    """Why a screened batch waits for a person; empty when it goes on by itself. See the table in docs/architecture.md.
+
+    What is unusual beside the batches before it stands in `batch.anomalies` by now.
+    """
     held = []
     if not batch.project.declared or batch.project.archived:
         held.append("unknown_project")
@@ -42,6 +46,7 @@ def reasons_to_hold(batch: Batch) -> list[str]:
             held.append("action_failed")
         if not batch.is_single and batch.total and batch.rejected == batch.total:
             held.append("everybody_rejected")
+        held += dict.fromkeys(each["code"] for each in batch.anomalies)
     if batch.review == Review.ALWAYS:
         held.append("always")
     return held
@@ -52,16 +57,29 @@ def settle(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> None
     going: dict[int, dict[str, Any]] = {}
     held: dict[int, dict[str, Any]] = {}
     known = forecast.lately(now) if any(batch.at_deadline != AtDeadline.LEAVE for batch in batches) else None
+    _compare(batches)
     for batch in batches:
         batch.held_for = reasons_to_hold(batch)
         if batch.held_for or batch.attention:
             due_at = forecast.acts_at(batch, known, now) if known else None
-            held[batch.pk] = {"held_for": batch.held_for, "due_at": due_at}
+            held[batch.pk] = {"held_for": batch.held_for, "anomalies": batch.anomalies, "due_at": due_at}
         else:
             going[batch.pk] = {"decided_at": now, "due_at": now}
     with transaction.atomic():
         lifecycle.move(going, Status.SCREENED, Status.ACCEPTED, now=now, claim=claim)
         lifecycle.move(held, Status.SCREENED, Status.IN_REVIEW, now=now, claim=claim)
+
+
+def _compare(batches: Sequence[Batch]) -> None:
+    """Find what is unusual beside the batches before; nothing is asked where nobody wants to know."""
+    before = earlier([batch for batch in batches if batch.review != Review.NEVER])
+    for batch in batches:
+        known = before.get(batch.pk)
+        if known is None:
+            batch.anomalies = []
+            continue
+        found = anomalies.find(screened(batch.total, batch.plan.content, batch.reasons), known.project, known.sendout)
+        batch.anomalies = [each.as_data() for each in found]
 
 
 def at_deadline(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> None:

@@ -11,6 +11,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, ngettext
 
+from sendouts import anomalies
 from sendouts.models import Attention, Batch, Status
 from sendouts.telling import clock
 
@@ -94,6 +95,8 @@ def _hold(batch: Batch, code: str) -> str:
             len(names),
         )
         return sentence % {"names": quoted(names)}
+    if code in anomalies.CODES:
+        return " ".join(_anomaly(each) for each in batch.anomalies if each["code"] == code) or code
     if code == "unknown_project":
         return _("The project %(name)s is not set up here.") % {"name": quoted([batch.project.name or "–"])}
     plain = {
@@ -105,6 +108,32 @@ def _hold(batch: Batch, code: str) -> str:
         "changed": _("Every contact is decided now, some by a person. Accept or reject the batch."),
     }
     return plain.get(code, code)
+
+
+def _anomaly(data: dict[str, Any]) -> str:
+    """One comparison with the batches before, in one sentence."""
+    if data["code"] == anomalies.SIZE:
+        now, low, high = contacts(data["now"]), number(data["low"]), number(data["high"])
+    else:
+        now, low, high = (percent(data[name]) for name in ("now", "low", "high"))
+    values = {"now": now, "n": number(data["batches"]), "check": quoted([data["check"]]), "usual": low}
+    if low != high:
+        values["usual"] = _("%(low)s to %(high)s") % {"low": low, "high": high}
+    text = {
+        anomalies.SHARE: _("%(now)s do not get it; the last %(n)s batches of this project had %(usual)s."),
+        anomalies.SIZE: _("It has %(now)s; the last %(n)s batches of this sendout had %(usual)s."),
+        anomalies.NOBODY: _("The check %(check)s rejected nobody; in the last %(n)s batches it rejected %(usual)s."),
+        anomalies.EVERYBODY: _(
+            "The check %(check)s rejected everybody whom it saw; in the last %(n)s batches it rejected %(usual)s."
+        ),
+    }[data["code"]]
+    return text % values
+
+
+def percent(share: float) -> str:
+    """Write a share of 1 with one decimal, as the reader's language does."""
+    rounded = round(100 * share, 1)
+    return _("%(share)s%%") % {"share": number(int(rounded) if rounded.is_integer() else rounded)}
 
 
 def attention(batch: Batch) -> str:

@@ -56,6 +56,7 @@ class Attention(models.TextChoices):
 
 # Among what a batch is held for: a person stopped its release.
 STOPPED = "stopped"
+_ENDED_FILE = Q(source="batch", ended_at__isnull=False)
 OPEN = (Status.PLANNED, Status.SCREENED, Status.IN_REVIEW, Status.ACCEPTED, Status.REFUSED, Status.DELIVERED)
 
 
@@ -86,6 +87,8 @@ class Batch(models.Model):
     attention = models.CharField(_("attention"), max_length=20, choices=Attention, default=Attention.NONE, blank=True)
     attention_data = models.JSONField(default=dict, blank=True)
     held_for = models.JSONField(default=list, blank=True)
+    # What was compared with the batches before, for the codes of `held_for` that come from it (sendouts.anomalies.Finding).
+    anomalies = models.JSONField(default=list, blank=True)
     revision = models.PositiveIntegerField(_("revision"), default=1)
 
     received_at = models.DateTimeField(_("received"))
@@ -156,6 +159,9 @@ class Batch(models.Model):
                 name="batch_usual",
                 condition=Q(source="batch", outcome="released"),
             ),
+            # The batches before, to which a new one is compared: those of contact files alone.
+            models.Index(fields=["project", "id"], name="batch_before_project", condition=_ENDED_FILE),
+            models.Index(fields=["sendout", "id"], name="batch_before_sendout", condition=_ENDED_FILE),
             # What the hourly tasks look for: small, since whatever they have done with leaves it.
             models.Index(
                 fields=["ended_at"], name="batch_to_wipe", condition=Q(ended_at__isnull=False) & ~Q(finish_uri=b"")

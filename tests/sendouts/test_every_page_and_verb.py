@@ -104,7 +104,8 @@ CONFIGURED = (LOOK, MANAGE, (LOOK, MANAGE), NOBODY, LOOK)
 PEOPLE = (ADMINISTER,) * 5
 MODELS: Mapping[str, Any] = {
     "actions/project": CONFIGURED,
-    "actions/sendout": CONFIGURED,
+    # A sendout may have no name of its own: nothing on its page has to be filled in.
+    "actions/sendout": (LOOK, MANAGE, (LOOK, "302 403 403 403 302 302"), NOBODY, LOOK),
     "actions/actiondefinition": CONFIGURED,
     "actions/codepool": CONFIGURED,
     "actions/credential": (MANAGE,) * 5,
@@ -127,6 +128,19 @@ FORMER = {
 # Leads to a form that has its own line.
 MORE = {
     "admin/actions/codepool/<path:object_id>/add-codes/": (MANAGE, "same"),
+    "admin/actions/project/<int:project_id>/plan/": (LOOK, "same"),
+    "admin/actions/sendout/<int:sendout_id>/plan/": (LOOK, "same"),
+    "admin/actions/project/<path:object_id>/order/": ("302 403 403 403 405 405", "302 403 403 403 302 302"),
+    "admin/actions/sendout/<path:object_id>/order/": ("302 403 403 403 405 405", "302 403 403 403 302 302"),
+    "admin/actions/project/<path:object_id>/declare/": ("302 403 403 403 405 405", "302 403 403 403 302 302"),
+    # The only version that the sample has is the present one.
+    **{
+        f"admin/actions/{model}/<path:object_id>/history/<int:version_id>/bring-back/": (
+            MANAGE,
+            "302 403 403 403 409 409",
+        )
+        for model in ("project", "sendout", "actiondefinition")
+    },
     "admin/actions/project/<path:object_id>/add-action/": (LEADS_ON, "same"),
     "admin/actions/sendout/<path:object_id>/add-action/": (LEADS_ON, "same"),
     "admin/actions/actiondefinition/<path:object_id>/test-it/": ("302 403 403 403 302 302", "same"),

@@ -25,8 +25,11 @@ class Command(BaseCommand):
         except (OSError, UnicodeDecodeError) as error:
             raise CommandError(f"{file} cannot be read: {error}") from error
         try:
-            said = applying.apply(config_file.read(text))
+            content = config_file.read(text)
+            said = applying.apply(content)
         except config_file.FaultyFile as error:
             raise CommandError("Nothing was changed.\n" + "\n".join(error.faults)) from error
         for sentence in said or ["Nothing to change."]:
             self.stdout.write(sentence)
+        for sentence in applying.careful(content):
+            self.stderr.write(f"Careful: {sentence}")

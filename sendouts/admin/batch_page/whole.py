@@ -20,6 +20,7 @@ from sendouts.admin.batch_page.reasons import Reasons, reasons
 from sendouts.admin.batch_page.stages import Stage, moments, stages
 from sendouts.admin.batch_page.work import Progress, Reconciled, progress, reconciled
 from sendouts.admin.contacts import Contacts, contacts_page
+from sendouts.admin.defining import Definable, definable
 from sendouts.admin.effects import Acting, acting
 from sendouts.admin.headlines import Label
 from sendouts.admin.verbs import Verb, offered
@@ -41,6 +42,7 @@ class Page:
     headline: str
     hint: str
     holds: list[str]
+    definable: list[Definable]
     comparison: Comparison | None
     progress: list[Progress]
     reconciled: Reconciled | None
@@ -100,6 +102,7 @@ def page(batch: Batch, user: AbstractUser, asked: Mapping[str, str], now: dateti
         headline=headlines.headline(batch, now, headlines.ending(batch), expected, reading),
         hint=_hint(batch, now),
         holds=sentences.holds(batch) if batch.status == Status.IN_REVIEW else [],
+        definable=definable(batch, user, now),
         comparison=comparison(batch, usual),
         progress=progress(batch, runs, now, known=known, expected=expected, reading=reading),
         reconciled=reconciled(batch),

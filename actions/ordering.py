@@ -1,0 +1,52 @@
+"""The order in which the actions of a project or a sendout run, as people put it."""
+
+from collections.abc import Sequence
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from actions.models import ActionDefinition, Project, Sendout
+
+
+class OrderChanged(Exception):
+    """The list was not what the person saw; the text is a sentence for them."""
+
+
+def in_order(owner: Project | Sendout) -> list[ActionDefinition]:
+    """The actions that are not archived, in the order in which they run within a phase."""
+    return list(owner.actions.filter(archived=False).order_by("position", "id"))
+
+
+def put_in_order(owner: Project | Sendout, *, seen: Sequence[int], wanted: Sequence[int], user: User) -> int:
+    """Give the actions the order that a person wants; returns how many got another position. Raises OrderChanged.
+
+    seen: the ids as the person's page showed them. The row of the owner is locked, as apply_config locks it.
+    """
+    with transaction.atomic():
+        type(owner)._default_manager.select_for_update().get(pk=owner.pk)
+        rows = in_order(owner)
+        if [row.pk for row in rows] != list(seen):
+            sentence = _(
+                "Somebody changed this list while you looked at it. Nothing was changed: here it is as it is now."
+            )
+            raise OrderChanged(sentence)
+        if sorted(wanted) != sorted(seen):
+            raise OrderChanged(_("This is not an order of these actions. Nothing was changed."))
+        by_id = {row.pk: row for row in rows}
+        moved = 0
+        for place, pk in enumerate(wanted, 1):
+            row = by_id[pk]
+            if row.position != place:
+                row.position = place
+                row._history_user = user  # type: ignore[attr-defined]
+                row.save(update_fields=["position"])
+                moved += 1
+    return moved
+
+
+def moved(ids: Sequence[int], pk: int, by: int) -> list[int]:
+    """The ids with one of them moved by so many places, as far as there are any."""
+    others = [each for each in ids if each != pk]
+    place = min(max(0, list(ids).index(pk) + by), len(others))
+    return [*others[:place], pk, *others[place:]]

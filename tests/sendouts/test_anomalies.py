@@ -1,0 +1,182 @@
+"""What is unusual: never in small numbers, never for noise, and always where it is far."""
+
+import random
+from math import exp
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sendouts import anomalies
+from sendouts.anomalies import EVERYBODY, NOBODY, SHARE, SIZE, Finding, Screened, find
+
+CHECK = "consent-check"
+shares = st.floats(0, 1)
+totals = st.integers(1, 2_000_000)
+
+
+def screened(total: int, share: float, check: str = CHECK) -> Screened:
+    return Screened(total, {check: round(total * share)})
+
+
+batches = st.builds(screened, totals, shares)
+large = st.builds(screened, st.integers(anomalies.CONTACTS, 2_000_000), shares)
+
+
+def codes(batch: Screened, before: list[Screened]) -> list[str]:
+    return [each.code for each in find(batch, before, before)]
+
+
+def steady(count: int = 8, share: float = 0.05, total: int = 10_000) -> list[Screened]:
+    return [screened(total, share + 0.001 * (place % 3 - 1)) for place in range(count)]
+
+
+@given(st.builds(screened, st.integers(1, anomalies.CONTACTS - 1), shares), st.lists(batches, max_size=30))
+def test_below_500_contacts_nothing_is_unusual(batch: Screened, before: list[Screened]) -> None:
+    assert find(batch, before, before) == []
+
+
+@given(large, st.lists(batches, max_size=anomalies.BATCHES - 1))
+def test_with_fewer_than_5_earlier_batches_nothing_is_unusual(batch: Screened, before: list[Screened]) -> None:
+    assert find(batch, before, before) == []
+
+
+@given(shares, st.lists(st.builds(screened, st.integers(1, 499), shares), min_size=5, max_size=30))
+def test_shares_of_small_batches_are_no_measure(share: float, before: list[Screened]) -> None:
+    assert {each.code for each in find(screened(100_000, share), before, [])} == set()
+
+
+@given(large, st.lists(large, min_size=5, max_size=30))
+def test_what_was_already_there_is_never_unusual_in_share_or_size(batch: Screened, before: list[Screened]) -> None:
+    low, high = anomalies.usual([each.share for each in before])
+    if low <= batch.share <= high:
+        assert SHARE not in codes(batch, before)
+    low, high = anomalies.usual([each.total for each in before])
+    if low <= batch.total <= high:
+        assert SIZE not in codes(batch, before)
+
+
+@given(shares, shares, st.lists(large, min_size=5, max_size=30))
+def test_who_is_further_out_is_unusual_as_well(one: float, other: float, before: list[Screened]) -> None:
+    """Monotone: once far above (below), every higher (lower) share of a batch of that size is far too."""
+    near, far = sorted((screened(50_000, one), screened(50_000, other)), key=lambda each: each.share)
+    low, high = anomalies.usual([each.share for each in before])
+    if near.share > high and codes(near, before):
+        assert codes(far, before)
+    if far.share < low and codes(far, before):
+        assert codes(near, before)
+
+
+@given(st.lists(large, min_size=5, max_size=30), st.integers(500, 1_000_000), st.integers(500, 1_000_000))
+def test_sizes_further_out_are_unusual_as_well(before: list[Screened], one: int, other: int) -> None:
+    low, high = anomalies.usual([each.total for each in before])
+    near, far = sorted((one, other), key=lambda total: max(total / high, low / total))
+    if (far >= high) == (near >= high) and SIZE in codes(screened(near, 0), before):
+        assert SIZE in codes(screened(far, 0), before)
+
+
+@given(large, st.lists(large, min_size=5, max_size=30), st.integers(2, 50))
+def test_a_share_found_in_a_batch_is_found_in_one_many_times_as_large(
+    batch: Screened, before: list[Screened], times: int
+) -> None:
+    larger = Screened(batch.total * times, {name: count * times for name, count in batch.rejected.items()})
+    if find(batch, before, []):
+        assert find(larger, before, [])
+
+
+@given(large, st.lists(large, min_size=5, max_size=30), st.randoms())
+def test_the_order_of_the_history_does_not_matter(batch: Screened, before: list[Screened], dice: random.Random) -> None:
+    before = before[: anomalies.REMEMBERED]
+    mixed = list(before)
+    dice.shuffle(mixed)
+    assert find(batch, before, before) == find(batch, mixed, mixed)
+
+
+@given(st.floats(0, 0.002), st.lists(st.floats(0, 0.002), min_size=5, max_size=20), st.integers(500, 2_000_000))
+def test_a_tenth_of_a_percent_more_never_alarms(now: float, before: list[float], total: int) -> None:
+    assert SHARE not in codes(screened(total, now), [screened(10_000, share) for share in before])
+
+
+@pytest.mark.parametrize(
+    ("share", "found"), [(0.06, []), (0.07, []), (0.214, [SHARE]), (0.9, [SHARE]), (0.03, []), (0.001, [SHARE])]
+)
+def test_a_share_far_from_the_last_eight_is_found(share: float, found: list[str]) -> None:
+    assert codes(screened(10_000, share), steady()) == found
+
+
+def test_the_finding_says_what_was_usual() -> None:
+    (found,) = find(screened(10_000, 0.214), steady(), [])
+    assert found == Finding(SHARE, 0.214, 0.049, 0.051, 8)
+
+
+@pytest.mark.parametrize(
+    ("total", "found"), [(10_000, []), (19_000, []), (25_000, [SIZE]), (4_000, [SIZE]), (600, [SIZE])]
+)
+def test_a_size_far_from_the_sendouts_usual_is_found(total: int, found: list[str]) -> None:
+    assert codes(screened(total, 0.05), steady()) == found
+
+
+def test_sizes_that_vary_a_lot_give_room() -> None:
+    before = [screened(total, 0.05) for total in (2_000, 8_000, 3_000, 20_000, 5_000)]
+    assert codes(screened(100_000, 0.05), before) == []
+    assert codes(screened(5_000_000, 0.05), before) == [SIZE]
+
+
+def test_a_check_that_usually_rejects_some_and_now_nobody_is_found_once() -> None:
+    assert codes(screened(10_000, 0), steady()) == [NOBODY]
+
+
+def test_a_check_that_sometimes_rejects_nobody_may_do_so_again() -> None:
+    assert NOBODY not in codes(screened(10_000, 0), [*steady(), screened(10_000, 0)])
+
+
+def test_where_chance_can_give_nobody_nobody_is_usual() -> None:
+    assert codes(screened(600, 0), [screened(100_000, 0.01)] * 8) == [SIZE]
+
+
+def test_a_new_check_has_no_history_of_its_own() -> None:
+    assert codes(Screened(10_000, {CHECK: 500, "adults": 0}), steady()) == []
+
+
+def test_everybody_is_found_for_the_check_that_did_it() -> None:
+    before = [Screened(10_000, {CHECK: 500, "adults": 95}) for _ in range(6)]
+    found = find(Screened(10_000, {CHECK: 500, "adults": 9_500}), before, [])
+    assert [(each.code, each.check, each.batches) for each in found] == [(EVERYBODY, "adults", 6)]
+
+
+def test_of_a_single_check_everybody_is_told_by_the_share() -> None:
+    assert codes(screened(10_000, 1), steady()) == [SHARE]
+
+
+def test_a_check_is_judged_by_those_whom_it_saw() -> None:
+    """The one above took nearly all: that it is the only thing told, and nobody is expected of the one below."""
+    before = [Screened(10_000, {CHECK: 500, "adults": 95}) for _ in range(6)]
+    assert codes(Screened(10_000, {CHECK: 9_900, "adults": 0}), before) == [SHARE]
+
+
+def test_one_accident_among_ten_makes_nothing_usual() -> None:
+    assert codes(screened(10_000, 0.9), [*steady(11), screened(10_000, 1)]) == [SHARE]
+    assert codes(screened(10_000, 0.9), [*steady(11), screened(10_000, 1), screened(10_000, 1)]) == []
+
+
+def test_only_the_last_twenty_count() -> None:
+    old = [screened(10_000, 0.9)] * 30
+    assert codes(screened(10_000, 0.9), [*steady(20), *old]) == [SHARE]
+
+
+@pytest.mark.parametrize("spread", [0.02, 0.1, 0.25])
+@pytest.mark.parametrize("share", [0.002, 0.05, 0.4])
+def test_of_ordinary_noise_less_than_one_in_200_is_held(share: float, spread: float) -> None:
+    """A year of batches, again and again, each held against those before it: shares and sizes vary around their usual."""
+    dice = random.Random(f"{share} {spread}")
+    held = judged = 0
+    for _ in range(40):
+        before: list[Screened] = []
+        for _ in range(52):
+            total = round(20_000 * exp(dice.gauss(0, spread)))
+            batch = screened(total, min(1.0, max(0.0, share * (1 + dice.gauss(0, spread)))))
+            judged += len(before) >= anomalies.BATCHES
+            held += bool(find(batch, before, before))
+            before.insert(0, batch)
+    assert judged == 40 * 47
+    assert held < judged / 200
