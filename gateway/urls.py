@@ -5,7 +5,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from gateway import health, metrics
-from sendouts.admin import trials
+from sendouts.admin import exporting, finding, trials
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
@@ -19,6 +19,13 @@ urlpatterns = [
         "admin/actions/credential/<int:credential_id>/test/",
         admin.site.admin_view(trials.test_credential),
         name="test_credential",
+    ),
+    path("admin/find-contact/", admin.site.admin_view(finding.find_contact), name="find_contact"),
+    path("admin/batches/<int:batch_id>/export/", admin.site.admin_view(exporting.export), name="export_batch"),
+    path(
+        "admin/batches/<int:batch_id>/export/<uuid:key>/",
+        admin.site.admin_view(exporting.progress),
+        name="export_progress",
     ),
     path("admin/", admin.site.urls),
     path("api/", include("sendouts.api.urls")),
