@@ -122,6 +122,8 @@ def parts(export: Export, choice: Choice, columns: Columns, form: Form) -> Gener
     except BaseException:
         _note(export, read=at, written=written, ended_at=timezone.now(), broken=True)
         raise
+    finally:
+        _let_go()
 
 
 def _piece(batch_id: int, choice: Choice, first: int) -> list[Row]:
