@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.debug import sensitive_post_parameters
@@ -53,6 +54,7 @@ class HitLine:
     ruled: str
     wrote: tuple[str, ...]
     sentence: str
+    grounds: str
 
 
 def may_find(request: HttpRequest) -> bool:
@@ -145,6 +147,7 @@ def line(found: Found, now: datetime) -> HitLine:
         ruled=fates.ruled(found, now),
         wrote=found.wrote,
         sentence=fates.sentence(found, now),
+        grounds=f"{capfirst(fates.grounds(found, now))}.",
     )
 
 
