@@ -77,7 +77,7 @@ class ProjectAdmin(ConfigurationAdmin):
     list_filter = ("archived", "declared")
     search_fields = ("name",)
     inlines = (ActionInline,)
-    actions_detail = ("add_action",)
+    actions_detail = ("add_action", "rehearse")
     fieldsets = (
         (None, {"fields": ("name", "archived")}),
         (_("Policies"), {"fields": ("review", "at_deadline", "answer_within")}),
@@ -97,6 +97,10 @@ class ProjectAdmin(ConfigurationAdmin):
     @action(description=_("Add an action"), url_path="add-action")
     def add_action(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return HttpResponseRedirect(f"{reverse('admin:actions_actiondefinition_add')}?project={object_id}")
+
+    @action(description=_("Try on a past batch"), url_path="try-it", permissions=["change"])
+    def rehearse(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return HttpResponseRedirect(reverse("rehearse_project", args=[object_id]))
 
 
 @admin.register(Sendout)
@@ -144,6 +148,8 @@ class ActionDefinitionAdmin(ConfigurationAdmin):
     search_fields = ("identifier", "project__name", "sendout__name")
     autocomplete_fields = ("project", "sendout")
     actions_detail = ("test",)
+    # Within the form, so that what is typed is tried before it is saved.
+    change_form_after_template = "sendouts/rehearsing/button.html"
 
     @action(description=_("Test with a contact"), url_path="test-it", permissions=["change"])
     def test(self, request: HttpRequest, object_id: str) -> HttpResponse:

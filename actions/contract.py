@@ -205,6 +205,13 @@ class Kind(ABC):
     def __init__(self, config: Any) -> None:
         self.config = config
 
+    def needs(self) -> Collection[str] | None:
+        """The fields of the contact that this configuration reads, beside its id; None: nobody knows.
+
+        A check is rehearsed on past contacts only where all of them were kept.
+        """
+        return None
+
     def preview(self) -> Sequence[str]:
         """Lines that show on the form what this configuration comes to; most kinds need none."""
         return ()

@@ -5,7 +5,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from gateway import health, metrics
-from sendouts.admin import exporting, finding, trials
+from sendouts.admin import exporting, finding, rehearsals, trials
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
@@ -19,6 +19,19 @@ urlpatterns = [
         "admin/actions/credential/<int:credential_id>/test/",
         admin.site.admin_view(trials.test_credential),
         name="test_credential",
+    ),
+    path(
+        "admin/actions/actiondefinition/<int:definition_id>/rehearse/",
+        admin.site.admin_view(rehearsals.rehearse_definition),
+        name="rehearse_definition",
+    ),
+    path(
+        "admin/actions/actiondefinition/rehearse/", admin.site.admin_view(rehearsals.rehearse_new), name="rehearse_new"
+    ),
+    path(
+        "admin/actions/project/<int:project_id>/rehearse/",
+        admin.site.admin_view(rehearsals.rehearse_project),
+        name="rehearse_project",
     ),
     path("admin/find-contact/", admin.site.admin_view(finding.find_contact), name="find_contact"),
     path("admin/batches/<int:batch_id>/export/", admin.site.admin_view(exporting.export), name="export_batch"),

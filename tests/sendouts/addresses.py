@@ -71,7 +71,7 @@ def path_of(pattern: str, samples: Mapping[str, Any]) -> str:
     values = {
         r"([^/]+)/history/([^/]+)/": f"{key}/history/{past}/",
         "<path:object_id>": key, "<id>": key, "<int:batch_id>": str(batch_of.pk), "<int:webhook_id>": key, "<int:row>": "0",
-        "<int:definition_id>": key, "<int:credential_id>": key, "<int:list_id>": key,
+        "<int:definition_id>": key, "<int:project_id>": key, "<int:credential_id>": key, "<int:list_id>": key,
         "<int:upload_id>": str(samples["upload"].pk), "<slug:to>": "accept",
         "<uuid:key>": "00000000-0000-4000-8000-000000000000",
         "<path:content_type_id>": "1", "(?P<url>.*)": "nothing/here",

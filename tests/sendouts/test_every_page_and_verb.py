@@ -139,6 +139,11 @@ MORE = {
     "admin/actions/actiondefinition/<path:object_id>/test-it/": ("302 403 403 403 302 302", "same"),
     "admin/actions/credential/<path:object_id>/test-it/": ("302 403 403 403 302 302", "same"),
     "admin/actions/actiondefinition/<int:definition_id>/test/": (MANAGE, "same"),
+    "admin/actions/actiondefinition/<int:definition_id>/rehearse/": (MANAGE, "same"),
+    # A definition that is not stored yet is in the form that is posted.
+    "admin/actions/actiondefinition/rehearse/": ("302 403 403 403 405 405", "same"),
+    "admin/actions/project/<int:project_id>/rehearse/": (MANAGE, "same"),
+    "admin/actions/project/<path:object_id>/try-it/": ("302 403 403 403 302 302", "same"),
     "admin/actions/credential/<int:credential_id>/test/": (MANAGE, "same"),
     "admin/auth/user/<id>/password/": (ADMINISTER, "same"),
 }
