@@ -13,6 +13,9 @@ from sendouts.models import Verdict
 from sendouts.rehearsing import Change, Keeps, Left, Rehearsal, Why
 from sendouts.sentences import contacts, number, quoted, reason, stored, title
 
+# Reasons shown; a list may give each entry its own.
+REASONS = 50
+
 
 @dataclass(frozen=True, slots=True)
 class ReasonRow:
@@ -65,15 +68,19 @@ def shown(found: Rehearsal, draft: ActionDefinition | None, *, sees: bool) -> Sh
         icon=icon,
         headline=_not_tried(untried) if untried else _headline(found),
         sentences=list(_sentences(found)),
-        reasons=[
-            ReasonRow(_verdict(now), reason(code, text) or _("every check passed"), action, count)
-            for (now, code, text, action), count in found.reasons.most_common(50)
-        ],
+        reasons=list(_reasons(found)),
         samples=[_sample(found, change, sees=sees) for change in samples],
         more_samples=_of_them(len(samples), moved) if samples else "",
         notes=list(_notes(found)),
         sees=sees,
     )
+
+
+def _reasons(found: Rehearsal) -> Iterator[ReasonRow]:
+    """Those who would not get the message first, then by number."""
+    ordered = sorted(found.reasons.items(), key=lambda item: (item[0][0] != Verdict.REJECTED, -item[1]))
+    for (now, code, text, action), count in ordered[:REASONS]:
+        yield ReasonRow(_verdict(now), reason(code, text) or _("every check passed"), action, count)
 
 
 def _draft_left(found: Rehearsal, draft: ActionDefinition | None) -> Left | None:
