@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -17,6 +17,7 @@ from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
 from sendouts import lifecycle, people
+from sendouts.masking import masked
 from sendouts.models import Answer, Batch, Decision, Export, Verdict, Word
 from sendouts.models.decision import rows_of
 from sendouts.people import NotDone
@@ -144,6 +145,8 @@ def _let_go() -> None:
 def for_people(batch: Batch) -> Columns:
     """The columns as people read them, in their language, with the fields that the project keeps."""
     fields = list(batch.project.keep_fields)
+    # What a project does not say that it shows is masked, as beside the contacts on the screen.
+    show = frozenset(getattr(batch.project, "show_fields", ()))
     words = {
         Verdict.ACCEPTED: _("gets it"), Verdict.REJECTED: _("does not get it"), Verdict.UNDECIDED: _("undecided")
     }  # fmt: skip
@@ -174,8 +177,8 @@ def for_people(batch: Batch) -> Columns:
             evidence.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S") if evidence else "",
             answers[answer] if rejected else "",
             status or "",
-            *(_cell(values.pop(name, None)) for name in fields),
-            _cell(values) if values else "",
+            *(_field(values.pop(name, None), masks=name not in show) for name in fields),
+            _rest(values, show),
         ]
 
     names = [
@@ -206,10 +209,18 @@ def for_programs() -> Columns:
     return Columns(names, cells)
 
 
-def _cell(value: Any) -> str:
+def _field(value: Any, *, masks: bool) -> str:
     if value is None:
         return ""
+    if masks:
+        return masked(value)
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _rest(values: dict[str, Any], show: Collection[str]) -> str:
+    """Fields that the project kept once and does not name any more, together in one cell."""
+    found = {name: value if name in show else masked(value) for name, value in values.items()}
+    return json.dumps(found, ensure_ascii=False) if found else ""
 
 
 def file_name(batch: Batch) -> str:

@@ -16,11 +16,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from sendouts import exporting, people, reach
-from sendouts.admin.checked import reason_lines
 from sendouts.admin.contacts import tabs
 from sendouts.admin.finding import may_find
 from sendouts.admin.read_only import reader
-from sendouts.models import Batch, Export
+from sendouts.models import Batch, Export, Verdict
 from sendouts.people import NotDone
 from sendouts.sentences import number, reason, title
 from sendouts.spreadsheet import form_of_reader
@@ -92,9 +91,11 @@ def _offers(batch: Batch) -> list[Offer]:
     """What can be chosen: everybody, each tab, each reason."""
     found = [Offer("", "", _("Everybody"), "", number(batch.total))]
     found += [Offer(name, "", text, "", number(count or 0)) for name, (text, count) in tabs(batch).items() if count]
-    for raw, shown in zip(batch.reasons[:REASONS], reason_lines(batch, reason), strict=False):
-        hint = " · ".join(part for part in (shown.verdict, shown.action) if part)
-        found.append(Offer("", exporting.reason_key(raw), shown.text or "–", hint, number(shown.count)))
+    words = {Verdict.ACCEPTED: _("get it"), Verdict.REJECTED: _("do not get it"), Verdict.UNDECIDED: _("undecided")}
+    for line in batch.reasons[:REASONS]:
+        verdict, code, text, action, count = line
+        hint = " · ".join(part for part in (words[Verdict(verdict)], action) if part)
+        found.append(Offer("", exporting.reason_key(line), reason(code, text) or "–", hint, number(count)))
     return found
 
 

@@ -74,14 +74,14 @@ def test_no_cell_of_an_export_is_a_formula(made: Batch) -> None:
         assert not [cell for cell in line if cell[:1] in set("=+-@|%\t\r\n")]
 
 
-def test_all_decisions_leave_with_reason_action_person_evidence_answer_and_kept_fields(made: Batch) -> None:
+def test_all_decisions_leave_with_reason_action_person_evidence_answer_and_kept_fields_masked(made: Batch) -> None:
     anna = User.objects.create_user("anna")
     moment = timezone.now().replace(year=2026, month=6, day=30, hour=10, minute=5, second=7, microsecond=0)
     made.project.keep_fields = ["properties.city"]
     made.project.save()
     Decision.objects.filter(pk=made.first_decision).update(
         evidence_at=moment, decided_by=anna, answer=Answer.CONFIRMED, answer_status=204,
-        kept={"properties.city": "Lyon", "properties.old": 3},
+        kept={"properties.city": "Lyon-Part-Dieu", "properties.old": "m.martin17@example.com"},
     )  # fmt: skip
     answer = client_of("Reviewer").post(url(made), {"what": ":"})
     assert answer["Content-Type"] == "text/csv; charset=utf-8"
@@ -92,8 +92,8 @@ def test_all_decisions_leave_with_reason_action_person_evidence_answer_and_kept_
         "Answer code", "properties.city", "Other fields kept",
     ]  # fmt: skip
     assert first == [
-        "1", "A-0", "does not get it", "No consent", "consent-check", "anna", "2026-06-30 12:05:07", "confirmed", "204", "Lyon",
-        '{"properties.old": 3}',
+        "1", "A-0", "does not get it", "No consent", "consent-check", "anna", "2026-06-30 12:05:07", "confirmed", "204", "L•••u",
+        '{"properties.old": "m•••7@•••.com"}',
     ]  # fmt: skip
     assert [line[2] for line in others] == ["does not get it", "undecided", "unreadable", *["gets it"] * 3]
 
