@@ -18,9 +18,11 @@ UNFOLD: dict[str, Any] = {
     "SHOW_VIEW_ON_SITE": False,
     "STYLES": [
         lambda request: static("gateway/gate.css"),
+        lambda request: static("gateway/access.css"),
         lambda request: static("gateway/finding.css"),
     ],
     "SCRIPTS": [
+        lambda request: static("gateway/access.js"),
         lambda request: static("gateway/live.js"),
         lambda request: static("gateway/finding.js"),
         lambda request: static("gateway/exporting.js"),

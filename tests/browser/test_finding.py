@@ -10,6 +10,7 @@ from playwright.sync_api import expect
 from simulator.client import Simulator
 from tests.acceptance.deployment import Deployment, wait_until
 from tests.browser.conftest import Visit
+from tests.browser.test_accessibility import serious
 
 ROWS = 12_000
 PROJECT = "Kept"
@@ -47,14 +48,14 @@ def rejected(gateway: tuple[Deployment, Simulator], released: int) -> str:
 
 
 @pytest.mark.parametrize(
-    ("locale", "width", "menu", "said", "wrong"),
+    ("locale", "width", "menu", "said", "confirmed"),
     [
         ("en-GB", 1440, "Find a contact", "did not get “Day 7”.", "Symplify confirmed the rejection."),
         ("fr-FR", 390, "Chercher un contact", "n’a pas reçu « Day 7 ».", "Symplify a confirmé le rejet."),
     ],
 )
 def test_a_person_is_found_and_the_answer_is_in_no_address(
-    visit: Callable[..., Visit], rejected: str, locale: str, width: int, menu: str, said: str, wrong: str
+    visit: Callable[..., Visit], rejected: str, locale: str, width: int, menu: str, said: str, confirmed: str
 ) -> None:
     person = visit(locale=locale, width=width)
     addresses: list[str] = []
@@ -68,8 +69,9 @@ def test_a_person_is_found_and_the_answer_is_in_no_address(
     person.page.keyboard.press("Enter")
     verdict = person.page.locator(".gate-verdict")
     expect(verdict).to_contain_text(said.replace("« ", "«\u00a0").replace(" »", "\u00a0»"))
-    expect(verdict).to_contain_text(wrong)
+    expect(verdict).to_contain_text(confirmed)
     assert not person.is_too_wide()
+    assert serious(person.page) == []
     person.page.locator(".gate-hit .gate-link").first.click()
     expect(person.page.locator("#contacts tbody tr").first).to_contain_text(rejected)
     assert not [each for each in addresses if rejected in each]
@@ -123,6 +125,7 @@ def test_decisions_are_downloaded_and_the_page_says_when_the_file_is_complete(
         assert text.splitlines()[0].count(";" if options["locale"] == "fr-FR" else ",") == 10
         if said:
             expect(person.page.locator("#gate-export")).to_contain_text(said)
+            assert serious(person.page) == []
     assert not person.is_too_wide()
 
 
@@ -142,6 +145,7 @@ def test_what_stands_in_the_form_is_tried_and_the_stored_action_stays(
     (accepted,) = gateway[0].rows(f"SELECT accepted FROM sendouts_batch WHERE id = {released}")[0]
     expect(shown).to_contain_text(f"more would be rejected: {accepted:,} contacts of {ROWS:,} that were tried.")
     expect(person.page.locator(".gate-rehearsal tbody").last.locator("tr")).to_have_count(20)
+    assert not scripts or serious(person.page) == []
     # The values that were typed go along to the next try.
     person.page.locator(".gate-try-form [type=submit]").click()
     expect(shown).to_contain_text("more would be rejected")
