@@ -257,6 +257,13 @@ def test_looking_is_done_by_post_and_nothing_found_says_for_how_long_decisions_a
     assert "No decision about A-99999 in the last 30 days. Check the id: capitals and dashes count." in shown
 
 
+@pytest.mark.parametrize("asked", ["\0", "A\0", "' OR 1=1 --", "%", "x" * 300, "é" * 255])
+def test_whatever_is_asked_finds_nobody_else(asked: str) -> None:
+    about()
+    answer = client_of("Reviewer").post(URL, {"contact": asked, "before": "-1"})
+    assert answer.status_code == 200 and "gate-hit" not in text_of(answer)
+
+
 @pytest.mark.parametrize("role", ["staff", "Viewer"])
 def test_who_may_not_see_contacts_finds_nobody(role: str) -> None:
     about()
