@@ -22,7 +22,7 @@ from sendouts.models import Answer, Batch, Decision, Export, Verdict, Word
 from sendouts.models.decision import rows_of
 from sendouts.people import NotDone
 from sendouts.sentences import reason, title
-from sendouts.spreadsheet import BOM, Form, write
+from sendouts.spreadsheet import MARK, Form, write
 
 # Rows read in one query, and written in one part.
 PIECE = 5_000
@@ -108,7 +108,7 @@ def parts(export: Export, choice: Choice, columns: Columns, form: Form) -> Gener
     written = at = 0
     noted = time.monotonic()
     try:
-        yield ((BOM if form.bom else "") + write([columns.names], form)).encode()
+        yield ((MARK if form.bom else "") + write([columns.names], form)).encode()
         while at < export.total:
             rows = _piece(export.batch_id, choice, at)
             at = min(at + PIECE, export.total)
