@@ -61,7 +61,7 @@ class ProjectAdmin(OwnerAdmin):
     list_filter = ("declared", "archived", "review", "at_deadline")
     search_fields = ("name",)
     actions = ("declare_selected",)
-    actions_detail = ("add_action",)
+    actions_detail = ("add_action", "rehearse")
     change_form_outer_before_template = "actions/undeclared.html"
     fieldsets = (
         (None, {"fields": ("name",)}),
@@ -125,6 +125,10 @@ class ProjectAdmin(OwnerAdmin):
             self.log_change(request, project, "Declared.")
             said = gettext("The project “%(name)s” is set up. New batches no longer wait because nobody knows it.")
             messages.success(request, said % {"name": project})
+
+    @action(description=_("Try on a past batch"), url_path="try-it", permissions=["change"])
+    def rehearse(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return HttpResponseRedirect(reverse("rehearse_project", args=[object_id]))
 
 
 @admin.register(Sendout)

@@ -217,6 +217,13 @@ class Kind(ABC):
     def __init__(self, config: Any) -> None:
         self.config = config
 
+    def needs(self) -> Collection[str] | None:
+        """The fields of the contact that this configuration reads, beside its id; None: nobody knows.
+
+        A check is rehearsed on past contacts only where all of them were kept.
+        """
+        return None
+
     def shows(self, contact: Contact, context: "Context") -> Sequence[Shown]:
         """What this configuration comes to for one contact, shown on its form while it is typed; most kinds need none.
 

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -254,17 +253,19 @@ def definitions_for(project: Project, sendout: Sendout | None = None) -> list[De
     where = Q(project=project)
     if sendout is not None and not sendout.archived:
         where |= Q(sendout=sendout)
-    rows: Any = ActionDefinition.objects.filter(where, archived=False).order_by("position", "id")
-    return [
-        Definition(
-            id=row.pk,
-            identifier=row.identifier,
-            kind=row.kind,
-            config=canonical(row.config),
-            on_failure=row.on_failure,
-            run=row.run,
-            level="project" if row.project_id is not None else "sendout",
-            position=row.position,
-        )
-        for row in rows
-    ]
+    rows = ActionDefinition.objects.filter(where, archived=False).order_by("position", "id")
+    return [definition_of(row) for row in rows]
+
+
+def definition_of(row: ActionDefinition) -> Definition:
+    """A definition as merging wants it; 0 stands for the id of one that is not stored yet."""
+    return Definition(
+        id=row.pk or 0,
+        identifier=row.identifier,
+        kind=row.kind,
+        config=canonical(row.config),
+        on_failure=row.on_failure,
+        run=row.run,
+        level="project" if row.project_id is not None else "sendout",
+        position=row.position,
+    )

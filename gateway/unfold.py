@@ -22,12 +22,15 @@ UNFOLD: dict[str, Any] = {
         lambda request: static("gateway/access.css"),
         lambda request: static("gateway/previewing.css"),
         lambda request: static("gateway/configuring.css"),
+        lambda request: static("gateway/finding.css"),
     ],
     "SCRIPTS": [
         lambda request: static("gateway/access.js"),
         lambda request: static("gateway/live.js"),
         lambda request: static("gateway/previewing.js"),
         lambda request: static("gateway/ordering.js"),
+        lambda request: static("gateway/finding.js"),
+        lambda request: static("gateway/exporting.js"),
     ],
     "SIDEBAR": {"show_search": False, "navigation": "sendouts.admin.menu.navigation"},
 }

@@ -5,7 +5,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from gateway import health, metrics
-from sendouts.admin import plans, previews, trials
+from sendouts.admin import exporting, finding, plans, previews, rehearsals, trials
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
@@ -39,6 +39,26 @@ urlpatterns = [
         "admin/actions/sendout/<int:sendout_id>/plan/",
         admin.site.admin_view(plans.plan_of_sendout),
         name="plan_of_sendout",
+    ),
+    path(
+        "admin/actions/actiondefinition/<int:definition_id>/rehearse/",
+        admin.site.admin_view(rehearsals.rehearse_definition),
+        name="rehearse_definition",
+    ),
+    path(
+        "admin/actions/actiondefinition/rehearse/", admin.site.admin_view(rehearsals.rehearse_new), name="rehearse_new"
+    ),
+    path(
+        "admin/actions/project/<int:project_id>/rehearse/",
+        admin.site.admin_view(rehearsals.rehearse_project),
+        name="rehearse_project",
+    ),
+    path("admin/find-contact/", admin.site.admin_view(finding.find_contact), name="find_contact"),
+    path("admin/batches/<int:batch_id>/export/", admin.site.admin_view(exporting.export), name="export_batch"),
+    path(
+        "admin/batches/<int:batch_id>/export/<uuid:key>/",
+        admin.site.admin_view(exporting.progress),
+        name="export_progress",
     ),
     path("admin/", admin.site.urls),
     path("api/", include("sendouts.api.urls")),

@@ -6,7 +6,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from actions.suppression import pruning
-from sendouts import advancing, claims, effects, planning, pulses, retiring, uploading, wiping
+from sendouts import advancing, claims, effects, exporting, planning, pulses, retiring, uploading, wiping
 from sendouts.alarms import watching
 from sendouts.models import Batch, Webhook
 from sendouts.nudges import nudge
@@ -66,6 +66,7 @@ def retire() -> None:
     """Wipe the URIs of what is over, and delete what is older than the retention period."""
     wiping.wipe(timezone.now())
     retiring.retire(timezone.now())
+    exporting.prune(timezone.now())
     watching.prune(timezone.now())
     pruning.prune(timezone.now())
 

@@ -80,6 +80,8 @@ def told(event: Event, batch: Batch) -> str:
             return _("Release called again")
         case Word.DUPLICATE:
             return _("The same hook came again and was not counted twice")
+        case Word.EXPORTED:
+            return _exported(data)
     return str(event.get_word_display())
 
 
@@ -128,6 +130,18 @@ def _accepted(event: Event, data: dict[str, Any]) -> str:
     if data.get("taken_on"):
         parts.append(_("%(n)s unreadable rows taken on") % {"n": localize(data["taken_on"])})
     return ", ".join(parts)
+
+
+def _exported(data: dict[str, Any]) -> str:
+    whose = {
+        "rejected": _("Decisions downloaded: those who do not get it"),
+        "undecided": _("Decisions downloaded: the undecided"),
+        "accepted": _("Decisions downloaded: those who get it"),
+        "unread": _("Decisions downloaded: the unreadable rows"),
+    }.get(data.get("tab", ""), _("Decisions downloaded"))
+    if text := data.get("text") or data.get("reason"):
+        return _("%(what)s, with the reason “%(reason)s”") % {"what": whose, "reason": text}
+    return whose
 
 
 def _stopped(data: dict[str, Any]) -> str:

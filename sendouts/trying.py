@@ -13,8 +13,8 @@ from django.utils.translation import gettext as _
 
 from actions.catalog import phases
 from actions.effect import Preparing
-from actions.merging import Asked, Definition, canonical, merge, to_json
-from actions.models import ActionDefinition, Sendout
+from actions.merging import Asked, canonical, merge, to_json
+from actions.models import ActionDefinition, Sendout, definition_of
 from actions.running import build
 from sendouts.models import Batch, Plan, Verdict
 from sendouts.screening.judging import Judge
@@ -99,15 +99,6 @@ def _described(definition: ActionDefinition, payload: str) -> str:
 
 def _plan(definition: ActionDefinition) -> Plan:
     """The plan that a hook would get which names this action, and nothing else that is defined."""
-    level = "project" if definition.project_id is not None else "sendout"
-    alone = Definition(
-        id=definition.pk,
-        identifier=definition.identifier,
-        kind=definition.kind,
-        config=canonical(definition.config),
-        on_failure=definition.on_failure,
-        run=definition.run,
-        level=level,
-        position=definition.position,
+    return Plan(
+        content=json.loads(to_json(merge([definition_of(definition)], [Asked.of(definition.identifier)], phases())))
     )
-    return Plan(content=json.loads(to_json(merge([alone], [Asked.of(definition.identifier)], phases()))))

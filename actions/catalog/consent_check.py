@@ -1,7 +1,7 @@
 """The kind that asks a service, page by page or contact by contact, who consents at this moment."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -68,6 +68,9 @@ class ConsentCheck(Check):
         rejected = reject("no_consent", config.reason)
         self._rejected = rejected
         self._absent = {"hold": _SILENT, "reject": rejected, "accept": accept()}[config.absent]
+
+    def needs(self) -> Collection[str]:
+        return (self.config.identifier, *self._fields) if self.config.identifier else self._fields
 
     def check(self, page: Sequence[Contact], context: Context) -> Sequence[Verdict]:
         people = [self._person(contact) for contact in page]

@@ -1,7 +1,7 @@
 """The kind that compares one field of the contact with a value: no calls, no waiting."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, PlainValidator, StringConstraints
@@ -114,6 +114,9 @@ class FieldRule(Check):
         self._read = reader(config.field)
         self._judge = _judge(config)
         self._known: dict[tuple[type, Any], Verdict] = {}
+
+    def needs(self) -> Collection[str]:
+        return (self.config.field,)
 
     def check(self, page: Sequence[Contact], context: Context) -> Sequence[Verdict]:
         read, judge, known = self._read, self._judge, self._known

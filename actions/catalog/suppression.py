@@ -1,6 +1,6 @@
 """The kind that looks contacts up in a list that is kept here: no calls, one question to the database a page."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
@@ -63,6 +63,9 @@ class Suppression(Check):
             "reject": reject("missing", config.reason or sentence),
         }[config.if_missing]
         self._unlike = undecided("not_comparable", f"The field {config.match} is not of what the list holds.")
+
+    def needs(self) -> Collection[str]:
+        return () if self._read is None else (self.config.match,)
 
     def check(self, page: Sequence[Contact], context: Context) -> Sequence[Verdict]:
         values = [self._value(contact) for contact in page]

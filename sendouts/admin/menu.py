@@ -7,6 +7,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from sendouts.admin.alarms import open_count
+from sendouts.admin.finding import may_find
 from sendouts.admin.waiting import waiting_count
 
 
@@ -46,6 +47,8 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     menu = []
     for title, entries in groups:
         items = [_item(*entry) for entry in entries if _may_look(request, entry[0])]
+        if not title and may_find(request):
+            items.insert(1, {"title": _("Find a contact"), "icon": "person_search", "link": reverse("find_contact")})
         for item in items:
             count, variant = badges.get(item["icon"], ("", ""))
             if count:

@@ -3,6 +3,7 @@
 from rest_framework import serializers
 
 from sendouts.api.fields import StrictSerializer, WordField
+from sendouts.exporting import TABS
 from sendouts.models import Attention, Status, Verdict
 
 LONGEST_NOTE = 2_000
@@ -71,4 +72,31 @@ class VerbAsked(StopAsked):
         default=False,
         help_text="Accepting: you answer for rows that could not be read and have no address to reject them. "
         "Needs the permission to take on, and a note. Rejecting does not look at it.",
+    )
+
+
+class FindAsked(StrictSerializer):
+    """Whom to look for. The id travels in the body, so that no log holds it."""
+
+    contact_id = serializers.CharField(max_length=255, help_text="The exact id, as in your own files.")
+    before = serializers.IntegerField(
+        required=False,
+        min_value=0,
+        max_value=_HIGHEST_ID,
+        help_text="Only decisions with a lower id than this: `next_before` of the page before.",
+    )
+    limit = serializers.IntegerField(default=25, min_value=1, max_value=200, help_text="At most so many decisions.")
+
+
+class ExportAsked(StrictSerializer):
+    """Which decisions of a batch are written."""
+
+    only = serializers.ChoiceField(
+        choices=TABS, required=False, help_text="Only decisions that say this; `unread`: rows that could not be read."
+    )
+    reason = serializers.CharField(
+        required=False, allow_blank=True, max_length=64, help_text="Only decisions with this reason code."
+    )
+    action = serializers.CharField(
+        required=False, allow_blank=True, max_length=255, help_text="Only decisions of this action, by its identifier."
     )

@@ -3,7 +3,7 @@
 from django.urls import path
 from django.views.generic import RedirectView
 
-from sendouts.api import schema, verbs, views
+from sendouts.api import contacts, schema, verbs, views
 
 app_name = "api"
 urlpatterns = [
@@ -15,8 +15,10 @@ urlpatterns = [
     path("batches/", views.Batches.as_view(), name="batches"),
     path("batches/<int:pk>/", views.OneBatch.as_view(), name="batch"),
     path("batches/<int:pk>/decisions/", views.Decisions.as_view(), name="decisions"),
+    path("batches/<int:pk>/export/", contacts.Export.as_view(), name="export"),
     path("batches/<int:pk>/events/", views.Events.as_view(), name="events"),
     path("batches/<int:pk>/accept/", verbs.Accept.as_view(), name="accept"),
     path("batches/<int:pk>/reject/", verbs.Reject.as_view(), name="reject"),
     path("batches/<int:pk>/undo/", verbs.Undo.as_view(), name="undo"),
+    path("contacts/find/", contacts.Find.as_view(), name="find"),
 ]

@@ -8,6 +8,7 @@ from sendouts.models.decision import Answer, Decision, Verdict
 from sendouts.models.door_window import DoorWindow
 from sendouts.models.effect import EffectRun, PendingEffect
 from sendouts.models.event import Event, Word
+from sendouts.models.export import Export
 from sendouts.models.plan import Plan
 from sendouts.models.pulse import Pulse
 from sendouts.models.reach import Reach
@@ -27,6 +28,7 @@ __all__ = [
     "DoorWindow",
     "EffectRun",
     "Event",
+    "Export",
     "Notice",
     "Outcome",
     "PendingEffect",

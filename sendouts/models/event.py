@@ -20,6 +20,7 @@ class Word(models.TextChoices):
     FINISH_SENT = "finish_sent", _("release called")
     FINISH_REPEATED = "finish_repeated", _("release called again")
     DUPLICATE = "duplicate", _("hook came again")
+    EXPORTED = "exported", _("decisions downloaded")
 
 
 class Event(models.Model):

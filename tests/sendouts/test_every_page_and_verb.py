@@ -35,6 +35,8 @@ MISSING = "302 404 404 404 404 404"
 API = "401 403 200 200 200 200"
 API_POST = "401 403 405 405 405 405"
 API_VERB = "401 403 403 400 400 400"
+API_CONTACTS = "401 403 403 405 405 405"
+API_CONTACTS_POST = "401 403 403 200 200 200"
 API_PAGE = "401 200 200 200 200 200"
 API_NO_POST = "401 405 405 405 405 405"
 
@@ -78,14 +80,20 @@ TABLE = {
     "admin/sendouts/batch/<int:batch_id>/take-on/": (MANAGE, "302 403 403 403 409 409"),
     "admin/sendouts/batch/<int:batch_id>/undo/": (REVIEW, "302 403 403 409 409 409"),
     "admin/sendouts/webhook/<int:webhook_id>/again/": (REVIEW, "302 403 403 409 409 409"),
+    "admin/find-contact/": (REVIEW, "same"),
+    "admin/batches/<int:batch_id>/export/": (REVIEW, "same"),
+    # Told to whoever began the download.
+    "admin/batches/<int:batch_id>/export/<uuid:key>/": (REVIEW, "same"),
     "api/": (LEADS_ON, "same"),
     "api/batches/": (API, API_POST),
     "api/batches/<int:pk>/": (API, API_POST),
     "api/batches/<int:pk>/accept/": (API_POST, API_VERB),
     "api/batches/<int:pk>/decisions/": (API, API_POST),
     "api/batches/<int:pk>/events/": (API, API_POST),
+    "api/batches/<int:pk>/export/": (API_CONTACTS, API_CONTACTS_POST),
     "api/batches/<int:pk>/reject/": (API_POST, API_VERB),
     "api/batches/<int:pk>/undo/": (API_POST, API_VERB),
+    "api/contacts/find/": (API_CONTACTS, "401 403 403 400 400 400"),
     "api/docs/": (API_PAGE, API_NO_POST),
     "api/projects/": (API, API_POST),
     "api/projects/<int:pk>/": (API, API_POST),
@@ -146,6 +154,11 @@ MORE = {
     "admin/actions/actiondefinition/<path:object_id>/test-it/": ("302 403 403 403 302 302", "same"),
     "admin/actions/credential/<path:object_id>/test-it/": ("302 403 403 403 302 302", "same"),
     "admin/actions/actiondefinition/<int:definition_id>/test/": (MANAGE, "same"),
+    "admin/actions/actiondefinition/<int:definition_id>/rehearse/": (MANAGE, "same"),
+    # A definition that is not stored yet is in the form that is posted.
+    "admin/actions/actiondefinition/rehearse/": ("302 403 403 403 405 405", "same"),
+    "admin/actions/project/<int:project_id>/rehearse/": (MANAGE, "same"),
+    "admin/actions/project/<path:object_id>/try-it/": ("302 403 403 403 302 302", "same"),
     "admin/actions/credential/<int:credential_id>/test/": (MANAGE, "same"),
     "admin/actions/actiondefinition/preview/": (NO_POST, MANAGE),
     "admin/actions/actiondefinition/<int:definition_id>/preview/": (NO_POST, MANAGE),
