@@ -14,19 +14,21 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import TabularInline
 from unfold.decorators import action, display
 
-from actions import catalog, durations
+from actions import catalog, durations, reviewers
 from actions.code_pool_admin import CodePoolAdmin as CodePoolAdmin
 from actions.contract import Kind, Permanent
 from actions.credential_admin import CredentialAdmin as CredentialAdmin
 from actions.forms import ProjectForm, SendoutForm, action_form, config_fields
 from actions.history_admin import HistoryAdmin, without_questions
+from actions.limited_admin import LimitedAdmin, SeenProjects
 from actions.merging import canonical
 from actions.models import ActionDefinition, Project, Sendout
+from actions.reach import projects_seen, sees_all
 from actions.running import build
 from actions.suppression_admin import SuppressionListAdmin as SuppressionListAdmin
 
 
-class ConfigurationAdmin(HistoryAdmin):
+class ConfigurationAdmin(LimitedAdmin, HistoryAdmin):
     """What is configured has a history, and is archived instead of deleted, since what happened refers to it."""
 
     list_filter_submit = False
@@ -73,6 +75,7 @@ def described(kind: type[Kind]) -> str:
 @admin.register(Project)
 class ProjectAdmin(ConfigurationAdmin):
     form = ProjectForm
+    project_paths = ("pk",)
     list_display = ("name", "state", "review", "at_deadline", "shown_answer_within")
     list_filter = ("archived", "declared")
     search_fields = ("name",)
@@ -82,7 +85,26 @@ class ProjectAdmin(ConfigurationAdmin):
         (None, {"fields": ("name", "archived")}),
         (_("Policies"), {"fields": ("review", "at_deadline", "answer_within")}),
         (_("Contacts"), {"fields": ("keep_contacts", "keep_fields")}),
+        (
+            _("Second person"),
+            {
+                "fields": ("second_person_from", "no_own_changes", "shown_reviewers"),
+                "description": _(
+                    "Where a second person is needed, the first acceptance waits for another one, and “accept it” at the "
+                    "deadline does not act: without two people in time the batch times out. One person is enough to reject."
+                ),
+            },
+        ),
     )
+    readonly_fields = ("shown_reviewers",)
+
+    @display(description=_("may accept here"))
+    def shown_reviewers(self, obj: Project) -> str:
+        return reviewers.state(obj)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        # A new project would be none of those that a limited person sees.
+        return super().has_add_permission(request) and sees_all(request.user)
 
     @display(description=_("state"), label={"declared": "success", "met": "warning", "archived": "info"})
     def state(self, obj: Project) -> tuple[str, Any]:
@@ -96,6 +118,7 @@ class ProjectAdmin(ConfigurationAdmin):
 
     @action(description=_("Add an action"), url_path="add-action")
     def add_action(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        self._there(request, object_id)
         return HttpResponseRedirect(f"{reverse('admin:actions_actiondefinition_add')}?project={object_id}")
 
 
@@ -104,7 +127,8 @@ class SendoutAdmin(ConfigurationAdmin):
     form = SendoutForm
     list_display = ("project", "journey", "name", "review", "at_deadline", "shown_answer_within", "archived")
     list_display_links = ("journey", "name")
-    list_filter = ("archived", "project")
+    list_filter = ("archived", ("project", SeenProjects))
+    list_filter_submit = True
     list_select_related = ("project",)
     search_fields = ("project__name", "journey", "name")
     autocomplete_fields = ("project",)
@@ -131,6 +155,7 @@ class SendoutAdmin(ConfigurationAdmin):
 
     @action(description=_("Add an action"), url_path="add-action")
     def add_action(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        self._there(request, object_id)
         return HttpResponseRedirect(f"{reverse('admin:actions_actiondefinition_add')}?sendout={object_id}")
 
 
@@ -139,7 +164,9 @@ class ActionDefinitionAdmin(ConfigurationAdmin):
     """A definition's kind is chosen first and stays; its configuration has the fields of that kind."""
 
     list_display = ("identifier", "kind_title", "project", "sendout", "run", "on_failure", "position", "archived")
-    list_filter = ("archived", "kind", "project")
+    project_paths = ("project", "sendout__project")
+    list_filter = ("archived", "kind", ("project", SeenProjects))
+    list_filter_submit = True
     list_select_related = ("project", "sendout")
     search_fields = ("identifier", "project__name", "sendout__name")
     autocomplete_fields = ("project", "sendout")
@@ -190,7 +217,7 @@ class ActionDefinitionAdmin(ConfigurationAdmin):
         return catalog.kinds().get(obj.kind if obj else request.GET.get("kind", ""))
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        kwargs["form"] = action_form(self._kind(request, obj))
+        kwargs["form"] = action_form(self._kind(request, obj), projects_seen(request.user))
         return super().get_form(request, obj, change=change, **kwargs)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:

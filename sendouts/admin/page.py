@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
 from actions.models import AtDeadline
-from sendouts import forecast, people, sentences
+from sendouts import forecast, people, seconding, sentences, two_persons
 from sendouts.admin import headlines
 from sendouts.admin.checked import Check, ReasonLine, checks, reason_lines
 from sendouts.admin.contacts import Contacts, contacts_page
@@ -83,7 +83,7 @@ def page(batch: Batch, user: AbstractUser, asked: Mapping[str, str], now: dateti
         title=sentences.title(batch),
         headline=headlines.headline(batch, now, headlines.ending(batch), _forecast(batch, now)),
         hint=_hint(batch, now),
-        holds=sentences.holds(batch) if batch.status == Status.IN_REVIEW else [],
+        holds=[*_second(batch, user, now), *sentences.holds(batch)] if batch.status == Status.IN_REVIEW else [],
         figures=_figures(batch),
         reasons=reason_lines(batch, sentences.reason),
         checks=checks(batch),
@@ -95,6 +95,12 @@ def page(batch: Batch, user: AbstractUser, asked: Mapping[str, str], now: dateti
         verbs=offered(batch, user, now),
         not_allowed=held and not decides,
     )
+
+
+def _second(batch: Batch, user: AbstractUser, now: datetime) -> list[str]:
+    """That somebody accepted first, and that a second person is needed."""
+    text = seconding.told(batch, user, now)
+    return [text] if text else []
 
 
 def _forecast(batch: Batch, now: datetime) -> Forecast | None:
@@ -205,7 +211,7 @@ def at_deadline(batch: Batch, now: datetime) -> str:
     nobody = _("Nobody gets it: at %(time)s all contacts take the “timed out” way.") % time
     if batch.at_deadline == AtDeadline.LEAVE:
         return nobody + " " + _("Setting: let it time out.")
-    if batch.due_at is None:
+    if batch.due_at is None or (batch.at_deadline == AtDeadline.ACCEPT and two_persons.clock_waits(batch)):
         declared = _("accept it") if batch.at_deadline == AtDeadline.ACCEPT else _("reject it")
         return (
             nobody
@@ -232,6 +238,8 @@ def _why_not(batch: Batch) -> str:
         return _("something must be settled first.")
     if batch.unjudged():
         return _("nobody has checked everything that was asked for.")
+    if batch.at_deadline == AtDeadline.ACCEPT and two_persons.clock_waits(batch):
+        return _("two people must accept this batch, and the gateway is neither of them.")
     if STOPPED in batch.held_for:
         return _("a person stopped the release.")
     return _("there is nobody in this batch.")
