@@ -51,6 +51,7 @@ class PlacedForm(forms.ModelForm):
         self.initial.update({"role": role, "only_some": reach is not None, "projects": seen})
         if "groups" in fields:
             fields["groups"].queryset = groups.exclude(name__in=roles.ROLES)
+            self.initial["groups"] = [each for each in self.initial.get("groups", ()) if each.name not in roles.ROLES]
         if "user_permissions" in fields:
             mine = fields["user_permissions"].queryset.exclude(pk__in=roles.lacking(self.giver).values("pk"))
             fields["user_permissions"].queryset = mine

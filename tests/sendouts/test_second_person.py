@@ -1,6 +1,5 @@
 """Where two people must accept: by size, and for whoever changed decisions; on every path, and never the same person twice."""
 
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -239,9 +238,18 @@ def test_what_nobody_must_accept_needs_nobody(gate: Gate) -> None:
 
 def test_the_database_holds_that_two_persons_are_two(anna: User) -> None:
     batch = held()
-    values = {"first_accepted_by": anna, "first_accepted_at": timezone.now(), "first_revision": 1, "first_undecided": "reject"}
+    values = {
+        "first_accepted_by": anna,
+        "first_accepted_at": timezone.now(),
+        "first_revision": 1,
+        "first_undecided": "reject",
+    }
     rows = Batch.objects.filter(pk=batch.pk)
-    for wrong in ({**values, "second_accepted_by": anna}, {"second_accepted_by": anna}, {**values, "first_undecided": ""}):
+    for wrong in (
+        {**values, "second_accepted_by": anna},
+        {"second_accepted_by": anna},
+        {**values, "first_undecided": ""},
+    ):
         with pytest.raises(IntegrityError), transaction.atomic():
             rows.update(**wrong)
     rows.update(**values, second_accepted_by=reviewer("ben"))
