@@ -51,7 +51,9 @@ class UserAdmin(AccessAdmin, DjangoUserAdmin, ModelAdmin):
 
     form = PersonForm
     add_form = NewPersonForm
+    add_form_template = None
     change_password_form = AdminPasswordChangeForm
+    readonly_fields = ("last_login", "date_joined")
     list_display = ("username", "first_name", "last_name", "shown_role", "shown_projects", "is_active")
     list_filter = ("is_active", "is_superuser", "groups")
     list_filter_submit = False

@@ -200,7 +200,9 @@ def _outlook(batch: Batch, user: AbstractUser, now: datetime) -> list[tuple[str,
     if batch.status != Status.IN_REVIEW:
         text = _("At %(time)s whoever is not settled takes the “timed out” way.")
         return [("timer_off", _("If it is not done in time"), text % {"time": time_of(batch.deadline, now)})]
-    lines = [("arrow_forward", _("If you accept"), _if_accepted(batch, user, now))] if batch.total else []
+    first = two_persons.is_first_accepted(batch) and batch.first_accepted_by_id == user.pk
+    if_accepted = _("If a second person accepts") if first else _("If you accept")
+    lines = [("arrow_forward", if_accepted, _if_accepted(batch, user, now))] if batch.total else []
     lines.append(("timer_off", _("If nobody decides"), at_deadline(batch, now)))
     return lines
 

@@ -43,11 +43,12 @@ class PlacedForm(forms.ModelForm):
         fields: dict[str, Any] = self.fields
         person: User = self.instance
         groups = roles.givable_groups(self.giver)
-        fields["role"].choices = roles.choices(groups)
+        fields["role"].choices = roles.choices(groups, none=bool(person.pk))
+        fields["role"].required = not person.pk
         reach = getattr(person, "reach", None) if person.pk else None
         seen = [] if reach is None else list(reach.projects.values_list("pk", flat=True))
         fields["projects"].queryset = Project.objects.filter(Q(archived=False) | Q(pk__in=seen))
-        role = roles.role_of(person) if person.pk else ""
+        role = roles.role_of(person) if person.pk else None
         self.initial.update({"role": role, "only_some": reach is not None, "projects": seen})
         if "groups" in fields:
             fields["groups"].queryset = groups.exclude(name__in=roles.ROLES)

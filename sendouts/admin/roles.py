@@ -23,10 +23,10 @@ ROLES: dict[str, tuple[Promise, Promise]] = {
 NONE = ("", _("No role: may not log in."))
 
 
-def choices(groups: QuerySet[Group]) -> list[tuple[str, SafeString | Promise]]:
-    """The roles among these groups, each with the sentence of what it may do."""
+def choices(groups: QuerySet[Group], *, none: bool) -> list[tuple[str, SafeString | Promise]]:
+    """The roles among these groups, each with the sentence of what it may do. none: having no role is offered as well."""
     there = set(groups.filter(name__in=ROLES).values_list("name", flat=True))
-    found: list[tuple[str, SafeString | Promise]] = [NONE]
+    found: list[tuple[str, SafeString | Promise]] = [NONE] if none else []
     for name, (title, sentence) in ROLES.items():
         if name in there:
             found.append((name, format_html("<strong>{}</strong> – {}", title, sentence)))
