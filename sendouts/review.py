@@ -100,7 +100,8 @@ def accept(
 
     undecided: `reject` or `accept`, the person's own decision for the contacts that nobody could judge. take_on: the
     person answers for rows that could not be read and cannot be rejected; needs its permission and a note. together: the
-    contacts of all batches that are accepted by the same act. Raises NotDone with a sentence.
+    contacts of all batches that are accepted by the same act. The status of what is returned says which: still in review
+    after the first of two. Raises NotDone with a sentence.
     """
     if undecided not in {"reject", "accept"}:
         raise NotDone("bad_choice", _("Choose what becomes of the undecided contacts: “reject” or “accept”."))
@@ -121,6 +122,7 @@ def accept(
         persons = seconding.accept(batch, user, undecided, note=note, now=now, together=together)
         if persons is not None:
             _accept(batch, now=now, user=user, note=note, undecided=choice, taken_on=taken_on, persons=persons)
+            batch.status = Status.ACCEPTED
     return batch
 
 

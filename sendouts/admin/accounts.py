@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
@@ -13,10 +13,11 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm
 
+from actions import reviewers
 from actions.limited_admin import SharedAdmin
 from sendouts import reach
 from sendouts.admin import roles
-from sendouts.admin.people_forms import NewPersonForm, PersonForm
+from sendouts.admin.people_forms import NewPersonForm, PersonForm, PlacedForm
 from sendouts.admin.read_only import reader
 
 for model in (User, Group):
@@ -34,6 +35,26 @@ class AccessAdmin(SharedAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return super().has_delete_permission(request, obj) and _may_touch(request, obj)
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        if isinstance(form, PlacedForm):
+            form.place(form.instance)
+        _warn(request)
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        super().delete_model(request, obj)
+        _warn(request)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        super().delete_queryset(request, queryset)
+        _warn(request)
+
+
+def _warn(request: HttpRequest) -> None:
+    """Tell whoever changed people of projects that ask for two, and have fewer left."""
+    for project in reviewers.short_of_people():
+        messages.warning(request, f"{project}: {reviewers.state(project)}")
 
 
 def _may_touch(request: HttpRequest, obj: Any) -> bool:
@@ -84,10 +105,6 @@ class UserAdmin(AccessAdmin, DjangoUserAdmin, ModelAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
         fixed = super().get_readonly_fields(request, obj)
         return fixed if request.user.is_superuser else (*fixed, "is_superuser")
-
-    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        super().save_related(request, form, formsets, change)
-        form.place(form.instance)
 
     @display(description=_("role"), empty_value="–")
     def shown_role(self, obj: User) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.apps import apps
 from django.contrib.auth.models import Group, Permission, User
+from django.contrib.messages import get_messages
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
@@ -195,3 +196,38 @@ def test_who_is_limited_manages_nobody_and_nothing_that_all_share() -> None:
         assert client.get(reverse(f"admin:{name}_add")).status_code == 403
     assert client.get(reverse("admin:actions_project_add")).status_code == 403
     assert client.post(change(chief), {"username": "chief"}).status_code == 403
+
+
+def test_who_takes_the_second_person_away_is_told(administrator: Client) -> None:
+    lea = in_role("Reviewer", "lea")
+    Project.objects.create(name="Newsletter", second_person_from=500)
+    Project.objects.create(name="Shop")
+    assert not messages_of(posted(administrator, lea, first_name="Léa"))
+    warned = messages_of(posted(administrator, lea, is_active=None))
+    assert warned == [
+        "Newsletter: Only 1 person may accept here, and this project asks for two: what needs both times out. chief"
+    ]
+    posted(administrator, lea, is_active="on")
+    url = reverse("admin:auth_user_delete", args=[lea.pk])
+    assert messages_of(administrator.post(url, {"post": "yes"})) == warned
+    in_role("Manager", "max")
+    group = Group.objects.get(name="Manager")
+    answer = administrator.post(reverse("admin:auth_group_change", args=[group.pk]), {"name": "Manager"})
+    assert messages_of(answer) == warned
+
+
+def messages_of(answer: Any) -> list[str]:
+    """The warning that the act added; those before wait for a page as well."""
+    assert answer.status_code == 302
+    return [each.message for each in get_messages(answer.wsgi_request) if each.level_tag == "warning"][-1:]
+
+
+def test_many_are_not_deleted_at_once_where_one_may_do_more(administrator: Client) -> None:
+    weak, strong = in_role("Viewer", "lea"), in_role("Viewer", "owner")
+    strong.user_permissions.add(stronger())
+    given = {"action": "delete_selected", "_selected_action": [weak.pk, strong.pk], "post": "yes"}
+    url = reverse("admin:auth_user_changelist")
+    assert administrator.post(url, given).status_code == 403
+    assert User.objects.filter(pk__in=[weak.pk, strong.pk]).count() == 2
+    assert administrator.post(url, {**given, "_selected_action": [weak.pk]}).status_code == 302
+    assert not User.objects.filter(pk=weak.pk).exists()

@@ -229,3 +229,51 @@ def test_a_superuser_is_never_limited(own: Batch) -> None:
     root = User.objects.create_superuser("root")
     Reach.objects.create(user=root)
     assert seen(logged_in(root), f"/admin/sendouts/batch/{own.pk}/change/")[0] == 200
+
+
+def test_nothing_is_set_up_for_a_project_that_is_not_seen_or_for_all(
+    beyond: Mapping[str, Any], limited: Client, own: Batch
+) -> None:
+    theirs, other_sendout = beyond["actions/project"].pk, beyond["actions/sendout"].pk
+    rule = {
+        "identifier": "evil", "run": "asked", "on_failure": "hold", "position": "0", "config__field": "a",
+        "config__reject_if__operator": "equals", "config__reject_if": "1", "config__if_missing": "hold",
+        "config__reason": "No",
+    }  # fmt: skip
+    pool = {"name": "evil", "source": "upload", "low": "0", "ask_for": "1"}
+    listed = {"name": "evil", "holds": "email"}
+    day = {"journey": "evil", "name": "evil", "actions-TOTAL_FORMS": "0", "actions-INITIAL_FORMS": "0"}
+    add = "/admin/actions/{}/add/"
+    for place in ({"project": theirs}, {"sendout": other_sendout}):
+        assert limited.post(add.format("actiondefinition") + "?kind=field_rule", {**rule, **place}).status_code == 200
+    for model, given in (("codepool", pool), ("suppressionlist", listed)):
+        for place in ({}, {"project": theirs}):
+            assert limited.post(add.format(model), {**given, **place}).status_code == 200, (model, place)
+    answer = limited.post(add.format("sendout"), {**day, "project": theirs})
+    assert answer.status_code == 200
+    named = (
+        ActionDefinition.objects.filter(identifier="evil"),
+        *(m.objects.filter(name="evil") for m in (CodePool, SuppressionList, Sendout)),
+    )
+    assert not any(rows.exists() for rows in named)
+    # The same for their own project is done.
+    mine = {"project": own.project_id}
+    assert limited.post(add.format("actiondefinition") + "?kind=field_rule", {**rule, **mine}).status_code == 302
+    assert limited.post(add.format("codepool"), {**pool, **mine}).status_code == 302
+    assert limited.post(add.format("suppressionlist"), {**listed, **mine}).status_code == 302
+    assert limited.post(add.format("sendout"), {**day, **mine}).status_code == 302
+
+
+def test_what_all_projects_share_is_looked_at_and_not_written(limited: Client, own: Batch) -> None:
+    pool = CodePool.objects.create(name="shared pool")
+    listed = SuppressionList.objects.create(name="shared list")
+    for model, row in (("codepool", pool), ("suppressionlist", listed)):
+        page = f"/admin/actions/{model}/{row.pk}/change/"
+        assert limited.get(page).status_code == 200
+        assert limited.post(page, {"name": "evil", "project": own.project_id}).status_code == 403
+    assert limited.post(f"/admin/actions/codepool/{pool.pk}/add-codes/", {"pasted": "X-1"}).status_code == 403
+    for verb in ("upload", "entries/add", "entries/remove"):
+        assert (
+            limited.post(f"/admin/actions/suppressionlist/{listed.pk}/{verb}/", {"values": "a@b.c"}).status_code == 403
+        )
+    assert limited.get(f"/admin/actions/suppressionlist/{listed.pk}/entries/find/").status_code == 200

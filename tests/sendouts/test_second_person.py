@@ -190,6 +190,12 @@ def test_one_person_is_enough_to_reject(anna: User, ben: User) -> None:
     assert now_of(batch).status == "refused"
 
 
+def test_the_answer_says_whether_it_was_the_first_of_two(anna: User, ben: User) -> None:
+    batch = held(second_person_from=5)
+    said = [review.accept(batch.pk, user=each, revision=None, now=timezone.now()).status for each in (anna, ben)]
+    assert said == ["in_review", "accepted"]
+
+
 def test_a_set_is_as_large_as_all_its_batches(anna: User, ben: User) -> None:
     batch = held(second_person_from=500)
     assert accept(batch, anna, together=500).status == "in_review"
