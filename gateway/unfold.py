@@ -16,7 +16,14 @@ UNFOLD: dict[str, Any] = {
     "SITE_URL": None,
     "SHOW_LANGUAGES": True,
     "SHOW_VIEW_ON_SITE": False,
-    "STYLES": [lambda request: static("gateway/gate.css"), lambda request: static("gateway/people.css")],
-    "SCRIPTS": [lambda request: static("gateway/live.js")],
+    "STYLES": [
+        lambda request: static("gateway/gate.css"),
+        lambda request: static("gateway/access.css"),
+        lambda request: static("gateway/people.css"),
+    ],
+    "SCRIPTS": [
+        lambda request: static("gateway/access.js"),
+        lambda request: static("gateway/live.js"),
+    ],
     "SIDEBAR": {"show_search": False, "navigation": "sendouts.admin.menu.navigation"},
 }
