@@ -118,7 +118,7 @@ class ProjectAdmin(ConfigurationAdmin):
 
     @action(description=_("Add an action"), url_path="add-action")
     def add_action(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        self._there(request, object_id)
+        self.there(request, object_id)
         return HttpResponseRedirect(f"{reverse('admin:actions_actiondefinition_add')}?project={object_id}")
 
 
@@ -155,7 +155,7 @@ class SendoutAdmin(ConfigurationAdmin):
 
     @action(description=_("Add an action"), url_path="add-action")
     def add_action(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        self._there(request, object_id)
+        self.there(request, object_id)
         return HttpResponseRedirect(f"{reverse('admin:actions_actiondefinition_add')}?sendout={object_id}")
 
 

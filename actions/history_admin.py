@@ -9,6 +9,8 @@ from simple_history.admin import SimpleHistoryAdmin
 from simple_history.template_utils import HistoricalRecordContextHelper
 from unfold.admin import ModelAdmin
 
+from actions.missing_admin import MissingAdmin
+
 _QUESTION = re.compile(r"(\w+://[^\s?\"']*)\?[^\s\"']*")
 
 
@@ -22,7 +24,7 @@ class _Changes(HistoricalRecordContextHelper):
         return without_questions(str(super().prepare_delta_change_value(change, value)))
 
 
-class HistoryAdmin(SimpleHistoryAdmin, ModelAdmin):
+class HistoryAdmin(MissingAdmin, SimpleHistoryAdmin, ModelAdmin):
     """A row with its former states: the list of changes for who may look, each state whole for who may edit."""
 
     def get_historical_record_context_helper(self, request: HttpRequest, historical_record: Any) -> _Changes:

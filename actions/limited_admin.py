@@ -3,10 +3,11 @@
 from typing import Any, ClassVar
 
 from django.db.models import Model, Q, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import RelatedDropdownFilter
 
+from actions.missing_admin import MissingAdmin
 from actions.models import Project, Sendout
 from actions.reach import projects_seen, sees_all, within
 
@@ -21,7 +22,7 @@ class SeenProjects(RelatedDropdownFilter):
         return list(field.get_choices(include_blank=False, ordering=ordering, limit_choices_to=limit))
 
 
-class LimitedAdmin(ModelAdmin):
+class LimitedAdmin(MissingAdmin):
     """Rows of other projects do not exist for whoever does not see these: not in lists, not in choices, not by address.
 
     project_paths: how a row leads to its project; one of several is enough. shared: a row without a project is everybody's
@@ -56,28 +57,6 @@ class LimitedAdmin(ModelAdmin):
         if field is not None and not sees_all(request.user):
             _limit(field, db_field, request, required=self.shared)
         return field
-
-    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
-        self._there(request, object_id)
-        shown: HttpResponse = super().history_view(request, object_id, extra_context)
-        return shown
-
-    def history_form_view(
-        self, request: HttpRequest, object_id: str, version_id: str, extra_context: Any = None
-    ) -> HttpResponse:
-        self._there(request, object_id)
-        shown: HttpResponse = super().history_form_view(request, object_id, version_id, extra_context)
-        return shown
-
-    def _there(self, request: HttpRequest, object_id: str) -> None:
-        """Histories are looked up by number alone: whose row is out of reach, its history is too."""
-        if not sees_all(request.user) and self.get_object(request, object_id) is None:
-            raise Http404
-
-    def _get_obj_does_not_exist_redirect(self, request: HttpRequest, opts: Any, object_id: str) -> HttpResponse:
-        if not sees_all(request.user):
-            raise Http404
-        return super()._get_obj_does_not_exist_redirect(request, opts, object_id)
 
 
 class SharedAdmin(ModelAdmin):

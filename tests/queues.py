@@ -5,7 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -42,9 +42,11 @@ class Queues:
     """The stand-in; `endpoint` is what a gateway is given as AWS_ENDPOINT_URL."""
 
     endpoint: str
+    clients: list[Any] = field(default_factory=list)
 
     def make(self, **attributes: str) -> Queue:
         client = boto3.session.Session().client("sqs", region_name="eu-west-1", endpoint_url=self.endpoint)
+        self.clients.append(client)
         url = client.create_queue(QueueName=f"hooks-{uuid4().hex}", Attributes=attributes)["QueueUrl"]
         return Queue(url, client)
 
@@ -56,7 +58,10 @@ class Queues:
 @contextmanager
 def queues(folder: Path) -> Iterator[Queues]:
     with stand_in(folder) as endpoint:
-        yield Queues(endpoint)
+        found = Queues(endpoint)
+        yield found
+        for client in found.clients:
+            client.close()
 
 
 @contextmanager

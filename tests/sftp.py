@@ -22,6 +22,8 @@ class Sftp:
         self.logins = 0
         self.fault: Callable[[int], str] = lambda written: ""
         self.may_write = True
+        # What a session leaves open that is cut off while it works, the library closes no more.
+        self.opened: set[Any] = set()
 
     def files(self) -> dict[str, bytes]:
         found = {path.relative_to(self.root): path for path in self.root.rglob("*") if path.is_file()}
@@ -35,10 +37,11 @@ def sftp_server(root: Path) -> Iterator[Sftp]:
     loop = asyncio.new_event_loop()
     key = asyncssh.generate_private_key("ssh-ed25519")
     state.host_key = key.get_fingerprint("sha256")
+    connections: list[Any] = []
 
     class Server(asyncssh.SSHServer):
         def connection_made(self, connection: Any) -> None:
-            self.connection = connection
+            connections.append(connection)
 
         def password_auth_supported(self) -> bool:
             return True
@@ -56,7 +59,13 @@ def sftp_server(root: Path) -> Iterator[Sftp]:
         def open(self, path: bytes, pflags: int, attrs: Any) -> Any:
             if not state.may_write:
                 raise asyncssh.SFTPPermissionDenied("no")
-            return super().open(path, pflags, attrs)
+            file = super().open(path, pflags, attrs)
+            state.opened.add(file)
+            return file
+
+        def close(self, file: Any) -> None:
+            state.opened.discard(file)
+            super().close(file)
 
         async def write(self, file: Any, offset: int, data: bytes) -> int:
             if state.fault(self.written) == "cut":
@@ -81,10 +90,14 @@ def sftp_server(root: Path) -> Iterator[Sftp]:
         state.fault = lambda written: ""
         listener.close()
         await listener.wait_closed()
+        for connection in connections:
+            connection.abort()
         others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         for task in others:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
+        for file in state.opened:
+            file.close()
 
     try:
         yield state

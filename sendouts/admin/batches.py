@@ -169,7 +169,7 @@ class BatchAdmin(ReadOnlyAdmin, LimitedAdmin):
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         """The history of a batch is on its page."""
-        self._there(request, object_id)
+        self.there(request, object_id)
         return HttpResponseRedirect(reverse("admin:sendouts_batch_change", args=[object_id]) + "#history")
 
     def get_urls(self) -> list[URLPattern]:
