@@ -7,8 +7,7 @@ from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from django.utils.html import format_html, format_html_join
-from django.utils.safestring import mark_safe
+from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import TabularInline
@@ -16,7 +15,7 @@ from unfold.decorators import action, display
 
 from actions import catalog, durations, reviewers
 from actions.code_pool_admin import CodePoolAdmin as CodePoolAdmin
-from actions.contract import Kind, Permanent
+from actions.contract import Kind
 from actions.credential_admin import CredentialAdmin as CredentialAdmin
 from actions.forms import ProjectForm, SendoutForm, action_form, config_fields
 from actions.history_admin import HistoryAdmin, without_questions
@@ -24,7 +23,6 @@ from actions.limited_admin import LimitedAdmin, SeenProjects
 from actions.merging import canonical
 from actions.models import ActionDefinition, Project, Sendout
 from actions.reach import projects_seen, sees_all
-from actions.running import build
 from actions.suppression_admin import SuppressionListAdmin as SuppressionListAdmin
 
 
@@ -171,6 +169,7 @@ class ActionDefinitionAdmin(ConfigurationAdmin):
     search_fields = ("identifier", "project__name", "sendout__name")
     autocomplete_fields = ("project", "sendout")
     actions_detail = ("test",)
+    change_form_after_template = "actions/preview.html"
 
     @action(description=_("Test with a contact"), url_path="test-it", permissions=["change"])
     def test(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -183,14 +182,6 @@ class ActionDefinitionAdmin(ConfigurationAdmin):
     @display(description=_("configuration"))
     def stored_config(self, obj: ActionDefinition) -> str:
         return without_questions(canonical(obj.config))
-
-    @display(description=_("what will be written, for example"), empty_value="–")
-    def preview(self, obj: ActionDefinition) -> str | None:
-        try:
-            kind = build(obj.kind, canonical(obj.config))
-        except Permanent:
-            return None
-        return format_html_join(mark_safe("<br>"), "{}", ((line,) for line in kind.preview())) or None
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponseBase:
         if self._kind(request, None) is None and self.has_add_permission(request):
@@ -221,15 +212,14 @@ class ActionDefinitionAdmin(ConfigurationAdmin):
         return super().get_form(request, obj, change=change, **kwargs)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        fixed = ("project", "sendout", "kind_title", "preview") if obj else ()
+        fixed = ("project", "sendout", "kind_title") if obj else ()
         return fixed if self._kind(request, obj) else (*fixed, "stored_config")
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         kind = self._kind(request, obj)
         where = ("kind_title", "project", "sendout") if obj else ("project", "sendout")
-        previewed = ("preview",) if kind and obj and kind.preview is not Kind.preview else ()
         config = {
-            "fields": (*config_fields(kind.Config), *previewed) if kind else ("stored_config",),
+            "fields": (*config_fields(kind.Config),) if kind else ("stored_config",),
             "description": described(kind) if kind else _("No such kind is installed."),
         }
         return (

@@ -185,6 +185,18 @@ class Context:
     suppressed: Callable[[str, Collection[str]], Listed] = _no_lists
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One thing that a configuration comes to: what it is (a title to be translated), its name if it has one, and its text.
+
+    None where something has no value for this contact.
+    """
+
+    title: str
+    text: str | None
+    name: str = ""
+
+
 class Kind(ABC):
     """A class that can act on contacts. One object serves one configuration, in several threads at a time.
 
@@ -205,8 +217,11 @@ class Kind(ABC):
     def __init__(self, config: Any) -> None:
         self.config = config
 
-    def preview(self) -> Sequence[str]:
-        """Lines that show on the form what this configuration comes to; most kinds need none."""
+    def shows(self, contact: Contact, context: "Context") -> Sequence[Shown]:
+        """What this configuration comes to for one contact, shown on its form while it is typed; most kinds need none.
+
+        Asks nobody and changes nothing.
+        """
         return ()
 
     @classmethod

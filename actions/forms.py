@@ -276,6 +276,11 @@ class ActionForm(forms.ModelForm):
             stored = self.instance.config if self.instance.pk else {}
             self.initial = {**config_initial(self.kind_class.Config, stored), **self.initial}
 
+    @property
+    def has_preview(self) -> bool:
+        """Whether what is typed can be shown as it would be written."""
+        return self.kind_class is not None and self.kind_class.shows is not Kind.shows
+
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
         if self.kind_class is None:

@@ -53,11 +53,6 @@ class Template:
             texts.append(text)
         return "".join(texts)
 
-    def example(self) -> str:
-        """The text with the names themselves in it, for a preview: Hello ‹first_name›."""
-        names = iter(self.names)
-        return "".join(part if isinstance(part, str) else f"‹{next(names).rpartition('.')[2]}›" for part in self.parts)
-
 
 def compiled(text: str) -> Template:
     """Compile a template; raises BadTemplate."""

@@ -20,10 +20,12 @@ UNFOLD: dict[str, Any] = {
         lambda request: static("gateway/gate.css"),
         lambda request: static("gateway/access.css"),
         lambda request: static("gateway/people.css"),
+        lambda request: static("gateway/previewing.css"),
     ],
     "SCRIPTS": [
         lambda request: static("gateway/access.js"),
         lambda request: static("gateway/live.js"),
+        lambda request: static("gateway/previewing.js"),
     ],
     "SIDEBAR": {"show_search": False, "navigation": "sendouts.admin.menu.navigation"},
 }

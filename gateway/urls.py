@@ -5,11 +5,21 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from gateway import health, metrics
-from sendouts.admin import trials
+from sendouts.admin import previews, trials
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
-    # Pages of what is configured that call services, as only what lies above the configuration can.
+    # Pages of what is configured that read contacts or call services, as only what lies above the configuration can.
+    path(
+        "admin/actions/actiondefinition/preview/",
+        admin.site.admin_view(previews.preview_new_action),
+        name="preview_new_action",
+    ),
+    path(
+        "admin/actions/actiondefinition/<int:definition_id>/preview/",
+        admin.site.admin_view(previews.preview_action),
+        name="preview_action",
+    ),
     path(
         "admin/actions/actiondefinition/<int:definition_id>/test/",
         admin.site.admin_view(trials.test_action),

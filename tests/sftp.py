@@ -13,15 +13,19 @@ USER, PASSWORD = "gate", "pass:word é"
 
 
 class Sftp:
-    """`fault(bytes so far)` is asked before each write: "" nothing, "cut" the connection, or "hang" until it says otherwise."""
+    """A session is cut off once it has written `cut_at` bytes. `hangs(bytes)` is asked before each write, until it says no."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self.port = 0
         self.host_key = ""
         self.logins = 0
-        self.fault: Callable[[int], str] = lambda written: ""
-        self.may_write = True
+        self.cut_at: int | None = None
+        self.hangs: Callable[[int], bool] = lambda written: False
+        self.may_write = self.may_read = True
+        # Bytes that each session has written, and read.
+        self.written: list[int] = []
+        self.read = 0
         # What a session leaves open that is cut off while it works, the library closes no more.
         self.opened: set[Any] = set()
 
@@ -54,10 +58,11 @@ def sftp_server(root: Path) -> Iterator[Sftp]:
         def __init__(self, channel: Any) -> None:
             super().__init__(channel, chroot=str(root))
             self.channel_of_it = channel
-            self.written = 0
+            self.number = len(state.written)
+            state.written.append(0)
 
         def open(self, path: bytes, pflags: int, attrs: Any) -> Any:
-            if not state.may_write:
+            if not (state.may_write if pflags & asyncssh.FXF_WRITE else state.may_read):
                 raise asyncssh.SFTPPermissionDenied("no")
             file = super().open(path, pflags, attrs)
             state.opened.add(file)
@@ -67,12 +72,19 @@ def sftp_server(root: Path) -> Iterator[Sftp]:
             state.opened.discard(file)
             super().close(file)
 
+        def read(self, file: Any, offset: int, size: int) -> bytes:
+            found: bytes = super().read(file, offset, size)
+            state.read += len(found)
+            return found
+
         async def write(self, file: Any, offset: int, data: bytes) -> int:
-            if state.fault(self.written) == "cut":
+            so_far = state.written[self.number]
+            if state.cut_at is not None and so_far + len(data) > state.cut_at:
                 self.channel_of_it.get_connection().abort()
-            while state.fault(self.written) == "hang":
+                data = data[: max(0, state.cut_at - so_far)]
+            while state.hangs(so_far):
                 await asyncio.sleep(0.02)
-            self.written += len(data)
+            state.written[self.number] += len(data)
             written: int = super().write(file, offset, data)
             return written
 
@@ -87,7 +99,7 @@ def sftp_server(root: Path) -> Iterator[Sftp]:
     state.port = listener.sockets[0].getsockname()[1]
 
     async def end() -> None:
-        state.fault = lambda written: ""
+        state.hangs = lambda written: False
         listener.close()
         await listener.wait_closed()
         for connection in connections:

@@ -1,20 +1,23 @@
 """The kind that asks a service, page by page or contact by contact, who consents at this moment."""
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 from actions.catalog.answers import NOTHING, Lookup, Mapped, Said, as_identifier, key_of
 from actions.catalog.calling import Call, call, read_json
 from actions.catalog.consent_config import ConsentCheckConfig
 from actions.catalog.placeholders import Person, climbs, fields_in, fill_body, fill_url
 from actions.contact import MISSING
-from actions.contract import Check, Contact, Context, Verdict, accept, gettext_noop, reject, undecided
+from actions.contract import Check, Contact, Context, Shown, Verdict, accept, gettext_noop, reject, undecided
 
 # A value that means neither yes nor no says nothing; where only true and false are declared, 1 and "true" are neither.
 _SILENT = undecided("no_answer", "The service did not say whether this contact consents.")
 _UNFIT = undecided("cannot_ask", "What identifies this contact cannot stand in an address.")
 # Where each contact has a question of its own, these codes are about the contact: the service does not know it.
+_URL, _BODY = gettext_noop("URL"), gettext_noop("Body")
 _UNKNOWN = frozenset({404, 410})
 
 
@@ -76,6 +79,20 @@ class ConsentCheck(Check):
             judged |= self._ask(asked[start : start + size], context)
         return [judged[each.identifier] if isinstance(each, Person) else each for each in people]
 
+    def shows(self, contact: Contact, context: Context) -> Sequence[Shown]:
+        person = self._person(contact)
+        if not isinstance(person, Person):
+            return [Shown(_URL, None), *([] if self._body is None else [Shown(_BODY, None)])]
+        url, body = self._question([person], context)
+        told = None if body is None else json.dumps(body, ensure_ascii=False, indent=2)
+        return [Shown(_URL, None if climbs(url) else url), *([] if told is None else [Shown(_BODY, told)])]
+
+    def _question(self, people: Sequence[Person], context: Context) -> tuple[str, Any]:
+        """Address and body that ask about these people."""
+        names = {"project": context.project, "journey": context.journey, "sendout": context.sendout}
+        body = None if self._body is None else fill_body(self._body, people, names)
+        return fill_url(self.config.url, people, names), body
+
     def _person(self, contact: Contact) -> Person | Verdict:
         """How a question names this contact, or why it cannot."""
         config: ConsentCheckConfig = self.config
@@ -91,11 +108,9 @@ class ConsentCheck(Check):
 
     def _ask(self, people: Sequence[Person], context: Context) -> dict[str, Verdict]:
         """Ask one question, and judge those that it is about."""
-        names = {"project": context.project, "journey": context.journey, "sendout": context.sendout}
-        url = fill_url(self.config.url, people, names)
+        url, body = self._question(people, context)
         if climbs(url):
             return dict.fromkeys((person.identifier for person in people), _UNFIT)
-        body = None if self._body is None else fill_body(self._body, people, names)
         code, content = call(context, replace(self._call, url=url, body=body))
         said = self._said(url, code, content)
         judge = self._judge(datetime.now(UTC))

@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from actions.catalog.contacts_api import ERROR, FINISHED, ID_COLUMN, ContactsApi, Rows, fits_an_import, row
 from actions.catalog.contacts_writing import property_name, url_of, write_each
-from actions.contract import Config, Contact, Context, Permanent, Retryable, gettext_noop, undecided
+from actions.contract import Config, Contact, Context, Permanent, Retryable, Shown, gettext_noop, undecided
 from actions.effect import Applied, Effect, Pending, Rendered, Run, Wait, WholeEffect
 from actions.templates import OF_THE_BATCH, BadTemplate, compiled
 
@@ -19,6 +19,7 @@ _POLL_SECONDS = 5.0
 _NEXT_IMPORT_SECONDS = 60.0
 _IN_MEMORY = 1_000_000
 _PAGE = 2_000
+_PROPERTY, _TAG = gettext_noop("Property"), gettext_noop("Tag")
 
 
 def template_text(value: str) -> str:
@@ -147,9 +148,13 @@ class ContactUpdate(Effect, WholeEffect):
     def describe(self, payload: Any) -> str:
         return ", ".join(f"{name} = {value}" for name, value in payload.items())
 
-    def preview(self) -> Sequence[str]:
-        properties = [f"{name} = {template.example()}" for name, template in self._properties]
-        return [*properties, *(f"{template.example()} = {self.config.tag_value}" for template in self._tags)]
+    def shows(self, contact: Contact, context: Context) -> Sequence[Shown]:
+        found = []
+        for name, template in self._properties:
+            text = template.write(contact, context)
+            found.append(Shown(_PROPERTY, "" if text is None and self.config.if_missing == "empty" else text, name))
+        tags = [template.write(contact, context) for template in self._tags]
+        return [*found, *(Shown(_TAG, self.config.tag_value if tag else None, tag or "") for tag in tags)]
 
     def apply(self, page: Sequence[Pending], context: Context) -> Sequence[Applied]:
         return write_each(self._api, [(pending.contact_id, pending.payload) for pending in page], context)

@@ -8,7 +8,7 @@ from pydantic_core import PydanticCustomError
 
 from actions.catalog.contacts_api import ContactsApi
 from actions.catalog.contacts_writing import property_name, url_of, write_each
-from actions.contract import Config, Contact, Context, gettext_noop, reject, undecided
+from actions.contract import Config, Contact, Context, Shown, gettext_noop, reject, undecided
 from actions.effect import DONE, NOTHING, Applied, Effect, Pending, Rendered
 
 NONE_LEFT = "no_code"
@@ -100,6 +100,10 @@ class PromoCode(Effect):
             [(pending.contact_id, {self.config.property: pending.payload["code"]}) for pending in page],
             context,
         )
+
+    def shows(self, contact: Contact, context: Context) -> Sequence[Shown]:
+        code = contact.given.get("code")
+        return [Shown(gettext_noop("Property"), code, self.config.property)] if self.config.property else []
 
     def describe(self, payload: Any) -> str:
         return f"{self.config.property or 'code'} = {payload['code']}"

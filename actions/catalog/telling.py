@@ -85,6 +85,13 @@ class Telling:
         found = ((name, read(fields)) for name, read in self._readers.items())
         return {name: value for name, value in found if value is not MISSING}
 
+    def as_pending(self, contact: Contact) -> Pending:
+        """An accepted contact as it would wait to be told of."""
+        return Pending(
+            f"{contact.key}-0", contact.key & 0xFFFF_FFFF, contact.id, Word.ACCEPT, self._fields(contact.fields),
+            contact.batch_number,
+        )  # fmt: skip
+
     def describe(self, payload: Any) -> str:
         texts = {name: value if isinstance(value, str) else canonical(value) for name, value in payload.items()}
         return ", ".join(f"{name} = {text}" for name, text in texts.items()) or "–"

@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 from actions.catalog.sending import CredentialName, Url, send, signed, signing_key
 from actions.catalog.telling import Fields, Telling, Whom, told
 from actions.catalog.writing import as_json, lines
-from actions.contract import Config, Context, Permanent, Retryable, gettext_noop
+from actions.contract import Config, Contact, Context, Permanent, Retryable, Shown, gettext_noop
 from actions.effect import DONE, Applied, Effect, Pending, failed
 
 # Codes that say something of this page, and nothing of the next.
@@ -106,7 +106,7 @@ class TransferHttp(Telling, Effect):
 
     def apply(self, page: Sequence[Pending], context: Context) -> Sequence[Applied]:
         config: TransferHttpConfig = self.config
-        body = lines(page, context) if config.format == "ndjson" else as_json(_envelope(page, context))
+        body = self._body(page, context)
         headers = self._headers(_key(page), body, context)
         answer = send(context, config.method, config.url, body, headers, timeout=config.timeout)
         if answer.is_done:
@@ -118,6 +118,14 @@ class TransferHttp(Telling, Effect):
         if answer.status in _REFUSES_PAGE:
             return [failed(sentence)] * len(page)
         raise Permanent(sentence)
+
+    def shows(self, contact: Contact, context: Context) -> Sequence[Shown]:
+        return [
+            Shown(gettext_noop("A page with this contact"), self._body([self.as_pending(contact)], context).decode())
+        ]
+
+    def _body(self, page: Sequence[Pending], context: Context) -> bytes:
+        return lines(page, context) if self.config.format == "ndjson" else as_json(_envelope(page, context))
 
     def _headers(self, key: str, body: bytes, context: Context) -> Mapping[str, str]:
         config: TransferHttpConfig = self.config

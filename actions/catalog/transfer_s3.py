@@ -2,6 +2,7 @@
 
 import re
 import uuid
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
@@ -12,7 +13,7 @@ from actions.catalog.s3 import Bucket, NoSuchUpload
 from actions.catalog.sending import CredentialName, Url
 from actions.catalog.telling import Fields, Telling, Whom
 from actions.catalog.writing import Writing, pieces
-from actions.contract import Config, Context, Retryable, gettext_noop
+from actions.contract import Config, Contact, Context, Retryable, Shown, gettext_noop
 from actions.effect import Run, Wait, WholeEffect
 
 # S3 takes no smaller part than 5 MiB, save the last; and what is lost when a part is, is a part.
@@ -82,6 +83,9 @@ class TransferS3(Telling, WholeEffect):
     def __init__(self, config: TransferS3Config) -> None:
         super().__init__(config)
         self._writing = Writing(config.format, config.gzip, config.fields)
+
+    def shows(self, contact: Contact, context: Context) -> Sequence[Shown]:
+        return self._writing.shows(self.as_pending(contact), context, self.config.name)
 
     def work(self, run: Run, context: Context) -> Wait | None:
         config: TransferS3Config = self.config

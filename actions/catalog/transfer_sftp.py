@@ -1,21 +1,21 @@
 """The kind that lays the outcome of a batch down as a file on an SFTP server."""
 
 import re
-from collections.abc import Iterable, Iterator
-from itertools import chain
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
+from actions.catalog.laying import Laying
 from actions.catalog.naming import Name, file_name
 from actions.catalog.sending import CredentialName, user_and_password
 from actions.catalog.telling import Fields, Telling, Whom
 from actions.catalog.writing import Piece, Writing, pieces
-from actions.contract import Config, Context, Permanent, Retryable, gettext_noop
+from actions.contract import Config, Contact, Context, Permanent, Retryable, Shown, gettext_noop
 from actions.effect import Run, Wait, WholeEffect
 from outbound.guard import Refused
-from outbound.sftp import Login, NotStored, lay_down, read_fingerprint
+from outbound.sftp import Content, Host, Login, NotStored, read_fingerprint
 
 # Held in memory at a time, and handed on at a time.
 PIECE_BYTES = 256 * 1024
@@ -64,7 +64,7 @@ class TransferSftpConfig(Config):
 
 
 class TransferSftp(Telling, WholeEffect):
-    """Lays one file a batch down; after a kill it begins again under the same name."""
+    """Lays one file a batch down; after a cut or a kill it goes on where it stopped."""
 
     name = "transfer_sftp"
     title = gettext_noop("Transfer as a file by SFTP")
@@ -77,24 +77,22 @@ class TransferSftp(Telling, WholeEffect):
         super().__init__(config)
         self._writing = Writing(config.format, config.gzip, config.fields)
 
+    def shows(self, contact: Contact, context: Context) -> Sequence[Shown]:
+        return self._writing.shows(self.as_pending(contact), context, self.config.name)
+
     def work(self, run: Run, context: Context) -> Wait | None:
         config: TransferSftpConfig = self.config
         if "name" not in run.state:
             run.keep(name=file_name(config.name, context, run.key, self._writing.extension))
-        found = pieces(run, context, self._writing, after=-1, size=PIECE_BYTES)
-        first = next(found, None)
-        if first is None:
+        if next(iter(run.pages(1)), None) is None:
             # Nobody is meant, and the host need not hear of it.
             return None
         user, password = user_and_password(context, config.credential)
         login = Login(config.host, config.port, config.host_key, user, password)
-        self._lay_down(context, login, run.state["name"], _blocks(run, chain([first], found)))
-        return None
-
-    def _lay_down(self, context: Context, login: Login, name: str, body: Iterator[bytes]) -> None:
-        host = login.host
+        host = config.host
         try:
-            lay_down(context.http().allow, login, name, body)
+            with Host(context.http().allow, login) as there:
+                Laying(run, there, lambda: Content(_blocks(run, self._pieces(run, context)))).lay_down()
         except Refused as error:
             raise Permanent(f"{error.host or host} may not be called ({error.code}).") from error
         except NotStored as error:
@@ -107,6 +105,10 @@ class TransferSftp(Telling, WholeEffect):
                     "access": f"{host} lets this user put no file there.",
                 }.get(error.word, f"{host} did not take the file ({error.word}).")
             ) from error
+        return None
+
+    def _pieces(self, run: Run, context: Context) -> Iterator[Piece]:
+        return pieces(run, context, self._writing, after=-1, size=PIECE_BYTES)
 
 
 def _blocks(run: Run, found: Iterable[Piece]) -> Iterator[bytes]:

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from actions.catalog.naming import file_name
 from actions.catalog.telling import ALWAYS, told
-from actions.contract import Context
+from actions.contract import Context, Shown, gettext_noop
 from actions.effect import Pending, Run
 
 # Read and packed together.
@@ -47,6 +48,13 @@ class Writing:
         if self.format == "csv":
             return self._packed(_csv([self._columns(pending, context) for pending in page]))
         return self._packed(lines(page, context))
+
+    def shows(self, pending: Pending, context: Context, name: str) -> Sequence[Shown]:
+        """Name and contents of a file with one contact, as a form shows them; not packed."""
+        plain = Writing(self.format, False, self.fields)
+        file = file_name(name, context, str(pending.batch), self.extension)
+        text = (plain.begin() + plain.write([pending], context)).decode()
+        return [Shown(gettext_noop("Name of the file"), file), Shown(gettext_noop("A file with this contact"), text)]
 
     def _columns(self, pending: Pending, context: Context) -> list[Any]:
         return [*told(pending, context).values(), *(_cell(pending.payload.get(name)) for name in self.fields)]

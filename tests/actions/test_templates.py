@@ -71,10 +71,6 @@ def test_a_path_leads_through_fields_and_never_through_python() -> None:
     assert compiled("{contact.note.__class__}").write(contact, make_context()) is None
 
 
-def test_a_preview_shows_the_names_themselves() -> None:
-    assert compiled("Hello {contact.properties.first_name}: {code}").example() == "Hello ‹first_name›: ‹code›"
-
-
 def test_a_template_is_compiled_once_for_all_contacts_and_sendouts() -> None:
     template = compiled("{contact.id} {sendout}")
     context = make_context()

@@ -134,6 +134,8 @@ MORE = {
     "admin/actions/credential/<path:object_id>/test-it/": ("302 403 403 403 302 302", "same"),
     "admin/actions/actiondefinition/<int:definition_id>/test/": (MANAGE, "same"),
     "admin/actions/credential/<int:credential_id>/test/": (MANAGE, "same"),
+    "admin/actions/actiondefinition/preview/": (NO_POST, MANAGE),
+    "admin/actions/actiondefinition/<int:definition_id>/preview/": (NO_POST, MANAGE),
     "admin/auth/user/<id>/password/": (ADMINISTER, "same"),
 }
 # Ends the session of whoever asks: tested by itself.

@@ -4,12 +4,14 @@ import csv
 import gzip
 import io
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.utils import timezone
 
+from actions.catalog import transfer_sftp, writing
 from actions.models import Credential
 from outbound import sftp
 from sendouts import claims, credentials, effects
@@ -64,34 +66,144 @@ def test_a_long_and_packed_file_too(gate: Gate, partner: Sftp) -> None:
     assert len(gzip.decompress(content).splitlines()) == 20_000
 
 
-def test_what_was_cut_off_begins_again_and_ends_as_one_file(gate: Gate, partner: Sftp) -> None:
-    partner.fault = lambda written: "cut" if written > 500_000 else ""
-    run = transfer(gate, partner, sent={"contacts": 10_000})
-    assert run.error == "127.0.0.1 could not be reached, or stopped answering." and run.due_at is not None
-    assert all(name.endswith(".part") for name in partner.files()), "nobody may take half a file for a whole one"
-    partner.fault = lambda written: ""
-    is_whole(gate, follow(), partner, 10_000)
+FORMS = {"csv": {}, "packed": {"gzip": True, "format": "ndjson"}}
+CUT_OFF = "127.0.0.1 could not be reached, or stopped answering."
 
 
-def test_a_host_that_hangs_is_left_and_asked_again(gate: Gate, partner: Sftp, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sftp, "STALLED_SECONDS", 1)
-    partner.fault = lambda written: "hang"
-    run = transfer(gate, partner)
-    assert run.ended_at is None and run.due_at is not None
-    partner.fault = lambda written: ""
-    is_whole(gate, follow(), partner)
+@pytest.fixture(params=FORMS)
+def whole(gate: Gate, partner: Sftp, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> bytes:
+    """A transfer of 2,000 contacts that has not begun yet, and what its file has to be; it leaves in small packets."""
+    monkeypatch.setattr(transfer_sftp, "_BLOCK_BYTES", 512)
+    monkeypatch.setattr(writing, "ROWS", 500)
+    with killed_when_settling(monkeypatch):
+        transfer(gate, partner, sent={"contacts": 2_000}, **FORMS[request.param])
+    ((name, content),) = partner.files().items()
+    (partner.root / name).unlink()
+    partner.written.clear()
+    claims.drop_all(EffectRun)
+    EffectRun.objects.update(state={})
+    return content
 
 
-def test_a_kill_after_the_file_was_laid_down_lays_the_same_down_again(
-    gate: Gate, partner: Sftp, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@contextmanager
+def killed_when_settling(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     def killed(*args: Any) -> None:
         raise SystemExit
 
     with monkeypatch.context() as patch:
         patch.setattr("sendouts.effects.carrying.Work._settle", killed)
         with pytest.raises(SystemExit):
-            transfer(gate, partner)
+            yield
+
+
+def follow_until_cut(partner: Sftp, after: int) -> Path:
+    """A pass whose connection is cut after so many bytes; what it leaves on the server."""
+    partner.cut_at = after
+    run = follow()
+    partner.cut_at = None
+    assert run.error == CUT_OFF and run.due_at is not None
+    (name,) = partner.files()
+    assert name.endswith(".part"), "nobody may take half a file for a whole one"
+    return partner.root / name
+
+
+def ends_as(whole: bytes, partner: Sftp) -> None:
+    run = follow()
+    ((name, content),) = partner.files().items()
+    assert content == whole and not name.endswith(".part")
+    assert (run.done, run.ended_at is None, run.error) == (2_000, False, "")
+
+
+def test_what_was_cut_off_goes_on_where_it_stopped(partner: Sftp, whole: bytes) -> None:
+    cuts = [0, 1, len(whole) // 5, len(whole) // 4, len(whole) // 3]
+    for cut in cuts:
+        follow_until_cut(partner, cut)
+    ends_as(whole, partner)
+    assert partner.written == [*cuts, len(whole) - sum(cuts)], "nothing was written twice"
+    assert partner.read < len(whole), "and nothing was read back twice"
+
+
+def test_what_was_killed_in_the_middle_goes_on_too(
+    partner: Sftp, whole: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(run: Any) -> None:
+        if sum(partner.written) > len(whole) // 2:
+            raise SystemExit
+
+    with monkeypatch.context() as patch:
+        patch.setattr("sendouts.effects.carrying._Whole.tick", killed)
+        with pytest.raises(SystemExit):
+            follow()
+    before = sum(partner.written)
+    claims.drop_all(EffectRun)
+    ends_as(whole, partner)
+    assert before > len(whole) // 2 and sum(partner.written) == len(whole)
+
+
+@pytest.mark.parametrize("damage", ["another", "longer", "a hole", "shorter", "gone", "unreadable", "another proven"])
+def test_what_is_not_ours_there_is_not_continued(partner: Sftp, whole: bytes, damage: str) -> None:
+    part = follow_until_cut(partner, len(whole) // 2)
+    there = part.read_bytes()
+    if damage == "another proven":
+        follow_until_cut(partner, len(whole) // 10)
+        EffectRun.objects.update(state=EffectRun.objects.get().state | {"digest": "of other contents"})
+    elif damage == "unreadable":
+        partner.may_read = False
+    elif damage == "gone":
+        part.unlink()
+    else:
+        hole = there[:1_000] + bytes(512) + there[1_512:]
+        part.write_bytes(
+            {"another": b"x" * 50, "longer": whole + b"x", "a hole": hole, "shorter": there[:1_000]}[damage]
+        )
+    ends_as(whole, partner)
+    if damage != "shorter":
+        assert partner.written[-1] == len(whole), "it has begun again"
+
+
+def test_what_a_server_still_appends_after_a_cut_is_no_part_of_the_file(partner: Sftp, whole: bytes) -> None:
+    follow_until_cut(partner, len(whole) // 4)
+    part = follow_until_cut(partner, len(whole) // 4)
+
+    late = [b"of the session before"]
+
+    def belated(written: int) -> bool:
+        if written and late:
+            with part.open("ab") as file:
+                file.write(late.pop())
+        return False
+
+    partner.hangs = belated
+    ends_as(whole, partner)
+    assert not late
+
+
+def test_a_host_that_hangs_while_it_appends_is_given_another_file(
+    partner: Sftp, whole: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sftp, "STALLED_SECONDS", 1)
+    part = follow_until_cut(partner, len(whole) // 4)
+    partner.hangs = lambda written: written > 0
+    assert follow().error == CUT_OFF
+    partner.hangs = lambda written: False
+    ends_as(whole, partner)
+    assert not part.exists() and partner.written[-1] == len(whole)
+
+
+def test_a_host_that_hangs_is_left_and_asked_again(gate: Gate, partner: Sftp, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sftp, "STALLED_SECONDS", 1)
+    partner.hangs = lambda written: True
+    run = transfer(gate, partner)
+    assert run.ended_at is None and run.due_at is not None
+    partner.hangs = lambda written: False
+    is_whole(gate, follow(), partner)
+
+
+def test_a_kill_after_the_file_was_laid_down_lays_the_same_down_again(
+    gate: Gate, partner: Sftp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with killed_when_settling(monkeypatch):
+        transfer(gate, partner)
     before = partner.files()
     claims.drop_all(EffectRun)
     is_whole(gate, follow(), partner)
