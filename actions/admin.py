@@ -21,7 +21,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
 
-from actions import catalog, cautions, durations
+from actions import catalog, cautions, durations, reviewers
 from actions.code_pool_admin import CodePoolAdmin as CodePoolAdmin
 from actions.contract import Kind
 from actions.credential_admin import CredentialAdmin as CredentialAdmin
@@ -29,9 +29,11 @@ from actions.declaring import declare
 from actions.describing import described, kind_title, without_questions
 from actions.forms import ProjectForm, SendoutForm, action_form, config_fields
 from actions.history_admin import ConfigurationAdmin, leads_to
+from actions.limited_admin import SeenProjects
 from actions.merging import canonical
 from actions.models import ActionDefinition, Project, Sendout, policy
 from actions.ordering_admin import OwnerAdmin
+from actions.reach import projects_seen, sees_all
 from actions.suppression_admin import SuppressionListAdmin as SuppressionListAdmin
 
 _UNUSUAL = _(
@@ -57,6 +59,7 @@ class ProjectAdmin(OwnerAdmin):
     """Saving a project that a hook brought declares it; so does one click."""
 
     form = ProjectForm
+    project_paths = ("pk",)
     list_display = ("name", "state", "review", "at_deadline", "shown_answer_within")
     list_filter = ("declared", "archived", "review", "at_deadline")
     search_fields = ("name",)
@@ -78,8 +81,27 @@ class ProjectAdmin(OwnerAdmin):
                 ),
             },
         ),
+        (
+            _("Second person"),
+            {
+                "fields": ("second_person_from", "no_own_changes", "shown_reviewers"),
+                "description": _(
+                    "Where a second person is needed, the first acceptance waits for another one, and “accept it” at the "
+                    "deadline does not act: without two people in time the batch times out. One person is enough to reject."
+                ),
+            },
+        ),
         (_("Archive"), {"fields": ("archived",), "description": _ARCHIVED}),
     )
+    readonly_fields = ("shown_reviewers",)
+
+    @display(description=_("may accept here"))
+    def shown_reviewers(self, obj: Project) -> str:
+        return reviewers.state(obj)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        # A new project would be none of those that a limited person sees.
+        return super().has_add_permission(request) and sees_all(request.user)
 
     @display(description=_("state"), label={"declared": "success", "met": "warning", "archived": "info"})
     def state(self, obj: Project) -> tuple[str, Any]:
@@ -93,6 +115,7 @@ class ProjectAdmin(OwnerAdmin):
 
     @action(description=_("Add an action"), url_path="add-action")
     def add_action(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        self.there(request, object_id)
         return HttpResponseRedirect(f"{reverse('admin:actions_actiondefinition_add')}?project={object_id}")
 
     def save_model(self, request: HttpRequest, obj: Project, form: Any, change: bool) -> None:
@@ -136,7 +159,8 @@ class SendoutAdmin(OwnerAdmin):
     form = SendoutForm
     list_display = ("project", "journey", "name", "review", "at_deadline", "shown_answer_within", "shown_archived")
     list_display_links = ("journey", "name")
-    list_filter = ("archived", "review", "at_deadline", "project")
+    list_filter = ("archived", "review", "at_deadline", ("project", SeenProjects))
+    list_filter_submit = True
     list_select_related = ("project",)
     search_fields = ("project__name", "journey", "name")
     autocomplete_fields = ("project",)
@@ -169,6 +193,7 @@ class SendoutAdmin(OwnerAdmin):
 
     @action(description=_("Add an action"), url_path="add-action")
     def add_action(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        self.there(request, object_id)
         return HttpResponseRedirect(f"{reverse('admin:actions_actiondefinition_add')}?sendout={object_id}")
 
 
@@ -179,7 +204,9 @@ class ActionDefinitionAdmin(ConfigurationAdmin):
     list_display = (
         "identifier", "kind_title", "used_in", "run", "on_failure", "position", "shown_archived", "shown_test"
     )  # fmt: skip
-    list_filter = ("archived", "kind", "run", "on_failure", "project")
+    project_paths = ("project", "sendout__project")
+    list_filter = ("archived", "kind", "run", "on_failure", ("project", SeenProjects))
+    list_filter_submit = True
     list_select_related = ("project", "sendout__project")
     search_fields = ("identifier", "project__name", "sendout__name")
     autocomplete_fields = ("project", "sendout")
@@ -242,7 +269,7 @@ class ActionDefinitionAdmin(ConfigurationAdmin):
         return catalog.kinds().get(obj.kind if obj else request.GET.get("kind", ""))
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        kwargs["form"] = action_form(self._kind(request, obj))
+        kwargs["form"] = action_form(self._kind(request, obj), projects_seen(request.user))
         return super().get_form(request, obj, change=change, **kwargs)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from django.db import transaction
 from django.db.models import Model
 from pydantic import ValidationError
 
-from actions import catalog, references
+from actions import catalog, references, reviewers
 from actions.cautions import unattended
 from actions.config_errors import Path, dotted
 from actions.config_file import ActionEntry, ConfigFile, FaultyFile, KeepEntry, ProjectEntry, SendoutEntry
@@ -31,8 +31,8 @@ def apply(content: ConfigFile) -> list[str]:
     with transaction.atomic():
         if faults := [f"{dotted(path)}: {sentence}" for path, sentence in _dangling(content)]:
             raise FaultyFile(faults)
-        for entry in content.projects:
-            said += _project(entry)
+        for number, entry in enumerate(content.projects):
+            said += _project(entry, number)
     return said
 
 
@@ -60,7 +60,16 @@ def _dangling(content: ConfigFile) -> Iterator[tuple[Path, str]]:
                     yield (*where, "actions", place, "config", *path), no_list(name)
 
 
-def _project(entry: ProjectEntry) -> Iterator[str]:
+def _alone(project: Project, entry: ProjectEntry, created: bool, number: int) -> None:
+    """Raise FaultyFile where a second person is asked for from now on, and there are not two people who may accept."""
+    for name in ("second_person_from", "no_own_changes"):
+        wanted = getattr(entry, name)
+        new = created or wanted != getattr(project, name)
+        if wanted and new and (problem := reviewers.too_few(project)):
+            raise FaultyFile([f"{dotted(('projects', number, name))}: {problem}"])
+
+
+def _project(entry: ProjectEntry, number: int) -> Iterator[str]:
     values = {
         "declared": True,
         "review": entry.review,
@@ -69,11 +78,14 @@ def _project(entry: ProjectEntry) -> Iterator[str]:
         "keep_contacts": entry.keep.contacts,
         "keep_fields": entry.keep.fields,
         "show_fields": entry.keep.show,
+        "second_person_from": entry.second_person_from,
+        "no_own_changes": entry.no_own_changes,
         "archived": False,
     }
     label = f"project {entry.name}"
     # The row is locked so that two runs at once do not archive each other's work.
     project, created = Project.objects.select_for_update().get_or_create(name=entry.name, defaults=values)
+    _alone(project, entry, created, number)
     if created:
         _by_file(project)
         yield f"created {label}"
@@ -225,6 +237,8 @@ def _project_entry(project: Project) -> ProjectEntry:
         at_deadline=project.at_deadline,
         answer_within=project.answer_within,
         keep=KeepEntry(contacts=project.keep_contacts, fields=project.keep_fields, show=project.show_fields),
+        second_person_from=project.second_person_from,
+        no_own_changes=project.no_own_changes,
         actions=_action_entries(project),
         sendouts=[_sendout_entry(each) for each in sendouts if _says_something(each)],
     )

@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.core.files.uploadedfile import UploadedFile
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -20,6 +21,7 @@ from actions import runway
 from actions.code_intake import MOST, BadCode, read, take_in
 from actions.code_pool import CodePool, PromoCode
 from actions.history_admin import HistoryAdmin
+from actions.limited_admin import LimitedAdmin, SeenProjects
 
 FILE_BYTES = 20_000_000
 EXAMPLES = 5
@@ -70,13 +72,14 @@ def _codes(lines: Any) -> list[str]:
 
 
 @admin.register(CodePool)
-class CodePoolAdmin(HistoryAdmin):
+class CodePoolAdmin(LimitedAdmin, HistoryAdmin):
     """Pools are archived instead of deleted, since what was sent refers to them."""
 
+    shared = True
     list_display = ("name", "project", "source", "shown_free", "state")
-    list_filter = ("archived", "source", "project")
+    list_filter = ("archived", "source", ("project", SeenProjects))
     list_select_related = ("project",)
-    list_filter_submit = False
+    list_filter_submit = True
     search_fields = ("name",)
     autocomplete_fields = ("project",)
     actions_detail = ("add_codes",)
@@ -138,7 +141,9 @@ class CodePoolAdmin(HistoryAdmin):
     @action(description=_("Add codes"), url_path="add-codes", permissions=["change"])
     def add_codes(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """A form; what it holds is stored before the answer."""
-        pool = get_object_or_404(CodePool, pk=object_id)
+        pool = get_object_or_404(self.get_queryset(request), pk=object_id)
+        if not self.has_change_permission(request, pool):
+            raise PermissionDenied
         form = AddCodes(request.POST or None, request.FILES or None)
         back = reverse("admin:actions_codepool_change", args=[pool.pk])
         if request.method == "POST" and form.is_valid():

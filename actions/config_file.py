@@ -115,6 +115,8 @@ class ProjectEntry(Config):
     at_deadline: AtDeadline = "leave"
     answer_within: Answer = timedelta(minutes=60)
     keep: KeepEntry = KeepEntry()
+    second_person_from: Annotated[int, Field(ge=1, le=2_147_483_647)] | None = None
+    no_own_changes: bool = False
     actions: list[ActionEntry] = []
     sendouts: list[SendoutEntry] = []
 
@@ -234,7 +236,7 @@ def write(content: ConfigFile) -> str:
     for project in data["projects"]:
         for sendout in project["sendouts"]:
             _drop_empty(sendout, "review", "at_deadline", "answer_within", "expect_every", "actions")
-        _drop_empty(project, "actions", "sendouts")
+        _drop_empty(project, "second_person_from", "no_own_changes", "actions", "sendouts")
     return yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=120)
 
 

@@ -12,6 +12,7 @@ from unfold.widgets import UnfoldAdminPasswordWidget
 
 from actions.credential import Credential
 from actions.history_admin import HistoryAdmin
+from actions.limited_admin import SharedAdmin
 from actions.versions import UNTOLD
 
 
@@ -47,7 +48,7 @@ class CredentialForm(forms.ModelForm):
 
 
 @admin.register(Credential)
-class CredentialAdmin(HistoryAdmin):
+class CredentialAdmin(SharedAdmin, HistoryAdmin):
     """Who changed what is in the history; the secret is not."""
 
     form = CredentialForm

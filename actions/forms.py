@@ -1,7 +1,7 @@
 """Forms made from configuration: the typed fields of a kind, and durations and lists as people write them."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any, ClassVar, Literal, get_args, get_origin
 
@@ -19,7 +19,7 @@ from unfold.widgets import (
     UnfoldBooleanSwitchWidget,
 )
 
-from actions import durations, references
+from actions import durations, references, reviewers
 from actions.config_errors import Path, sentences
 from actions.contract import Kind
 from actions.models import (
@@ -38,8 +38,11 @@ PREFIX = "config__"
 OPERATOR = "__operator"
 
 
-def config_fields(config: type[BaseModel]) -> dict[str, forms.Field]:
-    """Return the form fields of a configuration by name: a choice and a value for alternatives, else one each."""
+def config_fields(config: type[BaseModel], seen: Collection[int] | None = None) -> dict[str, forms.Field]:
+    """Return the form fields of a configuration by name: a choice and a value for alternatives, else one each.
+
+    seen: the projects whose lists are offered; None: all.
+    """
     fields: dict[str, forms.Field] = {}
     for name, info in config.model_fields.items():
         options: dict[str, Any] = {
@@ -53,12 +56,12 @@ def config_fields(config: type[BaseModel]) -> dict[str, forms.Field]:
             choice = {"label": options["label"], "choices": choices, "required": info.is_required()}
             fields[PREFIX + name + OPERATOR] = forms.ChoiceField(widget=UnfoldAdminSelectWidget, **choice)
             options |= {"label": _("Value"), "required": False}
-        fields[PREFIX + name] = _field(info, options)
+        fields[PREFIX + name] = _field(info, options, seen)
     return fields
 
 
-def _field(info: FieldInfo, options: dict[str, Any]) -> forms.Field:
-    if offered := references.choices(info):
+def _field(info: FieldInfo, options: dict[str, Any], seen: Collection[int] | None) -> forms.Field:
+    if offered := references.choices(info, seen):
         return forms.ChoiceField(choices=offered, widget=UnfoldAdminSelectWidget, **options)
     if get_origin(info.annotation) is Literal:
         extra = info.json_schema_extra
@@ -238,13 +241,19 @@ class ProjectForm(forms.ModelForm):
     class Meta:
         model = Project
         fields = (
-            "name", "review", "at_deadline", "answer_within", "keep_contacts", "keep_fields", "show_fields", "archived"
+            "name", "review", "at_deadline", "answer_within", "keep_contacts", "keep_fields", "show_fields",
+            "second_person_from", "no_own_changes", "archived",
         )  # fmt: skip
         help_texts = {"review": REVIEW_HELP, "at_deadline": AT_DEADLINE_HELP}
 
     def clean(self) -> dict[str, Any]:
         self.instance.declared = True
-        return super().clean() or self.cleaned_data
+        cleaned = super().clean() or self.cleaned_data
+        for name in ("second_person_from", "no_own_changes"):
+            # Refused where it is switched on; that people left since is said on the page, and must not stop other changes.
+            if name in self.changed_data and cleaned.get(name) and (problem := reviewers.too_few(self.instance)):
+                self.add_error(name, problem)
+        return cleaned
 
 
 class SendoutForm(forms.ModelForm):
@@ -325,7 +334,7 @@ class ActionForm(forms.ModelForm):
                 yield name, f"{path[1]}: {sentence}" if isinstance(self.fields[name], Pairs) and path[1:] else sentence
 
 
-def action_form(kind: type[Kind] | None) -> type[ActionForm]:
-    """Make the form for definitions of one kind."""
-    fields = config_fields(kind.Config) if kind is not None else {}
+def action_form(kind: type[Kind] | None, seen: Collection[int] | None = None) -> type[ActionForm]:
+    """Make the form for definitions of one kind. seen: the projects that the person sees; None: all."""
+    fields = config_fields(kind.Config, seen) if kind is not None else {}
     return type("KindActionForm", (ActionForm,), {"kind_class": kind, **fields})

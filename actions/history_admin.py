@@ -17,11 +17,13 @@ from simple_history.admin import SimpleHistoryAdmin
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
+from actions.limited_admin import LimitedAdmin
+from actions.missing_admin import MissingAdmin
 from actions.versions import version
 from actions.way_back import NotBroughtBack, bring_back, possible
 
 
-class HistoryAdmin(SimpleHistoryAdmin, ModelAdmin):
+class HistoryAdmin(MissingAdmin, SimpleHistoryAdmin, ModelAdmin):
     """A row with its former states: the list of changes for who may look, each state whole for who may edit."""
 
     object_history_template = "actions/history.html"
@@ -68,7 +70,7 @@ def leads_to(request: HttpRequest) -> str:
     return wanted if safe else ""
 
 
-class ConfigurationAdmin(HistoryAdmin):
+class ConfigurationAdmin(LimitedAdmin, HistoryAdmin):
     """What is configured is archived instead of deleted, since what happened refers to it, and has a way back.
 
     GET says what bringing a version back would change; POST makes the row so, as a new version. Who came with `?next=` goes

@@ -97,6 +97,14 @@ class Project(models.Model):
     )
     keep_fields = models.JSONField(_("fields to keep"), default=list, blank=True)
     show_fields = models.JSONField(_("fields to show"), default=list, db_default=[], blank=True)
+    second_person_from = models.PositiveIntegerField(
+        _("a second person accepts from"), null=True, blank=True, validators=[MinValueValidator(1)],
+        help_text=_("Contacts in a batch from which on two people must accept it. Empty: never."),
+    )  # fmt: skip
+    no_own_changes = models.BooleanField(
+        _("nobody accepts alone what they changed"), default=False, db_default=False,
+        help_text=_("Whoever changed decisions of a batch needs another person to accept it."),
+    )  # fmt: skip
     archived = models.BooleanField(_("archived"), default=False)
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
     history = HistoricalRecords()
@@ -110,6 +118,7 @@ class Project(models.Model):
             among("at_deadline", AtDeadline, "project_at_deadline_known"),
             among("keep_contacts", KeepContacts, "project_keep_contacts_known"),
             answer_in_bounds("project_answer_within_bounds"),
+            models.CheckConstraint(condition=Q(second_person_from__gte=1), name="project_second_person_from_bounds"),
         ]
 
     def __str__(self) -> str:

@@ -20,6 +20,7 @@ UNFOLD: dict[str, Any] = {
         lambda request: static("gateway/gate.css"),
         lambda request: static("gateway/batch.css"),
         lambda request: static("gateway/access.css"),
+        lambda request: static("gateway/people.css"),
         lambda request: static("gateway/previewing.css"),
         lambda request: static("gateway/configuring.css"),
         lambda request: static("gateway/finding.css"),

@@ -8,7 +8,7 @@ import structlog
 from django.db.models import F
 
 from actions.models import AtDeadline
-from sendouts import claims, deadlines
+from sendouts import claims, deadlines, two_persons
 from sendouts.deadlines import ASSUMED_RATE
 from sendouts.models import Batch, Chunk, Status, Tempo
 from sendouts.models.batch import STOPPED
@@ -96,11 +96,12 @@ def acts_at(batch: Batch, known: Lately, now: datetime) -> datetime | None:
     """When the gateway acts on a held batch by itself; None when it leaves it.
 
     Promise 3: nobody declared acceptance for what nobody could judge, so such a batch is left to a person. So is one whose
-    release was stopped when the moment had passed: the clock would only repeat what a person has just taken back.
+    release was stopped when the moment had passed: the clock would only repeat what a person has just taken back. Where two
+    people must accept, the clock is neither of them.
     """
     if batch.attention or batch.at_deadline == AtDeadline.LEAVE or not batch.total:
         return None
-    if batch.at_deadline == AtDeadline.ACCEPT and batch.unjudged():
+    if batch.at_deadline == AtDeadline.ACCEPT and (batch.unjudged() or two_persons.clock_waits(batch)):
         return None
     rejections = batch.total if batch.at_deadline == AtDeadline.REJECT else batch.rejected + batch.undecided
     moment = deadlines.acts_at(batch.received_at, batch.deadline, rejections, known.cautious, known.silence(now))
@@ -161,7 +162,7 @@ def foresee(now: datetime) -> None:
     """
     held = Batch.objects.filter(claims.free(), status=Status.IN_REVIEW, attention="", due_at__isnull=False)
     sending = Batch.objects.filter(status__in=SENDING, late_told_at=None, deadline__gt=now, due_at__isnull=False)
-    held_batches = list(held.select_related("plan").defer("finish_uri", "download_uri", "reasons")[:1_000])
+    held_batches = list(held.select_related("plan", "project").defer("finish_uri", "download_uri", "reasons")[:1_000])
     sending_batches = list(sending.defer("finish_uri", "download_uri", "reasons")[:1_000])
     if not held_batches and not sending_batches:
         return

@@ -5,9 +5,11 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.db.models import Q
 from django.utils.formats import localize
 from django.utils.translation import gettext as _
 
+from sendouts import reach
 from sendouts.models import Batch, Event, Status
 from sendouts.models.event import Word
 from sendouts.telling import clock, since
@@ -46,10 +48,12 @@ def lock(
     1. The person may.
     2. The batch has one of the statuses, and its deadline is still to come.
     3. It is as the person saw it: `revision` is the number that their page carried (None: whatever it is).
-    Raises NotDone with the sentence to show.
+    Raises NotDone with the sentence to show; for a batch of a project that they do not see, as for one that is not there,
+    Batch.DoesNotExist.
     """
     check_permission(user, permission)
-    batch = Batch.objects.select_for_update(of=("self",)).select_related("project", "sendout").get(pk=batch_id)
+    rows = Batch.objects.select_for_update(of=("self",)).select_related("project", "sendout")
+    batch = rows.get(Q() if user is None else reach.within(user), pk=batch_id)
     if batch.status not in statuses or now >= batch.deadline:
         raise NotDone("moved_on", moved_on(batch, now))
     if revision is not None and revision != batch.revision:

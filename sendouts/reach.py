@@ -1,28 +1,33 @@
 """What one person sees: every list, page, figure, search, export and message goes through here."""
 
-from django.contrib.auth.models import AnonymousUser, User
-from django.db.models import Q
+from django.db.models import BigIntegerField, Case, Exists, OuterRef, Q, QuerySet, When
+from django.db.models.functions import Cast
 
-from sendouts.models import Reach
+from actions.models import Sendout
+from actions.reach import Person, projects_seen, sees, sees_all, within
+from sendouts.models import Alarm, Batch, Code
 
-
-def within(user: User | AnonymousUser, path: str = "project") -> Q:
-    """The condition that keeps rows to the projects that a person sees. path: how a row leads to its project."""
-    seen = projects_seen(user)
-    return Q() if seen is None else Q(**{f"{path}__in": seen})
-
-
-def projects_seen(user: User | AnonymousUser) -> list[int] | None:
-    """The ids of the projects that a person sees; None: all of them. Superusers are never limited."""
-    if not user.is_authenticated:
-        return []
-    if user.is_superuser:
-        return None
-    limit = Reach.objects.filter(user=user).first()
-    return None if limit is None else list(limit.projects.order_by("pk").values_list("pk", flat=True))
+__all__ = ["alarms", "projects_seen", "sees", "sees_all", "within"]
+# Whose subject is a row of one project.
+_OF_BATCHES, _OF_SENDOUTS = (Code.ATTENTION,), (Code.SENDOUT_SILENT,)
+# Of the gateway itself. What counts the rows of all projects is for who sees them all, and so is what is not named here.
+_OF_GATEWAY = (
+    Code.DATABASE, Code.WORK_WAITS, Code.SWEEP_SILENT, Code.WORKERS_SILENT, Code.BROKER_AWAY, Code.BEAT_SILENT,
+    Code.QUEUE_SILENT, Code.BREAKER_NEAR, Code.JOURNAL_WAITING, Code.CLOCK_JUMPED, Code.DISK_FULL, Code.DATABASE_SLOW,
+)  # fmt: skip
 
 
-def sees(user: User | AnonymousUser, project_id: int) -> bool:
-    """Whether a person sees a project."""
-    seen = projects_seen(user)
-    return seen is None or project_id in seen
+def alarms(user: Person) -> QuerySet[Alarm]:
+    """The alarms that a person sees: those of their projects' rows, and those of the gateway, which are everybody's."""
+    found = Alarm.objects.all()
+    if sees_all(user):
+        return found
+    about = Cast("subject", BigIntegerField())
+    found = found.annotate(
+        # Only subjects of these codes are numbers; the others must not be read as such.
+        about_batch=Case(When(code__in=_OF_BATCHES, then=about)),
+        about_sendout=Case(When(code__in=_OF_SENDOUTS, then=about)),
+    )
+    of_batch = Exists(Batch.objects.filter(within(user), pk=OuterRef("about_batch")))
+    of_sendout = Exists(Sendout.objects.filter(within(user), pk=OuterRef("about_sendout")))
+    return found.filter(Q(code__in=_OF_GATEWAY) | Q(of_batch) | Q(of_sendout))

@@ -1,6 +1,6 @@
 """Who waits for a person, what people decide, and what is declared to happen at the deadline."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from actions.models import AtDeadline, Review
-from sendouts import anomalies, claims, effects, forecast, lifecycle, people
+from sendouts import anomalies, claims, effects, forecast, lifecycle, people, seconding, two_persons
 from sendouts.earlier import earlier, screened
 from sendouts.models import Answer, Attention, Batch, Decision, Status, Verdict, Word
 from sendouts.models.decision import rows_of
@@ -49,6 +49,9 @@ def reasons_to_hold(batch: Batch) -> list[str]:
         held += dict.fromkeys(each["code"] for each in batch.anomalies)
     if batch.review == Review.ALWAYS:
         held.append("always")
+    if not held and two_persons.changed_by_people(batch):
+        # Its checks ran again with what people had decided: that is accepted by people as well.
+        held.append("changed")
     return held
 
 
@@ -91,9 +94,10 @@ def at_deadline(claim: claims.Claim, batches: Sequence[Batch], now: datetime) ->
             batch = Batch.objects.select_for_update().get(pk=found.pk)
             if batch.status != Status.IN_REVIEW or batch.due_at is None or batch.due_at > now + claims.SLACK:
                 continue
-            if batch.attention or batch.at_deadline == AtDeadline.LEAVE:
+            accepts = batch.at_deadline == AtDeadline.ACCEPT
+            if batch.attention or batch.at_deadline == AtDeadline.LEAVE or (accepts and two_persons.clock_waits(batch)):
                 Batch.objects.filter(pk=batch.pk).update(due_at=None)
-            elif batch.at_deadline == AtDeadline.ACCEPT:
+            elif accepts:
                 _accept(batch, now=now, user=None, note="", undecided=Verdict.REJECTED, data={"by": "at_deadline"})
             else:
                 _refuse(batch, now=now, user=None, note="", data={"by": "at_deadline"})
@@ -107,13 +111,15 @@ def accept(
     note: str = "",
     undecided: str = "reject",
     take_on: bool = False,
+    together: int = 0,
     now: datetime,
 ) -> Batch:
-    """Accept a held batch: rejections go out, then the rest is released.
+    """Accept a held batch: rejections go out, then the rest is released. Where two people must, the first is recorded.
 
     undecided: `reject` or `accept`, the person's own decision for the contacts that nobody could judge. take_on: the
-    person answers for rows that could not be read and cannot be rejected; needs its permission and a note.
-    Raises NotDone with a sentence.
+    person answers for rows that could not be read and cannot be rejected; needs its permission and a note. together: the
+    contacts of all batches that are accepted by the same act. The status of what is returned says which: still in review
+    after the first of two. Raises NotDone with a sentence.
     """
     if undecided not in {"reject", "accept"}:
         raise NotDone("bad_choice", _("Choose what becomes of the undecided contacts: “reject” or “accept”."))
@@ -131,7 +137,10 @@ def accept(
         if taken_on or (batch.unread and choice is Verdict.ACCEPTED):
             # Nobody could judge these rows, not even in part: who lets them through answers for them.
             people.check_permission(user, people.TAKE_ON)
-        _accept(batch, now=now, user=user, note=note, undecided=choice, taken_on=taken_on)
+        persons = seconding.accept(batch, user, undecided, note=note, now=now, together=together)
+        if persons is not None:
+            _accept(batch, now=now, user=user, note=note, undecided=choice, taken_on=taken_on, persons=persons)
+            batch.status = Status.ACCEPTED
     return batch
 
 
@@ -159,9 +168,10 @@ def _accept(
     note: str,
     undecided: Verdict,
     taken_on: int = 0,
+    persons: Mapping[str, Any] = seconding.NOBODY,
     data: dict[str, Any] | None = None,
 ) -> None:
-    """Settle who is undecided, and move; the caller holds the row's lock."""
+    """Settle who is undecided, and move; the caller holds the row's lock. persons: the columns of who accepted."""
     open_rows = Decision.objects.filter(rows_of(batch.pk), verdict=Verdict.UNDECIDED)
     settled = {"decided_by": user, "reason": "person" if user else "at_deadline", "text": "", "action": ""}
     # Rows without an address can only be let through; the person took them on.
@@ -174,6 +184,7 @@ def _accept(
         "undecided": 0,
         "unread": 0,
         "unread_taken_on": taken_on,
+        **persons,
         "attention": "",
         "attention_data": {},
         "attempts": 0,
@@ -184,6 +195,8 @@ def _accept(
         columns["reasons"] = count_reasons(batch.pk)
     more = (data or {}) | ({"undecided": undecided.name.lower(), "contacts": chosen} if chosen else {})
     more |= ({"taken_on": taken_on} if taken_on else {}) | _lifted(batch)
+    if persons["second_accepted_by"]:
+        more["first_by"] = batch.first_accepted_by_id
     lifecycle.move(
         {batch.pk: columns}, Status.IN_REVIEW, Status.ACCEPTED, now=now, user=user, note=note, data={batch.pk: more}
     )
@@ -250,7 +263,7 @@ def change(
         if not changed:
             raise NotDone("nothing", _("There is nothing to change: the decision is already that."))
         rows = [pk & 0xFFFF_FFFF for pk in list(decision_ids)[:50]]
-        data = {"verdict": verdict.name.lower(), "rows": rows}
+        data = {"verdict": verdict.name.lower(), "rows": rows, "contacts": changed}
         lifecycle.change(batch, Word.CHANGED, now=now, user=user, note=note, data=data, **recount(batch, now))
     return changed
 

@@ -78,6 +78,12 @@ def told(event: Event, batch: Batch) -> str:
             return _("Release called again, because its answer was lost")
         case Word.FINISH_REPEATED:
             return _("Release called again")
+        case Word.FIRST_ACCEPTED:
+            chosen = {"accept": _("the undecided get the message"), "reject": _("the undecided are rejected")}
+            parts = [_("Accepted as first person"), chosen.get(data.get("undecided", ""), "")]
+            return ", ".join(part for part in parts if part)
+        case Word.TAKEN_BACK:
+            return _("First acceptance taken back")
         case Word.DUPLICATE:
             return _("The same hook came again and was not counted twice")
         case Word.EXPORTED:
@@ -121,7 +127,7 @@ def _moved(event: Event, batch: Batch, data: dict[str, Any]) -> str:
 def _accepted(event: Event, data: dict[str, Any]) -> str:
     if event.user_id is None:
         return _("Went on by itself: nothing needs a person")
-    parts = [_("Accepted")]
+    parts = [_("Accepted as second person") if data.get("first_by") else _("Accepted")]
     count = {"n": localize(data.get("contacts", 0))}
     if data.get("undecided") == "accepted":
         parts.append(_("%(n)s undecided put back") % count)

@@ -33,7 +33,10 @@ def changeable(admin: ModelAdmin, request: HttpRequest, list_id: int) -> Suppres
     """The list, for somebody who may change it."""
     if not admin.has_change_permission(request):
         raise PermissionDenied
-    return get_object_or_404(SuppressionList, pk=list_id, archived=False)
+    found = get_object_or_404(admin.get_queryset(request), pk=list_id, archived=False)
+    if not admin.has_change_permission(request, found):
+        raise PermissionDenied
+    return cast(SuppressionList, found)
 
 
 def page_of(found: SuppressionList) -> str:
@@ -80,7 +83,7 @@ def find(admin: ModelAdmin, request: HttpRequest, list_id: int) -> HttpResponse:
     """Look for one entry. GET shows the question, POST the answer."""
     if not (admin.has_view_permission(request) and may_find(request)):
         raise PermissionDenied
-    found = get_object_or_404(SuppressionList, pk=list_id)
+    found = get_object_or_404(admin.get_queryset(request), pk=list_id)
     form = FindForm(found, request.POST if request.method == "POST" else None)
     answer: dict[str, Any] = {"form": form}
     if form.is_valid():

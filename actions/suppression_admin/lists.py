@@ -8,10 +8,10 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils.formats import localize
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import ModelAdmin
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
+from actions.limited_admin import LimitedAdmin, SeenProjects
 from actions.suppression.models import SuppressionList
 from actions.suppression_admin import entry_views, telling, upload_views
 from actions.suppression_admin.forms import ListForm
@@ -20,12 +20,13 @@ SHOWN_UPLOADS = 10
 
 
 @admin.register(SuppressionList)
-class SuppressionListAdmin(ModelAdmin):
+class SuppressionListAdmin(LimitedAdmin):
     """A list is set up once; then it is filled. Its entries are contact data: they are looked for, never listed."""
 
     form = ListForm
+    shared = True
     list_display = ("name", "shown_project", "holds", "hashed", "shown_entries", "archived")
-    list_filter = ("archived", ("holds", ChoicesDropdownFilter), ("project", RelatedDropdownFilter))
+    list_filter = ("archived", ("holds", ChoicesDropdownFilter), ("project", SeenProjects))
     list_filter_submit = True
     list_select_related = ("project",)
     search_fields = ("name", "note")

@@ -74,7 +74,8 @@ def piece(admin: ModelAdmin, request: HttpRequest, upload_id: int) -> HttpRespon
         raise PermissionDenied
     if request.method != "POST":
         return HttpResponseNotAllowed(["POST"])
-    begun = get_object_or_404(SuppressionUpload, pk=upload_id, by=cast(User, request.user).pk)
+    rows = SuppressionUpload.objects.filter(suppression_list__in=admin.get_queryset(request))
+    begun = get_object_or_404(rows, pk=upload_id, by=cast(User, request.user).pk)
     content, start = request.FILES.get("file"), request.POST.get("start", "")
     if content is None or not start.isdecimal() or not 0 < (content.size or 0) <= receiving.PIECE_BYTES:
         return JsonResponse({"received": begun.received}, status=400)
@@ -101,7 +102,8 @@ def state(admin: ModelAdmin, request: HttpRequest, upload_id: int) -> HttpRespon
 def _visible(admin: ModelAdmin, request: HttpRequest, upload_id: int) -> SuppressionUpload:
     if not admin.has_view_permission(request):
         raise PermissionDenied
-    found = SuppressionUpload.objects.select_related("suppression_list", "by").filter(pk=upload_id).first()
+    rows = SuppressionUpload.objects.filter(suppression_list__in=admin.get_queryset(request))
+    found = rows.select_related("suppression_list", "by").filter(pk=upload_id).first()
     if found is None:
         raise Http404
     return found

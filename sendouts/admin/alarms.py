@@ -11,7 +11,8 @@ from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
-from sendouts import sentences
+from actions.limited_admin import LimitedAdmin
+from sendouts import reach, sentences
 from sendouts.admin.read_only import ReadOnlyAdmin
 from sendouts.alarms import sentences as alarms
 from sendouts.models import Alarm, Notice
@@ -22,11 +23,11 @@ _TONES = {Notice.State.SENT: "success", Notice.State.WAITING: "info", Notice.Sta
 
 def open_count(request: HttpRequest) -> int:
     """How many alarms are open, for whoever may look at them."""
-    return Alarm.objects.filter(closed_at=None).count() if request.user.has_perm(LOOK) else 0
+    return reach.alarms(request.user).filter(closed_at=None).count() if request.user.has_perm(LOOK) else 0
 
 
 @admin.register(Alarm)
-class AlarmAdmin(ReadOnlyAdmin):
+class AlarmAdmin(ReadOnlyAdmin, LimitedAdmin):
     """Alarms are opened and closed by the watch alone."""
 
     list_display = ("shown_state", "shown_sentence", "shown_since", "shown_until", "shown_notices")
@@ -37,7 +38,7 @@ class AlarmAdmin(ReadOnlyAdmin):
     )  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Alarm]:
-        return super().get_queryset(request).prefetch_related("notices")
+        return reach.alarms(request.user).order_by(*self.model._meta.ordering).prefetch_related("notices")
 
     @display(description=gettext_lazy("State"))
     def shown_state(self, obj: Alarm) -> SafeString:

@@ -16,10 +16,11 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 from unfold.views import ChangeList
 
+from actions.limited_admin import LimitedAdmin, SeenProjects
 from sendouts import people
 from sendouts.admin import headlines, waiting
 from sendouts.admin.alarms import open_count
@@ -46,7 +47,7 @@ class BatchList(ChangeList):
 
 
 @admin.register(Batch)
-class BatchAdmin(ReadOnlyAdmin):
+class BatchAdmin(ReadOnlyAdmin, LimitedAdmin):
     """Batches are written by the stages; people act through the verbs on a batch's page."""
 
     list_display = (
@@ -60,7 +61,7 @@ class BatchAdmin(ReadOnlyAdmin):
     )
     list_filter = (
         waiting.PartFilter,
-        ("project", RelatedDropdownFilter),
+        ("project", SeenProjects),
         ("attention", ChoicesDropdownFilter),
         ("source", ChoicesDropdownFilter),
     )
@@ -184,6 +185,7 @@ class BatchAdmin(ReadOnlyAdmin):
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         """The history of a batch is on its page."""
+        self.there(request, object_id)
         return HttpResponseRedirect(reverse("admin:sendouts_batch_change", args=[object_id]) + "#history")
 
     def get_urls(self) -> list[URLPattern]:

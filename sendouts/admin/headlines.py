@@ -6,6 +6,7 @@ from datetime import datetime
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from sendouts import two_persons
 from sendouts.forecast import Forecast, Reading
 from sendouts.models import Batch, Event, Outcome, Status, Word
 from sendouts.sentences import contacts, number, reason, span, time_of, title, trouble
@@ -32,6 +33,8 @@ def label(batch: Batch, *, decides: bool = False) -> Label:
     match batch.status:
         case Status.PLANNED if batch.total:
             return Label("info", _("Screening"), "fact_check")
+        case Status.IN_REVIEW if two_persons.is_first_accepted(batch):
+            return Label("primary", _("Waits for a second person"), "group")
         case Status.IN_REVIEW:
             return Label("primary", _("Waiting for you") if decides else _("Waiting for review"), "hourglass_top")
         case Status.ACCEPTED | Status.REFUSED:

@@ -3,11 +3,12 @@
 from django.contrib import admin
 
 from actions.history_admin import HistoryAdmin
+from actions.limited_admin import SharedAdmin
 from sendouts.models import AllowedHost
 
 
 @admin.register(AllowedHost)
-class AllowedHostAdmin(HistoryAdmin):
+class AllowedHostAdmin(SharedAdmin, HistoryAdmin):
     """Who allowed what is in the history."""
 
     list_display = ("entry", "use", "note")

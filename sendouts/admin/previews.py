@@ -15,6 +15,7 @@ from actions.contract import Contact, Shown
 from actions.forms import ActionForm
 from actions.models import ActionDefinition
 from actions.previewing import BATCH, Fault, previewed
+from sendouts import reach
 from sendouts.trying import NoContact, read_contact
 
 # Of one text, as much is shown.
@@ -36,7 +37,8 @@ def preview_action(request: HttpRequest, definition_id: int) -> HttpResponse:
     """Show what the typed configuration comes to for the example contact, for those who may change it."""
     if not request.user.has_perm("actions.change_actiondefinition"):
         raise PermissionDenied
-    rows = ActionDefinition.objects.select_related("project", "sendout__project")
+    seen = reach.within(request.user, "project", "sendout__project")
+    rows = ActionDefinition.objects.filter(seen).select_related("project", "sendout__project")
     return _preview(request, get_object_or_404(rows, pk=definition_id))
 
 

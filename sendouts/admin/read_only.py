@@ -4,8 +4,9 @@ from typing import Any, cast
 
 from django.contrib.auth.models import User
 from django.http import HttpRequest
-from unfold.admin import ModelAdmin
 from unfold.paginator import InfinitePaginator
+
+from actions.missing_admin import MissingAdmin
 
 
 def reader(request: HttpRequest) -> User:
@@ -13,7 +14,7 @@ def reader(request: HttpRequest) -> User:
     return cast(User, request.user)
 
 
-class ReadOnlyAdmin(ModelAdmin):
+class ReadOnlyAdmin(MissingAdmin):
     """A list and a page without any way to add, change or delete; pages are not counted."""
 
     actions = None

@@ -3,17 +3,18 @@
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
-from unfold.admin import ModelAdmin
 
+from sendouts.admin import roles
+from sendouts.admin.accounts import AccessAdmin
+from sendouts.admin.read_only import reader
 from sendouts.models import ApiToken
 
 
 @admin.register(ApiToken)
-class ApiTokenAdmin(ModelAdmin):
+class ApiTokenAdmin(AccessAdmin):
     """Made and deleted, never changed. A token is shown on the page that answers its making, and nowhere again."""
 
     actions = None
@@ -27,9 +28,8 @@ class ApiTokenAdmin(ModelAdmin):
         return False
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        if not request.user.is_superuser:
-            # Whoever holds a superuser's token is one.
-            kwargs["queryset"] = User.objects.filter(is_superuser=False)
+        # Whoever holds a stronger person's token may do more than they should.
+        kwargs["queryset"] = roles.not_stronger(reader(request))
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: ApiToken, form: Any, change: bool) -> None:

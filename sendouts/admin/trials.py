@@ -17,6 +17,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from actions.models import ActionDefinition, Credential
+from sendouts import reach
 from sendouts.admin.read_only import reader
 from sendouts.models import Verdict
 from sendouts.probing import Probe, probe
@@ -44,7 +45,8 @@ def test_action(request: HttpRequest, definition_id: int) -> HttpResponse:
     """Run one action on a pasted contact, for those who may change it."""
     if not request.user.has_perm("actions.change_actiondefinition"):
         raise PermissionDenied
-    rows = ActionDefinition.objects.select_related("project", "sendout__project")
+    seen = reach.within(request.user, "project", "sendout__project")
+    rows = ActionDefinition.objects.filter(seen).select_related("project", "sendout__project")
     definition = get_object_or_404(rows, pk=definition_id)
     form = ContactForm(request.POST if request.method == "POST" else None)
     shown: dict[str, Any] = {}
@@ -80,7 +82,7 @@ def _result(definition: ActionDefinition, trial: Trial) -> dict[str, Any]:
 
 def test_credential(request: HttpRequest, credential_id: int) -> HttpResponse:
     """Send a credential to its test URL, for those who may change it."""
-    if not request.user.has_perm("actions.change_credential"):
+    if not request.user.has_perm("actions.change_credential") or not reach.sees_all(request.user):
         raise PermissionDenied
     credential = get_object_or_404(Credential, pk=credential_id)
     shown: dict[str, Any] = {}

@@ -83,7 +83,7 @@ def _gone(verb: Verb) -> str:
     """Why a verb that was offered a moment ago is not possible."""
     if verb.now >= verb.batch.deadline or verb.batch.status not in verb.statuses:
         return people.moved_on(verb.batch, verb.now)
-    return _("This is not possible for the batch as it is now.")
+    return verb.why_not or _("This is not possible for the batch as it is now.")
 
 
 def _shown(

@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from sendouts import reach
 from sendouts.models import Batch, Status
 from sendouts.models.batch import OPEN
 
@@ -61,7 +62,7 @@ def waiting_count(request: HttpRequest) -> str:
     """How many batches wait, for the entry of the menu; empty where none does or nobody may look."""
     if not request.user.has_perm("sendouts.view_batch"):
         return ""
-    waiting = Batch.objects.filter(WAITING).order_by().values("pk")[: COUNTED + 1].count()
+    waiting = Batch.objects.filter(WAITING, reach.within(request.user)).order_by().values("pk")[: COUNTED + 1].count()
     return f"{COUNTED}+" if waiting > COUNTED else str(waiting or "")
 
 

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
+from actions.limited_admin import LimitedAdmin
 from sendouts import people, planning, sentences
 from sendouts.admin.read_only import ReadOnlyAdmin, reader
 from sendouts.models import Webhook
@@ -34,8 +35,10 @@ _TONES = {
 
 
 @admin.register(Webhook)
-class WebhookAdmin(ReadOnlyAdmin):
-    """Shown with their outcome, and the batch that came of them."""
+class WebhookAdmin(ReadOnlyAdmin, LimitedAdmin):
+    """Shown with their outcome, and the batch that came of them. Where none came of it nobody knows whose hook it is."""
+
+    project_paths = ("batch__project",)
 
     list_display = ("shown_received", "source", "shown_outcome", "shown_detail", "shown_batch")
     list_filter = (("outcome", ChoicesDropdownFilter), ("source", ChoicesDropdownFilter))

@@ -22,7 +22,7 @@ class ProjectSerializer(serializers.ModelSerializer[Project]):
         model = Project
         fields = [
             "id", "name", "declared", "archived", "review", "at_deadline", "answer_within", "keep_contacts",
-            "keep_fields", "show_fields", "created_at",
+            "keep_fields", "show_fields", "second_person_from", "no_own_changes", "created_at",
         ]  # fmt: skip
         read_only_fields = fields
 
@@ -107,6 +107,17 @@ class ForecastSerializer(serializers.Serializer[Any]):
     silent = serializers.BooleanField(help_text="The platform takes no calls at the moment.")
 
 
+class FirstAcceptanceSerializer(serializers.Serializer[Any]):
+    """Somebody accepted as the first of two people; a second one must accept as well."""
+
+    user = serializers.CharField()
+    at = serializers.DateTimeField()
+    undecided = serializers.ChoiceField(
+        choices=["reject", "accept"],
+        help_text="What they chose for the undecided; the second person must choose the same.",
+    )
+
+
 class BatchSerializer(serializers.ModelSerializer[Batch]):
     """A batch as lists show it."""
 
@@ -115,6 +126,7 @@ class BatchSerializer(serializers.ModelSerializer[Batch]):
     attention = serializers.SerializerMethodField()
     held_for = serializers.SerializerMethodField()
     forecast = serializers.SerializerMethodField()
+    first_acceptance = serializers.SerializerMethodField()
     timed_out = serializers.IntegerField(read_only=True, help_text="Contacts that left on the “timed out” way.")
 
     class Meta:
@@ -123,7 +135,7 @@ class BatchSerializer(serializers.ModelSerializer[Batch]):
             "id", "source", "project", "sendout", "status", "outcome", "attention", "held_for", "revision", "review",
             "at_deadline", "received_at", "deadline", "decided_at", "ended_at", "file_complete", "total", "accepted",
             "rejected", "undecided", "unread", "confirmed", "taken_on", "unread_taken_on", "final", "timed_out",
-            "forecast",
+            "forecast", "first_acceptance",
         ]  # fmt: skip
         read_only_fields = fields
 
@@ -141,6 +153,10 @@ class BatchSerializer(serializers.ModelSerializer[Batch]):
             now = timezone.now()
             shared["lately"] = lately(now), now
         return shown.forecast(forecast_of(batch, *shared["lately"]))
+
+    @extend_schema_field(FirstAcceptanceSerializer(allow_null=True))
+    def get_first_acceptance(self, batch: Batch) -> dict[str, Any] | None:
+        return shown.first_acceptance(batch)
 
     @extend_schema_field(SentenceSerializer(many=True))
     def get_held_for(self, batch: Batch) -> list[dict[str, str]]:

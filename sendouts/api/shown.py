@@ -5,9 +5,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from sendouts import sentences
+from sendouts import sentences, two_persons
 from sendouts.forecast import Forecast
-from sendouts.models import Batch, Verdict
+from sendouts.models import Batch, Status, Verdict
+from sendouts.seconding import first_name
 
 _ADDRESS = re.compile(r"\w+://\S+")
 
@@ -23,6 +24,13 @@ def forecast(found: Forecast | None) -> dict[str, Any] | None:
         return None
     spare = round(found.spare.total_seconds())
     return {"ends_at": found.ends_at, "in_time": found.in_time, "spare_seconds": spare, "silent": found.silent}
+
+
+def first_acceptance(batch: Batch) -> dict[str, Any] | None:
+    """Who accepted first and when, while a second person is waited for; null otherwise."""
+    if batch.status != Status.IN_REVIEW or not two_persons.is_first_accepted(batch):
+        return None
+    return {"user": first_name(batch), "at": batch.first_accepted_at, "undecided": batch.first_undecided}
 
 
 def held_for(batch: Batch) -> list[dict[str, str]]:

@@ -19,7 +19,7 @@ class FingerprintAuthentication(TokenAuthentication):
 
     def authenticate_credentials(self, key: str) -> tuple[Any, ApiToken]:
         now = timezone.now()
-        token = ApiToken.objects.select_related("user").filter(digest=fingerprint(key)).first()
+        token = ApiToken.objects.select_related("user__reach").filter(digest=fingerprint(key)).first()
         if token is None or not token.is_valid(now) or not token.user.is_active:
             refused.count()
             raise AuthenticationFailed(_("This token is not valid, or not any more."))

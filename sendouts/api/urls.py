@@ -19,6 +19,7 @@ urlpatterns = [
     path("batches/<int:pk>/events/", views.Events.as_view(), name="events"),
     path("batches/<int:pk>/accept/", verbs.Accept.as_view(), name="accept"),
     path("batches/<int:pk>/reject/", verbs.Reject.as_view(), name="reject"),
+    path("batches/<int:pk>/take-back/", verbs.TakeBack.as_view(), name="take-back"),
     path("batches/<int:pk>/undo/", verbs.Undo.as_view(), name="undo"),
     path("contacts/find/", contacts.Find.as_view(), name="find"),
 ]

@@ -13,7 +13,7 @@ from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from sendouts import people, review, undoing
+from sendouts import people, review, seconding, undoing
 from sendouts.api import errors
 from sendouts.api.access import View
 from sendouts.api.asked import StopAsked, VerbAsked
@@ -66,7 +66,11 @@ class Verb(View, GenericAPIView[Batch], ABC):
 class Accept(Verb):
     @extend_schema(summary="Accept a held batch", responses=ANSWERS)
     def post(self, request: Request, pk: int) -> Response:
-        """The rejected contacts are rejected one by one, then the rest is released."""
+        """The rejected contacts are rejected one by one, then the rest is released.
+
+        Where two people must accept, the first acceptance is recorded: the answer is then still `in_review`, with
+        `first_acceptance`, until another user accepts as well.
+        """
         return self.answer(request, pk)
 
     def act(self, batch_id: int, user: User, asked: Mapping[str, Any]) -> Batch:
@@ -81,6 +85,18 @@ class Reject(Verb):
 
     def act(self, batch_id: int, user: User, asked: Mapping[str, Any]) -> Batch:
         return review.refuse(batch_id, user=user, revision=asked["revision"], note=asked["note"], now=timezone.now())
+
+
+class TakeBack(Verb):
+    serializer_class = StopAsked
+
+    @extend_schema(summary="Take one's own first acceptance back", responses=ANSWERS)
+    def post(self, request: Request, pk: int) -> Response:
+        """Only while a second person is waited for; whoever accepted first takes it back."""
+        return self.answer(request, pk)
+
+    def act(self, batch_id: int, user: User, asked: Mapping[str, Any]) -> Batch:
+        return seconding.take_back(batch_id, user=user, now=timezone.now(), **asked)
 
 
 class Undo(Verb):

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from actions.models import Project
-from sendouts import people
+from sendouts import people, reach
 from sendouts.api.access import View
 from sendouts.api.asked import After, BatchesAsked, DecisionsAsked
 from sendouts.api.pages import NewestFirst, OldestFirst
@@ -28,7 +28,9 @@ from sendouts.models.decision import rows_of
 # The open statuses stand here too, so that the index of open batches finds the few among many that ended.
 WAITING = Q(status__in=OPEN) & (Q(status=Status.IN_REVIEW) | ~Q(attention=""))
 # Addresses are secrets of the platform's, and long: they are not even loaded.
-BATCHES = Batch.objects.select_related("project", "sendout", "plan").defer("finish_uri", "download_uri")
+BATCHES = Batch.objects.select_related("project", "sendout", "plan", "first_accepted_by").defer(
+    "finish_uri", "download_uri"
+)
 
 
 class Projects(View, ListAPIView[Project]):
@@ -44,6 +46,9 @@ class Projects(View, ListAPIView[Project]):
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return super().get(request, *args, **kwargs)
 
+    def get_queryset(self) -> QuerySet[Project]:
+        return super().get_queryset().filter(reach.within(self.request.user, "pk"))
+
 
 class OneProject(View, RetrieveAPIView[Project]):
     """One project and its policies."""
@@ -51,6 +56,9 @@ class OneProject(View, RetrieveAPIView[Project]):
     needs = "actions.view_project"
     queryset = Project.objects.all()
     serializer_class = ProjectSerializer
+
+    def get_queryset(self) -> QuerySet[Project]:
+        return super().get_queryset().filter(reach.within(self.request.user, "pk"))
 
 
 class Batches(View, ListAPIView[Batch]):
@@ -67,7 +75,7 @@ class Batches(View, ListAPIView[Batch]):
         return super().get(request, *args, **kwargs)
 
     def get_queryset(self) -> QuerySet[Batch]:
-        found = super().get_queryset()
+        found = super().get_queryset().filter(reach.within(self.request.user))
         for name in ("status", "project", "attention"):
             if name in self.asked:
                 found = found.filter(**{name: self.asked[name]})
@@ -82,6 +90,9 @@ class OneBatch(View, RetrieveAPIView[Batch]):
     needs = "sendouts.view_batch"
     queryset = BATCHES
     serializer_class = WholeBatchSerializer
+
+    def get_queryset(self) -> QuerySet[Batch]:
+        return super().get_queryset().filter(reach.within(self.request.user))
 
 
 class Decisions(View, ListAPIView[Decision]):
@@ -104,7 +115,7 @@ class Decisions(View, ListAPIView[Decision]):
         return {**super().get_serializer_context(), "sees_contacts": sees}
 
     def get_queryset(self) -> QuerySet[Decision]:
-        found = super().get_queryset().filter(rows_of(existing(self.kwargs["pk"])))
+        found = super().get_queryset().filter(rows_of(existing(self.kwargs["pk"], self.request)))
         return found.filter(verdict=self.asked["verdict"]) if "verdict" in self.asked else found
 
 
@@ -122,11 +133,11 @@ class Events(View, ListAPIView[Event]):
         return super().get(request, *args, **kwargs)
 
     def get_queryset(self) -> QuerySet[Event]:
-        return super().get_queryset().filter(batch=existing(self.kwargs["pk"]))
+        return super().get_queryset().filter(batch=existing(self.kwargs["pk"], self.request))
 
 
-def existing(batch_id: int) -> int:
-    """The id of a batch that there is: an empty page must not stand for an unknown batch."""
-    if not Batch.objects.filter(pk=batch_id).exists():
+def existing(batch_id: int, request: Request) -> int:
+    """The id of a batch that there is for who asks: an empty page must not stand for an unknown batch."""
+    if not Batch.objects.filter(reach.within(request.user), pk=batch_id).exists():
         raise Http404
     return batch_id

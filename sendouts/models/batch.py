@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
@@ -132,6 +133,18 @@ class Batch(models.Model):
     # When it was told, once, that its rejections will not be confirmed before the deadline.
     late_told_at = models.DateTimeField(null=True)
 
+    # Where two people must accept: who did first, when, what they chose for the undecided, and the revision that this made.
+    # It counts while the batch still has that revision. Who completed it stands beside it.
+    first_accepted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, verbose_name=_("accepted first by"), null=True, on_delete=models.PROTECT, related_name="+",
+    )  # fmt: skip
+    first_accepted_at = models.DateTimeField(_("accepted first"), null=True)
+    first_undecided = models.CharField(max_length=6, blank=True, default="", db_default="")
+    first_revision = models.PositiveIntegerField(null=True)
+    second_accepted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, verbose_name=_("accepted second by"), null=True, on_delete=models.PROTECT, related_name="+",
+    )  # fmt: skip
+
     # Work: when the next stage is due (null: nothing to do until somebody acts), and who is at it until when.
     due_at = models.DateTimeField(null=True)
     attempts = models.PositiveSmallIntegerField(default=0)
@@ -192,6 +205,27 @@ class Batch(models.Model):
             models.CheckConstraint(
                 name="batch_finished_has_outcome",
                 condition=~Q(status="finished") | (~Q(outcome="") & Q(finish_sent_at__isnull=False)),
+            ),
+            models.CheckConstraint(
+                name="batch_first_acceptance_whole",
+                condition=Q(
+                    first_accepted_by__isnull=True,
+                    first_accepted_at__isnull=True,
+                    first_revision__isnull=True,
+                    first_undecided="",
+                )
+                | Q(
+                    first_accepted_by__isnull=False,
+                    first_accepted_at__isnull=False,
+                    first_revision__isnull=False,
+                    first_undecided__in=["reject", "accept"],
+                ),
+            ),
+            # Two persons are two.
+            models.CheckConstraint(
+                name="batch_second_person_is_another",
+                condition=Q(second_accepted_by__isnull=True)
+                | (Q(first_accepted_by__isnull=False) & ~Q(first_accepted_by=F("second_accepted_by"))),
             ),
             models.CheckConstraint(
                 name="batch_ended_is_not_due", condition=Q(due_at__isnull=True) | Q(status__in=OPEN)

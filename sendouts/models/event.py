@@ -21,6 +21,8 @@ class Word(models.TextChoices):
     FINISH_REPEATED = "finish_repeated", _("release called again")
     DUPLICATE = "duplicate", _("hook came again")
     EXPORTED = "exported", _("decisions downloaded")
+    FIRST_ACCEPTED = "first_accepted", _("accepted as first person")
+    TAKEN_BACK = "taken_back", _("first acceptance taken back")
 
 
 class Event(models.Model):

@@ -167,6 +167,8 @@ def test_projects_are_read_with_their_policies(client: APIClient) -> None:
         "keep_contacts": "all",
         "keep_fields": ["email"],
         "show_fields": [],
+        "second_person_from": None,
+        "no_own_changes": False,
     }
     assert client.get(f"/api/projects/{second.pk}/").json()["answer_within"] == "2h"
     assert client.get("/api/projects/99999/").status_code == 404

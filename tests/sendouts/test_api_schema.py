@@ -37,6 +37,7 @@ def test_the_schema_is_valid_and_generated_without_a_warning(capsys: pytest.Capt
         "/api/batches/{id}/events/",
         "/api/batches/{id}/accept/",
         "/api/batches/{id}/reject/",
+        "/api/batches/{id}/take-back/",
         "/api/batches/{id}/undo/",
         "/api/batches/{id}/export/",
         "/api/contacts/find/",

@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from actions.models import AtDeadline
-from sendouts import people
+from sendouts import people, two_persons
 from sendouts.admin.verbs import Accept
 from sendouts.forecast import Lately
 from sendouts.models import Batch, Status
@@ -23,9 +23,9 @@ def outlook(batch: Batch, user: AbstractUser, now: datetime, known: Lately | Non
     if not batch.is_open:
         return []
     if batch.status == Status.IN_REVIEW:
-        accepting = (
-            [("arrow_forward", _("If you accept"), _if_accepted(batch, user, now, known))] if batch.total else []
-        )
+        first = two_persons.is_first_accepted(batch) and batch.first_accepted_by_id == user.pk
+        title = _("If a second person accepts") if first else _("If you accept")
+        accepting = [("arrow_forward", title, _if_accepted(batch, user, now, known))] if batch.total else []
         return [*accepting, ("timer_off", _("If nobody decides"), at_deadline(batch, now))]
     lines = []
     if batch.status in (Status.ACCEPTED, Status.REFUSED, Status.DELIVERED) and batch.finish_sent_at is None:
@@ -85,7 +85,7 @@ def at_deadline(batch: Batch, now: datetime) -> str:
     nobody = _("Nobody gets it: at %(time)s all contacts take the “timed out” way.") % values
     if batch.at_deadline == AtDeadline.LEAVE:
         return nobody + " " + _("Setting: let it time out.")
-    if batch.due_at is None:
+    if batch.due_at is None or (batch.at_deadline == AtDeadline.ACCEPT and two_persons.clock_waits(batch)):
         declared = _("accept it") if batch.at_deadline == AtDeadline.ACCEPT else _("reject it")
         text = _("The setting “%(setting)s” does not act here: %(why)s")
         return nobody + " " + text % {"setting": declared, "why": _why_not(batch)}
@@ -104,7 +104,7 @@ def in_short(batch: Batch, now: datetime) -> str:
     """The same for a narrow screen: “then nobody gets it”."""
     if batch.status != Status.IN_REVIEW:
         return ""
-    if batch.at_deadline == AtDeadline.ACCEPT and batch.due_at is not None:
+    if batch.at_deadline == AtDeadline.ACCEPT and batch.due_at is not None and not two_persons.clock_waits(batch):
         return _("then %(n)s get it") % {"n": number(batch.accepted)}
     return _("then nobody gets it")
 
@@ -114,6 +114,8 @@ def _why_not(batch: Batch) -> str:
         return _("something must be settled first.")
     if batch.unjudged():
         return _("nobody has checked everything that was asked for.")
+    if batch.at_deadline == AtDeadline.ACCEPT and two_persons.clock_waits(batch):
+        return _("two people must accept this batch, and the gateway is neither of them.")
     if STOPPED in batch.held_for:
         return _("a person stopped the release.")
     return _("there is nobody in this batch.")

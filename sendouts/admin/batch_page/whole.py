@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from django.contrib.auth.models import AbstractUser
 from django.utils.translation import gettext as _
 
-from sendouts import forecast, people, sentences
+from sendouts import forecast, people, seconding, sentences
 from sendouts.admin import headlines
 from sendouts.admin.batch_page.clock import Clock, Lengths, clock, lengths
 from sendouts.admin.batch_page.comparing import Comparison, comparison
@@ -101,7 +101,7 @@ def page(batch: Batch, user: AbstractUser, asked: Mapping[str, str], now: dateti
         title=sentences.title(batch),
         headline=headlines.headline(batch, now, headlines.ending(batch), expected, reading),
         hint=_hint(batch, now),
-        holds=sentences.holds(batch) if batch.status == Status.IN_REVIEW else [],
+        holds=[*_second(batch, user, now), *sentences.holds(batch)] if batch.status == Status.IN_REVIEW else [],
         definable=definable(batch, user, now),
         comparison=comparison(batch, usual),
         progress=progress(batch, runs, now, known=known, expected=expected, reading=reading),
@@ -123,6 +123,12 @@ def page(batch: Batch, user: AbstractUser, asked: Mapping[str, str], now: dateti
         every=every(batch, runs),
         query=_query(asked, sees=sees),
     )
+
+
+def _second(batch: Batch, user: AbstractUser, now: datetime) -> list[str]:
+    """That somebody accepted first, and that a second person is needed."""
+    text = seconding.told(batch, user, now)
+    return [text] if text else []
 
 
 def _query(asked: Mapping[str, str], *, sees: bool) -> str:

@@ -11,6 +11,7 @@ from django.contrib.auth.models import AbstractUser
 from sendouts.admin.verbs.base import Verb
 from sendouts.admin.verbs.deciding import Accept, ChangeOne, RejectAll
 from sendouts.admin.verbs.effects import GoWithout, SendAgain
+from sendouts.admin.verbs.seconding import TakeBack
 from sendouts.admin.verbs.settling import GiveUp, RunAgain, TakeOn, TryAgain
 from sendouts.admin.verbs.stopping import Stop
 from sendouts.models import Batch
@@ -18,7 +19,8 @@ from sendouts.models import Batch
 __all__ = ["VERBS", "Accept", "ChangeOne", "Verb", "offered"]
 
 VERBS: Mapping[str, type[Verb]] = {
-    verb.name: verb for verb in (Accept, RejectAll, TryAgain, TakeOn, GoWithout, SendAgain, Stop, RunAgain, GiveUp)
+    verb.name: verb
+    for verb in (Accept, RejectAll, TakeBack, TryAgain, TakeOn, GoWithout, SendAgain, Stop, RunAgain, GiveUp)
 }
 
 

@@ -41,6 +41,11 @@ class Verb(ABC):
         return self.batch.status in self.statuses and self.now < self.batch.deadline
 
     @property
+    def why_not(self) -> str:
+        """Why it is not possible now, where there is more to say than that."""
+        return ""
+
+    @property
     def quiet(self) -> bool:
         """Seldom wanted: offered under “More”."""
         return False

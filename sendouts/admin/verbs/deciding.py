@@ -10,10 +10,11 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from sendouts import effects, people, review
+from sendouts import effects, people, review, seconding
 from sendouts.admin.contacts import row_name, unread_without_address
 from sendouts.admin.verb_forms import AcceptForm, NoteForm
 from sendouts.admin.verbs.base import Verb
+from sendouts.admin.verbs.seconding import Second, second_lines
 from sendouts.models import Answer, Batch, Decision, Status, Verdict
 from sendouts.sentences import contacts, holds, number, quoted, title
 
@@ -42,15 +43,26 @@ class Accept(Verb):
     @property
     def is_possible(self) -> bool:
         complete = self.batch.file_complete and self.batch.attention not in review.BLOCKS_ACCEPTANCE
-        return super().is_possible and complete
+        return super().is_possible and complete and not self.why_not
+
+    @cached_property
+    def second(self) -> Second:
+        """What two people mean for this acceptance."""
+        return Second.of(self.batch, self.user)
+
+    @property
+    def why_not(self) -> str:
+        return seconding.told(self.batch, self.user, self.now) if self.second == Second.OWN else ""
 
     def form(self, data: Mapping[str, Any] | None = None) -> NoteForm:
-        return AcceptForm(
-            data, initial={"revision": self.batch.revision}, choices_for=self.choices, taken_on=self.taken_on
-        )
+        # The second person accepts what the first one accepted.
+        choices = 0 if self.second == Second.COMPLETES else self.choices
+        return AcceptForm(data, initial={"revision": self.batch.revision}, choices_for=choices, taken_on=self.taken_on)
 
     @property
     def button(self) -> str:
+        if self.second == Second.FIRST:
+            return _("Accept as first person…")
         if self.choices or self.taken_on or not self.batch.accepted:
             return _("Accept…")
         return _("Accept: send to %(n)s…") % {"n": number(self.batch.accepted)}
@@ -61,12 +73,16 @@ class Accept(Verb):
 
     @property
     def confirm(self) -> str:
+        if self.second == Second.FIRST:
+            return _("Accept as first person")
         if self.choices or self.taken_on:
             return _("Accept")
         return _("Send to %(n)s") % {"n": number(self.batch.accepted)}
 
     @property
     def done(self) -> str:
+        if self.second == Second.FIRST:
+            return _("Recorded: you accepted as first person. Nothing goes out until a second person accepts.")
         return _("Accepted. The rejections are sent first, then the messages go out.")
 
     def consequences(self) -> list[str]:
@@ -80,10 +96,11 @@ class Accept(Verb):
                 batch.rejected,
             )
             found.append(text % {"n": number(batch.rejected)})
-        return found + holds(batch, batch.unjudged())
+        return second_lines(batch, self.user, self.second, self.now) + found + holds(batch, batch.unjudged())
 
     def carry_out(self, given: Mapping[str, Any], now: datetime) -> None:
-        choice = given.get("undecided") or "reject"
+        first = self.batch.first_undecided if self.second == Second.COMPLETES else ""
+        choice = given.get("undecided") or first or "reject"
         take_on = bool(given.get("take_on"))
         review.accept(self.batch.pk, undecided=choice, take_on=take_on, **self._common(given, now))
 

@@ -1,0 +1,68 @@
+"""The roles that are there from the start, as an administrator chooses among them; each is a group of that name."""
+
+from django.contrib.auth.models import Group, Permission, User
+from django.db.models import Q, QuerySet
+from django.utils.functional import Promise
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+# From the least to the most; each may do what the ones before may.
+ROLES: dict[str, tuple[Promise, Promise]] = {
+    "Viewer": (
+        _("Viewer"),
+        _("Looks at batches, figures and settings, and changes nothing; does not see who the contacts are."),
+    ),
+    "Reviewer": (_("Reviewer"), _("Also sees who the contacts are, and accepts, rejects and corrects held batches.")),
+    "Manager": (
+        _("Manager"),
+        _("Also sets up projects, actions, lists and policies, and takes on what cannot be confirmed or read."),
+    ),
+    "Administrator": (_("Administrator"), _("Also adds people, gives them roles and projects, and makes API tokens.")),
+}
+NONE = ("", _("No role: may not log in."))
+
+
+def choices(groups: QuerySet[Group], *, none: bool) -> list[tuple[str, SafeString | Promise]]:
+    """The roles among these groups, each with the sentence of what it may do. none: having no role is offered as well."""
+    there = set(groups.filter(name__in=ROLES).values_list("name", flat=True))
+    found: list[tuple[str, SafeString | Promise]] = [NONE] if none else []
+    for name, (title, sentence) in ROLES.items():
+        if name in there:
+            found.append((name, format_html("<strong>{}</strong> – {}", title, sentence)))
+    return found
+
+
+def role_of(user: User) -> str:
+    """The name of a person's role; with several the one that may do most, and empty for none."""
+    own = set(user.groups.filter(name__in=ROLES).values_list("name", flat=True))
+    return next((name for name in reversed(ROLES) if name in own), "")
+
+
+def give(user: User, name: str) -> None:
+    """Put a person into the group of a role and out of those of the others; other groups stay."""
+    user.groups.remove(*user.groups.filter(name__in=ROLES).exclude(name=name))
+    if name:
+        user.groups.add(Group.objects.get(name=name))
+
+
+def lacking(user: User) -> QuerySet[Permission]:
+    """The permissions that a person has not, and so cannot give."""
+    if user.is_superuser:
+        return Permission.objects.none()
+    own = Q(user=user) | Q(group__user=user)
+    return Permission.objects.exclude(pk__in=Permission.objects.filter(own).values("pk"))
+
+
+def givable_groups(user: User) -> QuerySet[Group]:
+    """The groups that allow nothing that this person may not do."""
+    return Group.objects.exclude(permissions__in=lacking(user))
+
+
+def not_stronger(user: User) -> QuerySet[User]:
+    """The people who may do nothing that this person may not: whoever sets somebody's password, or holds their token, is them."""
+    if user.is_superuser:
+        return User.objects.all()
+    more = lacking(user)
+    found = User.objects.filter(is_superuser=False)
+    return found.exclude(user_permissions__in=more).exclude(groups__permissions__in=more)

@@ -1,0 +1,123 @@
+"""Two people who must accept are asked for where there are two, in the form and in the file; and where one is left it is said."""
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from actions import applying, config_file, reviewers
+from actions.models import Project
+from sendouts.models import Reach
+from tests.sendouts.admin_cases import plain_english, text_of
+from tests.sendouts.gate import person, reviewer
+
+pytestmark = pytest.mark.django_db
+RULES: dict[str, Any] = {"second_person_from": 10_000, "no_own_changes": True}
+FORM = {
+    "name": "Newsletter", "review": "always", "at_deadline": "leave", "answer_within": "60 min", "keep_contacts": "none",
+    "keep_fields": "", "actions-TOTAL_FORMS": "0", "actions-INITIAL_FORMS": "0",
+}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _english(settings: Any) -> None:
+    plain_english(settings)
+
+
+@pytest.fixture
+def project() -> Project:
+    return Project.objects.create(name="Newsletter")
+
+
+@pytest.fixture
+def manager() -> Client:
+    client = Client()
+    client.force_login(person("manager", "view_project", "change_project", "add_project"))
+    User.objects.update(is_staff=True)
+    return client
+
+
+def file_with(**rules: Any) -> str:
+    lines = "".join(f"\n    {name}: {str(value).lower()}" for name, value in rules.items())
+    return f"projects:\n  - name: Newsletter{lines}\n"
+
+
+def apply(**rules: Any) -> list[str]:
+    return applying.apply(config_file.read(file_with(**rules)))
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_with_fewer_than_two_people_it_cannot_be_switched_on(project: Project, manager: Client, name: str) -> None:
+    reviewer("anna")
+    url = f"/admin/actions/project/{project.pk}/change/"
+    answer = manager.post(url, {**FORM, name: RULES[name]})
+    assert answer.status_code == 200
+    assert "only 1 person may accept batches of this project" in text_of(answer)
+    with pytest.raises(config_file.FaultyFile) as caught:
+        apply(**{name: RULES[name]})
+    assert caught.value.faults[0].startswith(f"projects[0].{name}: A second person cannot be asked for")
+    project.refresh_from_db()
+    assert not reviewers.asks_for_two(project)
+    reviewer("ben")
+    assert manager.post(url, {**FORM, name: RULES[name]}).status_code == 302
+    project.refresh_from_db()
+    assert getattr(project, name) == RULES[name]
+
+
+def test_a_new_project_is_refused_the_same() -> None:
+    reviewer("anna")
+    with pytest.raises(config_file.FaultyFile):
+        apply(second_person_from=500)
+    assert not Project.objects.exists()
+    reviewer("ben")
+    assert apply(second_person_from=500) == ["created project Newsletter"]
+
+
+def test_who_counts(project: Project) -> None:
+    reviewer("anna")
+    away = reviewer("away")
+    away.is_active = False
+    away.save()
+    person("looks", "view_batch")
+    person("blind", "review_batch")
+    elsewhere = reviewer("elsewhere")
+    Reach.objects.create(user=elsewhere).projects.add(Project.objects.create(name="Shop"))
+    limited = reviewer("limited")
+    Reach.objects.create(user=limited).projects.add(project)
+    User.objects.create_superuser("root")
+    assert [user.username for user in reviewers.may_accept(project)] == ["anna", "limited", "root"]
+
+
+def test_a_file_says_it_and_is_written_back(project: Project) -> None:
+    reviewer("anna"), reviewer("ben")
+    assert apply(**RULES) == ["changed project Newsletter: second_person_from, no_own_changes"]
+    assert apply(**RULES) == []
+    written = config_file.write(applying.collect())
+    assert "second_person_from: 10000" in written and "no_own_changes: true" in written
+    assert apply() == ["changed project Newsletter: second_person_from, no_own_changes"]
+    assert "second_person" not in config_file.write(applying.collect())
+
+
+@pytest.mark.parametrize("wrong", [0, -1, 2_147_483_648, "many"])
+def test_a_size_that_is_none_is_refused(wrong: Any) -> None:
+    with pytest.raises(config_file.FaultyFile):
+        config_file.read(file_with(second_person_from=wrong))
+
+
+def test_people_who_leave_are_missed_on_the_projects_page(project: Project, manager: Client) -> None:
+    anna = reviewer("anna")
+    reviewer("ben")
+    apply(second_person_from=500)
+    url = f"/admin/actions/project/{project.pk}/change/"
+    assert "anna, ben" in text_of(manager.get(url))
+    assert list(reviewers.short_of_people()) == []
+    anna.is_active = False
+    anna.save()
+    assert list(reviewers.short_of_people()) == [project]
+    page = text_of(manager.get(url))
+    assert "Only 1 person may accept here, and this project asks for two" in page
+    # What has nothing to do with it can still be changed.
+    assert manager.post(url, {**FORM, "second_person_from": "500", "review": "never"}).status_code == 302
+    # And the file that already said so says nothing new.
+    assert apply(second_person_from=500) == []
