@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.templatetags.static import static
+from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
 UNFOLD: dict[str, Any] = {
@@ -16,7 +17,20 @@ UNFOLD: dict[str, Any] = {
     "SITE_URL": None,
     "SHOW_LANGUAGES": True,
     "SHOW_VIEW_ON_SITE": False,
-    "STYLES": [lambda request: static("gateway/gate.css")],
-    "SCRIPTS": [lambda request: static("gateway/live.js")],
+    "STYLES": [
+        lambda request: static("gateway/gate.css"),
+        lambda request: static("gateway/dialogs.css"),
+    ],
+    "SCRIPTS": [
+        lambda request: static("gateway/live.js"),
+        lambda request: static("gateway/dialogs.js"),
+        lambda request: static("gateway/keys.js"),
+    ],
+    "ACCOUNT": {
+        "navigation": [
+            {"title": _("My settings"), "link": reverse_lazy("me")},
+            {"title": _("Change password"), "link": reverse_lazy("admin:password_change")},
+        ]
+    },
     "SIDEBAR": {"show_search": False, "navigation": "sendouts.admin.menu.navigation"},
 }

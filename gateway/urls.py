@@ -5,7 +5,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from gateway import health, metrics
-from sendouts.admin import trials
+from sendouts.admin import me, trials
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
@@ -20,6 +20,7 @@ urlpatterns = [
         admin.site.admin_view(trials.test_credential),
         name="test_credential",
     ),
+    path("admin/me/", admin.site.admin_view(me.me), name="me"),
     path("admin/", admin.site.urls),
     path("api/", include("sendouts.api.urls")),
     path("i18n/", include("django.conf.urls.i18n")),

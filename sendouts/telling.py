@@ -80,6 +80,10 @@ def told(event: Event, batch: Batch) -> str:
             return _("Release called again")
         case Word.DUPLICATE:
             return _("The same hook came again and was not counted twice")
+        case Word.HELD:
+            return _("Put on hold: nothing happens by itself at the deadline")
+        case Word.HOLD_LIFTED:
+            return _("Hold lifted: the declared setting applies again")
     return str(event.get_word_display())
 
 

@@ -17,7 +17,7 @@ from sendouts.admin.contacts import Contacts, contacts_page
 from sendouts.admin.effects import Acting, acting
 from sendouts.admin.headlines import Label
 from sendouts.admin.history import Line, history
-from sendouts.admin.verbs import Accept, Verb, offered
+from sendouts.admin.verbs import Accept, Verb, held_by, offered
 from sendouts.forecast import Forecast
 from sendouts.models import Batch, Status
 from sendouts.models.batch import STOPPED
@@ -83,7 +83,7 @@ def page(batch: Batch, user: AbstractUser, asked: Mapping[str, str], now: dateti
         title=sentences.title(batch),
         headline=headlines.headline(batch, now, headlines.ending(batch), _forecast(batch, now)),
         hint=_hint(batch, now),
-        holds=sentences.holds(batch) if batch.status == Status.IN_REVIEW else [],
+        holds=[*held_by(batch, now), *sentences.holds(batch)] if batch.status == Status.IN_REVIEW else [],
         figures=_figures(batch),
         reasons=reason_lines(batch, sentences.reason),
         checks=checks(batch),

@@ -1,4 +1,8 @@
-"""The page on which a person confirms a verb. GET shows, POST acts; what went wrong is said on the same page."""
+"""The page on which a person confirms a verb. GET shows, POST acts; what went wrong is said on the same page.
+
+A script asks for the same page as the content of a dialog, with the header `X-Gate-Dialog`. What it gets carries that header
+too; once the verb is carried out, it gets {"to": address of the page that says so}.
+"""
 
 from functools import partial
 from typing import Any
@@ -7,11 +11,12 @@ from django.contrib import messages
 from django.contrib.admin import ModelAdmin
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.cache import patch_vary_headers
 from django.utils.translation import gettext as _
 
 from sendouts import people
@@ -19,12 +24,13 @@ from sendouts.admin.contacts import decision_at
 from sendouts.admin.headlines import label
 from sendouts.admin.read_only import reader
 from sendouts.admin.verb_forms import NoteForm
-from sendouts.admin.verbs import VERBS, ChangeOne, Verb
+from sendouts.admin.verbs import VERBS, ChangeOne, Stop, Verb
 from sendouts.models import Batch, Verdict
 from sendouts.nudges import nudge
 from sendouts.people import NotDone
 
 _VERDICTS = {"accept": Verdict.ACCEPTED, "reject": Verdict.REJECTED}
+DIALOG = "X-Gate-Dialog"
 
 
 def batch_verb(admin: ModelAdmin, request: HttpRequest, batch_id: int, name: str) -> HttpResponse:
@@ -68,11 +74,12 @@ def _confirmed(admin: ModelAdmin, request: HttpRequest, batch_id: int, make: Any
         verb = make(_batch(admin, request, batch_id))
         fresh = verb.form()
         fresh.initial["note"] = given["note"]
-        return _shown(admin, request, verb, fresh, str(refusal), status=409)
+        return _shown(admin, request, verb, fresh, _refused(verb, refusal, given), status=409)
     task = "sendouts.advance_singles" if verb.batch.is_single else "sendouts.advance_files"
     transaction.on_commit(partial(nudge, task, [batch_id]))
     messages.success(request, verb.done)
-    return HttpResponseRedirect(reverse("admin:sendouts_batch_change", args=[batch_id]))
+    to = reverse("admin:sendouts_batch_change", args=[batch_id])
+    return JsonResponse({"to": to}) if DIALOG in request.headers else HttpResponseRedirect(to)
 
 
 def _batch(admin: ModelAdmin, request: HttpRequest, batch_id: int) -> Batch:
@@ -86,12 +93,21 @@ def _gone(verb: Verb) -> str:
     return _("This is not possible for the batch as it is now.")
 
 
+def _refused(verb: Verb, refusal: NotDone, given: dict[str, Any]) -> str:
+    """Why nothing was done, in the words of what the person wanted and of the numbers that they saw."""
+    if refusal.code == "moved_on":
+        return people.moved_on(verb.batch, verb.now, verb.act)
+    if refusal.code == "changed" and verb.is_possible:
+        return people.changed(verb.batch, given["revision"], seen=given.get("seen"), again=verb.again)
+    return str(refusal)
+
+
 def _shown(
     admin: ModelAdmin, request: HttpRequest, verb: Verb, form: NoteForm | None, problem: str, *, status: int
 ) -> HttpResponse:
     batch = verb.batch
+    dialog = DIALOG in request.headers
     context = {
-        **admin.admin_site.each_context(request),
         "opts": admin.opts,
         "title": verb.question,
         "verb": verb,
@@ -100,5 +116,19 @@ def _shown(
         "form": form if verb.is_possible else None,
         "problem": problem,
         "back": reverse("admin:sendouts_batch_change", args=[batch.pk]),
+        "action": request.get_full_path(),
+        "instead": _instead(verb) if problem else None,
+        "dialog": dialog,
     }
-    return TemplateResponse(request, "sendouts/verb.html", context, status=status)
+    if not dialog:
+        context = {**admin.admin_site.each_context(request), **context}
+    name = "sendouts/verb_body.html" if dialog else "sendouts/verb.html"
+    response = TemplateResponse(request, name, context, status=status, headers={DIALOG: "1"} if dialog else None)
+    patch_vary_headers(response, [DIALOG])
+    return response
+
+
+def _instead(verb: Verb) -> Verb | None:
+    """What is left to somebody who came too late for a decision: to stop it."""
+    stop = Stop(verb.batch, verb.user, verb.now)
+    return stop if not verb.is_possible and stop.is_possible and stop.is_permitted else None

@@ -72,3 +72,9 @@ class VerbAsked(StopAsked):
         help_text="Accepting: you answer for rows that could not be read and have no address to reject them. "
         "Needs the permission to take on, and a note. Rejecting does not look at it.",
     )
+
+
+class HoldAsked(StopAsked):
+    """What a person or program says when it puts a batch on hold."""
+
+    note = serializers.CharField(max_length=LONGEST_NOTE, help_text="Why; required. It stays with the batch.")

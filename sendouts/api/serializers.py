@@ -10,6 +10,7 @@ from actions.models import Project, Sendout
 from sendouts.api import shown
 from sendouts.api.fields import DurationField, WordField
 from sendouts.forecast import SENDING, forecast_of, lately
+from sendouts.holding import on_hold
 from sendouts.models import Answer, Batch, Decision, Event, Verdict
 
 
@@ -106,6 +107,15 @@ class ForecastSerializer(serializers.Serializer[Any]):
     silent = serializers.BooleanField(help_text="The platform takes no calls at the moment.")
 
 
+class HoldSerializer(serializers.Serializer[Any]):
+    """Who put a batch on hold; until that is lifted, nothing happens to it by itself at the deadline."""
+
+    by = serializers.CharField()
+    at = serializers.DateTimeField()
+    note = serializers.CharField()
+    declared = serializers.CharField(help_text="What `at_deadline` is again once the hold is lifted.")
+
+
 class BatchSerializer(serializers.ModelSerializer[Batch]):
     """A batch as lists show it."""
 
@@ -152,14 +162,19 @@ class WholeBatchSerializer(BatchSerializer):
     plan = serializers.SerializerMethodField()
     reasons = serializers.SerializerMethodField()
     failures = FailureSerializer(many=True, read_only=True)
+    hold = serializers.SerializerMethodField()
 
     class Meta(BatchSerializer.Meta):
-        fields = [*BatchSerializer.Meta.fields, "plan", "reasons", "failures"]
+        fields = [*BatchSerializer.Meta.fields, "plan", "reasons", "failures", "hold"]
         read_only_fields = fields
 
     @extend_schema_field(PlanSerializer)
     def get_plan(self, batch: Batch) -> dict[str, Any]:
         return shown.plan(batch)
+
+    @extend_schema_field(HoldSerializer(allow_null=True))
+    def get_hold(self, batch: Batch) -> dict[str, Any] | None:
+        return shown.hold(on_hold(batch))
 
     @extend_schema_field(ReasonSerializer(many=True))
     def get_reasons(self, batch: Batch) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from sendouts import sentences
 from sendouts.forecast import Forecast
-from sendouts.models import Batch, Verdict
+from sendouts.models import Batch, Hold, Verdict
 
 _ADDRESS = re.compile(r"\w+://\S+")
 
@@ -23,6 +23,13 @@ def forecast(found: Forecast | None) -> dict[str, Any] | None:
         return None
     spare = round(found.spare.total_seconds())
     return {"ends_at": found.ends_at, "in_time": found.in_time, "spare_seconds": spare, "silent": found.silent}
+
+
+def hold(found: Hold | None) -> dict[str, Any] | None:
+    """Who put the batch on hold; null where nobody holds it."""
+    if found is None:
+        return None
+    return {"by": found.user.get_username(), "at": found.at, "note": found.note, "declared": found.declared}
 
 
 def held_for(batch: Batch) -> list[dict[str, str]]:

@@ -19,4 +19,6 @@ urlpatterns = [
     path("batches/<int:pk>/accept/", verbs.Accept.as_view(), name="accept"),
     path("batches/<int:pk>/reject/", verbs.Reject.as_view(), name="reject"),
     path("batches/<int:pk>/undo/", verbs.Undo.as_view(), name="undo"),
+    path("batches/<int:pk>/hold/", verbs.Hold.as_view(), name="hold"),
+    path("batches/<int:pk>/lift-hold/", verbs.LiftHold.as_view(), name="lift_hold"),
 ]

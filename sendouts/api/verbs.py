@@ -1,4 +1,4 @@
-"""What programs may decide: they accept, reject and stop a batch through the functions that the screens use."""
+"""What programs may decide: they accept, reject, hold and stop a batch through the functions that the screens use."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -13,10 +13,10 @@ from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from sendouts import people, review, undoing
+from sendouts import holding, people, review, undoing
 from sendouts.api import errors
 from sendouts.api.access import View
-from sendouts.api.asked import StopAsked, VerbAsked
+from sendouts.api.asked import HoldAsked, StopAsked, VerbAsked
 from sendouts.api.serializers import WholeBatchSerializer
 from sendouts.api.views import BATCHES
 from sendouts.models import Batch
@@ -93,3 +93,27 @@ class Undo(Verb):
 
     def act(self, batch_id: int, user: User, asked: Mapping[str, Any]) -> Batch:
         return undoing.undo(batch_id, user=user, now=timezone.now(), **asked)
+
+
+class Hold(Verb):
+    serializer_class = HoldAsked
+
+    @extend_schema(summary="Put a held batch on hold", responses=ANSWERS)
+    def post(self, request: Request, pk: int) -> Response:
+        """Nothing happens to this batch by itself at the deadline until the hold is lifted; people still decide on it."""
+        return self.answer(request, pk)
+
+    def act(self, batch_id: int, user: User, asked: Mapping[str, Any]) -> Batch:
+        return holding.hold(batch_id, user=user, now=timezone.now(), **asked)
+
+
+class LiftHold(Verb):
+    serializer_class = StopAsked
+
+    @extend_schema(summary="Lift the hold of a batch", responses=ANSWERS)
+    def post(self, request: Request, pk: int) -> Response:
+        """What is declared for the deadline applies again; where its moment has passed, at once."""
+        return self.answer(request, pk)
+
+    def act(self, batch_id: int, user: User, asked: Mapping[str, Any]) -> Batch:
+        return holding.lift(batch_id, user=user, now=timezone.now(), **asked)

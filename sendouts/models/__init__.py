@@ -8,7 +8,9 @@ from sendouts.models.decision import Answer, Decision, Verdict
 from sendouts.models.door_window import DoorWindow
 from sendouts.models.effect import EffectRun, PendingEffect
 from sendouts.models.event import Event, Word
+from sendouts.models.hold import Hold
 from sendouts.models.plan import Plan
+from sendouts.models.preference import Preference
 from sendouts.models.pulse import Pulse
 from sendouts.models.reach import Reach
 from sendouts.models.tempo import Tempo
@@ -27,10 +29,12 @@ __all__ = [
     "DoorWindow",
     "EffectRun",
     "Event",
+    "Hold",
     "Notice",
     "Outcome",
     "PendingEffect",
     "Plan",
+    "Preference",
     "Pulse",
     "Reach",
     "Status",

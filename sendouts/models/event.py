@@ -20,6 +20,8 @@ class Word(models.TextChoices):
     FINISH_SENT = "finish_sent", _("release called")
     FINISH_REPEATED = "finish_repeated", _("release called again")
     DUPLICATE = "duplicate", _("hook came again")
+    HELD = "held", _("put on hold")
+    HOLD_LIFTED = "hold_lifted", _("hold lifted")
 
 
 class Event(models.Model):
