@@ -73,7 +73,7 @@ SECTIONS: tuple[type[Section], ...] = (Shortcuts,)
 
 def uses_shortcuts(user: User | AnonymousUser) -> bool:
     """Whether a person has not switched single keys off."""
-    return not Preference.objects.filter(user_id=user.pk, shortcuts=False).exists()
+    return not (user.is_authenticated and Preference.objects.filter(user=user, shortcuts=False).exists())
 
 
 def me(request: HttpRequest) -> HttpResponse:

@@ -1,6 +1,7 @@
 """A gateway in processes of its own, a platform, and a real browser that looks at it."""
 
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -35,12 +36,18 @@ class Visit:
     base: str
     complaints: list[str] = field(default_factory=list)
 
-    def log_in(self) -> None:
+    def log_in(self, name: str = "root") -> None:
         self.page.goto(f"{self.base}/admin/sendouts/batch/")
-        self.page.fill("input[name=username]", "root")
+        self.page.fill("input[name=username]", name)
         self.page.fill("input[name=password]", PASSWORD)
         self.page.locator("form [type=submit]").first.click()
         self.page.wait_for_url("**/admin/sendouts/batch/**")
+
+    def confirm(self, button: str | re.Pattern[str]) -> None:
+        """Press the button of the dialog that is open, once it takes clicks: it ignores those of a double tap."""
+        dialog = self.page.locator("#gate-dialog[data-ready]")
+        dialog.wait_for()
+        dialog.get_by_role("button", name=button, exact=isinstance(button, str)).click()
 
     def is_too_wide(self) -> bool:
         return bool(self.page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"))

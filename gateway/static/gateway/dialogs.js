@@ -11,7 +11,7 @@
     let dialog = null;
     let content = null;
     let opener = null;
-    let shownAt = 0;
+    let quiet = 0;
     let sending = false;
     let fetching = false;
 
@@ -47,8 +47,10 @@
 
     function show() {
         if (!dialog.open) dialog.showModal();
-        shownAt = performance.now();
         sending = false;
+        clearTimeout(quiet);
+        delete dialog.dataset.ready;
+        quiet = setTimeout(() => (dialog.dataset.ready = ""), QUIET);
         arrange();
         const first = note() || content.querySelector("[data-dialog-close]") || content.querySelector("a, button");
         if (first) first.focus();
@@ -108,7 +110,7 @@
     }
 
     async function send(sent, button) {
-        if (sending || performance.now() - shownAt < QUIET) return;
+        if (sending || !("ready" in dialog.dataset)) return;
         sending = true;
         const address = sent.action;
         const body = new FormData(sent);
@@ -171,7 +173,8 @@
         });
         document.addEventListener("keydown", (event) => {
             if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
-            const sent = event.target.closest("dialog form, .gate-verb-form");
+            const inside = event.target.closest("dialog form, .gate-verb-form");
+            const sent = inside || (event.target === document.body ? document.querySelector(".gate-verb-form") : null);
             const button = sent && sent.querySelector("[type=submit]");
             if (button && !button.disabled) sent.requestSubmit(button);
         });
