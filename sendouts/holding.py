@@ -20,7 +20,8 @@ def hold(batch_id: int, *, user: User, revision: int | None, note: str, now: dat
     """Set this batch's `at_deadline` to leave, and keep what was declared. Raises NotDone."""
     note = people.require_note(note)
     with transaction.atomic():
-        batch = people.lock(batch_id, user, revision, now=now, statuses=(Status.IN_REVIEW,))
+        held = (Status.IN_REVIEW,)
+        batch = people.lock(batch_id, user, revision, now=now, statuses=held, while_changing=True)
         if Hold.objects.filter(batch=batch).exists():
             raise NotDone("nothing", _("This batch is on hold already. Nothing was changed."))
         declared = batch.at_deadline

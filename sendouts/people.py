@@ -9,7 +9,7 @@ from django.utils.formats import localize
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from sendouts.models import Batch, Event, Status
+from sendouts.models import Batch, BulkChange, Event, Status
 from sendouts.models.event import Word
 from sendouts.telling import clock, since
 
@@ -43,21 +43,41 @@ def lock(
     now: datetime,
     statuses: Collection[Status],
     permission: str = REVIEW,
+    while_changing: bool = False,
 ) -> Batch:
     """Lock a batch for what a person wants to do with it, in the caller's transaction.
 
     1. The person may.
     2. The batch has one of the statuses, and its deadline is still to come.
-    3. It is as the person saw it: `revision` is the number that their page carried (None: whatever it is).
+    3. Nobody changes many of its decisions at the moment, unless the verb does no harm meanwhile.
+    4. It is as the person saw it: `revision` is the number that their page carried (None: whatever it is).
     Raises NotDone with the sentence to show.
     """
     check_permission(user, permission)
     batch = Batch.objects.select_for_update(of=("self",)).select_related("project", "sendout").get(pk=batch_id)
     if batch.status not in statuses or now >= batch.deadline:
         raise NotDone("moved_on", moved_on(batch, now))
+    if batch.status == Status.IN_REVIEW and not while_changing and (running := changing(batch)) is not None:
+        raise NotDone("changing", is_changing(running))
     if revision is not None and revision != batch.revision:
         raise NotDone("changed", changed(batch, revision))
     return batch
+
+
+def changing(batch: Batch) -> BulkChange | None:
+    """The change of many decisions that is under way in a batch."""
+    running = BulkChange.objects.filter(batch=batch, state=BulkChange.State.RUNNING)
+    return running.select_related("user").first()
+
+
+def is_changing(running: BulkChange) -> str:
+    """Tell somebody that a change of many decisions is under way, and what they can do."""
+    now = ngettext(
+        "%(who)s is changing %(n)s decision of this batch at the moment.",
+        "%(who)s is changing %(n)s decisions of this batch at the moment.",
+        running.expected,
+    ) % {"who": running.user.get_username(), "n": localize(running.expected)}
+    return now + " " + _("Decide when that is done, or cancel the change. Nothing was changed by you.")
 
 
 def moved_on(batch: Batch, now: datetime, act: str = "") -> str:

@@ -9,7 +9,7 @@ from rest_framework.views import exception_handler
 
 from sendouts.people import NotDone
 
-CONFLICTS = frozenset({"moved_on", "changed", "released"})
+CONFLICTS = frozenset({"moved_on", "changed", "changing", "released"})
 
 
 class ErrorSerializer(serializers.Serializer[Any]):

@@ -22,6 +22,9 @@ class Word(models.TextChoices):
     DUPLICATE = "duplicate", _("hook came again")
     HELD = "held", _("put on hold")
     HOLD_LIFTED = "hold_lifted", _("hold lifted")
+    CHANGE_BEGUN = "change_begun", _("change of many decisions begun")
+    CHANGE_ENDED = "change_ended", _("change of many decisions ended")
+    KEPT = "kept", _("people’s decisions applied again")
 
 
 class Event(models.Model):
