@@ -9,10 +9,10 @@ DEV := $(VENV)/.dev-ready
 # Three workers on two cores, since many tests wait for something; a bigger machine may say more.
 JOBS ?= 3
 
-.PHONY: help demo demo-once run test lint bench chaos fuzz lock messages browser clean
+.PHONY: help demo demo-once run test lint bench chaos fuzz lock messages screenshots browser clean
 
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | sort | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | sort | awk -F'\t' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 $(RUNTIME): requirements.txt constraints.txt tools/setup.sh
 	@tools/setup.sh "$(PYTHON)" "$(VENV)" requirements.txt
@@ -48,6 +48,9 @@ fuzz: $(DEV) ## Damage hooks and contact files 200,000 times, and judge what the
 
 messages: $(DEV) ## Collect the screens' sentences and compile the catalogues
 	@$(PY) tools/messages.py
+
+screenshots: $(DEV) browser ## Take the pictures of the screens in docs/screens/ anew
+	@$(PY) -m tests.browser.screenshots
 
 browser: ## Install Debian's Chromium, if there is none, for the browser tests
 	@tools/browser.sh

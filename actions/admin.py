@@ -81,7 +81,7 @@ class ProjectAdmin(ConfigurationAdmin):
     fieldsets = (
         (None, {"fields": ("name", "archived")}),
         (_("Policies"), {"fields": ("review", "at_deadline", "answer_within")}),
-        (_("Contacts"), {"fields": ("keep_contacts", "keep_fields")}),
+        (_("Contacts"), {"fields": ("keep_contacts", "keep_fields", "show_fields")}),
     )
 
     @display(description=_("state"), label={"declared": "success", "met": "warning", "archived": "info"})

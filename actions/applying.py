@@ -53,6 +53,7 @@ def _project(entry: ProjectEntry) -> Iterator[str]:
         "answer_within": entry.answer_within,
         "keep_contacts": entry.keep.contacts,
         "keep_fields": entry.keep.fields,
+        "show_fields": entry.keep.show,
         "archived": False,
     }
     label = f"project {entry.name}"
@@ -200,7 +201,7 @@ def _project_entry(project: Project) -> ProjectEntry:
         review=project.review,
         at_deadline=project.at_deadline,
         answer_within=project.answer_within,
-        keep=KeepEntry(contacts=project.keep_contacts, fields=project.keep_fields),
+        keep=KeepEntry(contacts=project.keep_contacts, fields=project.keep_fields, show=project.show_fields),
         actions=_action_entries(project),
         sendouts=[_sendout_entry(each) for each in sendouts if _says_something(each)],
     )

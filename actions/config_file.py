@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BeforeValidator, Field, PlainSerializer, ValidationError
+from pydantic import BeforeValidator, Field, PlainSerializer, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from actions import catalog, durations
@@ -66,6 +66,7 @@ Answer = Annotated[timedelta, BeforeValidator(_answer), _written]
 Expected = Annotated[timedelta, BeforeValidator(_expected), _written]
 Name = Annotated[str, Field(min_length=1, max_length=NAME_LENGTH), BeforeValidator(_name)]
 Identifier = Annotated[str, Field(min_length=1, max_length=NAME_LENGTH), BeforeValidator(_identifier)]
+FieldName = Annotated[str, Field(min_length=1, max_length=200)]
 Review = Literal["never", "unusual", "always"]
 AtDeadline = Literal["leave", "accept", "reject"]
 
@@ -81,10 +82,17 @@ class ActionEntry(Config):
 
 
 class KeepEntry(Config):
-    """Whose fields are stored, and which."""
+    """Whose fields are stored, which, and which of these are shown as they are; the others are shown masked."""
 
     contacts: Literal["none", "rejected", "all"] = "none"
-    fields: list[Annotated[str, Field(min_length=1, max_length=200)]] = []
+    fields: list[FieldName] = []
+    show: list[FieldName] = []
+
+    @model_validator(mode="after")
+    def _shows_what_is_kept(self) -> Self:
+        if set(self.show) - set(self.fields):
+            raise PydanticCustomError("show", "Only fields that are kept can be shown.")
+        return self
 
 
 class SendoutEntry(Config):

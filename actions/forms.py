@@ -220,10 +220,17 @@ class ProjectForm(forms.ModelForm):
         label=_("Answer within"), initial="60 min", help_text=_("From the hook. Campaigns always have 60 min.")
     )
     keep_fields = Lines(label=_("Fields to keep"), required=False, help_text=_("One a line, such as properties.city."))
+    show_fields = Lines(
+        label=_("Fields to show"),
+        required=False,
+        help_text=_("Those of the fields above that reviewers see as they are. The others are masked: m•••7@•••.com."),
+    )
 
     class Meta:
         model = Project
-        fields = ("name", "review", "at_deadline", "answer_within", "keep_contacts", "keep_fields", "archived")
+        fields = (
+            "name", "review", "at_deadline", "answer_within", "keep_contacts", "keep_fields", "show_fields", "archived"
+        )  # fmt: skip
 
     def clean(self) -> dict[str, Any]:
         self.instance.declared = True

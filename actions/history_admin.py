@@ -37,5 +37,7 @@ class HistoryAdmin(SimpleHistoryAdmin, ModelAdmin):
         # anybody who may look.
         if request.method not in {"GET", "HEAD"}:
             return HttpResponse(status=405, headers={"Allow": "GET, HEAD"})
-        shown: HttpResponse = super().history_form_view(request, object_id, version_id, extra_context)
+        # The framework's link to the history leads nowhere from here.
+        more = {"show_history": False, **(extra_context or {})}
+        shown: HttpResponse = super().history_form_view(request, object_id, version_id, more)
         return shown

@@ -97,6 +97,7 @@ class Project(models.Model):
         _("keep the fields of"), max_length=10, choices=KeepContacts, default=KeepContacts.NONE
     )
     keep_fields = models.JSONField(_("fields to keep"), default=list, blank=True)
+    show_fields = models.JSONField(_("fields to show"), default=list, db_default=[], blank=True)
     archived = models.BooleanField(_("archived"), default=False)
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
     history = HistoricalRecords()
@@ -122,9 +123,12 @@ class Project(models.Model):
 
     def clean(self) -> None:
         self.name = normal_name(self.name)
-        kept = self.keep_fields
-        if not isinstance(kept, list) or not all(isinstance(each, str) and each for each in kept):
-            raise ValidationError({"keep_fields": _("Give a list of field names.")})
+        for name in ("keep_fields", "show_fields"):
+            listed = getattr(self, name)
+            if not isinstance(listed, list) or not all(isinstance(each, str) and each for each in listed):
+                raise ValidationError({name: _("Give a list of field names.")})
+        if set(self.show_fields) - set(self.keep_fields):
+            raise ValidationError({"show_fields": _("Only fields that are kept can be shown.")})
 
 
 class Sendout(models.Model):

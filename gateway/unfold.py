@@ -19,9 +19,12 @@ UNFOLD: dict[str, Any] = {
     "SHOW_VIEW_ON_SITE": False,
     "STYLES": [
         lambda request: static("gateway/gate.css"),
+        lambda request: static("gateway/batch.css"),
         lambda request: static("gateway/dialogs.css"),
+        lambda request: static("gateway/access.css"),
     ],
     "SCRIPTS": [
+        lambda request: static("gateway/access.js"),
         lambda request: static("gateway/live.js"),
         lambda request: static("gateway/dialogs.js"),
         lambda request: static("gateway/keys.js"),

@@ -98,6 +98,12 @@ class Download:
         length = self.headers.get("Content-Length", "")
         return length.isascii() and length.isdigit() and int(length) == self.received
 
+    @property
+    def share(self) -> float:
+        """How much of the body has come, from 0 to 1; 0 where its length is not told."""
+        length = self.headers.get("Content-Length", "")
+        return min(1.0, self.received / int(length)) if length.isascii() and length.isdigit() and int(length) else 0.0
+
     def close(self) -> None:
         """Close the answer; a connection with unread body is dropped, not kept."""
         self._response.close()

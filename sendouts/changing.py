@@ -42,18 +42,18 @@ _LEFT = ("sent", "no_address", "unread")
 
 @dataclass(frozen=True, slots=True)
 class Which:
-    """The decisions to change: those that say `before`; with a reason (code, text, action) only those that have it."""
+    """The decisions to change: those that say `before`; with a reason (code and action) only those that have it."""
 
     before: Verdict
-    reason: tuple[str, str, str] | None = None
+    reason: tuple[str, str] | None = None
 
     def count(self, batch: Batch) -> int:
         """How many there are, as the batch itself counts; nothing is asked of the database."""
         if self.reason is None:
             counts = {Verdict.ACCEPTED: batch.accepted, Verdict.REJECTED: batch.rejected}
             return counts.get(self.before, batch.undecided)
-        found = (count for verdict, *why, count in batch.reasons if (verdict, tuple(why)) == (self.before, self.reason))
-        return sum(found)
+        wanted = (self.before, *self.reason)
+        return sum(count for verdict, code, _text, action, count in batch.reasons if (verdict, code, action) == wanted)
 
 
 def begin(
@@ -72,9 +72,9 @@ def begin(
         expected = which.count(batch)
         if not expected:
             raise NotDone("nothing", _("There is nothing to change: no contact is like that any more."))
-        code, text, action = which.reason or ("", "", "")
+        code, action = which.reason or ("", "")
         bulk = BulkChange(batch=batch, user=user, note=note, verdict=verdict, before=which.before, begun_at=now)
-        bulk.by_reason, bulk.reason, bulk.text, bulk.action = which.reason is not None, code, text, action
+        bulk.by_reason, bulk.reason, bulk.action = which.reason is not None, code, action
         bulk.expected = expected
         # The index of what is not accepted finds few rows among many; few accepted ones would be looked for in all.
         if expected <= AT_ONCE and (which.before != Verdict.ACCEPTED or batch.total <= FEW_ROWS):
@@ -111,7 +111,7 @@ def _data(bulk: BulkChange) -> dict[str, Any]:
     """What the event of a change tells, in numbers."""
     data: dict[str, Any] = {"verdict": Verdict(bulk.verdict).name.lower(), "before": Verdict(bulk.before).name.lower()}
     if bulk.by_reason:
-        data["reason"] = [bulk.reason, bulk.text, bulk.action]
+        data["reason"] = [bulk.reason, bulk.action]
     if bulk.is_running and not bulk.changed:
         return data | {"contacts": bulk.expected}
     left = {name: getattr(bulk, name) for name in _LEFT if getattr(bulk, name)}
@@ -190,7 +190,7 @@ def _change(batch: Batch, bulk: BulkChange, where: Q) -> dict[str, Any]:
 
     Sums are kept by their differences: counting a million rows after each piece would cost more than changing them.
     """
-    why = {"reason": bulk.reason, "text": bulk.text, "action": bulk.action} if bulk.by_reason else {}
+    why = {"reason": bulk.reason, "action": bulk.action} if bulk.by_reason else {}
     found = Decision.objects.filter(where, verdict=bulk.before, **why)
     if bulk.before != Verdict.ACCEPTED:
         # The index of what is not accepted serves a query that says so.

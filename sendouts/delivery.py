@@ -222,6 +222,7 @@ def _store(work: _Pass, *, done: bool = False) -> None:
     answers, work.answers = work.answers, []
     work.stored_at = time.monotonic()
     confirmed = Counter(pk >> 32 for pk, word, _ in answers if word == Answer.CONFIRMED)
+    repeated = Counter(pk >> 32 for pk, word, _ in answers if word in {Answer.RETRY, Answer.LOST})
     work.confirmed += confirmed.total()
     with transaction.atomic():
         work.claim.extend(work.ids, progress=bool(answers))
@@ -231,6 +232,8 @@ def _store(work: _Pass, *, done: bool = False) -> None:
             bulk.store_answers(answers)
         if confirmed:
             bulk.add_confirmed(dict(confirmed))
+        for pk, count in repeated.items():
+            Batch.objects.filter(pk=pk).update(repeated=F("repeated") + count)
     if time.monotonic() - work.measured_at >= MEASURED_SECONDS:
         _measure(work)
 

@@ -1,6 +1,5 @@
 """What codes and numbers mean, in sentences for people: why a batch is held, what stops it, what a reason is."""
 
-import json
 import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -379,11 +378,3 @@ def reason(code: str, text: str) -> str:
         "stopped": _("Undecided again, since the release was stopped"),
         "at_deadline": _("Undecided when the deadline came near"),
     }.get(code, code)
-
-
-def harmless(details: str) -> str:
-    """Details that a hook gave to an action, for the screen: any address in them is left out."""
-    value = json.loads(details or "{}")
-    if value in ({}, None, ""):
-        return ""
-    return re.sub(r"\w+://[^\s\"]+", "…", json.dumps(value, ensure_ascii=False))

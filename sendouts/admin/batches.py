@@ -6,10 +6,12 @@ from typing import Any
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.cache import patch_cache_control
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -21,7 +23,7 @@ from unfold.views import ChangeList
 from sendouts import people
 from sendouts.admin import headlines, waiting
 from sendouts.admin.alarms import open_count
-from sendouts.admin.page import page
+from sendouts.admin.batch_page import live, page
 from sendouts.admin.read_only import ReadOnlyAdmin, reader
 from sendouts.admin.verb_views import batch_verb, contact_verb
 from sendouts.admin.verbs import VERBS
@@ -155,16 +157,30 @@ class BatchAdmin(ReadOnlyAdmin):
         batch = self.get_object(request, object_id)
         if batch is None:
             return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
-        shown = page(batch, reader(request), request.GET, timezone.now())
+        now = timezone.now()
+        shown = page(batch, reader(request), request.GET, now)
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
             "title": shown.title,
             "batch": batch,
             "page": shown,
+            "now": now.isoformat(),
             "zone": timezone.localtime().tzname(),
         }
         return TemplateResponse(request, "sendouts/batch.html", context)
+
+    def live_view(self, request: HttpRequest, batch_id: int) -> HttpResponse:
+        """The parts of the page that change, for the page that is open already."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        if request.method not in {"GET", "HEAD"}:
+            return HttpResponse(status=405, headers={"Allow": "GET, HEAD"})
+        batch = get_object_or_404(self.get_queryset(request), pk=batch_id)
+        now = timezone.now()
+        answer = JsonResponse(live(batch, page(batch, reader(request), request.GET, now), request, now))
+        patch_cache_control(answer, no_store=True)
+        return answer
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         """The history of a batch is on its page."""
@@ -178,7 +194,10 @@ class BatchAdmin(ReadOnlyAdmin):
         contact = path(
             "<int:batch_id>/contacts/<int:row>/<slug:to>/", self._view(contact_verb), name="sendouts_batch_contact"
         )
-        return [*own, contact, *super().get_urls()]
+        live_parts = path(
+            "<int:batch_id>/live/", self.admin_site.admin_view(self.live_view), name="sendouts_batch_live"
+        )
+        return [*own, contact, live_parts, *super().get_urls()]
 
     def _view(self, view: Any, **fixed: Any) -> Any:
         return self.admin_site.admin_view(partial(view, self, **fixed))

@@ -1,16 +1,19 @@
 """The contacts of one batch on its page: by verdict, by exact id, page after page, never counted and never skipped over."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from sendouts.masking import masked
 from sendouts.models import Answer, Batch, Decision, Status, Verdict
 from sendouts.models.decision import rows_of
+from sendouts.paging import through_an_index
 from sendouts.sentences import column_time, number, reason
 
 PAGE = 25
@@ -54,6 +57,7 @@ class Contacts:
     tabs: list[Tab]
     tab: str
     search: str
+    reason: str
     rows: list[ContactRow]
     empty: str
     first: str
@@ -74,25 +78,32 @@ def tabs(batch: Batch) -> dict[str, tuple[str, int | None]]:
 
 
 def contacts_page(batch: Batch, asked: Mapping[str, str], *, sees: bool, changes: bool) -> Contacts:
-    """One page of contacts. sees: ids and kept fields are shown, and ids are searched; changes: single decisions can be changed now."""
+    """One page of contacts. sees: ids and kept fields are shown, and ids are searched; changes: single decisions can be changed now.
+
+    asked: `tab`, `reason` as reason_key() writes it, `contact` (an exact id), `after` (a row).
+    """
     found = tabs(batch)
     default = next((name for name, (_text, count) in found.items() if count), "rejected")
     tab = asked.get("tab", "") if asked.get("tab") in found else default
     # Where ids are not shown they are not searched either: an answer would tell who is in the batch.
-    search = asked.get("contact", "").strip()[:255] if sees else ""
+    search = _text(asked.get("contact", "")) if sees else ""
     after = int(asked["after"]) if asked.get("after", "").isdigit() else -1
-    rows = _rows(batch, tab, search)
-    if 0 <= after < 1 << 32:
-        rows = rows.filter(pk__gt=batch.first_decision + after)
-    page = list(rows.select_related("decided_by").order_by("pk")[: PAGE + 1])
+    only = _text(asked.get("reason", "")) if not search else ""
+    rows = _rows(batch, tab, search, only, after + 1)
+    rows = rows.select_related("decided_by").order_by("pk")[: PAGE + 1]
+    # An id has an index that is not in the order of the file, and few rows.
+    with nullcontext() if search else through_an_index():
+        page = list(rows)
     more = len(page) > PAGE
-    where = {"contact": search} if search else {"tab": tab}
+    shown = frozenset(batch.project.show_fields)
+    where = {"contact": search} if search else {"tab": tab} | ({"reason": only} if only else {})
     return Contacts(
         tabs=[Tab(name, text, n, urlencode({"tab": name}), name == tab) for name, (text, n) in found.items()],
         tab="" if search else tab,
         search=search,
-        rows=[_line(decision, sees=sees, changes=changes) for decision in page[:PAGE]],
-        empty=_empty(batch, tab, search),
+        reason=only,
+        rows=[_line(decision, shown, sees=sees, changes=changes) for decision in page[:PAGE]],
+        empty=_empty(batch, tab, search, only),
         first=urlencode(where) if after >= 0 else "",
         next=urlencode({**where, "after": page[PAGE - 1].row}) if more else "",
         kept_shown=sees and any(decision.kept and not decision.unread for decision in page),
@@ -100,20 +111,44 @@ def contacts_page(batch: Batch, asked: Mapping[str, str], *, sees: bool, changes
     )
 
 
-def _rows(batch: Batch, tab: str, search: str) -> QuerySet[Decision]:
-    rows = Decision.objects.filter(rows_of(batch.pk)).defer("uri")
+def _text(asked: str) -> str:
+    """What can be compared with a column: no database stores the character 0."""
+    return asked.replace("\0", "").strip()[:400]
+
+
+def reason_key(code: str, action: str) -> str:
+    """What a filter by reason is called: the text beside a code varies, and is not what contacts are found by."""
+    return f"{code}:{action}"
+
+
+def with_reason(batch: Batch, key: str, first: int = 0) -> QuerySet[Decision]:
+    """The decisions of a batch with one reason, from a row on; found through an index of their own, in the order of the file."""
+    code, _colon, action = key.partition(":")
+    rows = Decision.objects.filter(_from(batch, first), action=action, reason=code)
+    # The index holds what has a reason, and serves a query that says so.
+    return rows.exclude(reason="") if code else rows
+
+
+def _from(batch: Batch, first: int) -> Q:
+    """The rows of a batch from one on. One lower bound: given two, SQLite begins at the first and reads up to the other."""
+    first = min(first, (1 << 32) - 1)
+    return rows_of(batch.pk, first, (1 << 32) - first)
+
+
+def _rows(batch: Batch, tab: str, search: str, only: str, first: int) -> QuerySet[Decision]:
+    rows = with_reason(batch, only, first) if only else Decision.objects.filter(_from(batch, first))
+    rows = rows.defer("uri")
     if search:
         return rows.filter(contact_id=search)
     if tab == "accepted":
         return rows.filter(verdict=Verdict.ACCEPTED)
-    # The index of what is not accepted serves a query that says so.
-    rows = rows.exclude(verdict=Verdict.ACCEPTED)
     if tab == "rejected":
-        return rows.filter(verdict=Verdict.REJECTED)
+        # The index of what is not accepted serves a query that says so.
+        return rows.exclude(verdict=Verdict.ACCEPTED).filter(verdict=Verdict.REJECTED)
     return rows.filter(verdict=Verdict.UNDECIDED, unread=tab == "unread")
 
 
-def _line(decision: Decision, *, sees: bool, changes: bool) -> ContactRow:
+def _line(decision: Decision, shown: Collection[str], *, sees: bool, changes: bool) -> ContactRow:
     verdict = Verdict(decision.verdict)
     kept = decision.kept or {}
     where = _(" (place %(place)s)") % {"place": kept["place"]} if decision.unread and kept.get("place") else ""
@@ -135,7 +170,7 @@ def _line(decision: Decision, *, sees: bool, changes: bool) -> ContactRow:
         evidence=column_time(decision.evidence_at, timezone.now()) if decision.evidence_at else "",
         decided_by=decision.decided_by.get_username() if decision.decided_by else "",
         answer=str(decision.get_answer_display()) if answered else "",
-        kept=tuple((name, _shown(value)) for name, value in kept.items()) if sees and not decision.unread else (),
+        kept=_kept(kept, shown) if sees and not decision.unread else (),
         to=choices[verdict] if changes else (),
     )
 
@@ -145,12 +180,17 @@ def row_name(decision: Decision) -> str:
     return _("row %(row)s") % {"row": number(decision.row + 1)}
 
 
-def _shown(value: object) -> str:
+def _kept(kept: Mapping[str, object], shown: Collection[str]) -> tuple[tuple[str, str], ...]:
+    """The fields that were stored; the project says which of them are shown as they are."""
+    return tuple((name, _short(value) if name in shown else masked(value)) for name, value in kept.items())
+
+
+def _short(value: object) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 80 else text[:79] + "…"
 
 
-def _empty(batch: Batch, tab: str, search: str) -> str:
+def _empty(batch: Batch, tab: str, search: str, only: str = "") -> str:
     if search:
         text = _("No decision about %(id)s in this batch. Check the id: capitals and dashes count.")
         return text % {"id": search}
@@ -160,6 +200,8 @@ def _empty(batch: Batch, tab: str, search: str) -> str:
         return _("The contacts of this batch are no longer kept.")
     if not batch.total:
         return _("There is nobody in this batch.")
+    if only:
+        return _("No contact has this reason any more.")
     return {
         "rejected": _("Every contact passed."),
         "accepted": _("Nobody gets it."),
@@ -171,8 +213,8 @@ def unread_without_address(batch: Batch) -> int:
     """Unreadable rows that can only be let through or left to time out."""
     if not batch.unread:
         return 0
-    rows = Decision.objects.filter(rows_of(batch.pk), unread=True, verdict=Verdict.UNDECIDED, uri=b"")
-    return rows.exclude(verdict=Verdict.ACCEPTED).count()
+    # Few, and in an index of their own.
+    return Decision.objects.filter(rows_of(batch.pk), unread=True, verdict=Verdict.UNDECIDED, uri=b"").count()
 
 
 def decision_at(batch: Batch, row: int) -> Decision | None:

@@ -15,6 +15,7 @@ from actions.models import Draw
 from actions.running import build
 from sendouts.models import Batch, Decision, EffectRun, PendingEffect, Verdict
 from sendouts.models.effect import effects_of
+from sendouts.paging import through_an_index
 from sendouts.sentences import number, stored
 
 # Contacts whose effects are shown as examples.
@@ -90,7 +91,8 @@ def _trouble(run: EffectRun) -> str:
     if not run.refused:
         return ""
     rows = PendingEffect.objects.filter(effects_of(run.batch_id), step=run.step, state=PendingEffect.State.REFUSED)
-    first = rows.order_by("decision_id").first()
+    with through_an_index():
+        first = rows.order_by("decision_id").first()
     return stored(first.text) if first is not None else ""
 
 
@@ -131,7 +133,8 @@ def _samples(batch: Batch, run: EffectRun) -> list[Sample]:
     if not isinstance(kind, Preparing):
         return []
     rows = PendingEffect.objects.filter(effects_of(batch.pk), step=run.step).order_by("decision_id")
-    payloads = dict(rows.values_list("decision_id", "payload")[:LOOKED_AT])
+    with through_an_index():
+        payloads = dict(rows.values_list("decision_id", "payload")[:LOOKED_AT])
     who = Decision.objects.filter(pk__in=payloads).exclude(verdict=Verdict.REJECTED).order_by("pk")
     if run.phase == Phase.TRANSFER:
         who = Decision.objects.filter(pk__in=payloads).order_by("pk")

@@ -6,9 +6,14 @@ from datetime import datetime
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from sendouts.forecast import Forecast
+from sendouts.forecast import Forecast, Reading
 from sendouts.models import Batch, Event, Outcome, Status, Word
-from sendouts.sentences import contacts, number, span, time_of, title, trouble
+from sendouts.sentences import contacts, number, reason, span, time_of, title, trouble
+from sendouts.usual import rejections
+
+# From so many rejections on the headline names the reason of such a part of them.
+MANY = 100
+NEARLY_ALL = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +49,16 @@ def label(batch: Batch, *, decides: bool = False) -> Label:
     return Label(tone, str(batch.get_status_display()), icons.get(Status(batch.status), "do_not_disturb_on"))
 
 
-def headline(batch: Batch, now: datetime, last: Event | None = None, forecast: Forecast | None = None) -> str:
-    """The batch in one to three sentences. last: the event that brought it to its status."""
+def headline(
+    batch: Batch,
+    now: datetime,
+    last: Event | None = None,
+    forecast: Forecast | None = None,
+    reading: Reading | None = None,
+) -> str:
+    """The batch in one to three sentences. last: the event that brought it to its status; reading: how far its file is read."""
+    if reading is not None and reading.share and not batch.attention:
+        return _reading(batch, reading, now)
     text = _headline(batch, now, last)
     return f"{text} {outlook(forecast, now)}" if forecast else text
 
@@ -62,6 +75,18 @@ def outlook(forecast: Forecast, now: datetime) -> str:
     if forecast.silent:
         return _("Symplify takes no calls at the moment; done at %(time)s at the earliest.") % values
     return _("Done at about %(time)s, %(spare)s before the deadline.") % values
+
+
+def _reading(batch: Batch, reading: Reading, now: datetime) -> str:
+    share = reading.share or 1.0
+    about = int(round(batch.total / share, -2)) if share < 1 else batch.total
+    values = {"name": title(batch), "n": number(batch.total), "all": number(max(about, batch.total))}
+    if reading.ends_at is None or reading.spare is None:
+        return _("“%(name)s” is being checked: %(n)s of about %(all)s.") % values
+    values |= {"time": time_of(reading.ends_at, now), "spare": span(reading.spare)}
+    if reading.ends_at >= batch.deadline:
+        return _("“%(name)s” is being checked: %(n)s of about %(all)s, at this speed not before the deadline.") % values
+    return _("“%(name)s” is being checked: %(n)s of about %(all)s, ready %(time)s, %(spare)s to spare.") % values
 
 
 def _headline(batch: Batch, now: datetime, last: Event | None) -> str:
@@ -119,12 +144,24 @@ def _in_review(batch: Batch) -> str:
         % {"name": name, "get": number(batch.accepted), "all": contacts(batch.total)}
     ]
     if batch.rejected:
-        text = ngettext("%(n)s does not get it.", "%(n)s do not get it.", batch.rejected)
-        sentences.append(text % {"n": number(batch.rejected)})
+        sentences.append(_not_getting(batch))
     if batch.undecided:
         text = ngettext("%(n)s is undecided.", "%(n)s are undecided.", batch.undecided)
         sentences.append(text % {"n": number(batch.undecided)})
     return " ".join(sentences)
+
+
+def _not_getting(batch: Batch) -> str:
+    """Who does not get it, and why, where one reason stands for nearly all of many."""
+    values = {"n": number(batch.rejected)}
+    key, count = next(iter(rejections(batch.reasons).most_common(1)), (("", ""), 0))
+    names = {reason(code, text).rstrip(".") for _v, code, text, action, _n in batch.reasons if (code, action) == key}
+    if batch.rejected < MANY or count < NEARLY_ALL * batch.rejected or len(names) != 1 or key[0] == "person":
+        return ngettext("%(n)s does not get it.", "%(n)s do not get it.", batch.rejected) % values
+    values["reason"] = names.pop()
+    if count == batch.rejected:
+        return _("%(n)s do not get it, all for one reason: “%(reason)s”.") % values
+    return _("%(n)s do not get it, nearly all for one reason: “%(reason)s”.") % values
 
 
 def _accepted(batch: Batch) -> str:
@@ -196,6 +233,13 @@ def _ways(batch: Batch) -> str:
     """How many contacts of a batch that was not released left on which way."""
     if _uncounted(batch):
         return _("All its contacts take the “timed out” way.")
+    if not batch.confirmed:
+        text = ngettext(
+            "Its one contact takes the “timed out” way.",
+            "All %(n)s contacts take the “timed out” way.",
+            batch.timed_out,
+        )
+        return text % {"n": number(batch.timed_out)}
     rejected = ngettext("%(n)s was rejected", "%(n)s were rejected", batch.confirmed) % {"n": number(batch.confirmed)}
     late = ngettext("%(n)s takes the “timed out” way", "%(n)s take the “timed out” way", batch.timed_out)
     return _("%(rejected)s, %(late)s.") % {"rejected": rejected, "late": late % {"n": number(batch.timed_out)}}

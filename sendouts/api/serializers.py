@@ -17,12 +17,13 @@ from sendouts.models import Answer, Batch, Decision, Event, Verdict
 class ProjectSerializer(serializers.ModelSerializer[Project]):
     answer_within = DurationField(read_only=True, help_text="As the configuration file writes it: 30s, 60m, 2h, 1d.")
     keep_fields = serializers.ListField(child=serializers.CharField(), read_only=True)
+    show_fields = serializers.ListField(child=serializers.CharField(), read_only=True)
 
     class Meta:
         model = Project
         fields = [
             "id", "name", "declared", "archived", "review", "at_deadline", "answer_within", "keep_contacts",
-            "keep_fields", "created_at",
+            "keep_fields", "show_fields", "created_at",
         ]  # fmt: skip
         read_only_fields = fields
 

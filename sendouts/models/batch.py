@@ -106,6 +106,8 @@ class Batch(models.Model):
     unread_taken_on = models.PositiveIntegerField(_("unreadable rows taken on"), default=0)
     # Rejections that had left, or may have, when the release was stopped last: nobody can put them back.
     final = models.PositiveIntegerField(_("sent before the release was stopped"), default=0)
+    # Answers that asked for a rejection to be repeated, or were lost.
+    repeated = models.PositiveIntegerField(_("tried again"), default=0, db_default=0)
     # Actions of its plan that must have acted on every accepted contact before the release, and have not yet.
     enrichments = models.PositiveSmallIntegerField(_("open enrichments"), default=0)
     file_complete = models.BooleanField(_("file complete"), default=False)
@@ -113,6 +115,8 @@ class Batch(models.Model):
     failures = models.JSONField(default=list, blank=True)
     # The rows in one chunk, fixed when screening starts, so that a restart finds the same borders.
     chunk_rows = models.PositiveIntegerField(default=0)
+    # How much of the contact file has been read, from 0 to 1, where the platform said how long it is.
+    read_share = models.FloatField(default=0, db_default=0)
     restarts = models.PositiveSmallIntegerField(default=0)
 
     # The moment before finishUri was called first, how often it was called, and the platform's last answer to it.
@@ -145,6 +149,12 @@ class Batch(models.Model):
             models.Index(fields=["deadline"], name="batch_open_deadline", condition=Q(status__in=OPEN)),
             models.Index(fields=["status", "deadline"], name="batch_status_deadline"),
             models.Index(fields=["sendout", "received_at"], name="batch_sendout_received"),
+            # What a batch is compared with: the files among the many singles that a sendout may have.
+            models.Index(
+                fields=["sendout", "received_at"],
+                name="batch_usual",
+                condition=Q(source="batch", outcome="released"),
+            ),
             # What the hourly tasks look for: small, since whatever they have done with leaves it.
             models.Index(
                 fields=["ended_at"], name="batch_to_wipe", condition=Q(ended_at__isnull=False) & ~Q(finish_uri=b"")
@@ -226,6 +236,8 @@ class Chunk(models.Model):
     failures = models.JSONField(default=list)
     # SHA-256 over all rows up to the end of this chunk, to see whether a second download is the same file.
     digest = models.BinaryField(max_length=32)
+    # Tells how fast a file is being screened.
+    stored_at = models.DateTimeField(null=True)
     # Rejections of this chunk are being sent; still set after a kill, when their answers may be lost.
     sending = models.BooleanField(default=False)
 

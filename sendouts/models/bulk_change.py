@@ -30,10 +30,9 @@ class BulkChange(models.Model):
     note = models.TextField(_("note"))
     verdict = models.SmallIntegerField(_("decision"), choices=Verdict)
     before = models.SmallIntegerField(choices=Verdict)
-    # Only decisions with this reason; else whatever the reason is.
+    # Only decisions with this reason, whatever the text beside its code says; else whatever the reason is.
     by_reason = models.BooleanField(default=False)
     reason = models.CharField(_("reason code"), max_length=64, blank=True, default="")
-    text = models.CharField(_("reason"), max_length=500, blank=True, default="")
     action = models.CharField(_("action"), max_length=255, blank=True, default="")
 
     state = models.CharField(max_length=10, choices=State, default=State.RUNNING)

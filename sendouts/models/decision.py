@@ -65,6 +65,15 @@ class Decision(models.Model):
         indexes = [
             models.Index(fields=["contact_id"], name="decision_contact"),
             models.Index(fields=["id"], name="decision_not_accepted", condition=~Q(verdict=Verdict.ACCEPTED)),
+            # The few that are undecided, among many that are rejected; and those of them that nothing can reject.
+            models.Index(fields=["id"], name="decision_undecided", condition=Q(verdict=Verdict.UNDECIDED)),
+            models.Index(
+                fields=["id"],
+                name="decision_unreachable",
+                condition=Q(verdict=Verdict.UNDECIDED, unread=True, uri=b""),
+            ),
+            # Contacts with one reason, page after page: six among a million must be found without reading the others.
+            models.Index(fields=["action", "reason", "id"], name="decision_reason", condition=~Q(reason="")),
         ]
         constraints = [
             models.CheckConstraint(name="decision_verdict_known", condition=Q(verdict__in=[0, 1, 2])),

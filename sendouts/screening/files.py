@@ -108,7 +108,7 @@ def _screen(claim: claims.Claim, batch: Batch, now: datetime, *, keep_broken: bo
             own = keeping.apply(batch.pk, screened.decisions) if kept else None
             if own is not None:
                 screened = screened._replace(decisions=own.decisions)
-            _store_chunk(claim, batch.pk, number, Judged.of(screened), digest.digest(), own)
+            _store_chunk(claim, batch.pk, number, Judged.of(screened), digest.digest(), download.share, own)
             if not last and time.monotonic() - started > TURN_SECONDS and _others_wait(batch.pk):
                 raise TurnOver
         if len(stored) > number + 1:
@@ -139,7 +139,13 @@ def _with_last(chunks: Iterator[list[Row]]) -> Iterator[tuple[int, list[Row], bo
 
 
 def _store_chunk(
-    claim: claims.Claim, batch_id: int, number: int, judged: Judged, digest: bytes, own: keeping.Applied | None
+    claim: claims.Claim,
+    batch_id: int,
+    number: int,
+    judged: Judged,
+    digest: bytes,
+    share: float,
+    own: keeping.Applied | None,
 ) -> None:
     with transaction.atomic():
         claim.extend([batch_id], progress=True)
@@ -147,6 +153,7 @@ def _store_chunk(
             batch_id=batch_id,
             number=number,
             rows=len(judged.decisions),
+            stored_at=timezone.now(),
             reasons=judged.reasons,
             failures=judged.failures,
             digest=digest,
@@ -157,7 +164,8 @@ def _store_chunk(
         if own is not None:
             keeping.store(own)
         # Seen while screening goes on; the sums that count are made at its end.
-        Batch.objects.filter(pk=batch_id).update(total=F("total") + len(judged.decisions))
+        seen = {"total": F("total") + len(judged.decisions), "read_share": share}
+        Batch.objects.filter(pk=batch_id).update(**seen)
 
 
 def _finish(claim: claims.Claim, batch: Batch, reader: Reader, now: datetime) -> None:

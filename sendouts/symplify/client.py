@@ -215,6 +215,11 @@ class ContactFile:
         """Whether the transport vouches that all of the file was read."""
         return self._source.proves_end()
 
+    @property
+    def share(self) -> float:
+        """How much of the file has come, from 0 to 1; 0 where nobody said how long it is."""
+        return self._source.share
+
     def close(self) -> None:
         """Give the connection up."""
         self._source.close()

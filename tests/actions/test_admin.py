@@ -194,7 +194,7 @@ def test_an_action_of_a_kind_that_is_gone_is_shown_and_keeps_its_configuration(s
 def project_data(**values: Any) -> dict[str, Any]:
     return {
         "name": "Newsletter", "review": "unusual", "at_deadline": "leave", "answer_within": "90 min",
-        "keep_contacts": "rejected", "keep_fields": "email\r\n\r\n properties.city ",
+        "keep_contacts": "rejected", "keep_fields": "email\r\n\r\n properties.city ", "show_fields": "properties.city",
         "actions-TOTAL_FORMS": "0", "actions-INITIAL_FORMS": "0", **values,
     }  # fmt: skip
 
@@ -207,8 +207,13 @@ def test_a_project_met_in_a_hook_is_marked_until_staff_saves_it(staff: Client, p
     project.refresh_from_db()
     assert (project.declared, project.review) == (True, "unusual")
     assert project.answer_within == timedelta(minutes=90)
-    assert project.keep_fields == ["email", "properties.city"]
+    assert (project.keep_fields, project.show_fields) == (["email", "properties.city"], ["properties.city"])
     assert "met in a hook, not set up" not in staff.get(overview).content.decode()
+
+
+def test_only_what_is_kept_can_be_shown(staff: Client, project: Project) -> None:
+    response = staff.post(change_page(project), project_data(show_fields="phone"))
+    assert "Only fields that are kept can be shown." in response.content.decode()
 
 
 def test_durations_are_shown_in_minutes(staff: Client, project: Project) -> None:

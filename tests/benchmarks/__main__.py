@@ -12,6 +12,7 @@ from simulator.client import Simulator
 from tests.benchmarks.beside import Beside, beside, beside_table
 from tests.benchmarks.deployment import MODES, Gateway, NotStarted, gateway
 from tests.benchmarks.measuring import HOOKS_PER_SECOND, Acknowledgements, Run, acknowledge, measure
+from tests.benchmarks.pages import Looking, looking, looking_aim, looking_table
 from tests.benchmarks.queue import FromQueue, from_queue, queue_table
 from tests.benchmarks.reporting import acknowledgements_table, aims, table, together
 from tests.benchmarks.suppressing import Suppressing, suppressing, suppressing_aim, suppressing_table
@@ -33,6 +34,7 @@ def main() -> int:
     besides: list[Beside] = []
     queued: list[FromQueue] = []
     lists: list[Suppressing] = []
+    pages: list[Looking] = []
     print(
         f"{psutil.cpu_count()} cores, {machine.machine()}, Python {machine.python_version()}, "
         f"{datetime.now(UTC):%Y-%m-%d}, load before {psutil.getloadavg()[0]:.1f}; "
@@ -48,6 +50,8 @@ def main() -> int:
                 queued.append(from_queue(mode, asked.queue))
             if asked.listed:
                 lists += suppressing(mode, asked.listed, LOOKED_UP)
+            if asked.looked:
+                pages += looking(mode, asked.looked)
     except NotStarted as error:
         print(error, file=sys.stderr)
         return 1
@@ -62,7 +66,9 @@ def main() -> int:
         )
     if lists:
         print(f"Suppression lists, a file read and contacts looked up:\n{suppressing_table(lists)}\n")
-    print("\n".join((*aims(runs, measured), *suppressing_aim(lists))))
+    if pages:
+        print(f"The page of one batch, as a person and as an open page ask for it:\n{looking_table(pages)}\n")
+    print("\n".join((*aims(runs, measured), *suppressing_aim(lists), *looking_aim(pages))))
     wrong = [sentence for run in runs for sentence in run.wrong] + [
         sentence for one in (*measured, *besides, *lists) for sentence in one.wrong
     ]
@@ -118,15 +124,17 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--queue", type=int, default=2_000, help="messages of a queue; 0: not measured")
     parser.add_argument("--listed", type=int, default=1_000_000, help="entries of suppression lists; 0: none")
+    parser.add_argument("--looked", type=int, default=1_000_000, help="decisions under a page; 0: not measured")
     asked = parser.parse_args()
     if asked.quick:
         asked.sizes, asked.repeat, asked.hook_seconds = SIZES[:2], 1, 5.0
-        asked.beside = asked.queue = asked.listed = 0
+        asked.beside = asked.queue = asked.listed = asked.looked = 0
     if asked.million:
         asked.sizes = [*asked.sizes, 1_000_000]
     asked.beside = max(0, min(asked.beside, LARGEST))
     asked.queue = max(0, min(asked.queue, 100_000))
     asked.listed = max(0, min(asked.listed, LARGEST))
+    asked.looked = max(0, min(asked.looked, LARGEST))
     asked.repeat = max(1, min(asked.repeat, 20))
     asked.hook_seconds = max(0.0, min(asked.hook_seconds, 300.0))
     return asked

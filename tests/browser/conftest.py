@@ -73,10 +73,9 @@ def gateway(tmp_path_factory: pytest.TempPathFactory, chromium: Browser) -> Iter
         yield running, platform
 
 
-@pytest.fixture
-def visit(chromium: Browser, gateway: tuple[Deployment, Simulator]) -> Iterator[Callable[..., Visit]]:
-    """Open a browser window: visit(locale=…, width=…, **options). What it complains about fails the test."""
-    base = f"http://127.0.0.1:{gateway[0].port}"
+def windows(chromium: Browser, gateway: Deployment) -> Iterator[Callable[..., Visit]]:
+    """Open browser windows: visit(locale=…, width=…, **options). What they complain about fails the test."""
+    base = f"http://127.0.0.1:{gateway.port}"
     opened: list[Visit] = []
 
     def open_window(locale: str = "en-GB", width: int = 1440, **options: Any) -> Visit:
@@ -96,3 +95,8 @@ def visit(chromium: Browser, gateway: tuple[Deployment, Simulator]) -> Iterator[
     for made in opened:
         made.page.context.close()
     assert [made.complaints for made in opened] == [[] for _ in opened]
+
+
+@pytest.fixture
+def visit(chromium: Browser, gateway: tuple[Deployment, Simulator]) -> Iterator[Callable[..., Visit]]:
+    yield from windows(chromium, gateway[0])

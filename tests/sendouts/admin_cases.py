@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from importlib import import_module
-from itertools import count
+from itertools import count, pairwise
 from typing import Any
 
 from django.contrib.auth.models import Permission, User
@@ -68,9 +68,11 @@ def batch(
     now: datetime | None = None,
     left: timedelta = timedelta(minutes=30),
     decisions: bool = True,
+    way: Sequence[Status] = (),
+    by: User | None = None,
     **columns: Any,
 ) -> Batch:
-    """A batch with so many contacts. addresses: the unreadable rows can be rejected."""
+    """A batch with so many contacts. addresses: the unreadable rows can be rejected; way: statuses between; by: who decided."""
     now = now or timezone.now()
     number = next(_numbers)
     where = columns.pop("sendout", None) or sendout()
@@ -87,8 +89,10 @@ def batch(
     if decisions:
         Decision.objects.bulk_create(_rows(made, addresses=addresses))
     record([made.pk], Word.MOVED, now=values["received_at"], new=Status.PLANNED)
-    if status != Status.PLANNED:
-        record([made.pk], Word.MOVED, now=now, old=Status.PLANNED, new=status)
+    steps = [Status.PLANNED, *way, status]
+    for old, new in pairwise(steps if status != Status.PLANNED else []):
+        person = by if new in {Status.ACCEPTED, Status.REFUSED} else None
+        record([made.pk], Word.MOVED, now=now, old=old, new=new, user=person)
     return made
 
 

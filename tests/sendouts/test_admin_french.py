@@ -50,7 +50,10 @@ def test_a_headline_is_a_french_sentence_with_french_numbers(reviewer: Client) -
     page = reviewer.get(page_url(made)).context["page"]
     assert page.label.text == "À vous de valider"
     plain = re.sub(r"[\u00a0\u202f]", " ", page.headline)
-    assert plain == "« Day 1 » part à 131 734 sur 141 391 contacts si vous acceptez. 9 657 ne le reçoivent pas."
+    assert plain == (
+        "« Day 1 » part à 131 734 sur 141 391 contacts si vous acceptez. "
+        "9 657 ne le reçoivent pas, tous pour le même motif : « No consent »."
+    )
     # With the date in between, where the deadline is tomorrow's.
     assert re.search(r"(?:à|,) \d\d\u00a0h\u00a0\d\d", page.outlook[-1][2])
 

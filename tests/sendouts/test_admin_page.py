@@ -10,6 +10,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from actions.models import Project
 from sendouts import sentences
 from sendouts.admin.contacts import PAGE
 from sendouts.lifecycle import record
@@ -159,7 +160,7 @@ def test_an_expired_batch_says_how_many_were_rejected_and_how_many_timed_out(vie
     page = read(viewer, made)
     assert re.search(r"not answered to the end before \d\d:\d\d. 12 were rejected, 128 take", page.headline)
     assert [(figure.name, figure.value) for figure in page.figures] == [
-        ("Contacts", "140"), ("Rejected", "12"), ("Timed out", "128"),
+        ("Held", "140"), ("Rejected", "12"), ("Timed out", "128"),
     ]  # fmt: skip
     assert page.verbs == []
 
@@ -228,7 +229,7 @@ def test_the_plan_is_shown_with_origins_effects_and_failures(viewer: Client) -> 
     first, last = read(viewer, made).checks
     assert (first.place, first.identifier, first.kind) == (1, "consent-check", "Rule on a field")
     assert first.origins == ("project", "sendout", "hook")
-    assert first.details == '{"list": "vip"}'
+    assert first.details == (("list", "vip"),)
     assert first.effects == ("rejected 3", "could not judge 2")
     assert first.failures == ("No time was left to ask. 2 contacts held.",)
     assert (last.identifier, last.effects) == ("vip-2026", ("nobody defined it",))
@@ -245,6 +246,7 @@ def test_no_address_of_the_platform_is_on_the_page() -> None:
 def test_kept_fields_are_for_those_who_may_see_contacts(viewer: Client) -> None:
     made = batch(rejected=1)
     Decision.objects.update(kept={"properties.city": "Lyon <b>"})
+    Project.objects.update(keep_fields=["properties.city"], show_fields=["properties.city"])
     assert "Lyon" not in text_of(viewer.get(page_url(made)))
     shown = text_of(client_of("Reviewer").get(page_url(made)))
     assert "properties.city" in shown and "Lyon &lt;b&gt;" in shown

@@ -166,6 +166,7 @@ def test_projects_are_read_with_their_policies(client: APIClient) -> None:
         "answer_within": "60m",
         "keep_contacts": "all",
         "keep_fields": ["email"],
+        "show_fields": [],
     }
     assert client.get(f"/api/projects/{second.pk}/").json()["answer_within"] == "2h"
     assert client.get("/api/projects/99999/").status_code == 404

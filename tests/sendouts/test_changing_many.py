@@ -17,8 +17,8 @@ from tests.sendouts.gate import person, reviewer
 from tests.sendouts.invariants import counts_are_those_of_the_decisions, revisions_rise
 
 pytestmark = pytest.mark.django_db
-REASON = Which(Verdict.REJECTED, ("rule", "No consent", "consent-check"))
-MISSING = ("missing", "The field properties.consent is missing.", "consent-check")
+REASON = Which(Verdict.REJECTED, ("rule", "consent-check"))
+MISSING = ("missing", "consent-check")
 UNDECIDED = Which(Verdict.UNDECIDED)
 
 
@@ -284,7 +284,7 @@ def test_what_nobody_can_change_stays_and_is_counted(anna: User, monkeypatch: py
 
 def test_unreadable_rows_are_rejected_with_a_reason_and_never_let_through(anna: User) -> None:
     made = held(unread=3)
-    row = Which(Verdict.UNDECIDED, ("no_id", "", ""))
+    row = Which(Verdict.UNDECIDED, ("no_id", ""))
     with pytest.raises(NotDone, match="could not be read"):
         begin(made, anna, row)
     begin(made, anna, row, Verdict.REJECTED)
@@ -311,7 +311,7 @@ def test_it_takes_a_note_the_revision_and_somebody_who_may(anna: User) -> None:
             begin(made, **({"user": anna} | more))
         assert refused.value.code == code
     with pytest.raises(NotDone, match="nothing to change"):
-        begin(made, anna, Which(Verdict.REJECTED, ("rule", "Another reason", "consent-check")))
+        begin(made, anna, Which(Verdict.REJECTED, ("rule", "another-check")))
     assert not BulkChange.objects.exists() and numbers(made) == (5, 7, 0, 0)
 
 

@@ -7,6 +7,8 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
+from actions.models import Project
+from sendouts.masking import masked
 from sendouts.models import Batch, Decision, Event
 from tests.sendouts.admin_cases import batch, client_of, page_url, plain_english, text_of, user_in, verb_url
 from tests.sendouts.api_cases import client_of as program_of
@@ -74,8 +76,37 @@ def user_without_contacts() -> User:
 
 
 def test_a_reviewer_sees_them(made: Batch) -> None:
+    Project.objects.update(keep_fields=["properties.city"], show_fields=["properties.city"])
     shown = all_that_is_shown(client_of("Reviewer"), made)
     assert "A-0" in shown and CITY in shown
+
+
+def test_a_field_that_the_project_does_not_show_is_masked_for_everybody(made: Batch) -> None:
+    Project.objects.update(keep_fields=["properties.city"], show_fields=[])
+    shown = all_that_is_shown(client_of("Administrator"), made)
+    assert CITY not in shown and "properties.city" in shown and "L•••e" in shown
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("marie.durand7@wanadoo.example.com", "m•••7@•••.com"),
+        ("jo@example.com", "•••@•••.com"),
+        ("not an address@home", "n•••e"),
+        ("+33 6 12 34 56 42", "•••42"),
+        (33612345642, "•••42"),
+        (142, "•••"),
+        ("Lyon", "•••"),
+        ("Croix-Rousse", "C•••e"),
+        ("", "•••"),
+        (None, "•••"),
+        (True, "•••"),
+        (["marie@example.com"], "•••"),
+        ({"a": 1}, "•••"),
+    ],
+)
+def test_a_masked_value_tells_two_apart_and_not_whom(value: object, shown: str) -> None:
+    assert masked(value) == shown
 
 
 def test_a_program_without_the_right_reads_null(made: Batch) -> None:

@@ -73,6 +73,7 @@ TABLE = {
     "admin/me/": ("302 200 200 200 200 200", "302 400 400 400 400 400"),
     "admin/sendouts/batch/<int:batch_id>/hold/": (REVIEW, "same"),
     "admin/sendouts/batch/<int:batch_id>/lift-hold/": (REVIEW, "302 403 403 409 409 409"),
+    "admin/sendouts/batch/<int:batch_id>/live/": (LOOK, READ_ONLY),
     "admin/sendouts/batch/<int:batch_id>/refuse/": (REVIEW, "same"),
     "admin/sendouts/batch/<int:batch_id>/retry/": (REVIEW, "302 403 403 409 409 409"),
     "admin/sendouts/batch/<int:batch_id>/run-again/": (REVIEW, "same"),

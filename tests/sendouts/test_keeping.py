@@ -173,7 +173,7 @@ def test_what_many_changed_at_once_is_kept_as_well(gate: Gate, anna: User, setti
     settings.CHUNK_ROWS = 7
     held(gate, *((f"R{place}", False) for place in range(30)), *((f"A{place}", True) for place in range(10)))
     batch = gate.batch()
-    which = Which(Verdict.REJECTED, ("rule", "No consent", "consent-check"))
+    which = Which(Verdict.REJECTED, ("rule", "consent-check"))
     changing.begin(
         batch.pk, which, Verdict.ACCEPTED, user=anna, revision=batch.revision, note="By post.", now=timezone.now()
     )

@@ -68,7 +68,7 @@
         function lost() {
             lostAt = lostAt || new Date();
             if (!state) return;
-            const time = lostAt.toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit" });
+            const time = lostAt.toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
             state.textContent = (state.dataset.lost || "%s").replace("%s", time);
             state.classList.add("gate-not-live");
         }
@@ -80,15 +80,21 @@
                 state.textContent = usual;
                 state.classList.remove("gate-not-live");
             }
+            let waits = false;
             for (const [id, html] of Object.entries(answer.regions || {})) {
                 const element = document.getElementById(id);
-                if (!element || shown.get(id) === html || busy(element)) continue;
+                if (!element || shown.get(id) === html) continue;
+                if (busy(element)) {
+                    waits = true;
+                    continue;
+                }
                 element.innerHTML = html;
                 shown.set(id, html);
                 element.dispatchEvent(new CustomEvent("gate:shown", { bubbles: true }));
             }
             if (said && answer.say && said.textContent !== answer.say) said.textContent = answer.say;
-            every = answer.every === null ? 0 : answer.every || every;
+            // What could not be replaced now is asked for again, also where nothing changes any more.
+            every = answer.every === null ? (waits ? 10 : 0) : answer.every || every;
             tick();
         }
 

@@ -1,0 +1,98 @@
+"""Every page of the desk holds WCAG 2.2 AA as far as axe-core can tell, in light and dark, wide and narrow, and none is too wide.
+
+The pages are found as a person finds them: by following links from the first page, one page of each kind.
+"""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.urls import Resolver404, resolve
+from playwright.sync_api import Browser, Page
+
+from tests.acceptance.deployment import Deployment, deployment
+from tests.browser.conftest import Visit, windows
+
+RULES = {
+    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+    "resultTypes": ["violations"],
+}
+# More kinds of pages than this, and the walk has lost its way.
+MOST = 150
+FEWEST = 30
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory, chromium: Browser) -> Iterator[Deployment]:
+    """A gateway whose desk is full, and stands still."""
+    folder: Path = tmp_path_factory.mktemp("desk")
+    with deployment(folder, "embedded", setup="from tests.browser.scene import build; build()") as (running, _platform):
+        yield running
+
+
+@pytest.fixture
+def visit(chromium: Browser, desk: Deployment) -> Iterator[Callable[..., Visit]]:
+    yield from windows(chromium, desk)
+
+
+def kind_of(path: str) -> str:
+    """Pages of one kind answer to one pattern; where a question makes another page of it, to that as well."""
+    parts = urlsplit(path)
+    try:
+        route = resolve(parts.path).route
+    except Resolver404:
+        return ""
+    # The forms of each kind of action are different pages.
+    return f"{route}?{parts.query}" if route.endswith("add/") and parts.query.startswith("kind=") else route
+
+
+def walk(page: Page, base: str) -> Iterator[str]:
+    """One page of each kind that links lead to, breadth first; the caller looks at the page that is open."""
+    waiting, known = ["/admin/"], {"admin/"}
+    for _ in range(MOST):
+        if not waiting:
+            return
+        path = waiting.pop(0)
+        answer = page.goto(base + path)
+        if answer is None or "text/html" not in answer.headers.get("content-type", ""):
+            continue
+        yield path
+        for found in page.eval_on_selector_all("a[href]", "links => links.map(link => link.href)"):
+            link = found.removeprefix(base).split("#")[0]
+            kind = kind_of(link) if found.startswith(base + "/admin/") else ""
+            if kind and kind not in known and "logout" not in kind and "download" not in kind and "csv" not in kind:
+                known.add(kind)
+                waiting.append(link)
+    raise AssertionError(f"More than {MOST} kinds of pages: {sorted(known)}")
+
+
+def serious(page: Page) -> list[str]:
+    found: dict[str, Any] = Axe().run(page, options=RULES).response
+    return [
+        f"{each['id']} ({each['impact']}): {node['target']} {node['html'][:160]}"
+        for each in found["violations"]
+        if each["impact"] in {"serious", "critical"}
+        for node in each["nodes"]
+    ]
+
+
+@pytest.mark.parametrize(("scheme", "width", "locale"), [("light", 1440, "fr-FR"), ("dark", 390, "en-GB")])
+def test_no_page_has_a_serious_finding(visit: Callable[..., Visit], scheme: str, width: int, locale: str) -> None:
+    window = visit(locale=locale, width=width, color_scheme=scheme)
+    window.log_in()
+    found: dict[str, list[str]] = {}
+    seen = 0
+    for path in walk(window.page, window.base):
+        seen += 1
+        findings = serious(window.page)
+        if window.is_too_wide():
+            findings.append("too wide")
+        findings += window.complaints
+        window.complaints.clear()
+        if findings:
+            found[path] = findings
+    assert found == {}, "\n".join(f"{path}\n  " + "\n  ".join(lines) for path, lines in found.items())
+    assert seen >= FEWEST
