@@ -28,6 +28,7 @@ UNFOLD: dict[str, Any] = {
         lambda request: static("gateway/live.js"),
         lambda request: static("gateway/dialogs.js"),
         lambda request: static("gateway/keys.js"),
+        lambda request: static("gateway/ticking.js"),
     ],
     "ACCOUNT": {
         "navigation": [

@@ -76,15 +76,22 @@ def begin(
         bulk = BulkChange(batch=batch, user=user, note=note, verdict=verdict, before=which.before, begun_at=now)
         bulk.by_reason, bulk.reason, bulk.action = which.reason is not None, code, action
         bulk.expected = expected
-        # The index of what is not accepted finds few rows among many; few accepted ones would be looked for in all.
-        if expected <= AT_ONCE and (which.before != Verdict.ACCEPTED or batch.total <= FEW_ROWS):
-            _at_once(batch, bulk, now)
-        else:
+        if takes_time(batch, which):
             bulk.due_at = now
             bulk.save()
             lifecycle.change(batch, Word.CHANGE_BEGUN, now=now, user=user, note=note, data=_data(bulk), due_at=None)
+        else:
+            _at_once(batch, bulk, now)
     log.info("decisions_changed", batch=batch_id, user=user.pk, expected=expected, at_once=not bulk.is_running)
     return bulk
+
+
+def takes_time(batch: Batch, which: Which) -> bool:
+    """Whether a change is carried out piece by piece, and not while the person waits.
+
+    The index of what is not accepted finds few rows among many; few accepted ones would be looked for in all.
+    """
+    return which.count(batch) > AT_ONCE or (which.before == Verdict.ACCEPTED and batch.total > FEW_ROWS)
 
 
 def _at_once(batch: Batch, bulk: BulkChange, now: datetime) -> None:

@@ -24,12 +24,14 @@ from sendouts.admin.contacts import decision_at
 from sendouts.admin.headlines import label
 from sendouts.admin.read_only import reader
 from sendouts.admin.verb_forms import NoteForm
-from sendouts.admin.verbs import VERBS, ChangeOne, Stop, Verb
+from sendouts.admin.verbs import TO, VERBS, ChangeAll, ChangeOne, ChangeRows, Stop, Verb, which_of
 from sendouts.models import Batch, Verdict
 from sendouts.nudges import nudge
 from sendouts.people import NotDone
 
-_VERDICTS = {"accept": Verdict.ACCEPTED, "reject": Verdict.REJECTED}
+_VERDICT_NAMES = {verdict.name.lower(): verdict for verdict in Verdict}
+# A row has at most so many.
+_DIGITS = 10
 DIALOG = "X-Gate-Dialog"
 
 
@@ -40,14 +42,33 @@ def batch_verb(admin: ModelAdmin, request: HttpRequest, batch_id: int, name: str
 
 def contact_verb(admin: ModelAdmin, request: HttpRequest, batch_id: int, row: int, to: str) -> HttpResponse:
     """Change the decision on one contact. row counts from 0; to is accept or reject."""
-    if to not in _VERDICTS:
+    if to not in TO:
         raise Http404
 
     def make(batch: Batch) -> Verb:
         decision = decision_at(batch, row)
         if decision is None:
             raise Http404
-        return ChangeOne(batch, reader(request), timezone.now(), decision, _VERDICTS[to])
+        return ChangeOne(batch, reader(request), timezone.now(), decision, TO[to])
+
+    return _confirmed(admin, request, batch_id, make)
+
+
+def many_verb(admin: ModelAdmin, request: HttpRequest, batch_id: int, to: str) -> HttpResponse:
+    """Change many decisions: of the rows that are named (`row`, counted from 0), or of all with a `verdict` and perhaps a `reason`."""
+    if to not in TO:
+        raise Http404
+    asked = request.GET
+
+    def make(batch: Batch) -> Verb:
+        who, now = reader(request), timezone.now()
+        if "verdict" not in asked:
+            rows = [int(row) for row in asked.getlist("row") if row.isdecimal() and len(row) <= _DIGITS]
+            return ChangeRows(batch, who, now, TO[to], rows)
+        before = _VERDICT_NAMES.get(asked["verdict"])
+        if before is None or before == TO[to]:
+            raise Http404
+        return ChangeAll(batch, who, now, TO[to], which_of(before, asked.get("reason", "").replace("\0", "")))
 
     return _confirmed(admin, request, batch_id, make)
 
@@ -75,8 +96,7 @@ def _confirmed(admin: ModelAdmin, request: HttpRequest, batch_id: int, make: Any
         fresh = verb.form()
         fresh.initial["note"] = given["note"]
         return _shown(admin, request, verb, fresh, _refused(verb, refusal, given), status=409)
-    task = "sendouts.advance_singles" if verb.batch.is_single else "sendouts.advance_files"
-    transaction.on_commit(partial(nudge, task, [batch_id]))
+    transaction.on_commit(partial(nudge, *verb.nudge))
     messages.success(request, verb.done)
     to = reverse("admin:sendouts_batch_change", args=[batch_id])
     return JsonResponse({"to": to}) if DIALOG in request.headers else HttpResponseRedirect(to)
@@ -90,7 +110,9 @@ def _gone(verb: Verb) -> str:
     """Why a verb that was offered a moment ago is not possible."""
     if verb.now >= verb.batch.deadline or verb.batch.status not in verb.statuses:
         return people.moved_on(verb.batch, verb.now)
-    return _("This is not possible for the batch as it is now.")
+    if not verb.while_changing and verb.batch.running_change is not None:
+        return people.is_changing(verb.batch.running_change)
+    return verb.why_not or _("This is not possible for the batch as it is now.")
 
 
 def _refused(verb: Verb, refusal: NotDone, given: dict[str, Any]) -> str:

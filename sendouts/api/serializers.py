@@ -117,6 +117,18 @@ class HoldSerializer(serializers.Serializer[Any]):
     declared = serializers.CharField(help_text="What `at_deadline` is again once the hold is lifted.")
 
 
+class RunningChangeSerializer(serializers.Serializer[Any]):
+    """A change of many decisions that is under way; until it is done, nobody accepts or rejects the batch."""
+
+    by = serializers.CharField()
+    at = serializers.DateTimeField()
+    note = serializers.CharField()
+    verdict = serializers.ChoiceField(choices=[verdict.name.lower() for verdict in Verdict])
+    contacts = serializers.IntegerField(help_text="How many it is about.")
+    changed = serializers.IntegerField(help_text="How many are changed by now.")
+    share = serializers.FloatField(help_text="Of the rows that were looked at, from 0 to 1.")
+
+
 class BatchSerializer(serializers.ModelSerializer[Batch]):
     """A batch as lists show it."""
 
@@ -164,14 +176,19 @@ class WholeBatchSerializer(BatchSerializer):
     reasons = serializers.SerializerMethodField()
     failures = FailureSerializer(many=True, read_only=True)
     hold = serializers.SerializerMethodField()
+    change = serializers.SerializerMethodField()
 
     class Meta(BatchSerializer.Meta):
-        fields = [*BatchSerializer.Meta.fields, "plan", "reasons", "failures", "hold"]
+        fields = [*BatchSerializer.Meta.fields, "plan", "reasons", "failures", "hold", "change"]
         read_only_fields = fields
 
     @extend_schema_field(PlanSerializer)
     def get_plan(self, batch: Batch) -> dict[str, Any]:
         return shown.plan(batch)
+
+    @extend_schema_field(RunningChangeSerializer(allow_null=True))
+    def get_change(self, batch: Batch) -> dict[str, Any] | None:
+        return shown.change(batch.running_change, batch)
 
     @extend_schema_field(HoldSerializer(allow_null=True))
     def get_hold(self, batch: Batch) -> dict[str, Any] | None:

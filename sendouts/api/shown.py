@@ -7,7 +7,7 @@ from typing import Any
 
 from sendouts import sentences
 from sendouts.forecast import Forecast
-from sendouts.models import Batch, Hold, Verdict
+from sendouts.models import Batch, BulkChange, Hold, Verdict
 
 _ADDRESS = re.compile(r"\w+://\S+")
 
@@ -30,6 +30,17 @@ def hold(found: Hold | None) -> dict[str, Any] | None:
     if found is None:
         return None
     return {"by": found.user.get_username(), "at": found.at, "note": found.note, "declared": found.declared}
+
+
+def change(running: BulkChange | None, batch: Batch) -> dict[str, Any] | None:
+    """The change of many decisions that is under way; null where there is none."""
+    if running is None:
+        return None
+    return {
+        "by": running.user.get_username(), "at": running.begun_at, "note": running.note,
+        "verdict": Verdict(running.verdict).name.lower(), "contacts": running.expected, "changed": running.changed,
+        "share": round(min(1.0, running.next_row / batch.total), 3) if batch.total else 1.0,
+    }  # fmt: skip
 
 
 def held_for(batch: Batch) -> list[dict[str, str]]:

@@ -19,6 +19,8 @@ urlpatterns = [
     path("batches/<int:pk>/accept/", verbs.Accept.as_view(), name="accept"),
     path("batches/<int:pk>/reject/", verbs.Reject.as_view(), name="reject"),
     path("batches/<int:pk>/undo/", verbs.Undo.as_view(), name="undo"),
+    path("batches/<int:pk>/change/", verbs.Change.as_view(), name="change"),
+    path("batches/<int:pk>/cancel-change/", verbs.CancelChange.as_view(), name="cancel_change"),
     path("batches/<int:pk>/hold/", verbs.Hold.as_view(), name="hold"),
     path("batches/<int:pk>/lift-hold/", verbs.LiftHold.as_view(), name="lift_hold"),
 ]

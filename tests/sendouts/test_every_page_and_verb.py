@@ -73,6 +73,9 @@ TABLE = {
     "admin/me/": ("302 200 200 200 200 200", "302 400 400 400 400 400"),
     "admin/sendouts/batch/<int:batch_id>/hold/": (REVIEW, "same"),
     "admin/sendouts/batch/<int:batch_id>/lift-hold/": (REVIEW, "302 403 403 409 409 409"),
+    # Asked without rows there is nothing to do.
+    "admin/sendouts/batch/<int:batch_id>/many/<slug:to>/": (REVIEW, "302 403 403 409 409 409"),
+    "admin/sendouts/batch/<int:batch_id>/cancel-change/": (REVIEW, "302 403 403 409 409 409"),
     "admin/sendouts/batch/<int:batch_id>/live/": (LOOK, READ_ONLY),
     "admin/sendouts/batch/<int:batch_id>/refuse/": (REVIEW, "same"),
     "admin/sendouts/batch/<int:batch_id>/retry/": (REVIEW, "302 403 403 409 409 409"),
@@ -85,6 +88,8 @@ TABLE = {
     "api/batches/": (API, API_POST),
     "api/batches/<int:pk>/": (API, API_POST),
     "api/batches/<int:pk>/accept/": (API_POST, API_VERB),
+    "api/batches/<int:pk>/cancel-change/": (API_POST, API_VERB),
+    "api/batches/<int:pk>/change/": (API_POST, API_VERB),
     "api/batches/<int:pk>/decisions/": (API, API_POST),
     "api/batches/<int:pk>/events/": (API, API_POST),
     "api/batches/<int:pk>/hold/": (API_POST, API_VERB),

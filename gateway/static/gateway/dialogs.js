@@ -1,7 +1,7 @@
 /* Verbs as dialogs: a link with data-dialog="name" opens the page that it leads to inside #gate-dialog.
 
    The server answers the header X-Gate-Dialog with the content of the page alone, and a POST that was carried out with
-   {"to": address}. Whatever else comes back, such as a login, is gone to as a page. Links and forms work without this script. */
+   {"to": address}. A form with data-dialog, sent by GET, opens what it asks for likewise. Whatever else comes back, such as a login, is gone to as a page. Links and forms work without this script. */
 (() => {
     "use strict";
     // Whoever taps twice to open must not have confirmed by it.
@@ -93,20 +93,27 @@
         if (!dialog.open) dialog.showModal();
     }
 
-    async function open(link) {
+    async function open(address, from) {
         if (fetching) return;
         fetching = true;
-        if (!dialog.contains(link)) opener = link;
-        link.setAttribute("aria-busy", "true");
+        if (!dialog.contains(from)) opener = from;
+        from.setAttribute("aria-busy", "true");
         try {
-            await take(await ask(link.href), link.href);
+            await take(await ask(address), address);
         } catch {
             content.replaceChildren();
-            lost(link.textContent.trim());
+            lost(from.textContent.trim());
         } finally {
             fetching = false;
-            link.removeAttribute("aria-busy");
+            from.removeAttribute("aria-busy");
         }
+    }
+
+    // A form that only asks for a page, as for the rows that are ticked.
+    function openAsked(asked, button) {
+        const target = new URL(button.formAction);
+        target.search = new URLSearchParams(new FormData(asked)).toString();
+        open(target.href, button);
     }
 
     async function send(sent, button) {
@@ -161,9 +168,14 @@
             const link = event.target.closest("a[data-dialog]");
             if (!link || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
             event.preventDefault();
-            open(link);
+            open(link.href, link);
         });
         document.addEventListener("submit", (event) => {
+            if (event.target.matches("form[data-dialog]") && event.submitter) {
+                event.preventDefault();
+                openAsked(event.target, event.submitter);
+                return;
+            }
             if (!dialog.contains(event.target)) {
                 plain(event);
                 return;

@@ -9,6 +9,7 @@ from datetime import datetime
 from django.contrib.auth.models import AbstractUser
 
 from sendouts.admin.verbs.base import Verb
+from sendouts.admin.verbs.changing import TO, CancelChange, ChangeAll, ChangeRows, Ticked, alike, ticked, which_of
 from sendouts.admin.verbs.deciding import Accept, ChangeOne, RejectAll
 from sendouts.admin.verbs.effects import GoWithout, SendAgain
 from sendouts.admin.verbs.holding import Hold, LiftHold, held_by
@@ -16,13 +17,16 @@ from sendouts.admin.verbs.settling import GiveUp, RunAgain, TakeOn, TryAgain
 from sendouts.admin.verbs.stopping import Stop
 from sendouts.models import Batch
 
-__all__ = ["VERBS", "Accept", "ChangeOne", "Stop", "Verb", "held_by", "offered"]
+__all__ = [
+    "TO", "VERBS", "Accept", "ChangeAll", "ChangeOne", "ChangeRows", "Stop", "Ticked", "Verb", "alike", "held_by", "offered", "ticked",
+    "which_of",
+]  # fmt: skip
 
 VERBS: Mapping[str, type[Verb]] = {
     verb.name: verb
     for verb in (
         *(Accept, RejectAll, TryAgain, TakeOn, GoWithout, SendAgain, Stop),
-        *(LiftHold, Hold, RunAgain, GiveUp),
+        *(CancelChange, LiftHold, Hold, RunAgain, GiveUp),
     )
 }
 

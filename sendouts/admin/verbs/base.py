@@ -38,6 +38,8 @@ class Verb(ABC):
     needs_note: ClassVar[bool] = False
     form_class: ClassVar[type[NoteForm]] = NoteForm
     statuses: ClassVar[frozenset[Status]]
+    # Possible also while many decisions of the batch are being changed.
+    while_changing: ClassVar[bool] = False
 
     def __init__(self, batch: Batch, user: AbstractUser, now: datetime) -> None:
         self.batch = batch
@@ -50,7 +52,19 @@ class Verb(ABC):
 
     @property
     def is_possible(self) -> bool:
-        return self.batch.status in self.statuses and self.now < self.batch.deadline
+        if self.batch.status not in self.statuses or self.now >= self.batch.deadline:
+            return False
+        return self.while_changing or self.batch.running_change is None
+
+    @property
+    def why_not(self) -> str:
+        """Why it is not possible, where that is for a reason of its own."""
+        return ""
+
+    @property
+    def nudge(self) -> tuple[str, list[int]]:
+        """Whom to ask to go on with the batch once it is done: the task, and the ids that it gets."""
+        return "sendouts.advance_singles" if self.batch.is_single else "sendouts.advance_files", [self.batch.pk]
 
     @property
     def quiet(self) -> bool:

@@ -70,6 +70,7 @@ class Hold(_OnHold):
 
     name = "hold"
     needs_note = True
+    while_changing = True
 
     @property
     def is_possible(self) -> bool:

@@ -51,7 +51,7 @@ class RunAgain(Verb):
             _("The contacts are downloaded and checked from the start, with the actions as they are defined now.")
             if not self.batch.is_single
             else _("The contacts are checked from the start, with the actions as they are defined now."),
-            _("Decisions changed by people in this batch are lost."),
+            _("People’s own decisions are kept and applied again."),
             _("The deadline stays: %(time)s.") % {"time": self._deadline},
         ]
 
