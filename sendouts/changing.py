@@ -254,7 +254,7 @@ def cancel(batch_id: int, *, user: User, revision: int | None, note: str = "", n
         batch = people.lock(batch_id, user, revision, now=now, statuses=held, while_changing=True)
         bulk = people.changing(batch)
         if bulk is None:
-            raise NotDone("nothing", _("There is nothing to cancel: the change has ended."))
+            raise NotDone("nothing", _("There is nothing to stop: the change has ended."))
         _end(batch, bulk, State.CANCELLED, now, user=user, note=note)
     return bulk
 

@@ -77,7 +77,7 @@ def is_changing(running: BulkChange) -> str:
         "%(who)s is changing %(n)s decisions of this batch at the moment.",
         running.expected,
     ) % {"who": running.user.get_username(), "n": localize(running.expected)}
-    return now + " " + _("Decide when that is done, or cancel the change. Nothing was changed by you.")
+    return now + " " + _("Decide when that is done, or stop the change. Nothing was changed by you.")
 
 
 def moved_on(batch: Batch, now: datetime, act: str = "") -> str:

@@ -184,7 +184,7 @@ def _begun(data: dict[str, Any]) -> str:
 
 def _change_ended(data: dict[str, Any]) -> str:
     ended = {
-        "cancelled": _("Change cancelled"),
+        "cancelled": _("Change stopped"),
         "overtaken": _("Change ended with the batch"),
         "failed": _("Change failed"),
     }.get(data.get("state", ""))

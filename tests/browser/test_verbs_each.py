@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 from simulator.client import Simulator
 from tests.acceptance.deployment import Deployment
 from tests.browser.conftest import Visit
-from tests.browser.desk import all_waiting, opened, person
+from tests.browser.desk import all_waiting, link, opened, person
 
 # What a batch must be for the verb to be possible.
 UNCONFIRMED = """
@@ -22,6 +22,12 @@ ON_HOLD = """
 from django.contrib.auth.models import User
 from sendouts import holding
 holding.hold(made.pk, user=User.objects.get(username="root"), revision=None, note="shop", now=timezone.now())
+"""
+CHANGING = """
+from django.contrib.auth.models import User
+BulkChange.objects.create(batch=made, user=User.objects.get(username="root"), note="shop", verdict=1, before=2, expected=2,
+    begun_at=timezone.now())
+Batch.objects.filter(pk=made.pk).update(revision=2)
 """
 FAILED_EFFECT = """
 names = {"identifier": "crm", "kind": "transfer_http", "on_failure": "hold"}
@@ -58,6 +64,7 @@ CASES = [
     Case("contact", "", "VIP", "Put back", "A-0 is changed.", "1 contact put back"),
     Case("hold", "", "shop", "Put on hold", "On hold. Nothing happens to this batch by itself", "Put on hold"),
     Case("lift-hold", ON_HOLD, "", "Lift the hold", "The hold is lifted.", "Hold lifted"),
+    Case("cancel-change", CHANGING, "", "Stop the change", "The change is stopped.", "Change stopped"),
     Case("run-again", "", "", "Run again", "The checks run again.", "Checks started again"),
     Case("retry", UNCONFIRMED, "", "Try again", "It is being tried again.", "Tried again"),
     Case(
@@ -126,10 +133,7 @@ def test_a_verb_is_carried_out_without_scripts(
     window.log_in()
     page = window.page
     page.goto(window.base + path)
-    link = page.locator(f"a[data-dialog='{case.verb}']").first
-    if not link.is_visible():
-        page.locator(".gate-verbs summary").first.click()
-    link.click()
+    link(page, case.verb).click()
     if case.note:
         page.fill("textarea[name=note]", case.note)
     page.get_by_role("button", name=case.button, exact=True).click()
@@ -144,8 +148,8 @@ def test_a_role_sees_its_verbs_and_no_other(visit: Callable[..., Visit], running
     window.log_in(person(running, role))
     for path, offered in zip((held, stuck), OFFERED[role], strict=True):
         window.page.goto(window.base + path)
-        links = window.page.locator("a[data-dialog]")
-        assert {link.get_attribute("data-dialog") for link in links.all()} == offered
+        links = window.page.locator("a[data-dialog]").all()
+        assert {each.get_attribute("data-dialog") for each in links} == offered
         for key in ("a", "r"):
             window.page.keyboard.press(key)
         if not offered & {"accept", "refuse"}:

@@ -179,5 +179,5 @@ def test_a_change_is_cancelled_with_what_is_done_in_numbers(reviewer: Client, sl
     response = give(reviewer, made, "cancel-change")
     assert response.status_code == 302
     assert BulkChange.objects.get().state == "cancelled"
-    assert "Change cancelled" in text_of(reviewer.get(page_url(made)))
+    assert "Change stopped" in text_of(reviewer.get(page_url(made)))
     assert give(reviewer, made, "cancel-change").status_code == 409

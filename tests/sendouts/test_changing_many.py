@@ -220,7 +220,7 @@ def test_a_cancelled_change_keeps_what_is_done_and_says_so(anna: User, by_task: 
     assert (event.data["state"], event.data["contacts"]) == ("cancelled", 4)
     changing.run([bulk.pk])
     assert numbers(made) == (9, 3, 0, 0)
-    with pytest.raises(NotDone, match="nothing to cancel"):
+    with pytest.raises(NotDone, match="nothing to stop"):
         changing.cancel(made.pk, user=ben, revision=made.revision, now=timezone.now())
     adds_up(made)
 

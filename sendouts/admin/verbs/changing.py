@@ -206,7 +206,7 @@ class ChangeAll(_Many):
         found = [_("Nothing is sent by this change.")]
         if changing.takes_time(self.batch, self.which):
             found.append(
-                _("It takes a moment. Until it is done, nobody accepts or rejects the batch; it can be cancelled.")
+                _("It takes a moment. Until it is done, nobody accepts or rejects the batch; it can be stopped.")
             )
         if self.which.before == Verdict.REJECTED and self.batch.final:
             text = ngettext(
@@ -241,19 +241,19 @@ class CancelChange(Verb):
 
     @property
     def button(self) -> str:
-        return _("Cancel the change…")
+        return _("Stop the change…")
 
     @property
     def question(self) -> str:
-        return _("Cancel the change of “%(name)s”?") % {"name": title(self.batch)}
+        return _("Stop the change of “%(name)s”?") % {"name": title(self.batch)}
 
     @property
     def confirm(self) -> str:
-        return _("Cancel the change")
+        return _("Stop the change")
 
     @property
     def done(self) -> str:
-        return _("The change is cancelled. What was changed by then stays.")
+        return _("The change is stopped. What was changed by then stays.")
 
     def figures(self) -> list[Figure]:
         if self._running is None:

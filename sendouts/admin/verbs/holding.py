@@ -41,9 +41,12 @@ class _OnHold(Verb):
     def _by_itself(self, declared: str, moment: datetime | None) -> str:
         """What the gateway does by itself to this batch, when that is declared."""
         if declared == AtDeadline.LEAVE or moment is None:
-            return _("If nobody decides, nobody gets it: at %(time)s all contacts take the “timed out” way.") % {
-                "time": self._deadline
-            }
+            text = ngettext(
+                "If nobody decides, nobody gets it: at %(time)s %(n)s contact takes the “timed out” way.",
+                "If nobody decides, nobody gets it: at %(time)s all %(n)s contacts take the “timed out” way.",
+                self.batch.total,
+            )
+            return text % {"time": self._deadline, "n": number(self.batch.total)}
         at_once = moment <= self.now
         time = {"time": time_of(moment, self.now), "n": number(self.batch.accepted)}
         if declared == AtDeadline.REJECT:

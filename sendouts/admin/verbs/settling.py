@@ -46,12 +46,30 @@ class RunAgain(Verb):
     def done(self) -> str:
         return _("The checks run again.")
 
+    @property
+    def _own(self) -> int:
+        """Decisions of people, of which the text beside the reason is their note."""
+        return sum(count for _v, code, text, _action, count in self.batch.reasons if code == "person" and text)
+
+    def figures(self) -> list[Figure]:
+        total = self.batch.total
+        if not total:
+            return []
+        if self.batch.is_single:
+            text = ngettext("contact is checked again", "contacts are checked again", total)
+        else:
+            text = ngettext(
+                "contact is downloaded and checked again", "contacts are downloaded and checked again", total
+            )  # fmt: skip
+        own = ngettext(
+            "decision of people is kept and applied again", "decisions of people are kept and applied again", self._own
+        )
+        return [Figure(number(total), text), Figure(number(self._own), own)]
+
     def consequences(self) -> list[str]:
         return [
-            _("The contacts are downloaded and checked from the start, with the actions as they are defined now.")
-            if not self.batch.is_single
-            else _("The contacts are checked from the start, with the actions as they are defined now."),
-            _("People’s own decisions are kept and applied again."),
+            _("The actions are taken as they are defined now."),
+            _("Until the checks are through, nobody accepts or rejects the batch."),
             _("The deadline stays: %(time)s.") % {"time": self._deadline},
         ]
 
