@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -64,13 +65,18 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
-def gateway(tmp_path_factory: pytest.TempPathFactory, chromium: Browser) -> Iterator[tuple[Deployment, Simulator]]:
+@contextmanager
+def started(folder: Path) -> Iterator[tuple[Deployment, Simulator]]:
     """The embedded gateway with a person who may do everything, and the platform."""
-    folder: Path = tmp_path_factory.mktemp("browser")
     with deployment(folder, "embedded", DJANGO_SUPERUSER_PASSWORD=PASSWORD) as (running, platform):
         running.manage("createsuperuser", "--noinput", "--username", "root", "--email", "root@example.com")
         yield running, platform
+
+
+@pytest.fixture(scope="session")
+def gateway(tmp_path_factory: pytest.TempPathFactory, chromium: Browser) -> Iterator[tuple[Deployment, Simulator]]:
+    with started(tmp_path_factory.mktemp("browser")) as found:
+        yield found
 
 
 def windows(chromium: Browser, gateway: Deployment) -> Iterator[Callable[..., Visit]]:

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from simulator.client import Simulator
 from tests.acceptance.deployment import Deployment
 from tests.browser.conftest import Visit
-from tests.browser.desk import all_waiting, dialog, link, opened, person, waiting
+from tests.browser.verbs.desk import all_waiting, dialog, link, opened, person, waiting
 
 REASON = "?tab=rejected&reason=rule:consent-check"
 NAMES = ["By mouse", "By key", "Alike", "Undecided", "No scripts", "All there", "For a viewer", "On a phone"]

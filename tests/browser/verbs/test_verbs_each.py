@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 from simulator.client import Simulator
 from tests.acceptance.deployment import Deployment
 from tests.browser.conftest import Visit
-from tests.browser.desk import all_waiting, link, opened, person
+from tests.browser.verbs.desk import all_waiting, link, opened, person
 
 # What a batch must be for the verb to be possible.
 UNCONFIRMED = """

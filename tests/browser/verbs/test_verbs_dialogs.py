@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from simulator.client import Simulator
 from tests.acceptance.deployment import Deployment
 from tests.browser.conftest import Visit
-from tests.browser.desk import all_waiting, dialog, forgive, opened
+from tests.browser.verbs.desk import all_waiting, dialog, forgive, link, opened
 
 NAMES = ["Focus", "Tapped twice", "By keys", "Pressed twice", "Why", "Moved", "No line", "Logged out", "Plain page"]
 
@@ -34,7 +34,7 @@ def test_the_focus_is_in_the_note_and_goes_back_to_where_it_came_from(
     expect(found).to_contain_text("messages go out at once, or at their scheduled time")
     window.page.keyboard.press("Escape")
     expect(window.page.locator("#gate-dialog")).not_to_be_visible()
-    expect(window.page.locator("a[data-dialog=accept]")).to_be_focused()
+    expect(link(window.page, "accept")).to_be_focused()
     opened(window, "accept").get_by_role("link", name="Cancel").click()
     expect(window.page.locator("#gate-dialog")).not_to_be_visible()
     window.page.reload()
@@ -139,7 +139,7 @@ def test_without_an_answer_the_dialog_says_what_is_known_and_can_be_sent_again(
 def test_who_was_logged_out_comes_to_the_login(visit: Callable[..., Visit], paths: Mapping[str, str]) -> None:
     window = come_to(visit, paths["Logged out"])
     window.page.context.clear_cookies()
-    window.page.locator("a[data-dialog=accept]").click()
+    link(window.page, "accept").click()
     window.page.wait_for_url("**/admin/login/**")
 
 
