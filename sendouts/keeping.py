@@ -8,20 +8,36 @@ Nothing of it is held in memory: it is copied inside the database, and applied c
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from django.db import connection
+from django.db.backends.utils import CursorWrapper
 from django.db.models import Count
 
 from sendouts.bulk import NewDecision
 from sendouts.models import Decision, KeptDecision, Verdict
+from sendouts.models.decision import rows_of
 
 _KEPT, _DECISIONS = KeptDecision._meta.db_table, Decision._meta.db_table
 # Contacts that are asked for in one query; far from SQLite's 32,766 variables.
 _AT_ONCE = 5_000
+# Read rows say it to the database's own true and false: none of these is unread, so that `whole` begins true, `applied` false.
 # A person's own decision carries the note; what an acceptance settles by its own choice has none.
-_OWN = "{0}.reason = 'person' AND {0}.text <> '' AND {0}.unread = {1}"
+_OWN = "reason = 'person' AND text <> '' AND NOT unread AND decided_by_id IS NOT NULL"
+_COPY = f"""
+    INSERT INTO {_KEPT} (id, batch_id, contact_id, verdict, text, user_id, whole, applied)
+    SELECT id, %s, contact_id, verdict, text, decided_by_id, NOT unread, unread
+    FROM {_DECISIONS} WHERE id >= %s AND id < %s AND {_OWN} AND contact_id <> ''"""
+# Contacts of which a row says something else than a person decided on another.
+_PART = f"""
+    UPDATE {_KEPT} SET whole = applied WHERE batch_id = %s AND contact_id IN (
+        SELECT contact_id FROM {_DECISIONS} WHERE id >= %s AND id < %s AND contact_id <> '' GROUP BY contact_id
+        HAVING COUNT(*) > 1 AND (
+            COUNT(*) > SUM(CASE WHEN {_OWN} THEN 1 ELSE 0 END) OR MIN(verdict) <> MAX(verdict)
+        )
+    )"""
 PERSON = "person"
 
 
@@ -35,34 +51,35 @@ class Applied(NamedTuple):
 
 def keep(batch_id: int) -> int:
     """Copy the decisions of people on contacts of a batch, in the caller's transaction; returns how many."""
-    KeptDecision.objects.filter(batch_id=batch_id).delete()
-    false = "FALSE" if connection.vendor == "postgresql" else "0"
-    whole = "TRUE" if connection.vendor == "postgresql" else "1"
-    own, others = _OWN.format("d", false), _OWN.format("o", false)
-    statement = f"""
-        INSERT INTO {_KEPT} (id, batch_id, contact_id, verdict, text, user_id, whole, applied)
-        SELECT d.id, %s, d.contact_id, d.verdict, d.text, d.decided_by_id,
-            CASE WHEN EXISTS (
-                SELECT 1 FROM {_DECISIONS} o WHERE o.contact_id = d.contact_id AND o.id >= %s AND o.id < %s
-                AND NOT ({others} AND o.verdict = d.verdict)
-            ) THEN {false} ELSE {whole} END, {false}
-        FROM {_DECISIONS} d
-        WHERE d.id >= %s AND d.id < %s AND {own} AND d.contact_id <> '' AND d.decided_by_id IS NOT NULL"""
+    KeptDecision.objects.filter(rows_of(batch_id)).delete()
     rows = batch_id << 32, (batch_id + 1) << 32
     with connection.cursor() as cursor:
-        cursor.execute(statement, [batch_id, *rows, *rows])
-    return KeptDecision.objects.filter(batch_id=batch_id).count()
+        cursor.execute(_COPY, [batch_id, *rows])
+        kept = cursor.rowcount
+        if kept:
+            with _hashed(cursor):
+                cursor.execute(_PART, [batch_id, *rows])
+    return kept
+
+
+@contextmanager
+def _hashed(cursor: CursorWrapper) -> Iterator[None]:
+    """Within, PostgreSQL compares by hashing: it does not know how many there are, and might go through all for each."""
+    if connection.vendor == "postgresql":
+        cursor.execute("SET LOCAL enable_nestloop = off")
+    yield
+    if connection.vendor == "postgresql":
+        cursor.execute("SET LOCAL enable_nestloop = on")
 
 
 def again(batch_id: int) -> None:
     """Have what was kept applied once more: the rows are screened from the start."""
-    KeptDecision.objects.filter(batch_id=batch_id, applied=True).update(applied=False)
+    KeptDecision.objects.filter(rows_of(batch_id), applied=True).update(applied=False)
 
 
 def batches_with(batch_ids: Iterable[int]) -> set[int]:
     """Those of the batches for which decisions are kept."""
-    kept = KeptDecision.objects.filter(batch_id__in=list(batch_ids)).order_by()
-    return set(kept.values_list("batch_id", flat=True).distinct())
+    return {pk for pk in batch_ids if KeptDecision.objects.filter(rows_of(pk)).exists()}
 
 
 def apply(batch_id: int, decisions: Sequence[NewDecision]) -> Applied:
@@ -92,7 +109,7 @@ def _kept(batch_id: int, contact_ids: Iterable[str]) -> dict[str, list[KeptDecis
     found: dict[str, list[KeptDecision]] = defaultdict(list)
     for start in range(0, len(wanted), _AT_ONCE):
         some = KeptDecision.objects.filter(batch_id=batch_id, contact_id__in=wanted[start : start + _AT_ONCE])
-        for each in some.order_by("pk"):
+        for each in some:
             found[each.contact_id].append(each)
     return found
 
@@ -112,7 +129,7 @@ def end(batch_id: int) -> dict[str, int]:
     accepted, rejected: decisions of people that hold again; missing: those whose contact is not there any more. Empty where nothing
     was kept.
     """
-    kept = KeptDecision.objects.filter(batch_id=batch_id)
+    kept = KeptDecision.objects.filter(rows_of(batch_id))
     counts = list(kept.values_list("verdict", "applied").annotate(Count("pk")).order_by())
     kept.delete()
     found: dict[str, int] = defaultdict(int)

@@ -21,7 +21,8 @@ class KeptDecision(models.Model):
     applied = models.BooleanField(default=False, db_default=False)
 
     class Meta:
-        indexes = [models.Index(fields=["batch", "contact_id"], name="kept_decision_contact")]
+        # What lies in a batch is found by the id; a contact by this, whatever the database believes of the table.
+        indexes = [models.Index(fields=["contact_id", "batch"], name="kept_decision_contact")]
 
     def __str__(self) -> str:
         return f"{self.pk >> 32}/{self.pk & 0xFFFF_FFFF}"

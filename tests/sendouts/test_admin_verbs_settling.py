@@ -52,3 +52,11 @@ def test_the_page_that_stops_a_release_says_how_many_rejections_stay(reviewer: C
     assert "<dt>2</dt><dd>rejections were sent or are on their way: they stay, and cannot be put back</dd>" in text
     Decision.objects.update(answer=Answer.NONE)
     assert "No rejection was sent yet" in text_of(reviewer.get(verb_url(made, "undo")))
+
+
+def test_running_again_says_how_many_decisions_of_people_are_kept(reviewer: Client) -> None:
+    made = held()
+    give(reviewer, made, "contact", 0, "accept", note="VIP")
+    text = text_of(reviewer.get(verb_url(made, "run-again")))
+    assert "<dt>5</dt><dd>contacts are downloaded and checked again</dd>" in text
+    assert "<dt>1</dt><dd>decision of people is kept and applied again</dd>" in text

@@ -8,7 +8,8 @@ from django.test import Client
 from django.utils import timezone
 
 from sendouts import holding
-from sendouts.models import Answer, Batch, Decision, EffectRun, Event, Status
+from sendouts.lifecycle import record
+from sendouts.models import Answer, Batch, BulkChange, Decision, EffectRun, Event, Status, Verdict, Word
 from tests.sendouts.admin_cases import CONSENT, batch, page_url, plan, user_in, verb_url
 
 ROLES = ("staff", "Viewer", "Reviewer", "Manager")
@@ -63,6 +64,18 @@ def on_hold(**values: Any) -> Batch:
     return made
 
 
+def changing_many(**values: Any) -> Batch:
+    """A batch of which a colleague puts all back that were rejected, and half of it is done."""
+    made = held(**({"revision": 2} | values))
+    colleague = user_in("Administrator")
+    BulkChange.objects.create(
+        batch=made, user=colleague, note="they called", verdict=Verdict.ACCEPTED, before=Verdict.REJECTED, expected=2,
+        changed=1, next_row=1, begun_at=timezone.now(),
+    )  # fmt: skip
+    record([made.pk], Word.CHANGE_BEGUN, now=timezone.now(), user=colleague, revisions={made.pk: 2})
+    return made
+
+
 # Each verb: a batch for which it is possible, what is given, the roles that may, and what must be true afterwards.
 VERBS: dict[str, tuple[Callable[[], Batch], dict[str, str], set[str], Callable[[Batch], bool]]] = {
     "accept": (held, {}, {"Reviewer", "Manager"}, lambda b: b.status == Status.ACCEPTED and b.accepted == 3),
@@ -80,6 +93,12 @@ VERBS: dict[str, tuple[Callable[[], Batch], dict[str, str], set[str], Callable[[
     "undo": (unconfirmed, {}, {"Reviewer", "Manager"}, lambda b: b.status == Status.IN_REVIEW and b.final == 2),
     "hold": (held, {"note": "ask the shop"}, {"Reviewer", "Manager"}, lambda b: b.hold.note == "ask the shop"),
     "lift-hold": (on_hold, {}, {"Reviewer", "Manager"}, lambda b: b.at_deadline == "accept" and b.due_at is not None),
+    "cancel-change": (
+        changing_many,
+        {},
+        {"Reviewer", "Manager"},
+        lambda b: b.bulk_changes.get().state == "cancelled",
+    ),
     "give-up": (held, {"note": "wrong one"}, {"Reviewer", "Manager"}, lambda b: b.status == Status.ABANDONED),
 }
 
