@@ -11,18 +11,20 @@ from actions.models import SuppressionUpload
 from gateway.celery import app, make_app
 from gateway.opening import report_aside
 from sendouts import claims
-from sendouts.models import Batch, Webhook
+from sendouts.models import Batch, BulkChange, EffectRun, Webhook
 from sendouts.sqs import configured_consumer
 from sendouts.sweeping import Sweep
 
 log = structlog.get_logger(__name__)
 STOP_SECONDS = 10
+# What is claimed while it is worked on.
+WORKED_ON = (Batch, Webhook, EffectRun, SuppressionUpload, BulkChange)
 
 
 def serve() -> None:
     """Run until SIGTERM or SIGINT, then end every part."""
     # No other process works on these rows, so a claim that is left is that of a process that died.
-    dropped = sum(claims.drop_all(model) for model in (Batch, Webhook, SuppressionUpload))
+    dropped = sum(claims.drop_all(model) for model in WORKED_ON)
     if dropped:
         log.info("claims_dropped", rows=dropped)
     workers = [

@@ -56,7 +56,9 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 8 if EMBEDDED else 1
 CELERY_TASK_DEFAULT_QUEUE = "small"
 CELERY_TASK_ROUTES = {
     "sendouts.advance_files": {"queue": "files"},
+    "sendouts.see_to_effects": {"queue": "files"},
     "sendouts.read_uploads": {"queue": "files"},
+    "sendouts.change_many": {"queue": "files"},
     "gateway.*": {"queue": "small"},
 }
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
@@ -137,6 +139,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "sendouts.admin.desk.desk",
             ]
         },
     }

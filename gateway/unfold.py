@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.templatetags.static import static
+from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
 UNFOLD: dict[str, Any] = {
@@ -19,6 +20,7 @@ UNFOLD: dict[str, Any] = {
     "STYLES": [
         lambda request: static("gateway/gate.css"),
         lambda request: static("gateway/batch.css"),
+        lambda request: static("gateway/dialogs.css"),
         lambda request: static("gateway/access.css"),
         lambda request: static("gateway/people.css"),
         lambda request: static("gateway/previewing.css"),
@@ -32,6 +34,15 @@ UNFOLD: dict[str, Any] = {
         lambda request: static("gateway/ordering.js"),
         lambda request: static("gateway/finding.js"),
         lambda request: static("gateway/exporting.js"),
+        lambda request: static("gateway/dialogs.js"),
+        lambda request: static("gateway/keys.js"),
+        lambda request: static("gateway/ticking.js"),
     ],
+    "ACCOUNT": {
+        "navigation": [
+            {"title": _("My settings"), "link": reverse_lazy("me")},
+            {"title": _("Change password"), "link": reverse_lazy("admin:password_change")},
+        ]
+    },
     "SIDEBAR": {"show_search": False, "navigation": "sendouts.admin.menu.navigation"},
 }

@@ -5,7 +5,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from gateway import health, metrics
-from sendouts.admin import exporting, finding, plans, previews, rehearsals, trials
+from sendouts.admin import exporting, finding, me, plans, previews, rehearsals, trials
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
@@ -60,6 +60,7 @@ urlpatterns = [
         admin.site.admin_view(exporting.progress),
         name="export_progress",
     ),
+    path("admin/me/", admin.site.admin_view(me.me), name="me"),
     path("admin/", admin.site.urls),
     path("api/", include("sendouts.api.urls")),
     path("i18n/", include("django.conf.urls.i18n")),

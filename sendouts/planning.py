@@ -15,7 +15,7 @@ from actions import merging
 from actions.catalog import kinds
 from actions.encrypted import CannotOpen
 from actions.models import Policy, Project, Sendout, definitions_for, normal_name, policy
-from sendouts import claims, lifecycle, people, sealing
+from sendouts import claims, keeping, lifecycle, people, sealing
 from sendouts.deadlines import backoff
 from sendouts.models import Answer, Attention, Batch, Decision, Plan, Status, Verdict, Webhook, Word
 from sendouts.models.decision import rows_of
@@ -269,12 +269,19 @@ class _Catalog:
 
 
 def run_again(batch_id: int, *, user: User | None, revision: int, note: str, now: datetime) -> None:
-    """Merge the plan anew from what is defined today, and screen the batch from its start."""
+    """Merge the plan anew from what is defined today, and screen the batch from its start.
+
+    What people decided on contacts is kept, and applied again to what the checks find.
+    """
     with transaction.atomic():
         batch = people.lock(batch_id, user, revision, now=now, statuses=(Status.IN_REVIEW, Status.PLANNED))
         _nothing_has_left(batch)
         webhook = Webhook.objects.filter(batch=batch, outcome=Webhook.Outcome.PLANNED).first()
         hook = _read_again(webhook) if webhook is not None else None
+        if batch.status == Status.IN_REVIEW:
+            keeping.keep(batch.pk)
+        else:
+            keeping.again(batch.pk)
         lifecycle.forget_screening(batch.pk)
         columns: dict[str, Any] = dict.fromkeys(
             ("total", "accepted", "rejected", "undecided", "unread", "attempts", "restarts", "chunk_rows"), 0

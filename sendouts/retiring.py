@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import transaction
 
 from actions.drawing import forget_holders
-from sendouts.models import Batch, Chunk, Decision, PendingEffect, Webhook
+from sendouts.models import Batch, Chunk, Decision, KeptDecision, PendingEffect, Webhook
 from sendouts.models.decision import rows_of
 from sendouts.models.effect import effects_of
 
@@ -40,6 +40,7 @@ def retire_some(now: datetime) -> int:
             Decision.objects.filter(rows_of(batch_id)).delete()
             Chunk.objects.filter(batch_id=batch_id).delete()
             PendingEffect.objects.filter(effects_of(batch_id)).delete()
+            KeptDecision.objects.filter(batch_id=batch_id).delete()
             forget_holders(batch_id)
             Webhook.objects.filter(batch_id=batch_id).update(body=b"")
             Batch.objects.filter(pk=batch_id).update(finish_uri=b"", download_uri=b"", retired_at=now)

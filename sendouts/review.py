@@ -290,17 +290,17 @@ def recount(batch: Batch, now: datetime) -> dict[str, Any]:
     )
     for name, value in sums.items():
         setattr(batch, name, value)
+    return {**sums, "reasons": count_reasons(batch.pk), **standing(batch, now)}
+
+
+def standing(batch: Batch, now: datetime) -> dict[str, Any]:
+    """The columns that bring a held batch's attention, hold and moment of acting in line with its counts."""
     if batch.attention == Attention.UNREAD_ROWS and not batch.unread:
         batch.attention, batch.attention_data = "", {}
     if not batch.undecided and "undecided" in batch.held_for:
         batch.held_for = [code for code in batch.held_for if code != "undecided"] or ["changed"]
     held = {name: getattr(batch, name) for name in ("attention", "attention_data", "held_for")}
-    return {
-        **sums,
-        **held,
-        "reasons": count_reasons(batch.pk),
-        "due_at": forecast.acts_at(batch, forecast.lately(now), now),
-    }
+    return {**held, "due_at": forecast.acts_at(batch, forecast.lately(now), now)}
 
 
 def count_reasons(batch_id: int) -> list[list[Any]]:

@@ -18,13 +18,13 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from actions.models import SuppressionUpload
-from sendouts import claims, forecast, lifecycle, uploading
+from sendouts import changing, claims, forecast, lifecycle, uploading
 from sendouts.advancing import advance
 from sendouts.alarms.progress import tell_clock
 from sendouts.alarms.rounds import Rounds
 from sendouts.alarms.watching import Watch
 from sendouts.effects import codes_wait, give_back_codes, see_to
-from sendouts.models import Batch, EffectRun, Status, Webhook
+from sendouts.models import Batch, BulkChange, EffectRun, Status, Webhook
 from sendouts.nudges import nudge
 from sendouts.planning import plan
 
@@ -48,6 +48,7 @@ def _look_again() -> None:
     Webhook.objects.filter(due_at__gt=Now()).update(due_at=Now())
     Batch.objects.filter(due_at__gt=Now()).exclude(status=Status.IN_REVIEW).update(due_at=Now())
     SuppressionUpload.objects.filter(due_at__gt=Now()).update(due_at=Now())
+    BulkChange.objects.filter(due_at__gt=Now()).update(due_at=Now())
 
 
 class Sweep:
@@ -90,8 +91,10 @@ class Sweep:
         singles = self._due(Batch.objects.filter(source=Batch.Source.SINGLE))
         runs = self._due(EffectRun.objects.all())
         uploads = self._due(SuppressionUpload.objects.all())
+        changes = self._due(BulkChange.objects.all())
         found = {("hook", pk) for pk in hooks} | {("batch", pk) for pk in files + singles}
         found |= {("effect", pk) for pk in runs} | {("upload", pk) for pk in uploads}
+        found |= {("change", pk) for pk in changes}
         self._seen = {key: self._seen.get(key, 0) + 1 for key in found}
         self._see_to("sendouts.plan", "hook", hooks, many=True)
         self._see_to("sendouts.advance_singles", "batch", singles, many=True)
@@ -101,6 +104,7 @@ class Sweep:
             self._under_way.add(_CODES)
             self._pool.submit(self._work, "codes", [0])
         self._see_to("sendouts.read_uploads", "upload", uploads, many=False)
+        self._see_to("sendouts.change_many", "change", changes, many=False)
         self._rounds.end(self._under_way)
 
     @staticmethod
@@ -129,6 +133,8 @@ class Sweep:
                 give_back_codes()
             elif name == "upload":
                 uploading.read(ids)
+            elif name == "change":
+                changing.run(ids)
             else:
                 advance(ids)
         except Exception:

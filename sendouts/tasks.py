@@ -6,7 +6,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from actions.suppression import pruning
-from sendouts import advancing, claims, effects, exporting, planning, pulses, retiring, uploading, wiping
+from sendouts import advancing, changing, claims, effects, exporting, planning, pulses, retiring, uploading, wiping
 from sendouts.alarms import watching
 from sendouts.models import Batch, Webhook
 from sendouts.nudges import nudge
@@ -59,6 +59,13 @@ def read_uploads(upload_ids: list[int]) -> None:
     """Read files for suppression lists into entries, for one turn each."""
     pulses.sign(pulses.FILES)
     uploading.read(upload_ids)
+
+
+@shared_task(name="sendouts.change_many")
+def change_many(bulk_ids: list[int]) -> None:
+    """Carry changes of many decisions on, for one turn each."""
+    pulses.sign(pulses.FILES)
+    changing.run(bulk_ids)
 
 
 @shared_task(name="sendouts.retire")

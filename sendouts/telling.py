@@ -44,10 +44,13 @@ def told(event: Event, batch: Batch) -> str:
         case Word.MOVED:
             return _moved(event, batch, data)
         case Word.CHANGED:
-            rows = len(data.get("rows", [])) or 1
-            if data.get("verdict") == "accepted":
-                return ngettext("%(n)s contact put back", "%(n)s contacts put back", rows) % {"n": localize(rows)}
-            return ngettext("%(n)s contact rejected", "%(n)s contacts rejected", rows) % {"n": localize(rows)}
+            return _changed(data, data.get("contacts") or len(data.get("rows", [])) or 1)
+        case Word.CHANGE_BEGUN:
+            return _begun(data)
+        case Word.CHANGE_ENDED:
+            return _change_ended(data)
+        case Word.KEPT:
+            return _kept(data)
         case Word.TAKEN_ON if "rejections" in data:
             rows = data["rejections"]
             text = ngettext(
@@ -88,6 +91,10 @@ def told(event: Event, batch: Batch) -> str:
             return _("The same hook came again and was not counted twice")
         case Word.EXPORTED:
             return _exported(data)
+        case Word.HELD:
+            return _("Put on hold: nothing happens by itself at the deadline")
+        case Word.HOLD_LIFTED:
+            return _("Hold lifted: the declared setting applies again")
     return str(event.get_word_display())
 
 
@@ -162,4 +169,59 @@ def _stopped(data: dict[str, Any]) -> str:
             turned,
         )
         parts.append(text % {"n": localize(turned)})
+    return ", ".join(parts)
+
+
+def _changed(data: dict[str, Any], rows: int) -> str:
+    """So many contacts were changed, and how many could not be."""
+    if data.get("verdict") == "accepted":
+        text = ngettext("%(n)s contact put back", "%(n)s contacts put back", rows)
+    else:
+        text = ngettext("%(n)s contact rejected", "%(n)s contacts rejected", rows)
+    parts = [text % {"n": localize(rows)}]
+    if sent := data.get("sent"):
+        text = ngettext("%(n)s rejection had left and stays", "%(n)s rejections had left and stay", sent)
+        parts.append(text % {"n": localize(sent)})
+    if without := data.get("no_address"):
+        text = ngettext(
+            "%(n)s row has no address to reject it", "%(n)s rows have no address to reject them", without
+        )  # fmt: skip
+        parts.append(text % {"n": localize(without)})
+    if unread := data.get("unread"):
+        text = ngettext("%(n)s unreadable row stays as it is", "%(n)s unreadable rows stay as they are", unread)
+        parts.append(text % {"n": localize(unread)})
+    return ", ".join(parts)
+
+
+def _begun(data: dict[str, Any]) -> str:
+    rows = data.get("contacts", 0)
+    if data.get("verdict") == "accepted":
+        text = ngettext("Began to put %(n)s contact back", "Began to put %(n)s contacts back", rows)
+    else:
+        text = ngettext("Began to reject %(n)s contact", "Began to reject %(n)s contacts", rows)
+    return text % {"n": localize(rows)}
+
+
+def _change_ended(data: dict[str, Any]) -> str:
+    ended = {
+        "cancelled": _("Change stopped"),
+        "overtaken": _("Change ended with the batch"),
+        "failed": _("Change failed"),
+    }.get(data.get("state", ""))
+    told = _changed(data, data.get("contacts", 0))
+    return _("%(what)s: %(why)s") % {"what": ended, "why": told} if ended else told
+
+
+def _kept(data: dict[str, Any]) -> str:
+    again = data.get("accepted", 0) + data.get("rejected", 0)
+    text = ngettext(
+        "%(n)s decision of people applied again: %(accepted)s put back, %(rejected)s rejected",
+        "%(n)s decisions of people applied again: %(accepted)s put back, %(rejected)s rejected",
+        again,
+    )
+    names = ("accepted", "rejected")
+    parts = [text % {"n": localize(again), **{name: localize(data.get(name, 0)) for name in names}}]
+    if missing := data.get("missing"):
+        text = ngettext("%(n)s contact is not there any more", "%(n)s contacts are not there any more", missing)
+        parts.append(text % {"n": localize(missing)})
     return ", ".join(parts)

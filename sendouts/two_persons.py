@@ -4,8 +4,8 @@ from django.contrib.auth.models import User
 
 from sendouts.models import Batch, Event, Word
 
-# What a person did to single decisions; whoever did any of it accepts nothing alone where the project says so.
-CHANGES = (Word.CHANGED,)
+# What a person did to decisions; whoever did any of it accepts nothing alone where the project says so.
+CHANGES = (Word.CHANGED, Word.CHANGE_BEGUN)
 
 
 def by_size(batch: Batch, together: int = 0) -> bool:

@@ -26,7 +26,7 @@ from sendouts.admin import headlines, waiting
 from sendouts.admin.alarms import open_count
 from sendouts.admin.batch_page import live, page
 from sendouts.admin.read_only import ReadOnlyAdmin, reader
-from sendouts.admin.verb_views import batch_verb, contact_verb
+from sendouts.admin.verb_views import batch_verb, contact_verb, many_verb
 from sendouts.admin.verbs import VERBS
 from sendouts.models import Batch, Status
 from sendouts.models.batch import OPEN
@@ -199,7 +199,8 @@ class BatchAdmin(ReadOnlyAdmin, LimitedAdmin):
         live_parts = path(
             "<int:batch_id>/live/", self.admin_site.admin_view(self.live_view), name="sendouts_batch_live"
         )
-        return [*own, contact, live_parts, *super().get_urls()]
+        many = path("<int:batch_id>/many/<slug:to>/", self._view(many_verb), name="sendouts_batch_many")
+        return [*own, contact, many, live_parts, *super().get_urls()]
 
     def _view(self, view: Any, **fixed: Any) -> Any:
         return self.admin_site.admin_view(partial(view, self, **fixed))

@@ -65,6 +65,11 @@ class Contacts:
     kept_shown: bool
     sees: bool
 
+    @property
+    def to(self) -> tuple[str, ...]:
+        """What some of the rows could become."""
+        return tuple(name for name in ("accept", "reject") if any(name in row.to for row in self.rows))
+
 
 def tabs(batch: Batch) -> dict[str, tuple[str, int | None]]:
     """The tabs in their order: those who do not get it first, since they are what people look for."""

@@ -11,12 +11,16 @@ from sendouts.sentences import number
 
 
 class NoteForm(forms.Form):
-    """A note, and the number of the state of the batch that the person looks at."""
+    """A note, and the state of the batch that the person looks at."""
 
     note = forms.CharField(
-        label=_("Note"), max_length=2_000, widget=UnfoldAdminTextareaWidget(attrs={"rows": 3, "autofocus": True})
+        label=_("Note"),
+        max_length=2_000,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3, "autofocus": True, "data-note": ""}),
     )
     revision = forms.IntegerField(min_value=0, widget=forms.HiddenInput)
+    # How many would get the message on the page that the person looks at; only for the sentence, should that change.
+    seen = forms.IntegerField(required=False, widget=forms.HiddenInput)
 
     def __init__(self, data: Any = None, *, needs_note: bool = False, **more: Any) -> None:
         super().__init__(data, **more)
@@ -37,7 +41,7 @@ class AcceptForm(NoteForm):
         widget=UnfoldAdminRadioSelectWidget,
     )
     take_on = forms.BooleanField(widget=UnfoldBooleanWidget)
-    field_order = ("undecided", "take_on", "note", "revision")
+    field_order = ("undecided", "take_on", "note", "revision", "seen")
 
     def __init__(self, data: Any = None, *, choices_for: int = 0, taken_on: int = 0, **more: Any) -> None:
         super().__init__(data, needs_note=bool(taken_on), **more)

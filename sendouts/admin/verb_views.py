@@ -1,4 +1,8 @@
-"""The page on which a person confirms a verb. GET shows, POST acts; what went wrong is said on the same page."""
+"""The page on which a person confirms a verb. GET shows, POST acts; what went wrong is said on the same page.
+
+A script asks for the same page as the content of a dialog, with the header `X-Gate-Dialog`. What it gets carries that header
+too; once the verb is carried out, it gets {"to": address of the page that says so}.
+"""
 
 from functools import partial
 from typing import Any
@@ -7,11 +11,12 @@ from django.contrib import messages
 from django.contrib.admin import ModelAdmin
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.cache import patch_vary_headers
 from django.utils.translation import gettext as _
 
 from sendouts import people
@@ -19,12 +24,15 @@ from sendouts.admin.contacts import decision_at
 from sendouts.admin.headlines import label
 from sendouts.admin.read_only import reader
 from sendouts.admin.verb_forms import NoteForm
-from sendouts.admin.verbs import VERBS, ChangeOne, Verb
+from sendouts.admin.verbs import TO, VERBS, ChangeAll, ChangeOne, ChangeRows, Stop, Verb, which_of
 from sendouts.models import Batch, Verdict
 from sendouts.nudges import nudge
 from sendouts.people import NotDone
 
-_VERDICTS = {"accept": Verdict.ACCEPTED, "reject": Verdict.REJECTED}
+_VERDICT_NAMES = {verdict.name.lower(): verdict for verdict in Verdict}
+# A row has at most so many.
+_DIGITS = 10
+DIALOG = "X-Gate-Dialog"
 
 
 def batch_verb(admin: ModelAdmin, request: HttpRequest, batch_id: int, name: str) -> HttpResponse:
@@ -34,14 +42,33 @@ def batch_verb(admin: ModelAdmin, request: HttpRequest, batch_id: int, name: str
 
 def contact_verb(admin: ModelAdmin, request: HttpRequest, batch_id: int, row: int, to: str) -> HttpResponse:
     """Change the decision on one contact. row counts from 0; to is accept or reject."""
-    if to not in _VERDICTS:
+    if to not in TO:
         raise Http404
 
     def make(batch: Batch) -> Verb:
         decision = decision_at(batch, row)
         if decision is None:
             raise Http404
-        return ChangeOne(batch, reader(request), timezone.now(), decision, _VERDICTS[to])
+        return ChangeOne(batch, reader(request), timezone.now(), decision, TO[to])
+
+    return _confirmed(admin, request, batch_id, make)
+
+
+def many_verb(admin: ModelAdmin, request: HttpRequest, batch_id: int, to: str) -> HttpResponse:
+    """Change many decisions: of the rows that are named (`row`, counted from 0), or of all with a `verdict` and perhaps a `reason`."""
+    if to not in TO:
+        raise Http404
+    asked = request.GET
+
+    def make(batch: Batch) -> Verb:
+        who, now = reader(request), timezone.now()
+        if "verdict" not in asked:
+            rows = [int(row) for row in asked.getlist("row") if row.isdecimal() and len(row) <= _DIGITS]
+            return ChangeRows(batch, who, now, TO[to], rows)
+        before = _VERDICT_NAMES.get(asked["verdict"])
+        if before is None or before == TO[to]:
+            raise Http404
+        return ChangeAll(batch, who, now, TO[to], which_of(before, asked.get("reason", "").replace("\0", "")))
 
     return _confirmed(admin, request, batch_id, make)
 
@@ -68,11 +95,11 @@ def _confirmed(admin: ModelAdmin, request: HttpRequest, batch_id: int, make: Any
         verb = make(_batch(admin, request, batch_id))
         fresh = verb.form()
         fresh.initial["note"] = given["note"]
-        return _shown(admin, request, verb, fresh, str(refusal), status=409)
-    task = "sendouts.advance_singles" if verb.batch.is_single else "sendouts.advance_files"
-    transaction.on_commit(partial(nudge, task, [batch_id]))
+        return _shown(admin, request, verb, fresh, _refused(verb, refusal, given), status=409)
+    transaction.on_commit(partial(nudge, *verb.nudge))
     messages.success(request, verb.done)
-    return HttpResponseRedirect(reverse("admin:sendouts_batch_change", args=[batch_id]))
+    to = reverse("admin:sendouts_batch_change", args=[batch_id])
+    return JsonResponse({"to": to}) if DIALOG in request.headers else HttpResponseRedirect(to)
 
 
 def _batch(admin: ModelAdmin, request: HttpRequest, batch_id: int) -> Batch:
@@ -83,15 +110,26 @@ def _gone(verb: Verb) -> str:
     """Why a verb that was offered a moment ago is not possible."""
     if verb.now >= verb.batch.deadline or verb.batch.status not in verb.statuses:
         return people.moved_on(verb.batch, verb.now)
+    if not verb.while_changing and verb.batch.running_change is not None:
+        return people.is_changing(verb.batch.running_change)
     return verb.why_not or _("This is not possible for the batch as it is now.")
+
+
+def _refused(verb: Verb, refusal: NotDone, given: dict[str, Any]) -> str:
+    """Why nothing was done, in the words of what the person wanted and of the numbers that they saw."""
+    if refusal.code == "moved_on":
+        return people.moved_on(verb.batch, verb.now, verb.act)
+    if refusal.code == "changed" and verb.is_possible:
+        return people.changed(verb.batch, given["revision"], seen=given.get("seen"), again=verb.again)
+    return str(refusal)
 
 
 def _shown(
     admin: ModelAdmin, request: HttpRequest, verb: Verb, form: NoteForm | None, problem: str, *, status: int
 ) -> HttpResponse:
     batch = verb.batch
+    dialog = DIALOG in request.headers
     context = {
-        **admin.admin_site.each_context(request),
         "opts": admin.opts,
         "title": verb.question,
         "verb": verb,
@@ -100,5 +138,19 @@ def _shown(
         "form": form if verb.is_possible else None,
         "problem": problem,
         "back": reverse("admin:sendouts_batch_change", args=[batch.pk]),
+        "action": request.get_full_path(),
+        "instead": _instead(verb) if problem else None,
+        "dialog": dialog,
     }
-    return TemplateResponse(request, "sendouts/verb.html", context, status=status)
+    if not dialog:
+        context = {**admin.admin_site.each_context(request), **context}
+    name = "sendouts/verb_body.html" if dialog else "sendouts/verb.html"
+    response = TemplateResponse(request, name, context, status=status, headers={DIALOG: "1"} if dialog else None)
+    patch_vary_headers(response, [DIALOG])
+    return response
+
+
+def _instead(verb: Verb) -> Verb | None:
+    """What is left to somebody who came too late for a decision: to stop it."""
+    stop = Stop(verb.batch, verb.user, verb.now)
+    return stop if not verb.is_possible and stop.is_possible and stop.is_permitted else None

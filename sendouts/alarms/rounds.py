@@ -17,13 +17,15 @@ from django.utils import timezone
 from actions.models import SuppressionUpload
 from sendouts import pulses
 from sendouts.alarms import machine
-from sendouts.models import Batch, Pulse, Webhook
+from sendouts.models import Batch, BulkChange, EffectRun, Pulse, Webhook
 
 WORKERS = {
     "sendouts.plan": pulses.SMALL,
     "sendouts.advance_singles": pulses.SMALL,
     "sendouts.advance_files": pulses.FILES,
+    "sendouts.see_to_effects": pulses.FILES,
     "sendouts.read_uploads": pulses.FILES,
+    "sendouts.change_many": pulses.FILES,
 }
 NUDGES = "nudges"
 WRITE_SECONDS = 5.0
@@ -77,15 +79,17 @@ class Rounds:
 
 def _is_busy(worker: str, under_way: Collection[tuple[str, int]]) -> bool:
     """Whether somebody but this sweep is at work on rows of this worker: all of its hands may be full."""
-    files = Batch.objects.filter(source=Batch.Source.BATCH)
     if worker == pulses.FILES:
-        return _claimed(files, "batch", under_way) or _claimed(SuppressionUpload.objects.all(), "upload", under_way)
+        files = Batch.objects.filter(source=Batch.Source.BATCH)
+        kinds = ((files, "batch"), (EffectRun.objects.all(), "effect"), (BulkChange.objects.all(), "change"))
+        uploads = SuppressionUpload.objects.all()
+        return any(_claimed(rows, name, under_way) for rows, name in (*kinds, (uploads, "upload")))
     singles = Batch.objects.filter(source=Batch.Source.SINGLE)
     return _claimed(Webhook.objects.all(), "hook", under_way) or _claimed(singles, "batch", under_way)
 
 
 def _claimed(
-    rows: "QuerySet[Webhook] | QuerySet[Batch] | QuerySet[SuppressionUpload]",
+    rows: "QuerySet[Any]",
     name: str,
     under_way: Collection[tuple[str, int]],
 ) -> bool:

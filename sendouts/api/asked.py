@@ -1,5 +1,7 @@
 """What programs may ask for: the parameters of lists, and the body of a verb."""
 
+from typing import Any
+
 from rest_framework import serializers
 
 from sendouts.api.fields import StrictSerializer, WordField
@@ -7,6 +9,7 @@ from sendouts.exporting import TABS
 from sendouts.models import Attention, Status, Verdict
 
 LONGEST_NOTE = 2_000
+MOST_ROWS = 1_000
 _HIGHEST_ID = 2**63 - 1
 
 
@@ -100,3 +103,55 @@ class ExportAsked(StrictSerializer):
     action = serializers.CharField(
         required=False, allow_blank=True, max_length=255, help_text="Only decisions of this action, by its identifier."
     )
+
+
+class HoldAsked(StopAsked):
+    """What a person or program says when it puts a batch on hold."""
+
+    note = serializers.CharField(max_length=LONGEST_NOTE, help_text="Why; required. It stays with the batch.")
+
+
+class Alike(StrictSerializer):
+    """Which decisions: those that say `verdict`, and with a `code` or `action` only those whose reason these are."""
+
+    verdict = WordField(Verdict, help_text="What they say now. `undecided` leaves out what could not be read.")
+    code = serializers.CharField(
+        required=False, max_length=64, help_text="The code of their reason, as `reasons` of the batch has it."
+    )
+    action = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        max_length=255,
+        help_text="The action that gave the reason; empty where none did. Needed beside `code`.",
+    )
+
+    def validate(self, asked: dict[str, Any]) -> dict[str, Any]:
+        if ("code" in asked) != ("action" in asked):
+            raise serializers.ValidationError({"code": "A reason is named by its code and its action together."})
+        return asked
+
+
+class ChangeAsked(HoldAsked):
+    """What a person or program says when it changes decisions: those of `rows`, or all that are `alike`."""
+
+    verdict = WordField(Verdict, help_text="What they become: `accepted` or `rejected`.")
+    rows = serializers.ListField(
+        child=serializers.IntegerField(min_value=0, max_value=2**32 - 1),
+        required=False,
+        allow_empty=False,
+        max_length=MOST_ROWS,
+        help_text="Their places in the file or hook, counted from 0.",
+    )
+    alike = Alike(required=False)
+
+    def validate_verdict(self, verdict: int) -> int:
+        if verdict == Verdict.UNDECIDED:
+            raise serializers.ValidationError("A person accepts or rejects.")
+        return verdict
+
+    def validate(self, asked: dict[str, Any]) -> dict[str, Any]:
+        if ("rows" in asked) == ("alike" in asked):
+            raise serializers.ValidationError({"rows": "Name either rows or what is alike."})
+        if "alike" in asked and asked["alike"]["verdict"] == asked["verdict"]:
+            raise serializers.ValidationError({"alike": "They are that already."})
+        return asked

@@ -9,7 +9,7 @@ from rest_framework.views import exception_handler
 
 from sendouts.people import NotDone
 
-CONFLICTS = frozenset({"moved_on", "changed", "released", "second_person", "other_choice"})
+CONFLICTS = frozenset({"moved_on", "changed", "changing", "released", "second_person", "other_choice"})
 
 
 class ErrorSerializer(serializers.Serializer[Any]):

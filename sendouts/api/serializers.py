@@ -10,6 +10,7 @@ from actions.models import Project, Sendout
 from sendouts.api import shown
 from sendouts.api.fields import DurationField, WordField
 from sendouts.forecast import SENDING, forecast_of, lately
+from sendouts.holding import on_hold
 from sendouts.models import Answer, Batch, Decision, Event, Verdict
 
 
@@ -118,6 +119,27 @@ class FirstAcceptanceSerializer(serializers.Serializer[Any]):
     )
 
 
+class HoldSerializer(serializers.Serializer[Any]):
+    """Who put a batch on hold; until that is lifted, nothing happens to it by itself at the deadline."""
+
+    by = serializers.CharField()
+    at = serializers.DateTimeField()
+    note = serializers.CharField()
+    declared = serializers.CharField(help_text="What `at_deadline` is again once the hold is lifted.")
+
+
+class RunningChangeSerializer(serializers.Serializer[Any]):
+    """A change of many decisions that is under way; until it is done, nobody accepts or rejects the batch."""
+
+    by = serializers.CharField()
+    at = serializers.DateTimeField()
+    note = serializers.CharField()
+    verdict = serializers.ChoiceField(choices=[verdict.name.lower() for verdict in Verdict])
+    contacts = serializers.IntegerField(help_text="How many it is about.")
+    changed = serializers.IntegerField(help_text="How many are changed by now.")
+    share = serializers.FloatField(help_text="Of the rows that were looked at, from 0 to 1.")
+
+
 class BatchSerializer(serializers.ModelSerializer[Batch]):
     """A batch as lists show it."""
 
@@ -169,14 +191,24 @@ class WholeBatchSerializer(BatchSerializer):
     plan = serializers.SerializerMethodField()
     reasons = serializers.SerializerMethodField()
     failures = FailureSerializer(many=True, read_only=True)
+    hold = serializers.SerializerMethodField()
+    change = serializers.SerializerMethodField()
 
     class Meta(BatchSerializer.Meta):
-        fields = [*BatchSerializer.Meta.fields, "plan", "reasons", "failures"]
+        fields = [*BatchSerializer.Meta.fields, "plan", "reasons", "failures", "hold", "change"]
         read_only_fields = fields
 
     @extend_schema_field(PlanSerializer)
     def get_plan(self, batch: Batch) -> dict[str, Any]:
         return shown.plan(batch)
+
+    @extend_schema_field(RunningChangeSerializer(allow_null=True))
+    def get_change(self, batch: Batch) -> dict[str, Any] | None:
+        return shown.change(batch.running_change, batch)
+
+    @extend_schema_field(HoldSerializer(allow_null=True))
+    def get_hold(self, batch: Batch) -> dict[str, Any] | None:
+        return shown.hold(on_hold(batch))
 
     @extend_schema_field(ReasonSerializer(many=True))
     def get_reasons(self, batch: Batch) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from sendouts import sentences, two_persons
 from sendouts.forecast import Forecast
-from sendouts.models import Batch, Status, Verdict
+from sendouts.models import Batch, BulkChange, Hold, Status, Verdict
 from sendouts.seconding import first_name
 
 _ADDRESS = re.compile(r"\w+://\S+")
@@ -31,6 +31,24 @@ def first_acceptance(batch: Batch) -> dict[str, Any] | None:
     if batch.status != Status.IN_REVIEW or not two_persons.is_first_accepted(batch):
         return None
     return {"user": first_name(batch), "at": batch.first_accepted_at, "undecided": batch.first_undecided}
+
+
+def hold(found: Hold | None) -> dict[str, Any] | None:
+    """Who put the batch on hold; null where nobody holds it."""
+    if found is None:
+        return None
+    return {"by": found.user.get_username(), "at": found.at, "note": found.note, "declared": found.declared}
+
+
+def change(running: BulkChange | None, batch: Batch) -> dict[str, Any] | None:
+    """The change of many decisions that is under way; null where there is none."""
+    if running is None:
+        return None
+    return {
+        "by": running.user.get_username(), "at": running.begun_at, "note": running.note,
+        "verdict": Verdict(running.verdict).name.lower(), "contacts": running.expected, "changed": running.changed,
+        "share": round(min(1.0, running.next_row / batch.total), 3) if batch.total else 1.0,
+    }  # fmt: skip
 
 
 def held_for(batch: Batch) -> list[dict[str, str]]:

@@ -22,4 +22,8 @@ urlpatterns = [
     path("batches/<int:pk>/take-back/", verbs.TakeBack.as_view(), name="take-back"),
     path("batches/<int:pk>/undo/", verbs.Undo.as_view(), name="undo"),
     path("contacts/find/", contacts.Find.as_view(), name="find"),
+    path("batches/<int:pk>/change/", verbs.Change.as_view(), name="change"),
+    path("batches/<int:pk>/cancel-change/", verbs.CancelChange.as_view(), name="cancel_change"),
+    path("batches/<int:pk>/hold/", verbs.Hold.as_view(), name="hold"),
+    path("batches/<int:pk>/lift-hold/", verbs.LiftHold.as_view(), name="lift_hold"),
 ]

@@ -1,7 +1,8 @@
-"""What programs may decide: they accept, reject and stop a batch through the functions that the screens use."""
+"""What programs may decide: they accept, reject, hold, change and stop a batch through the functions that the screens use."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, cast
 
 from django.contrib.auth.models import User
@@ -13,13 +14,14 @@ from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from sendouts import people, review, seconding, undoing
+from sendouts import changing, holding, people, review, seconding, undoing
 from sendouts.api import errors
 from sendouts.api.access import View
-from sendouts.api.asked import StopAsked, VerbAsked
+from sendouts.api.asked import ChangeAsked, HoldAsked, StopAsked, VerbAsked
 from sendouts.api.serializers import WholeBatchSerializer
 from sendouts.api.views import BATCHES
-from sendouts.models import Batch
+from sendouts.changing import Which
+from sendouts.models import Batch, Verdict
 from sendouts.nudges import nudge
 from sendouts.people import NotDone
 
@@ -57,9 +59,13 @@ class Verb(View, GenericAPIView[Batch], ABC):
         except NotDone as problem:
             revision = Batch.objects.filter(pk=batch_id).values_list("revision", flat=True).first()
             return errors.refusal(problem, revision)
-        answer = Response(WholeBatchSerializer(BATCHES.get(pk=batch.pk)).data)
-        task = "sendouts.advance_singles" if batch.is_single else "sendouts.advance_files"
-        transaction.on_commit(lambda: nudge(task, [batch.pk]))
+        whole = BATCHES.get(pk=batch.pk)
+        answer = Response(WholeBatchSerializer(whole).data)
+        if whole.running_change is not None:
+            transaction.on_commit(partial(nudge, "sendouts.change_many", [whole.running_change.pk]))
+        else:
+            task = "sendouts.advance_singles" if batch.is_single else "sendouts.advance_files"
+            transaction.on_commit(partial(nudge, task, [batch.pk]))
         return answer
 
 
@@ -109,3 +115,59 @@ class Undo(Verb):
 
     def act(self, batch_id: int, user: User, asked: Mapping[str, Any]) -> Batch:
         return undoing.undo(batch_id, user=user, now=timezone.now(), **asked)
+
+
+class Hold(Verb):
+    serializer_class = HoldAsked
+
+    @extend_schema(summary="Put a held batch on hold", responses=ANSWERS)
+    def post(self, request: Request, pk: int) -> Response:
+        """Nothing happens to this batch by itself at the deadline until the hold is lifted; people still decide on it."""
+        return self.answer(request, pk)
+
+    def act(self, batch_id: int, user: User, asked: Mapping[str, Any]) -> Batch:
+        return holding.hold(batch_id, user=user, now=timezone.now(), **asked)
+
+
+class LiftHold(Verb):
+    serializer_class = StopAsked
+
+    @extend_schema(summary="Lift the hold of a batch", responses=ANSWERS)
+    def post(self, request: Request, pk: int) -> Response:
+        """What is declared for the deadline applies again; where its moment has passed, at once."""
+        return self.answer(request, pk)
+
+    def act(self, batch_id: int, user: User, asked: Mapping[str, Any]) -> Batch:
+        return holding.lift(batch_id, user=user, now=timezone.now(), **asked)
+
+
+class Change(Verb):
+    serializer_class = ChangeAsked
+
+    @extend_schema(summary="Change decisions of a held batch", responses=ANSWERS)
+    def post(self, request: Request, pk: int) -> Response:
+        """Single rows, or all that are alike. Many are changed piece by piece: `change` of the batch says how far that is."""
+        return self.answer(request, pk)
+
+    def act(self, batch_id: int, user: User, asked: Mapping[str, Any]) -> Batch:
+        given = {"user": user, "revision": asked["revision"], "note": asked["note"], "now": timezone.now()}
+        verdict = Verdict(asked["verdict"])
+        if "rows" in asked:
+            review.change(batch_id, [(batch_id << 32) + row for row in asked["rows"]], verdict, **given)
+        else:
+            alike = asked["alike"]
+            reason = (alike["code"], alike["action"]) if "code" in alike else None
+            changing.begin(batch_id, Which(Verdict(alike["verdict"]), reason), verdict, **given)
+        return Batch.objects.only("source").get(pk=batch_id)
+
+
+class CancelChange(Verb):
+    serializer_class = StopAsked
+
+    @extend_schema(summary="Cancel a change of many decisions", responses=ANSWERS)
+    def post(self, request: Request, pk: int) -> Response:
+        """What was changed by then stays."""
+        return self.answer(request, pk)
+
+    def act(self, batch_id: int, user: User, asked: Mapping[str, Any]) -> Batch:
+        return changing.cancel(batch_id, user=user, now=timezone.now(), **asked).batch

@@ -6,6 +6,7 @@ from sendouts.effects.giving_back import codes_wait, give_back_codes
 from sendouts.effects.runs import (
     begin,
     count_prepared,
+    enrichments_of,
     not_prepared,
     open_enrichments,
     send_again,
@@ -19,6 +20,7 @@ __all__ = [
     "codes_wait",
     "count_prepared",
     "enrich",
+    "enrichments_of",
     "give_back_codes",
     "not_prepared",
     "open_enrichments",

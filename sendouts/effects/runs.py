@@ -49,6 +49,12 @@ def not_prepared(decision: Decision) -> list[str]:
     return list(runs.order_by("step").values_list("identifier", flat=True))
 
 
+def enrichments_of(batch_id: int) -> list[str]:
+    """The open enrichments of a batch, by identifier."""
+    runs = EffectRun.objects.filter(batch_id=batch_id, phase=Phase.ENRICH, ended_at__isnull=True)
+    return list(runs.order_by("step").values_list("identifier", flat=True))
+
+
 def open_enrichments(batch_id: int) -> int:
     """How many actions must still act before the batch may be released."""
     return EffectRun.objects.filter(batch_id=batch_id, phase=Phase.ENRICH, ended_at__isnull=True).count()

@@ -4,12 +4,16 @@ from sendouts.models.alarm import Alarm, Code, Notice
 from sendouts.models.allowed_host import AllowedHost
 from sendouts.models.api_token import ApiToken
 from sendouts.models.batch import Attention, Batch, Chunk, Outcome, Status
+from sendouts.models.bulk_change import BulkChange
 from sendouts.models.decision import Answer, Decision, Verdict
 from sendouts.models.door_window import DoorWindow
 from sendouts.models.effect import EffectRun, PendingEffect
 from sendouts.models.event import Event, Word
 from sendouts.models.export import Export
+from sendouts.models.hold import Hold
+from sendouts.models.kept_decision import KeptDecision
 from sendouts.models.plan import Plan
+from sendouts.models.preference import Preference
 from sendouts.models.pulse import Pulse
 from sendouts.models.reach import Reach
 from sendouts.models.tempo import Tempo
@@ -22,6 +26,7 @@ __all__ = [
     "ApiToken",
     "Attention",
     "Batch",
+    "BulkChange",
     "Chunk",
     "Code",
     "Decision",
@@ -29,10 +34,13 @@ __all__ = [
     "EffectRun",
     "Event",
     "Export",
+    "Hold",
+    "KeptDecision",
     "Notice",
     "Outcome",
     "PendingEffect",
     "Plan",
+    "Preference",
     "Pulse",
     "Reach",
     "Status",

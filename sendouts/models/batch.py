@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from actions.models import AtDeadline, Project, Review, Sendout
@@ -252,6 +253,13 @@ class Batch(models.Model):
     def timed_out(self) -> int:
         """Contacts that left on the “timed out” way: those neither released nor confirmed as rejected at the deadline."""
         return self.total - self.confirmed if self.status in {Status.EXPIRED, Status.ABANDONED} else 0
+
+    @cached_property
+    def running_change(self) -> Any:
+        """The change of many decisions that is under way, as it was when first asked for; None where there is none."""
+        if self.status != Status.IN_REVIEW:
+            return None
+        return self.bulk_changes.filter(state="running").select_related("user").first()
 
     def unjudged(self) -> list[str]:
         """Held for something that nobody could judge: what is accepted so far is accepted by nobody."""

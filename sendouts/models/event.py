@@ -23,6 +23,11 @@ class Word(models.TextChoices):
     EXPORTED = "exported", _("decisions downloaded")
     FIRST_ACCEPTED = "first_accepted", _("accepted as first person")
     TAKEN_BACK = "taken_back", _("first acceptance taken back")
+    HELD = "held", _("put on hold")
+    HOLD_LIFTED = "hold_lifted", _("hold lifted")
+    CHANGE_BEGUN = "change_begun", _("change of many decisions begun")
+    CHANGE_ENDED = "change_ended", _("change of many decisions ended")
+    KEPT = "kept", _("people’s decisions applied again")
 
 
 class Event(models.Model):

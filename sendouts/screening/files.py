@@ -14,7 +14,7 @@ from django.db.models import F, Sum
 from django.utils import timezone
 
 from actions.encrypted import CannotOpen
-from sendouts import claims, effects, lifecycle, sealing
+from sendouts import claims, effects, keeping, lifecycle, sealing
 from sendouts.allowing import platform
 from sendouts.bulk import insert_decisions, insert_effects
 from sendouts.deadlines import backoff, screening_ends
@@ -84,6 +84,7 @@ def _screen(claim: claims.Claim, batch: Batch, now: datetime, *, keep_broken: bo
     stored = dict(Chunk.objects.filter(batch=batch).values_list("number", "digest"))
     uri = sealing.keyring().open(batch.download_uri, sealing.of_download(batch.delivery_key)).decode()
     judge = Judge(batch, tick=claim.keep)
+    kept = bool(keeping.batches_with([batch.pk]))
     with ExitStack() as open_things:
         seconds = (screening_ends(batch.received_at, batch.deadline) - timezone.now()).total_seconds()
         download = open_things.enter_context(client.open_contacts(platform(), uri, seconds=seconds))
@@ -103,8 +104,11 @@ def _screen(claim: claims.Claim, batch: Batch, now: datetime, *, keep_broken: bo
             if last and not reader.complete and not keep_broken:
                 raise NotProven
             first = batch.first_decision + number * size
-            judged = Judged.of(judge.judge(rows, range(first, first + len(rows))))
-            _store_chunk(claim, batch.pk, number, judged, digest.digest(), download.share)
+            screened = judge.judge(rows, range(first, first + len(rows)))
+            own = keeping.apply(batch.pk, screened.decisions) if kept else None
+            if own is not None:
+                screened = screened._replace(decisions=own.decisions)
+            _store_chunk(claim, batch.pk, number, Judged.of(screened), digest.digest(), download.share, own)
             if not last and time.monotonic() - started > TURN_SECONDS and _others_wait(batch.pk):
                 raise TurnOver
         if len(stored) > number + 1:
@@ -134,7 +138,15 @@ def _with_last(chunks: Iterator[list[Row]]) -> Iterator[tuple[int, list[Row], bo
         yield number, waiting, True
 
 
-def _store_chunk(claim: claims.Claim, batch_id: int, number: int, judged: Judged, digest: bytes, share: float) -> None:
+def _store_chunk(
+    claim: claims.Claim,
+    batch_id: int,
+    number: int,
+    judged: Judged,
+    digest: bytes,
+    share: float,
+    own: keeping.Applied | None,
+) -> None:
     with transaction.atomic():
         claim.extend([batch_id], progress=True)
         Chunk.objects.create(
@@ -148,6 +160,8 @@ def _store_chunk(claim: claims.Claim, batch_id: int, number: int, judged: Judged
         )
         insert_decisions(judged.decisions)
         insert_effects(judged.effects)
+        if own is not None:
+            keeping.store(own)
         # Seen while screening goes on; the sums that count are made at its end.
         seen = {"total": F("total") + len(judged.decisions), "read_share": share}
         Batch.objects.filter(pk=batch_id).update(**seen)
@@ -173,8 +187,12 @@ def _finish(claim: claims.Claim, batch: Batch, reader: Reader, now: datetime) ->
     }
     with transaction.atomic():
         columns["enrichments"] = effects.begin([batch], {batch.pk: effects.count_prepared(batch)}, now)[batch.pk]
-        if lifecycle.move({batch.pk: columns}, Status.PLANNED, Status.SCREENED, now=now, claim=claim) and attention:
+        if not lifecycle.move({batch.pk: columns}, Status.PLANNED, Status.SCREENED, now=now, claim=claim):
+            return
+        if attention:
             lifecycle.record([batch.pk], Word.ATTENTION, now=now, data={batch.pk: {"code": attention, **data}})
+        if own := keeping.end(batch.pk):
+            lifecycle.record([batch.pk], Word.KEPT, now=now, data={batch.pk: own})
 
 
 def _trouble(batch: Batch, reader: Reader) -> tuple[str, dict[str, Any]]:
@@ -195,6 +213,7 @@ def _start_over(claim: claims.Claim, batch: Batch, now: datetime) -> None:
     with transaction.atomic():
         claim.extend([batch.pk], progress=True)
         lifecycle.forget_screening(batch.pk)
+        keeping.again(batch.pk)
         batch.refresh_from_db(fields=["revision"])
         again: dict[str, Any] = {"restarts": F("restarts") + 1, "total": 0, "due_at": now}
         lifecycle.change(batch, Word.RESTARTED, now=now, **again)

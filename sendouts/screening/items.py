@@ -10,7 +10,7 @@ from django.db import transaction
 
 from actions.encrypted import CannotOpen
 from actions.running import FAILED
-from sendouts import claims, effects, lifecycle, sealing
+from sendouts import claims, effects, keeping, lifecycle, sealing
 from sendouts.bulk import NewDecision, insert_decisions, insert_effects
 from sendouts.deadlines import screening_ends
 from sendouts.models import Attention, Batch, Chunk, Status, Webhook, Word
@@ -28,7 +28,8 @@ def screen_items(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -
     alike: dict[tuple[int, int], list[Batch]] = defaultdict(list)
     for batch in batches:
         alike[batch.plan_id, batch.sendout_id].append(batch)
-    judged = {batch.pk: result for group in alike.values() for batch, result in _judge(claim, group, rows)}
+    own: dict[int, keeping.Applied] = {}
+    judged = {batch.pk: result for group in alike.values() for batch, result in _judge(claim, group, rows, own)}
     columns: dict[int, dict[str, Any]] = {}
     chunks = []
     for batch in batches:
@@ -44,6 +45,8 @@ def screen_items(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -
         Chunk.objects.bulk_create(chunks)
         insert_decisions(decision for result in judged.values() for decision in result.decisions)
         insert_effects([effect for result in judged.values() for effect in result.effects])
+        for applied in own.values():
+            keeping.store(applied)
         prepared = {pk: Counter(effect.step for effect in result.effects) for pk, result in judged.items()}
         for pk, enrichments in effects.begin(batches, prepared, now).items():
             columns[pk]["enrichments"] = enrichments
@@ -52,6 +55,8 @@ def screen_items(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -
             if changed["attention"]:
                 data = {pk: {"code": changed["attention"], **changed["attention_data"]}}
                 lifecycle.record([pk], Word.ATTENTION, now=now, data=data)
+        for pk in own:
+            lifecycle.record([pk], Word.KEPT, now=now, data={pk: keeping.end(pk)})
 
 
 def _items(batches: Sequence[Batch]) -> tuple[dict[int, tuple[Row, ...]], set[int]]:
@@ -71,8 +76,10 @@ def _items(batches: Sequence[Batch]) -> tuple[dict[int, tuple[Row, ...]], set[in
     return found, shut
 
 
-def _judge(claim: claims.Claim, group: list[Batch], rows: dict[int, tuple[Row, ...]]) -> list[tuple[Batch, Judged]]:
-    """Judge the items of several batches as one page, then part the result again."""
+def _judge(
+    claim: claims.Claim, group: list[Batch], rows: dict[int, tuple[Row, ...]], own: dict[int, keeping.Applied]
+) -> list[tuple[Batch, Judged]]:
+    """Judge the items of several batches as one page, then part the result again. own: gets what people had decided."""
     ends = min(screening_ends(batch.received_at, batch.deadline) for batch in group)
     judge = Judge(group[0], ends, tick=claim.keep)
     flat = [row for batch in group for row in rows.get(batch.pk, ())]
@@ -85,6 +92,9 @@ def _judge(claim: claims.Claim, group: list[Batch], rows: dict[int, tuple[Row, .
         parts[effect.decision_id >> 32].effects.append(effect)
     for part in parts.values():
         part.failures.extend(_failures(part.decisions, screened.failures))
+    for pk in keeping.batches_with(parts):
+        own[pk] = keeping.apply(pk, parts[pk].decisions)
+        parts[pk] = parts[pk]._replace(decisions=own[pk].decisions)
     return [(batch, Judged.of(parts[batch.pk])) for batch in group]
 
 

@@ -1,8 +1,10 @@
 """A gateway in processes of its own, a platform, and a real browser that looks at it."""
 
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,12 +37,18 @@ class Visit:
     base: str
     complaints: list[str] = field(default_factory=list)
 
-    def log_in(self) -> None:
+    def log_in(self, name: str = "root") -> None:
         self.page.goto(f"{self.base}/admin/sendouts/batch/")
-        self.page.fill("input[name=username]", "root")
+        self.page.fill("input[name=username]", name)
         self.page.fill("input[name=password]", PASSWORD)
         self.page.locator("form [type=submit]").first.click()
         self.page.wait_for_url("**/admin/sendouts/batch/**")
+
+    def confirm(self, button: str | re.Pattern[str]) -> None:
+        """Press the button of the dialog that is open, once it takes clicks: it ignores those of a double tap."""
+        dialog = self.page.locator("#gate-dialog[data-ready]")
+        dialog.wait_for()
+        dialog.get_by_role("button", name=button, exact=isinstance(button, str)).click()
 
     def is_too_wide(self) -> bool:
         return bool(self.page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"))
@@ -57,13 +65,18 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
-def gateway(tmp_path_factory: pytest.TempPathFactory, chromium: Browser) -> Iterator[tuple[Deployment, Simulator]]:
+@contextmanager
+def started(folder: Path) -> Iterator[tuple[Deployment, Simulator]]:
     """The embedded gateway with a person who may do everything, and the platform."""
-    folder: Path = tmp_path_factory.mktemp("browser")
     with deployment(folder, "embedded", DJANGO_SUPERUSER_PASSWORD=PASSWORD) as (running, platform):
         running.manage("createsuperuser", "--noinput", "--username", "root", "--email", "root@example.com")
         yield running, platform
+
+
+@pytest.fixture(scope="session")
+def gateway(tmp_path_factory: pytest.TempPathFactory, chromium: Browser) -> Iterator[tuple[Deployment, Simulator]]:
+    with started(tmp_path_factory.mktemp("browser")) as found:
+        yield found
 
 
 def windows(chromium: Browser, gateway: Deployment) -> Iterator[Callable[..., Visit]]:

@@ -18,9 +18,9 @@ def hold(batches: Iterable[Batch] | None = None) -> None:
     for batch in Batch.objects.all() if batches is None else batches:
         events = list(Event.objects.filter(batch=batch).order_by("pk"))
         _events_are_a_legal_chain(batch, events)
-        _revisions_rise(batch, events)
+        revisions_rise(batch, events)
         if batch.status != Status.PLANNED:
-            _counts_are_those_of_the_decisions(batch)
+            counts_are_those_of_the_decisions(batch)
         if batch.finish_sent_at is not None:
             assert batch.file_complete and not batch.undecided + batch.unread
             assert batch.rejected == batch.confirmed + batch.taken_on
@@ -35,14 +35,14 @@ def _events_are_a_legal_chain(batch: Batch, events: list[Event]) -> None:
     assert moves[-1].new == batch.status
 
 
-def _revisions_rise(batch: Batch, events: list[Event]) -> None:
+def revisions_rise(batch: Batch, events: list[Event]) -> None:
     """Each change has one event and one number; what has none changed nothing that a person decides on."""
     told = [event.revision for event in events if event.revision]
     assert all(before < after for before, after in pairwise([1, *told]))
     assert batch.revision == 1 + len(told)
 
 
-def _counts_are_those_of_the_decisions(batch: Batch) -> None:
+def counts_are_those_of_the_decisions(batch: Batch) -> None:
     rows = list(Decision.objects.filter(rows_of(batch.pk)))
     assert batch.accepted + batch.rejected + batch.undecided + batch.unread == batch.total == len(rows)
     assert batch.confirmed == sum(row.answer == Answer.CONFIRMED for row in rows)

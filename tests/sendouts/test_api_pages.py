@@ -120,7 +120,7 @@ def test_a_wrong_parameter_of_decisions_is_named(client: APIClient, query: str) 
     ("path", "queries"),
     [
         ("/api/batches/?limit=200", 4),
-        ("/api/batches/{}/", 4),
+        ("/api/batches/{}/", 6),
         ("/api/batches/{}/decisions/?limit=1000", 5),
         ("/api/batches/{}/events/", 5),
         ("/api/projects/", 4),

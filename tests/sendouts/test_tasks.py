@@ -4,11 +4,16 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.utils import timezone
 
-from sendouts import claims, tasks
-from sendouts.models import Batch, Webhook
-from tests.sendouts.gate import Gate
+from sendouts import changing, claims, pulses, sweeping, tasks
+from sendouts.changing import Which
+from sendouts.models import Batch, BulkChange, EffectRun, Verdict, Webhook
+from tests.sendouts.admin_cases import batch
+from tests.sendouts.gate import Gate, reviewer
+
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
@@ -43,3 +48,40 @@ def test_contact_files_are_left_to_their_own_workers(gate: Gate, nudged: list[An
     gate.fire()
     tasks.plan([])
     assert nudged == [("sendouts.advance_files", [gate.batch().pk])] and gate.batch().status == "planned"
+
+
+def test_a_change_of_many_decisions_is_carried_on_by_the_workers_for_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(changing, "AT_ONCE", 0)
+    monkeypatch.setattr(changing, "PIECE", 3)
+    made = batch(accepted=2, rejected=7)
+    bulk = changing.begin(
+        made.pk, Which(Verdict.REJECTED), Verdict.ACCEPTED,
+        user=reviewer(), revision=None, note="Why.", now=timezone.now(),
+    )  # fmt: skip
+    assert settings.CELERY_TASK_ROUTES["sendouts.change_many"] == {"queue": "files"}
+    tasks.change_many([bulk.pk])
+    tasks.change_many([bulk.pk])
+    made.refresh_from_db()
+    assert (made.accepted, BulkChange.objects.get().state) == (9, "done")
+
+
+def test_the_sweep_does_itself_what_no_worker_takes_up(monkeypatch: pytest.MonkeyPatch, transactional_db: None) -> None:
+    monkeypatch.setattr(changing, "AT_ONCE", 0)
+    monkeypatch.setattr(sweeping, "nudge", lambda *_, **__: True)
+    made = batch(accepted=2, rejected=7)
+    bulk = changing.begin(
+        made.pk, Which(Verdict.REJECTED), Verdict.ACCEPTED,
+        user=reviewer(), revision=None, note="Why.", now=timezone.now(),
+    )  # fmt: skip
+    run = EffectRun.objects.create(
+        batch=made, step=0, phase="transfer", identifier="crm", kind="none", on_failure="hold"
+    )
+    EffectRun.objects.update(due_at=timezone.now())
+    sweep = sweeping.Sweep()
+    for _ in range(3):
+        sweep.round()
+    sweep._pool.shutdown(wait=True)
+    bulk.refresh_from_db()
+    run.refresh_from_db()
+    assert (bulk.state, run.due_at) == ("done", None)
+    assert set(sweep._rounds._troubles) == {pulses.FILES}

@@ -44,6 +44,11 @@ _ICONS = {
     Word.FINISH_SENT: "send",
     Word.FINISH_REPEATED: "send",
     Word.DUPLICATE: "content_copy",
+    Word.HELD: "pause_circle",
+    Word.HOLD_LIFTED: "play_circle",
+    Word.CHANGE_BEGUN: "edit",
+    Word.CHANGE_ENDED: "edit",
+    Word.KEPT: "person_check",
 }
 _MOVES = {
     Status.PLANNED: "inbox",

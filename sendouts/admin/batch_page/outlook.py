@@ -110,6 +110,8 @@ def in_short(batch: Batch, now: datetime) -> str:
 
 
 def _why_not(batch: Batch) -> str:
+    if batch.running_change is not None:
+        return _("decisions are being changed at the moment. It acts when that is done.")
     if batch.attention:
         return _("something must be settled first.")
     if batch.unjudged():

@@ -23,7 +23,7 @@ from sendouts.admin.contacts import Contacts, contacts_page
 from sendouts.admin.defining import Definable, definable
 from sendouts.admin.effects import Acting, acting
 from sendouts.admin.headlines import Label
-from sendouts.admin.verbs import Verb, offered
+from sendouts.admin.verbs import Ticked, Verb, alike, held_by, offered, ticked
 from sendouts.models import Batch, EffectRun, Status
 from sendouts.models.batch import OPEN
 from sendouts.sentences import time_of
@@ -52,6 +52,8 @@ class Page:
     checks: list[Check]
     acting: list[Acting]
     contacts: Contacts
+    ticked: list[Ticked]
+    alike: list[Verb]
     history: list[Line]
     clock: Clock
     lengths: Lengths | None
@@ -96,12 +98,16 @@ def page(batch: Batch, user: AbstractUser, asked: Mapping[str, str], now: dateti
     usual = usual_of(batch)
     runs = list(EffectRun.objects.filter(batch=batch).order_by("step"))
     seen = moments(batch)
+    changes = decides and held and batch.running_change is None
+    listed = contacts_page(batch, asked, sees=sees, changes=changes)
     return Page(
         label=label,
         title=sentences.title(batch),
         headline=headlines.headline(batch, now, headlines.ending(batch), expected, reading),
         hint=_hint(batch, now),
-        holds=[*_second(batch, user, now), *sentences.holds(batch)] if batch.status == Status.IN_REVIEW else [],
+        holds=[*_second(batch, user, now), *held_by(batch, now), *sentences.holds(batch)]
+        if batch.status == Status.IN_REVIEW
+        else [],
         definable=definable(batch, user, now),
         comparison=comparison(batch, usual),
         progress=progress(batch, runs, now, known=known, expected=expected, reading=reading),
@@ -111,7 +117,9 @@ def page(batch: Batch, user: AbstractUser, asked: Mapping[str, str], now: dateti
         stages=stages(batch, seen, runs, now, decides=decides, known=known, expected=expected),
         checks=checks(batch),
         acting=acting(batch, sees=sees),
-        contacts=contacts_page(batch, asked, sees=sees, changes=decides and held),
+        contacts=listed,
+        ticked=ticked(batch, listed.to) if changes else [],
+        alike=alike(batch, user, listed.tab, listed.reason, now) if changes else [],
         history=history(batch, now),
         clock=clock(batch, now, known=known, expected=expected, reading=reading),
         lengths=lengths(batch, seen),
@@ -141,6 +149,8 @@ def every(batch: Batch, runs: list[EffectRun]) -> int | None:
     """How soon the page of a batch is to be looked at again."""
     if batch.status not in OPEN:
         return IN_WORK if any(run.due_at is not None and run.ended_at is None for run in runs) else None
+    if batch.running_change is not None:
+        return IN_WORK
     moves = batch.status != Status.IN_REVIEW and (not batch.attention or batch.due_at is not None)
     return IN_WORK if moves else WAITING
 

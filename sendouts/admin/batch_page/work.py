@@ -10,7 +10,7 @@ from django.utils.translation import ngettext, pgettext
 from actions.contract import Phase
 from sendouts.admin.batch_page.figures import percent, share_of
 from sendouts.forecast import Forecast, Lately, Reading
-from sendouts.models import Batch, EffectRun, Outcome, Status
+from sendouts.models import Batch, BulkChange, EffectRun, Outcome, Status, Verdict
 from sendouts.sentences import column_time, number, span, time_of
 
 # What a fact says while nobody can know it yet.
@@ -60,6 +60,8 @@ def progress(
 ) -> list[Progress]:
     """What is under way, in order; empty where nothing is."""
     found: list[Progress] = []
+    if batch.running_change is not None:
+        found.append(_changing(batch.running_change, batch))
     if reading is not None:
         found.append(_screening(batch, reading, now))
     if batch.status in (Status.ACCEPTED, Status.REFUSED) and batch.rejected:
@@ -84,6 +86,18 @@ def _screening(batch: Batch, reading: Reading, now: datetime) -> Progress:
     spare = span(reading.spare) if reading.spare is not None else _UNKNOWN
     facts = ((_("Pace"), pace), (_("Ready"), ready), (_("To spare"), spare))
     return Progress(number(batch.total), text, share, percent(share, 0), facts)
+
+
+def _changing(bulk: BulkChange, batch: Batch) -> Progress:
+    if bulk.verdict == Verdict.ACCEPTED:
+        text = ngettext("of %(n)s contact put back", "of %(n)s contacts put back", bulk.expected)
+    else:
+        text = ngettext("of %(n)s contact rejected", "of %(n)s contacts rejected", bulk.expected)
+    share = share_of(min(bulk.next_row, batch.total), batch.total)
+    facts = ((_("By"), bulk.user.get_username()), (_("Rows looked at"), number(min(bulk.next_row, batch.total))))
+    said = _("Until this is done, nobody accepts or rejects the batch.")
+    words = text % {"n": number(bulk.expected)}
+    return Progress(number(bulk.changed), words, round(share, 1), percent(share, 0), facts, said)
 
 
 def _sending(batch: Batch, now: datetime, known: Lately | None, expected: Forecast | None) -> Progress:

@@ -2,16 +2,28 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractUser
 from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 
 from sendouts import people
 from sendouts.admin.verb_forms import NoteForm
 from sendouts.models import Batch, Status
-from sendouts.sentences import time_of
+from sendouts.sentences import span, time_of
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A number, and the words that follow it."""
+
+    number: str
+    text: str
 
 
 class Verb(ABC):
@@ -26,6 +38,8 @@ class Verb(ABC):
     needs_note: ClassVar[bool] = False
     form_class: ClassVar[type[NoteForm]] = NoteForm
     statuses: ClassVar[frozenset[Status]]
+    # Possible also while many decisions of the batch are being changed.
+    while_changing: ClassVar[bool] = False
 
     def __init__(self, batch: Batch, user: AbstractUser, now: datetime) -> None:
         self.batch = batch
@@ -38,12 +52,19 @@ class Verb(ABC):
 
     @property
     def is_possible(self) -> bool:
-        return self.batch.status in self.statuses and self.now < self.batch.deadline
+        if self.batch.status not in self.statuses or self.now >= self.batch.deadline:
+            return False
+        return self.while_changing or self.batch.running_change is None
 
     @property
     def why_not(self) -> str:
-        """Why it is not possible now, where there is more to say than that."""
+        """Why it is not possible, where that is for a reason of its own."""
         return ""
+
+    @property
+    def nudge(self) -> tuple[str, list[int]]:
+        """Whom to ask to go on with the batch once it is done: the task, and the ids that it gets."""
+        return "sendouts.advance_singles" if self.batch.is_single else "sendouts.advance_files", [self.batch.pk]
 
     @property
     def quiet(self) -> bool:
@@ -55,7 +76,34 @@ class Verb(ABC):
         return reverse(f"admin:sendouts_batch_{self.name}", args=[self.batch.pk])
 
     def form(self, data: Mapping[str, Any] | None = None) -> NoteForm:
-        return self.form_class(data, initial={"revision": self.batch.revision}, needs_note=self.needs_note)
+        return self.form_class(data, initial=self.seen, needs_note=self.needs_note)
+
+    @property
+    def seen(self) -> dict[str, Any]:
+        """What the person looks at, for the form to carry."""
+        return {"revision": self.batch.revision, "seen": self.batch.accepted}
+
+    @property
+    def act(self) -> str:
+        """What the person wanted, in a sentence that says it was not carried out."""
+        return self.button.rstrip("…")
+
+    @property
+    def again(self) -> str:
+        """What to do where the numbers changed while the person read."""
+        return _("Look again, then decide.")
+
+    @property
+    def time_left(self) -> SafeString:
+        """The time until the deadline, which a script counts down."""
+        clock = format_html(
+            '<span data-until="{}">{}</span>', self.batch.deadline.isoformat(), span(self.batch.deadline - self.now)
+        )
+        return format_html(_("{} left"), clock)
+
+    def figures(self) -> list[Figure]:
+        """What follows, as numbers that matter most; each reads as a sentence with its text."""
+        return []
 
     @property
     @abstractmethod

@@ -1,7 +1,7 @@
 """The verbs by which people decide on a held batch: accept, reject all, change one contact."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -10,13 +10,13 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from sendouts import effects, people, review, seconding
+from sendouts import effects, forecast, people, review, seconding
 from sendouts.admin.contacts import row_name, unread_without_address
 from sendouts.admin.verb_forms import AcceptForm, NoteForm
-from sendouts.admin.verbs.base import Verb
+from sendouts.admin.verbs.base import Figure, Verb
 from sendouts.admin.verbs.seconding import Second, second_lines
 from sendouts.models import Answer, Batch, Decision, Status, Verdict
-from sendouts.sentences import contacts, holds, number, quoted, title
+from sendouts.sentences import holds, number, quoted, reason, span, title
 
 
 class Accept(Verb):
@@ -57,7 +57,15 @@ class Accept(Verb):
     def form(self, data: Mapping[str, Any] | None = None) -> NoteForm:
         # The second person accepts what the first one accepted.
         choices = 0 if self.second == Second.COMPLETES else self.choices
-        return AcceptForm(data, initial={"revision": self.batch.revision}, choices_for=choices, taken_on=self.taken_on)
+        return AcceptForm(data, initial=self.seen, choices_for=choices, taken_on=self.taken_on)
+
+    @property
+    def act(self) -> str:
+        return _("Accept")
+
+    @property
+    def again(self) -> str:
+        return _("Look again, then accept.")
 
     @property
     def button(self) -> str:
@@ -85,18 +93,36 @@ class Accept(Verb):
             return _("Recorded: you accepted as first person. Nothing goes out until a second person accepts.")
         return _("Accepted. The rejections are sent first, then the messages go out.")
 
+    def figures(self) -> list[Figure]:
+        return [
+            Figure(
+                number(self.batch.accepted),
+                ngettext(
+                    "message goes out at once, or at its scheduled time",
+                    "messages go out at once, or at their scheduled time",
+                    self.batch.accepted,
+                ),
+            ),
+            Figure(
+                number(self.batch.rejected), ngettext("person gets nothing", "people get nothing", self.batch.rejected)
+            ),
+        ]
+
     def consequences(self) -> list[str]:
-        batch = self.batch
-        get = ngettext("%(contacts)s gets the message.", "%(contacts)s get the message.", batch.accepted)
-        found = [get % {"contacts": contacts(batch.accepted)}]
-        if batch.rejected:
-            text = ngettext(
-                "%(n)s does not get it: the rejection goes to Symplify first and cannot be taken back.",
-                "%(n)s do not get it: their rejections go to Symplify first and cannot be taken back.",
-                batch.rejected,
-            )
-            found.append(text % {"n": number(batch.rejected)})
-        return second_lines(batch, self.user, self.second, self.now) + found + holds(batch, batch.unjudged())
+        before = second_lines(self.batch, self.user, self.second, self.now)
+        found = holds(self.batch, self.batch.unjudged())
+        if not self.batch.rejected:
+            return [
+                *before,
+                _("No rejection has to be sent: the release follows at once, and cannot be taken back."),
+                *found,
+            ]
+        seconds = self.batch.rejected / forecast.lately(self.now).rate
+        first = _(
+            "The rejections are sent first, in about %(span)s. Until the last one is confirmed you can still stop the "
+            "release; after that nothing can be taken back."
+        )
+        return [*before, first % {"span": span(timedelta(seconds=max(1, seconds)))}, *found]
 
     def carry_out(self, given: Mapping[str, Any], now: datetime) -> None:
         first = self.batch.first_undecided if self.second == Second.COMPLETES else ""
@@ -109,6 +135,7 @@ class RejectAll(Verb):
     """Let nobody have the message."""
 
     name, tone = "refuse", "danger"
+    needs_note = True
     statuses = frozenset({Status.IN_REVIEW})
 
     @cached_property
@@ -134,12 +161,35 @@ class RejectAll(Verb):
     def done(self) -> str:
         return _("Rejected. Every contact is now rejected one by one.")
 
+    @property
+    def act(self) -> str:
+        return _("Reject all")
+
+    @property
+    def again(self) -> str:
+        return _("Look again, then reject.")
+
+    def figures(self) -> list[Figure]:
+        passed = self.batch.accepted
+        if passed:
+            text = ngettext(
+                "person gets nothing, %(passed)s of whom passed every check",
+                "people get nothing, %(passed)s of whom passed every check",
+                self.batch.total,
+            )
+        else:
+            text = ngettext("person gets nothing", "people get nothing", self.batch.total)
+        return [
+            Figure("0", _("messages go out")),
+            Figure(number(self.batch.total), text % {"passed": number(passed)}),
+        ]
+
     def consequences(self) -> list[str]:
         batch = self.batch
         unreachable = batch.total - self._reachable
         text = ngettext(
-            "Nobody gets the message: %(n)s contact is rejected at Symplify.",
-            "Nobody gets the message: %(n)s contacts are rejected at Symplify, one by one.",
+            "%(n)s contact is rejected at Symplify, and takes the “rejected” way of the campaign.",
+            "%(n)s contacts are rejected at Symplify, one by one, and take the “rejected” way of the campaign.",
             self._reachable,
         )
         found = [text % {"n": number(self._reachable)}]
@@ -159,6 +209,29 @@ class RejectAll(Verb):
 
     def carry_out(self, given: Mapping[str, Any], now: datetime) -> None:
         review.refuse(self.batch.pk, **self._common(given, now))
+
+
+def changed_figures(batch: Batch, before: Mapping[Verdict, int], verdict: Verdict) -> list[Figure]:
+    """What a change of so many decisions makes of the numbers. before: how many say what now."""
+    more = sum(count for word, count in before.items() if word != verdict)
+    get = batch.accepted + (more if verdict == Verdict.ACCEPTED else -before.get(Verdict.ACCEPTED, 0))
+    lost = batch.rejected + (more if verdict == Verdict.REJECTED else -before.get(Verdict.REJECTED, 0))
+    step = {"n": number(abs(get - batch.accepted))}
+    if get > batch.accepted:
+        text = ngettext(
+            "gets it if the batch is accepted, %(n)s more than now",
+            "get it if the batch is accepted, %(n)s more than now",
+            get,
+        )
+    elif get < batch.accepted:
+        text = ngettext(
+            "gets it if the batch is accepted, %(n)s fewer than now",
+            "get it if the batch is accepted, %(n)s fewer than now",
+            get,
+        )
+    else:
+        text = ngettext("gets it if the batch is accepted, as now", "get it if the batch is accepted, as now", get)
+    return [Figure(number(get), text % step), Figure(number(lost), ngettext("does not get it", "do not get it", lost))]
 
 
 class ChangeOne(Verb):
@@ -213,15 +286,20 @@ class ChangeOne(Verb):
     def done(self) -> str:
         return _("%(contact)s is changed.") % {"contact": self._contact}
 
+    @property
+    def act(self) -> str:
+        return self.confirm
+
+    def figures(self) -> list[Figure]:
+        before = self.decision.verdict if not self.decision.unread else Verdict.UNDECIDED
+        return changed_figures(self.batch, {Verdict(before): 1}, self.verdict)
+
     def consequences(self) -> list[str]:
-        batch = self.batch
-        counts = {Verdict.ACCEPTED: batch.accepted, Verdict.REJECTED: batch.rejected}
-        counts[self.verdict] += 1
-        if not self.decision.unread and self.decision.verdict in counts:
-            counts[Verdict(self.decision.verdict)] -= 1
-        text = _("Then %(get)s get it if the batch is accepted, and %(not)s do not.")
-        values = {"get": number(counts[Verdict.ACCEPTED]), "not": number(counts[Verdict.REJECTED])}
-        found = [text % values, _("Nothing is sent by this change.")]
+        decision = self.decision
+        found = []
+        if why := reason(decision.reason, decision.text):
+            found.append(_("Until now: %(verdict)s. %(why)s") % {"verdict": decision.get_verdict_display(), "why": why})
+        found.append(_("Nothing is sent by this change."))
         if self.verdict == Verdict.ACCEPTED and (names := effects.not_prepared(self.decision)):
             lacks = _(
                 "Nothing was prepared for this contact by %(names)s: it gets the message without, unless the checks run again."

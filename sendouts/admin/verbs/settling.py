@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from sendouts import people, planning, review
-from sendouts.admin.verbs.base import Verb
+from sendouts.admin.verbs.base import Figure, Verb
 from sendouts.models import Attention, Status
 from sendouts.sentences import contacts, number, quoted, title
 
@@ -46,12 +46,30 @@ class RunAgain(Verb):
     def done(self) -> str:
         return _("The checks run again.")
 
+    @property
+    def _own(self) -> int:
+        """Decisions of people, of which the text beside the reason is their note."""
+        return sum(count for _v, code, text, _action, count in self.batch.reasons if code == "person" and text)
+
+    def figures(self) -> list[Figure]:
+        total = self.batch.total
+        if not total:
+            return []
+        if self.batch.is_single:
+            text = ngettext("contact is checked again", "contacts are checked again", total)
+        else:
+            text = ngettext(
+                "contact is downloaded and checked again", "contacts are downloaded and checked again", total
+            )  # fmt: skip
+        own = ngettext(
+            "decision of people is kept and applied again", "decisions of people are kept and applied again", self._own
+        )
+        return [Figure(number(total), text), Figure(number(self._own), own)]
+
     def consequences(self) -> list[str]:
         return [
-            _("The contacts are downloaded and checked from the start, with the actions as they are defined now.")
-            if not self.batch.is_single
-            else _("The contacts are checked from the start, with the actions as they are defined now."),
-            _("Decisions changed by people in this batch are lost."),
+            _("The actions are taken as they are defined now."),
+            _("Until the checks are through, nobody accepts or rejects the batch."),
             _("The deadline stays: %(time)s.") % {"time": self._deadline},
         ]
 
@@ -200,17 +218,23 @@ class GiveUp(Verb):
     def done(self) -> str:
         return _("Given up. Nothing more is sent for this batch.")
 
-    def consequences(self) -> list[str]:
-        batch = self.batch
-        found = [_("Nothing more is sent. The batch is not released.")]
-        if batch.confirmed:
-            text = ngettext(
-                "%(n)s rejection was sent and stays.", "%(n)s rejections were sent and stay.", batch.confirmed
+    def figures(self) -> list[Figure]:
+        sent = self.batch.confirmed
+        late = self.batch.total - sent
+        found = [Figure("0", _("messages go out"))]
+        if sent:
+            found.append(
+                Figure(number(sent), ngettext("rejection was sent and stays", "rejections were sent and stay", sent))
             )
-            found.append(text % {"n": number(batch.confirmed)})
-        text = _("Everybody else takes the “timed out” way at %(time)s.")
-        found.append(text % {"time": self._deadline})
+        text = ngettext(
+            "contact takes the “timed out” way at %(time)s", "contacts take the “timed out” way at %(time)s", late
+        )
+        if late:
+            found.append(Figure(number(late), text % {"time": self._deadline}))
         return found
+
+    def consequences(self) -> list[str]:
+        return [_("Nothing more is sent. The batch is not released, and cannot be taken up again.")]
 
     def carry_out(self, given: Mapping[str, Any], now: datetime) -> None:
         review.give_up(self.batch.pk, **self._common(given, now))

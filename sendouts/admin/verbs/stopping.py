@@ -10,7 +10,7 @@ from django.utils.translation import ngettext
 
 from actions.models import AtDeadline
 from sendouts import undoing
-from sendouts.admin.verbs.base import Verb
+from sendouts.admin.verbs.base import Figure, Verb
 from sendouts.models import Status
 from sendouts.sentences import number, title
 
@@ -45,16 +45,22 @@ class Stop(Verb):
     def done(self) -> str:
         return _("Stopped. The batch waits for review again.")
 
-    def consequences(self) -> list[str]:
-        found = [_("Nothing more is sent. The batch waits for review again, and nobody gets the message meanwhile.")]
+    def figures(self) -> list[Figure]:
+        left = max(0, self.batch.rejected - self._final)
+        found = [Figure("0", _("messages go out for now"))]
         if self._final:
             text = ngettext(
-                "%(n)s rejection was sent or is on its way: it stays, and cannot be put back.",
-                "%(n)s rejections were sent or are on their way: they stay, and cannot be put back.",
+                "rejection was sent or is on its way: it stays, and cannot be put back",
+                "rejections were sent or are on their way: they stay, and cannot be put back",
                 self._final,
             )
-            found.append(text % {"n": number(self._final)})
-        else:
+            found.append(Figure(number(self._final), text))
+        text = ngettext("rejection is not sent any more", "rejections are not sent any more", left)
+        return [*found, Figure(number(left), text)]
+
+    def consequences(self) -> list[str]:
+        found = [_("The batch waits for review again, and nobody gets the message meanwhile.")]
+        if not self._final:
             found.append(_("No rejection was sent yet: every decision can be changed again."))
         if self.batch.status == Status.REFUSED:
             found.append(_("Whoever is not rejected yet is again what the checks and people had said."))

@@ -1,0 +1,31 @@
+"""The keys of the desk, as its list shows them; gateway/static/gateway/keys.js acts on them."""
+
+from dataclasses import dataclass
+
+from django.utils.translation import gettext as _
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One line of the list: the keys, and what they do."""
+
+    names: tuple[str, ...]
+    text: str
+
+
+def keys() -> list[Key]:
+    """Every key, in the order of the list. None of them decides: that takes Ctrl+Enter in a dialog."""
+    return [
+        Key(("t",), _("Search")),
+        Key(("/",), _("Search for a contact in this batch")),
+        Key(("a",), _("Open “Accept”")),
+        Key(("r",), _("Open “Reject all”")),
+        Key((".",), _("More")),
+        Key(("1", "2", "3"), _("Show the first, second or third tab of contacts")),
+        Key(("j", "k"), _("Next row, row before")),
+        Key(("x",), _("Tick the row")),
+        Key(("g h",), _("Home")),
+        Key(("?",), _("This list")),
+        Key((_("Ctrl+Enter"),), _("Confirm in a dialog")),
+        Key((_("Esc"),), _("Cancel")),
+    ]

@@ -1,0 +1,73 @@
+"""A person's change of many decisions at once, which a worker carries out piece by piece."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from sendouts.models.batch import Batch
+from sendouts.models.decision import Verdict
+
+
+class BulkChange(models.Model):
+    """All decisions of one batch that say `before`, and have the reason where one is named, become `verdict`.
+
+    The row carries the work: rows below `next_row` are done. While it is running nobody decides on the batch.
+    """
+
+    class State(models.TextChoices):
+        RUNNING = "running", _("running")
+        DONE = "done", _("done")
+        CANCELLED = "cancelled", _("cancelled")
+        OVERTAKEN = "overtaken", _("the batch ended first")
+        FAILED = "failed", _("failed")
+
+    id = models.BigAutoField(primary_key=True)
+    batch = models.ForeignKey(Batch, on_delete=models.CASCADE, related_name="bulk_changes")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, verbose_name=_("who"), on_delete=models.PROTECT, related_name="+"
+    )
+    note = models.TextField(_("note"))
+    verdict = models.SmallIntegerField(_("decision"), choices=Verdict)
+    before = models.SmallIntegerField(choices=Verdict)
+    # Only decisions with this reason, whatever the text beside its code says; else whatever the reason is.
+    by_reason = models.BooleanField(default=False)
+    reason = models.CharField(_("reason code"), max_length=64, blank=True, default="")
+    action = models.CharField(_("action"), max_length=255, blank=True, default="")
+
+    state = models.CharField(max_length=10, choices=State, default=State.RUNNING)
+    begun_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+    # How many decisions the batch counted for it when it began.
+    expected = models.PositiveIntegerField()
+    next_row = models.BigIntegerField(default=0)
+    changed = models.PositiveIntegerField(default=0)
+    # Left as they were: rejections that had been sent, rows that nothing can reject, rows that nobody could read.
+    sent = models.PositiveIntegerField(default=0)
+    no_address = models.PositiveIntegerField(default=0)
+    unread = models.PositiveIntegerField(default=0)
+
+    due_at = models.DateTimeField(null=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    claim_id = models.UUIDField(null=True)
+    claimed_until = models.DateTimeField(null=True)
+    deaths = models.PositiveSmallIntegerField(default=0, db_default=0)
+
+    class Meta:
+        verbose_name = _("change of many decisions")
+        verbose_name_plural = _("changes of many decisions")
+        ordering = ["id"]
+        indexes = [models.Index(fields=["due_at"], name="bulk_change_due", condition=Q(due_at__isnull=False))]
+        constraints = [
+            models.UniqueConstraint(fields=["batch"], name="bulk_change_one_running", condition=Q(state="running")),
+            models.CheckConstraint(
+                name="bulk_change_ended_is_not_due", condition=Q(due_at__isnull=True) | Q(state="running")
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.batch_id}/{self.pk}"
+
+    @property
+    def is_running(self) -> bool:
+        return self.state == self.State.RUNNING

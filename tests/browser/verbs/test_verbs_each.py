@@ -1,0 +1,156 @@
+"""Each verb in a real browser: from the page of the batch through its dialog to what became of it, and without scripts."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import pytest
+from playwright.sync_api import expect
+
+from simulator.client import Simulator
+from tests.acceptance.deployment import Deployment
+from tests.browser.conftest import Visit
+from tests.browser.verbs.desk import all_waiting, link, opened, person
+
+# What a batch must be for the verb to be possible.
+UNCONFIRMED = """
+Batch.objects.filter(pk=made.pk).update(status="accepted", confirmed=1, attention="unconfirmed", attention_data={"rows": 1},
+    decided_at=timezone.now())
+Decision.objects.filter(pk=made.first_decision).update(answer=Answer.CONFIRMED)
+Decision.objects.filter(pk=made.first_decision + 1).update(answer=Answer.REFUSED)
+"""
+ON_HOLD = """
+from django.contrib.auth.models import User
+from sendouts import holding
+holding.hold(made.pk, user=User.objects.get(username="root"), revision=None, note="shop", now=timezone.now())
+"""
+CHANGING = """
+from django.contrib.auth.models import User
+BulkChange.objects.create(batch=made, user=User.objects.get(username="root"), note="shop", verdict=1, before=2, expected=2,
+    begun_at=timezone.now())
+Batch.objects.filter(pk=made.pk).update(revision=2)
+"""
+FAILED_EFFECT = """
+names = {"identifier": "crm", "kind": "transfer_http", "on_failure": "hold"}
+plan = admin_cases.plan(admin_cases.CONSENT, {**admin_cases.CONSENT, **names, "phase": "enrich"})
+Batch.objects.filter(pk=made.pk).update(status="accepted", confirmed=2, attention="effect_failed", plan=plan, enrichments=1,
+    attention_data={"identifier": "crm", "rows": 3, "text": "crm.example.com answered 401."}, decided_at=timezone.now())
+Decision.objects.filter(pk__lte=made.first_decision + 1, pk__gte=made.first_decision).update(answer=Answer.CONFIRMED)
+EffectRun.objects.create(batch=made, step=1, phase="enrich", total=3, **names)
+"""
+NOT_TOLD = """
+names = {"identifier": "crm", "kind": "transfer_http", "on_failure": "hold"}
+plan = admin_cases.plan(admin_cases.CONSENT, {**admin_cases.CONSENT, **names, "phase": "transfer"})
+Batch.objects.filter(pk=made.pk).update(status="finished", confirmed=2, outcome="released", plan=plan,
+    finish_sent_at=timezone.now(), ended_at=timezone.now())
+EffectRun.objects.create(batch=made, step=1, phase="transfer", total=3, error="crm.example.com answered 401.", **names)
+"""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One verb: its name, the batch, the note, the button, what the page says then, and what its history tells."""
+
+    verb: str
+    more: str
+    note: str
+    button: str
+    done: str
+    history: str
+
+
+CASES = [
+    Case("accept", "", "", "Send to 3", "Accepted. The rejections are sent first", "Accepted"),
+    Case("refuse", "", "wrong", "Reject 5", "Rejected. Every contact is now rejected", "Rejected whole"),
+    Case("contact", "", "VIP", "Put back", "A-0 is changed.", "1 contact put back"),
+    Case("hold", "", "shop", "Put on hold", "On hold. Nothing happens to this batch by itself", "Put on hold"),
+    Case("lift-hold", ON_HOLD, "", "Lift the hold", "The hold is lifted.", "Hold lifted"),
+    Case("cancel-change", CHANGING, "", "Stop the change", "The change is stopped.", "Change stopped"),
+    Case("run-again", "", "", "Run again", "The checks run again.", "Checks started again"),
+    Case("retry", UNCONFIRMED, "", "Try again", "It is being tried again.", "Tried again"),
+    Case(
+        "take-on",
+        UNCONFIRMED,
+        "known",
+        "Take on 1",
+        "Taken on. Your name and note stay",
+        "1 unconfirmed rejection taken on",
+    ),
+    Case("undo", UNCONFIRMED, "", "Stop", "Stopped. The batch waits for review again.", "Release stopped"),
+    Case("give-up", "", "wrong", "Give up", "Given up. Nothing more is sent", "Given up"),
+    Case(
+        "go-without",
+        FAILED_EFFECT,
+        "known",
+        "Go on without",
+        "The release goes on. Your name and note",
+        "Goes on without the failed action",
+    ),
+    Case("send-again", NOT_TOLD, "", "Send again", "It is being sent again.", "Outcome sent again"),
+]
+# What each role is offered on a batch in review, and on one whose rejection is not confirmed.
+OFFERED = {
+    "Viewer": (set(), set()),
+    "Reviewer": ({"accept", "refuse", "hold", "run-again", "give-up", "contact"}, {"retry", "undo", "give-up"}),
+    "Manager": (
+        {"accept", "refuse", "hold", "run-again", "give-up", "contact"},
+        {"retry", "undo", "give-up", "take-on"},
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def running(gateway: tuple[Deployment, Simulator]) -> Deployment:
+    return gateway[0]
+
+
+@pytest.fixture(scope="module")
+def paths(running: Deployment) -> Mapping[str, str]:
+    """Two batches for each verb, made at once."""
+    return all_waiting(running, {f"{way} {case.verb}": case.more for case in CASES for way in ("Dialog", "Plain")})
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.verb)
+def test_a_verb_is_carried_out_in_its_dialog(visit: Callable[..., Visit], paths: Mapping[str, str], case: Case) -> None:
+    path = paths[f"Dialog {case.verb}"]
+    window = visit()
+    window.log_in()
+    window.page.goto(window.base + path)
+    found = opened(window, case.verb)
+    if case.note:
+        found.get_by_role("textbox").fill(case.note)
+    window.confirm(case.button)
+    expect(window.page.get_by_text(case.done)).to_be_visible()
+    assert window.page.url.split("#")[0] == window.base + path
+    expect(window.page.locator("#history")).to_contain_text(case.history)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.verb)
+def test_a_verb_is_carried_out_without_scripts(
+    visit: Callable[..., Visit], paths: Mapping[str, str], case: Case
+) -> None:
+    path = paths[f"Plain {case.verb}"]
+    window = visit(java_script_enabled=False)
+    window.log_in()
+    page = window.page
+    page.goto(window.base + path)
+    link(page, case.verb).click()
+    if case.note:
+        page.fill("textarea[name=note]", case.note)
+    page.get_by_role("button", name=case.button, exact=True).click()
+    expect(page.get_by_text(case.done)).to_be_visible()
+    expect(window.page.locator("#history")).to_contain_text(case.history)
+
+
+@pytest.mark.parametrize("role", OFFERED)
+def test_a_role_sees_its_verbs_and_no_other(visit: Callable[..., Visit], running: Deployment, role: str) -> None:
+    held, stuck = all_waiting(running, {f"Held for {role}": "", f"Stuck for {role}": UNCONFIRMED}).values()
+    window = visit()
+    window.log_in(person(running, role))
+    for path, offered in zip((held, stuck), OFFERED[role], strict=True):
+        window.page.goto(window.base + path)
+        links = window.page.locator("a[data-dialog]").all()
+        assert {each.get_attribute("data-dialog") for each in links} == offered
+        for key in ("a", "r"):
+            window.page.keyboard.press(key)
+        if not offered & {"accept", "refuse"}:
+            expect(window.page.get_by_role("dialog")).to_have_count(0)

@@ -1,0 +1,62 @@
+"""Settling what cannot go on, on the pages of the verbs: run again, take on, stop."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from sendouts.models import Answer, Decision, Status, Webhook
+from tests.sendouts.admin_cases import SECRET, batch, client_of, plain_english, text_of, verb_url, webhook
+from tests.sendouts.verb_cases import give, held, offered, state, unconfirmed
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _english(settings: Any) -> None:
+    plain_english(settings)
+
+
+@pytest.fixture
+def reviewer() -> Client:
+    return client_of("Reviewer")
+
+
+def test_running_again_takes_the_actions_as_they_are_defined_now(reviewer: Client) -> None:
+    made = held(held_for=["unknown_action"])
+    body = f'{{"finishUri": "https://{SECRET}/f", "actions": ["new"], "projectName": "Newsletter", "journeyName": '
+    body += f'"Summer", "sendoutName": "Day 1", "itemDownloadUri": "https://{SECRET}/d"}}'
+    webhook(batch=made, body=body.encode())
+    assert give(reviewer, made, "run-again").status_code == 302
+    made.refresh_from_db()
+    assert [each["identifier"] for each in made.plan.content["unknown"]] == ["new"]
+    assert Webhook.objects.get().batch_id == made.pk
+    assert not Decision.objects.exists()
+
+
+def test_the_release_without_an_answer_is_taken_on_by_name() -> None:
+    made = batch(
+        Status.DELIVERED, accepted=3, outcome="released", finish_sent_at=timezone.now(), finish_status=409,
+        attention="finish_unconfirmed", attention_data={"status": 409, "lost": False},
+    )  # fmt: skip
+    manager = client_of("Manager")
+    assert offered(manager, made) == {"retry", "take-on"}
+    assert give(manager, made, "take-on", note="seen in Symplify").status_code == 302
+    assert state(made)[0] == Status.FINISHED
+
+
+def test_the_page_that_stops_a_release_says_how_many_rejections_stay(reviewer: Client) -> None:
+    made = unconfirmed()
+    text = text_of(reviewer.get(verb_url(made, "undo")))
+    assert "<dt>2</dt><dd>rejections were sent or are on their way: they stay, and cannot be put back</dd>" in text
+    Decision.objects.update(answer=Answer.NONE)
+    assert "No rejection was sent yet" in text_of(reviewer.get(verb_url(made, "undo")))
+
+
+def test_running_again_says_how_many_decisions_of_people_are_kept(reviewer: Client) -> None:
+    made = held()
+    give(reviewer, made, "contact", 0, "accept", note="VIP")
+    text = text_of(reviewer.get(verb_url(made, "run-again")))
+    assert "<dt>5</dt><dd>contacts are downloaded and checked again</dd>" in text
+    assert "<dt>1</dt><dd>decision of people is kept and applied again</dd>" in text
