@@ -119,7 +119,7 @@ class Host:
         self._handle.setopt(pycurl.UPLOAD, 1)
         self._handle.setopt(pycurl.READFUNCTION, partial(self._next, content))
         self._handle.setopt(pycurl.FTP_CREATE_MISSING_DIRS, 1)
-        # libcurl opens for appending then, and names the place all the same, for servers that know no appending.
+        # Each write names its place. Older libcurl opens the file for appending besides, which comes to the same.
         self._handle.setopt(pycurl.RESUME_FROM_LARGE, content.position)
         # It would else read from the beginning, to pass over what it need not send.
         self._handle.setopt(pycurl.SEEKFUNCTION, lambda offset, origin: pycurl.SEEKFUNC_OK)

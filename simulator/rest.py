@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 TOKEN = "x-carma-authentication-token"
 # What it keeps of contacts for reports; the counts go on.
-MAX_SHOWN = 10_000
+MAX_SHOWN = 100_000
 _CONTACT = re.compile(r"(\w+)/lists/(\w+)/contacts/([^/]+)(/update)?")
 _IMPORTS = re.compile(r"(\w+)/lists/(\w+)/imports")
 _RECIPIENTS = re.compile(r"(\w+)/lists/(\w+)/recipients/(\w+)")
@@ -62,6 +62,7 @@ class RestState:
     contacts: dict[tuple[str, str, str], dict[str, Any]] = field(default_factory=dict)
     imports: list[Import] = field(default_factory=list)
     calls: Counter[str] = field(default_factory=Counter)
+    changed: int = 0
     last_import_at: float = -math.inf
 
     def set(self, wanted: object) -> None:
@@ -82,12 +83,22 @@ class RestState:
         for name, value in wanted.items():
             setattr(self, name, frozenset(value) if name == "unknown" else value)
 
+    def write(self, key: tuple[str, str, str], properties: Mapping[str, Any]) -> None:
+        """Set properties of a contact."""
+        held = self.contacts.setdefault(key, {})
+        self.changed += sum(name in held and held[name] != value for name, value in properties.items())
+        held.update(properties)
+
     def report(self) -> dict[str, Any]:
-        """Tell what was written: the properties of each contact by its id, the imports, and the calls by what they were."""
+        """Tell what was written: the properties of each contact by its id, the imports, and the calls by what they were.
+
+        `changed` counts the values that took the place of others.
+        """
         shown = list(self.contacts.items())[:MAX_SHOWN]
         return {
             "contacts": {key[2]: properties for key, properties in shown},
             "count": len(self.contacts),
+            "changed": self.changed,
             "imports": [each.report() for each in self.imports],
             "calls": dict(self.calls),
         }
@@ -151,7 +162,7 @@ class Rest:
         forced = parse_qs(request.target.partition(b"?")[2].decode("latin-1")).get("force") == ["true"]
         if not isinstance(properties, dict) or not forced:
             return json_reply({"error": "properties, and force=true, are needed"}, 400)
-        state.contacts.setdefault(key, {}).update(properties)
+        state.write(key, properties)
         return json_reply({"originalId": key[2]})
 
     def _import(self, request: Request, place: tuple[str, str]) -> Reply:
@@ -208,7 +219,7 @@ class Rest:
                 del contacts[key]
         for row in made.rows or ():
             key = (*made.place, row[made.identity])
-            contacts.setdefault(key, {}).update({name: row[name] for name in row if name != made.identity})
+            self.world.rest.write(key, {name: row[name] for name in row if name != made.identity})
 
     def _found(self, number: str) -> Import | None:
         imports = self.world.rest.imports

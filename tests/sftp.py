@@ -23,6 +23,8 @@ class Sftp:
         self.cut_at: int | None = None
         self.hangs: Callable[[int], bool] = lambda written: False
         self.may_write = self.may_read = True
+        # As with a libcurl that asks for appending where it continues a file.
+        self.appends = False
         # Bytes that each session has written, and read.
         self.written: list[int] = []
         self.read = 0
@@ -64,6 +66,8 @@ def sftp_server(root: Path) -> Iterator[Sftp]:
         def open(self, path: bytes, pflags: int, attrs: Any) -> Any:
             if not (state.may_write if pflags & asyncssh.FXF_WRITE else state.may_read):
                 raise asyncssh.SFTPPermissionDenied("no")
+            if state.appends and pflags == asyncssh.FXF_WRITE:
+                pflags |= asyncssh.FXF_APPEND
             file = super().open(path, pflags, attrs)
             state.opened.add(file)
             return file

@@ -52,7 +52,7 @@ class Writing:
     def shows(self, pending: Pending, context: Context, name: str) -> Sequence[Shown]:
         """Name and contents of a file with one contact, as a form shows them; not packed."""
         plain = Writing(self.format, False, self.fields)
-        file = file_name(name, context, str(pending.batch), self.extension)
+        file = file_name(name, context, f"{pending.batch}-0", self.extension)
         text = (plain.begin() + plain.write([pending], context)).decode()
         return [Shown(gettext_noop("Name of the file"), file), Shown(gettext_noop("A file with this contact"), text)]
 

@@ -7,10 +7,13 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from functools import wraps
+from itertools import count
 from pathlib import Path
 from typing import Any, Protocol
 
-from sendouts import door, finishing, ingress, planning
+from actions.contract import Phase
+from sendouts import door, effects, finishing, ingress, planning
+from sendouts.effects import carrying
 from sendouts.screening import files
 from sendouts.symplify import client
 
@@ -28,10 +31,12 @@ def install(folder: Path) -> None:
         return (folder / f"{point}.armed").exists()
 
     def die(point: str) -> None:
+        proof = folder / f"{point}.reached"
         try:
-            (folder / f"{point}.armed").rename(folder / f"{point}.reached")
+            (folder / f"{point}.armed").rename(proof)
         except FileNotFoundError:
             return
+        proof.write_text(str(os.getpid()))
         os.kill(os.getpid(), signal.SIGKILL)
 
     _around_the_door(die, armed)
@@ -40,6 +45,7 @@ def install(folder: Path) -> None:
     files._store_chunk = _after(files._store_chunk, _at_the_nth(lambda: die("after_chunk")))
     files._finish = _before(files._finish, lambda: die("last_chunk"))
     client.reject_many = _each(client.reject_many, lambda: die("answer_read"))
+    _around_the_effects(die)
     client.finish_many = _before(client.finish_many, lambda: die("finish_intended"))
     finishing._conclude = _before(finishing._conclude, lambda: die("finish_answered"))
 
@@ -59,6 +65,36 @@ def _around_the_door(die: Dies, armed: Callable[[str], bool]) -> None:
 
     ingress.nudge = late_nudge
     door._answer = last_answer
+
+
+def _around_the_effects(die: Dies) -> None:
+    """Pages are written in threads of their own, and stored by the one that gave them out."""
+    nth = {(phase, when): _every_nth() for phase in Phase for when in ("unsent", "answered", "stored")}
+    names = {Phase.ENRICH: "effect", Phase.TRANSFER: "transfer"}
+    applied, settle, enrich = carrying._applied, carrying.Work._settle, effects.enrich
+
+    def late_apply(kind: Any, *args: Any) -> Any:
+        if nth[kind.phase, "unsent"]():
+            die(f"{names[kind.phase]}_unsent")
+        return applied(kind, *args)
+
+    def mortal_settle(work: carrying.Work, *args: Any) -> None:
+        phase = Phase(work.run.phase)
+        if nth[phase, "answered"]():
+            die(f"{names[phase]}_answered")
+        settle(work, *args)
+        if nth[phase, "stored"]():
+            die(f"{names[phase]}_stored")
+
+    def mortal_enrich(*args: Any) -> Any:
+        through = enrich(*args)
+        if through:
+            die("effects_ended")
+        return through
+
+    effects.enrich = mortal_enrich
+    carrying._applied = late_apply
+    carrying.Work._settle = mortal_settle  # type: ignore[method-assign]
 
 
 def _before(function: Callable[..., Any], act: Callable[[], None]) -> Callable[..., Any]:
@@ -92,12 +128,16 @@ def _each(function: Callable[..., Iterator[Any]], act: Callable[[], None]) -> Ca
 
 def _at_the_nth(act: Callable[[], None]) -> Callable[[], None]:
     """Act at every third call: in a file of many chunks some are stored before, some are still to come."""
-    calls = 0
+    is_nth = _every_nth()
 
     def counted() -> None:
-        nonlocal calls
-        calls += 1
-        if calls % NTH_CHUNK == 0:
+        if is_nth():
             act()
 
     return counted
+
+
+def _every_nth() -> Callable[[], bool]:
+    """True at every third call."""
+    calls = count(1)
+    return lambda: next(calls) % NTH_CHUNK == 0

@@ -29,8 +29,8 @@ def parts(gateway: Deployment) -> dict[str, list[psutil.Process]]:
     return found
 
 
-def kill_one(gateway: Deployment, role: str, lot: float) -> str:
-    """Kill a process of this part with -9; where none lives just now, one of another. Returns whom it hit.
+def kill_one(gateway: Deployment, role: str, lot: float) -> tuple[str, int]:
+    """Kill a process of this part with -9; where none lives just now, one of another. Returns whom it hit, and its id.
 
     In the embedded mode there is one process for all.
     """
@@ -38,8 +38,9 @@ def kill_one(gateway: Deployment, role: str, lot: float) -> str:
     if not living.get(role):
         # It died just before and is not there again: another one then, the whole of it only where nothing else lives.
         role = next((name for name in sorted(living) if name in SIGNS and name != "supervisor"), "supervisor")
-    living[role][int(lot * len(living[role]))].kill()
-    return role
+    hit = living[role][int(lot * len(living[role]))]
+    hit.kill()
+    return role, hit.pid
 
 
 def _part(process: psutil.Process) -> str:

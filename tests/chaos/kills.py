@@ -3,25 +3,25 @@
 import time
 from pathlib import Path
 
+from simulator.client import Simulator
 from tests.acceptance.deployment import Deployment, deployment
-from tests.chaos import oracles
+from tests.chaos import effects, oracles
 from tests.chaos.family import CALL_NOBODY, kill_one
 from tests.chaos.load import Load
-from tests.chaos.losses import Losses
+from tests.chaos.losses import Losses, wait_for_news
 from tests.chaos.people import SETUP, Person
 from tests.chaos.reporting import Row
 from tests.chaos.schedule import Kill, Schedule
 
-# A kill's connections are gone on the platform's side, too, before its answers are counted; nobody takes over so soon.
-NEWS_TAKE = 0.2
 SETTLE_SECONDS = 180
-ENVIRONMENT = {"CHUNK_ROWS": "200", "SYMPLIFY_CONCURRENCY": "16", "WORKER_CONCURRENCY": "2"}
+ENVIRONMENT = {"CHUNK_ROWS": "200", "SYMPLIFY_CONCURRENCY": "16", "WORKER_CONCURRENCY": "2", **effects.ENVIRONMENT}
 
 
 def run(folder: Path, mode: str, schedule: Schedule, count: int) -> Row:
     """One run in one mode; the row says what became of it."""
     with deployment(folder, mode, config=schedule.config(), setup=SETUP, **ENVIRONMENT) as (gateway, platform):
         platform.faults(schedule.faults(), latency=0.02, repeat_status=410)
+        effects.set_up(gateway, platform, schedule.codes, schedule.receiver_faults())
         load = Load(platform.url, schedule.orders())
         person = Person(gateway, load.placed)
         losses = Losses(gateway, platform)
@@ -29,7 +29,7 @@ def run(folder: Path, mode: str, schedule: Schedule, count: int) -> Row:
         person.start()
         for kill in schedule.kills(count):
             time.sleep(kill.pause)
-            _kill(gateway, mode, kill, losses)
+            _kill(gateway, platform, mode, kill, losses)
         orders = load.finish()
         settled = settle(gateway, orders)
         person.finish()
@@ -45,19 +45,20 @@ def settle(gateway: Deployment, orders: dict[str, oracles.Order], within: float 
     return time.monotonic() - began
 
 
-def _kill(gateway: Deployment, mode: str, kill: Kill, losses: Losses) -> None:
+def _kill(gateway: Deployment, platform: Simulator, mode: str, kill: Kill, losses: Losses) -> None:
     if mode == "embedded":
+        dead = [each.pid for each in gateway.family()]
         gateway.kill()
-        time.sleep(NEWS_TAKE)
+        wait_for_news(platform, dead)
         losses.excuse()
         gateway.start()
         return
-    hit = kill_one(gateway, kill.role, kill.lot)
+    hit, pid = kill_one(gateway, kill.role, kill.lot)
     if hit == "supervisor":
         assert gateway.process is not None
         gateway.process.wait(10)
         gateway.start()
     elif hit not in CALL_NOBODY:
-        time.sleep(NEWS_TAKE)
+        wait_for_news(platform, [pid])
     if hit not in CALL_NOBODY:
         losses.excuse()

@@ -5,12 +5,16 @@ for the sendouts concerned, and the number is kept, so that the oracles can say 
 """
 
 from collections import Counter
+from collections.abc import Iterable
 
+import psutil
 import requests
 
 from simulator.client import Simulator
-from tests.acceptance.deployment import Deployment
+from tests.acceptance.deployment import Deployment, wait_until
 from tests.chaos import stored
+
+NEWS_SECONDS = 20
 
 
 class Losses:
@@ -38,6 +42,29 @@ class Losses:
                 self._platform.excuse(report["id"])
                 self.rejections[name] += max(0, rejections)
                 self.finishes[name] += max(0, finishes)
+
+
+def wait_for_news(platform: Simulator, dead: Iterable[int]) -> None:
+    """Wait until these processes are gone, and the platform has read whatever they had sent and heard that they hung up.
+
+    Then what it has done is all that their calls will do.
+    """
+    assert platform.process is not None
+    simulator = psutil.Process(platform.process.pid)
+    ids = list(dead)
+
+    def heard() -> bool:
+        wires = simulator.net_connections("tcp")
+        return not any(map(_lives, ids)) and not any(wire.status == psutil.CONN_CLOSE_WAIT for wire in wires)
+
+    wait_until(heard, NEWS_SECONDS, "the platform hears that its callers are dead")
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def answers(url: str, within: float) -> bool:

@@ -10,16 +10,17 @@ from uuid import UUID
 from sendouts.journal import depth
 from simulator.client import Report, Simulator
 from tests.acceptance.deployment import Deployment
-from tests.chaos import stored
+from tests.chaos import effects, stored
 from tests.chaos.losses import Losses
 from tests.chaos.people import ask
-from tests.chaos.schedule import Order
+from tests.chaos.schedule import EFFECTS, Order
 from tests.chaos.stored import StoredBatch
 
 # What a sendout's batches may have become, by its project and what the person was to say.
 FINISHED, WAITING, EXPIRED = "finished", "waiting", "expired"
 ENDS: Mapping[tuple[str, str], frozenset[str]] = {
     ("Newsletter", ""): frozenset({FINISHED}),
+    (EFFECTS, ""): frozenset({FINISHED}),
     ("Held", "accept"): frozenset({FINISHED}),
     ("Held", "reject"): frozenset({FINISHED}),
     ("Held", ""): frozenset({WAITING}),
@@ -84,7 +85,7 @@ def under_way(gateway: Deployment, orders: Mapping[str, Order]) -> list[str]:
                 f"batch {batch.id} ({batch.sendout}) is {batch.status}, attention “{batch.attention}”, "
                 f"{batch.confirmed} of {batch.rejected} rejections confirmed"
             )
-    return found
+    return found + effects.open_work(gateway)
 
 
 def judge(gateway: Deployment, platform: Simulator, orders: Mapping[str, Order], losses: Losses) -> Verdict:
@@ -99,6 +100,7 @@ def judge(gateway: Deployment, platform: Simulator, orders: Mapping[str, Order],
         *_sentences(gateway, found),
         *_ways(reports, found, orders),
         *_repeats(reports, found, losses),
+        *effects.judge(gateway, platform, orders),
         *(f"violation {each['kind']} on {each['delivery']}: {each['detail']}" for each in platform.violations()[:5]),
     ]
     answered = [hook for report in reports for hook in report["hooks"]]

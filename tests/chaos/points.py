@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from simulator.client import Simulator
-from tests.acceptance.deployment import Deployment, deployment, wait_until
-from tests.chaos import arming, oracles
+from tests.acceptance.deployment import Deployment, command_of, deployment, wait_until
+from tests.chaos import arming, effects, oracles
 from tests.chaos.arming import FROM_OUTSIDE, POINTS
-from tests.chaos.kills import ENVIRONMENT, NEWS_TAKE, settle
-from tests.chaos.losses import Losses
+from tests.chaos.kills import ENVIRONMENT, settle
+from tests.chaos.losses import Losses, wait_for_news
 from tests.chaos.people import SETUP
 from tests.chaos.reporting import Row
-from tests.chaos.schedule import Order, Schedule
+from tests.chaos.schedule import Order, Schedule, with_effects
 
 REACHED_SECONDS = 60
 # After these the platform may see finishUri once more; after the others never.
@@ -25,6 +25,7 @@ def run(folder: Path, mode: str, schedule: Schedule, points: Sequence[str] = tup
     chaos = {"DJANGO_SETTINGS_MODULE": "tests.chaos.settings", "CHAOS_DIR": str(folder), "CHUNK_ROWS": "100"}
     with deployment(folder, mode, config=schedule.config(), setup=SETUP, **ENVIRONMENT | chaos) as (gateway, platform):
         platform.faults(latency=0.02, repeat_status=410)
+        effects.set_up(gateway, platform, schedule.codes)
         losses = Losses(gateway, platform)
         orders: dict[str, Order] = {}
         notes: list[str] = []
@@ -34,8 +35,9 @@ def run(folder: Path, mode: str, schedule: Schedule, points: Sequence[str] = tup
             # Who died at the point before may be starting still.
             wait_until(gateway.answers, REACHED_SECONDS, "the gateway answers", gateway.tail)
             began = time.monotonic()
-            notes += _reach(gateway, platform, mode, point, mine, orders)
-            time.sleep(NEWS_TAKE)
+            dead, said = _reach(gateway, platform, mode, point, mine, orders)
+            notes += said
+            wait_for_news(platform, dead)
             losses.excuse()
             if mode == "embedded":
                 gateway.start()
@@ -48,42 +50,57 @@ def run(folder: Path, mode: str, schedule: Schedule, points: Sequence[str] = tup
 
 def _orders(point: str) -> list[Order]:
     spec: dict[str, Any] = {"project": "Newsletter", "journey": "Point", "actions": ["consent-check"]}
+    file, singles = f"{point}, file", f"{point}, singles"
+    if point.startswith(("effect", "transfer")):
+        return [
+            Order(0, "batch", spec | with_effects(file, 300)),
+            Order(0, "single", spec | with_effects(singles, 10) | {"hooks": 10}),
+        ]
     return [
-        Order(0, "batch", spec | {"sendout": f"{point}, file", "contacts": 750}),
-        Order(0, "single", spec | {"sendout": f"{point}, singles", "hooks": 10, "no_consent": 0.3}),
+        Order(0, "batch", spec | {"sendout": file, "contacts": 750}),
+        Order(0, "single", spec | {"sendout": singles, "hooks": 10, "no_consent": 0.3}),
     ]
 
 
 def _reach(
     gateway: Deployment, platform: Simulator, mode: str, point: str, mine: list[Order], orders: dict[str, Order]
-) -> list[str]:
-    """Fire what passes the point, until somebody has died there; returns what went wrong."""
-    if point == FROM_OUTSIDE:
+) -> tuple[list[int], list[str]]:
+    """Fire what passes the point, until somebody has died there; returns the ids of the dead, and what went wrong."""
+    call = FROM_OUTSIDE.get(point, "")
+    before = _arrived(platform, call)
+    if call:
         # No answer comes: whatever the platform has received then is sent, and its answer unread.
-        platform.faults([{"kind": "hang", "on": "reject"}], repeat_status=410)
+        platform.faults([{"kind": "hang", "on": call}], repeat_status=410)
     else:
         arming.arm(gateway.folder, point)
     for order in mine:
         created = platform.create(order.kind, **order.spec, wait=False)
         orders[created["id"]] = order
-    ids = [key for key, order in orders.items() if order in mine]
 
     def died() -> bool:
-        if point == FROM_OUTSIDE:
-            return any(platform.sendout(key)["calls"]["reject"] for key in ids)
-        return arming.reached(gateway.folder, point)
+        return _arrived(platform, call) > before if call else arming.reached(gateway.folder, point) > 0
 
     try:
         wait_until(died, REACHED_SECONDS, f"the point {point} is reached", gateway.tail)
     except AssertionError as problem:
-        return [str(problem)]
-    if point == FROM_OUTSIDE:
-        gateway.kill("" if mode == "embedded" else "celery")
+        return [], [str(problem)]
+    dead = [arming.reached(gateway.folder, point)] if not call else []
+    if call:
+        part = "" if mode == "embedded" else "celery"
+        dead = [each.pid for each in gateway.family() if part in " ".join(command_of(each))]
+        gateway.kill(part)
         platform.faults(latency=0.02, repeat_status=410)
     elif mode == "embedded":
         assert gateway.process is not None
         gateway.process.wait(10)
-    return []
+    return dead, []
+
+
+def _arrived(platform: Simulator, call: str) -> int:
+    """How many calls of this sort have reached the platform."""
+    if call == "contact":
+        return int(platform.rest()["calls"].get(call, 0))
+    return sum(report["calls"][call] for report in platform.sendouts()) if call else 0
 
 
 def _repeats(platform: Simulator, point: str, mine: list[Order], orders: dict[str, Order]) -> list[str]:

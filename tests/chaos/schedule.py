@@ -16,6 +16,8 @@ CONSENT = (
     "{identifier: consent-check, kind: field_rule,"
     ' config: {field: properties.consent, reject_if: {equals: false}, if_missing: hold, reason: "No consent"}}'
 )
+# The project whose contacts get something and are told of; see tests.chaos.effects.
+EFFECTS = "Effects"
 # How likely each part of the gateway is to be the next that dies. Those that hold work are hit most.
 ROLES = {
     "web": 3, "worker": 2, "worker child": 5, "worker-files": 2, "worker-files child": 5, "sweep": 2, "beat": 1,
@@ -45,6 +47,13 @@ class Order:
     answer: str = ""
 
 
+def with_effects(sendout: str, count: int) -> dict[str, Any]:
+    """What is to be said of an order whose contacts are all its own; one in ten does not consent."""
+    rows = [{"contactId": f"{sendout}:{n}", "properties": {"consent": n % 10 != 9, "points": n}} for n in range(count)]
+    actions = ["consent-check", "code", "write", "tell"]
+    return {"project": EFFECTS, "sendout": sendout, "actions": actions, "rows": rows, "contacts": None}
+
+
 @dataclass(frozen=True, slots=True)
 class Schedule:
     """The draws of one run. silent, closing: seconds until the deadline of what nobody answers, and of what is declared."""
@@ -54,6 +63,7 @@ class Schedule:
     closing: int = 60
     pace: float = 1.0
     largest: int = 3_000
+    codes: int = 150_000
 
     def config(self) -> str:
         return PROJECTS.format(consent=CONSENT, silent=self.silent, closing=self.closing)
@@ -81,9 +91,20 @@ class Schedule:
             {"kind": "status", "on": "finish", "status": 503, "share": 0.05},
             {"kind": "reset_after", "on": "finish", "share": 0.05},
             {"kind": "reset_before", "on": "finish", "share": 0.05},
+            {"kind": "status", "on": "contact", "status": 500, "share": 0.02, "times": 1},
+            {"kind": "reset_after", "on": "contact", "share": 0.02, "times": 1},
+            {"kind": "slow", "on": "contact", "seconds": 0.2, "share": 0.02},
             {"kind": "cut", "share": 0.1, "times": 1},
             {"kind": "status", "on": "download", "status": 503, "share": 0.1, "times": 1},
             {"kind": "duplicate_hook", "share": 0.1},
+        ]
+        return [{**fault, "seed": self.seed + number} for number, fault in enumerate(calls)]
+
+    def receiver_faults(self) -> list[dict[str, Any]]:
+        """What goes wrong where the outcome is told."""
+        calls = [
+            {"kind": "status", "status": 503, "share": 0.05, "times": 1},
+            {"kind": "reset_after", "share": 0.05, "times": 1},
         ]
         return [{**fault, "seed": self.seed + number} for number, fault in enumerate(calls)]
 
@@ -95,8 +116,10 @@ class Schedule:
             hooks = draw.randint(1, LARGEST_BURST)
             return Order(pause, "single", spec | {"project": "Newsletter", "hooks": hooks})
         spec |= self._file(draw)
-        if lot < 0.75:
+        if lot < 0.6:
             return Order(pause, "batch", spec | {"project": "Newsletter"})
+        if lot < 0.75:
+            return Order(pause, "batch", spec | with_effects(name, spec["contacts"]))
         if lot < 0.9:
             return Order(pause, "batch", spec | {"project": "Held"}, draw.choice(["accept", "accept", "reject", ""]))
         if lot < 0.94:
@@ -118,4 +141,4 @@ class Schedule:
 
 def short(seed: int) -> Schedule:
     """The draws of the round that is part of `make test`: small files, near deadlines."""
-    return Schedule(seed, silent=15, closing=25, pace=0.6, largest=600)
+    return Schedule(seed, silent=15, closing=25, pace=0.6, largest=600, codes=10_000)

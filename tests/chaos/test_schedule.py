@@ -16,6 +16,6 @@ def test_a_long_run_hits_every_part_and_orders_every_kind() -> None:
     schedule = Schedule(7)
     orders = list(islice(schedule.orders(), 200))
     assert {kill.role for kill in schedule.kills(200)} == set(ROLES)
-    assert {order.spec["project"] for order in orders} == {"Newsletter", "Held", "Silent", "Closing"}
+    assert {order.spec["project"] for order in orders} == {"Newsletter", "Effects", "Held", "Silent", "Closing"}
     assert {order.answer for order in orders} == {"accept", "reject", ""}
     assert all(order.spec.get("hooks", 1) <= LARGEST_BURST for order in orders)

@@ -8,6 +8,7 @@ import pytest
 
 from outbound.breaker import breakers
 from sendouts import allowing
+from sendouts.symplify import client
 from simulator.client import Simulator
 from tests.sendouts.gate import Gate
 from tests.sendouts.serving import Serve, serving
@@ -52,6 +53,12 @@ def _simulator(_mailbox: _Mailbox) -> Iterator[Simulator]:
         yield simulator
 
 
+def _forget_paces() -> None:
+    """How many calls leave at once is learnt by a thread's connections: a test must not begin with what another taught them."""
+    while client._kept.fanouts:
+        client._kept.fanouts.popitem()[1].close()
+
+
 @pytest.fixture
 def platform(_simulator: Simulator, _mailbox: _Mailbox) -> Iterator[Simulator]:
     """The simulated platform; its hooks land in the mailbox of `gate`."""
@@ -60,6 +67,7 @@ def platform(_simulator: Simulator, _mailbox: _Mailbox) -> Iterator[Simulator]:
     _mailbox.bodies.clear()
     allowing._known.clear()
     breakers.forget()
+    _forget_paces()
     yield _simulator
     _simulator.faults()
 

@@ -93,7 +93,7 @@ def test_a_page_of_a_transfer(manager: Client) -> None:
 def test_name_and_content_of_a_file(manager: Client, kind: str) -> None:
     Sendout.objects.create(project=Project.objects.get_or_create(name="Newsletter")[0], journey="Spring", name="Été")
     shown = asked(manager, kind, name="{project}/{journey}/{sendout}-{batch}", format="csv", fields="email", gzip="on")
-    assert "Newsletter/Spring/Été-1.csv.gz" in shown
+    assert "Newsletter/Spring/Été-1-0.csv.gz" in shown
     assert "batch,project,journey,sendout,key,contact_id,verdict,reason,text,email" in shown
     assert "1,Newsletter,Spring,Été,4294967296-0,A-17,accepted,,,a@example.com" in shown
 

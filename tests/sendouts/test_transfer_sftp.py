@@ -162,6 +162,7 @@ def test_what_is_not_ours_there_is_not_continued(partner: Sftp, whole: bytes, da
 
 
 def test_what_a_server_still_appends_after_a_cut_is_no_part_of_the_file(partner: Sftp, whole: bytes) -> None:
+    partner.appends = True
     follow_until_cut(partner, len(whole) // 4)
     part = follow_until_cut(partner, len(whole) // 4)
 
@@ -182,6 +183,7 @@ def test_a_host_that_hangs_while_it_appends_is_given_another_file(
     partner: Sftp, whole: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sftp, "STALLED_SECONDS", 1)
+    partner.appends = True
     part = follow_until_cut(partner, len(whole) // 4)
     partner.hangs = lambda written: written > 0
     assert follow().error == CUT_OFF
