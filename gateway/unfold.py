@@ -16,7 +16,14 @@ UNFOLD: dict[str, Any] = {
     "SITE_URL": None,
     "SHOW_LANGUAGES": True,
     "SHOW_VIEW_ON_SITE": False,
-    "STYLES": [lambda request: static("gateway/gate.css")],
-    "SCRIPTS": [lambda request: static("gateway/live.js")],
+    "STYLES": [
+        lambda request: static("gateway/gate.css"),
+        lambda request: static("gateway/home.css"),
+    ],
+    "SCRIPTS": [
+        lambda request: static("gateway/live.js"),
+        lambda request: static("gateway/home.js"),
+    ],
+    "DASHBOARD_CALLBACK": "sendouts.admin.home.dashboard",
     "SIDEBAR": {"show_search": False, "navigation": "sendouts.admin.menu.navigation"},
 }

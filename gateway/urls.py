@@ -20,6 +20,7 @@ urlpatterns = [
         admin.site.admin_view(trials.test_credential),
         name="test_credential",
     ),
+    path("admin/desk/", include("sendouts.admin.desk_urls")),
     path("admin/", admin.site.urls),
     path("api/", include("sendouts.api.urls")),
     path("i18n/", include("django.conf.urls.i18n")),

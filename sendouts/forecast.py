@@ -104,6 +104,15 @@ def acts_at(batch: Batch, known: Lately, now: datetime) -> datetime | None:
     return None if STOPPED in batch.held_for and moment <= now else moment
 
 
+def decide_before(batch: Batch, known: Lately, now: datetime) -> datetime:
+    """Until when a person's decision comes in time: their rejections still leave, and the gateway has not acted by itself."""
+    rejections = max(0, batch.rejected + batch.undecided + batch.unread - batch.final)
+    silence = known.silence(now)
+    moment = deadlines.decide_before(batch.received_at, batch.deadline, rejections, known.cautious, silence)
+    acts = acts_at(batch, known, now)
+    return moment if acts is None else min(moment, acts)
+
+
 def forecast_of(batch: Batch, known: Lately, now: datetime) -> Forecast | None:
     """The forecast of a batch whose rejections are being sent; None for every other, and where a person must act first."""
     left = batch.rejected - batch.confirmed - batch.taken_on

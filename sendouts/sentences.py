@@ -25,6 +25,14 @@ def number(value: float) -> str:
     return str(localize(value))
 
 
+def percent(share: float) -> str:
+    """Write a share that is given in percent: one decimal, and none where it says nothing."""
+    if 0 < share < 0.1:
+        return _("less than 0.1%%") % {}
+    rounded = round(float(share), 1)
+    return _("%(share)s%%") % {"share": number(int(rounded) if rounded.is_integer() else rounded)}
+
+
 def contacts(value: int) -> str:
     return ngettext("%(n)s contact", "%(n)s contacts", value) % {"n": number(value)}
 

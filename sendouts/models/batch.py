@@ -4,6 +4,7 @@ from typing import Any
 
 from django.db import models
 from django.db.models import F, Q
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from actions.models import AtDeadline, Project, Review, Sendout
@@ -145,6 +146,14 @@ class Batch(models.Model):
             models.Index(fields=["deadline"], name="batch_open_deadline", condition=Q(status__in=OPEN)),
             models.Index(fields=["status", "deadline"], name="batch_status_deadline"),
             models.Index(fields=["sendout", "received_at"], name="batch_sendout_received"),
+            # What the figures of the home page add up: all that has ended lately.
+            models.Index(fields=["ended_at", "project"], name="batch_ended", condition=Q(ended_at__isnull=False)),
+            # What a contact file of a sendout is compared with: its last ones.
+            models.Index(
+                fields=["sendout", "-ended_at"],
+                name="batch_past_files",
+                condition=Q(source="batch", status=Status.FINISHED),
+            ),
             # What the hourly tasks look for: small, since whatever they have done with leaves it.
             models.Index(
                 fields=["ended_at"], name="batch_to_wipe", condition=Q(ended_at__isnull=False) & ~Q(finish_uri=b"")
@@ -226,6 +235,8 @@ class Chunk(models.Model):
     failures = models.JSONField(default=list)
     # SHA-256 over all rows up to the end of this chunk, to see whether a second download is the same file.
     digest = models.BinaryField(max_length=32)
+    # What it was stored at tells the pace of screening.
+    stored_at = models.DateTimeField(default=timezone.now)
     # Rejections of this chunk are being sent; still set after a kill, when their answers may be lost.
     sending = models.BooleanField(default=False)
 

@@ -73,7 +73,7 @@ def path_of(pattern: str, samples: Mapping[str, Any]) -> str:
         "<path:object_id>": key, "<id>": key, "<int:batch_id>": key, "<int:webhook_id>": key, "<int:row>": "0",
         "<int:definition_id>": key, "<int:credential_id>": key, "<int:list_id>": key,
         "<int:upload_id>": str(samples["upload"].pk), "<slug:to>": "accept",
-        "<path:content_type_id>": "1", "(?P<url>.*)": "nothing/here",
+        "<int:sendout_id>": str(batch_of.sendout_id), "<path:content_type_id>": "1", "(?P<url>.*)": "nothing/here",
     }  # fmt: skip
     path = pattern
     for name, value in values.items():
