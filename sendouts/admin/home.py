@@ -12,7 +12,7 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext
 from django.views.decorators.http import require_GET
 
 from sendouts import forecast, people, reach, sentences, spreadsheet
@@ -179,7 +179,13 @@ def _uncounted(batches: int) -> str:
 def ways_file(request: HttpRequest) -> HttpResponse:
     """The chart of ways as a table: one row a day."""
     rows = week(_seen(request), timezone.now())
-    head = (_("Day"), _("Accepted"), _("Rejected"), _("Timed out"), _("Batches without a count"))
+    head = (
+        _("Day"),
+        pgettext("contacts", "Accepted"),
+        pgettext("contacts", "Rejected"),
+        _("Timed out"),
+        _("Batches without a count"),
+    )
     lines = ((one.date.isoformat(), one.accepted, one.rejected, one.timed_out, one.uncounted) for one in rows)
     return _file(_("contacts-by-way"), head, lines)
 

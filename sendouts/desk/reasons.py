@@ -48,7 +48,7 @@ def _reasons(seen: Q, before: datetime, start: datetime, end: datetime) -> list[
             counts.setdefault((code, text), [0, 0])[week] += count
     all_now, all_then = (sum(pair[week] for pair in counts.values()) for week in (0, 1))
     ranked = sorted((key for key in counts if counts[key][0]), key=lambda key: (-counts[key][0], key))
-    lines = [(*key, *counts[key]) for key in ranked[:LINES]]
+    lines = [(code, text, counts[code, text][0], counts[code, text][1]) for code, text in ranked[:LINES]]
     if len(ranked) > LINES:
         lines.append(("", "", all_now - sum(row[2] for row in lines), all_then - sum(row[3] for row in lines)))
     return [
