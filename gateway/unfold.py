@@ -26,12 +26,14 @@ UNFOLD: dict[str, Any] = {
         lambda request: static("gateway/previewing.css"),
         lambda request: static("gateway/configuring.css"),
         lambda request: static("gateway/finding.css"),
+        lambda request: static("gateway/home.css"),
     ],
     "SCRIPTS": [
         lambda request: static("gateway/access.js"),
         lambda request: static("gateway/live.js"),
         lambda request: static("gateway/previewing.js"),
         lambda request: static("gateway/ordering.js"),
+        lambda request: static("gateway/home.js"),
         lambda request: static("gateway/finding.js"),
         lambda request: static("gateway/exporting.js"),
         lambda request: static("gateway/dialogs.js"),
@@ -44,5 +46,6 @@ UNFOLD: dict[str, Any] = {
             {"title": _("Change password"), "link": reverse_lazy("admin:password_change")},
         ]
     },
+    "DASHBOARD_CALLBACK": "sendouts.admin.home.dashboard",
     "SIDEBAR": {"show_search": False, "navigation": "sendouts.admin.menu.navigation"},
 }

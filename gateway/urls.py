@@ -61,6 +61,7 @@ urlpatterns = [
         name="export_progress",
     ),
     path("admin/me/", admin.site.admin_view(me.me), name="me"),
+    path("admin/desk/", include("sendouts.admin.desk_urls")),
     path("admin/", admin.site.urls),
     path("api/", include("sendouts.api.urls")),
     path("i18n/", include("django.conf.urls.i18n")),

@@ -25,6 +25,14 @@ def number(value: float) -> str:
     return str(localize(value))
 
 
+def percent(share: float) -> str:
+    """Write a share that is given in percent: one decimal, and none where it says nothing."""
+    if 0 < share < 0.1:
+        return _("less than 0.1%%") % {}
+    rounded = round(float(share), 1)
+    return _("%(share)s%%") % {"share": number(int(rounded) if rounded.is_integer() else rounded)}
+
+
 def contacts(value: int) -> str:
     return ngettext("%(n)s contact", "%(n)s contacts", value) % {"n": number(value)}
 
@@ -115,7 +123,7 @@ def _anomaly(data: dict[str, Any]) -> str:
     if data["code"] == anomalies.SIZE:
         now, low, high = contacts(data["now"]), number(data["low"]), number(data["high"])
     else:
-        now, low, high = (percent(data[name]) for name in ("now", "low", "high"))
+        now, low, high = (percent(100 * data[name]) for name in ("now", "low", "high"))
     values = {"now": now, "n": number(data["batches"]), "check": quoted([data["check"]]), "usual": low}
     if low != high:
         values["usual"] = _("%(low)s to %(high)s") % {"low": low, "high": high}
@@ -128,12 +136,6 @@ def _anomaly(data: dict[str, Any]) -> str:
         ),
     }[data["code"]]
     return text % values
-
-
-def percent(share: float) -> str:
-    """Write a share of 1 with one decimal, as the reader's language does."""
-    rounded = round(100 * share, 1)
-    return _("%(share)s%%") % {"share": number(int(rounded) if rounded.is_integer() else rounded)}
 
 
 def attention(batch: Batch) -> str:

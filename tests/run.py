@@ -28,7 +28,11 @@ def main() -> int:
             ("SQLite, embedded", BEHAVIOUR, embedded),
             # Apart from the others: three demos at once are load enough for hooks that have a second.
             ("Demo, simulator, the way out", PURE, embedded),
-            ("PostgreSQL and Redis", [*BEHAVIOUR, "tests/acceptance", "tests/chaos", "--with-a-database", *_without(ONCE)], on_servers),
+            (
+                "PostgreSQL and Redis",
+                [*BEHAVIOUR, "tests/acceptance", "tests/chaos", "--with-a-database", *_without(ONCE)],
+                on_servers,
+            ),
             # Apart from the others: the browser's driver keeps an event loop in the thread that Django's tests need.
             ("Browser", ["tests/browser"], embedded),
         ]

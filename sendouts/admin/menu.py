@@ -53,9 +53,15 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
             count, variant = badges.get(item["icon"], ("", ""))
             if count:
                 item |= {"badge": count, "badge_variant": variant}
+        if not title and _may_look(request, "sendouts_batch"):
+            items.insert(0, {"title": _("Home"), "icon": "home", "link": reverse("admin:index"), "active": _is_home})
         if items:
             menu.append({"title": title, "separator": bool(title), "items": items})
     return menu
+
+
+def _is_home(request: HttpRequest) -> bool:
+    return request.path == reverse("admin:index")
 
 
 def _item(model: str, title: str, icon: str) -> dict[str, Any]:

@@ -11,10 +11,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from sendouts import reach
+from sendouts.desk.waiting import WAITING
 from sendouts.models import Batch, Status
 from sendouts.models.batch import OPEN
 
-WAITING = Q(status__in=OPEN) & (Q(status=Status.IN_REVIEW) | ~Q(attention=""))
 # More than so many is not a number that anybody acts on.
 COUNTED = 99
 

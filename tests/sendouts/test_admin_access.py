@@ -120,7 +120,7 @@ def test_the_menu_holds_what_the_reader_may_look_at(root: Client) -> None:
             item["title"] for group in client.get("/admin/").context["sidebar_navigation"] for item in group["items"]
         ]
 
-    looked_at = ["Batches", "Webhooks", "Alarms", "Projects", "Sendouts", "Actions", "Promo codes", "Suppression lists",
+    looked_at = ["Home", "Batches", "Webhooks", "Alarms", "Projects", "Sendouts", "Actions", "Promo codes", "Suppression lists",
                  "Allowed hosts"]  # fmt: skip
     assert entries(client_of("Viewer")) == looked_at
     assert entries(root) == [*looked_at, "Credentials", "Users", "Groups", "API tokens"]

@@ -52,6 +52,13 @@ TABLE = {
     "admin/password_change/done/": (STAFF, NO_POST),
     "admin/r/<path:content_type_id>/<path:object_id>/": (MISSING, "same"),
     "admin/search/": (STAFF, "same"),
+    "admin/desk/live/": (LOOK, NO_POST),
+    "admin/desk/reasons.csv": (LOOK, NO_POST),
+    "admin/desk/singles/<int:sendout_id>/": (LOOK, NO_POST),
+    "admin/desk/singles/<int:sendout_id>/accept/": (REVIEW, "same"),
+    "admin/desk/singles/<int:sendout_id>/refuse/": (REVIEW, "same"),
+    "admin/desk/spacing.csv": (LOOK, NO_POST),
+    "admin/desk/ways.csv": (LOOK, NO_POST),
     "admin/actions/suppressionlist/<int:list_id>/entries/add/": (MANAGE, "same"),
     # A question is asked by POST, so that no log holds it; it changes nothing.
     "admin/actions/suppressionlist/<int:list_id>/entries/find/": (REVIEW, "same"),

@@ -1,0 +1,21 @@
+"""Figures that change slowly, kept for a minute in the process for all who see the same projects."""
+
+import hashlib
+from collections.abc import Callable
+from typing import TypeVar
+
+from django.core.cache import cache
+from django.db.models import Q
+
+SECONDS = 60
+Figures = TypeVar("Figures")
+
+
+def kept(name: str, seen: Q, make: Callable[[], Figures]) -> Figures:
+    """The figures of that name as they were made within the last minute for the same projects, else made now."""
+    key = f"desk.{name}.{hashlib.sha256(str(seen).encode()).hexdigest()}"
+    found: Figures | None = cache.get(key)
+    if found is None:
+        found = make()
+        cache.set(key, found, SECONDS)
+    return found

@@ -1,0 +1,64 @@
+"""Deciding on many held singles of one sendout at once: each through the same stage as if it stood alone."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+import structlog
+from django.contrib.auth.models import User
+from django.db.models import Q, QuerySet
+
+from sendouts import review
+from sendouts.models import Batch, Status
+from sendouts.people import NotDone
+
+log = structlog.get_logger(__name__)
+# So many are decided in one go; whoever has more decides again.
+AT_ONCE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """What became of a set: the ids that were decided, and why the others were left, by id."""
+
+    done: list[int]
+    left: dict[int, str]
+
+
+def held_singles(seen: Q, sendout_id: int, now: datetime) -> QuerySet[Batch]:
+    """The singles of a sendout that can be decided on together, most urgent first.
+
+    Those that need attention, and rows that could not be read, are looked at one by one.
+    """
+    rows = Batch.objects.filter(
+        seen, sendout=sendout_id, source=Batch.Source.SINGLE, status=Status.IN_REVIEW, deadline__gt=now
+    )
+    return rows.filter(attention="", unread=0, file_complete=True).order_by("deadline", "id")
+
+
+def accept(
+    revisions: Mapping[int, int], *, user: User, note: str = "", undecided: str = "reject", now: datetime
+) -> Together:
+    """Accept each of a set of held singles. revisions: the revision that the person saw, by id; `undecided` as in review."""
+    return _each(revisions, partial(review.accept, user=user, note=note, undecided=undecided, now=now), "accept")
+
+
+def refuse(revisions: Mapping[int, int], *, user: User, note: str = "", now: datetime) -> Together:
+    """Reject each of a set of held singles. revisions: as for `accept`."""
+    return _each(revisions, partial(review.refuse, user=user, note=note, now=now), "refuse")
+
+
+def _each(revisions: Mapping[int, int], decide: Callable[..., Batch], word: str) -> Together:
+    """One transaction for each: what changed meanwhile is left as it is, and its neighbours are decided."""
+    done: list[int] = []
+    left: dict[int, str] = {}
+    for pk, revision in list(revisions.items())[:AT_ONCE]:
+        try:
+            decide(pk, revision=revision)
+        except NotDone as refusal:
+            left[pk] = str(refusal)
+        else:
+            done.append(pk)
+    log.info("decided_together", verb=word, done=len(done), left=len(left))
+    return Together(done, left)
