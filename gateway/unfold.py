@@ -16,7 +16,7 @@ UNFOLD: dict[str, Any] = {
     "SITE_URL": None,
     "SHOW_LANGUAGES": True,
     "SHOW_VIEW_ON_SITE": False,
-    "STYLES": [lambda request: static("gateway/gate.css")],
+    "STYLES": [lambda request: static("gateway/gate.css"), lambda request: static("gateway/told.css")],
     "SCRIPTS": [lambda request: static("gateway/live.js")],
     "SIDEBAR": {"show_search": False, "navigation": "sendouts.admin.menu.navigation"},
 }

@@ -8,6 +8,7 @@ from sendouts.models.decision import Answer, Decision, Verdict
 from sendouts.models.door_window import DoorWindow
 from sendouts.models.effect import EffectRun, PendingEffect
 from sendouts.models.event import Event, Word
+from sendouts.models.message import Channel, Message, Occasion, ReaderLanguage, Subscription
 from sendouts.models.plan import Plan
 from sendouts.models.pulse import Pulse
 from sendouts.models.reach import Reach
@@ -21,19 +22,24 @@ __all__ = [
     "ApiToken",
     "Attention",
     "Batch",
+    "Channel",
     "Chunk",
     "Code",
     "Decision",
     "DoorWindow",
     "EffectRun",
     "Event",
+    "Message",
     "Notice",
+    "Occasion",
     "Outcome",
     "PendingEffect",
     "Plan",
     "Pulse",
     "Reach",
+    "ReaderLanguage",
     "Status",
+    "Subscription",
     "Tempo",
     "Verdict",
     "Webhook",
