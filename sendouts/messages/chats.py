@@ -24,9 +24,11 @@ def body(kind: str, said: Said, mark: str) -> bytes:
     return json.dumps(content, ensure_ascii=False).encode()
 
 
-def signature(secret: str, mark: str, content: bytes) -> dict[str, str]:
-    """Headers by which a program knows that a message is ours, as Standard Webhooks says."""
-    return signed(key_of(secret), mark, content)
+def headers(kind: str, secret: str, mark: str, content: bytes) -> dict[str, str]:
+    """By which a program knows a message that it has already, and, where there is a secret, that it is ours."""
+    if kind != Channel.Kind.JSON:
+        return {}
+    return {"Idempotency-Key": mark, **(signed(key_of(secret), mark, content) if secret else {})}
 
 
 def key_of(secret: str) -> bytes:

@@ -17,13 +17,13 @@ from sendouts.messages.outbox import HELD, WINDOW, is_held
 from sendouts.models import Batch, Message, Occasion, Status
 from sendouts.sentences import contacts, number, span
 
-# Occasions on which somebody waits for the reader.
-PRESSING = frozenset({Occasion.WAITING, Occasion.HALF_GONE, Occasion.NEARLY_GONE, Occasion.ATTENTION})
+# From what presses most to what only tells.
+TONES = ("urgent", "trouble", "waiting", "over")
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """One message in its reader's language. tone: waiting, urgent, trouble or over; data: the same for programs."""
+    """One message in its reader's language. tone: one of TONES; data: the same for programs."""
 
     subject: str
     headline: str
@@ -166,7 +166,7 @@ def _of_singles(message: Message, now: datetime) -> Said | None:
     return Said(
         subject=headline.rstrip("."),
         headline=headline,
-        lines=() if ended else (_("Together they wait in the list of batches."),),
+        lines=() if ended else (_("You find them together in the list of batches."),),
         figures=((_("Project"), sentences.plain(sendout.project.name)),),
         reasons=(),
         button=_("See them"),
@@ -212,7 +212,7 @@ def digest(said: list[Said], now: datetime) -> Said:
         reasons=(),
         button=_("See the list"),
         url=url,
-        tone="urgent" if waiting else "over",
+        tone=next(tone for tone in TONES if any(each.tone == tone for each in said)),
         topic="digest",
         more=tuple((each.subject, each.url) for each in first),
         data={"occasion": "digest", "messages": [each.data for each in first], "url": url},

@@ -43,17 +43,21 @@ def compose(said: Said, address: str, name: str) -> EmailMessage:
 
 def text(said: Said) -> str:
     """The mail for those who read text."""
-    parts = [said.headline, *said.lines, f"{said.button}: {said.url}"]
+    parts = [said.headline, *said.lines, _line(said.button, said.url)]
     if said.figures:
-        parts.append("\n".join(f"{name}: {value}" for name, value in said.figures))
+        parts.append("\n".join(_line(name, value) for name, value in said.figures))
     if said.reasons:
-        lines = (f"- {why}: {count}" for why, count in said.reasons)
+        lines = (f"- {_line(why, count)}" for why, count in said.reasons)
         parts.append("\n".join([_("Most frequent reasons"), *lines]))
     if said.more:
         parts.append("\n\n".join(f"{what}\n{url}" for what, url in said.more[:LISTED]))
         parts += _left_out(said)
-    parts.append(f"-- \n{foot()}\n{_('Choose of what you are told')}: {choices_url()}")
+    parts.append(f"-- \n{foot()}\n{_line(_('Choose what you are told'), choices_url())}")
     return "\n\n".join(parts) + "\n"
+
+
+def _line(what: str, why: str) -> str:
+    return _("%(what)s: %(why)s") % {"what": what, "why": why}
 
 
 def html(said: Said) -> str:

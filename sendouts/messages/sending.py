@@ -176,7 +176,7 @@ def deliver(target: User | Channel, said: Said, name: str) -> None:
     except CannotOpen:
         log.warning("channel_cannot_open", channel=target.pk)
         raise NotSent from None
-    headers = chats.signature(secret, name, content) if secret else {}
+    headers = chats.headers(target.kind, secret, name, content)
     posting.post(url, content, allowing.services(), word="channel", headers=headers)
 
 

@@ -105,7 +105,7 @@ def reasons(batch: Batch) -> list[tuple[str, str]]:
     found = []
     for verdict, code, text, action, count in batch.reasons:
         if verdict != Verdict.ACCEPTED:
-            why = reason(code, text)
+            why = reason(code, text).rstrip(".")
             found.append((plain(action or code if _PERSONAL.search(why) else why, 120), number(count)))
     return found[:TOP_REASONS]
 

@@ -15,12 +15,12 @@ from sendouts.messages import outbox, sending
 from sendouts.models import Channel, Message
 from tests.sendouts.admin_cases import sendout
 from tests.sendouts.listeners import Chat, Post
-from tests.sendouts.told_cases import channel, chat, fill, held, person, post, rows, send, subjects, tell  # noqa: F401
+from tests.sendouts.told_cases import channel, fill, held, person, rows, send, subjects, tell
 from tests.servers import free_port
 
 
 @pytest.mark.django_db(transaction=True)
-def test_six_sweeps_at_the_same_moment_tell_each_reader_once(post: Post, chat: Chat) -> None:  # noqa: F811
+def test_six_sweeps_at_the_same_moment_tell_each_reader_once(post: Post, chat: Chat) -> None:
     person()
     channel(chat)
     for number in range(4):
@@ -52,7 +52,7 @@ def test_six_sweeps_at_the_same_moment_tell_each_reader_once(post: Post, chat: C
 
 
 @pytest.mark.django_db
-def test_a_sender_that_is_killed_between_marking_and_sending_is_not_followed_by_another(post: Post) -> None:  # noqa: F811
+def test_a_sender_that_is_killed_between_marking_and_sending_is_not_followed_by_another(post: Post) -> None:
     person()
     held()
     fill()
@@ -65,7 +65,7 @@ def test_a_sender_that_is_killed_between_marking_and_sending_is_not_followed_by_
 
 
 @pytest.mark.django_db
-def test_a_mark_is_stored_before_anything_leaves(post: Post) -> None:  # noqa: F811
+def test_a_mark_is_stored_before_anything_leaves(post: Post) -> None:
     person()
     held()
     fill()
@@ -76,7 +76,7 @@ def test_a_mark_is_stored_before_anything_leaves(post: Post) -> None:  # noqa: F
 
 
 @pytest.mark.django_db
-def test_what_may_have_left_is_never_repeated(post: Post, chat: Chat) -> None:  # noqa: F811
+def test_what_may_have_left_is_never_repeated(post: Post, chat: Chat) -> None:
     person()
     channel(chat)
     held(left=timedelta(days=1))
@@ -88,7 +88,7 @@ def test_what_may_have_left_is_never_repeated(post: Post, chat: Chat) -> None:  
 
 
 @pytest.mark.django_db
-def test_what_certainly_did_not_leave_is_tried_again_and_then_given_up(post: Post, chat: Chat) -> None:  # noqa: F811
+def test_what_certainly_did_not_leave_is_tried_again_and_then_given_up(post: Post, chat: Chat) -> None:
     person()
     channel(chat)
     held(left=timedelta(days=2))
@@ -105,7 +105,7 @@ def test_what_certainly_did_not_leave_is_tried_again_and_then_given_up(post: Pos
 
 
 @pytest.mark.django_db
-def test_a_channel_that_asks_for_quiet_gets_it(chat: Chat) -> None:  # noqa: F811
+def test_a_channel_that_asks_for_quiet_gets_it(chat: Chat) -> None:
     channel(chat)
     held(), held()
     chat.status, chat.retry_after = 429, "600"
@@ -116,7 +116,7 @@ def test_a_channel_that_asks_for_quiet_gets_it(chat: Chat) -> None:  # noqa: F81
 
 
 @pytest.mark.django_db
-def test_an_avalanche_is_one_mail_a_minute(post: Post) -> None:  # noqa: F811
+def test_an_avalanche_is_one_mail_a_minute(post: Post) -> None:
     person()
     for number in range(3):
         held(sendout=sendout(name=f"Early {number}"))
@@ -134,7 +134,7 @@ def test_an_avalanche_is_one_mail_a_minute(post: Post) -> None:  # noqa: F811
 
 
 @pytest.mark.django_db
-def test_a_slow_server_holds_a_round_for_so_many_messages_at_most(chat: Chat) -> None:  # noqa: F811
+def test_a_slow_server_holds_a_round_for_so_many_messages_at_most(chat: Chat) -> None:
     for number in range(sending.AT_ONCE + 5):
         Channel.objects.create(
             name=str(number), url=f"http://127.0.0.1:{free_port()}/", occasions=["waiting"], kind="json"

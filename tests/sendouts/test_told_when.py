@@ -12,21 +12,21 @@ from sendouts.messages import choosing, outbox
 from sendouts.models import Attention, Batch, Message, Occasion, Status
 from tests.sendouts.admin_cases import batch, sendout
 from tests.sendouts.listeners import Post
-from tests.sendouts.told_cases import at, fill, held, person, post, rows, send, subjects, tell  # noqa: F401
+from tests.sendouts.told_cases import at, fill, held, person, rows, send, subjects, tell
 
 pytestmark = pytest.mark.django_db
 ALL = [each.value for each in Occasion]
 
 
 @pytest.fixture
-def everything(post: Post) -> User:  # noqa: F811
+def everything(post: Post) -> User:
     """Somebody who wants to be told of everything."""
     user = person()
     choosing.choose(user, ALL, {}, "en")
     return user
 
 
-def test_a_batch_that_is_held_is_told_at_once_then_at_half_then_at_80_percent(everything: User, post: Post) -> None:  # noqa: F811
+def test_a_batch_that_is_held_is_told_at_once_then_at_half_then_at_80_percent(everything: User, post: Post) -> None:
     made = held(left=timedelta(minutes=59))
     assert tell() == 1 and tell() == 0
     assert tell(at(outbox.half(made)) - timedelta(seconds=1)) == 0
@@ -44,7 +44,7 @@ def test_a_batch_that_is_held_late_is_told_of_once(everything: User) -> None:
     assert rows() == [("waiting", "sent")]
 
 
-def test_who_wants_to_hear_only_of_what_is_urgent_hears_of_what_is_held_late(post: Post) -> None:  # noqa: F811
+def test_who_wants_to_hear_only_of_what_is_urgent_hears_of_what_is_held_late(post: Post) -> None:
     choosing.choose(person(), ["nearly_gone"], {}, "")
     held(left=timedelta(minutes=10))
     tell()
@@ -80,7 +80,10 @@ def test_a_batch_that_a_stage_could_not_complete_is_told_and_another_trouble_aga
     assert tell() == 0, "the same trouble"
     trouble(made, Attention.FINISH_UNCONFIRMED)
     assert tell() == 1
-    assert list(Message.objects.values_list("detail", flat=True).order_by("pk")) == ["unconfirmed", "finish_unconfirmed"]
+    assert list(Message.objects.values_list("detail", flat=True).order_by("pk")) == [
+        "unconfirmed",
+        "finish_unconfirmed",
+    ]
 
 
 def trouble(made: Batch, code: Attention, due_at: Any = None) -> None:
@@ -121,7 +124,9 @@ def test_how_a_batch_ended_is_told(everything: User, status: Status, columns: An
     assert rows() == [("ended", "sent")]
 
 
-def test_a_release_that_was_confirmed_after_the_deadline_puts_the_first_message_right(everything: User, post: Post) -> None:  # noqa: F811
+def test_a_release_that_was_confirmed_after_the_deadline_puts_the_first_message_right(
+    everything: User, post: Post
+) -> None:
     made, now = batch(Status.DELIVERED, accepted=3, decisions=False), timezone.now()
     over = {"ended_at": now, "due_at": None}
     lifecycle.move({made.pk: over}, Status.DELIVERED, Status.EXPIRED, now=now)
@@ -146,7 +151,7 @@ def test_nothing_is_told_of_a_batch_whose_time_is_over_but_its_end(everything: U
     assert rows() == []
 
 
-def test_held_singles_are_one_mail_for_each_sendout_and_ten_minutes(everything: User, post: Post) -> None:  # noqa: F811
+def test_held_singles_are_one_mail_for_each_sendout_and_ten_minutes(everything: User, post: Post) -> None:
     for number in range(37):
         held(source="single", sendout=sendout(name="Day 1" if number else "Day 2"))
     later = outbox.GATHER + timedelta(seconds=1)
@@ -156,7 +161,9 @@ def test_held_singles_are_one_mail_for_each_sendout_and_ten_minutes(everything: 
     assert tell(later) == 0
 
 
-def test_singles_that_come_after_the_mail_of_their_ten_minutes_are_told_in_the_next(everything: User, post: Post) -> None:  # noqa: F811
+def test_singles_that_come_after_the_mail_of_their_ten_minutes_are_told_in_the_next(
+    everything: User, post: Post
+) -> None:
     start = outbox.window_of(timezone.now()) + outbox.WINDOW
     first = start + timedelta(seconds=30)
     held(source="single", left=timedelta(hours=3))
@@ -169,7 +176,7 @@ def test_singles_that_come_after_the_mail_of_their_ten_minutes_are_told_in_the_n
     assert [subject.split(" of ")[0] for subject in subjects(post)] == ["1 single", "2 singles"]
 
 
-def test_how_singles_ended_is_told_only_where_nobody_answered_in_time(everything: User, post: Post) -> None:  # noqa: F811
+def test_how_singles_ended_is_told_only_where_nobody_answered_in_time(everything: User, post: Post) -> None:
     now = timezone.now()
     fine = batch(Status.DELIVERED, accepted=1, source="single")
     late = [batch(Status.IN_REVIEW, accepted=1, source="single", left=timedelta(seconds=-1)) for _ in range(3)]

@@ -1,35 +1,15 @@
-"""People and channels that are told, real servers that take their messages, and the two rounds that do it."""
+"""People and channels that are told, and the two rounds that do it."""
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from sendouts import allowing
 from sendouts.messages import outbox, sending
 from sendouts.models import Batch, Channel, Message
 from tests.sendouts.admin_cases import batch, user_in
-from tests.sendouts.listeners import Chat, Post, running
-
-
-@pytest.fixture
-def post(settings: Any) -> Iterator[Post]:
-    for server in running(Post()):
-        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-        settings.EMAIL_HOST, settings.EMAIL_PORT = server.server_address
-        settings.MAIL_WORKS = True
-        settings.BASE_URL = "https://gateway.example.com"
-        yield server
-
-
-@pytest.fixture
-def chat() -> Iterator[Chat]:
-    allowing._known.clear()
-    for server in running(Chat()):
-        yield server
+from tests.sendouts.listeners import Chat, Post
 
 
 def person(role: str = "Reviewer", **columns: Any) -> User:
