@@ -102,7 +102,7 @@ class Watch:
         """Run all three until `stop` is set."""
         parts = (("watch", self.look_once, LOOK_SECONDS), ("notices", self.send_once, SEND_SECONDS))
         for name, work, pause in (*parts, ("watch-database", self.tell_once, LOOK_SECONDS)):
-            repeating.start(name, work, pause, stop, broken="watch_broken")
+            repeating.start(name, work, pause, stop)
 
     def look_once(self) -> None:
         running = time.monotonic() - self._started

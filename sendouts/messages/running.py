@@ -17,9 +17,9 @@ SEND_SECONDS = 2.0
 
 def start(stop: threading.Event) -> None:
     """Run all three until `stop` is set."""
-    repeating.start("messages-fill", _fill, FILL_SECONDS, stop, broken="messages_broken")
-    repeating.start("messages-mail", partial(_send, "user"), SEND_SECONDS, stop, broken="messages_broken")
-    repeating.start("messages-hook", partial(_send, "channel"), SEND_SECONDS, stop, broken="messages_broken")
+    repeating.start("messages-fill", _fill, FILL_SECONDS, stop)
+    repeating.start("messages-mail", partial(_send, "user"), SEND_SECONDS, stop)
+    repeating.start("messages-hook", partial(_send, "channel"), SEND_SECONDS, stop)
 
 
 def _fill() -> None:

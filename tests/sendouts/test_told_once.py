@@ -13,6 +13,7 @@ from django.utils import timezone
 from sendouts import posting
 from sendouts.messages import outbox, sending
 from sendouts.models import Channel, Message
+from sendouts.retiring import retire
 from tests.sendouts.admin_cases import sendout
 from tests.sendouts.listeners import Chat, Post
 from tests.sendouts.told_cases import channel, fill, held, person, rows, send, subjects, tell
@@ -152,3 +153,13 @@ def test_without_a_mail_server_nothing_piles_up(settings: Any) -> None:
     person()
     held()
     assert fill() == 1 and rows() == []
+
+
+@pytest.mark.django_db
+def test_old_messages_are_deleted_with_what_they_were_about(post: Post) -> None:
+    person()
+    held(left=timedelta(days=1))
+    tell()
+    assert retire(timezone.now() + timedelta(days=89)) == 0 and rows() == [("waiting", "sent")]
+    retire(timezone.now() + timedelta(days=91))
+    assert rows() == []
