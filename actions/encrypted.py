@@ -103,7 +103,8 @@ def unopened() -> list[str]:
     for model, name in sealed_fields():
         for row in model._default_manager.all():
             try:
-                getattr(row, name).open()
+                if (stored := getattr(row, name)) is not None:
+                    stored.open()
             except CannotOpen:
                 found.append(f"{model._meta.verbose_name} {row}")
     return found
@@ -116,7 +117,7 @@ def seal_again() -> tuple[int, list[str]]:
         for pk in list(model._default_manager.values_list("pk", flat=True)):
             with transaction.atomic():
                 row = model._default_manager.select_for_update().filter(pk=pk).first()
-                if row is None:
+                if row is None or getattr(row, name) is None:
                     continue
                 try:
                     model._default_manager.filter(pk=pk).update(**{name: getattr(row, name).again()})

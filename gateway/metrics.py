@@ -19,7 +19,7 @@ from prometheus_client.registry import Collector
 
 from sendouts import claims, pulses
 from sendouts.alarms import progress, traffic
-from sendouts.models import Alarm, Batch, Code, Pulse, Status, Webhook
+from sendouts.models import Alarm, Batch, Code, Message, Pulse, Status, Webhook
 from sendouts.models.batch import OPEN
 
 HOUR = timedelta(hours=1)
@@ -53,6 +53,7 @@ class Figures(Collector):
         yield from self._work()
         yield from self._hooks()
         yield from self._alarms()
+        yield from self._messages()
 
     def _batches(self) -> Iterator[GaugeMetricFamily]:
         open_ones = Batch.objects.filter(status__in=OPEN)
@@ -103,6 +104,15 @@ class Figures(Collector):
     def _alarms(self) -> Iterator[GaugeMetricFamily]:
         found = dict(Alarm.objects.filter(closed_at=None).order_by().values_list("code").annotate(rows=Count("pk")))
         yield _by("alarms_open", "Open alarms.", "code", {code.value: found.get(code, 0) for code in Code})
+
+    def _messages(self) -> Iterator[GaugeMetricFamily]:
+        marked = Message.objects.filter(at__gte=self._now - HOUR).order_by()
+        found = dict(marked.values_list("state").annotate(rows=Count("pk")))
+        states = [state for state in Message.State if state != Message.State.DROPPED]
+        yield _by("messages_last_hour", "Messages to people and channels that were tried within the last hour.", "state",
+                  {state.value: found.get(state, 0) for state in states})  # fmt: skip
+        due = Message.objects.filter(state=Message.State.WAITING, due_at__lte=self._now)
+        yield _one("messages_due", "Messages whose time has come.", due.count())
 
 
 def _claimed(rows: "QuerySet[Webhook] | QuerySet[Batch]") -> int:

@@ -266,6 +266,8 @@ if ALARM_MAIL_TO and not email_url:
     raise ImproperlyConfigured("ALARM_MAIL_TO is set. Set EMAIL_URL too, such as smtp+tls://user:password@host:587.")
 vars().update(env.email_url_config(email_url or "dummymail://"))
 EMAIL_TIMEOUT = 10
+# Whether mails reach anybody: without a server nothing is written for people, and their settings say so.
+MAIL_WORKS = bool(email_url)
 # The platform's own breaker has thresholds that nobody publishes. Ours should alarm before it opens: a share that a moment's
 # trouble does not reach, of so many hooks that a share means something.
 DOOR_WATCH_HOOKS = env.int("DOOR_WATCH_HOOKS", default=20)

@@ -27,6 +27,7 @@ UNFOLD: dict[str, Any] = {
         lambda request: static("gateway/configuring.css"),
         lambda request: static("gateway/finding.css"),
         lambda request: static("gateway/home.css"),
+        lambda request: static("gateway/told.css"),
     ],
     "SCRIPTS": [
         lambda request: static("gateway/access.js"),

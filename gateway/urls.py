@@ -5,7 +5,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from gateway import health, metrics
-from sendouts.admin import exporting, finding, me, plans, previews, rehearsals, trials
+from sendouts.admin import channels, exporting, finding, me, me_told, plans, previews, rehearsals, trials
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
@@ -62,8 +62,15 @@ urlpatterns = [
     ),
     path("admin/me/", admin.site.admin_view(me.me), name="me"),
     path("admin/desk/", include("sendouts.admin.desk_urls")),
+    path(
+        "admin/sendouts/channel/<int:channel_id>/test/",
+        admin.site.admin_view(channels.test_channel),
+        name="test_channel",
+    ),
+    path("admin/me/notices/", admin.site.admin_view(me_told.my_messages), name="my_messages"),
     path("admin/", admin.site.urls),
     path("api/", include("sendouts.api.urls")),
+    path("i18n/setlang/", me_told.switch_language, name="set_language"),
     path("i18n/", include("django.conf.urls.i18n")),
     path("health/live", health.live),
     path("health/ready", health.ready),

@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import F
+from django.db.models import Case, DateTimeField, F, Value, When
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -21,6 +21,8 @@ from sendouts.models.effect import effects_of
 log = structlog.get_logger(__name__)
 # How soon a batch is looked at again whose key is missing.
 KEY_PAUSE = timedelta(minutes=1)
+# Readers are told of these, whatever the source of the batch.
+_TOLD = frozenset({Status.IN_REVIEW, Status.EXPIRED})
 
 LEGAL: Mapping[Status, frozenset[Status]] = {
     Status.PLANNED: frozenset({Status.SCREENED, Status.EXPIRED, Status.ABANDONED}),
@@ -67,6 +69,11 @@ def move(
             alike[repr(sorted(columns[pk].items(), key=lambda item: item[0]))].append(pk)
         for ids in alike.values():
             same = {"status": new, "revision": F("revision") + 1, "deaths": 0, **columns[ids[0]]}
+            if new in _TOLD or same.get("attention"):
+                same["tell_at"] = now
+            elif new not in OPEN:
+                # How single contacts ended is told only where nobody answered in time.
+                same["tell_at"] = Case(When(source=Batch.Source.BATCH, then=Value(now)), output_field=DateTimeField())
             Batch.objects.filter(pk__in=ids).update(**same)
         record(moved, Word.MOVED, now=now, old=old, new=new, user=user, note=note, data=data, revisions=revisions)
         if moved and new not in OPEN:
@@ -142,7 +149,7 @@ def attention(
         kept = {**data} | ({"hook": [before, about]} if before else {})
         if (batch.attention, batch.attention_data) != (code, kept):
             found = {"code": code.value, **data}
-            change(batch, Word.ATTENTION, now=now, data=found, attention=code, attention_data=kept)
+            change(batch, Word.ATTENTION, now=now, data=found, attention=code, attention_data=kept, tell_at=now)
             log.warning("attention", batch=batch_id, code=code.value, tried_again=due_at is not None)
 
 

@@ -254,6 +254,7 @@ class _Catalog:
             deadline=deadline,
             due_at=None if late else now,
             ended_at=now if late else None,
+            tell_at=now if late or attention else None,
         )
 
     def _plan(self, hook: Hook, sendout: Sendout) -> Plan:

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import transaction
 
 from actions.drawing import forget_holders
-from sendouts.models import Batch, Chunk, Decision, KeptDecision, PendingEffect, Webhook
+from sendouts.models import Batch, Chunk, Decision, KeptDecision, Message, PendingEffect, Webhook
 from sendouts.models.decision import rows_of
 from sendouts.models.effect import effects_of
 
@@ -31,7 +31,7 @@ def retire(now: datetime) -> int:
 
 
 def retire_some(now: datetime) -> int:
-    """Delete decisions and raw hooks of batches that ended before the period; counts and events stay. Returns how many."""
+    """Delete decisions and hooks of batches that ended before the period, and old messages. Returns how many batches."""
     before = now - timedelta(days=settings.RETENTION_DAYS)
     old = Batch.objects.filter(ended_at__lt=before, retired_at__isnull=True).order_by("ended_at")[:AT_ONCE]
     retired = 0
@@ -45,6 +45,8 @@ def retire_some(now: datetime) -> int:
             Webhook.objects.filter(batch_id=batch_id).update(body=b"")
             Batch.objects.filter(pk=batch_id).update(finish_uri=b"", download_uri=b"", retired_at=now)
         retired += 1
+    messages = Message.objects.filter(made_at__lt=before).order_by("made_at").values_list("pk", flat=True)[:5_000]
+    Message.objects.filter(pk__in=list(messages)).delete()
     others = Webhook.objects.filter(received_at__lt=before, batch__isnull=True, due_at__isnull=True)
     deleted, _ = others.filter(pk__in=list(others.values_list("pk", flat=True)[:5_000])).delete()
     if retired or deleted:

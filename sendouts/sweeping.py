@@ -24,6 +24,7 @@ from sendouts.alarms.progress import tell_clock
 from sendouts.alarms.rounds import Rounds
 from sendouts.alarms.watching import Watch
 from sendouts.effects import codes_wait, give_back_codes, see_to
+from sendouts.messages import running as messages
 from sendouts.models import Batch, BulkChange, EffectRun, Status, Webhook
 from sendouts.nudges import nudge
 from sendouts.planning import plan
@@ -66,6 +67,7 @@ class Sweep:
     def run(self, stop: threading.Event) -> None:
         """Sweep until `stop` is set; a round that fails is logged, and the next one comes."""
         Watch().start(stop)
+        messages.start(stop)
         while not stop.is_set():
             try:
                 self.round()

@@ -33,6 +33,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
                 ("actions_suppressionlist", _("Suppression lists"), "person_off"),
                 ("sendouts_allowedhost", _("Allowed hosts"), "dns"),
                 ("actions_credential", _("Credentials"), "lock"),
+                ("sendouts_channel", _("Channels"), "campaign"),
             ],
         ),
         (
@@ -41,6 +42,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
                 ("auth_user", _("Users"), "person"),
                 ("auth_group", _("Groups"), "group"),
                 ("sendouts_apitoken", _("API tokens"), "key"),
+                ("sendouts_message", _("Messages"), "outgoing_mail"),
             ],
         ),
     ]

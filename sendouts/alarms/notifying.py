@@ -3,42 +3,27 @@
 A notice is marked before it leaves. What certainly did not leave is tried again some times; what may have left is not.
 """
 
-import smtplib
-from contextlib import suppress
+import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
 from django.conf import settings
-from django.core.mail import EmailMessage, get_connection
+from django.core.mail import EmailMessage
 from django.db.models import Exists, F, OuterRef, Q
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from outbound.guard import AllowList, Refused
-from outbound.session import GuardedSession, Unreachable
-from sendouts import allowing
+from outbound.guard import AllowList
+from sendouts import allowing, posting
 from sendouts.alarms import sentences
 from sendouts.deadlines import backoff
 from sendouts.models import Alarm, Notice
+from sendouts.posting import ATTEMPTS, FIRST_PAUSE, LONGEST_PAUSE, LOST_AFTER, Lost, NotSent
 
 log = structlog.get_logger(__name__)
-# Over about an hour: a mail server that restarts, a chat service that has a bad day.
-ATTEMPTS = 9
-FIRST_PAUSE, LONGEST_PAUSE = 15.0, 1_800.0
-HOOK_TIMEOUT = (5.0, 10.0)
-# Whoever was at it died: nobody knows whether it left.
-LOST_AFTER = timedelta(minutes=5)
 AT_ONCE = 20
-
-
-class NotSent(Exception):
-    """The message certainly did not leave, or was not taken."""
-
-
-class Lost(Exception):
-    """The message may have left; its answer did not come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,38 +126,8 @@ def configured_hosts() -> AllowList:
 
 
 def _mail(message: Message) -> None:
-    server = get_connection()
-    mail = EmailMessage(
-        message.subject, message.text, settings.ALARM_MAIL_FROM, settings.ALARM_MAIL_TO, connection=server
-    )
-    opened = False
-    try:
-        server.open()
-        opened = True
-        mail.send()
-    except (smtplib.SMTPException, OSError) as error:
-        log.warning("mail_failed", error=type(error).__name__)
-        # Without an answer in the middle of it, the server may have taken the mail; an answer that says no is a no.
-        cut = isinstance(error, smtplib.SMTPServerDisconnected | OSError) and not isinstance(
-            error, smtplib.SMTPResponseException | smtplib.SMTPRecipientsRefused
-        )
-        raise (Lost if opened and cut else NotSent) from None
-    finally:
-        with suppress(smtplib.SMTPException, OSError):
-            server.close()
+    posting.mail(EmailMessage(message.subject, message.text, settings.ALARM_MAIL_FROM, settings.ALARM_MAIL_TO))
 
 
 def _hook(message: Message, allow: AllowList) -> None:
-    """Post to the operators' hook, behind the guard. Its address is a secret: no log and no error tells it."""
-    try:
-        with GuardedSession(allow, HOOK_TIMEOUT) as session:
-            status = session.post(settings.ALARM_HOOK_URL, json=message.content).status_code
-    except Refused as refused:
-        log.warning("alarm_hook_refused", code=refused.code)
-        raise NotSent from None
-    except Unreachable as error:
-        log.warning("alarm_hook_failed", word=error.word)
-        raise (Lost if error.sent else NotSent) from None
-    if not 200 <= status < 300:
-        log.warning("alarm_hook_failed", status=status)
-        raise NotSent
+    posting.post(settings.ALARM_HOOK_URL, json.dumps(message.content).encode(), allow, word="alarm_hook")

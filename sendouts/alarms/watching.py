@@ -10,10 +10,10 @@ from datetime import datetime, timedelta
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, close_old_connections, connection
+from django.db import DatabaseError, connection
 from django.utils import timezone
 
-from sendouts import pulses
+from sendouts import pulses, repeating
 from sendouts.alarms import machine, notifying, progress, recording, traffic
 from sendouts.alarms.findings import Finding
 from sendouts.models import Alarm, Code, DoorWindow, Notice, Pulse
@@ -102,7 +102,7 @@ class Watch:
         """Run all three until `stop` is set."""
         parts = (("watch", self.look_once, LOOK_SECONDS), ("notices", self.send_once, SEND_SECONDS))
         for name, work, pause in (*parts, ("watch-database", self.tell_once, LOOK_SECONDS)):
-            threading.Thread(target=_repeat, args=(work, pause, stop), name=name, daemon=True).start()
+            repeating.start(name, work, pause, stop)
 
     def look_once(self) -> None:
         running = time.monotonic() - self._started
@@ -137,15 +137,3 @@ class Watch:
                 notifying.deliver(channel, message, notifying.configured_hosts())
             except (notifying.NotSent, notifying.Lost) as error:
                 log.error("notice_not_sent", channel=channel.value, state=type(error).__name__)
-
-
-def _repeat(work: Callable[[], None], pause: float, stop: threading.Event) -> None:
-    while not stop.wait(pause):
-        try:
-            work()
-        except Exception:
-            # Whatever it was: an alarm that is not looked for any more is worse than one look that failed.
-            log.exception("watch_broken")
-        finally:
-            close_old_connections()
-    connection.close()

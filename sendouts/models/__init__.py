@@ -12,6 +12,7 @@ from sendouts.models.event import Event, Word
 from sendouts.models.export import Export
 from sendouts.models.hold import Hold
 from sendouts.models.kept_decision import KeptDecision
+from sendouts.models.message import Channel, Message, Occasion, ReaderLanguage, Subscription
 from sendouts.models.plan import Plan
 from sendouts.models.preference import Preference
 from sendouts.models.pulse import Pulse
@@ -27,6 +28,7 @@ __all__ = [
     "Attention",
     "Batch",
     "BulkChange",
+    "Channel",
     "Chunk",
     "Code",
     "Decision",
@@ -36,14 +38,18 @@ __all__ = [
     "Export",
     "Hold",
     "KeptDecision",
+    "Message",
     "Notice",
+    "Occasion",
     "Outcome",
     "PendingEffect",
     "Plan",
     "Preference",
     "Pulse",
     "Reach",
+    "ReaderLanguage",
     "Status",
+    "Subscription",
     "Tempo",
     "Verdict",
     "Webhook",

@@ -146,6 +146,8 @@ class Batch(models.Model):
         settings.AUTH_USER_MODEL, verbose_name=_("accepted second by"), null=True, on_delete=models.PROTECT, related_name="+",
     )  # fmt: skip
 
+    # When readers are told of it next, or seen not to be (null: nothing to tell).
+    tell_at = models.DateTimeField(null=True)
     # Work: when the next stage is due (null: nothing to do until somebody acts), and who is at it until when.
     due_at = models.DateTimeField(null=True)
     attempts = models.PositiveSmallIntegerField(default=0)
@@ -164,6 +166,7 @@ class Batch(models.Model):
         ]
         indexes = [
             models.Index(fields=["due_at"], name="batch_due", condition=Q(due_at__isnull=False)),
+            models.Index(fields=["tell_at"], name="batch_to_tell", condition=Q(tell_at__isnull=False)),
             models.Index(fields=["deadline"], name="batch_open_deadline", condition=Q(status__in=OPEN)),
             models.Index(fields=["status", "deadline"], name="batch_status_deadline"),
             models.Index(fields=["sendout", "received_at"], name="batch_sendout_received"),

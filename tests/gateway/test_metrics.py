@@ -10,7 +10,7 @@ from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
 from sendouts import pulses
-from sendouts.models import Alarm, Code, DoorWindow, Status, Webhook
+from sendouts.models import Alarm, Channel, Code, DoorWindow, Message, Status, Webhook
 from tests.sendouts.admin_cases import SECRET, batch, sendout, webhook
 
 TOKEN = "token-of-the-tests"
@@ -60,7 +60,16 @@ def test_an_empty_gateway_has_every_figure(client: Client) -> None:
 @pytest.mark.django_db
 def test_the_figures_are_those_of_the_rows(client: Client) -> None:
     now = timezone.now()
-    batch(Status.IN_REVIEW, undecided=1, attention="unread_rows")
+    held = batch(Status.IN_REVIEW, undecided=1, attention="unread_rows")
+    chat = Channel.objects.create(name="chat", url="https://chat.example.com/")
+    for occasion, state, at in (
+        ("waiting", "sent", now),
+        ("half_gone", "waiting", None),
+        ("attention", "dropped", now),
+    ):
+        Message.objects.create(
+            batch=held, sendout=held.sendout, channel=chat, occasion=occasion, state=state, at=at, due_at=now
+        )
     batch(Status.PLANNED, source="single", due_at=now - timedelta(seconds=90), left=timedelta(minutes=10))
     batch(Status.ACCEPTED, due_at=now, claimed_until=now + timedelta(minutes=1))
     batch(Status.FINISHED, rejected=4, confirmed=4, delivery_seconds=2.5, ended_at=now, outcome="released",
@@ -90,6 +99,11 @@ def test_the_figures_are_those_of_the_rows(client: Client) -> None:
     answers = [found["acknowledgements_last_5_minutes", each] for each in ("stored", "slow", "refused", "turned_away")]
     assert answers == [9, 2, 1, 0]
     assert (found["alarms_open", "attention"], found["journal_hooks", ""]) == (1, 5)
+    assert (found["messages_last_hour", "sent"], found["messages_last_hour", "failed"], found["messages_due", ""]) == (
+        1,
+        0,
+        1,
+    )
     assert ("loop_age_seconds", "sweep") in found and ("loop_age_seconds", "beat") not in found
 
 

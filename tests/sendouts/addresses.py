@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from actions.models import ActionDefinition, CodePool, Credential, Project, SuppressionList
 from actions.suppression import receiving
-from sendouts.models import Alarm, AllowedHost, ApiToken, Batch, Code
+from sendouts.models import Alarm, AllowedHost, ApiToken, Batch, Channel, Code, Message
 from tests.sendouts.admin_cases import batch, webhook
 
 
@@ -36,6 +36,7 @@ def rows() -> Mapping[str, Any]:
     made = batch(accepted=2, rejected=2, undecided=2)
     project = Project.objects.get()
     credential = Credential.objects.create(name="consent", secret="a-stored-secret")
+    channel = Channel.objects.create(name="chat", url="https://chat.example.com/hook")
     host = AllowedHost.objects.create(entry=".example.com")
     listed = SuppressionList.objects.create(name="Opposition")
     sender = User.objects.create_user("sender")
@@ -57,6 +58,10 @@ def rows() -> Mapping[str, Any]:
         "sendouts/apitoken": token,
         "sendouts/allowedhost": host,
         "sendouts/batch": made,
+        "sendouts/channel": channel,
+        "sendouts/message": Message.objects.create(
+            batch=made, sendout=made.sendout, occasion="waiting", channel=channel, due_at=now
+        ),
         "sendouts/webhook": webhook("planned", batch=made),
     }
 
@@ -72,7 +77,7 @@ def path_of(pattern: str, samples: Mapping[str, Any]) -> str:
         r"([^/]+)/history/([^/]+)/": f"{key}/history/{past}/",
         "<path:object_id>": key, "<id>": key, "<int:batch_id>": str(batch_of.pk), "<int:webhook_id>": key, "<int:row>": "0",
         "<int:definition_id>": key, "<int:credential_id>": key, "<int:list_id>": key, "<int:version_id>": past,
-        "<int:project_id>": key, "<int:sendout_id>": key,
+        "<int:project_id>": key, "<int:channel_id>": key, "<int:sendout_id>": key,
         "<int:upload_id>": str(samples["upload"].pk), "<slug:to>": "accept",
         "<uuid:key>": "00000000-0000-4000-8000-000000000000",
         "<path:content_type_id>": "1", "(?P<url>.*)": "nothing/here",

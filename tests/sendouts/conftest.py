@@ -1,8 +1,9 @@
-"""A platform over real HTTP, and a mailbox for the hooks that it fires."""
+"""A platform over real HTTP, a mailbox for the hooks that it fires, and servers that take mails and messages."""
 
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from sendouts import allowing
 from sendouts.symplify import client
 from simulator.client import Simulator
 from tests.sendouts.gate import Gate
+from tests.sendouts.listeners import Chat, Post, running
 from tests.sendouts.serving import Serve, serving
 
 
@@ -83,3 +85,21 @@ def serve(transactional_db: None) -> Iterator[Serve]:
     """Serve a door; gives its URL."""
     with serving() as start:
         yield start
+
+
+@pytest.fixture
+def post(settings: Any) -> Iterator[Post]:
+    """A mail server that the gateway knows."""
+    for server in running(Post()):
+        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+        settings.EMAIL_HOST, settings.EMAIL_PORT = server.server_address
+        settings.MAIL_WORKS = True
+        settings.BASE_URL = "https://gateway.example.com"
+        yield server
+
+
+@pytest.fixture
+def chat() -> Iterator[Chat]:
+    """A chat service that may be called."""
+    allowing._known.clear()
+    yield from running(Chat())

@@ -50,17 +50,24 @@ class Chat(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Poster)
         self.posts: list[dict[str, Any]] = []
+        self.bodies: list[bytes] = []
+        self.heads: list[dict[str, str]] = []
         self.status = 200
+        self.retry_after = ""
 
 
 class Poster(BaseHTTPRequestHandler):
     server: Chat
 
     def do_POST(self) -> None:
-        self.server.posts.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        self.server.bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.heads.append({name.lower(): value for name, value in self.headers.items()})
+        self.server.posts.append(json.loads(self.server.bodies[-1]))
         if self.server.status:
             self.send_response(self.server.status)
             self.send_header("Content-Length", "0")
+            if self.server.retry_after:
+                self.send_header("Retry-After", self.server.retry_after)
             self.end_headers()
 
     def log_message(self, *args: object) -> None:
