@@ -226,7 +226,7 @@ def _stuck(sendout: Sendout, reviewer: User, now: datetime) -> Batch:
     return _big(
         sendout, Status.ACCEPTED, (12_040, 212, 0), now=now, left=timedelta(minutes=12), confirmed=200, by=reviewer,
         decided_at=now - timedelta(minutes=4), attention=Attention.UNCONFIRMED,
-        attention_data={"rejections": 12, "status": 500},
+        attention_data={"rows": 12},
     )  # fmt: skip
 
 

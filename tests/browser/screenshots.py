@@ -56,8 +56,8 @@ def shots() -> list[Shot]:
 
 
 def _accept(page: Page) -> None:
-    page.locator('a[href$="/accept/"]').first.click()
-    page.wait_for_load_state("networkidle")
+    page.locator('.gate-verbs a[data-dialog="accept"]').first.click()
+    page.locator("dialog[open]").wait_for()
 
 
 def main() -> int:

@@ -123,4 +123,14 @@ def test_the_menu_holds_what_the_reader_may_look_at(root: Client) -> None:
     looked_at = ["Home", "Batches", "Webhooks", "Alarms", "Projects", "Sendouts", "Actions", "Promo codes", "Suppression lists",
                  "Allowed hosts"]  # fmt: skip
     assert entries(client_of("Viewer")) == looked_at
-    assert entries(root) == [*looked_at, "Credentials", "Channels", "Users", "Groups", "API tokens", "Messages"]
+    assert entries(root) == [
+        *looked_at[:2],
+        "Find a contact",
+        *looked_at[2:],
+        "Credentials",
+        "Channels",
+        "Users",
+        "Groups",
+        "API tokens",
+        "Messages",
+    ]
