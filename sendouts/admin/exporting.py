@@ -103,6 +103,7 @@ def progress(request: HttpRequest, batch_id: int, key: UUID) -> HttpResponse:
     """How far a download is that this person began, for the page that began it."""
     if not reader(request).has_perm(people.VIEW_CONTACTS):
         raise PermissionDenied
+    get_object_or_404(Batch.objects.filter(reach.within(reader(request))).only("pk"), pk=batch_id)
     found = Export.objects.filter(pk=key, batch_id=batch_id, user=reader(request)).first()
     now = timezone.now()
     if found is None:

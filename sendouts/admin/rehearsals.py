@@ -52,7 +52,8 @@ def rehearse_project(request: HttpRequest, project_id: int) -> HttpResponse:
 def rehearse_definition(request: HttpRequest, definition_id: int) -> HttpResponse:
     """Try one definition as it stands in its form, saved or not."""
     _may(request)
-    rows = ActionDefinition.objects.select_related("project", "sendout__project")
+    seen = reach.within(reader(request), "project", "sendout__project")
+    rows = ActionDefinition.objects.filter(seen).select_related("project", "sendout__project")
     found = get_object_or_404(rows, pk=definition_id)
     return _of_form(request, found)
 

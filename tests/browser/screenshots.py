@@ -45,7 +45,7 @@ def shots() -> list[Shot]:
     return [
         Shot("home", "/admin/", whole=True),
         Shot("home-fr-dark", "/admin/", locale="fr-FR", scheme="dark"),
-        Shot("review", change % "held", whole=True),
+        Shot("review", change % "held"),
         Shot("review-phone-fr", change % "held", PHONE, "fr-FR"),
         Shot("accept", change % "held", prepare=_accept),
         Shot("in-work", change % "delivering"),

@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from actions.models import Project
 from sendouts import forecast
 from sendouts.admin.batch_page.figures import percent
 from sendouts.forecast import Lately
@@ -133,7 +134,14 @@ def test_the_last_moment_leaves_time_for_the_rejections_and_a_reserve(
 
 def test_where_the_gateway_decides_by_itself_earlier_that_is_the_last_moment() -> None:
     now = timezone.now()
-    made = Batch(received_at=now, deadline=now + timedelta(hours=1), at_deadline="accept", total=10, accepted=10)
+    made = Batch(
+        project=Project(),
+        received_at=now,
+        deadline=now + timedelta(hours=1),
+        at_deadline="accept",
+        total=10,
+        accepted=10,
+    )
     assert forecast.decide_before(made, Lately(100, 100, None), now) == made.deadline - timedelta(minutes=5)
 
 
