@@ -70,7 +70,7 @@ def waits(line: Line, now: datetime, *, decides: bool) -> Waits:
         trouble=_trouble(line),
         unattended=unattended,
         then=then,
-        button=_("Review") if decides else _("See the singles") if single else _("See the batch"),
+        button=pgettext("verb", "Review") if decides else _("See the singles") if single else _("See the batch"),
         verbs=_verbs(line) if single and decides else [],
     )
 

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db.models import Min, Q
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext
 
 from actions.models import Sendout
 from sendouts.messages import sentences
@@ -75,7 +75,7 @@ def _waiting(batch: Batch, occasion: Occasion, now: datetime) -> Said:
         lines=(sentences.time_left(batch, now), *sentences.why_held(batch), sentences.if_nobody(batch, now)),
         figures=tuple(sentences.figures(batch, now)),
         reasons=tuple(sentences.reasons(batch)),
-        button=_("Review"),
+        button=pgettext("verb", "Review"),
         tone="urgent" if occasion == Occasion.NEARLY_GONE else "waiting",
         until=batch.deadline,
         **_about(batch, occasion),
