@@ -7,7 +7,7 @@ from functools import partial
 
 import structlog
 from django.contrib.auth.models import User
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, Sum
 
 from sendouts import review
 from sendouts.models import Batch, Status
@@ -20,9 +20,10 @@ AT_ONCE = 200
 
 @dataclass(frozen=True, slots=True)
 class Together:
-    """What became of a set: the ids that were decided, and why the others were left, by id."""
+    """What became of a set: the ids that were decided, those that wait for a second person, and why the others were left."""
 
     done: list[int]
+    first: list[int]
     left: dict[int, str]
 
 
@@ -40,8 +41,14 @@ def held_singles(seen: Q, sendout_id: int, now: datetime) -> QuerySet[Batch]:
 def accept(
     revisions: Mapping[int, int], *, user: User, note: str = "", undecided: str = "reject", now: datetime
 ) -> Together:
-    """Accept each of a set of held singles. revisions: the revision that the person saw, by id; `undecided` as in review."""
-    return _each(revisions, partial(review.accept, user=user, note=note, undecided=undecided, now=now), "accept")
+    """Accept each of a set of held singles. revisions: the revision that the person saw, by id; `undecided` as in review.
+
+    Whether a second person is needed is asked of the set as a whole.
+    """
+    chosen = dict(list(revisions.items())[:AT_ONCE])
+    contacts = Batch.objects.filter(pk__in=chosen).aggregate(contacts=Sum("total"))["contacts"] or 0
+    decide = partial(review.accept, user=user, note=note, undecided=undecided, together=contacts, now=now)
+    return _each(chosen, decide, "accept")
 
 
 def refuse(revisions: Mapping[int, int], *, user: User, note: str = "", now: datetime) -> Together:
@@ -52,13 +59,14 @@ def refuse(revisions: Mapping[int, int], *, user: User, note: str = "", now: dat
 def _each(revisions: Mapping[int, int], decide: Callable[..., Batch], word: str) -> Together:
     """One transaction for each: what changed meanwhile is left as it is, and its neighbours are decided."""
     done: list[int] = []
+    first: list[int] = []
     left: dict[int, str] = {}
     for pk, revision in list(revisions.items())[:AT_ONCE]:
         try:
-            decide(pk, revision=revision)
+            decided = decide(pk, revision=revision)
         except NotDone as refusal:
             left[pk] = str(refusal)
         else:
-            done.append(pk)
-    log.info("decided_together", verb=word, done=len(done), left=len(left))
-    return Together(done, left)
+            (first if decided.status == Status.IN_REVIEW else done).append(pk)
+    log.info("decided_together", verb=word, done=len(done), first=len(first), left=len(left))
+    return Together(done, first, left)

@@ -211,6 +211,13 @@ def _sendout(seen: Any, sendout_id: int) -> Sendout:
 def _tell(request: HttpRequest, verb: str, result: Together) -> None:
     """Say how many were decided, and why the others were not."""
     done, left = len(result.done), len(result.left)
+    if first := len(result.first):
+        text = ngettext(
+            "You accepted %(n)s single as first person. Nothing goes out until a second person accepts.",
+            "You accepted %(n)s singles as first person. Nothing goes out until a second person accepts.",
+            first,
+        )
+        messages.success(request, text % {"n": number(first)})
     if done:
         text = (
             ngettext("%(n)s single accepted.", "%(n)s singles accepted.", done)

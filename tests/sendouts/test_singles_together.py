@@ -7,6 +7,7 @@ import pytest
 from django.db.models import F
 from django.test import Client
 
+from actions.models import Project
 from sendouts.models import Batch, Event, Status
 from tests.sendouts.admin_cases import batch, client_of, plain_english, sendout, text_of
 
@@ -195,3 +196,14 @@ def test_the_list_goes_on_behind_its_first_page(reviewer: Client, monkeypatch: p
             break
     assert seen == [each.pk for each in made]
     assert len(reviewer.get(url(), {"after": "nonsense"}).context["lines"]) == 2
+
+
+def test_a_set_that_needs_two_people_goes_out_when_the_second_one_accepts(reviewer: Client) -> None:
+    made = [single() for _ in range(3)]
+    Project.objects.update(second_person_from=3)
+    reviewer.post(url("accept"), asked(reviewer, "accept"))
+    assert statuses(*made) == [Status.IN_REVIEW] * 3
+    assert "You accepted 3 singles as first person" in said(reviewer)
+    second = client_of("Manager")
+    second.post(url("accept"), asked(second, "accept"))
+    assert statuses(*made) == [Status.ACCEPTED] * 3
