@@ -67,6 +67,7 @@ def _each(revisions: Mapping[int, int], decide: Callable[..., Batch], word: str)
         except NotDone as refusal:
             left[pk] = str(refusal)
         else:
-            (first if decided.status == Status.IN_REVIEW else done).append(pk)
+            # Only an acceptance can be the first of two.
+            (first if word == "accept" and decided.status == Status.IN_REVIEW else done).append(pk)
     log.info("decided_together", verb=word, done=len(done), first=len(first), left=len(left))
     return Together(done, first, left)
