@@ -35,7 +35,7 @@ def test_a_file_is_sent_in_pieces_and_its_progress_shown(
     posted: list[str] = []
     person.page.on("request", lambda asked: posted.append(asked.url) if asked.method == "POST" else None)
     person.page.set_input_files("input[type=file]", file)
-    person.page.locator(".gate-dialog button[type=submit]").click()
+    person.page.locator(".gate-dialog.gate-card button[type=submit]").click()
     person.page.wait_for_url("**/uploads/*/")
     assert len([url for url in posted if url.endswith("/piece/")]) == file.stat().st_size // 512_000 + 1 > 1
     expect(person.page.locator("[data-figure=added]")).to_have_text(number, timeout=60_000)
@@ -51,8 +51,8 @@ def test_a_refused_announcement_is_told_on_the_page(visit: Callable[..., Visit],
     person.log_in()
     list_of_addresses(person, "Empty")
     person.page.set_input_files("input[type=file]", file)
-    person.page.locator(".gate-dialog button[type=submit]").click()
-    expect(person.page.locator(".gate-dialog [role=alert]").first).to_have_text("The file is empty.")
+    person.page.locator(".gate-dialog.gate-card button[type=submit]").click()
+    expect(person.page.locator(".gate-dialog.gate-card [role=alert]").first).to_have_text("The file is empty.")
     # The browser's own note of the 400 that carried the sentence.
     person.complaints.clear()
 
@@ -64,7 +64,7 @@ def test_without_scripts_a_reload_shows_how_far_it_is(visit: Callable[..., Visit
     person.log_in()
     list_of_addresses(person, "Without scripts")
     person.page.set_input_files("input[type=file]", file)
-    person.page.locator(".gate-dialog button[type=submit]").click()
+    person.page.locator(".gate-dialog.gate-card button[type=submit]").click()
     for _ in range(100):
         if person.page.locator("[data-figure=added]").inner_text() == "1":
             return

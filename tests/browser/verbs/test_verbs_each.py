@@ -40,7 +40,7 @@ EffectRun.objects.create(batch=made, step=1, phase="enrich", total=3, **names)
 NOT_TOLD = """
 names = {"identifier": "crm", "kind": "transfer_http", "on_failure": "hold"}
 plan = admin_cases.plan(admin_cases.CONSENT, {**admin_cases.CONSENT, **names, "phase": "transfer"})
-Batch.objects.filter(pk=made.pk).update(status="finished", confirmed=2, outcome="released", plan=plan,
+Batch.objects.filter(pk=made.pk).update(status="finished", confirmed=2, undecided=0, outcome="released", plan=plan,
     finish_sent_at=timezone.now(), ended_at=timezone.now())
 EffectRun.objects.create(batch=made, step=1, phase="transfer", total=3, error="crm.example.com answered 401.", **names)
 """
