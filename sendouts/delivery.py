@@ -38,6 +38,8 @@ GROUP_SECONDS = 0.25
 MEASURED_SECONDS = 5.0
 # Chunks marked at once as being sent: one small UPDATE for some thousands of rejections.
 MARKED_AT_ONCE = 8
+# Chunks that are read from the database at once.
+CHUNKS_READ = 200
 # Rows that are asked for by their ids, together with those of other batches; more of one batch are a range of their own.
 FEW_ROWS = 100
 QUIET_PASSES = 4
@@ -123,12 +125,23 @@ def _asks(work: _Pass, batches: Iterable[Batch]) -> Iterator[Ask]:
     """The rejections to send, chunk by chunk; a batch past its deadline sends nothing more."""
     waiting: list[tuple[Batch, Chunk]] = []
     for batch in batches:
-        for chunk in Chunk.objects.filter(batch=batch).order_by("number").iterator(chunk_size=200):
+        for chunk in _chunks(batch):
             waiting.append((batch, chunk))
             if len(waiting) >= (MARKED_AT_ONCE if not batch.is_single else 200):
                 yield from _marked(work, waiting)
                 waiting = []
     yield from _marked(work, waiting)
+
+
+def _chunks(batch: Batch) -> Iterator[Chunk]:
+    """The chunks of a batch in their order, some hundred a query.
+
+    One open query over all of them would have SQLite refuse every write in between, once anybody else has written.
+    """
+    last = -1
+    while some := list(Chunk.objects.filter(batch=batch, number__gt=last).order_by("number")[:CHUNKS_READ]):
+        yield from some
+        last = some[-1].number
 
 
 def _marked(work: _Pass, chunks: list[tuple[Batch, Chunk]]) -> Iterator[Ask]:

@@ -5,14 +5,15 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from itertools import count
 from typing import Any
 
 import pytest
 from django.db import connection
 
 from actions.models import Sendout
-from sendouts import advancing, claims
-from sendouts.models import Batch
+from sendouts import advancing, claims, delivery
+from sendouts.models import Batch, Tempo
 from sendouts.screening import files
 from tests.acceptance.deployment import wait_until
 from tests.actions.helpers import Reply, Service, service
@@ -133,6 +134,34 @@ def test_a_slow_service_that_fills_its_places_leaves_other_batches_theirs(gate: 
                 wait_until(finished(quick), 30, "the other batch is through")
             go_on.set()
         assert finished(slow)()
+
+
+def test_a_batch_of_very_many_chunks_is_sent_while_others_write(gate: Gate, settings: Any, monkeypatch: Any) -> None:
+    settings.CHUNK_ROWS = 10
+    settings.SYMPLIFY_CONCURRENCY = 4
+    monkeypatch.setattr(delivery, "CHUNKS_READ", 4)
+    gate.project()
+    (batch,) = planned(gate, "batch", "Large", contacts=400, no_consent=0.5)
+    written = threading.Event()
+    done = threading.Event()
+
+    def write() -> None:
+        for number in count(1):
+            if done.is_set():
+                break
+            Tempo.objects.update_or_create(pk=1, defaults={"rate": number})
+            written.set()
+        connection.close()
+
+    other = threading.Thread(target=write)
+    other.start()
+    try:
+        assert written.wait(30)
+        with worker(batch):
+            wait_until(finished([batch]), 60, "every rejection is sent and the batch released")
+    finally:
+        done.set()
+        other.join(60)
 
 
 def test_a_claim_is_held_while_a_service_is_waited_for(gate: Gate, settings: Any) -> None:
