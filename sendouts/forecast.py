@@ -10,7 +10,7 @@ from django.db.models import F
 from actions.models import AtDeadline
 from sendouts import claims, deadlines, two_persons
 from sendouts.deadlines import ASSUMED_RATE
-from sendouts.models import Batch, Chunk, Status, Tempo
+from sendouts.models import Batch, Status, Tempo
 from sendouts.models.batch import STOPPED
 
 log = structlog.get_logger(__name__)
@@ -24,9 +24,6 @@ SMOOTHING = 0.5
 MEASURABLE = 50
 # A held batch's moment is moved only where it differs by more than this.
 NOTICEABLE = timedelta(seconds=5)
-# Screening is measured over what was stored in so many seconds, and says nothing before.
-LOOKED_BACK = timedelta(seconds=30)
-FIRST_WORDS = timedelta(seconds=10)
 SENDING = (Status.ACCEPTED, Status.REFUSED)
 
 
@@ -125,34 +122,6 @@ def forecast_of(batch: Batch, known: Lately, now: datetime) -> Forecast | None:
     begins = max(now, batch.due_at, known.silent_until or now)
     ends_at = begins + timedelta(seconds=min(left / known.rate, 1e8))
     return Forecast(ends_at, batch.deadline - ends_at, known.silent_until is not None)
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """How far the screening of a contact file is: `share` from 0 to 1 and `ends_at` are None where nobody can tell."""
-
-    pace: float
-    share: float | None
-    ends_at: datetime | None
-    spare: timedelta | None
-
-
-def reading_of(batch: Batch, now: datetime) -> Reading | None:
-    """The forecast of a batch whose contact file is being screened: one query over its chunks of the last seconds."""
-    if batch.status != Status.PLANNED or batch.is_single or not batch.total:
-        return None
-    # The newest chunks, bounded: a fast file stores some hundred in the time that is looked back on.
-    newest = Chunk.objects.filter(batch=batch, stored_at__gte=now - LOOKED_BACK).order_by("-number")
-    stored = list(newest.values_list("stored_at", "rows")[:500])
-    share = batch.read_share or None
-    if len(stored) < 2 or (length := (stored[0][0] - stored[-1][0]).total_seconds()) <= 0:
-        return Reading(0.0, share, None, None)
-    pace = sum(rows for _at, rows in stored[:-1]) / length
-    if share is None or share <= 0.01 or now - batch.received_at < FIRST_WORDS:
-        return Reading(pace, share, None, None)
-    left = batch.total / share - batch.total
-    ends_at = now + timedelta(seconds=min(left / pace, 1e8))
-    return Reading(pace, share, ends_at, batch.deadline - ends_at)
 
 
 def foresee(now: datetime) -> None:

@@ -1,8 +1,12 @@
-"""What is normal for a sendout: what its last batches were like."""
+"""What is usual for a sendout, as the screens compare it: what its last released contact files were like.
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+Whether a batch is unusual enough to be held is another question, with a longer memory: sendouts.anomalies.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from statistics import median
 from typing import Any
 
@@ -63,25 +67,44 @@ class Usual:
 
 def usual_of(batch: Batch) -> Usual | None:
     """What the batches before this one were like; None where there are too few, and for singles. One query."""
-    return of_rows(list(before(batch)[:LOOKED_BACK])) if batch.source == Batch.Source.BATCH else None
+    if batch.source != Batch.Source.BATCH:
+        return None
+    before = _released(batch.sendout_id).filter(received_at__lt=batch.received_at)
+    return _together(list(before.values_list("total", "rejected", "reasons")[:LOOKED_BACK]))
 
 
-def before(batch: Batch) -> QuerySet[Batch, tuple[Any, ...]]:
-    """The batches of the same sendout that were received earlier and released, newest first.
+def usual_in(sendouts: Collection[int]) -> dict[int, Usual]:
+    """What the last batches of each of these sendouts were like, by its id, without their reasons.
+
+    One query, of a few rows for each sendout; those with too few batches are left out.
+    """
+    # The limit stands one level down, since SQLite takes none in the parts of a union.
+    last = [
+        Batch.objects.filter(pk__in=_released(sendout).values("pk")[:LOOKED_BACK])
+        .order_by()
+        .values_list("sendout_id", "received_at", "total", "rejected")
+        for sendout in sorted(set(sendouts))
+    ]
+    if not last:
+        return {}
+    past: dict[int, list[tuple[int, int, tuple[()]]]] = defaultdict(list)
+    for sendout, _received, total, rejected in sorted(last[0].union(*last[1:], all=True), key=itemgetter(1), reverse=True):
+        past[sendout].append((total, rejected, ()))
+    return {sendout: usual for sendout, rows in past.items() if (usual := _together(rows)) is not None}
+
+
+def _released(sendout: int) -> QuerySet[Batch]:
+    """The contact files of a sendout that were released, newest first.
 
     What a person rejected whole, what nobody answered and what left nobody over is not what is usual.
     """
     past = Batch.objects.filter(
-        sendout=batch.sendout_id,
-        source=Batch.Source.BATCH,
-        outcome=Outcome.RELEASED,
-        received_at__lt=batch.received_at,
-        total__gt=0,
+        sendout=sendout, source=Batch.Source.BATCH, outcome=Outcome.RELEASED, total__gt=0
     )
-    return past.order_by("-received_at").values_list("total", "rejected", "reasons")
+    return past.order_by("-received_at")
 
 
-def of_rows(rows: Sequence[tuple[Any, ...]]) -> Usual | None:
+def _together(rows: Sequence[tuple[Any, ...]]) -> Usual | None:
     """Put batches together: (contacts, rejected, reasons), newest first."""
     if len(rows) < FEWEST:
         return None

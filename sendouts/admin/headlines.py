@@ -7,8 +7,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from sendouts import two_persons
-from sendouts.forecast import Forecast, Reading
+from sendouts.forecast import Forecast
 from sendouts.models import Batch, Event, Outcome, Status, Word
+from sendouts.reading import Reading
 from sendouts.sentences import contacts, number, reason, span, time_of, title, trouble
 from sendouts.usual import rejections
 
@@ -60,8 +61,8 @@ def headline(
     reading: Reading | None = None,
 ) -> str:
     """The batch in one to three sentences. last: the event that brought it to its status; reading: how far its file is read."""
-    if reading is not None and reading.share and not batch.attention:
-        return _reading(batch, reading, now)
+    if reading is not None and reading.of and not reading.guessed and not batch.attention:
+        return _reading(batch, reading, reading.of, now)
     text = _headline(batch, now, last)
     return f"{text} {outlook(forecast, now)}" if forecast else text
 
@@ -80,10 +81,9 @@ def outlook(forecast: Forecast, now: datetime) -> str:
     return _("Done at about %(time)s, %(spare)s before the deadline.") % values
 
 
-def _reading(batch: Batch, reading: Reading, now: datetime) -> str:
-    share = reading.share or 1.0
-    about = int(round(batch.total / share, -2)) if share < 1 else batch.total
-    values = {"name": title(batch), "n": number(batch.total), "all": number(max(about, batch.total))}
+def _reading(batch: Batch, reading: Reading, of: int, now: datetime) -> str:
+    about = max(round(of, -2), batch.total)
+    values = {"name": title(batch), "n": number(batch.total), "all": number(about)}
     if reading.ends_at is None or reading.spare is None:
         return _("“%(name)s” is being checked: %(n)s of about %(all)s.") % values
     values |= {"time": time_of(reading.ends_at, now), "spare": span(reading.spare)}

@@ -19,9 +19,6 @@ from sendouts.desk.week import Ways
 from sendouts.desk.working import Work
 from sendouts.sentences import column_time, contacts, number, percent, span, time_of
 
-# Above what is usual by so much of it, and by so many percentage points, a share is shown as unusual.
-TIMES, POINTS = 1.5, 1.0
-
 
 @dataclass(frozen=True, slots=True)
 class Waits:
@@ -106,8 +103,7 @@ def _compared(line: Line) -> str:
 
 
 def _far(line: Line) -> bool:
-    usual = line.usual
-    return usual is not None and line.share >= usual.share * TIMES and line.share - usual.share >= POINTS
+    return line.usual is not None and line.usual.stands_out(line.share) > 0
 
 
 def _unattended(line: Line, now: datetime) -> tuple[str, str]:
@@ -195,6 +191,8 @@ def _detail(work: Work) -> str:
     match work.stage:
         case "received":
             return _("the contact file is being downloaded")
+        case "screening" if work.of and not work.guessed:
+            return _("%(done)s of about %(all)s contacts") % {"done": done, "all": number(max(work.done, round(work.of, -2)))}
         case "screening" if work.of:
             return _("%(done)s contacts read, usually about %(usual)s") % {"done": done, "usual": number(work.of)}
         case "screening":
@@ -214,7 +212,7 @@ def _ready(work: Work, now: datetime) -> tuple[str, str, bool]:
     """The forecast: when, how much to spare, and whether that is too late."""
     deadline = _("deadline %(time)s") % {"time": column_time(work.deadline, now)}
     if work.ready_at is None or work.spare is None:
-        return (_("Forecast in a minute") if work.early else ""), deadline, False
+        return (_("Forecast in a few seconds") if work.early else ""), deadline, False
     if work.spare <= timedelta():
         return _("Not ready before the deadline"), deadline, True
     time = {"time": time_of(work.ready_at, now)}

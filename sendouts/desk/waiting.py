@@ -9,10 +9,10 @@ from django.db.models import Count, Min, Q, Sum
 
 from actions.models import AtDeadline, Sendout
 from sendouts import deadlines, forecast, sentences
-from sendouts.desk.usual import Usual, usual
 from sendouts.forecast import Lately
 from sendouts.models import Batch, Status
 from sendouts.models.batch import OPEN
+from sendouts.usual import Usual, usual_in
 
 WAITING = Q(status__in=OPEN) & (Q(status=Status.IN_REVIEW) | ~Q(attention=""))
 # More lines are a list, and that is another page.
@@ -98,7 +98,7 @@ def waiting(seen: Q, known: Lately, now: datetime) -> Waiting:
         .order_by("deadline", "id")[:LINES]
     )
     count = len(found) if len(found) < LINES else files.order_by().values("pk")[:COUNTED].count()
-    usually = usual([batch.sendout_id for batch in found])
+    usually = usual_in([batch.sendout_id for batch in found])
     lines = [_line(batch, known, now, usually.get(batch.sendout_id)) for batch in found]
     singles = _singles(there.filter(source=Batch.Source.SINGLE), known, now)
     lines = sorted(lines + singles, key=attrgetter("decide_before"))

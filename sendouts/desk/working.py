@@ -4,20 +4,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, Min, Q, Sum
+from django.db.models import Count, Min, Q
 
 from actions.models import Sendout
 from sendouts import forecast, sentences
-from sendouts.desk.usual import usual
 from sendouts.desk.waiting import WAITING, name_of
 from sendouts.forecast import Lately
-from sendouts.models import Batch, Chunk, Status
+from sendouts.models import Batch, Status
 from sendouts.models.batch import OPEN
+from sendouts.reading import Reading, readings
+from sendouts.usual import usual_in
 
 LINES = 20
-# The pace of screening is that of the last half minute; before a minute has passed it says nothing.
-PACE = timedelta(seconds=30)
-FIRST = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,25 +72,13 @@ def working(seen: Q, known: Lately, now: datetime) -> Working:
     )
     hidden = files.order_by().values("pk")[:1_000].count() - LINES if len(found) > LINES else 0
     found = found[:LINES]
-    screening = [batch for batch in found if batch.status == Status.PLANNED and batch.total]
-    pace = _pace(screening, now)
-    sizes = usual([batch.sendout_id for batch in screening])
+    read = [batch.sendout_id for batch in found if batch.status == Status.PLANNED and batch.total]
+    sizes = {sendout: usual.total for sendout, usual in usual_in(read).items()}
+    reading = readings(found, sizes, now)
     lines = []
     for batch in found:
-        size = sizes[batch.sendout_id].size if batch.sendout_id in sizes else 0
-        lines.append(_screening(batch, *pace[batch.pk], size, now) if batch.pk in pace else _line(batch, known, now))
+        lines.append(_screening(batch, reading[batch.pk]) if batch.pk in reading else _line(batch, known, now))
     return Working(lines + _singles(there.filter(source=Batch.Source.SINGLE)), hidden)
-
-
-def _pace(batches: list[Batch], now: datetime) -> dict[int, tuple[float, bool]]:
-    """Rows a second over the last half minute, and whether screening began less than a minute ago."""
-    rows = (
-        Chunk.objects.filter(batch__in=[batch.pk for batch in batches])
-        .values("batch")
-        .annotate(first=Min("stored_at"), lately=Sum("rows", filter=Q(stored_at__gt=now - PACE), default=0))
-    )
-    found = {row["batch"]: (row["lately"] / PACE.total_seconds(), row["first"] > now - FIRST) for row in rows}
-    return {batch.pk: found.get(batch.pk, (0.0, True)) for batch in batches}
 
 
 def _work(batch: Batch, stage: str, **more: Any) -> Work:
@@ -108,13 +94,16 @@ def _work(batch: Batch, stage: str, **more: Any) -> Work:
     )
 
 
-def _screening(batch: Batch, rate: float, early: bool, size: int, now: datetime) -> Work:
-    """How many contacts a file holds is known at its end; until then only what is usual can be set against what was read."""
-    if size <= batch.total:
-        return _work(batch, "screening", done=batch.total, early=early)
-    seconds = (size - batch.total) / rate if rate else 0.0
-    ready_at = now + timedelta(seconds=min(seconds, 1e8)) if seconds and not early else None
-    return _work(batch, "screening", done=batch.total, of=size, guessed=True, early=early, ready_at=ready_at)
+def _screening(batch: Batch, reading: Reading) -> Work:
+    return _work(
+        batch,
+        "screening",
+        done=batch.total,
+        of=reading.of,
+        guessed=reading.guessed,
+        early=reading.early,
+        ready_at=reading.ends_at,
+    )
 
 
 def _line(batch: Batch, known: Lately, now: datetime) -> Work:

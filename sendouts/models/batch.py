@@ -181,12 +181,6 @@ class Batch(models.Model):
             models.Index(fields=["sendout", "id"], name="batch_before_sendout", condition=_ENDED_FILE),
             # What the figures of the home page add up: all that has ended lately.
             models.Index(fields=["ended_at", "project"], name="batch_ended", condition=Q(ended_at__isnull=False)),
-            # What a contact file of a sendout is compared with: its last ones.
-            models.Index(
-                fields=["sendout", "-ended_at"],
-                name="batch_past_files",
-                condition=Q(source="batch", status=Status.FINISHED),
-            ),
             # What the hourly tasks look for: small, since whatever they have done with leaves it.
             models.Index(
                 fields=["ended_at"], name="batch_to_wipe", condition=Q(ended_at__isnull=False) & ~Q(finish_uri=b"")

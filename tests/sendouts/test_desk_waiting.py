@@ -11,7 +11,6 @@ from django.utils import timezone
 
 from sendouts import deadlines, forecast
 from sendouts.desk import waiting as waiting_lines
-from sendouts.desk.usual import usual
 from sendouts.desk.waiting import Line, Waiting, waiting
 from sendouts.desk.working import Work, Working, working
 from sendouts.forecast import Lately
@@ -126,21 +125,6 @@ def test_only_what_a_person_sees_waits_for_them() -> None:
     assert only(waits(Q(project__in=[mine.project_id]))).batch == mine.pk
 
 
-def test_usual_is_the_middle_of_the_last_eight_files_from_three_on() -> None:
-    where, new = sendout(name="Often"), sendout(name="New")
-    for place, share in enumerate([50, 40, 4, 2, 3, 5, 4, 4, 6, 4]):  # the oldest two are beyond the eight
-        ended(NOW - timedelta(days=20 - place), accepted=100 - share, rejected=share, where=where)
-    ended(NOW, rejected=100, outcome="refused", where=where)
-    ended(NOW, accepted=0, rejected=1, source="single", where=where)
-    for _ in range(2):
-        ended(NOW, accepted=1, where=new)
-    found = usual([where.pk, new.pk])
-    assert set(found) == {where.pk}
-    of = found[where.pk]
-    assert (of.share, of.lowest, of.highest, of.size) == (4.0, 2.0, 6.0, 100)
-    assert usual([]) == {}
-
-
 def test_the_number_of_queries_does_not_grow_with_what_waits() -> None:
     def asked() -> int:
         with CaptureQueriesContext(connection) as queries:
@@ -171,24 +155,32 @@ def test_a_file_that_is_read_is_foreseen_from_its_pace_and_the_usual_size() -> N
     for place in range(3):
         ended(NOW - timedelta(days=place + 1), accepted=50_000, where=where)
     found = made(Status.PLANNED, accepted=30_000, sendout=where, left=40 * MINUTE)
-    chunks(found, ago=[100, 80, 40, 20, 10, 1])
+    chunks(found, ago=[100, 80, 40, 21, 11, 1])
     line = in_work()
-    # 15,000 rows within 30 seconds; 20,000 are left.
+    # 10,000 rows within 20 seconds; 20,000 are left.
     assert (line.stage, line.done, line.of, line.guessed, line.percent) == ("screening", 30_000, 50_000, True, 60)
     assert line.ready_at == NOW + timedelta(seconds=40)
     assert line.spare == 40 * MINUTE - timedelta(seconds=40)
 
 
-def test_in_the_first_minute_there_is_no_forecast() -> None:
+def test_a_file_whose_length_is_known_is_foreseen_by_how_much_of_it_was_read() -> None:
+    found = made(Status.PLANNED, accepted=30_000, left=40 * MINUTE, read_share=0.5)
+    chunks(found, ago=[21, 11, 1])
+    line = in_work()
+    assert (line.of, line.guessed, line.percent, line.ready_at) == (60_000, False, 50, NOW + timedelta(seconds=60))
+
+
+def test_in_the_first_seconds_there_is_no_forecast() -> None:
     found = made(Status.PLANNED, accepted=10_000)
-    chunks(found, ago=[50, 10])
+    Batch.objects.filter(pk=found.pk).update(received_at=NOW - timedelta(seconds=9))
+    chunks(found, ago=[5, 1])
     line = in_work()
     assert (line.early, line.ready_at, line.done, line.of, line.percent) == (True, None, 10_000, None, None)
 
 
 def test_where_nobody_knows_the_size_it_is_only_said_how_many_were_read() -> None:
     found = made(Status.PLANNED, accepted=10_000)
-    chunks(found, ago=[90, 10])
+    chunks(found, ago=[20, 10])
     line = in_work()
     assert (line.early, line.ready_at, line.done, line.of) == (False, None, 10_000, None)
 

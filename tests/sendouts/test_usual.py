@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from sendouts.models import Batch, Status
-from sendouts.usual import Usual, usual_of
+from sendouts.usual import Usual, usual_in, usual_of
 from tests.sendouts.admin_cases import batch, sendout
 
 pytestmark = pytest.mark.django_db
@@ -52,6 +52,21 @@ def test_what_people_rejected_what_nobody_answered_and_what_came_later_is_not_us
     made = batch(accepted=900, rejected=100, decisions=False, now=timezone.now() - timedelta(hours=2))
     past(40, ago=0)
     assert usual_of(made) is None
+
+
+def test_many_sendouts_are_looked_up_at_once_each_with_its_own_last_batches() -> None:
+    often, seldom = sendout(name="Often"), sendout(name="Seldom")
+    for ago, rejected in enumerate((40, 42, 32, 44, 50, 38, 36, 40, 990), start=1):
+        past(rejected, ago=ago, sendout=often)
+    past(1000, ago=0, outcome="refused", sendout=often)
+    past(1, ago=0, total=1, source="single", sendout=often)
+    for ago in (1, 2):
+        past(40, ago=ago, sendout=seldom)
+    with CaptureQueriesContext(connection) as queries:
+        found = usual_in([often.pk, seldom.pk, often.pk])
+    assert len(queries) == 1
+    assert found == {often.pk: Usual((4.0, 3.6, 3.8, 5.0, 4.4, 3.2, 4.2, 4.0), 1000, {})}
+    assert usual_in([]) == {}
 
 
 def test_a_single_is_compared_with_nothing() -> None:

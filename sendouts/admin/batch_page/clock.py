@@ -9,8 +9,9 @@ from django.utils.translation import gettext as _
 
 from sendouts.admin.batch_page.figures import percent, share_of
 from sendouts.admin.batch_page.stages import Moments
-from sendouts.forecast import Forecast, Lately, Reading, decide_before
+from sendouts.forecast import Forecast, Lately, decide_before
 from sendouts.models import Batch, Status
+from sendouts.reading import Reading
 from sendouts.sentences import column_time, span
 
 # Under so many seconds the clock turns orange, then red; the page itself keeps on counting with the same ones.

@@ -26,6 +26,7 @@ from sendouts.admin.headlines import Label
 from sendouts.admin.verbs import Ticked, Verb, alike, held_by, offered, ticked
 from sendouts.models import Batch, EffectRun, Status
 from sendouts.models.batch import OPEN
+from sendouts.reading import readings
 from sendouts.sentences import time_of
 from sendouts.usual import usual_of
 
@@ -94,8 +95,9 @@ def page(batch: Batch, user: AbstractUser, asked: Mapping[str, str], now: dateti
     known = forecast.lately(now) if batch.status in (Status.IN_REVIEW, *forecast.SENDING) else None
     # What a stage could not complete has no end that anybody could foresee.
     expected = forecast.forecast_of(batch, known, now) if known and not batch.attention else None
-    reading = forecast.reading_of(batch, now)
     usual = usual_of(batch)
+    sizes = {batch.sendout_id: usual.total} if usual else {}
+    reading = readings([batch], sizes, now).get(batch.pk)
     runs = list(EffectRun.objects.filter(batch=batch).order_by("step"))
     seen = moments(batch)
     changes = decides and held and batch.running_change is None

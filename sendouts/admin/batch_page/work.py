@@ -9,8 +9,9 @@ from django.utils.translation import ngettext, pgettext
 
 from actions.contract import Phase
 from sendouts.admin.batch_page.figures import percent, share_of
-from sendouts.forecast import Forecast, Lately, Reading
+from sendouts.forecast import Forecast, Lately
 from sendouts.models import Batch, BulkChange, EffectRun, Outcome, Status, Verdict
+from sendouts.reading import Reading
 from sendouts.sentences import column_time, number, span, time_of
 
 # What a fact says while nobody can know it yet.
@@ -75,17 +76,18 @@ def progress(
 
 
 def _screening(batch: Batch, reading: Reading, now: datetime) -> Progress:
-    pace = _pace(reading.pace)
-    if reading.share is None:
+    pace = (_("Pace"), _pace(reading.pace))
+    if reading.of is None:
         text = ngettext("contact checked so far", "contacts checked so far", batch.total)
-        return Progress(number(batch.total), text, None, "", ((_("Pace"), pace),))
-    share = round(100 * reading.share, 1)
-    about = round(batch.total / reading.share, -2) if reading.share < 1 else batch.total
-    text = _("of about %(n)s contacts checked") % {"n": number(int(about))}
+        return Progress(number(batch.total), text, None, "", (pace,))
+    share = round(share_of(batch.total, reading.of), 1)
+    about = {"n": number(max(batch.total, round(reading.of, -2)))}
+    text = _("contacts checked, usually about %(n)s") if reading.guessed else _("of about %(n)s contacts checked")
     ready = column_time(reading.ends_at, now, seconds=True) if reading.ends_at else _("no forecast yet")
     spare = span(reading.spare) if reading.spare is not None else _UNKNOWN
-    facts = ((_("Pace"), pace), (_("Ready"), ready), (_("To spare"), spare))
-    return Progress(number(batch.total), text, share, percent(share, 0), facts)
+    facts = (pace, (_("Ready"), ready), (_("To spare"), spare))
+    # What is only usual may be far from this file: it says how long it may take, not how much is done.
+    return Progress(number(batch.total), text % about, share, "" if reading.guessed else percent(share, 0), facts)
 
 
 def _changing(bulk: BulkChange, batch: Batch) -> Progress:
