@@ -41,15 +41,14 @@ def create_roles(apps, schema_editor):
     for name, wanted in ROLES.items():
         group, _ = group_model.objects.using(database).get_or_create(name=name)
         for app, codename in sorted(wanted):
-            found = permission_model.objects.using(database).filter(content_type__app_label=app, codename=codename).first()
-            # What a later migration makes gets its permissions there, by the same function.
-            if found is not None:
-                group.permissions.add(found)
+            group.permissions.add(
+                permission_model.objects.using(database).get(content_type__app_label=app, codename=codename)
+            )
 
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("actions", "0004_code_pools"),
+        ("actions", "0001_initial"),
         ("auth", "0012_alter_user_first_name_max_length"),
         ("contenttypes", "0002_remove_content_type_name"),
         ("sendouts", "0002_events_stay"),
