@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone, translation
 
 from actions.models import Project
-from sendouts import advancing, forecast, people, review, seconding, two_persons, undoing
+from sendouts import advancing, changing, forecast, people, review, seconding, two_persons, undoing
 from sendouts.models import Batch, Event, Verdict
 from sendouts.people import NotDone
 from tests.sendouts.admin_cases import batch as a_batch
@@ -169,6 +169,19 @@ def test_a_change_that_was_taken_back_is_still_a_change(anna: User) -> None:
     review.change(batch.pk, [seen.first_decision], Verdict.REJECTED, **values)
     assert accept(batch, anna).status == "in_review"
     assert two_persons.changed_by(now_of(batch), anna) == 2
+
+
+def test_who_changed_many_at_once_accepts_nothing_alone(anna: User, ben: User) -> None:
+    batch = held(no_own_changes=True)
+    which = changing.Which(Verdict.REJECTED)
+    bulk = changing.begin(
+        batch.pk, which, Verdict.ACCEPTED, user=anna, revision=batch.revision, note="Known.", now=timezone.now()
+    )
+    changing.run([bulk.pk])
+    first = accept(batch, anna)
+    assert (first.status, first.first_accepted_by) == ("in_review", anna)
+    assert seconding.why_two(first, anna) == "You changed 2 decisions of this batch, so somebody else must accept it."
+    assert accept(batch, ben).status == "accepted"
 
 
 def test_the_first_person_takes_it_back_and_nobody_else(anna: User, ben: User) -> None:
