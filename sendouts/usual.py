@@ -88,7 +88,8 @@ def usual_in(sendouts: Collection[int]) -> dict[int, Usual]:
     if not last:
         return {}
     past: dict[int, list[tuple[int, int, tuple[()]]]] = defaultdict(list)
-    for sendout, _received, total, rejected in sorted(last[0].union(*last[1:], all=True), key=itemgetter(1), reverse=True):
+    rows = last[0].union(*last[1:], all=True)
+    for sendout, _received, total, rejected in sorted(rows, key=itemgetter(1), reverse=True):
         past[sendout].append((total, rejected, ()))
     return {sendout: usual for sendout, rows in past.items() if (usual := _together(rows)) is not None}
 
@@ -98,9 +99,7 @@ def _released(sendout: int) -> QuerySet[Batch]:
 
     What a person rejected whole, what nobody answered and what left nobody over is not what is usual.
     """
-    past = Batch.objects.filter(
-        sendout=sendout, source=Batch.Source.BATCH, outcome=Outcome.RELEASED, total__gt=0
-    )
+    past = Batch.objects.filter(sendout=sendout, source=Batch.Source.BATCH, outcome=Outcome.RELEASED, total__gt=0)
     return past.order_by("-received_at")
 
 

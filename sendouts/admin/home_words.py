@@ -192,7 +192,8 @@ def _detail(work: Work) -> str:
         case "received":
             return _("the contact file is being downloaded")
         case "screening" if work.of and not work.guessed:
-            return _("%(done)s of about %(all)s contacts") % {"done": done, "all": number(max(work.done, round(work.of, -2)))}
+            about = number(max(work.done, round(work.of, -2)))
+            return _("%(done)s of about %(all)s contacts") % {"done": done, "all": about}
         case "screening" if work.of:
             return _("%(done)s contacts read, usually about %(usual)s") % {"done": done, "usual": number(work.of)}
         case "screening":

@@ -89,4 +89,3 @@ def test_a_thread_that_comes_back_at_once_again_and_again_keeps_nobody_out() -> 
         stop.set()
         for thread in (*greedy_ones, waits):
             thread.join(10)
-

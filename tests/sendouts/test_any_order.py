@@ -23,7 +23,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from sendouts import advancing, claims, delivery, finishing, lifecycle, planning, review, undoing
+from sendouts import advancing, claims, delivery, finishing, lifecycle, planning, review, settling, undoing
 from sendouts.models import Batch, Event, Status, Verdict, Webhook
 from sendouts.people import NotDone
 from sendouts.screening import files
@@ -57,9 +57,9 @@ VERBS: dict[str, Callable[..., Any]] = {
     "refuse": review.refuse,
     "undo": undoing.undo,
     "run again": planning.run_again,
-    "retry": review.retry,
-    "take on": review.take_on,
-    "give up": review.give_up,
+    "retry": settling.retry,
+    "take on": settling.take_on,
+    "give up": settling.give_up,
 }
 
 

@@ -7,7 +7,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone, translation
 
-from sendouts import changing, claims, forecast, holding, lifecycle, people, planning, review, undoing
+from sendouts import changing, claims, forecast, holding, lifecycle, people, planning, review, settling, undoing
 from sendouts.changing import Which
 from sendouts.models import Answer, Batch, BulkChange, Decision, Event, Status, Verdict, Word
 from sendouts.models.decision import rows_of
@@ -165,7 +165,7 @@ def test_a_change_that_fails_again_and_again_frees_the_batch(
     [
         lambda pk, **more: review.accept(pk, **more),
         lambda pk, **more: review.refuse(pk, **more),
-        lambda pk, **more: review.give_up(pk, **more),
+        lambda pk, **more: settling.give_up(pk, **more),
         lambda pk, **more: planning.run_again(pk, **more),
         lambda pk, **more: review.change(pk, [pk << 32], Verdict.ACCEPTED, **more),
         lambda pk, **more: changing.begin(pk, UNDECIDED, Verdict.REJECTED, **more),

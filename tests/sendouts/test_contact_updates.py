@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from actions.catalog.contact_update import ContactUpdateConfig
 from actions.catalog.contacts_api import ContactsApi
-from sendouts import claims, review
+from sendouts import claims, settling
 from sendouts.admin.effects import acting
 from sendouts.models import Batch, EffectRun, PendingEffect
 from tests.sendouts.gate import Gate, reviewer
@@ -207,7 +207,7 @@ def test_an_import_that_fails_holds_the_batch_and_is_made_anew_when_a_person_say
     batch = gate.batch()
     assert batch.attention_data["text"] == "The platform could not carry out the import." and batch.due_at is None
     gate.platform.rest(import_ends="FINISHED")
-    review.retry(batch.pk, user=reviewer(), revision=batch.revision, now=timezone.now())
+    settling.retry(batch.pk, user=reviewer(), revision=batch.revision, now=timezone.now())
     gate.work(rounds=2)
     assert gate.batch().status == "finished"
     assert [each["status"] for each in gate.platform.rest()["imports"]] == ["ERROR", "FINISHED"]

@@ -11,7 +11,7 @@ from django.utils import timezone
 from actions.contract import Contact, Context, Permanent, Retryable, Word, undecided
 from actions.effect import DONE, Applied, Pending, Rendered, Run, Wait, failed
 from actions.merging import PlannedAction
-from sendouts import claims, effects, review, undoing
+from sendouts import claims, effects, review, settling, undoing
 from sendouts.contexts import Contexts
 from sendouts.models import Batch, EffectRun, Event, PendingEffect, Verdict
 from sendouts.people import NotDone
@@ -139,7 +139,7 @@ def test_who_cannot_be_written_holds_the_batch_for_a_person(gate: Gate, monkeypa
     batch = gate.batch()
     assert (batch.status, batch.attention, batch.due_at) == ("accepted", "effect_failed", None)
     assert batch.attention_data == {"identifier": "write", "rows": 10, "text": "Nobody has this id."}
-    review.retry(batch.pk, user=reviewer(), revision=batch.revision, now=timezone.now())
+    settling.retry(batch.pk, user=reviewer(), revision=batch.revision, now=timezone.now())
     kind.answer = staticmethod(lambda page: [DONE] * len(page))
     gate.work()
     assert (gate.batch().status, len(kind.ids())) == ("finished", 100)
@@ -153,9 +153,9 @@ def test_a_person_may_go_on_without(gate: Gate, monkeypatch: pytest.MonkeyPatch)
     batch = gate.batch()
     common = {"revision": batch.revision, "now": timezone.now()}
     with pytest.raises(NotDone):
-        review.take_on(batch.pk, user=reviewer(), note="They know.", **common)
+        settling.take_on(batch.pk, user=reviewer(), note="They know.", **common)
     manager = person("manager", "view_batch", "review_batch", "take_on_batch")
-    review.take_on(batch.pk, user=manager, note="They know.", **common)
+    settling.take_on(batch.pk, user=manager, note="They know.", **common)
     gate.work()
     run = run_of(batch)
     assert (gate.batch().status, run.done, run.refused, run.left_out) == ("finished", 80, 0, 10)
@@ -314,11 +314,11 @@ def test_what_a_receiver_refuses_waits_for_a_person_who_sends_it_again(
     batch = gate.batch()
     assert effects.stuck_transfers(batch.pk) == ["write"] and run_of(batch).refused == 10
     kind.answer = staticmethod(lambda page: [DONE] * len(page))
-    review.send_again(batch.pk, user=reviewer(), revision=batch.revision, now=timezone.now())
+    settling.send_again(batch.pk, user=reviewer(), revision=batch.revision, now=timezone.now())
     follow(gate)
     assert (effects.stuck_transfers(batch.pk), run_of(batch).done) == ([], 90)
     with pytest.raises(NotDone):
-        review.send_again(batch.pk, user=reviewer("b"), revision=batch.revision, now=timezone.now())
+        settling.send_again(batch.pk, user=reviewer("b"), revision=batch.revision, now=timezone.now())
 
 
 def test_what_a_batch_that_times_out_had_prepared_is_cleared_away(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -326,7 +326,7 @@ def test_what_a_batch_that_times_out_had_prepared_is_cleared_away(gate: Gate, mo
     fire(gate, review="always")
     gate.work()
     batch = gate.batch()
-    review.give_up(batch.pk, user=reviewer(), revision=batch.revision, note="Too late.", now=timezone.now())
+    settling.give_up(batch.pk, user=reviewer(), revision=batch.revision, note="Too late.", now=timezone.now())
     follow(gate)
     run = run_of(batch)
     assert (kind.pages, run.left_out, run.due_at) == ([], 90, None) and run.ended_at is not None

@@ -8,7 +8,7 @@ from cryptography.fernet import Fernet
 from django.db.models import QuerySet
 from django.utils import timezone, translation
 
-from sendouts import planning, review, sealing, sentences
+from sendouts import planning, review, sealing, sentences, settling
 from sendouts.models import Batch, Chunk, Decision, Event, Webhook
 from sendouts.people import NotDone
 from tests.sendouts.gate import Gate, download_uri, finish_uri, reviewer
@@ -153,7 +153,7 @@ def test_what_was_wrong_with_the_hook_still_holds_when_the_key_is_back(
     assert second.get().attention == "key_missing"
     settings.ENCRYPTION_KEYS = (NEW, OLD)
     if tried_by_a_person:
-        review.retry(second.get().pk, user=reviewer(), revision=second.get().revision, now=timezone.now())
+        settling.retry(second.get().pk, user=reviewer(), revision=second.get().revision, now=timezone.now())
     gate.work()
     assert (second.get().status, second.get().attention, second.get().attention_data) == (
         "in_review",

@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone, translation
 
-from sendouts import advancing, claims, planning, review
+from sendouts import advancing, claims, planning, settling
 from sendouts.models import Batch, Event, Webhook
 from sendouts.people import NotDone
 from sendouts.screening import files, items
@@ -85,7 +85,7 @@ def test_the_third_death_in_a_row_asks_for_a_person_who_can_have_it_tried_again(
     assert (batch.status, batch.attention, batch.due_at, batch.claim_id) == ("planned", "worker_died", None, None)
     assert batch.attention_data == {"deaths": 3, "status": "planned"}
     assert gate.words()[-1] == "attention"
-    review.retry(batch.pk, user=reviewer(), revision=batch.revision, now=timezone.now())
+    settling.retry(batch.pk, user=reviewer(), revision=batch.revision, now=timezone.now())
     gate.work()
     assert gate.batch().status == "finished" and gate.platform.sendout(sent["id"])["violations"] == []
 
@@ -208,7 +208,7 @@ def test_a_batch_that_fails_after_screening_can_be_tried_again(gate: Gate, monke
         gate.work(rounds=3)
     batch = gate.batch()
     assert (batch.status, batch.attention) == ("screened", "screening_failed")
-    review.retry(batch.pk, user=reviewer(), revision=batch.revision, now=timezone.now())
+    settling.retry(batch.pk, user=reviewer(), revision=batch.revision, now=timezone.now())
     gate.work()
     assert gate.batch().status == "finished"
     assert Event.objects.filter(word="retried").count() == 1

@@ -15,7 +15,7 @@ from django.utils import timezone
 from actions import drawing
 from actions.code_intake import take_in
 from actions.models import CodePool, Draw, Project, PromoCode
-from sendouts import claims, effects, planning, retiring, review
+from sendouts import claims, effects, planning, retiring, review, settling
 from sendouts.models import Batch, Chunk, Decision, PendingEffect, Verdict
 from sendouts.models.decision import rows_of
 from sendouts.sweeping import Sweep
@@ -164,7 +164,7 @@ def test_singles_have_a_code_each(gate: Gate) -> None:
 def end(batch: Batch, how: str) -> None:
     common = {"user": reviewer(), "revision": batch.revision, "now": timezone.now()}
     if how == "abandoned":
-        review.give_up(batch.pk, note="Too late.", **common)
+        settling.give_up(batch.pk, note="Too late.", **common)
     else:
         review.refuse(batch.pk, **common)
 
@@ -300,7 +300,7 @@ def test_a_code_counts_as_used_before_it_is_written(gate: Gate, written_to: dict
     fire(gate, config=written_to)
     gate.work()
     written = gate.platform.rest()["contacts"]
-    review.give_up(
+    settling.give_up(
         gate.batch().pk, user=reviewer(), revision=gate.batch().revision, note="Too late.", now=timezone.now()
     )
     effects.give_back_codes()

@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from actions.models import ActionDefinition
-from sendouts import lifecycle, planning, review, undoing
+from sendouts import lifecycle, planning, review, settling, undoing
 from sendouts.models import Answer, Batch, Decision, Verdict
 from tests.acceptance.deployment import wait_until
 from tests.sendouts.gate import CONSENT, Gate, reviewer
@@ -49,7 +49,7 @@ def test_accept_and_refuse_at_once_and_one_wins(gate: Gate, anna: User, ben: Use
         assert (ended.status, ended.outcome) == ("finished", "released" if said[0] == "done" else "refused")
 
 
-@pytest.mark.parametrize("do", [review.accept, review.refuse, review.give_up, planning.run_again])
+@pytest.mark.parametrize("do", [review.accept, review.refuse, settling.give_up, planning.run_again])
 def test_a_double_click_acts_once(gate: Gate, anna: User, do: Any) -> None:
     rounds = Rounds(gate)
     for _ in range(ROUNDS // 2):

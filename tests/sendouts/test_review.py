@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.db import close_old_connections, connection
 from django.utils import timezone, translation
 
-from sendouts import planning, review
+from sendouts import planning, review, settling
 from sendouts.models import Answer, Batch, Event, Verdict
 from sendouts.people import NotDone
 from tests.sendouts.gate import CONSENT, Gate, person, reviewer
@@ -100,7 +100,7 @@ def test_undecided_contacts_are_rejected_where_nobody_chose(gate: Gate) -> None:
     assert gate.platform.sendout(sent["id"])["rejected"] == 1
 
 
-@pytest.mark.parametrize("verb", [review.accept, review.refuse, planning.run_again, review.give_up])
+@pytest.mark.parametrize("verb", [review.accept, review.refuse, planning.run_again, settling.give_up])
 def test_who_may_only_look_decides_nothing(gate: Gate, verb: Any) -> None:
     batch, _ = held(gate)
     with pytest.raises(NotDone) as refused:
@@ -209,7 +209,7 @@ def test_run_again_takes_todays_definitions(gate: Gate) -> None:
 
 def test_giving_up_sends_nothing_more(gate: Gate) -> None:
     batch, sent = held(gate)
-    do(review.give_up, batch)
+    do(settling.give_up, batch)
     gate.work()
     assert (gate.batch().status, gate.batch().timed_out) == ("abandoned", 20)
     assert gate.platform.sendout(sent["id"])["waiting"] == 20
@@ -225,8 +225,8 @@ def test_what_cannot_be_confirmed_is_taken_on_with_permission_numbers_and_note(g
     missing = batch.attention_data["rows"]
     assert 0 < missing == batch.rejected - batch.confirmed
     with pytest.raises(NotDone):
-        do(review.take_on, batch, reviewer())
-    do(review.take_on, batch, person("boss", "take_on_batch"))
+        do(settling.take_on, batch, reviewer())
+    do(settling.take_on, batch, person("boss", "take_on_batch"))
     gate.work()
     batch = gate.batch()
     assert (batch.status, batch.taken_on) == ("finished", missing)

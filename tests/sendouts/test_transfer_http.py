@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from actions.models import Credential
-from sendouts import claims, credentials, effects, review
+from sendouts import claims, credentials, effects, settling
 from sendouts.models import Batch, EffectRun, PendingEffect
 from tests.sendouts.gate import Gate, reviewer
 
@@ -141,7 +141,7 @@ def test_a_batch_that_nobody_may_hear_of_waits_for_a_person_who_sends_it_again(g
     assert (run().error, run().due_at, run().done) == ("127.0.0.1 answered 401.", None, 0)
     assert effects.stuck_transfers(gate.batch().pk) == ["tell"]
     gate.platform.receiver("crm")
-    review.send_again(gate.batch().pk, user=reviewer(), revision=gate.batch().revision, now=timezone.now())
+    settling.send_again(gate.batch().pk, user=reviewer(), revision=gate.batch().revision, now=timezone.now())
     follow()
     assert len(entries(gate)) == 100 and run().ended_at is not None
 
@@ -150,7 +150,7 @@ def test_a_page_that_is_refused_keeps_no_other_waiting(gate: Gate) -> None:
     transfer(gate, gate.platform.receiver("crm", faults=[{"kind": "status", "status": 422, "total": 1}]), parallel=1)
     assert (run().done, run().refused) == (75, 25)
     assert set(PendingEffect.objects.values_list("text", flat=True)) == {"127.0.0.1 answered 422."}
-    review.send_again(gate.batch().pk, user=reviewer(), revision=gate.batch().revision, now=timezone.now())
+    settling.send_again(gate.batch().pk, user=reviewer(), revision=gate.batch().revision, now=timezone.now())
     follow()
     assert len(entries(gate)) == 100 and run().done == 100
 

@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 
 from actions.models import Project
-from tests.sendouts.gate import Gate
+from sendouts import allowing, settling
+from sendouts.models import AllowedHost
+from tests.sendouts.gate import Gate, reviewer
 
 EVERY_REVIEW = ["never", "unusual", "always"]
 UNDECIDED_ROW = [{"contactId": "A", "properties": {}}, {"contactId": "B", "properties": {"consent": True}}]
@@ -172,10 +174,6 @@ def test_a_host_that_is_not_listed_is_never_called(gate: Gate) -> None:
 
 
 def test_an_allowed_host_added_by_staff_counts_without_a_restart(gate: Gate, settings: Any) -> None:
-    from sendouts import allowing, review
-    from sendouts.models import AllowedHost
-    from tests.sendouts.gate import reviewer
-
     settings.SYMPLIFY_ALLOWED_HOSTS = []
     gate.project()
     gate.fire()
@@ -186,7 +184,7 @@ def test_an_allowed_host_added_by_staff_counts_without_a_restart(gate: Gate, set
     from django.utils import timezone
 
     batch = gate.batch()
-    review.retry(batch.pk, user=reviewer(), revision=batch.revision, now=timezone.now())
+    settling.retry(batch.pk, user=reviewer(), revision=batch.revision, now=timezone.now())
     gate.work()
     assert gate.batch().status == "finished"
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from sendouts import effects, people, review
+from sendouts import effects, people, settling
 from sendouts.admin.verbs.base import Verb
 from sendouts.models import Attention, Status
 from sendouts.sentences import number, quoted, title
@@ -58,7 +58,7 @@ class GoWithout(Verb):
         ]
 
     def carry_out(self, given: Mapping[str, Any], now: datetime) -> None:
-        review.take_on(self.batch.pk, **self._common(given, now))
+        settling.take_on(self.batch.pk, **self._common(given, now))
 
 
 class SendAgain(Verb):
@@ -98,4 +98,4 @@ class SendAgain(Verb):
         ]
 
     def carry_out(self, given: Mapping[str, Any], now: datetime) -> None:
-        review.send_again(self.batch.pk, **self._common(given, now))
+        settling.send_again(self.batch.pk, **self._common(given, now))

@@ -7,7 +7,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from sendouts import people, planning, review
+from sendouts import people, planning, settling
 from sendouts.admin.verbs.base import Figure, Verb
 from sendouts.models import Attention, Status
 from sendouts.sentences import contacts, number, quoted, title
@@ -124,7 +124,7 @@ class TryAgain(Verb):
         return [_("The step that could not be completed is tried once more.")]
 
     def carry_out(self, given: Mapping[str, Any], now: datetime) -> None:
-        review.retry(self.batch.pk, **self._common(given, now))
+        settling.retry(self.batch.pk, **self._common(given, now))
 
 
 class TakeOn(Verb):
@@ -184,7 +184,7 @@ class TakeOn(Verb):
         return found
 
     def carry_out(self, given: Mapping[str, Any], now: datetime) -> None:
-        review.take_on(self.batch.pk, **self._common(given, now))
+        settling.take_on(self.batch.pk, **self._common(given, now))
 
 
 class GiveUp(Verb):
@@ -237,4 +237,4 @@ class GiveUp(Verb):
         return [_("Nothing more is sent. The batch is not released, and cannot be taken up again.")]
 
     def carry_out(self, given: Mapping[str, Any], now: datetime) -> None:
-        review.give_up(self.batch.pk, **self._common(given, now))
+        settling.give_up(self.batch.pk, **self._common(given, now))
