@@ -1,5 +1,7 @@
 """The page of a verb as the content of a dialog: the same view, the same words, and an address instead of a redirect."""
 
+import re
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -96,3 +98,12 @@ def test_who_may_not_is_told_so_in_the_dialog() -> None:
     assert response.status_code == 403
     assert "You may look at this batch, but not do this. Ask somebody who may." in text_of(response)
     assert "<form" not in text_of(response)
+
+
+def test_the_time_in_a_dialog_is_the_one_on_the_clock_of_the_page(manager: Client) -> None:
+    made = held(rejected=100, at_deadline="accept")
+    dialog = text_of(manager.get(verb_url(made, "accept"), headers=DIALOG))
+    page = text_of(manager.get(page_url(made)))
+    (until,) = re.findall(r'data-until="([^"]+)"', dialog)
+    assert f'data-until="{until}"' in page
+    assert datetime.fromisoformat(until) < made.deadline

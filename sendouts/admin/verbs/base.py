@@ -12,7 +12,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from sendouts import people
+from sendouts import forecast, people
 from sendouts.admin.verb_forms import NoteForm
 from sendouts.models import Batch, Status
 from sendouts.sentences import span, time_of
@@ -95,10 +95,12 @@ class Verb(ABC):
 
     @property
     def time_left(self) -> SafeString:
-        """The time until the deadline, which a script counts down."""
-        clock = format_html(
-            '<span data-until="{}">{}</span>', self.batch.deadline.isoformat(), span(self.batch.deadline - self.now)
-        )
+        """The time that is left to decide, or, where nobody has to, until the deadline; a script counts it down."""
+        until = self.batch.deadline
+        if self.batch.status == Status.IN_REVIEW:
+            last = forecast.decide_before(self.batch, forecast.lately(self.now), self.now)
+            until = last if last > self.now else until
+        clock = format_html('<span data-until="{}">{}</span>', until.isoformat(), span(until - self.now))
         return format_html(_("{} left"), clock)
 
     def figures(self) -> list[Figure]:
