@@ -12,7 +12,7 @@ import pytest
 from django.db import connection
 
 from actions.models import Sendout
-from sendouts import advancing, claims, delivery
+from sendouts import advancing, claims
 from sendouts.models import Batch, Tempo
 from sendouts.screening import files
 from tests.acceptance.deployment import wait_until
@@ -139,7 +139,7 @@ def test_a_slow_service_that_fills_its_places_leaves_other_batches_theirs(gate: 
 def test_a_batch_of_very_many_chunks_is_sent_while_others_write(gate: Gate, settings: Any, monkeypatch: Any) -> None:
     settings.CHUNK_ROWS = 10
     settings.SYMPLIFY_CONCURRENCY = 4
-    monkeypatch.setattr(delivery, "CHUNKS_READ", 4)
+    monkeypatch.setattr("sendouts.delivery.asking.CHUNKS_READ", 4)
     gate.project()
     (batch,) = planned(gate, "batch", "Large", contacts=400, no_consent=0.5)
     written = threading.Event()

@@ -8,6 +8,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone, translation
 
 from sendouts import advancing, claims, delivery, planning, review, undoing
+from sendouts.delivery import asking, sending
 from sendouts.models import Answer, Batch, Chunk, Decision, Event, Status, Verdict
 from sendouts.people import NotDone
 from tests.sendouts.gate import Gate, person, reviewer
@@ -39,13 +40,13 @@ def change(gate: Gate, row: int, verdict: Verdict) -> None:
 
 def die_while_sending(gate: Gate, monkeypatch: pytest.MonkeyPatch, marked_at_once: int = 1) -> None:
     """Leave what a worker leaves that is killed after the first chunks were sent, before it stored an answer."""
-    monkeypatch.setattr(delivery, "MARKED_AT_ONCE", marked_at_once)
+    monkeypatch.setattr(asking, "MARKED_AT_ONCE", marked_at_once)
 
     def killed(*_: Any, **__: Any) -> None:
         raise SystemExit
 
     with monkeypatch.context() as dying:
-        dying.setattr(delivery, "_collect", killed)
+        dying.setattr(sending, "_collect", killed)
         with pytest.raises(SystemExit):
             gate.work()
     assert Chunk.objects.filter(sending=True).exists()
