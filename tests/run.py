@@ -11,7 +11,14 @@ from tests.servers import common_environment, servers, temporary_folder
 BEHAVIOUR = ["tests/actions", "tests/sendouts", "tests/gateway"]
 PURE = ["tests/outbound", "tests/simulator", "tests/demo"]
 # Files, waits and texts that no database can change, though their tests have one: once is enough.
-ONCE = ["sendouts/hostile_platform", "sendouts/transfer_s3", "sendouts/transfer_sftp", "sendouts/previewing"]
+ONCE = [
+    "sendouts/hostile_inputs",
+    "sendouts/hostile_platform",
+    "sendouts/previewing",
+    "sendouts/reach_everywhere",
+    "sendouts/transfer_s3",
+    "sendouts/transfer_sftp",
+]
 
 
 def main() -> int:

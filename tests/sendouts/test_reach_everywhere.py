@@ -30,14 +30,17 @@ MARKERS = (
 SHARED = ("admin/sendouts/allowedhost/", "admin/actions/credential/")
 # Answers without a row of its own behind it, or for oneself.
 NO_ROW = ("admin/r/", "admin/(?P<url>", "i18n/")
-# Asked of every address: what might find something that the reader does not see.
-QUERIES = (
-    "?q=Zanz&show=all", "?show=all", "?contact=plain-0", "?q=plain-0", "?s=Zanz", "?all=", "?project={project}",
-    "?project__id__exact={project}", "?sendout={sendout}", "?kind=field_rule", "?kind=suppression",
+# Asked of lists, searches and forms: what might find something that the reader does not see.
+OF_ALL = ("?project={project}", "?sendout={sendout}", "?kind=field_rule", "?kind=suppression")
+OF_LISTS = (
+    *OF_ALL, "?q=Zanz&show=all", "?show=all", "?contact=plain-0", "?q=plain-0", "?s=Zanz", "?all=",
+    "?project__id__exact={project}",
+)  # fmt: skip
+OF_CHOICES = (
     "?app_label=actions&model_name=sendout&field_name=project&term=Zan",
     "?app_label=actions&model_name=actiondefinition&field_name=sendout&term=Qua",
     "?app_label=actions&model_name=codepool&field_name=project&term=Zan",
-)  # fmt: skip
+)
 
 
 @pytest.fixture(autouse=True)
@@ -125,6 +128,15 @@ def has_row(pattern: str) -> bool:
     return named and not pattern.startswith((*SHARED, *NO_ROW)) and "app_label" not in pattern
 
 
+def questions(pattern: str) -> tuple[str, ...]:
+    """What an address is asked beside nothing; the page of a row is asked nothing more."""
+    if has_row(pattern) or pattern.startswith((*SHARED, *NO_ROW)):
+        return ()
+    if "autocomplete" in pattern:
+        return OF_CHOICES
+    return OF_ALL if pattern.endswith("/add/") else OF_LISTS
+
+
 def seen(client: Client, path: str) -> tuple[int, str]:
     response = client.get(path, follow=True)
     body = b"".join(response.streaming_content) if response.streaming else response.content
@@ -152,9 +164,8 @@ def test_no_answer_tells_of_another_project(
     ids = {"project": beyond["actions/project"].pk, "sendout": beyond["actions/sendout"].pk}
     mine = {**beyond, "sendouts/batch": own, "actions/project": own.project, "actions/sendout": own.sendout}
     asked = {path for samples in (beyond, mine) for _pattern, path in addresses(samples)}
-    # What lists and searches is asked in many ways; the page of a row in one.
-    open_to_questions = {path for pattern, path in addresses(mine) if not has_row(pattern)}
-    asked |= {path + query.format(**ids) for path in open_to_questions for query in QUERIES}
+    for pattern, path in addresses(mine):
+        asked |= {path + query.format(**ids) for query in questions(pattern)}
     told, known, own_seen = [], set(), 0
     for address in sorted(asked):
         _status, text = seen(limited, address)
