@@ -7,20 +7,17 @@ kept. An effect is prepared for whom its verdict may still concern. A page that 
 `on_failure` says, and reported. Nothing that a kind does ends the run.
 """
 
-import json
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from threading import Event
 from typing import Any, TypeVar
 
 from django.db import Error
-from pydantic import ValidationError
 
-from actions import catalog
+from actions.building import build
 from actions.contract import (
     ACCEPT,
     Check,
@@ -45,8 +42,6 @@ TICK_SECONDS = 1.0
 FAILED = "action_failed"
 _ON_FAILURE = {"hold": Word.UNDECIDED, "reject": Word.REJECT, "accept": Word.ACCEPT}
 _PASSED = Verdict(Word.ACCEPT, FAILED, "An action failed; its contacts were let pass.")
-
-
 _A = TypeVar("_A", Verdict, Rendered)
 
 
@@ -311,26 +306,3 @@ def _fail(run: _Run, step: int, planned: PlannedAction, page: _Page, sentence: s
     run.failed[key] = run.failed.get(key, 0) + len(page)
     verdict = _PASSED if word is Word.ACCEPT else Verdict(word, FAILED, sentence)
     return _apply(run, step, page, [verdict] * len(page))
-
-
-def build(kind: str, config: str) -> Kind:
-    """Make the kind that a plan names, with its frozen configuration; raises Permanent."""
-    try:
-        found = catalog.kind(kind)
-    except KeyError:
-        raise Permanent(f"No kind is called “{kind}”.") from None
-    try:
-        made = _built(found, config)
-        made.page_size, made.parallel = max(1, int(made.page_size)), max(1, int(made.parallel))
-        return made
-    except ValidationError as error:
-        places = ", ".join(".".join(map(str, each["loc"])) or "config" for each in error.errors())
-        raise Permanent(f"The configuration is not valid any more: {places}.") from error
-    except Exception as error:
-        raise Permanent(f"The kind {kind} could not be made: {type(error).__name__}.") from error
-
-
-@lru_cache(maxsize=256)
-def _built(kind: type[Kind], config: str) -> Kind:
-    """Chunks of one batch, and batches of one sendout, share what a configuration was compiled to."""
-    return kind(kind.read_config(json.loads(config)))

@@ -10,11 +10,11 @@ from django.contrib.auth.models import User
 from django.db.models import F
 from django.utils.translation import gettext as _
 
+from actions.building import build
 from actions.contract import Permanent, Phase
 from actions.drawing import holder_of
 from actions.effect import Preparing
 from actions.models import PromoCode
-from actions.running import build
 from sendouts import reach
 from sendouts.fates import Found
 from sendouts.models import Batch, Decision, EffectRun, Event, PendingEffect, Status, Verdict, Word

@@ -16,6 +16,7 @@ import structlog
 from django.conf import settings
 from django.utils import timezone
 
+from actions.building import build
 from actions.catalog import kinds, phases
 from actions.codes import NO_POOLS
 from actions.contact import MISSING, Contact
@@ -23,7 +24,7 @@ from actions.contact import reader as reader_of
 from actions.contract import Context, Kind, Permanent, Phase
 from actions.merging import Asked, Definition, Merged, PlannedAction, folded, from_data, merge
 from actions.models import ActionDefinition, Project, Sendout, definition_of, definitions_for
-from actions.running import Result, build, run_plan
+from actions.running import Result, run_plan
 from sendouts.contexts import Contexts
 from sendouts.models import Batch, Decision, Status, Verdict
 from sendouts.models.decision import rows_of

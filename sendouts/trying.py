@@ -11,11 +11,11 @@ from django.conf import settings
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from actions.building import build
 from actions.catalog import phases
 from actions.effect import Preparing
 from actions.merging import Asked, canonical, merge, to_json
 from actions.models import ActionDefinition, Sendout, definition_of
-from actions.running import build
 from sendouts.models import Batch, Plan, Verdict
 from sendouts.screening.judging import Judge
 from sendouts.symplify.items import Reader, Row

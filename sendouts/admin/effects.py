@@ -8,11 +8,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from actions import catalog, runway
+from actions.building import build
 from actions.catalog.promo_code import PromoCode
 from actions.contract import Permanent, Phase
 from actions.effect import Preparing
 from actions.models import Draw
-from actions.running import build
 from sendouts.models import Batch, Decision, EffectRun, PendingEffect, Verdict
 from sendouts.models.effect import effects_of
 from sendouts.paging import through_an_index

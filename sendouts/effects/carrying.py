@@ -14,10 +14,10 @@ import structlog
 from django.db import transaction
 from django.db.models import F, QuerySet
 
+from actions.building import build
 from actions.contract import Context, Permanent, Retryable, Word
 from actions.effect import Applied, Effect, Pending, Preparing, Run, WholeEffect
 from actions.merging import from_data
-from actions.running import build
 from sendouts.contexts import Contexts
 from sendouts.models import Batch, Decision, EffectRun, PendingEffect, Verdict
 from sendouts.models.effect import effects_of

@@ -1,0 +1,32 @@
+"""From what a plan says of an action to the kind at work."""
+
+import json
+from functools import lru_cache
+
+from pydantic import ValidationError
+
+from actions import catalog
+from actions.contract import Kind, Permanent
+
+
+def build(kind: str, config: str) -> Kind:
+    """Make the kind that a plan names, with its frozen configuration; raises Permanent."""
+    try:
+        found = catalog.kind(kind)
+    except KeyError:
+        raise Permanent(f"No kind is called “{kind}”.") from None
+    try:
+        made = _built(found, config)
+        made.page_size, made.parallel = max(1, int(made.page_size)), max(1, int(made.parallel))
+        return made
+    except ValidationError as error:
+        places = ", ".join(".".join(map(str, each["loc"])) or "config" for each in error.errors())
+        raise Permanent(f"The configuration is not valid any more: {places}.") from error
+    except Exception as error:
+        raise Permanent(f"The kind {kind} could not be made: {type(error).__name__}.") from error
+
+
+@lru_cache(maxsize=256)
+def _built(kind: type[Kind], config: str) -> Kind:
+    """Chunks of one batch, and batches of one sendout, share what a configuration was compiled to."""
+    return kind(kind.read_config(json.loads(config)))
