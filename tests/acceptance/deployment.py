@@ -1,6 +1,7 @@
 """The gateway as it is deployed: real processes on a database and a broker of their own."""
 
 import atexit
+import json
 import os
 import shutil
 import sqlite3
@@ -42,6 +43,22 @@ projects:
 """
 
 
+# Runs what it is told, a line of JSON each, and answers with what that assigned to `found`.
+_WITHIN = """
+import json, sys, traceback
+import django
+django.setup()
+for line in sys.stdin:
+    names = {}
+    try:
+        exec(json.loads(line), names)
+        said = {"found": names.get("found")}
+    except Exception:
+        said = {"error": traceback.format_exc()}
+    print("answer " + json.dumps(said), flush=True)
+"""
+
+
 class Deployment:
     """`manage.py run` in a process group of its own, with everything it needs."""
 
@@ -64,6 +81,7 @@ class Deployment:
             "PORT": str(self.port),
         }
         self.process: subprocess.Popen[bytes] | None = None
+        self._within: subprocess.Popen[str] | None = None
         self.url = f"http://127.0.0.1:{self.port}"
         self.hook_url = f"{self.url}/webhooks/symplify/"
 
@@ -75,6 +93,26 @@ class Deployment:
         assert done.returncode == 0, done.stderr[-3000:]
         return done.stdout
 
+    def within(self, code: str) -> Any:
+        """Run Python beside the gateway, on its database; returns what it assigns to `found`.
+
+        One process does all of it: to start one each time would take longer than most tests.
+        """
+        if self._within is None or self._within.poll() is not None:
+            self._within = subprocess.Popen(
+                [sys.executable, "-c", _WITHIN], cwd=ROOT, env=self.environment | {"DJANGO_SETTINGS_MODULE": "gateway.settings"},
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            )  # fmt: skip
+        assert self._within.stdin is not None and self._within.stdout is not None
+        self._within.stdin.write(json.dumps(code) + "\n")
+        self._within.stdin.flush()
+        for line in self._within.stdout:
+            if line.startswith("answer "):
+                said = json.loads(line.removeprefix("answer "))
+                assert "error" not in said, said["error"]
+                return said["found"]
+        raise AssertionError("The process beside the gateway ended.")
+
     def start(self) -> None:
         with self.log.open("ab") as out:
             self.process = subprocess.Popen(
@@ -85,6 +123,9 @@ class Deployment:
 
     def stop(self) -> None:
         """Ask it to end, and see to it that nothing of it stays."""
+        if self._within is not None:
+            self._within.communicate()
+            self._within = None
         if self.process is not None and self.process.poll() is None:
             self.process.terminate()
             with suppress(subprocess.TimeoutExpired):

@@ -23,16 +23,14 @@ row.on_failure = "accept"
 row._history_user = User.objects.get(username="root")
 row.save()
 sendout, _ = Sendout.objects.get_or_create(project=project, journey="Welcome", name="Day 1")
-print("MADE", project.pk, sendout.pk, row.pk)
+found = [project.pk, sendout.pk, row.pk]
 """.replace("NAMES", repr(NAMES))
 
 
 @pytest.fixture
 def made(gateway: tuple[Deployment, Simulator]) -> Iterator[tuple[int, int, int]]:
     """A project with four actions, its sendout, and the action that was changed."""
-    said = gateway[0].manage("shell", "-c", SETUP)
-    line = next(line for line in str(said).splitlines() if line.startswith("MADE"))
-    project, sendout, action = map(int, line.split()[1:])
+    project, sendout, action = gateway[0].within(SETUP)
     yield project, sendout, action
 
 

@@ -1,6 +1,5 @@
 """Batches and people for the tests of the desk, made in the gateway's own database while it runs."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -40,20 +39,14 @@ def all_waiting(running: Deployment, wanted: Mapping[str, str], **values: Any) -
     """Several batches at once, by name; starting a process for each would take most of a test's time."""
     given = {"accepted": 3, "rejected": 2, "held_for": ["always"], **values}
     parts = [_BATCH.format(name=name, values=given, more=more) for name, more in wanted.items()]
-    numbers = run(running, _HEAD + "found = {}\n" + "".join(parts))
+    numbers = running.within(_HEAD + "found = {}\n" + "".join(parts))
     return {name: f"/admin/sendouts/batch/{number}/change/" for name, number in numbers.items()}
-
-
-def run(running: Deployment, code: str) -> Any:
-    """Run Python in the gateway; what it assigns to `found` comes back."""
-    said = running.manage("shell", "-v0", "-c", f"{code}\nimport json\nprint('found ' + json.dumps(found))")
-    return json.loads(said.rsplit("found ", 1)[1])
 
 
 def person(running: Deployment, role: str) -> str:
     """Somebody in a role; returns their name."""
     name = f"{role.lower()}.lyon"
-    running.manage("shell", "-v0", "-c", _PERSON.format(name=name, password=PASSWORD, role=role))
+    running.within(_PERSON.format(name=name, password=PASSWORD, role=role))
     return name
 
 
