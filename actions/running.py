@@ -250,7 +250,7 @@ def _checked(answers: Any, wanted: type[_A], expected: int) -> Sequence[_A]:
     if not isinstance(answers, Sequence) or len(answers) != expected:
         raise Permanent("The kind did not return one answer for each contact.")
     if not all(type(answer) is wanted for answer in answers):
-        raise Permanent(f"The kind returned something that is not a {wanted.__name__.lower()} answer.")
+        raise Permanent("The kind returned something that is not an answer.")
     return answers
 
 

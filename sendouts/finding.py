@@ -18,7 +18,8 @@ from actions.models import PromoCode
 from sendouts import reach
 from sendouts.fates import Found
 from sendouts.models import Batch, Decision, EffectRun, Event, PendingEffect, Status, Verdict, Word
-from sendouts.sentences import number, stored
+from sendouts.sentences import number
+from sendouts.stored import stored
 
 PAGE = 25
 # Decisions read at once, and how often at most for one page: of a contact in many projects, the reader may see few.

@@ -16,7 +16,8 @@ from actions.models import Draw
 from sendouts.models import Batch, Decision, EffectRun, PendingEffect, Verdict
 from sendouts.models.effect import effects_of
 from sendouts.paging import through_an_index
-from sendouts.sentences import number, stored
+from sendouts.sentences import number
+from sendouts.stored import stored
 
 # Contacts whose effects are shown as examples.
 SHOWN = 5

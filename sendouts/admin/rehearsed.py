@@ -11,7 +11,8 @@ from django.utils.translation import ngettext
 from actions.models import ActionDefinition
 from sendouts.models import Verdict
 from sendouts.rehearsing import Change, Keeps, Left, Rehearsal, Why
-from sendouts.sentences import contacts, number, quoted, reason, stored, title
+from sendouts.sentences import contacts, number, quoted, reason, title
+from sendouts.stored import stored
 
 # Reasons shown; a list may give each entry its own.
 REASONS = 50

@@ -21,7 +21,8 @@ from sendouts import reach
 from sendouts.admin.read_only import reader
 from sendouts.models import Verdict
 from sendouts.probing import Probe, probe
-from sendouts.sentences import column_time, reason, stored
+from sendouts.sentences import column_time, reason
+from sendouts.stored import stored
 from sendouts.trying import NoContact, Trial, read_contact, try_action
 
 

@@ -23,6 +23,7 @@ from sendouts.admin.read_only import ReadOnlyAdmin, reader
 from sendouts.models import Webhook
 from sendouts.nudges import nudge
 from sendouts.people import NotDone
+from sendouts.stored import stored
 
 _TONES = {
     Webhook.Outcome.WAITING: "info",
@@ -64,7 +65,7 @@ class WebhookAdmin(ReadOnlyAdmin, LimitedAdmin):
 
     @display(description=_("detail"), empty_value="")
     def shown_detail(self, obj: Webhook) -> str:
-        return sentences.stored(obj.detail)
+        return stored(obj.detail)
 
     @display(description=_("batch"), empty_value="–")
     def shown_batch(self, obj: Webhook) -> SafeString | None:

@@ -13,7 +13,8 @@ from actions.contract import Phase
 from sendouts.admin.batch_page.parameters import Parameter, details, parameters
 from sendouts.admin.effects import progress_by_step
 from sendouts.models import Batch, Outcome, Status, Verdict
-from sendouts.sentences import number, stored
+from sendouts.sentences import number
+from sendouts.stored import stored
 
 # Codes of what no action decided.
 _SETTLED = frozenset({"person", "at_deadline"})
