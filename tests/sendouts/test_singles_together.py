@@ -6,10 +6,12 @@ from typing import Any
 import pytest
 from django.db.models import F
 from django.test import Client
+from django.utils import timezone
 
 from actions.models import Project
-from sendouts.models import Batch, Event, Status
-from tests.sendouts.admin_cases import batch, client_of, plain_english, sendout, text_of
+from sendouts import review, together
+from sendouts.models import Batch, Event, Reach, Status
+from tests.sendouts.admin_cases import batch, client_of, plain_english, sendout, text_of, user_in
 
 pytestmark = pytest.mark.django_db
 MINUTE = timedelta(minutes=1)
@@ -196,6 +198,23 @@ def test_the_list_goes_on_behind_its_first_page(reviewer: Client, monkeypatch: p
             break
     assert seen == [each.pk for each in made]
     assert len(reviewer.get(url(), {"after": "nonsense"}).context["lines"]) == 2
+
+
+def test_who_loses_the_project_between_two_of_a_set_is_told_so_and_changes_no_more() -> None:
+    made, person = [single() for _ in range(3)], user_in("Reviewer")
+
+    def take_away(pk: int, **given: Any) -> Batch:
+        decided = accept(pk, **given)
+        Reach.objects.create(user=person)
+        return decided
+
+    accept = review.accept
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(review, "accept", take_away)
+        result = together.accept({each.pk: 1 for each in made}, user=person, now=timezone.now())
+    assert (len(result.done), len(result.left)) == (1, 2)
+    assert set(result.left.values()) == {"You do not see this batch any more. Nothing was changed."}
+    assert statuses(*made) == [Status.ACCEPTED, Status.IN_REVIEW, Status.IN_REVIEW]
 
 
 def test_a_set_that_needs_two_people_goes_out_when_the_second_one_accepts(reviewer: Client) -> None:
