@@ -54,6 +54,21 @@ def test_the_page_that_stops_a_release_says_how_many_rejections_stay(reviewer: C
     assert "No rejection was sent yet" in text_of(reviewer.get(verb_url(made, "undo")))
 
 
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        ({"review": "unusual", "held_for": ["undecided"]}, True),
+        ({"review": "always"}, False),
+        ({"review": "unusual", "held_for": ["stopped"]}, False),
+    ],
+)
+def test_running_again_says_where_the_batch_may_go_out_by_itself(
+    reviewer: Client, columns: dict[str, Any], said: bool
+) -> None:
+    text = text_of(reviewer.get(verb_url(held(**columns), "run-again")))
+    assert ("Where they find nothing to ask a person about, the batch goes on by itself." in text) is said
+
+
 def test_running_again_says_how_many_decisions_of_people_are_kept(reviewer: Client) -> None:
     made = held()
     give(reviewer, made, "contact", 0, "accept", note="VIP")
