@@ -200,6 +200,29 @@ def test_the_list_goes_on_behind_its_first_page(reviewer: Client, monkeypatch: p
     assert len(reviewer.get(url(), {"after": "nonsense"}).context["lines"]) == 2
 
 
+def test_the_page_says_that_nothing_goes_out_before_a_second_person_accepts(reviewer: Client) -> None:
+    for _ in range(3):
+        single()
+    Project.objects.update(second_person_from=3)
+    first = "Nothing goes out yet: when a second person has accepted, this holds:"
+    assert first in text_of(reviewer.get(url("accept")))
+    reviewer.post(url("accept"), asked(reviewer, "accept"))
+    single()
+    again = text_of(reviewer.get(url("accept")))
+    assert first in again
+    assert "You accepted 3 of them as first person already: they are left as they are." in again
+    assert first not in text_of(client_of("Manager").get(url("refuse")))
+
+
+@pytest.mark.parametrize(
+    "after",
+    ["2026-11-28,1", "2026-11-28T10:00:00,1", "0001-01-01T00:00:00+14:00,1", f"2026-11-28T10:00:00+00:00,{10**30}"],
+)
+def test_a_key_of_the_list_that_was_forged_is_no_error(reviewer: Client, after: str) -> None:
+    single()
+    assert reviewer.get(url(), {"after": after}).status_code == 200
+
+
 def test_who_loses_the_project_between_two_of_a_set_is_told_so_and_changes_no_more() -> None:
     made, person = [single() for _ in range(3)], user_in("Reviewer")
 
