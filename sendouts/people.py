@@ -33,8 +33,11 @@ class NotDone(Exception):
 
 def check_permission(user: User | None, permission: str) -> None:
     """Raise NotDone unless the user may; nobody (None) is the gateway itself, acting on a declared policy."""
-    if user is not None and not user.has_perm(permission):
-        raise NotDone("not_allowed", _("You may look at this batch, but not decide. Ask a reviewer."))
+    if user is None or user.has_perm(permission):
+        return
+    if permission == TAKE_ON and user.has_perm(REVIEW):
+        raise NotDone("not_allowed", _("You may decide on this batch, but not take this on. Ask somebody who may."))
+    raise NotDone("not_allowed", _("You may look at this batch, but not decide. Ask a reviewer."))
 
 
 def lock(

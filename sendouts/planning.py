@@ -17,7 +17,8 @@ from actions.encrypted import CannotOpen
 from actions.models import Policy, Project, Sendout, definitions_for, normal_name, policy
 from sendouts import claims, keeping, lifecycle, people, sealing
 from sendouts.deadlines import backoff
-from sendouts.models import Answer, Attention, Batch, Decision, Plan, Status, Verdict, Webhook, Word
+from sendouts.models import Answer, Attention, Batch, Decision, Hold, Plan, Status, Verdict, Webhook, Word
+from sendouts.models.batch import STOPPED, WAS_ON_HOLD
 from sendouts.models.decision import rows_of
 from sendouts.people import NotDone
 from sendouts.symplify.payload import Hook, OtherEvent, Unreadable, parse
@@ -288,7 +289,7 @@ def run_again(batch_id: int, *, user: User | None, revision: int, note: str, now
             ("total", "accepted", "rejected", "undecided", "unread", "attempts", "restarts", "chunk_rows"), 0
         )
         columns |= {
-            "held_for": [],
+            "held_for": still_held(batch),
             "anomalies": [],
             "reasons": [],
             "failures": [],
@@ -306,6 +307,12 @@ def run_again(batch_id: int, *, user: User | None, revision: int, note: str, now
             lifecycle.change(batch, Word.RESTARTED, now=now, user=user, note=note, deaths=0, **columns)
         else:
             lifecycle.move({batch.pk: columns}, Status.IN_REVIEW, Status.PLANNED, now=now, user=user, note=note)
+
+
+def still_held(batch: Batch) -> list[str]:
+    """What a person did that keeps a batch from going on by itself, whatever its checks find now."""
+    on_hold = Hold.objects.filter(batch=batch).exists()
+    return [STOPPED] * (STOPPED in batch.held_for) + [WAS_ON_HOLD] * on_hold
 
 
 def _read_again(webhook: Webhook) -> Hook | None:

@@ -14,6 +14,7 @@ from actions.models import AtDeadline, Review
 from sendouts import anomalies, claims, forecast, lifecycle, people, seconding, two_persons
 from sendouts.earlier import earlier, screened
 from sendouts.models import Answer, Attention, Batch, Decision, Status, Verdict, Word
+from sendouts.models.batch import STOPPED, WAS_ON_HOLD
 from sendouts.models.decision import rows_of
 from sendouts.people import NotDone
 from sendouts.sums import sum_reasons
@@ -47,6 +48,8 @@ def reasons_to_hold(batch: Batch) -> list[str]:
         held += dict.fromkeys(each["code"] for each in batch.anomalies)
     if batch.review == Review.ALWAYS:
         held.append("always")
+    # What a person had stopped or put on hold waits for a person, whatever checks find that ran again.
+    held += [code for code in batch.held_for if code in {STOPPED, WAS_ON_HOLD}]
     if not held and two_persons.changed_by_people(batch):
         # Its checks ran again with what people had decided: that is accepted by people as well.
         held.append("changed")

@@ -113,6 +113,7 @@ def _hold(batch: Batch, code: str) -> str:
         "everybody_rejected": _("The checks rejected everybody."),
         "always": _("Every batch of this sendout waits for a person."),
         "stopped": _("A person stopped its release. Accept or reject it."),
+        "was_on_hold": _("It was on hold when its checks ran again. Accept or reject it."),
         "changed": _("Every contact is decided now, some by a person. Accept or reject the batch."),
     }
     return plain.get(code, code)

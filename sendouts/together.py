@@ -8,6 +8,7 @@ from functools import partial
 import structlog
 from django.contrib.auth.models import User
 from django.db.models import Q, QuerySet, Sum
+from django.utils.translation import gettext as _
 
 from sendouts import review
 from sendouts.models import Batch, Status
@@ -66,6 +67,8 @@ def _each(revisions: Mapping[int, int], decide: Callable[..., Batch], word: str)
             decided = decide(pk, revision=revision)
         except NotDone as refusal:
             left[pk] = str(refusal)
+        except Batch.DoesNotExist:
+            left[pk] = _("You do not see this batch any more. Nothing was changed.")
         else:
             # Only an acceptance can be the first of two.
             (first if word == "accept" and decided.status == Status.IN_REVIEW else done).append(pk)

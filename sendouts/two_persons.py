@@ -26,8 +26,11 @@ def changed_by(batch: Batch, user: User) -> int:
 
 
 def needed(batch: Batch, user: User, together: int = 0) -> bool:
-    """Whether this person's acceptance alone is not enough."""
-    return by_size(batch, together) or changed_by(batch, user) > 0
+    """Whether this person's acceptance alone is not enough.
+
+    Where somebody accepted first, also as one of a set, it is the second that is waited for, until they take it back.
+    """
+    return is_first_accepted(batch) or by_size(batch, together) or changed_by(batch, user) > 0
 
 
 def changed_by_people(batch: Batch) -> bool:

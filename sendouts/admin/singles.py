@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -25,6 +26,7 @@ from sendouts import people, reach, together
 from sendouts.admin.headlines import Label, label
 from sendouts.admin.home import VIEW
 from sendouts.admin.read_only import reader
+from sendouts.admin.verbs.seconding import Second
 from sendouts.desk.singles import singles
 from sendouts.desk.waiting import name_of
 from sendouts.models import Batch
@@ -63,7 +65,7 @@ class TogetherForm(forms.Form):
         return {int(pk): int(revision) for pk, revision in pairs}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Asked:
     """A set of singles and what is to become of it."""
 
@@ -71,7 +73,28 @@ class Asked:
     title: str
     singles: list[Batch]
     beyond: int
+    user: User
     now: datetime
+
+    @cached_property
+    def _seconds(self) -> list[Second]:
+        """What this person's acceptance would be of each: a set is as large as it is."""
+        contacts = self._sums["total"]
+        return [Second.of(each, self.user, contacts) for each in self.singles] if self.verb == "accept" else []
+
+    def _before(self) -> list[str]:
+        """What is said of two people before the numbers."""
+        found = []
+        if Second.FIRST in self._seconds:
+            found.append(_("Nothing goes out yet: when a second person has accepted, this holds:"))
+        if own := self._seconds.count(Second.OWN):
+            text = ngettext(
+                "You accepted %(n)s of them as first person already: it is left as it is.",
+                "You accepted %(n)s of them as first person already: they are left as they are.",
+                own,
+            )
+            found.append(text % {"n": number(own)})
+        return found
 
     @property
     def _sums(self) -> dict[str, int]:
@@ -102,6 +125,8 @@ class Asked:
         sums = self._sums
         if self.verb == "refuse":
             return _("Reject %(n)s") % {"n": number(sums["total"])}
+        if Second.FIRST in self._seconds:
+            return _("Accept as first person")
         return _("Accept") if sums["undecided"] else _("Send to %(n)s") % {"n": number(sums["accepted"])}
 
     @property
@@ -120,7 +145,7 @@ class Asked:
             found = [text % {"n": number(sums["total"])}, _("Rejections that were sent cannot be taken back.")]
         else:
             text = ngettext("%(n)s contact gets the message.", "%(n)s contacts get the message.", sums["accepted"])
-            found = [text % {"n": number(sums["accepted"])}]
+            found = [*self._before(), text % {"n": number(sums["accepted"])}]
             if sums["rejected"]:
                 text = ngettext(
                     "%(n)s does not get it: the rejection goes to Symplify first and cannot be taken back.",
@@ -236,7 +261,9 @@ def _shown(
     rows = together.held_singles(seen, sendout.pk, now)
     chosen = list(rows.defer("finish_uri", "download_uri", "reasons", "failures")[:AT_ONCE])
     beyond = rows.order_by().count() - len(chosen) if len(chosen) == AT_ONCE else 0
-    asked = Asked(verb, name_of(sendout), chosen, beyond, now)
+    for each in chosen:
+        each.project = sendout.project
+    asked = Asked(verb, name_of(sendout), chosen, beyond, reader(request), now)
     initial = {"seen": ",".join(f"{each.pk}:{each.revision}" for each in chosen), "note": note}
     context = {
         **admin.site.each_context(request),

@@ -1,7 +1,7 @@
 """The singles of one sendout that wait for a person, as a list."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from django.db.models import Q
 
@@ -35,6 +35,6 @@ def _key(after: str) -> tuple[datetime, int] | None:
     """Read a key; what is none is as if nothing was asked."""
     moment, _comma, pk = after.rpartition(",")
     try:
-        return datetime.fromisoformat(moment), int(pk)
-    except ValueError:
+        return datetime.fromisoformat(moment).astimezone(UTC), int(pk)
+    except (ValueError, OverflowError):
         return None

@@ -56,8 +56,8 @@ class Attention(models.TextChoices):
     EFFECT_FAILED = "effect_failed", _("an action on the accepted contacts failed")
 
 
-# Among what a batch is held for: a person stopped its release.
-STOPPED = "stopped"
+# Among what a batch is held for: a person stopped its release, or had it on hold when its checks ran again.
+STOPPED, WAS_ON_HOLD = "stopped", "was_on_hold"
 _ENDED_FILE = Q(source="batch", ended_at__isnull=False)
 OPEN = (Status.PLANNED, Status.SCREENED, Status.IN_REVIEW, Status.ACCEPTED, Status.REFUSED, Status.DELIVERED)
 

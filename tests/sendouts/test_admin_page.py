@@ -127,7 +127,7 @@ def test_each_reason_to_hold_is_a_sentence() -> None:
     failures = [{"identifier": "vip", "kind": "x", "step": 0, "sentence": "No.", "contacts": 3, "became": "reject"}]
     codes = [
         "unknown_project", "unknown_action", "empty_plan", "undecided", "no_contacts", "action_failed",
-        "everybody_rejected", "always", "changed",
+        "everybody_rejected", "always", "stopped", "was_on_hold", "changed",
     ]  # fmt: skip
     made = batch(undecided=2, held_for=codes, failures=failures, plan=plan(CONSENT, unknown=["vip-2026", "b"]))
     said = sentences.holds(made)

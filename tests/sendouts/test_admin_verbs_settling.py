@@ -1,12 +1,13 @@
 """Settling what cannot go on, on the pages of the verbs: run again, take on, stop."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
 from django.utils import timezone
 
-from sendouts.models import Answer, Decision, Status, Webhook
+from sendouts.models import Answer, Batch, Decision, Status, Webhook
 from tests.sendouts.admin_cases import SECRET, batch, client_of, plain_english, text_of, verb_url, webhook
 from tests.sendouts.verb_cases import give, held, offered, state, unconfirmed
 
@@ -52,6 +53,31 @@ def test_the_page_that_stops_a_release_says_how_many_rejections_stay(reviewer: C
     assert "<dt>2</dt><dd>rejections were sent or are on their way: they stay, and cannot be put back</dd>" in text
     Decision.objects.update(answer=Answer.NONE)
     assert "No rejection was sent yet" in text_of(reviewer.get(verb_url(made, "undo")))
+
+
+def test_the_page_that_stops_a_release_says_only_what_the_clock_will_do(reviewer: Client) -> None:
+    made = batch(Status.ACCEPTED, accepted=3, rejected=2, at_deadline="accept")
+    still = "What is declared for the deadline still holds."
+    assert still in text_of(reviewer.get(verb_url(made, "undo")))
+    # The moment of the clock has passed: it leaves what a person stopped.
+    now = timezone.now()
+    Batch.objects.update(received_at=now - timedelta(minutes=57), deadline=now + timedelta(minutes=3))
+    assert still not in text_of(reviewer.get(verb_url(made, "undo")))
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        ({"review": "unusual", "held_for": ["undecided"]}, True),
+        ({"review": "always"}, False),
+        ({"review": "unusual", "held_for": ["stopped"]}, False),
+    ],
+)
+def test_running_again_says_where_the_batch_may_go_out_by_itself(
+    reviewer: Client, columns: dict[str, Any], said: bool
+) -> None:
+    text = text_of(reviewer.get(verb_url(held(**columns), "run-again")))
+    assert ("Where they find nothing to ask a person about, the batch goes on by itself." in text) is said
 
 
 def test_running_again_says_how_many_decisions_of_people_are_kept(reviewer: Client) -> None:

@@ -118,6 +118,23 @@ def test_a_batch_whose_checks_run_again_stays_on_hold(gate: Gate, anna: User) ->
     assert holding.on_hold(gate.batch()) is not None
 
 
+def test_a_batch_on_hold_is_not_released_by_checks_that_run_again_and_find_nothing(gate: Gate, anna: User) -> None:
+    project = gate.project(consent=False, review="never", at_deadline="accept")
+    gate.fire(contacts=20)
+    gate.work()
+    assert gate.batch().held_for == ["unknown_action"]
+    put_on_hold(gate, anna)
+    gate.define(project)
+    for _ in range(2):
+        planning.run_again(gate.batch().pk, user=anna, revision=gate.batch().revision, note="", now=timezone.now())
+        gate.work()
+        assert (gate.batch().status, gate.batch().held_for) == ("in_review", ["was_on_hold"])
+    lift(gate, anna)
+    planning.run_again(gate.batch().pk, user=anna, revision=gate.batch().revision, note="", now=timezone.now())
+    gate.work()
+    assert gate.batch().status == "finished"
+
+
 def test_a_hold_needs_a_note_the_revision_and_somebody_who_may(gate: Gate, anna: User) -> None:
     before = held(gate)
     for more, code in (

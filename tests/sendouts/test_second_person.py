@@ -216,6 +216,20 @@ def test_a_set_is_as_large_as_all_its_batches(anna: User, ben: User) -> None:
     assert accept(held(second_person_from=500), anna, together=499).status == "accepted"
 
 
+def test_who_accepted_first_as_one_of_a_set_does_not_complete_it_alone(anna: User, ben: User) -> None:
+    batch = held(second_person_from=11)
+    accept(batch, anna, together=12)
+    assert refused(accept, batch, anna).code == "second_person"
+    found = accept(batch, ben)
+    assert (found.status, found.first_accepted_by, found.second_accepted_by) == ("accepted", anna, ben)
+
+
+def test_a_reviewer_who_may_not_take_on_is_not_told_that_they_may_not_decide(anna: User) -> None:
+    batch = held(accepted=2, rejected=1, unread=1)
+    refusal = refused(accept, batch, anna, undecided="accept")
+    assert str(refusal) == "You may decide on this batch, but not take this on. Ask somebody who may."
+
+
 def test_the_clock_is_no_second_person(gate: Gate, anna: User) -> None:
     project = gate.project(review="always", at_deadline="accept")
     gate.fire(contacts=20)

@@ -6,10 +6,12 @@ from typing import Any
 import pytest
 from django.db.models import F
 from django.test import Client
+from django.utils import timezone
 
 from actions.models import Project
-from sendouts.models import Batch, Event, Status
-from tests.sendouts.admin_cases import batch, client_of, plain_english, sendout, text_of
+from sendouts import review, together
+from sendouts.models import Batch, Event, Reach, Status
+from tests.sendouts.admin_cases import batch, client_of, plain_english, sendout, text_of, user_in
 
 pytestmark = pytest.mark.django_db
 MINUTE = timedelta(minutes=1)
@@ -196,6 +198,46 @@ def test_the_list_goes_on_behind_its_first_page(reviewer: Client, monkeypatch: p
             break
     assert seen == [each.pk for each in made]
     assert len(reviewer.get(url(), {"after": "nonsense"}).context["lines"]) == 2
+
+
+def test_the_page_says_that_nothing_goes_out_before_a_second_person_accepts(reviewer: Client) -> None:
+    for _ in range(3):
+        single()
+    Project.objects.update(second_person_from=3)
+    first = "Nothing goes out yet: when a second person has accepted, this holds:"
+    assert first in text_of(reviewer.get(url("accept")))
+    reviewer.post(url("accept"), asked(reviewer, "accept"))
+    single()
+    again = text_of(reviewer.get(url("accept")))
+    assert first in again
+    assert "You accepted 3 of them as first person already: they are left as they are." in again
+    assert first not in text_of(client_of("Manager").get(url("refuse")))
+
+
+@pytest.mark.parametrize(
+    "after",
+    ["2026-11-28,1", "2026-11-28T10:00:00,1", "0001-01-01T00:00:00+14:00,1", f"2026-11-28T10:00:00+00:00,{10**30}"],
+)
+def test_a_key_of_the_list_that_was_forged_is_no_error(reviewer: Client, after: str) -> None:
+    single()
+    assert reviewer.get(url(), {"after": after}).status_code == 200
+
+
+def test_who_loses_the_project_between_two_of_a_set_is_told_so_and_changes_no_more() -> None:
+    made, person = [single() for _ in range(3)], user_in("Reviewer")
+
+    def take_away(pk: int, **given: Any) -> Batch:
+        decided = accept(pk, **given)
+        Reach.objects.create(user=person)
+        return decided
+
+    accept = review.accept
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(review, "accept", take_away)
+        result = together.accept({each.pk: 1 for each in made}, user=person, now=timezone.now())
+    assert (len(result.done), len(result.left)) == (1, 2)
+    assert set(result.left.values()) == {"You do not see this batch any more. Nothing was changed."}
+    assert statuses(*made) == [Status.ACCEPTED, Status.IN_REVIEW, Status.IN_REVIEW]
 
 
 def test_a_set_that_needs_two_people_goes_out_when_the_second_one_accepts(reviewer: Client) -> None:

@@ -248,6 +248,18 @@ def test_a_stop_after_the_moment_of_the_clock_is_not_undone_by_it(gate: Gate) ->
     assert gate.batch().status == "in_review"
 
 
+def test_a_stopped_release_does_not_go_on_by_itself_when_checks_that_run_again_find_nothing(gate: Gate) -> None:
+    gate.project(consent=False, review="never", at_deadline="accept")
+    gate.fire(contacts=20)
+    gate.work()
+    do(gate, review.accept)
+    do(gate, undoing.undo)
+    gate.define(gate.batch().project)
+    do(gate, planning.run_again, note="")
+    gate.work()
+    assert (gate.batch().status, gate.batch().held_for) == ("in_review", ["stopped"])
+
+
 def test_who_may_only_look_stops_nothing(gate: Gate) -> None:
     held(gate)
     do(gate, review.accept)

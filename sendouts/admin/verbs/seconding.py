@@ -23,8 +23,8 @@ class Second(Enum):
     OWN = "own"
 
     @classmethod
-    def of(cls, batch: Batch, user: AbstractUser) -> "Second":
-        if not two_persons.needed(batch, cast(User, user)):
+    def of(cls, batch: Batch, user: AbstractUser, together: int = 0) -> "Second":
+        if not two_persons.needed(batch, cast(User, user), together):
             return cls.ALONE
         if not two_persons.is_first_accepted(batch):
             return cls.FIRST

@@ -7,7 +7,8 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from sendouts import people, planning, settling
+from actions.models import Review
+from sendouts import people, planning, settling, two_persons
 from sendouts.admin.verbs.base import Figure, Verb
 from sendouts.models import Attention, Status
 from sendouts.sentences import contacts, number, quoted, title
@@ -66,12 +67,20 @@ class RunAgain(Verb):
         )
         return [Figure(number(total), text), Figure(number(self._own), own)]
 
+    @property
+    def _may_go_on(self) -> bool:
+        """Whether nobody is asked any more where the checks find nothing."""
+        waits = planning.still_held(self.batch) or two_persons.changed_by_people(self.batch)
+        return self.batch.review != Review.ALWAYS and not waits
+
     def consequences(self) -> list[str]:
-        return [
+        found = [
             _("The actions are taken as they are defined now."),
             _("Until the checks are through, nobody accepts or rejects the batch."),
-            _("The deadline stays: %(time)s.") % {"time": self._deadline},
         ]
+        if self._may_go_on:
+            found.append(_("Where they find nothing to ask a person about, the batch goes on by itself."))
+        return [*found, _("The deadline stays: %(time)s.") % {"time": self._deadline}]
 
     def carry_out(self, given: Mapping[str, Any], now: datetime) -> None:
         planning.run_again(self.batch.pk, **self._common(given, now))

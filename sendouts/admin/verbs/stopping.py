@@ -1,6 +1,7 @@
 """The verb by which people stop a release."""
 
 from collections.abc import Mapping
+from copy import copy
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -8,10 +9,10 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from actions.models import AtDeadline
-from sendouts import undoing
+from sendouts import forecast, undoing
 from sendouts.admin.verbs.base import Figure, Verb
 from sendouts.models import Status
+from sendouts.models.batch import STOPPED
 from sendouts.sentences import number, title
 
 
@@ -28,6 +29,13 @@ class Stop(Verb):
     @cached_property
     def _final(self) -> int:
         return undoing.may_have_left(self.batch)
+
+    @property
+    def _clock_acts(self) -> bool:
+        """Whether the gateway acts by itself on the stopped batch: not where its moment has passed."""
+        stopped = copy(self.batch)
+        stopped.attention, stopped.held_for = "", [*self.batch.held_for, STOPPED]
+        return forecast.acts_at(stopped, forecast.lately(self.now), self.now) is not None
 
     @property
     def button(self) -> str:
@@ -65,7 +73,7 @@ class Stop(Verb):
         if self.batch.status == Status.REFUSED:
             found.append(_("Whoever is not rejected yet is again what the checks and people had said."))
         found.append(_("The deadline stays: %(time)s.") % {"time": self._deadline})
-        if self.batch.at_deadline != AtDeadline.LEAVE:
+        if self._clock_acts:
             found.append(_("What is declared for the deadline still holds."))
         return found
 
