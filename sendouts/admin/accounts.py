@@ -128,5 +128,6 @@ class GroupAdmin(AccessAdmin, DjangoGroupAdmin, ModelAdmin):
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest | None = None, **kwargs: Any) -> Any:
         field: Any = super().formfield_for_manytomany(db_field, request, **kwargs)
         if field is not None and request is not None and db_field.name == "permissions":
-            field.queryset = field.queryset.exclude(pk__in=roles.lacking(reader(request)).values("pk"))
+            given = field.queryset.exclude(pk__in=roles.lacking(reader(request)).values("pk"))
+            field.queryset, field.label_from_instance = roles.offered(given), roles.title_of
         return field

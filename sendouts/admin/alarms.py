@@ -30,8 +30,7 @@ def open_count(request: HttpRequest) -> int:
 class AlarmAdmin(ReadOnlyAdmin, LimitedAdmin):
     """Alarms are opened and closed by the watch alone."""
 
-    list_display = ("shown_state", "shown_sentence", "shown_since", "shown_until", "shown_notices")
-    list_display_links = ("shown_sentence",)
+    list_display = ("shown_sentence", "shown_state", "shown_since", "shown_until", "shown_notices")
     list_filter = (("code", ChoicesDropdownFilter),)
     fields = readonly_fields = (
         "shown_state", "shown_sentence", "shown_advice", "shown_since", "shown_until", "shown_notices"

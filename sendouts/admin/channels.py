@@ -154,15 +154,14 @@ class MessageAdmin(ReadOnlyAdmin):
     """Who was told of what, and what became of it."""
 
     list_display = (
-        "shown_state",
         "shown_about",
+        "shown_state",
         "shown_occasion",
         "shown_reader",
         "shown_made",
         "shown_at",
         "attempts",
     )
-    list_display_links = ("shown_about",)
     list_filter = (("state", ChoicesDropdownFilter), ("occasion", ChoicesDropdownFilter))
     search_fields = ("=batch__id", "user__username", "channel__name")
     search_help_text = gettext_lazy("Number of a batch, person or channel")

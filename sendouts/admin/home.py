@@ -26,13 +26,14 @@ from sendouts.desk.unusual import unusual
 from sendouts.desk.waiting import COUNTED, Line, Waiting, waiting
 from sendouts.desk.week import week
 from sendouts.desk.working import working
+from sendouts.models import Batch
 
 VIEW = "sendouts.view_batch"
 EVERY = 10
 # The parts of the page that are exchanged while it is open: the id of an element, and its template.
 REGIONS = {
     f"home-{name}": f"sendouts/home/{name}.html"
-    for name in ("unusual", "news", "waiting", "working", "today", "ways", "reasons", "spacing")
+    for name in ("unusual", "news", "first", "waiting", "working", "today", "ways", "reasons", "spacing")
 }
 
 
@@ -80,6 +81,7 @@ def home(user: User, now: datetime, shown: Iterable[str] | None = None) -> dict[
         "unusual": unusual(
             seen, waits, now, sees_alarms=user.has_perm(LOOK), sees_all=reach.projects_seen(user) is None
         ),
+        "first": home_words.first_steps(user) if not (waits.lines or works.lines or Batch.objects.exists()) else [],
         "heading": _heading(waits, decides=decides),
         "waiting": [home_words.waits(line, now, decides=decides) for line in lines],
         "shown": ",".join(line.key for line in lines),

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil, log10
 
+from django.conf import settings
+from django.contrib.auth.models import User
 from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
@@ -355,3 +357,33 @@ def exact(length: timedelta) -> str:
     if not rest:
         return span(timedelta(minutes=minutes)) if minutes > 1 else _("%(minutes)s min") % {"minutes": 1}
     return _("%(minutes)s min %(seconds)s s") % {"minutes": minutes, "seconds": f"{rest:02}"}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Something to do before anything can come in; where it is done here, with a link."""
+
+    text: str
+    url: str = ""
+    link: str = ""
+
+
+def first_steps(user: User) -> list[Step]:
+    """What to do on a new gateway, for whoever sets it up; everybody else is told that nothing is missing on their side."""
+    if not user.has_perm("actions.add_project"):
+        return [Step(_("The first sendout appears here as soon as the platform has sent its hook."))]
+    address = {"url": f"{settings.BASE_URL}/webhooks/symplify/"}
+    return [
+        Step(
+            _("Set up a project under the name that it has in the platform, and the actions that check its contacts."),
+            reverse("admin:actions_project_changelist"),
+            _("Projects"),
+        ),
+        Step(_("In the platform, enter %(url)s as webhook in the account settings, with its credential.") % address),
+        Step(
+            _("If the platform uses a host of its own, allow it."),
+            reverse("admin:sendouts_allowedhost_changelist"),
+            _("Allowed hosts"),
+        ),
+        Step(_("Send a campaign with Send Gate Plus to yourself. It appears here as soon as its hook has come.")),
+    ]

@@ -55,7 +55,8 @@ class PlacedForm(forms.ModelForm):
             self.initial["groups"] = [each for each in self.initial.get("groups", ()) if each.name not in roles.ROLES]
         if "user_permissions" in fields:
             mine = fields["user_permissions"].queryset.exclude(pk__in=roles.lacking(self.giver).values("pk"))
-            fields["user_permissions"].queryset = mine
+            fields["user_permissions"].queryset = roles.offered(mine)
+            fields["user_permissions"].label_from_instance = roles.title_of
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data

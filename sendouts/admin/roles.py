@@ -5,6 +5,7 @@ from django.db.models import Q, QuerySet
 from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 # From the least to the most; each may do what the ones before may.
@@ -21,6 +22,8 @@ ROLES: dict[str, tuple[Promise, Promise]] = {
     "Administrator": (_("Administrator"), _("Also adds people, gives them roles and projects, and makes API tokens.")),
 }
 NONE = ("", _("No role: may not log in."))
+# What the framework lets everybody do with the rows of a model, as the beginning of a permission's name.
+_VERBS = {"add": _("Add"), "change": _("Change"), "delete": _("Delete"), "view": _("View")}
 
 
 def choices(groups: QuerySet[Group], *, none: bool) -> list[tuple[str, SafeString | Promise]]:
@@ -66,3 +69,16 @@ def not_stronger(user: User) -> QuerySet[User]:
     more = lacking(user)
     found = User.objects.filter(is_superuser=False)
     return found.exclude(user_permissions__in=more).exclude(groups__permissions__in=more)
+
+
+def offered(permissions: QuerySet[Permission]) -> QuerySet[Permission]:
+    """Those that mean something here: nothing asks for a permission about former states or the framework's own rows."""
+    own = permissions.filter(content_type__app_label__in=("actions", "sendouts", "auth"))
+    return own.exclude(content_type__model__startswith="historical").select_related("content_type")
+
+
+def title_of(permission: Permission) -> str:
+    """A permission in the reader's language: what it is about, and what it allows."""
+    kind = permission.content_type
+    verb = permission.codename.removesuffix(f"_{kind.model}")
+    return f"{kind.name} · {_VERBS.get(verb) or gettext(permission.name)}"

@@ -49,7 +49,7 @@ class Alarm(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.code} {self.subject}".strip()
+        return f"{self.get_code_display()} {self.subject}".strip()
 
 
 class Notice(models.Model):

@@ -187,4 +187,4 @@ class Message(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.batch_id or self.sendout_id} {self.occasion}"
+        return f"{self.batch_id or self.sendout_id}, {self.get_occasion_display()}"

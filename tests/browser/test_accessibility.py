@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.urls import Resolver404, resolve
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from tests.acceptance.deployment import Deployment, deployment
 from tests.browser.conftest import Visit, windows
@@ -96,3 +96,37 @@ def test_no_page_has_a_serious_finding(visit: Callable[..., Visit], scheme: str,
             found[path] = findings
     assert found == {}, "\n".join(f"{path}\n  " + "\n  ".join(lines) for path, lines in found.items())
     assert seen >= FEWEST
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_the_menu_the_person_and_the_filters_open_and_close_by_keyboard(
+    visit: Callable[..., Visit], width: int
+) -> None:
+    window = visit(width=width)
+    window.log_in()
+    page = window.page
+    if width < 1280:
+        page.get_by_role("button", name="Menu").press("Enter")
+    person = page.get_by_role("button", name="root")
+    person.press("Enter")
+    page.get_by_role("button", name="Log out").wait_for()
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Log out").wait_for(state="hidden")
+    expect(person).to_be_focused()
+    expect(person).to_have_attribute("aria-expanded", "false")
+    if width < 1280:
+        page.get_by_role("button", name="Close").first.press(" ")
+    page.get_by_role("button", name="Filters").press("Enter")
+    page.locator("#changelist-filter").wait_for()
+    page.keyboard.press("Escape")
+    page.locator("#changelist-filter").wait_for(state="hidden")
+
+
+def test_a_person_without_scripts_can_switch_the_language_and_log_out(visit: Callable[..., Visit]) -> None:
+    window = visit(java_script_enabled=False)
+    window.log_in()
+    page = window.page
+    assert page.get_by_role("button", name="Log out").is_visible()
+    page.get_by_role("button", name="français").click()
+    page.get_by_role("button", name="Déconnexion").click()
+    assert page.locator("html").get_attribute("lang") == "fr"

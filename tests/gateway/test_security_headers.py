@@ -74,9 +74,19 @@ def test_an_error_of_the_server_says_nothing(client: Client, monkeypatch: pytest
     client.raise_request_exception = False
     response = client.get("/api/batches/")
     text = response.content.decode()
-    assert response.status_code == 500 and "Server Error" in text
+    assert response.status_code == 500 and "<h1>" in text
     assert "A-17" not in text and "cancel" not in text and "ValueError" not in text
     assert directives(response)["default-src"] == ["'none'"]
+
+
+def test_pages_that_are_missing_or_not_allowed_say_so_in_the_language_of_the_reader(client: Client) -> None:
+    User.objects.create_user("lea", password="x", is_staff=True)
+    client.force_login(User.objects.get(username="lea"))
+    missing = client.get("/admin/nowhere/", headers={"accept-language": "fr"})
+    refused = client.get("/admin/auth/user/", headers={"accept-language": "fr"})
+    assert (missing.status_code, refused.status_code) == (404, 403)
+    assert "Il n’y a pas de page à cette adresse" in missing.content.decode()
+    assert "Demandez à un administrateur" in refused.content.decode() and '<html lang="fr">' in refused.content.decode()
 
 
 def test_where_error_pages_are_switched_on_they_hide_credentials_and_variables(settings: Any) -> None:

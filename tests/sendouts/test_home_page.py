@@ -49,6 +49,14 @@ def test_an_empty_home_says_so_in_words() -> None:
     assert "home-unusual-title" not in text
 
 
+def test_a_new_gateway_says_what_to_do_first_until_something_has_come() -> None:
+    manager, viewer = client_of("Manager"), client_of("Viewer")
+    assert "/webhooks/symplify/ as webhook" in shown(manager) and "Set up a project" in shown(manager)
+    assert "The first sendout appears here" in shown(viewer) and "Set up a project" not in shown(viewer)
+    ended(timezone.now() - DAY)
+    assert regions(manager)["home-first"] == regions(viewer)["home-first"] == ""
+
+
 def test_what_waits_stands_with_its_numbers_and_what_happens_if_nobody_decides() -> None:
     where = sendout("Shop", "Spring", "Offer")
     for place in range(3):

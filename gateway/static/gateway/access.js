@@ -14,7 +14,56 @@
         }
     }
 
+    /* Parts of the framework that only a mouse could open become buttons: the menus, the filters, the look. */
+    const DOORS = "[x-on\\:click]:not(button, input, label, summary, a[href]:not([href='#']), #changelist-filter-close)";
+    const WORDS = { dock_to_right: "menu", close: "close", more_horiz: "more", more_vert: "more" };
+
+    // Where the framework keeps whether the part behind a door is open.
+    function kept(door) {
+        const name = (/^(\w+) = /.exec(door.getAttribute("x-on:click")) || [])[1];
+        const data = name && window.Alpine && window.Alpine.$data(door);
+        return data && name in data ? { data, name } : null;
+    }
+
+    function pressable(door) {
+        if (!("door" in door.dataset)) {
+            door.dataset.door = "";
+            door.setAttribute("role", "button");
+            door.tabIndex = 0;
+            const icon = door.matches(".material-symbols-outlined") ? door : door.querySelector(".material-symbols-outlined");
+            const word = icon && WORDS[icon.textContent.trim()];
+            if (word && icon.textContent.trim() === door.textContent.trim()) {
+                door.setAttribute("aria-label", document.getElementById("gate-words").dataset[word]);
+            }
+            door.addEventListener("keydown", (event) => {
+                if (event.target !== door || event.key !== "Enter" && event.key !== " ") return;
+                event.preventDefault();
+                door.click();
+            });
+        }
+        const state = door.hasAttribute("aria-expanded") ? null : kept(door);
+        if (state) window.Alpine.effect(() => door.setAttribute("aria-expanded", String(Boolean(state.data[state.name]))));
+    }
+
+    // Escape closes what lies over the page, the innermost first, and the focus goes back to what opened it.
+    function shut(event) {
+        if (event.key !== "Escape" || event.defaultPrevented || document.querySelector("dialog[open]")) return;
+        const open = [...document.querySelectorAll("[data-door][aria-expanded=true]")]
+            .map((door) => ({ door, state: kept(door) }))
+            .filter((each) => each.state && each.state.name !== "sidebarDesktopOpen")
+            .sort((one, other) => one.state.name.startsWith("sidebar") - other.state.name.startsWith("sidebar"));
+        if (!open.length) return;
+        const { data, name } = open[0].state;
+        data[name] = false;
+        const opener = open.filter((each) => each.state.name === name).at(-1);
+        opener.door.focus();
+    }
+
     function complete() {
+        if (document.getElementById("gate-words")) document.querySelectorAll(DOORS).forEach(pressable);
+        for (const icon of document.querySelectorAll(".material-symbols-outlined:not([aria-hidden], [data-door])")) {
+            icon.setAttribute("aria-hidden", "true");
+        }
         document.querySelectorAll("select.select2-hidden-accessible[id]").forEach(named);
         for (const help of document.querySelectorAll(".help-tooltip[aria-label]:not([role])")) help.setAttribute("role", "img");
     }
@@ -23,6 +72,8 @@
         const main = document.getElementById("main");
         if (main) main.setAttribute("role", "main");
         complete();
+        document.addEventListener("keydown", shut);
+        document.addEventListener("alpine:initialized", complete);
         new MutationObserver(complete).observe(document.body, { childList: true, subtree: true });
     });
 })();
