@@ -23,7 +23,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from sendouts import advancing, claims, delivery, finishing, lifecycle, planning, review, settling, undoing
+from sendouts import advancing, claims, finishing, lifecycle, planning, review, settling, undoing
+from sendouts.delivery import sending
 from sendouts.models import Batch, Event, Status, Verdict, Webhook
 from sendouts.people import NotDone
 from sendouts.screening import files
@@ -45,9 +46,9 @@ FAULTS = [
 # Where a worker dies: before it stores a chunk, with rejections under way, before it stores an answer, with the release called.
 DEATHS: list[tuple[Any, str]] = [
     (files, "insert_decisions"),
-    (delivery, "_collect"),
-    (delivery, "_store"),
-    (delivery, "_conclude"),
+    (sending, "_collect"),
+    (sending, "_store"),
+    (sending, "_conclude"),
     (finishing, "_conclude"),
     (review, "_accept"),
 ]

@@ -8,7 +8,8 @@ from django.utils import timezone, translation
 
 from outbound import breaker as breaker_module
 from outbound.breaker import Breaker, breakers
-from sendouts import claims, delivery, forecast, sentences
+from sendouts import claims, forecast, sentences
+from sendouts.delivery import sending
 from sendouts.models import Answer, Batch, Chunk, Decision
 from simulator.client import Report
 from tests.sendouts.gate import Gate, finish_uri
@@ -157,7 +158,7 @@ def test_doubt_of_a_kill_survives_being_held_back(gate: Gate, monkeypatch: pytes
         raise SystemExit
 
     with monkeypatch.context() as dying:
-        dying.setattr(delivery, "_store", killed)
+        dying.setattr(sending, "_store", killed)
         with pytest.raises(SystemExit):
             gate.work()
     assert rejects(gate, sent) == 10
