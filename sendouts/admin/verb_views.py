@@ -108,7 +108,7 @@ def _batch(admin: ModelAdmin, request: HttpRequest, batch_id: int) -> Batch:
 
 def _gone(verb: Verb) -> str:
     """Why a verb that was offered a moment ago is not possible."""
-    if verb.now >= verb.batch.deadline or verb.batch.status not in verb.statuses:
+    if verb.is_over:
         return people.moved_on(verb.batch, verb.now)
     if not verb.while_changing and verb.batch.running_change is not None:
         return people.is_changing(verb.batch.running_change)

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from sendouts.models import Answer, Batch, Decision, Status, Webhook
 from tests.sendouts.admin_cases import SECRET, batch, client_of, plain_english, text_of, verb_url, webhook
-from tests.sendouts.verb_cases import give, held, offered, state, unconfirmed
+from tests.sendouts.verb_cases import give, held, not_told, offered, state, unconfirmed
 
 pytestmark = pytest.mark.django_db
 
@@ -53,6 +53,15 @@ def test_the_page_that_stops_a_release_says_how_many_rejections_stay(reviewer: C
     assert "<dt>2</dt><dd>rejections were sent or are on their way: they stay, and cannot be put back</dd>" in text
     Decision.objects.update(answer=Answer.NONE)
     assert "No rejection was sent yet" in text_of(reviewer.get(verb_url(made, "undo")))
+
+
+def test_what_others_were_not_told_is_offered_to_be_sent_again_after_the_deadline(reviewer: Client) -> None:
+    made = not_told()
+    Batch.objects.update(deadline=timezone.now() - timedelta(hours=25))
+    assert offered(reviewer, made) == {"send-again"}
+    assert "gate-verb-left" not in text_of(reviewer.get(verb_url(made, "send-again")))
+    assert give(reviewer, made, "send-again").status_code == 302
+    assert made.effect_runs.get().due_at is not None
 
 
 def test_the_page_that_stops_a_release_says_only_what_the_clock_will_do(reviewer: Client) -> None:
