@@ -90,6 +90,9 @@ def _confirmed(admin: ModelAdmin, request: HttpRequest, batch_id: int, make: Any
     given = {"note": "", "revision": verb.batch.revision, **form.cleaned_data}
     try:
         verb.carry_out(given, timezone.now())
+    except Batch.DoesNotExist:
+        # Its project was taken away from this person a moment ago.
+        raise Http404 from None
     except NotDone as refusal:
         # The numbers and the revision below the sentence are those of now: who has looked again may decide again.
         verb = make(_batch(admin, request, batch_id))
