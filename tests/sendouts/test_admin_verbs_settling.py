@@ -89,6 +89,14 @@ def test_running_again_says_where_the_batch_may_go_out_by_itself(
     assert ("Where they find nothing to ask a person about, the batch goes on by itself." in text) is said
 
 
+def test_giving_up_does_not_count_as_timed_out_what_was_sent_without_an_answer(reviewer: Client) -> None:
+    made = held(rejected=2, final=1)
+    Decision.objects.filter(pk=made.first_decision).update(answer=Answer.LOST)
+    text = text_of(reviewer.get(verb_url(made, "give-up")))
+    assert "<dt>1</dt><dd>rejection was sent or is on its way: it stays" in text
+    assert "<dt>4</dt><dd>contacts take the “timed out” way" in text
+
+
 def test_running_again_says_how_many_decisions_of_people_are_kept(reviewer: Client) -> None:
     made = held()
     give(reviewer, made, "contact", 0, "accept", note="VIP")
