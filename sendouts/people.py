@@ -53,7 +53,7 @@ def lock(
     """Lock a batch for what a person wants to do with it, in the caller's transaction.
 
     1. The person may.
-    2. The batch has one of the statuses, and its deadline is still to come.
+    2. The batch has one of the statuses; while it is open, its deadline is still to come.
     3. Nobody changes many of its decisions at the moment, unless the verb does no harm meanwhile.
     4. It is as the person saw it: `revision` is the number that their page carried (None: whatever it is).
     Raises NotDone with the sentence to show; for a batch of a project that they do not see, as for one that is not there,
@@ -62,7 +62,7 @@ def lock(
     check_permission(user, permission)
     rows = Batch.objects.select_for_update(of=("self",)).select_related("project", "sendout")
     batch = rows.get(Q() if user is None else reach.within(user), pk=batch_id)
-    if batch.status not in statuses or now >= batch.deadline:
+    if batch.status not in statuses or (batch.is_open and now >= batch.deadline):
         raise NotDone("moved_on", moved_on(batch, now))
     if batch.status == Status.IN_REVIEW and not while_changing and (running := changing(batch)) is not None:
         raise NotDone("changing", is_changing(running))

@@ -38,9 +38,7 @@ from sendouts.together import AT_ONCE, Together
 class TogetherForm(forms.Form):
     """A note, and which singles the person looked at in which state: “id:revision”, with commas."""
 
-    note = forms.CharField(
-        max_length=2_000, required=False, widget=UnfoldAdminTextareaWidget(attrs={"rows": 3, "autofocus": True})
-    )
+    note = forms.CharField(max_length=2_000, widget=UnfoldAdminTextareaWidget(attrs={"rows": 3, "autofocus": True}))
     undecided = forms.ChoiceField(
         choices=[("reject", gettext_lazy("Reject them")), ("accept", gettext_lazy("Send to them too"))],
         initial="reject",
@@ -51,10 +49,18 @@ class TogetherForm(forms.Form):
         r"^\d{1,18}:\d{1,9}(,\d{1,18}:\d{1,9})*$", max_length=32 * AT_ONCE, widget=forms.HiddenInput
     )
 
-    def __init__(self, data: Any = None, *, asks_undecided: bool, **more: Any) -> None:
+    def __init__(self, data: Any = None, *, verb: str, asks_undecided: bool, **more: Any) -> None:
         super().__init__(data, **more)
-        self.fields["note"].label = _("Note")
-        self.fields["note"].help_text = _("Optional; it stays with each of these batches.")
+        note = self.fields["note"]
+        note.label = _("Note")
+        # As for each of them alone.
+        note.required = verb == "refuse"
+        note.error_messages["required"] = _("Say why in a note: it stays with each of these batches.")
+        note.help_text = (
+            _("Say why: it stays with each of these batches.")
+            if note.required
+            else _("Optional; it stays with each of these batches.")
+        )
         self.fields["undecided"].label = _("What becomes of the undecided?")
         if not asks_undecided:
             del self.fields["undecided"]
@@ -208,9 +214,10 @@ def decide(request: HttpRequest, sendout_id: int, verb: str) -> HttpResponse:
     sendout = _sendout(seen, sendout_id)
     if request.method != "POST":
         return _shown(request, seen, sendout, verb, now)
-    form = TogetherForm(request.POST, asks_undecided=verb == "accept")
+    form = TogetherForm(request.POST, verb=verb, asks_undecided=verb == "accept")
     if not form.is_valid():
-        problem = "" if "note" in form.errors else _("The page was incomplete. Look again, then decide.")
+        missing = form.errors.get("note")
+        problem = str(missing[0]) if missing else _("The page was incomplete. Look again, then decide.")
         return _shown(request, seen, sendout, verb, now, problem=problem, note=request.POST.get("note", ""))
     # What is not among those that this person sees, or is no single of this sendout, is not touched.
     asked = form.revisions()
@@ -269,7 +276,7 @@ def _shown(
         **admin.site.each_context(request),
         "title": asked.question,
         "asked": asked,
-        "form": TogetherForm(asks_undecided=asked.asks_undecided, initial=initial) if chosen else None,
+        "form": TogetherForm(verb=verb, asks_undecided=asked.asks_undecided, initial=initial) if chosen else None,
         "problem": problem,
         "back": reverse("desk:singles", args=[sendout.pk]),
     }

@@ -90,6 +90,9 @@ def _confirmed(admin: ModelAdmin, request: HttpRequest, batch_id: int, make: Any
     given = {"note": "", "revision": verb.batch.revision, **form.cleaned_data}
     try:
         verb.carry_out(given, timezone.now())
+    except Batch.DoesNotExist:
+        # Its project was taken away from this person a moment ago.
+        raise Http404 from None
     except NotDone as refusal:
         # The numbers and the revision below the sentence are those of now: who has looked again may decide again.
         verb = make(_batch(admin, request, batch_id))
@@ -108,7 +111,7 @@ def _batch(admin: ModelAdmin, request: HttpRequest, batch_id: int) -> Batch:
 
 def _gone(verb: Verb) -> str:
     """Why a verb that was offered a moment ago is not possible."""
-    if verb.now >= verb.batch.deadline or verb.batch.status not in verb.statuses:
+    if verb.is_over:
         return people.moved_on(verb.batch, verb.now)
     if not verb.while_changing and verb.batch.running_change is not None:
         return people.is_changing(verb.batch.running_change)

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 import structlog
 from django.db import transaction
+from django.db.models import Max
 from django.utils import timezone
 
 from actions.contract import Phase
@@ -16,11 +17,11 @@ from sendouts.contexts import Contexts
 from sendouts.deadlines import backoff
 from sendouts.effects import runs
 from sendouts.effects.carrying import Passed, Work
-from sendouts.models import EffectRun, PendingEffect, Status
+from sendouts.models import Batch, EffectRun, Event, PendingEffect, Status, Word
 from sendouts.models.effect import effects_of
 
 log = structlog.get_logger(__name__)
-# A receiver that is away is tried for so long after the end.
+# A receiver that is away is tried for so long after the end, or after a person had it told again.
 TRIED_FOR = timedelta(hours=24)
 LONGEST_PAUSE = timedelta(minutes=10)
 
@@ -61,7 +62,7 @@ def _see_to(claim: claims.Claim, pk: int) -> None:
         # Enrichment that was not needed any more, or a transfer of an outcome that there is not.
         _end(claim, run, now, leave_out=True)
         return
-    ends = (batch.ended_at or now) + TRIED_FOR
+    ends = _tried_since(batch, now) + TRIED_FOR
     contexts = Contexts(batch, ends)
     work = Work(run, batch, contexts, lambda progress: claim.extend([pk], progress=progress), claim.keep)
     passed = work.carry_out()
@@ -71,6 +72,13 @@ def _see_to(claim: claims.Claim, pk: int) -> None:
         _give_up(claim, run, passed.error)
     else:
         _later(claim, run, passed)
+
+
+def _tried_since(batch: Batch, now: datetime) -> datetime:
+    """Since when others are told of the outcome: the end, or later, when a person had it sent again."""
+    again = Event.objects.filter(batch=batch, word=Word.RETRIED).aggregate(at=Max("at"))["at"]
+    ended = batch.ended_at or now
+    return max(ended, again) if again else ended
 
 
 def _end(claim: claims.Claim, run: EffectRun, now: datetime, *, leave_out: bool) -> None:

@@ -87,8 +87,9 @@ def take_on(batch_id: int, now: datetime) -> int:
 
 
 def stuck_transfers(batch_id: int) -> list[str]:
-    """The transfers of an ended batch that wait for a person, by identifier."""
+    """The transfers of an ended batch that wait for a person, by identifier; none once its contacts are not kept any more."""
     runs = EffectRun.objects.filter(batch_id=batch_id, phase=Phase.TRANSFER, ended_at__isnull=True, due_at__isnull=True)
+    runs = runs.filter(batch__retired_at__isnull=True)
     return list(runs.order_by("step").values_list("identifier", flat=True))
 
 

@@ -4,10 +4,12 @@ import re
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from sendouts.models import Batch, Decision, Status
+from sendouts import people
+from sendouts.models import Batch, Decision, Reach, Status
 from tests.sendouts.admin_cases import client_of, page_url, plain_english, text_of, verb_url
 from tests.sendouts.verb_cases import give, held, offered, state
 
@@ -79,6 +81,36 @@ def test_the_page_of_acceptance_names_the_consequence_in_numbers(reviewer: Clien
     assert "<dt>34</dt><dd>people get nothing</dd>" in text
     assert "The rejections are sent first, in about 1 s. Until the last one is confirmed you can still stop" in text
     assert "Send to 1,200" in text
+
+
+def test_who_loses_the_project_at_the_moment_of_the_click_is_told_that_nothing_is_there(
+    reviewer: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = held()
+    lock = people.lock
+
+    def too_late(pk: int, user: User, *given: Any, **more: Any) -> Batch:
+        Reach.objects.create(user=user)
+        return lock(pk, user, *given, **more)
+
+    monkeypatch.setattr(people, "lock", too_late)
+    assert give(reviewer, made, "accept").status_code == 404
+    assert state(made)[0] == Status.IN_REVIEW
+
+
+def test_the_page_of_acceptance_promises_a_stop_only_where_rejections_go_first(reviewer: Client) -> None:
+    at_once, first = "No rejection has to be sent", "The rejections are sent first"
+    text = text_of(reviewer.get(verb_url(held(rejected=0), "accept")))
+    assert at_once in text and first not in text
+    # Its release was stopped when every rejection was confirmed: nothing is left to be sent.
+    text = text_of(reviewer.get(verb_url(held(rejected=2, confirmed=1, taken_on=1), "accept")))
+    assert at_once in text and first not in text
+    # What a person chooses decides, and both are said.
+    text = text_of(reviewer.get(verb_url(held(rejected=0, undecided=2), "accept")))
+    assert first in text and at_once not in text
+    assert "If you send to the undecided too, the release follows at once, and cannot be taken back." in text
+    text = text_of(reviewer.get(verb_url(held(rejected=1, undecided=2), "accept")))
+    assert first in text and "If you send to the undecided too" not in text
 
 
 @pytest.mark.parametrize(("choice", "accepted"), [("reject", 3), ("accept", 5)])

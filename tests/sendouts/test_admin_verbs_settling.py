@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from sendouts.models import Answer, Batch, Decision, Status, Webhook
 from tests.sendouts.admin_cases import SECRET, batch, client_of, plain_english, text_of, verb_url, webhook
-from tests.sendouts.verb_cases import give, held, offered, state, unconfirmed
+from tests.sendouts.verb_cases import give, held, not_told, offered, state, unconfirmed
 
 pytestmark = pytest.mark.django_db
 
@@ -55,6 +55,15 @@ def test_the_page_that_stops_a_release_says_how_many_rejections_stay(reviewer: C
     assert "No rejection was sent yet" in text_of(reviewer.get(verb_url(made, "undo")))
 
 
+def test_what_others_were_not_told_is_offered_to_be_sent_again_after_the_deadline(reviewer: Client) -> None:
+    made = not_told()
+    Batch.objects.update(deadline=timezone.now() - timedelta(hours=25))
+    assert offered(reviewer, made) == {"send-again"}
+    assert "gate-verb-left" not in text_of(reviewer.get(verb_url(made, "send-again")))
+    assert give(reviewer, made, "send-again").status_code == 302
+    assert made.effect_runs.get().due_at is not None
+
+
 def test_the_page_that_stops_a_release_says_only_what_the_clock_will_do(reviewer: Client) -> None:
     made = batch(Status.ACCEPTED, accepted=3, rejected=2, at_deadline="accept")
     still = "What is declared for the deadline still holds."
@@ -78,6 +87,14 @@ def test_running_again_says_where_the_batch_may_go_out_by_itself(
 ) -> None:
     text = text_of(reviewer.get(verb_url(held(**columns), "run-again")))
     assert ("Where they find nothing to ask a person about, the batch goes on by itself." in text) is said
+
+
+def test_giving_up_does_not_count_as_timed_out_what_was_sent_without_an_answer(reviewer: Client) -> None:
+    made = held(rejected=2, final=1)
+    Decision.objects.filter(pk=made.first_decision).update(answer=Answer.LOST)
+    text = text_of(reviewer.get(verb_url(made, "give-up")))
+    assert "<dt>1</dt><dd>rejection was sent or is on its way: it stays" in text
+    assert "<dt>4</dt><dd>contacts take the “timed out” way" in text
 
 
 def test_running_again_says_how_many_decisions_of_people_are_kept(reviewer: Client) -> None:

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import IntegrityError, transaction
+from django.db.models import F
 from django.utils import timezone
 
 from actions.contract import Contact, Context, Permanent, Retryable, Word, undecided
@@ -319,6 +321,54 @@ def test_what_a_receiver_refuses_waits_for_a_person_who_sends_it_again(
     assert (effects.stuck_transfers(batch.pk), run_of(batch).done) == ([], 90)
     with pytest.raises(NotDone):
         settling.send_again(batch.pk, user=reviewer("b"), revision=batch.revision, now=timezone.now())
+
+
+def test_what_failed_for_good_is_sent_again_days_after_the_deadline(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind = told(monkeypatch, Word.ACCEPT, answer=refuse_some)
+    fire(gate, kind="told")
+    gate.work()
+    follow(gate)
+    days = timedelta(days=2)
+    Batch.objects.update(
+        received_at=F("received_at") - days, deadline=F("deadline") - days, ended_at=F("ended_at") - days
+    )
+    kind.answer = staticmethod(lambda page: [DONE] * len(page))
+    batch = gate.batch()
+    settling.send_again(batch.pk, user=reviewer(), revision=batch.revision, now=timezone.now())
+    follow(gate)
+    assert (effects.stuck_transfers(batch.pk), run_of(batch).done) == ([], 90)
+
+
+def test_a_receiver_that_is_away_again_is_tried_for_a_day_from_when_a_person_asked(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind = told(monkeypatch, Word.ACCEPT, answer=refuse_some)
+    fire(gate, kind="told")
+    gate.work()
+    follow(gate)
+    days = timedelta(days=2)
+    Batch.objects.update(deadline=F("deadline") - days, ended_at=F("ended_at") - days)
+    kind.answer = staticmethod(only_first([], Retryable("No.", retry_after=60)))
+    batch = gate.batch()
+    settling.send_again(batch.pk, user=reviewer(), revision=batch.revision, now=timezone.now())
+    follow(gate)
+    assert run_of(batch).due_at is not None
+    follow(gate)
+    assert run_of(batch).ended_at is not None
+
+
+def test_a_batch_whose_contacts_are_not_kept_any_more_has_nothing_to_send_again(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told(monkeypatch, Word.ACCEPT, answer=refuse_some)
+    fire(gate, kind="told")
+    gate.work()
+    follow(gate)
+    assert effects.stuck_transfers(gate.batch().pk) == ["write"]
+    Batch.objects.update(retired_at=timezone.now())
+    assert effects.stuck_transfers(gate.batch().pk) == []
 
 
 def test_what_a_batch_that_times_out_had_prepared_is_cleared_away(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:

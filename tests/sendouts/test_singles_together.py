@@ -107,8 +107,15 @@ def test_what_came_meanwhile_is_not_decided_with_them(reviewer: Client) -> None:
     seen = single()
     form = asked(reviewer, "refuse")
     later = single()
-    reviewer.post(url("refuse"), form)
+    reviewer.post(url("refuse"), form | {"note": "Wrong picture"})
     assert statuses(seen, later) == [Status.REFUSED, Status.IN_REVIEW]
+
+
+def test_rejecting_a_set_needs_a_note_as_rejecting_one_of_them_does(reviewer: Client) -> None:
+    made = single()
+    answer = reviewer.post(url("refuse"), asked(reviewer, "refuse") | {"note": " "})
+    assert "Say why in a note: it stays with each of these batches." in text_of(answer)
+    assert statuses(made) == [Status.IN_REVIEW]
 
 
 def test_at_most_so_many_are_decided_and_the_page_says_how_many_are_left(
@@ -127,7 +134,7 @@ def test_a_form_that_was_forged_decides_no_more_at_once_either(
 ) -> None:
     monkeypatch.setattr("sendouts.together.AT_ONCE", 2)
     made = [single(left=(10 + place) * MINUTE) for place in range(3)]
-    reviewer.post(url("refuse"), {"seen": ",".join(f"{each.pk}:{each.revision}" for each in made), "note": ""})
+    reviewer.post(url("refuse"), {"seen": ",".join(f"{each.pk}:{each.revision}" for each in made), "note": "Old"})
     assert statuses(*made) == [Status.REFUSED, Status.REFUSED, Status.IN_REVIEW]
 
 

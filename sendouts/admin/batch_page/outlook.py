@@ -61,7 +61,7 @@ def _if_accepted(batch: Batch, user: AbstractUser, now: datetime, known: Lately 
             accept.taken_on,
         )
         return text % {"n": number(accept.taken_on)}
-    left = batch.rejected - batch.confirmed
+    left = accept.to_send
     if not left:
         return _("The messages go out at once.")
     if known is None:

@@ -51,8 +51,13 @@ class Verb(ABC):
         return self.user.has_perm(self.permission)
 
     @property
+    def is_over(self) -> bool:
+        """Whether the batch has gone on without this verb, or its deadline has passed."""
+        return self.batch.status not in self.statuses or (self.batch.is_open and self.now >= self.batch.deadline)
+
+    @property
     def is_possible(self) -> bool:
-        if self.batch.status not in self.statuses or self.now >= self.batch.deadline:
+        if self.is_over:
             return False
         return self.while_changing or self.batch.running_change is None
 
@@ -94,8 +99,10 @@ class Verb(ABC):
         return _("Look again, then decide.")
 
     @property
-    def time_left(self) -> SafeString:
+    def time_left(self) -> SafeString | str:
         """The time that is left to decide, or, where nobody has to, until the deadline; a script counts it down."""
+        if not self.batch.is_open:
+            return ""
         until = self.batch.deadline
         if self.batch.status == Status.IN_REVIEW:
             last = forecast.decide_before(self.batch, forecast.lately(self.now), self.now)

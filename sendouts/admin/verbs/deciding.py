@@ -37,6 +37,17 @@ class Accept(Verb):
         return self.batch.undecided + self.batch.unread - self.taken_on
 
     @property
+    def _open(self) -> int:
+        """Rejections that are decided and still to be sent."""
+        return self.batch.rejected - self.batch.confirmed - self.batch.taken_on
+
+    @property
+    def to_send(self) -> int:
+        """Rejections that are sent before the release, unless the person lets the undecided have the message."""
+        spared = self.second == Second.COMPLETES and self.batch.first_undecided == "accept"
+        return self._open + (0 if spared else self.choices)
+
+    @property
     def is_permitted(self) -> bool:
         return super().is_permitted and (not self.taken_on or self.user.has_perm(people.TAKE_ON))
 
@@ -111,13 +122,16 @@ class Accept(Verb):
     def consequences(self) -> list[str]:
         before = second_lines(self.batch, self.user, self.second, self.now)
         found = holds(self.batch, self.batch.unjudged())
-        if not self.batch.rejected:
+        if not self.to_send:
             return [
                 *before,
                 _("No rejection has to be sent: the release follows at once, and cannot be taken back."),
                 *found,
             ]
-        seconds = self.batch.rejected / forecast.lately(self.now).rate
+        if not self._open and self.second != Second.COMPLETES:
+            text = _("If you send to the undecided too, the release follows at once, and cannot be taken back.")
+            found = [text, *found]
+        seconds = self.to_send / forecast.lately(self.now).rate
         first = _(
             "The rejections are sent first, in about %(span)s. Until the last one is confirmed you can still stop the "
             "release; after that nothing can be taken back."

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from actions.models import Review
-from sendouts import people, planning, settling, two_persons
+from sendouts import people, planning, settling, two_persons, undoing
 from sendouts.admin.verbs.base import Figure, Verb
 from sendouts.models import Attention, Status
 from sendouts.sentences import contacts, number, quoted, title
@@ -228,13 +228,16 @@ class GiveUp(Verb):
         return _("Given up. Nothing more is sent for this batch.")
 
     def figures(self) -> list[Figure]:
-        sent = self.batch.confirmed
+        sent = undoing.may_have_left(self.batch)
         late = self.batch.total - sent
         found = [Figure("0", _("messages go out"))]
         if sent:
-            found.append(
-                Figure(number(sent), ngettext("rejection was sent and stays", "rejections were sent and stay", sent))
+            text = ngettext(
+                "rejection was sent or is on its way: it stays, and cannot be put back",
+                "rejections were sent or are on their way: they stay, and cannot be put back",
+                sent,
             )
+            found.append(Figure(number(sent), text))
         text = ngettext(
             "contact takes the “timed out” way at %(time)s", "contacts take the “timed out” way at %(time)s", late
         )
