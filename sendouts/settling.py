@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils.translation import gettext as _
 
-from sendouts import effects, lifecycle, people
+from sendouts import claims, effects, lifecycle, people
 from sendouts.models import Answer, Attention, Batch, Decision, Status, Verdict, Word
 from sendouts.models.decision import rows_of
 from sendouts.people import NotDone
@@ -54,6 +54,9 @@ def retry(batch_id: int, *, user: User, revision: int | None, note: str = "", no
         batch = people.lock(batch_id, user, revision, now=now, statuses=statuses)
         if not batch.attention:
             raise NotDone("nothing", _("There is nothing to try again: the batch is being worked on."))
+        if not Batch.objects.filter(claims.free(), pk=batch.pk).exists():
+            # Its call may be open: nothing is sent twice because somebody is impatient.
+            raise NotDone("busy", _("It is being tried again at this moment. Wait for what comes of it."))
         Decision.objects.filter(rows_of(batch.pk), answer=Answer.REFUSED).update(answer=Answer.RETRY)
         effects.try_again(batch.pk)
         # What planning found wrong with the hook was not what the person saw, and still holds the batch.

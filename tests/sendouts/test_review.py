@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.db import close_old_connections, connection
 from django.utils import timezone, translation
 
-from sendouts import planning, review, settling
+from sendouts import claims, planning, review, settling
 from sendouts.models import Answer, Batch, Event, Verdict
 from sendouts.people import NotDone
 from tests.sendouts.gate import CONSENT, Gate, person, reviewer
@@ -232,6 +232,24 @@ def test_what_cannot_be_confirmed_is_taken_on_with_permission_numbers_and_note(g
     assert (batch.status, batch.taken_on) == ("finished", missing)
     assert [row.answer for row in gate.decisions()].count(Answer.TAKEN_ON) == missing
     assert Event.objects.get(word="taken_on").data == {"rejections": missing}
+
+
+def test_what_a_worker_is_trying_at_this_moment_is_not_tried_beside_it(gate: Gate) -> None:
+    gate.project()
+    fault = {"kind": "status", "on": "finish", "status": 409, "share": 1.0, "times": 1}
+    sent = gate.fire("single", no_consent=0, faults={"faults": [fault]})
+    gate.work()
+    assert (gate.batch().status, gate.batch().attention) == ("delivered", "finish_unconfirmed")
+    Batch.objects.update(due_at=timezone.now())
+    worker, ada = claims.take(Batch, [gate.batch().pk]), reviewer()
+    with pytest.raises(NotDone) as refused:
+        do(settling.retry, gate.batch(), ada)
+    assert refused.value.code == "busy"
+    assert gate.batch().claim_id == worker.id, "the claim is still the worker's"
+    worker.release()
+    do(settling.retry, gate.batch(), ada)
+    gate.work()
+    assert gate.platform.sendout(sent["id"])["calls"]["finish"] == 2
 
 
 @pytest.mark.django_db(transaction=True)
