@@ -230,8 +230,9 @@ class ActionDefinition(models.Model):
         return self.identifier
 
     def clean(self) -> None:
-        self.identifier = normal_identifier(self.identifier)
-        if not self.identifier:
+        given, self.identifier = self.identifier, normal_identifier(self.identifier)
+        # What is missing altogether, the field itself says.
+        if given and not self.identifier:
             raise ValidationError({"identifier": _("Give an identifier.")})
 
 

@@ -176,6 +176,7 @@ TIME_ZONE = env.str("TIME_ZONE", default="Europe/Paris")
 USE_I18N = True
 USE_TZ = True
 USE_THOUSAND_SEPARATOR = True
+FORMAT_MODULE_PATH = "gateway.formats"
 
 # --- Files of the screens ------------------------------------------------------------------------------------------
 STATIC_URL = "static/"

@@ -1,5 +1,6 @@
 """Staff set up projects, sendouts and actions on screens whose fields come from the kinds."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -148,6 +149,14 @@ def test_a_value_is_understood_and_the_form_gives_it_back(
 def test_an_error_stands_at_its_field(staff: Client, project: Project, values: dict[str, str], field: str) -> None:
     assert list(errors(add(staff, "field_rule", rule(project=project.pk, **values)))) == [field]
     assert not ActionDefinition.objects.exists()
+
+
+def test_help_and_errors_are_read_out_with_their_field(staff: Client, project: Project) -> None:
+    page = add(staff, "field_rule", rule(project=project.pk, identifier="", config__field="")).content.decode()
+    described = {each for ids in re.findall('aria-describedby="([^"]+)"', page) for each in ids.split()}
+    assert {"id_identifier_error", "id_identifier_helptext", "id_config__field_error"} <= described
+    assert described - set(re.findall(' id="([^"]+)"', page)) == set()
+    assert page.count("Give an identifier.") == 0 and page.count("This field is required.") == 2
 
 
 def test_an_action_on_nothing_or_on_both_is_refused(staff: Client, project: Project) -> None:

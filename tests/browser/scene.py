@@ -86,7 +86,7 @@ def build(now: datetime | None = None) -> dict[str, int]:
             sendout=sendouts["bienvenue"], source="single", accepted=1, now=now, left=timedelta(minutes=41 + place),
             review="always", held_for=["always"],
         )  # fmt: skip
-    webhook("unreadable", detail="The body is not JSON.", due_at=None)
+    webhook("unreadable", detail="The body is not JSON: line 1, column 1.", due_at=None)
     return numbers | {"newsletter": newsletter.pk}
 
 

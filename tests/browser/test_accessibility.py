@@ -130,3 +130,15 @@ def test_a_person_without_scripts_can_switch_the_language_and_log_out(visit: Cal
     page.get_by_role("button", name="français").click()
     page.get_by_role("button", name="Déconnexion").click()
     assert page.locator("html").get_attribute("lang") == "fr"
+
+
+def test_a_page_whose_scripts_do_not_come_is_shown_all_the_same(visit: Callable[..., Visit]) -> None:
+    window = visit()
+    window.log_in()
+    page = window.page
+    page.route("**/alpine*.js", lambda asked: asked.abort())
+    page.goto(f"{window.base}/admin/sendouts/batch/")
+    page.wait_for_function("getComputedStyle(document.documentElement).visibility === 'visible'")
+    expect(page.get_by_role("link", name="Soldes d’été, dernier jour").first).to_be_visible()
+    assert not page.locator("#changelist-filter").is_visible()
+    window.complaints.clear()

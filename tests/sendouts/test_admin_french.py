@@ -18,8 +18,9 @@ from tests.sendouts.admin_cases import batch, client_of, page_url, plain_english
 from tests.sendouts.test_admin_page import ATTENTION
 
 pytestmark = pytest.mark.django_db
-# A plain space where a no-break one belongs, guillemets without any, a straight apostrophe between letters.
-BADLY_SET = re.compile(r" [;:!?»]|«(?![\u00a0\u202f])|(?<![\u00a0\u202f])»|\w'\w")
+# A plain space where a no-break one belongs, guillemets without any, a wide one for a narrow one or the other way round, a
+# straight apostrophe between letters.
+BADLY_SET = re.compile(r" [;:!?»]|«(?!\u00a0)|(?<!\u00a0)»|(?<!«)\u00a0(?:[;!?]|%%)|\u202f:|\w'\w")
 
 
 @pytest.fixture(autouse=True)
@@ -56,6 +57,13 @@ def test_a_headline_is_a_french_sentence_with_french_numbers(reviewer: Client) -
     )
     # With the date in between, where the deadline is tomorrow's.
     assert re.search(r"(?:à|,) \d\d\u00a0h\u00a0\d\d", page.outlook[-1][2])
+
+
+def test_digits_are_grouped_by_narrow_spaces_that_do_not_break() -> None:
+    with override("fr"):
+        assert (sentences.number(1_234_567), sentences.percent(6.83)) == ("1\u202f234\u202f567", "6,8\u202f%")
+    with override("en"):
+        assert sentences.number(1_234_567) == "1,234,567"
 
 
 def test_the_confirm_page_and_the_refusals_are_french(reviewer: Client) -> None:

@@ -103,6 +103,7 @@ def test_a_note_is_asked_for_where_somebody_answers_for_it(verb: str) -> None:
         response = give(manager, made, verb, note=note)
         assert response.status_code == 200
         assert "Say why in a note: it stays with the batch." in text_of(response)
+        assert 'id="id_note_error"' in text_of(response)
     assert state(made) == before
 
 

@@ -16,7 +16,24 @@
 
     /* Parts of the framework that only a mouse could open become buttons: the menus, the filters, the look. */
     const DOORS = "[x-on\\:click]:not(button, input, label, summary, a[href]:not([href='#']), #changelist-filter-close)";
-    const WORDS = { dock_to_right: "menu", close: "close", more_horiz: "more", more_vert: "more" };
+    // What a control says that shows an icon alone; the words themselves stand in #gate-words.
+    const WORDS = {
+        dock_to_right: "menu", close: "close", more_horiz: "more", more_vert: "more", search: "search", add: "add",
+        arrow_back: "back", shield: "home",
+    };
+
+    const ICON = ".material-symbols-outlined";
+
+    // Names of icons are no words: they are not read out, and a control that shows nothing else gets a word of its own.
+    function spoken(icon, control) {
+        const name = icon.textContent.trim();
+        if (control && control.textContent.trim() === name && !control.title && !control.ariaLabel) {
+            const word = WORDS[name] && document.getElementById("gate-words");
+            if (!word) return;
+            control.ariaLabel = word.dataset[WORDS[name]];
+        }
+        if (icon !== control) icon.ariaHidden = "true";
+    }
 
     // Where the framework keeps whether the part behind a door is open.
     function kept(door) {
@@ -30,11 +47,7 @@
             door.dataset.door = "";
             door.setAttribute("role", "button");
             door.tabIndex = 0;
-            const icon = door.matches(".material-symbols-outlined") ? door : door.querySelector(".material-symbols-outlined");
-            const word = icon && WORDS[icon.textContent.trim()];
-            if (word && icon.textContent.trim() === door.textContent.trim()) {
-                door.setAttribute("aria-label", document.getElementById("gate-words").dataset[word]);
-            }
+            if (door.matches(ICON)) spoken(door, door);
             door.addEventListener("keydown", (event) => {
                 if (event.target !== door || event.key !== "Enter" && event.key !== " ") return;
                 event.preventDefault();
@@ -61,8 +74,8 @@
 
     function complete() {
         if (document.getElementById("gate-words")) document.querySelectorAll(DOORS).forEach(pressable);
-        for (const icon of document.querySelectorAll(".material-symbols-outlined:not([aria-hidden], [data-door])")) {
-            icon.setAttribute("aria-hidden", "true");
+        for (const icon of document.querySelectorAll(`${ICON}:not([aria-hidden], [data-door])`)) {
+            spoken(icon, icon.closest("a, button, [role=button]"));
         }
         document.querySelectorAll("select.select2-hidden-accessible[id]").forEach(named);
         for (const help of document.querySelectorAll(".help-tooltip[aria-label]:not([role])")) help.setAttribute("role", "img");

@@ -1,0 +1,1 @@
+"""How numbers are written where the formats of Django differ from what the screens promise."""

@@ -1,0 +1,3 @@
+"""French groups the digits of a number by narrow spaces that do not break."""
+
+THOUSAND_SEPARATOR = "\u202f"
