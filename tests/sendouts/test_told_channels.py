@@ -10,6 +10,8 @@ from django.test import Client
 
 from actions.models import Project
 from sendouts.messages import outbox
+from sendouts.messages.chats import slack
+from sendouts.messages.content import Said
 from sendouts.models import Channel, Message, Reach
 from simulator.client import Simulator
 from tests.sendouts.admin_cases import client_of, plain_english, sendout, text_of, user_in
@@ -216,3 +218,12 @@ def test_a_digest_has_what_each_message_would_have_said(chat: Chat) -> None:
     assert sorted(each["batch"] for each in by_kind["json"]["messages"]) == [each.pk for each in made]
     for kind in ("slack", "teams"):
         assert all(f"/batch/{each.pk}/change/" in json.dumps(by_kind[kind]) for each in made)
+
+
+def test_a_long_digest_for_slack_has_whole_links_alone() -> None:
+    more = tuple((f"{'<&>' * 40} {n}", f"https://gate.example.com/batch/{n}/") for n in range(20))
+    said = Said("Many", "Many.", (), (), (), "See", "https://gate.example.com/", "waiting", "digest", more=more)
+    listed = slack(said)["blocks"][1]["text"]["text"]
+    assert len(listed) <= 3_000
+    assert listed.count("<https://") == listed.count("|") == listed.count(">") >= 1
+    assert all(re.fullmatch(r"• <[^|<>]+\|[^<>]+ \d+>", line) for line in listed.split("\n"))
