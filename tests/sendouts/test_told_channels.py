@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.test import Client
+from django.utils import timezone, translation
 
 from actions.models import Project
 from sendouts.messages import outbox
 from sendouts.messages.chats import slack
-from sendouts.messages.content import Said
+from sendouts.messages.content import Said, digest
 from sendouts.models import Channel, Message, Reach
 from simulator.client import Simulator
 from tests.sendouts.admin_cases import client_of, plain_english, sendout, text_of, user_in
@@ -227,3 +228,12 @@ def test_a_long_digest_for_slack_has_whole_links_alone() -> None:
     assert len(listed) <= 3_000
     assert listed.count("<https://") == listed.count("|") == listed.count(">") >= 1
     assert all(re.fullmatch(r"• <[^|<>]+\|[^<>]+ \d+>", line) for line in listed.split("\n"))
+
+
+def test_a_digest_counts_a_batch_once_however_many_occasions_waited() -> None:
+    now = timezone.now()
+    same = [Said(name, name, (), (), (), "See", "https://x.test/", "waiting", "batch-1", until=now) for name in "ab"]
+    with translation.override("en"):
+        said = digest(same, now)
+    assert said.subject.startswith("1 sendout needs")
+    assert [what for what, _ in said.more] == ["b"]
