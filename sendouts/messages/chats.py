@@ -2,6 +2,7 @@
 
 import base64
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from actions.catalog.sending import signed
@@ -47,9 +48,9 @@ def slack(said: Said) -> dict[str, Any]:
         fields = [{"type": "mrkdwn", "text": f"*{_escaped(name)}*\n{_escaped(value)}"} for name, value in said.figures]
         blocks.append({"type": "section", "fields": fields[:10]})
     if said.reasons:
-        blocks.append(_section("\n".join(f"• {_escaped(why)}: {count}" for why, count in said.reasons)))
+        blocks.append(_listed(f"• {_escaped(why)}: {count}" for why, count in said.reasons))
     if said.more:
-        blocks.append(_section("\n".join(f"• <{url}|{_escaped(what)}>" for what, url in said.more[:LISTED])))
+        blocks.append(_listed(f"• <{url}|{_escaped(what)}>" for what, url in said.more[:LISTED]))
     button = {"type": "button", "text": {"type": "plain_text", "text": said.button[:75]}, "url": said.url}
     blocks.append({"type": "actions", "elements": [button]})
     return {"text": _escaped(said.subject), "blocks": blocks}
@@ -57,6 +58,16 @@ def slack(said: Said) -> dict[str, Any]:
 
 def _section(text: str) -> dict[str, Any]:
     return {"type": "section", "text": {"type": "mrkdwn", "text": text[:LONGEST]}}
+
+
+def _listed(lines: Iterable[str]) -> dict[str, Any]:
+    """As many whole lines as fit: a link that is cut is none."""
+    kept: list[str] = []
+    for line in lines:
+        if sum(map(len, kept)) + len(kept) + len(line) > LONGEST:
+            break
+        kept.append(line)
+    return _section("\n".join(kept))
 
 
 def _escaped(text: str) -> str:

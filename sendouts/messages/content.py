@@ -190,7 +190,10 @@ def _expired_since(message: Message) -> Q:
 
 
 def digest(said: list[Said], now: datetime) -> Said:
-    """Many messages to one reader as one."""
+    """Many messages to one reader as one; of several on one batch, the latest."""
+    said = list(
+        {each.topic if each.topic.startswith("batch-") else index: each for index, each in enumerate(said)}.values()
+    )
     waiting = [each.until for each in said if each.until is not None]
     words = {"n": number(len(said))}
     if waiting:

@@ -7,9 +7,12 @@ from typing import Any
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.test import Client
+from django.utils import timezone, translation
 
 from actions.models import Project
 from sendouts.messages import outbox
+from sendouts.messages.chats import slack
+from sendouts.messages.content import Said, digest
 from sendouts.models import Channel, Message, Reach
 from simulator.client import Simulator
 from tests.sendouts.admin_cases import client_of, plain_english, sendout, text_of, user_in
@@ -216,3 +219,21 @@ def test_a_digest_has_what_each_message_would_have_said(chat: Chat) -> None:
     assert sorted(each["batch"] for each in by_kind["json"]["messages"]) == [each.pk for each in made]
     for kind in ("slack", "teams"):
         assert all(f"/batch/{each.pk}/change/" in json.dumps(by_kind[kind]) for each in made)
+
+
+def test_a_long_digest_for_slack_has_whole_links_alone() -> None:
+    more = tuple((f"{'<&>' * 40} {n}", f"https://gate.example.com/batch/{n}/") for n in range(20))
+    said = Said("Many", "Many.", (), (), (), "See", "https://gate.example.com/", "waiting", "digest", more=more)
+    listed = slack(said)["blocks"][1]["text"]["text"]
+    assert len(listed) <= 3_000
+    assert listed.count("<https://") == listed.count("|") == listed.count(">") >= 1
+    assert all(re.fullmatch(r"• <[^|<>]+\|[^<>]+ \d+>", line) for line in listed.split("\n"))
+
+
+def test_a_digest_counts_a_batch_once_however_many_occasions_waited() -> None:
+    now = timezone.now()
+    same = [Said(name, name, (), (), (), "See", "https://x.test/", "waiting", "batch-1", until=now) for name in "ab"]
+    with translation.override("en"):
+        said = digest(same, now)
+    assert said.subject.startswith("1 sendout needs")
+    assert [what for what, _ in said.more] == ["b"]
