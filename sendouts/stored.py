@@ -63,6 +63,7 @@ _SENTENCES = (
     gettext_noop("The kind did not return one answer for each contact."),
     gettext_noop("The kind returned something that is not an answer."),
     gettext_noop("The kind %(name)s cannot act."),
+    gettext_noop("A worker died of it again and again."),
     gettext_noop("The kind %(name)s can neither check nor act."),
     gettext_noop("The kind %(name)s could not be made: %(error)s."),
     gettext_noop("The kind %(name)s raised %(error)s."),

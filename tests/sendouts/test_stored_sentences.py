@@ -1,8 +1,10 @@
 """What machines store in English is known to the screens, so that a French reader reads French."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 from django.utils import translation
@@ -12,6 +14,9 @@ from sendouts.stored import stored
 ROOT = Path(__file__).resolve().parent.parent.parent
 # Whose sentences are stored with a decision, an effect or a hook.
 SAID_BY = {"Permanent", "Retryable", "Failure", "Verdict", "reject", "undecided"}
+# Whatever is a sentence in these is stored, but for what is translated there.
+WHOLE = ("actions/running.py", "actions/building.py", "sendouts/planning.py", "sendouts/effects")
+TRANSLATED = {"_", "gettext", "ngettext", "NotDone"}
 ANYTHING = "anything"
 
 
@@ -25,15 +30,33 @@ def text_of(node: ast.expr) -> str:
     return ""
 
 
+def called(node: ast.AST) -> str:
+    """The name of what is called, where a call it is."""
+    return str(getattr(node.func, "id", getattr(node.func, "attr", ""))) if isinstance(node, ast.Call) else ""
+
+
+def expressions(node: ast.AST, whole: bool) -> Iterator[ast.expr]:
+    """Everything in a module that may be a sentence that is stored."""
+    if called(node) in TRANSLATED or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
+        return
+    if called(node) in SAID_BY:
+        yield from cast(ast.Call, node).args
+    elif whole and isinstance(node, ast.Constant | ast.JoinedStr):
+        yield node
+        return
+    for child in ast.iter_child_nodes(node):
+        yield from expressions(child, whole)
+
+
 def said() -> Iterator[tuple[str, str]]:
     """Every sentence with what varies in it, and where it stands."""
     for folder in ("actions", "sendouts"):
         for path in sorted((ROOT / folder).rglob("*.py")):
-            for node in ast.walk(ast.parse(path.read_text())):
-                if isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", "")) in SAID_BY:
-                    for argument in node.args:
-                        if " " in (text := text_of(argument)):
-                            yield text, f"{path.relative_to(ROOT)}:{node.lineno}"
+            place = str(path.relative_to(ROOT))
+            for node in expressions(ast.parse(path.read_text()), place.startswith(WHOLE)):
+                text = text_of(node)
+                if re.fullmatch(r"(?:[A-Z“]|anything ).* .*[.]", text):
+                    yield text, f"{place}:{node.lineno}"
 
 
 def in_french(text: str) -> str:
