@@ -82,6 +82,19 @@ def test_the_second_person_sees_who_was_first_and_what_they_chose(first: Client,
     assert "Accepted as second person" in text_of(second.get(page_url(made)))
 
 
+@pytest.mark.parametrize("verb", [("hold",), ("run-again",), ("contact", 0, "accept")])
+def test_whoever_changes_the_batch_is_told_before_whose_acceptance_that_ends(
+    first: Client, second: Client, verb: tuple[str | int, ...]
+) -> None:
+    made = held()
+    address = verb_url(made, str(verb[0]), *verb[1:])
+    said = "reviewer.lyon has accepted as first person. That does not count any more then: two people accept again."
+    assert said not in text_of(second.get(address))
+    give(first, made)
+    assert said in text_of(second.get(address))
+    assert said not in text_of(second.get(verb_url(made, "accept")))
+
+
 def test_the_list_says_that_a_second_person_is_waited_for(first: Client, second: Client) -> None:
     made = held()
     give(first, made)

@@ -12,7 +12,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from sendouts import forecast, people
+from sendouts import forecast, people, seconding, two_persons
 from sendouts.admin.verb_forms import NoteForm
 from sendouts.models import Batch, Status
 from sendouts.sentences import span, time_of
@@ -40,6 +40,8 @@ class Verb(ABC):
     statuses: ClassVar[frozenset[Status]]
     # Possible also while many decisions of the batch are being changed.
     while_changing: ClassVar[bool] = False
+    # What it changes is not what the first of two people accepted any more.
+    changes: ClassVar[bool] = False
 
     def __init__(self, batch: Batch, user: AbstractUser, now: datetime) -> None:
         self.batch = batch
@@ -109,6 +111,17 @@ class Verb(ABC):
             until = last if last > self.now else until
         clock = format_html('<span data-until="{}">{}</span>', until.isoformat(), span(until - self.now))
         return format_html(_("{} left"), clock)
+
+    @property
+    def voids(self) -> str:
+        """Whose first acceptance this ends; empty where nobody's."""
+        if not self.changes or not two_persons.is_first_accepted(self.batch):
+            return ""
+        words = {"who": seconding.first_name(self.batch)}
+        return (
+            _("%(who)s has accepted as first person. That does not count any more then: two people accept again.")
+            % words
+        )
 
     def figures(self) -> list[Figure]:
         """What follows, as numbers that matter most; each reads as a sentence with its text."""

@@ -31,7 +31,7 @@ class _Many(Verb):
     """What both ways of changing many have: what they become, and that a note says why."""
 
     name = "many"
-    needs_note = True
+    needs_note = changes = True
     statuses = frozenset({Status.IN_REVIEW})
 
     def __init__(self, batch: Batch, user: AbstractUser, now: datetime, verdict: Verdict) -> None:

@@ -252,7 +252,7 @@ class ChangeOne(Verb):
     """Put one contact back, or reject it; offered beside each contact."""
 
     name = "contact"
-    needs_note = True
+    needs_note = changes = True
     statuses = frozenset({Status.IN_REVIEW})
 
     def __init__(self, batch: Batch, user: AbstractUser, now: datetime, decision: Decision, verdict: Verdict) -> None:

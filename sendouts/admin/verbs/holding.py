@@ -29,6 +29,7 @@ class _OnHold(Verb):
     """What both verbs look at: whether the batch is on hold, and who holds it."""
 
     statuses = frozenset({Status.IN_REVIEW})
+    changes = True
 
     @cached_property
     def held(self) -> Held | None:

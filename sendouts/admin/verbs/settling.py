@@ -18,6 +18,7 @@ class RunAgain(Verb):
     """Merge the actions as they are defined now, and screen from the start."""
 
     name = "run-again"
+    changes = True
     statuses = frozenset({Status.IN_REVIEW, Status.PLANNED})
 
     @property
