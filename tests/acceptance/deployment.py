@@ -248,7 +248,8 @@ def deployment(
 
 def _own_database() -> str:
     """A database with every table, copied: to migrate each anew took a third of what a start takes."""
-    return _created(_migrated_database())
+    server = os.environ["DATABASE_URL"]
+    return _created(server, _migrated_database(server))
 
 
 def _own_file(path: Path) -> str:
@@ -258,9 +259,9 @@ def _own_file(path: Path) -> str:
 
 
 @cache
-def _migrated_database() -> str:
-    """The name of a database that others are copied from, made once by each process of the tests."""
-    url = _created()
+def _migrated_database(server: str) -> str:
+    """The name of a database that others are copied from, made once by each process of the tests, on each server."""
+    url = _created(server)
     _migrate(url)
     return urlsplit(url).path[1:]
 
@@ -273,8 +274,7 @@ def _migrated_file() -> Path:
     return folder / "gateway.sqlite3"
 
 
-def _created(template: str = "template1") -> str:
-    server = os.environ["DATABASE_URL"]
+def _created(server: str, template: str = "template1") -> str:
     name = f"acceptance_{uuid4().hex[:12]}"
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
