@@ -40,7 +40,9 @@ def open_batch(visit: Visit, sendout: str) -> None:
         visit.page.goto(visit.base + LIST)
         link = visit.page.get_by_role("link", name=sendout)
         if link.count():
-            return link.first.click()
+            link.first.click()
+            visit.page.wait_for_url("**/change/**")
+            return
         visit.page.wait_for_timeout(200)
     raise AssertionError(f"{sendout} is not in the list")
 
