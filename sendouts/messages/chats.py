@@ -6,14 +6,15 @@ from collections.abc import Iterable
 from typing import Any
 
 from actions.catalog.sending import signed
-from sendouts.messages.content import Said
+from sendouts.messages.content import Said, left_out
 from sendouts.models import Channel
 
 VERSION = 1
 # Of a digest.
 LISTED = 20
-# What these services take at most, in letters, of one text.
-LONGEST = 2_900
+# What these services take at most, in letters, of one text; what is listed leaves room for a sentence behind it.
+MOST = 2_990
+LONGEST = 2_800
 _TEAMS_TONES = {"waiting": "accent", "urgent": "warning", "trouble": "attention", "over": "default"}
 
 
@@ -48,26 +49,27 @@ def slack(said: Said) -> dict[str, Any]:
         fields = [{"type": "mrkdwn", "text": f"*{_escaped(name)}*\n{_escaped(value)}"} for name, value in said.figures]
         blocks.append({"type": "section", "fields": fields[:10]})
     if said.reasons:
-        blocks.append(_listed(f"• {_escaped(why)}: {count}" for why, count in said.reasons))
+        blocks.append(_section("\n".join(_fitting(f"• {_escaped(why)}: {count}" for why, count in said.reasons))))
     if said.more:
-        blocks.append(_listed(f"• <{url}|{_escaped(what)}>" for what, url in said.more[:LISTED]))
+        links = _fitting(f"• <{url}|{_escaped(what)}>" for what, url in said.more[:LISTED])
+        blocks.append(_section("\n".join([*links, *left_out(said, len(links))])))
     button = {"type": "button", "text": {"type": "plain_text", "text": said.button[:75]}, "url": said.url}
     blocks.append({"type": "actions", "elements": [button]})
     return {"text": _escaped(said.subject), "blocks": blocks}
 
 
 def _section(text: str) -> dict[str, Any]:
-    return {"type": "section", "text": {"type": "mrkdwn", "text": text[:LONGEST]}}
+    return {"type": "section", "text": {"type": "mrkdwn", "text": text[:MOST]}}
 
 
-def _listed(lines: Iterable[str]) -> dict[str, Any]:
-    """As many whole lines as fit: a link that is cut is none."""
+def _fitting(lines: Iterable[str]) -> list[str]:
+    """As many whole lines as fit, and leave room for one more: a link that is cut is none."""
     kept: list[str] = []
     for line in lines:
         if sum(map(len, kept)) + len(kept) + len(line) > LONGEST:
             break
         kept.append(line)
-    return _section("\n".join(kept))
+    return kept
 
 
 def _escaped(text: str) -> str:
@@ -82,6 +84,7 @@ def teams(said: Said) -> dict[str, Any]:
     rows += [_pair(name, value) for name, value in (*said.figures, *said.reasons)]
     for what, url in said.more[:LISTED]:
         rows.append(_runs(what, selectAction={"type": "Action.OpenUrl", "url": url}))
+    rows += [_runs(sentence, isSubtle=True) for sentence in left_out(said, LISTED)]
     card = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",

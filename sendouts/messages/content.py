@@ -222,6 +222,14 @@ def digest(said: list[Said], now: datetime) -> Said:
     )
 
 
+def left_out(said: Said, shown: int) -> list[str]:
+    """That a list of a digest goes on: one sentence, or none where all of it is shown."""
+    more = len(said.more) - shown
+    if more <= 0:
+        return []
+    return [ngettext("And %(n)s more in the list.", "And %(n)s more in the list.", more) % {"n": number(more)}]
+
+
 def trial(name: str) -> Said:
     """A message that says nothing but that messages arrive."""
     text = _("This is a trial: messages for “%(name)s” arrive here.") % {"name": sentences.plain(name)}

@@ -8,12 +8,11 @@ from django.conf import settings
 from django.core.mail import EmailMessage, EmailMultiAlternatives
 from django.template.loader import render_to_string
 from django.urls import reverse
-from django.utils.translation import get_language, ngettext
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from sendouts.messages.content import Said
+from sendouts.messages.content import Said, left_out
 from sendouts.messages.sentences import plain
-from sendouts.sentences import number
 
 # Of a digest; whoever has more to decide opens the list.
 LISTED = 30
@@ -51,7 +50,7 @@ def text(said: Said) -> str:
         parts.append("\n".join([_("Most frequent reasons"), *lines]))
     if said.more:
         parts.append("\n\n".join(f"{what}\n{url}" for what, url in said.more[:LISTED]))
-        parts += _left_out(said)
+        parts += left_out(said, LISTED)
     parts.append(f"-- \n{foot()}\n{_line(_('Choose what you are told'), choices_url())}")
     return "\n\n".join(parts) + "\n"
 
@@ -70,7 +69,7 @@ def html(said: Said) -> str:
         "place": plain(str(said.data.get("project") or "")),
         "preview": " ".join(said.lines)[:140] or said.headline,
         "more": said.more[:LISTED],
-        "left_out": "".join(_left_out(said)),
+        "left_out": "".join(left_out(said, LISTED)),
         "foot": foot(),
         "choices": choices_url(),
     }
@@ -89,10 +88,3 @@ def label(said: Said) -> str:
 
 def foot() -> str:
     return _("Send Gate wrote this by itself. To open the link changes nothing; you decide on the page.")
-
-
-def _left_out(said: Said) -> list[str]:
-    more = len(said.more) - LISTED
-    if more <= 0:
-        return []
-    return [ngettext("And %(n)s more in the list.", "And %(n)s more in the list.", more) % {"n": number(more)}]

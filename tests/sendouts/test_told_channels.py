@@ -11,7 +11,7 @@ from django.utils import timezone, translation
 
 from actions.models import Project
 from sendouts.messages import outbox
-from sendouts.messages.chats import slack
+from sendouts.messages.chats import slack, teams
 from sendouts.messages.content import Said, digest
 from sendouts.models import Channel, Message, Reach
 from simulator.client import Simulator
@@ -224,10 +224,20 @@ def test_a_digest_has_what_each_message_would_have_said(chat: Chat) -> None:
 def test_a_long_digest_for_slack_has_whole_links_alone() -> None:
     more = tuple((f"{'<&>' * 40} {n}", f"https://gate.example.com/batch/{n}/") for n in range(20))
     said = Said("Many", "Many.", (), (), (), "See", "https://gate.example.com/", "waiting", "digest", more=more)
-    listed = slack(said)["blocks"][1]["text"]["text"]
+    with translation.override("en"):
+        listed = slack(said)["blocks"][1]["text"]["text"]
     assert len(listed) <= 3_000
-    assert listed.count("<https://") == listed.count("|") == listed.count(">") >= 1
-    assert all(re.fullmatch(r"• <[^|<>]+\|[^<>]+ \d+>", line) for line in listed.split("\n"))
+    *lines, last = listed.split("\n")
+    assert all(re.fullmatch(r"• <[^|<>]+\|[^<>]+ \d+>", line) for line in lines)
+    assert 0 < len(lines) < 20 and last == f"And {20 - len(lines)} more in the list."
+
+
+def test_a_digest_says_how_many_it_does_not_list() -> None:
+    more = tuple((f"Day {n}", f"https://gate.example.com/batch/{n}/") for n in range(23))
+    said = Said("Many", "Many.", (), (), (), "See", "https://gate.example.com/", "waiting", "digest", more=more)
+    with translation.override("en"):
+        bodies = [json.dumps(form(said)) for form in (slack, teams)]
+    assert all("And 3 more in the list." in body and "Day 19" in body and "Day 20" not in body for body in bodies)
 
 
 def test_a_digest_counts_a_batch_once_however_many_occasions_waited() -> None:
