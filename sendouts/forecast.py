@@ -114,6 +114,14 @@ def decide_before(batch: Batch, known: Lately, now: datetime) -> datetime:
     return moment if acts is None else min(moment, acts)
 
 
+def answer_before(batch: Batch, now: datetime) -> datetime:
+    """The moment that people are told to answer before; the deadline where nobody has to decide, or it is too late for more."""
+    if batch.status != Status.IN_REVIEW:
+        return batch.deadline
+    moment = decide_before(batch, lately(now), now)
+    return moment if moment > now else batch.deadline
+
+
 def forecast_of(batch: Batch, known: Lately, now: datetime) -> Forecast | None:
     """The forecast of a batch whose rejections are being sent; None for every other, and where a person must act first."""
     left = batch.rejected - batch.confirmed - batch.taken_on

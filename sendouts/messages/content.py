@@ -6,12 +6,13 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.conf import settings
-from django.db.models import Min, Q
+from django.db.models import Q
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
 from actions.models import Sendout
+from sendouts.forecast import answer_before
 from sendouts.messages import sentences
 from sendouts.messages.outbox import HELD, WINDOW, is_held
 from sendouts.models import Batch, Message, Occasion, Status
@@ -55,12 +56,13 @@ def say(message: Message, now: datetime) -> Said | None:
 
 
 def _waiting(batch: Batch, occasion: Occasion, now: datetime) -> Said:
-    words = {
-        "name": sentences.name_of(batch), "get": number(batch.accepted), "all": contacts(batch.total),
-        "time": sentences.until(batch.deadline, now), "left": span(batch.deadline - now),
-    }  # fmt: skip
     if batch.status != Status.IN_REVIEW:
         return _stopped(batch, now, occasion)
+    before = answer_before(batch, now)
+    words = {
+        "name": sentences.name_of(batch), "get": number(batch.accepted), "all": contacts(batch.total),
+        "time": sentences.until(before, now), "left": span(before - now),
+    }  # fmt: skip
     if occasion == Occasion.WAITING and batch.total:
         subject = _("%(name)s: %(get)s of %(all)s would get it, answer before %(time)s") % words
     elif occasion == Occasion.WAITING:
@@ -72,28 +74,29 @@ def _waiting(batch: Batch, occasion: Occasion, now: datetime) -> Said:
     return Said(
         subject=subject,
         headline=sentences.result(batch),
-        lines=(sentences.time_left(batch, now), *sentences.why_held(batch), sentences.if_nobody(batch, now)),
+        lines=(sentences.time_left(before, now), *sentences.why_held(batch), sentences.if_nobody(batch, now)),
         figures=tuple(sentences.figures(batch, now)),
         reasons=tuple(sentences.reasons(batch)),
         button=pgettext("verb", "Review"),
         tone="urgent" if occasion == Occasion.NEARLY_GONE else "waiting",
-        until=batch.deadline,
-        **_about(batch, occasion),
+        until=before,
+        **_about(batch, occasion, now),
     )
 
 
 def _stopped(batch: Batch, now: datetime, occasion: Occasion = Occasion.ATTENTION) -> Said:
-    words = {"name": sentences.name_of(batch), "time": sentences.until(batch.deadline, now)}
+    before = answer_before(batch, now)
+    words = {"name": sentences.name_of(batch), "time": sentences.until(before, now)}
     return Said(
         subject=_("%(name)s cannot go on, answer before %(time)s") % words,
         headline=sentences.stops(batch),
-        lines=(sentences.time_left(batch, now), *sentences.why_held(batch), sentences.if_nobody(batch, now)),
+        lines=(sentences.time_left(before, now), *sentences.why_held(batch), sentences.if_nobody(batch, now)),
         figures=tuple(sentences.figures(batch, now)),
         reasons=tuple(sentences.reasons(batch)),
         button=_("See the batch"),
         tone="trouble",
-        until=batch.deadline,
-        **_about(batch, occasion),
+        until=before,
+        **_about(batch, occasion, now),
     )
 
 
@@ -108,11 +111,11 @@ def _ended(batch: Batch, now: datetime) -> Said:
         reasons=tuple(sentences.reasons(batch)),
         button=_("See the batch"),
         tone="over",
-        **_about(batch, Occasion.ENDED),
+        **_about(batch, Occasion.ENDED, now),
     )
 
 
-def _about(batch: Batch, occasion: Occasion) -> dict[str, Any]:
+def _about(batch: Batch, occasion: Occasion, now: datetime) -> dict[str, Any]:
     """The link, and the fields for programs."""
     url = settings.BASE_URL + reverse("admin:sendouts_batch_change", args=[batch.pk])
     data = {
@@ -130,6 +133,7 @@ def _about(batch: Batch, occasion: Occasion) -> dict[str, Any]:
         "undecided": batch.undecided,
         "unread": batch.unread,
         "received_at": batch.received_at.isoformat(),
+        "answer_before": answer_before(batch, now).isoformat() if is_held(batch) else None,
         "deadline": batch.deadline.isoformat(),
         "url": url,
     }
@@ -147,9 +151,11 @@ def _of_singles(message: Message, now: datetime) -> Said | None:
     else:
         where = HELD & Q(deadline__gt=now)
     singles = Batch.objects.filter(where, sendout=sendout, source=Batch.Source.SINGLE).order_by()
-    count, oldest = singles.count(), singles.aggregate(oldest=Min("deadline"))["oldest"]
-    if not count:
+    count = singles.count()
+    first = singles.select_related("project", "plan").order_by("deadline", "pk").first()
+    if first is None:
         return None
+    oldest = answer_before(first, now)
     if ended:
         headline = sentences.singles_late(count, sendout)
     elif message.occasion == Occasion.ATTENTION:
@@ -161,7 +167,8 @@ def _of_singles(message: Message, now: datetime) -> Said | None:
     url = f"{settings.BASE_URL}{reverse('admin:sendouts_batch_changelist')}?{urlencode(query)}"
     data = {
         "occasion": message.occasion, "batch": None, "project": sendout.project.name, "journey": sendout.journey,
-        "sendout": sendout.name, "singles": count, "deadline": oldest.isoformat(), "url": url,
+        "sendout": sendout.name, "singles": count, "answer_before": None if ended else oldest.isoformat(),
+        "deadline": first.deadline.isoformat(), "url": url,
     }  # fmt: skip
     return Said(
         subject=headline.rstrip("."),

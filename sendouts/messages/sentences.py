@@ -73,8 +73,8 @@ def why_held(batch: Batch) -> list[str]:
     return holds(batch) if batch.status == Status.IN_REVIEW else []
 
 
-def time_left(batch: Batch, now: datetime) -> str:
-    words = {"left": span(batch.deadline - now), "time": until(batch.deadline, now)}
+def time_left(before: datetime, now: datetime) -> str:
+    words = {"left": span(before - now), "time": until(before, now)}
     return _("%(left)s left, until %(time)s.") % words
 
 

@@ -67,6 +67,7 @@ def test_programs_get_stable_names_and_a_signature_that_a_receiver_accepts(platf
         "attention": None, "total": 5, "accepted": 3, "rejected": 2, "undecided": 0, "unread": 0,
         "deadline": made.deadline.isoformat(),
     }.items() <= said.items()  # fmt: skip
+    assert made.received_at.isoformat() < said["answer_before"] < said["deadline"]
     assert said["text"] == "“Day 1” goes to 3 of 5 contacts if you accept."
 
 

@@ -105,10 +105,7 @@ class Verb(ABC):
         """The time that is left to decide, or, where nobody has to, until the deadline; a script counts it down."""
         if not self.batch.is_open:
             return ""
-        until = self.batch.deadline
-        if self.batch.status == Status.IN_REVIEW:
-            last = forecast.decide_before(self.batch, forecast.lately(self.now), self.now)
-            until = last if last > self.now else until
+        until = forecast.answer_before(self.batch, self.now)
         clock = format_html('<span data-until="{}">{}</span>', until.isoformat(), span(until - self.now))
         return format_html(_("{} left"), clock)
 
