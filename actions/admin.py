@@ -35,6 +35,7 @@ from actions.models import ActionDefinition, Project, Sendout, policy
 from actions.ordering_admin import OwnerAdmin
 from actions.reach import projects_seen, sees_all
 from actions.suppression_admin import SuppressionListAdmin as SuppressionListAdmin
+from actions.whole import whole
 
 _UNUSUAL = _(
     "“Also what is unusual” compares each contact file of 500 contacts or more with up to 20 batches before it, once there are 5. It "
@@ -216,7 +217,9 @@ class ActionDefinitionAdmin(ConfigurationAdmin):
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """What the address presets, such as the identifier that a hook named; the position is the last of its list."""
         initial: dict[str, Any] = super().get_changeform_initial_data(request)
-        owner = {name: initial[name] for name in ("project", "sendout") if str(initial.get(name, "")).isdigit()}
+        owner = {
+            name: initial[name] for name in ("project", "sendout") if whole(str(initial.get(name, ""))) is not None
+        }
         if owner:
             last = ActionDefinition.objects.filter(**owner, archived=False).aggregate(last=Max("position"))["last"]
             initial.setdefault("position", 1 if last is None else last + 1)

@@ -16,6 +16,7 @@ from actions.merging import Asked
 from actions.models import ActionDefinition, Project, Sendout
 from actions.ordering import OrderChanged, in_order, moved, put_in_order
 from actions.plans import phase_in_words, preview, to_be_named
+from actions.whole import whole
 
 CHANGE = "actions.change_actiondefinition"
 ANCHOR = "#actions"
@@ -41,8 +42,8 @@ class OwnerAdmin(ConfigurationAdmin):
             return HttpResponseNotAllowed(["POST"])
         seen, wanted = _ids(request.POST.get("seen", "").split(",")), _ids(request.POST.getlist("order"))
         pk, _colon, step = request.POST.get("move", "").partition(":")
-        if pk.isdigit() and step in {"up", "down"}:
-            wanted = moved(wanted, int(pk), -1 if step == "up" else 1)
+        if (number := whole(pk)) is not None and step in {"up", "down"}:
+            wanted = moved(wanted, number, -1 if step == "up" else 1)
         try:
             changed = put_in_order(owner, seen=seen, wanted=wanted, user=request.user)  # type: ignore[arg-type]
         except OrderChanged as refusal:
@@ -67,7 +68,7 @@ class OwnerAdmin(ConfigurationAdmin):
 
 
 def _ids(texts: list[str]) -> list[int]:
-    return [int(each) for each in texts if each.isdigit()]
+    return [number for each in texts if (number := whole(each)) is not None]
 
 
 def _owned(owner: Project | Sendout, *, changes: bool) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from actions.suppression.models import SuppressionList, SuppressionUpload
 from actions.suppression_admin import telling
 from actions.suppression_admin.entry_views import changeable, shown
 from actions.suppression_admin.forms import AnnouncedForm, FileForm
+from actions.whole import whole
 
 
 def upload(admin: ModelAdmin, request: HttpRequest, list_id: int) -> HttpResponse:
@@ -76,11 +77,11 @@ def piece(admin: ModelAdmin, request: HttpRequest, upload_id: int) -> HttpRespon
         return HttpResponseNotAllowed(["POST"])
     rows = SuppressionUpload.objects.filter(suppression_list__in=admin.get_queryset(request))
     begun = get_object_or_404(rows, pk=upload_id, by=cast(User, request.user).pk)
-    content, start = request.FILES.get("file"), request.POST.get("start", "")
-    if content is None or not start.isdecimal() or not 0 < (content.size or 0) <= receiving.PIECE_BYTES:
+    content, start = request.FILES.get("file"), whole(request.POST.get("start", ""))
+    if content is None or start is None or not 0 < (content.size or 0) <= receiving.PIECE_BYTES:
         return JsonResponse({"received": begun.received}, status=400)
     try:
-        begun = receiving.append(begun.pk, int(start), content.read())
+        begun = receiving.append(begun.pk, start, content.read())
     except receiving.OutOfStep:
         return JsonResponse({"received": begun.received}, status=409)
     return JsonResponse({"received": begun.received})

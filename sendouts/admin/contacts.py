@@ -10,6 +10,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from actions.whole import whole
 from sendouts.masking import masked
 from sendouts.models import Answer, Batch, Decision, Status, Verdict
 from sendouts.models.decision import rows_of
@@ -92,7 +93,7 @@ def contacts_page(batch: Batch, asked: Mapping[str, str], *, sees: bool, changes
     tab = asked.get("tab", "") if asked.get("tab") in found else default
     # Where ids are not shown they are not searched either: an answer would tell who is in the batch.
     search = _text(asked.get("contact", "")) if sees else ""
-    after = int(asked["after"]) if asked.get("after", "").isdigit() else -1
+    after = -1 if (row := whole(asked.get("after", ""))) is None else row
     only = _text(asked.get("reason", "")) if not search else ""
     rows = _rows(batch, tab, search, only, after + 1)
     rows = rows.select_related("decided_by").order_by("pk")[: PAGE + 1]

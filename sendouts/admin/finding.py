@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.debug import sensitive_post_parameters
 
+from actions.whole import whole
 from sendouts import fates, people, reach
 from sendouts.admin.read_only import reader
 from sendouts.fates import Fate, Found
@@ -70,7 +71,7 @@ def find_contact(request: HttpRequest) -> HttpResponse:
         raise PermissionDenied
     asked = request.POST.get("contact", "").strip()[:255]
     before = request.POST.get("before", "")
-    findings = find(asked, reader(request), before=int(before) if _is_id(before) else None)
+    findings = find(asked, reader(request), before=whole(before))
     now = timezone.now()
     limited = reach.projects_seen(reader(request)) is not None
     first = findings.found[0] if findings.found and not before else None
@@ -89,10 +90,6 @@ def find_contact(request: HttpRequest) -> HttpResponse:
         "zone": timezone.localtime(now).tzname(),
     }
     return TemplateResponse(request, "sendouts/finding/page.html", context)
-
-
-def _is_id(text: str) -> bool:
-    return text.isascii() and text.isdigit() and int(text) < 1 << 63
 
 
 def period() -> str:
