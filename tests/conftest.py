@@ -3,14 +3,16 @@
 import os
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 # Fixtures by which a test says that it needs a database; without one of them or the mark it is refused any.
 DATABASE = frozenset({"db", "transactional_db", "django_db_reset_sequences", "django_db_serialized_rollback"})
 
-# The same examples at every run: a change is judged by what it changed. Longer, random searches are made on purpose.
-settings.register_profile("steady", derandomize=True)
-settings.register_profile("long", derandomize=False, print_blob=True)
+# The same examples at every run: a change is judged by what it changed. Longer, random searches are made on purpose. How
+# long one takes says more about what else the machine does.
+UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("steady", UNTIMED, derandomize=True)
+settings.register_profile("long", UNTIMED, derandomize=False, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 

@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
+from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import expect
 
 from simulator.client import Report, Simulator
@@ -54,7 +56,9 @@ def see(visit: Visit, text: str) -> None:
         if words(text).search(shown.inner_text()):
             return
         visit.page.wait_for_timeout(200)
-        visit.page.reload()
+        # It may be on its way to another page by itself.
+        with suppress(PlaywrightError):
+            visit.page.reload()
     raise AssertionError(f"{text!r} never came; the page says {shown.inner_text()!r}")
 
 
