@@ -335,7 +335,7 @@ def test_a_batch_that_is_not_there_leads_back_to_the_list(viewer: Client) -> Non
     assert viewer.get("/admin/sendouts/batch/999999/change/").status_code == 302
 
 
-@pytest.mark.parametrize("after", ["²", "-1", "1e9", "9" * 5_000, "9" * 18])
+@pytest.mark.parametrize("after", ["²", "-1", "1e9", "9" * 18, pytest.param("9" * 5_000, id="of many digits")])
 def test_a_forged_place_in_the_contacts_is_no_error(viewer: Client, after: str) -> None:
     made = batch(accepted=3, rejected=2)
     assert viewer.get(page_url(made), {"after": after}).status_code == 200
