@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pytest
@@ -102,7 +103,7 @@ def serve(settings: Any) -> Iterator[Callable[..., str]]:
     settings.ROOT_URLCONF = __name__
     settings.ALLOWED_HOSTS = ["127.0.0.1"]
     settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if "Csrf" not in name]
-    running: list[tuple[uvicorn.Server, threading.Thread]] = []
+    running: list[tuple[Patience, uvicorn.Server, threading.Thread]] = []
 
     def start(seconds: float = 0.3, **bounds: int) -> str:
         port = free_port()
@@ -113,14 +114,20 @@ def serve(settings: Any) -> Iterator[Callable[..., str]]:
         until = time.monotonic() + 10
         while not server.started and time.monotonic() < until:
             thread.join(0.01)
-        running.append((server, thread))
+        running.append((application, server, thread))
         return f"http://127.0.0.1:{port}"
 
     yield start
     views.let_go.set()
-    for server, thread in running:
+    for application, server, thread in running:
+        until(partial(_is_idle, application))
         server.should_exit = True
         thread.join(10)
+
+
+def _is_idle(application: Patience) -> bool:
+    """Whether no page is left at which Django is at work: what the loop's end cut off would never close its body."""
+    return not (application._stuck or application._waiting)
 
 
 def get(url: str, language: str = "fr", **more: Any) -> requests.Response:
@@ -240,3 +247,5 @@ def test_the_api_says_it_too(serve: Callable[..., str]) -> None:
 def test_any_other_error_stays_an_error(serve: Callable[..., str]) -> None:
     answer = get(serve(seconds=10) + "/wrong/")
     assert answer.status_code == 500 and FRENCH not in answer.text
+    # The page of errors needs nothing of the addresses that a deployment has.
+    assert answer.headers["Content-Type"].startswith("text/html") and "<h1>" in answer.text
