@@ -8,7 +8,9 @@ from importlib import import_module
 from itertools import count, pairwise
 from typing import Any
 
+from django.apps import apps
 from django.contrib.auth.models import Permission, User
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -152,3 +154,14 @@ def verb_url(made: Batch, verb: str, *more: Any) -> str:
 def text_of(response: Any) -> str:
     """The page as text, for comparisons."""
     return response.content.decode()
+
+
+def everything() -> dict[str, list[Any]]:
+    """All rows of all tables, but for the visits themselves."""
+    found = {}
+    for model in apps.get_models():
+        if model._meta.db_table != "django_session":
+            with connection.cursor() as cursor:
+                cursor.execute(f'SELECT * FROM "{model._meta.db_table}" ORDER BY 1')
+                found[model._meta.db_table] = cursor.fetchall()
+    return found

@@ -103,3 +103,12 @@ def chat() -> Iterator[Chat]:
     """A chat service that may be called."""
     allowing._known.clear()
     yield from running(Chat())
+
+
+@pytest.fixture
+def nobody_is_called(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No service hears of what the test does."""
+    called: list[str] = []
+    monkeypatch.setattr("outbound.session.GuardedSession.request", lambda self, *a, **b: called.append("called"))
+    yield
+    assert called == []

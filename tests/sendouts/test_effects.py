@@ -1,56 +1,22 @@
-"""What is written about the accepted is written and confirmed before the release; others are told of the outcome after it."""
+"""What is written about the accepted is written and confirmed before the release, or the release waits."""
 
-from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import IntegrityError, transaction
-from django.db.models import F
 from django.utils import timezone
 
 from actions.contract import Contact, Context, Permanent, Retryable, Word, undecided
-from actions.effect import DONE, Applied, Pending, Rendered, Run, Wait, failed
+from actions.effect import DONE, Applied, Rendered, Run, Wait
 from actions.merging import PlannedAction
 from sendouts import claims, effects, review, settling, undoing
 from sendouts.contexts import Contexts
 from sendouts.models import Batch, EffectRun, Event, PendingEffect, Verdict
 from sendouts.people import NotDone
 from tests.sendouts.acting import Imported, offered, told, written
+from tests.sendouts.effect_cases import ACTIONS, Page, fire, follow, only_first, refuse_some, run_of
 from tests.sendouts.gate import Gate, person, reviewer
-
-ACTIONS = ["consent-check", "write"]
-Page = Sequence[Pending]
-
-
-def fire(gate: Gate, *, kind: str = "written", on_failure: str = "hold", review: str = "never", **wanted: Any) -> Any:
-    """Hold 100 contacts, of which 10 do not consent, for a project that also writes."""
-    project = gate.project(review=review)
-    gate.define(project, "write", kind=kind, config={}, on_failure=on_failure, position=1)
-    return gate.fire(actions=ACTIONS, **wanted)
-
-
-def follow(gate: Gate) -> None:
-    """What the sweep does once a batch has ended."""
-    EffectRun.objects.filter(due_at__isnull=False).update(due_at=timezone.now())
-    effects.see_to(list(EffectRun.objects.filter(due_at__isnull=False).values_list("pk", flat=True)))
-
-
-def run_of(batch: Batch) -> EffectRun:
-    return EffectRun.objects.get(batch=batch)
-
-
-def only_first(calls: list[Page], error: Exception) -> Any:
-    """An answer that fails once."""
-
-    def answer(page: Page) -> list[Applied]:
-        calls.append(page)
-        if len(calls) == 1:
-            raise error
-        return [DONE] * len(page)
-
-    return answer
 
 
 def test_every_accepted_contact_is_written_before_the_release(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,10 +94,6 @@ def test_people_are_told_when_a_service_stays_away(gate: Gate, monkeypatch: pyte
     batch = gate.batch()
     assert (batch.status, batch.attention) == ("accepted", "effect_failed") and batch.due_at is not None
     assert batch.attention_data == {"identifier": "write", "rows": 90, "text": "crm.example.com answered 503."}
-
-
-def refuse_some(page: Page) -> list[Applied]:
-    return [failed("Nobody has this id.") if pending.row % 10 == 1 else DONE for pending in page]
 
 
 def test_who_cannot_be_written_holds_the_batch_for_a_person(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -280,95 +242,6 @@ def test_a_batch_that_is_rejected_whole_writes_nothing_and_tells_of_it(
     follow(gate)
     assert (kind.pages, len(other.ids())) == ([], 100)
     assert not PendingEffect.objects.exists() and not EffectRun.objects.filter(ended_at__isnull=True).exists()
-
-
-def test_others_are_told_after_the_release_and_not_before(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
-    kind = told(monkeypatch, Word.ACCEPT, Word.REJECT)
-    fire(gate, kind="told")
-    gate.work()
-    assert (gate.batch().status, kind.pages) == ("finished", [])
-    follow(gate)
-    assert [pending.verdict for page in kind.pages for pending in page].count(Word.REJECT) == 10
-    assert len(kind.ids()) == 100
-    run = run_of(gate.batch())
-    assert run.ended_at is not None and run.due_at is None and not PendingEffect.objects.exists()
-
-
-def test_a_receiver_that_is_away_is_told_later(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
-    kind = told(monkeypatch, Word.ACCEPT, answer=only_first([], Retryable("No.", retry_after=60)))
-    fire(gate, kind="told")
-    gate.work()
-    follow(gate)
-    run = run_of(gate.batch())
-    assert run.due_at is not None and (run.due_at - timezone.now()).total_seconds() > 30
-    assert gate.batch().status == "finished", "the release does not wait for it"
-    follow(gate)
-    assert run_of(gate.batch()).ended_at is not None and len(set(kind.ids())) == 90
-
-
-def test_what_a_receiver_refuses_waits_for_a_person_who_sends_it_again(
-    gate: Gate, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    kind = told(monkeypatch, Word.ACCEPT, answer=refuse_some)
-    fire(gate, kind="told")
-    gate.work()
-    follow(gate)
-    batch = gate.batch()
-    assert effects.stuck_transfers(batch.pk) == ["write"] and run_of(batch).refused == 10
-    kind.answer = staticmethod(lambda page: [DONE] * len(page))
-    settling.send_again(batch.pk, user=reviewer(), revision=batch.revision, now=timezone.now())
-    follow(gate)
-    assert (effects.stuck_transfers(batch.pk), run_of(batch).done) == ([], 90)
-    with pytest.raises(NotDone):
-        settling.send_again(batch.pk, user=reviewer("b"), revision=batch.revision, now=timezone.now())
-
-
-def test_what_failed_for_good_is_sent_again_days_after_the_deadline(
-    gate: Gate, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    kind = told(monkeypatch, Word.ACCEPT, answer=refuse_some)
-    fire(gate, kind="told")
-    gate.work()
-    follow(gate)
-    days = timedelta(days=2)
-    Batch.objects.update(
-        received_at=F("received_at") - days, deadline=F("deadline") - days, ended_at=F("ended_at") - days
-    )
-    kind.answer = staticmethod(lambda page: [DONE] * len(page))
-    batch = gate.batch()
-    settling.send_again(batch.pk, user=reviewer(), revision=batch.revision, now=timezone.now())
-    follow(gate)
-    assert (effects.stuck_transfers(batch.pk), run_of(batch).done) == ([], 90)
-
-
-def test_a_receiver_that_is_away_again_is_tried_for_a_day_from_when_a_person_asked(
-    gate: Gate, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    kind = told(monkeypatch, Word.ACCEPT, answer=refuse_some)
-    fire(gate, kind="told")
-    gate.work()
-    follow(gate)
-    days = timedelta(days=2)
-    Batch.objects.update(deadline=F("deadline") - days, ended_at=F("ended_at") - days)
-    kind.answer = staticmethod(only_first([], Retryable("No.", retry_after=60)))
-    batch = gate.batch()
-    settling.send_again(batch.pk, user=reviewer(), revision=batch.revision, now=timezone.now())
-    follow(gate)
-    assert run_of(batch).due_at is not None
-    follow(gate)
-    assert run_of(batch).ended_at is not None
-
-
-def test_a_batch_whose_contacts_are_not_kept_any_more_has_nothing_to_send_again(
-    gate: Gate, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    told(monkeypatch, Word.ACCEPT, answer=refuse_some)
-    fire(gate, kind="told")
-    gate.work()
-    follow(gate)
-    assert effects.stuck_transfers(gate.batch().pk) == ["write"]
-    Batch.objects.update(retired_at=timezone.now())
-    assert effects.stuck_transfers(gate.batch().pk) == []
 
 
 def test_what_a_batch_that_times_out_had_prepared_is_cleared_away(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,13 +9,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
-from django.apps import apps
 from django.contrib.auth.models import User
-from django.db import connection
 from django.test import Client
 
 from tests.sendouts.addresses import path_of, patterns, rows
-from tests.sendouts.admin_cases import client_of, plain_english
+from tests.sendouts.admin_cases import client_of, everything, plain_english
 
 pytestmark = pytest.mark.django_db
 ROLES = ("anonymous", "staff", "Viewer", "Reviewer", "Manager", "Administrator")
@@ -220,18 +218,6 @@ def samples() -> Mapping[str, Any]:
 def clients() -> Iterator[tuple[str, Client]]:
     for role in ROLES:
         yield role, Client() if role == "anonymous" else client_of(role)
-
-
-def everything() -> dict[str, list[Any]]:
-    """All rows of all tables, but for the visits themselves."""
-    found = {}
-    for model in apps.get_models():
-        if model._meta.db_table in {"django_session"}:
-            continue
-        with connection.cursor() as cursor:
-            cursor.execute(f'SELECT * FROM "{model._meta.db_table}" ORDER BY 1')
-            found[model._meta.db_table] = cursor.fetchall()
-    return found
 
 
 def asked(client: Client, method: str, pattern: str, path: str) -> int:

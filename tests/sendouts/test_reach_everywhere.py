@@ -18,8 +18,7 @@ from actions.models import ActionDefinition, CodePool, Project, Sendout, Suppres
 from actions.suppression.models import SuppressionUpload
 from sendouts.models import Alarm, ApiToken, Batch, Code, Decision, Event, Plan, Reach, Webhook
 from tests.sendouts.addresses import path_of, patterns, rows
-from tests.sendouts.admin_cases import batch, plain_english, plan, sendout
-from tests.sendouts.test_every_page_and_verb import everything
+from tests.sendouts.admin_cases import batch, everything, plain_english, plan, sendout
 
 pytestmark = pytest.mark.django_db
 # No word of these may reach whoever does not see the project; each is found nowhere else.

@@ -1,28 +1,26 @@
 """Changed actions are tried on what a past batch keeps: the difference is told, what cannot be known is said, nothing is touched."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.apps import apps
-from django.contrib.auth.models import Permission, User
-from django.db import connection
-from django.test import Client
-from django.urls import reverse
+from django.contrib.auth.models import User
 from django.utils import timezone
 
+from actions.catalog import kinds
 from actions.contract import ACCEPT, reject
 from actions.models import ActionDefinition, CodePool, Project, PromoCode, SuppressionList
 from actions.suppression import entries
 from actions.suppression.entries import NewEntry
 from sendouts import rehearsing
 from sendouts.admin import rehearsed
-from sendouts.models import Batch, Decision, Reach, Status, Verdict
-from sendouts.rehearsing import Keeps, Rehearsal, Why
-from tests.sendouts.admin_cases import batch, client_of, plain_english, plan, sendout, text_of, user_in
+from sendouts.models import Batch, Decision, Verdict
+from sendouts.models.decision import rows_of
+from sendouts.rehearsing import Keeps, Why, trying
+from sendouts.rehearsing.kept import keeps
+from tests.sendouts.admin_cases import plain_english
+from tests.sendouts.rehearsal_cases import AGE, CITY, CONSENT, keeping, notes, past, rule, service, tried
 
-pytestmark = pytest.mark.django_db
-AGE, CONSENT, CITY = "properties.age", "properties.consent", "properties.city"
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("nobody_is_called")]
 
 
 @pytest.fixture(autouse=True)
@@ -32,63 +30,7 @@ def _english(settings: Any) -> None:
 
 @pytest.fixture
 def project() -> Project:
-    return Project.objects.create(name="Newsletter", keep_contacts="all", keep_fields=[CONSENT, AGE])
-
-
-def rule(
-    project: Project, identifier: str = "consent-check", field: str = CONSENT, **condition: Any
-) -> ActionDefinition:
-    config = {
-        "field": field, "reject_if": condition or {"equals": False}, "if_missing": "hold", "reason": f"Rule {identifier}",
-    }  # fmt: skip
-    return ActionDefinition(project=project, identifier=identifier, kind="field_rule", config=config, run="always")
-
-
-def planned(row: ActionDefinition, step_of: str = "check") -> dict[str, Any]:
-    """The action as the frozen plan of a batch holds it."""
-    (action,) = rehearsing.merge([rehearsing.definition_of(row)], [], rehearsing.phases()).actions
-    assert action.phase == step_of
-    origins = [{"level": "project", "definition_id": row.pk or 0, "asked": False, "identifier": row.identifier}]
-    return {
-        "identifier": action.identifier, "kind": action.kind, "config": action.config, "on_failure": action.on_failure,
-        "details": action.details, "phase": action.phase, "origins": origins,
-    }  # fmt: skip
-
-
-def past(project: Project, number: int = 40, *actions: ActionDefinition, keeps: str = "all", **columns: Any) -> Batch:
-    """A released batch: each fourth contact was rejected for lack of consent; ages run from 0 on."""
-    made = batch(
-        Status.FINISHED, decisions=False, total=number, sendout=sendout(project.name), outcome="released",
-        finish_sent_at=timezone.now(), ended_at=timezone.now(), plan=plan(*map(planned, actions)), **columns,
-    )  # fmt: skip
-    rows = []
-    for row in range(number):
-        rejected = row % 4 == 0
-        kept = {CONSENT: not rejected, AGE: row} if keeps == "all" or (rejected and keeps == "rejected") else None
-        verdict = Verdict.REJECTED if rejected else Verdict.ACCEPTED
-        said = {"reason": "rule", "text": "No consent", "action": "consent-check"} if rejected else {}
-        rows.append(Decision(pk=made.first_decision + row, contact_id=f"A-{row}", verdict=verdict, kept=kept, **said))
-    Decision.objects.bulk_create(rows, batch_size=500)
-    return made
-
-
-def tried(made: Batch, draft: ActionDefinition | None = None, **asked: Any) -> Rehearsal:
-    merged, lacks = rehearsing.plan_with(made, draft)
-    return rehearsing.rehearse(made, merged, lacks=lacks, **asked)
-
-
-def notes(found: Rehearsal, draft: ActionDefinition | None = None) -> str:
-    return " ".join(rehearsed.shown(found, draft, sees=True).notes)
-
-
-def everything() -> dict[str, list[Any]]:
-    found = {}
-    for model in apps.get_models():
-        if model._meta.db_table != "django_session":
-            with connection.cursor() as cursor:
-                cursor.execute(f'SELECT * FROM "{model._meta.db_table}" ORDER BY 1')
-                found[model._meta.db_table] = cursor.fetchall()
-    return found
+    return keeping()
 
 
 def test_what_is_defined_as_it_was_makes_no_difference(project: Project) -> None:
@@ -201,19 +143,11 @@ def test_what_people_decided_is_left_out_and_counted(project: Project) -> None:
     assert "2 contacts are left out" in notes(found)
 
 
-def service(project: Project, identifier: str = "opt-in") -> ActionDefinition:
-    config = {"url": "https://consent.example.com/check", "reason": "No consent"}
-    kind = rehearsing.kinds()["consent_check"]
-    return ActionDefinition(
-        project=project, identifier=identifier, kind="consent_check", config=kind.normal_config(config), run="always"
-    )
-
-
 def test_services_are_not_asked_unless_chosen_and_what_they_had_said_still_counts(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[int] = []
-    kind = rehearsing.kinds()["consent_check"]
+    kind = kinds()["consent_check"]
 
     def answer(self: Any, page: Any, context: Any) -> Any:
         asked.append(len(page))
@@ -223,7 +157,7 @@ def test_services_are_not_asked_unless_chosen_and_what_they_had_said_still_count
     opt_in = service(project)
     opt_in.save()
     made = past(project, 40, opt_in)
-    Decision.objects.filter(rehearsing.rows_of(made.pk), verdict=Verdict.REJECTED).update(action="opt-in")
+    Decision.objects.filter(rows_of(made.pk), verdict=Verdict.REJECTED).update(action="opt-in")
     found = tried(made)
     assert (asked, found.moved, found.unknown) == ([], {}, 0)
     assert "it would ask a service. What it had said then still counts." in notes(found)
@@ -251,7 +185,7 @@ def test_a_new_service_leaves_everybody_open_whom_nothing_else_rejects(project: 
 def test_nothing_is_drawn_from_a_pool_and_nothing_rendered(project: Project) -> None:
     pool = CodePool.objects.create(name="summer")
     PromoCode.objects.bulk_create(PromoCode(pool=pool, text=f"S-{place}") for place in range(50))
-    kind = rehearsing.kinds()["promo_code"]
+    kind = kinds()["promo_code"]
     code = ActionDefinition(
         project=project,
         identifier="code",
@@ -270,7 +204,7 @@ def test_a_suppression_list_is_looked_up_as_it_is_today(project: Project) -> Non
     listed = SuppressionList.objects.create(name="Opposition", holds="contact_id")
     root = User.objects.create_superuser("root")
     entries.add(listed.pk, {"A-1": NewEntry(), "A-2": NewEntry()}, by=root.pk, now=timezone.now())
-    kind = rehearsing.kinds()["suppression"]
+    kind = kinds()["suppression"]
     draft = ActionDefinition(
         project=project, identifier="opposition", kind="suppression", run="always",
         config=kind.normal_config({"list": "Opposition"}),
@@ -280,15 +214,15 @@ def test_a_suppression_list_is_looked_up_as_it_is_today(project: Project) -> Non
 
 
 def test_a_kind_that_does_not_say_what_it_needs_is_left_out(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rehearsing.kinds()["field_rule"], "needs", lambda self: None)
+    monkeypatch.setattr(kinds()["field_rule"], "needs", lambda self: None)
     draft = rule(project)
     found = tried(past(project), draft)
     assert [left.why for left in found.left] == [Why.UNSAID]
 
 
 def test_a_large_batch_is_tried_in_part_spread_over_the_file(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rehearsing, "MOST", 40)
-    monkeypatch.setattr(rehearsing, "WINDOW", 10)
+    monkeypatch.setattr(trying, "MOST", 40)
+    monkeypatch.setattr(trying, "WINDOW", 10)
     made = past(project, 400, rule(project))
     found = tried(made, rule(project, "adults", AGE, less=1000))
     rows = sorted(change.past.pk - made.first_decision for change in found.changes[Verdict.REJECTED])
@@ -308,136 +242,6 @@ def test_when_the_time_is_used_up_it_says_how_many_were_tried(project: Project, 
 def test_a_batch_that_keeps_nothing_is_not_offered(project: Project) -> None:
     nothing = past(project, 40, keeps="none")
     assert rehearsing.candidates(project) == []
-    assert rehearsing.keeps(nothing) is Keeps.NOBODY
+    assert keeps(nothing) is Keeps.NOBODY
     older, newer = past(project), past(project, keeps="rejected")
     assert [made.pk for made in rehearsing.candidates(project)] == [newer.pk, older.pk]
-
-
-# The pages.
-
-
-@pytest.fixture
-def manager() -> Client:
-    return client_of("Manager")
-
-
-def form_of(client: Client, row: ActionDefinition) -> dict[str, Any]:
-    """What the form of a definition sends when nothing is changed."""
-    page = client.get(reverse("admin:actions_actiondefinition_change", args=[row.pk]))
-    form = page.context["adminform"].form
-    return {
-        name: value
-        for name, field in form.fields.items()
-        if (value := form.get_initial_for_field(field, name)) is not None and value is not False
-    }
-
-
-def test_a_definition_is_tried_from_its_form_before_it_is_saved(project: Project, manager: Client) -> None:
-    stored = rule(project)
-    stored.save()
-    past(project, 40, stored)
-    typed = form_of(manager, stored) | {
-        "config__field": AGE,
-        "config__reject_if__operator": "less",
-        "config__reject_if": "4",
-    }
-    button = text_of(manager.get(reverse("admin:actions_actiondefinition_change", args=[stored.pk])))
-    url = reverse("rehearse_definition", args=[stored.pk])
-    assert f'formaction="{url}"' in button
-    before = everything()
-    shown = text_of(manager.post(url, typed))
-    assert "7.5% more would be rejected: 3 contacts of 40 that were tried." in shown
-    assert "9 contacts would no longer be rejected." in shown and ">A-1<" in shown
-    assert everything() == before
-
-
-def test_what_was_typed_is_carried_along_to_the_next_try(project: Project, manager: Client) -> None:
-    stored = rule(project)
-    stored.save()
-    older, _newer = past(project, 40, stored), past(project, 20, stored)
-    typed = form_of(manager, stored) | {
-        "config__field": AGE,
-        "config__reject_if__operator": "less",
-        "config__reject_if": "4",
-    }
-    url = reverse("rehearse_definition", args=[stored.pk])
-    page = manager.post(url, typed)
-    again = dict(page.context["carried"]) | {"rehearse_batch": str(older.pk)}
-    assert "3 contacts of 40" in text_of(manager.post(url, again))
-
-
-def test_a_form_with_faults_is_told_and_not_tried(project: Project, manager: Client) -> None:
-    stored = rule(project)
-    stored.save()
-    past(project, 40, stored)
-    shown = text_of(
-        manager.post(reverse("rehearse_definition", args=[stored.pk]), form_of(manager, stored) | {"config__field": ""})
-    )
-    assert "The form is not complete, so that nothing was tried." in shown and "tried." in shown
-    assert "would be rejected" not in shown
-
-
-def test_a_definition_that_is_not_stored_can_be_tried(project: Project, manager: Client) -> None:
-    past(project, 40)
-    url = reverse("rehearse_new") + "?kind=field_rule"
-    add = text_of(manager.get(reverse("admin:actions_actiondefinition_add") + "?kind=field_rule"))
-    assert f'formaction="{url}"' in add
-    typed = {
-        "project": project.pk, "identifier": "adults", "run": "always", "on_failure": "hold", "position": "0",
-        "config__field": AGE, "config__reject_if__operator": "less", "config__reject_if": "10", "config__if_missing": "hold",
-    }  # fmt: skip
-    assert "17.5% more would be rejected" in text_of(manager.post(url, typed))
-    assert not ActionDefinition.objects.exists()
-
-
-def test_a_project_is_tried_as_it_is_defined_now(project: Project, manager: Client) -> None:
-    stored = rule(project)
-    stored.save()
-    past(project, 40, stored)
-    rule(project, "adults", AGE, less=10).save()
-    url = reverse("rehearse_project", args=[project.pk])
-    page = manager.get(url)
-    assert "result" not in page.context and "40 contacts" in text_of(page)
-    before = everything()
-    assert "17.5% more would be rejected" in text_of(manager.post(url))
-    assert everything() == before
-
-
-def test_who_may_change_actions_without_seeing_contacts_gets_rows_instead_of_ids(project: Project) -> None:
-    stored = rule(project, "adults", AGE, less=10)
-    stored.save()
-    past(project, 40)
-    user = user_in("Viewer")
-    user.user_permissions.add(Permission.objects.get(codename="change_actiondefinition"))
-    client = Client()
-    client.force_login(User.objects.get(pk=user.pk))
-    shown = text_of(client.post(reverse("rehearse_definition", args=[stored.pk])))
-    assert "17.5% more would be rejected" in shown and "A-1" not in shown and "row 2" in shown
-
-
-@pytest.mark.parametrize("role", ["staff", "Viewer", "Reviewer"])
-def test_who_may_not_change_actions_may_not_try_them(project: Project, role: str) -> None:
-    stored = rule(project)
-    stored.save()
-    client = client_of(role)
-    for url in (reverse("rehearse_definition", args=[stored.pk]), reverse("rehearse_project", args=[project.pk])):
-        assert (client.get(url).status_code, client.post(url).status_code) == (403, 403)
-
-
-def test_other_projects_are_not_there(project: Project) -> None:
-    stored = rule(project)
-    stored.save()
-    user = user_in("Manager")
-    Reach.objects.create(user=user)
-    client = Client()
-    client.force_login(user)
-    for url in (reverse("rehearse_definition", args=[stored.pk]), reverse("rehearse_project", args=[project.pk])):
-        assert (client.get(url).status_code, client.post(url).status_code) == (404, 404)
-
-
-@pytest.fixture(autouse=True)
-def _nobody_is_called(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    called: list[str] = []
-    monkeypatch.setattr("outbound.session.GuardedSession.request", lambda self, *a, **b: called.append("called"))
-    yield
-    assert called == []

@@ -15,8 +15,7 @@ from sendouts import allowing, credentials
 from sendouts.trying import NoContact, read_contact
 from simulator.client import Simulator
 from tests.sendouts.acting import written
-from tests.sendouts.admin_cases import client_of, plain_english, text_of
-from tests.sendouts.test_every_page_and_verb import everything
+from tests.sendouts.admin_cases import client_of, everything, plain_english, text_of
 
 PASTED = '{"contactId": "A-10", "cancelUri": "https://x.example.com/c", "properties": {"consent": false}}'
 RULE = {"field": "properties.consent", "reject_if": {"equals": False}, "reason": "No consent given"}
