@@ -32,6 +32,11 @@ class Lost(Exception):
     """The message may have left; its answer did not come."""
 
 
+def escaped(text: str) -> str:
+    """Slack's three letters; with them a name can call nobody. A star or an underscore of it may still make letters bold."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
 def mail(message: EmailMessage) -> None:
     """Hand one mail to the mail server; raises NotSent or Lost. Never call it inside a transaction."""
     server = get_connection()

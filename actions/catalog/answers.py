@@ -7,6 +7,7 @@ from typing import Any
 
 from actions.contact import MISSING
 from actions.contract import Permanent, as_evidence
+from actions.whole import whole
 
 WHOLE = "."
 # From here on a number is taken for milliseconds: as seconds it would lie beyond the year 5000.
@@ -111,10 +112,8 @@ def follow(value: Any, path: str) -> Any:
     for part in _parts(path):
         if isinstance(value, Mapping) and part in value:
             value = value[part]
-        elif (
-            isinstance(value, list) and part.isascii() and part.isdigit() and len(part) < 10 and int(part) < len(value)
-        ):
-            value = value[int(part)]
+        elif isinstance(value, list) and (place := whole(part)) is not None and place < len(value):
+            value = value[place]
         else:
             return MISSING
     return value

@@ -19,6 +19,7 @@ from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 from django.utils.translation import gettext as _
 
+from actions.whole import whole
 from sendouts import people
 from sendouts.admin.contacts import decision_at
 from sendouts.admin.headlines import label
@@ -30,8 +31,6 @@ from sendouts.nudges import nudge
 from sendouts.people import NotDone
 
 _VERDICT_NAMES = {verdict.name.lower(): verdict for verdict in Verdict}
-# A row has at most so many.
-_DIGITS = 10
 DIALOG = "X-Gate-Dialog"
 
 
@@ -63,7 +62,9 @@ def many_verb(admin: ModelAdmin, request: HttpRequest, batch_id: int, to: str) -
     def make(batch: Batch) -> Verb:
         who, now = reader(request), timezone.now()
         if "verdict" not in asked:
-            rows = [int(row) for row in asked.getlist("row") if row.isdecimal() and len(row) <= _DIGITS]
+            rows = [
+                number for row in asked.getlist("row") if (number := whole(row)) is not None and number < batch.total
+            ]
             return ChangeRows(batch, who, now, TO[to], rows)
         before = _VERDICT_NAMES.get(asked["verdict"])
         if before is None or before == TO[to]:

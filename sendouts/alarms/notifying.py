@@ -56,8 +56,8 @@ def compose(alarm: Alarm, occasion: str) -> Message:
         "opened_at": alarm.opened_at.isoformat(),
         "closed_at": alarm.closed_at.isoformat() if alarm.closed_at else None,
         "url": url,
-        # What Slack, Teams and their kin show of it.
-        "text": "\n".join([*lines, url]),
+        # What Slack, Teams and their kin show of it; the sentence for programs is above.
+        "text": posting.escaped("\n".join([*lines, url])),
     }
     return Message(f"[Send Gate] {title}", "\n\n".join([*lines, url]) + "\n", content)
 

@@ -8,6 +8,7 @@ from typing import Any
 from actions.catalog.sending import signed
 from sendouts.messages.content import Said, left_out
 from sendouts.models import Channel
+from sendouts.posting import escaped
 
 VERSION = 1
 # Of a digest.
@@ -42,20 +43,20 @@ def key_of(secret: str) -> bytes:
 
 def slack(said: Said) -> dict[str, Any]:
     """A text for the notification, and blocks with a button that opens the page."""
-    blocks: list[dict[str, Any]] = [_section(f"*{_escaped(said.headline)}*")]
+    blocks: list[dict[str, Any]] = [_section(f"*{escaped(said.headline)}*")]
     if said.lines:
-        blocks.append(_section(_escaped("\n".join(said.lines))))
+        blocks.append(_section("\n".join(_fitting(map(escaped, said.lines)))))
     if said.figures:
-        fields = [{"type": "mrkdwn", "text": f"*{_escaped(name)}*\n{_escaped(value)}"} for name, value in said.figures]
+        fields = [{"type": "mrkdwn", "text": f"*{escaped(name)}*\n{escaped(value)}"} for name, value in said.figures]
         blocks.append({"type": "section", "fields": fields[:10]})
     if said.reasons:
-        blocks.append(_section("\n".join(_fitting(f"• {_escaped(why)}: {count}" for why, count in said.reasons))))
+        blocks.append(_section("\n".join(_fitting(f"• {escaped(why)}: {count}" for why, count in said.reasons))))
     if said.more:
-        links = _fitting(f"• <{url}|{_escaped(what)}>" for what, url in said.more[:LISTED])
+        links = _fitting(f"• <{url}|{escaped(what)}>" for what, url in said.more[:LISTED])
         blocks.append(_section("\n".join([*links, *left_out(said, len(links))])))
     button = {"type": "button", "text": {"type": "plain_text", "text": said.button[:75]}, "url": said.url}
     blocks.append({"type": "actions", "elements": [button]})
-    return {"text": _escaped(said.subject), "blocks": blocks}
+    return {"text": escaped(said.subject), "blocks": blocks}
 
 
 def _section(text: str) -> dict[str, Any]:
@@ -70,11 +71,6 @@ def _fitting(lines: Iterable[str]) -> list[str]:
             break
         kept.append(line)
     return kept
-
-
-def _escaped(text: str) -> str:
-    """Slack's three letters; with them a name can call nobody. A star or an underscore of it may still make letters bold."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def teams(said: Said) -> dict[str, Any]:

@@ -80,7 +80,7 @@ def _waiting(batch: Batch, occasion: Occasion, now: datetime) -> Said:
         button=pgettext("verb", "Review"),
         tone="urgent" if occasion == Occasion.NEARLY_GONE else "waiting",
         until=before,
-        **_about(batch, occasion, now),
+        **_about(batch, occasion, before),
     )
 
 
@@ -96,7 +96,7 @@ def _stopped(batch: Batch, now: datetime, occasion: Occasion = Occasion.ATTENTIO
         button=_("See the batch"),
         tone="trouble",
         until=before,
-        **_about(batch, occasion, now),
+        **_about(batch, occasion, before),
     )
 
 
@@ -111,11 +111,11 @@ def _ended(batch: Batch, now: datetime) -> Said:
         reasons=tuple(sentences.reasons(batch)),
         button=_("See the batch"),
         tone="over",
-        **_about(batch, Occasion.ENDED, now),
+        **_about(batch, Occasion.ENDED),
     )
 
 
-def _about(batch: Batch, occasion: Occasion, now: datetime) -> dict[str, Any]:
+def _about(batch: Batch, occasion: Occasion, before: datetime | None = None) -> dict[str, Any]:
     """The link, and the fields for programs."""
     url = settings.BASE_URL + reverse("admin:sendouts_batch_change", args=[batch.pk])
     data = {
@@ -133,7 +133,7 @@ def _about(batch: Batch, occasion: Occasion, now: datetime) -> dict[str, Any]:
         "undecided": batch.undecided,
         "unread": batch.unread,
         "received_at": batch.received_at.isoformat(),
-        "answer_before": answer_before(batch, now).isoformat() if is_held(batch) else None,
+        "answer_before": before.isoformat() if before else None,
         "deadline": batch.deadline.isoformat(),
         "url": url,
     }

@@ -21,7 +21,7 @@ from sendouts.deadlines import backoff
 from sendouts.messages import chats, mails
 from sendouts.messages.content import Said, digest, say
 from sendouts.messages.readers import Reader, may_be_told, wishes
-from sendouts.models import Channel, Message, ReaderLanguage
+from sendouts.models import Channel, Message, Occasion, ReaderLanguage
 from sendouts.posting import Lost, NotSent
 
 log = structlog.get_logger(__name__)
@@ -31,6 +31,7 @@ LOOKED_AT = 2_000
 # More than so many in a minute leave as one, and that once a minute.
 SINGLY, MINUTE = 5, timedelta(minutes=1)
 State = Message.State
+_OF_TIME = (Occasion.HALF_GONE, Occasion.NEARLY_GONE)
 
 
 def send_due(column: str, now: datetime, *, at_most: int = AT_ONCE) -> int:
@@ -91,7 +92,7 @@ def _send(ids: Sequence[int], reader: Reader, now: datetime) -> Message.State:
     target = _target(reader) if mine else None
     rows = list(Message.objects.filter(pk__in=mine).select_related("sendout").order_by("pk")) if target else []
     with translation.override(_language(target)):
-        said = {row.pk: (row, text) for row in _still_wanted(rows, reader) if (text := say(row, now)) is not None}
+        said = {row.pk: (row, text) for row in _still_wanted(rows, reader, now) if (text := say(row, now)) is not None}
         pointless = Message.objects.filter(pk__in=mine, mark=mark).exclude(pk__in=list(said))
         pointless.update(state=State.DROPPED)
         if target is None or not said:
@@ -138,10 +139,19 @@ def _target(reader: Reader) -> User | Channel | None:
     return Channel.objects.filter(pk=reader.pk, active=True).first()
 
 
-def _still_wanted(rows: Sequence[Message], reader: Reader) -> list[Message]:
-    """Roles, limits and choices change while a message waits."""
-    wanted = wishes({row.sendout.project_id for row in rows})
-    return [row for row in rows if row.occasion in wanted[row.sendout.project_id].get(reader, frozenset())]
+def _still_wanted(rows: Sequence[Message], reader: Reader, now: datetime) -> list[Message]:
+    """Roles, limits and choices change while a message waits; and that time has gone says all that was said of a batch before."""
+    projects = wishes({row.sendout.project_id for row in rows})
+
+    def wants(row: Message) -> bool:
+        return row.occasion in projects[row.sendout.project_id].get(reader, frozenset())
+
+    due = Message.objects.filter(state__in=[State.WAITING, State.SENDING], due_at__lte=now, occasion__in=_OF_TIME)
+    of_time = due.filter(batch__in={row.batch_id for row in rows if row.batch_id}, **{reader.column: reader.pk})
+    last = {row.batch_id: row.pk for row in of_time.select_related("sendout").order_by("pk") if wants(row)}
+    return [
+        row for row in rows if wants(row) and (row.occasion == Occasion.ENDED or row.pk >= last.get(row.batch_id, 0))
+    ]
 
 
 def _language(target: User | Channel | None) -> str:

@@ -100,6 +100,17 @@ def test_a_hook_gets_a_line_for_people_and_fields_for_programs(chat: Chat, setti
 
 
 @pytest.mark.django_db
+def test_a_name_calls_nobody_in_a_chat(settings: Any) -> None:
+    settings.ALARM_LANGUAGE = "en"
+    now = timezone.now()
+    data = {"project": "Shop", "sendout": "<!channel> & co", "every": 3600, "last": None}
+    silent = Alarm(pk=1, code=Code.SENDOUT_SILENT, subject="1", data=data, opened_at=now, last_seen_at=now)
+    said = notifying.compose(silent, "opened").content
+    assert "&lt;!channel&gt; &amp; co" in said["text"] and "<!channel>" not in said["text"]
+    assert "<!channel> & co" in said["sentence"]
+
+
+@pytest.mark.django_db
 def test_each_channel_is_told_once_however_often_one_looks_and_sends(post: Post, chat: Chat) -> None:
     opened()
     for _ in range(3):

@@ -144,6 +144,24 @@ def test_a_sweep_that_was_away_tells_what_is_true_now_and_not_what_it_missed(eve
     assert rows() == [("waiting", "sent"), ("nearly_gone", "sent")]
 
 
+def test_after_a_mail_server_that_was_away_only_the_newest_is_told_of_a_batch(everything: User, post: Post) -> None:
+    made = held(left=timedelta(minutes=59))
+    fill()
+    fill(at(outbox.half(made)))
+    assert tell(at(outbox.half(made)) + timedelta(seconds=1)) == 1
+    assert rows() == [("waiting", "dropped"), ("half_gone", "sent")]
+    assert [subject for subject in subjects(post) if "half of its time is gone" in subject] == subjects(post)
+
+
+def test_what_a_reader_does_not_want_any_more_takes_nothing_from_what_they_want(everything: User, post: Post) -> None:
+    made = held(left=timedelta(minutes=59))
+    fill()
+    fill(at(outbox.half(made)))
+    choosing.choose(everything, ["waiting"], {}, "en")
+    assert tell(at(outbox.half(made)) + timedelta(seconds=1)) == 1
+    assert rows() == [("waiting", "sent"), ("half_gone", "dropped")]
+
+
 def test_nothing_is_told_of_a_batch_whose_time_is_over_but_its_end(everything: User) -> None:
     made = held(left=timedelta(minutes=1))
     assert tell(at(made.deadline)) == 0
