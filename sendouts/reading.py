@@ -11,8 +11,9 @@ from sendouts.models import Batch, Chunk, Status
 
 # The pace is that of what was stored in so many seconds.
 LOOKED_BACK = timedelta(seconds=30)
-# Before so much time has passed it says nothing.
+# Before so much time has passed it says nothing, and what was stored in less than so much says nothing of a pace.
 FIRST_WORDS = timedelta(seconds=10)
+MEASURABLE = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +57,9 @@ def _reading(batch: Batch, lately: Mapping[str, Any] | None, usually: int, now: 
         of = 0
     early = now - batch.received_at < FIRST_WORDS
     pace = 0.0
-    if lately and (length := (lately["last"] - lately["first"]).total_seconds()) > 0:
+    if lately and (length := lately["last"] - lately["first"]) >= MEASURABLE:
         # The first of them was read before this time began; chunks are of one size, but for the last one.
-        pace = lately["stored"] * (1 - 1 / lately["chunks"]) / length
+        pace = lately["stored"] * (1 - 1 / lately["chunks"]) / length.total_seconds()
     if early or not of or not pace:
         return Reading(pace, of or None, not known, early, None, None)
     ends_at = now + timedelta(seconds=min((of - batch.total) / pace, 1e8))

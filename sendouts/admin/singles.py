@@ -22,7 +22,7 @@ from django.views.decorators.http import require_GET
 from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminTextareaWidget
 
 from actions.models import Sendout
-from sendouts import people, reach, together
+from sendouts import forecast, people, reach, together
 from sendouts.admin.headlines import Label, label
 from sendouts.admin.home import VIEW
 from sendouts.admin.read_only import reader
@@ -168,7 +168,7 @@ class Asked:
             found.append(_("Nobody has checked everything that was asked for in all of them."))
         found.append(
             _("The most urgent one must be answered before %(time)s.")
-            % {"time": time_of(self.singles[0].deadline, self.now)}
+            % {"time": time_of(forecast.answer_before(self.singles[0], self.now), self.now)}
         )
         if self.beyond:
             text = ngettext(

@@ -206,11 +206,11 @@ def _screening(sendout: Sendout, now: datetime) -> Batch:
         Status.PLANNED, decisions=False, left=timedelta(minutes=39), sendout=sendout, plan=_plan(sendout.project),
         **_working(now),
     )  # fmt: skip
-    Batch.objects.filter(pk=made.pk).update(total=212_600, accepted=203_000, rejected=9_600)
+    Batch.objects.filter(pk=made.pk).update(total=212_600, accepted=203_000, rejected=9_600, read_share=0.6)
     for number in range(3):
         Chunk.objects.create(
-            batch=made, number=number, rows=2_000, accepted=1_900, rejected=100, undecided=0, unread=0, digest=bytes(32),
-            reasons=_shares(100),
+            batch=made, number=number, rows=9_000, accepted=8_600, rejected=400, undecided=0, unread=0, digest=bytes(32),
+            reasons=_shares(400), stored_at=now - timedelta(seconds=3 * (2 - number)),
         )  # fmt: skip
     return made
 

@@ -185,6 +185,12 @@ def test_where_nobody_knows_the_size_it_is_only_said_how_many_were_read() -> Non
     assert (line.early, line.ready_at, line.done, line.of) == (False, None, 10_000, None)
 
 
+def test_what_was_stored_within_one_moment_has_no_pace() -> None:
+    found = made(Status.PLANNED, accepted=10_000, read_share=0.5)
+    chunks(found, ago=[3, 3])
+    assert (in_work().of, in_work().ready_at) == (20_000, None)
+
+
 def test_a_file_that_was_not_begun_is_received() -> None:
     made(Status.PLANNED)
     assert (in_work().stage, in_work().percent) == ("received", None)

@@ -9,7 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from actions.models import Project
-from sendouts import review, together
+from sendouts import forecast, review, together
 from sendouts.models import Batch, Event, Reach, Status
 from tests.sendouts.admin_cases import batch, client_of, plain_english, sendout, text_of, user_in
 
@@ -64,6 +64,14 @@ def test_the_page_says_in_numbers_what_follows(reviewer: Client) -> None:
         assert piece in accept, piece
     for piece in ("Reject 4 singles of “Day 1”?", "4 contacts are rejected at Symplify", "Reject 4"):
         assert piece in refuse, piece
+
+
+def test_a_set_is_to_be_answered_before_the_moment_that_home_counts_to(reviewer: Client) -> None:
+    one = single(rejected=1, accepted=0, left=30 * MINUTE)
+    before = forecast.answer_before(one, timezone.now())
+    assert before < one.deadline
+    said_time = timezone.localtime(before).strftime("%H:%M")
+    assert f"must be answered before {said_time}" in text_of(reviewer.get(url("accept")))
 
 
 def test_looking_decides_nothing(reviewer: Client) -> None:
