@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
-from actions.codes import NO_POOLS, Codes
 from actions.contact import MISSING, Contact
 
 if TYPE_CHECKING:
@@ -18,7 +17,9 @@ if TYPE_CHECKING:
 __all__ = [
     "ACCEPT",
     "MISSING",
+    "NO_POOLS",
     "Check",
+    "Codes",
     "Config",
     "Contact",
     "Context",
@@ -157,6 +158,31 @@ class Listed:
 
     reasons: Mapping[str, str]
     unlike: Collection[str] = ()
+
+
+class Codes(ABC):
+    """The pools, by name. A contact has one code of a pool in a batch, at every attempt the same."""
+
+    @abstractmethod
+    def reserve(self, pool: str, contacts: Sequence[Contact]) -> Sequence[str]:
+        """The code of each contact, in order; an empty one where none is left. Raises Retryable or Permanent."""
+
+    @abstractmethod
+    def use(self, pool: str, codes: Mapping[str, str]) -> None:
+        """Have the codes of these contacts, by their ids, count as used from now on; raises Permanent."""
+
+
+class NoPools(Codes):
+    """Where nobody brought any pools."""
+
+    def reserve(self, pool: str, contacts: Sequence[Contact]) -> Sequence[str]:
+        raise LookupError(pool)
+
+    def use(self, pool: str, codes: Mapping[str, str]) -> None:
+        raise LookupError(pool)
+
+
+NO_POOLS = NoPools()
 
 
 def _no_lists(name: str, values: Collection[str]) -> Listed:

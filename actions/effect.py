@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from actions.contract import ACCEPT, Contact, Context, Kind, Phase, Verdict, Word
-from actions.merging import canonical
+from actions.plan.merge import canonical
 
 __all__ = [
     "DONE",

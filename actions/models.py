@@ -11,14 +11,14 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
-from actions.code_pool import CodePool as CodePool
-from actions.code_pool import Draw as Draw
-from actions.code_pool import PromoCode as PromoCode
-from actions.code_pool import Refill as Refill
-from actions.credential import Credential as Credential
-from actions.merging import Definition, canonical, normal_identifier
+from actions.codes.models import CodePool as CodePool
+from actions.codes.models import Draw as Draw
+from actions.codes.models import PromoCode as PromoCode
+from actions.codes.models import Refill as Refill
 from actions.names import NAME_LENGTH as NAME_LENGTH
 from actions.names import normal_name as normal_name
+from actions.plan.merge import Definition, canonical, normal_identifier
+from actions.secrets.credential import Credential as Credential
 from actions.suppression.models import SuppressionEntry as SuppressionEntry
 from actions.suppression.models import SuppressionList as SuppressionList
 from actions.suppression.models import SuppressionPiece as SuppressionPiece

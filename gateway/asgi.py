@@ -13,11 +13,11 @@ from django.conf import settings  # noqa: E402  (Django must be set up first)
 from django.core.exceptions import ImproperlyConfigured  # noqa: E402
 
 from gateway.checks import DOOR_HINT, DOOR_TEXT, has_door  # noqa: E402
-from gateway.patience import Patience  # noqa: E402
-from sendouts.door import Door  # noqa: E402
-from sendouts.doorwatch import DoorWatch  # noqa: E402
-from sendouts.ingress import Store  # noqa: E402
-from sendouts.journal import Journal, depth  # noqa: E402
+from gateway.web.patience import Patience  # noqa: E402
+from sendouts.intake.door import Door  # noqa: E402
+from sendouts.intake.journal import Journal, depth  # noqa: E402
+from sendouts.intake.store import Store  # noqa: E402
+from sendouts.intake.watch import DoorWatch  # noqa: E402
 
 if not has_door() and not settings.DEBUG:
     raise ImproperlyConfigured(f"{DOOR_TEXT} {DOOR_HINT}")

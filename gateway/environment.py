@@ -95,7 +95,7 @@ def database(parsed: dict[str, Any]) -> dict[str, Any]:
     """Complete what DATABASE_URL says with the options that either database needs here."""
     if parsed["ENGINE"].endswith("sqlite3"):
         return parsed | {
-            "ENGINE": "gateway.sqlite",
+            "ENGINE": "work.sqlite",
             # Tests, too, run on a file with its write-ahead log, as deployments do.
             "TEST": {"NAME": f"{parsed['NAME']}-test"},
             "OPTIONS": {

@@ -26,7 +26,7 @@ DATABASES = {
     "default": environment.database(env.db_url("DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'gateway.sqlite3'}"))
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-USES_SQLITE = DATABASES["default"]["ENGINE"] == "gateway.sqlite"
+USES_SQLITE = DATABASES["default"]["ENGINE"] == "work.sqlite"
 if USES_SQLITE:
     DATA_DIR.mkdir(parents=True, exist_ok=True)
 
@@ -106,11 +106,15 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "gateway.apps.GatewayConfig",
+    "work.apps.WorkConfig",
     "actions.apps.ActionsConfig",
     "sendouts.apps.SendoutsConfig",
+    "notices.apps.NoticesConfig",
+    "api.apps.ApiConfig",
+    "desk.apps.DeskConfig",
 ]
 MIDDLEWARE = [
-    "gateway.headers.SecurityHeaders",
+    "gateway.web.headers.SecurityHeaders",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -121,7 +125,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "simple_history.middleware.HistoryRequestMiddleware",
-    "gateway.unavailable.Middleware",
+    "gateway.web.unavailable.Middleware",
     # Last, as it asks: it turns a login that was refused for its number into a page.
     "axes.middleware.AxesMiddleware",
 ]
@@ -139,7 +143,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "sendouts.admin.desk.desk",
+                "desk.context.desk",
             ]
         },
     }
@@ -158,8 +162,8 @@ AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_RESET_ON_SUCCESS = True
-AXES_CLIENT_IP_CALLABLE = "gateway.logins.client_address"
-AXES_LOCKOUT_CALLABLE = "gateway.logins.locked_out"
+AXES_CLIENT_IP_CALLABLE = "gateway.web.logins.client_address"
+AXES_LOCKOUT_CALLABLE = "gateway.web.logins.locked_out"
 # Who logged in when is in the users' list; failures are kept for as long as they count, without what was typed.
 AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ADMIN = False
@@ -279,7 +283,7 @@ METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 # --- API -----------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "sendouts.api.tokens.FingerprintAuthentication",
+        "api.tokens.FingerprintAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
@@ -302,7 +306,7 @@ SIMPLE_HISTORY_REVERT_DISABLED = True
 # --- Logs ----------------------------------------------------------------------------------------------------------
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
 LOG_JSON = env.bool("LOG_JSON", default=not (DEBUG or sys.stderr.isatty()))
-LOGGING_CONFIG = "gateway.logs.configure"
+LOGGING_CONFIG = "gateway.logs.setup.configure"
 LOGGING = {
     "level": LOG_LEVEL,
     "json": LOG_JSON,
@@ -312,4 +316,4 @@ LOGGING = {
         SYMPLIFY_HEADERS, DATABASES["default"].get("PASSWORD"),
     ),
 }  # fmt: skip
-DEFAULT_EXCEPTION_REPORTER_FILTER = "gateway.reporting.QuietReporter"
+DEFAULT_EXCEPTION_REPORTER_FILTER = "gateway.web.error_reports.QuietReporter"

@@ -1,4 +1,4 @@
-"""How the screens look; their menu is sendouts.admin.menu."""
+"""How the screens look; their menu is desk.menu."""
 
 from typing import Any
 
@@ -47,6 +47,6 @@ UNFOLD: dict[str, Any] = {
             {"title": _("Change password"), "link": reverse_lazy("admin:password_change")},
         ]
     },
-    "DASHBOARD_CALLBACK": "sendouts.admin.home.dashboard",
-    "SIDEBAR": {"show_search": False, "navigation": "sendouts.admin.menu.navigation"},
+    "DASHBOARD_CALLBACK": "desk.home.page.dashboard",
+    "SIDEBAR": {"show_search": False, "navigation": "desk.menu.navigation"},
 }

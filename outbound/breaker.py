@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from outbound.waiting import MAX_WAIT
+from outbound.retry_after import MAX_WAIT
 
 # So many failures in a row, and none but failures for so many seconds, mean that nothing gets through. The number
 # keeps one slow call from speaking for all; the seconds, a burst that one restart of a machine explains.

@@ -9,8 +9,8 @@ from outbound.breaker import breakers
 from outbound.guard import AllowList, Refused
 from outbound.pace import Pace
 from outbound.poller import TICK, Poller
+from outbound.retry_after import MAX_WAIT, TROUBLE
 from outbound.transfer import Transfer, header_lines, method_name
-from outbound.waiting import MAX_WAIT, TROUBLE
 
 # Answers are handed over in lists of up to so many, or after so many seconds, whichever comes first.
 LIST_SIZE: Final = 256

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
-from outbound.waiting import MAX_WAIT
+from outbound.retry_after import MAX_WAIT
 
 # A round trip that takes less than this many times the best one seen means that there is room for more.
 QUICK: Final = 2.0

@@ -15,7 +15,7 @@ from urllib3.response import HTTPResponse
 
 from outbound.breaker import Breakers
 from outbound.guard import AllowList, Refused, address_allowed
-from outbound.waiting import TROUBLE, read_retry_after
+from outbound.retry_after import TROUBLE, read_retry_after
 
 POOL_SIZE = 16
 HEAD_GRACE = 1.0

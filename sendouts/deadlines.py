@@ -45,8 +45,3 @@ def decide_before(
 def screening_ends(received_at: datetime, deadline: datetime) -> datetime:
     """Until when screening may wait for slow services: half of the reserve stays for the answers."""
     return deadline - margin(deadline - received_at) / 2
-
-
-def backoff(attempts: int, *, first: float = 0.5, longest: float = 30.0) -> timedelta:
-    """The pause after the given number of failed attempts (1, 2, …): doubling, bounded."""
-    return timedelta(seconds=min(longest, first * 2 ** min(attempts - 1, 16)))

@@ -12,11 +12,11 @@ from django.db.models import Case, DateTimeField, F, Value, When
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from sendouts import claims
 from sendouts.models import Attention, Batch, Chunk, Decision, EffectRun, Event, PendingEffect, Status, Word
 from sendouts.models.batch import OPEN
 from sendouts.models.decision import rows_of
 from sendouts.models.effect import effects_of
+from work import claims
 
 log = structlog.get_logger(__name__)
 # How soon a batch is looked at again whose key is missing.

@@ -26,7 +26,7 @@ from babel.messages.mofile import write_mo  # noqa: E402
 from babel.messages.pofile import read_po, write_po  # noqa: E402
 from django.utils.translation import template as django_template  # noqa: E402
 
-FOLDERS = ("actions", "gateway", "sendouts", "templates")
+FOLDERS = ("actions", "api", "desk", "gateway", "notices", "sendouts", "templates", "work")
 CATALOGUE = ROOT / "locale" / "fr" / "LC_MESSAGES" / "django.po"
 COMPILED = CATALOGUE.with_suffix(".mo")
 KEYWORDS = {

@@ -17,9 +17,7 @@ from django.template import TemplateSyntaxError, engines  # noqa: E402
 
 def main() -> int:
     wrong = 0
-    found = [
-        path for folder in ("templates", "actions", "sendouts", "gateway") for path in (ROOT / folder).rglob("*.html")
-    ]
+    found = [path for folder in ("templates",) for path in (ROOT / folder).rglob("*.html")]
     for path in found:
         try:
             engines["django"].from_string(path.read_text())

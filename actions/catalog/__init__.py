@@ -1,4 +1,4 @@
-"""The kinds of action that can be configured: one file a kind here, and those of other packages by entry point."""
+"""The kinds of action that can be configured: one file or folder a kind here, and those of other packages by entry point."""
 
 import importlib
 import inspect
@@ -66,8 +66,8 @@ def _catalog() -> _Catalog:
 
 
 def _built_in(wrong: list[str]) -> Iterator[tuple[str, type[Kind]]]:
-    for info in sorted(pkgutil.iter_modules(__path__), key=lambda info: info.name):
-        where = f"{__name__}.{info.name}"
+    for info in sorted(pkgutil.walk_packages(__path__, f"{__name__}."), key=lambda info: info.name):
+        where = info.name
         try:
             module = importlib.import_module(where)
         except Exception as error:

@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-from actions.catalog.contacts_api import ContactsApi
-from actions.catalog.contacts_writing import property_name, url_of, write_each
+from actions.catalog.contact_update.platform_api import ContactsApi
+from actions.catalog.contact_update.write import property_name, url_of, write_each
 from actions.contract import Config, Contact, Context, Shown, gettext_noop, reject, undecided
 from actions.effect import DONE, NOTHING, Applied, Effect, Pending, Rendered
 

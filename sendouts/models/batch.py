@@ -37,7 +37,7 @@ class Outcome(models.TextChoices):
 
 
 class Attention(models.TextChoices):
-    """Why a stage could not complete and a person must act; the sentences are in sendouts.sentences."""
+    """Why a stage could not complete and a person must act; the sentences are in sendouts.wording.batch_sentences."""
 
     NONE = "", "–"
     NO_DOWNLOAD = "no_download", _("the contacts cannot be downloaded")
@@ -58,6 +58,9 @@ class Attention(models.TextChoices):
 
 # Among what a batch is held for: a person stopped its release, or had it on hold when its checks ran again.
 STOPPED, WAS_ON_HOLD = "stopped", "was_on_hold"
+# Among the same: what is unusual beside the batches before.
+SHARE, SIZE, NOBODY, EVERYBODY = "unusual_share", "unusual_size", "check_nobody", "check_everybody"
+UNUSUAL = (SHARE, SIZE, NOBODY, EVERYBODY)
 _ENDED_FILE = Q(source="batch", ended_at__isnull=False)
 OPEN = (Status.PLANNED, Status.SCREENED, Status.IN_REVIEW, Status.ACCEPTED, Status.REFUSED, Status.DELIVERED)
 
@@ -89,7 +92,7 @@ class Batch(models.Model):
     attention = models.CharField(_("attention"), max_length=20, choices=Attention, default=Attention.NONE, blank=True)
     attention_data = models.JSONField(default=dict, blank=True)
     held_for = models.JSONField(default=list, blank=True)
-    # What was compared with the batches before, for the codes of `held_for` that come from it (sendouts.anomalies.Finding).
+    # What was compared with the batches before, for the codes of `held_for` that come from it (sendouts.outlook.anomalies.Finding).
     anomalies = models.JSONField(default=list, blank=True)
     revision = models.PositiveIntegerField(_("revision"), default=1)
 

@@ -13,8 +13,8 @@ from outbound.breaker import breakers
 from outbound.download import Broken, Download, download
 from outbound.fanout import Answer, Call, Fanout, never
 from outbound.guard import AllowList, Refused
+from outbound.retry_after import read_retry_after
 from outbound.session import GuardedSession, Unreachable
-from outbound.waiting import read_retry_after
 from sendouts.symplify.errors import Permanent, Retryable, TransportBroken
 
 CONFIRMING = frozenset(range(200, 300))

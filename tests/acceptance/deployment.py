@@ -22,7 +22,7 @@ import psycopg
 import redis
 import requests
 
-from sendouts.sealing import Keyring
+from sendouts.privacy.sealing import Keyring
 from simulator.client import Simulator
 from tests.servers import TEST_AUTH, common_environment, free_port, temporary_folder
 

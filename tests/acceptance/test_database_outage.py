@@ -11,8 +11,8 @@ from typing import Any
 import psycopg
 import requests
 
-from sendouts.journal import JournalFile, depth
-from sendouts.received import Received
+from sendouts.intake.hook import Received
+from sendouts.intake.journal import JournalFile, depth
 from tests.acceptance.deployment import Deployment, deployment, wait_until
 from tests.acceptance.outage import Server, own_postgresql
 from tests.acceptance.person import Person, make_person

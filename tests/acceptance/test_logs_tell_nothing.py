@@ -11,7 +11,7 @@ import psycopg
 import pytest
 import requests
 
-from sendouts.sealing import of_decision, of_download, of_finish
+from sendouts.privacy.sealing import of_decision, of_download, of_finish
 from simulator.client import Simulator
 from simulator.rows import CITIES
 from tests.acceptance.deployment import Deployment, deployment, wait_until

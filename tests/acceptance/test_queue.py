@@ -16,7 +16,7 @@ from uuid import UUID
 
 import pytest
 
-from sendouts.sealing import of_hook
+from sendouts.privacy.sealing import of_hook
 from tests.acceptance.deployment import ROOT, Deployment, deployment, wait_until
 from tests.queues import CREDENTIALS, Queue, Queues, queues
 

@@ -12,7 +12,7 @@ import pytest
 
 from actions import catalog
 from actions.contract import ACCEPT, Check, Contact, Context, Permanent, Verdict
-from actions.merging import PlannedAction
+from actions.plan.merge import PlannedAction
 from outbound.guard import AllowList
 from outbound.session import GuardedSession
 

@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from actions.code_intake import BadCode, read, take_in
+from actions.codes.intake import BadCode, read, take_in
 from actions.models import CodePool, Draw, PromoCode
 from tests.sendouts.admin_cases import client_of, plain_english, text_of
 

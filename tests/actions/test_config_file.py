@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from actions import applying, config_file
+from actions.config import apply as config_apply
+from actions.config import file
 from actions.models import ActionDefinition, Project, Sendout, SuppressionList
 
 pytestmark = pytest.mark.django_db
@@ -30,16 +31,16 @@ projects:
 
 
 def apply(text: str) -> list[str]:
-    return applying.apply(config_file.read(text))
+    return config_apply.apply(file.read(text))
 
 
 def dump() -> str:
-    return config_file.write(applying.collect())
+    return file.write(config_apply.collect())
 
 
 def faults(text: str) -> list[str]:
-    with pytest.raises(config_file.FaultyFile) as caught:
-        config_file.read(text)
+    with pytest.raises(file.FaultyFile) as caught:
+        file.read(text)
     return caught.value.faults
 
 
@@ -61,7 +62,7 @@ def test_a_file_that_names_lists_that_are_not_there_is_refused_whole_and_applied
     shop = Project.objects.create(name="Shop")
     SuppressionList.objects.create(name="Of the shop", project=shop)
     before = everything()
-    with pytest.raises(config_file.FaultyFile) as caught:
+    with pytest.raises(file.FaultyFile) as caught:
         apply(SUPPRESSION)
     assert caught.value.faults == [
         "projects[0].actions[0].config.list: No list “Opposition” is kept here for this project.",
@@ -298,7 +299,7 @@ def test_a_file_that_fails_half_way_changes_nothing(monkeypatch: pytest.MonkeyPa
     def fail(*args: Any) -> Any:
         raise RuntimeError("The lights went out.")
 
-    monkeypatch.setattr(applying, "_sendouts", fail)
+    monkeypatch.setattr(config_apply, "_sendouts", fail)
     with pytest.raises(RuntimeError):
         apply("projects: [{name: Newsletter, review: always}, {name: New}]")
     assert everything() == before

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from actions import running
-from actions.catalog.calling import retry_after
-from actions.catalog.consent_check import ConsentCheck
+from actions.catalog.consent_check.kind import ConsentCheck
+from actions.catalog.shared.http import retry_after
 from actions.contract import Contact, Permanent, Retryable, Verdict, Word
-from actions.running import run_plan
+from actions.plan import run
+from actions.plan.run import run_plan
 from tests.actions.helpers import Reply, make_context, people, planned, service
 from tests.outbound.site import Request, Site
 
@@ -185,7 +185,7 @@ def pool() -> Iterator[ThreadPoolExecutor]:
 def test_a_chunk_is_asked_in_pages_and_survives_a_service_that_stumbles(
     monkeypatch: pytest.MonkeyPatch, pool: ThreadPoolExecutor
 ) -> None:
-    monkeypatch.setattr(running, "FIRST_DELAY", 0.001)
+    monkeypatch.setattr(run, "FIRST_DELAY", 0.001)
     refusing = {f"A-{place}" for place in range(0, 2000, 10)}
 
     def stumble(number: int, question: Any) -> Reply | None:
@@ -205,7 +205,7 @@ def test_a_chunk_is_asked_in_pages_and_survives_a_service_that_stumbles(
 def test_a_service_that_is_away_holds_everybody_and_says_so_once(
     monkeypatch: pytest.MonkeyPatch, pool: ThreadPoolExecutor
 ) -> None:
-    monkeypatch.setattr(running, "FIRST_DELAY", 0.01)
+    monkeypatch.setattr(run, "FIRST_DELAY", 0.01)
     with service(lambda number, question: (500, {}, b"")) as it:
         step = planned("consent_check", {"url": it.url, "page_size": 10})
         context = make_context(0.5)

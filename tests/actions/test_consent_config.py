@@ -10,10 +10,10 @@ from django.test import Client
 from django.urls import reverse
 from pydantic import ValidationError
 
-from actions.catalog.answers import Mapped, follow, key_of, read_time
-from actions.catalog.consent_check import ConsentCheck
-from actions.catalog.placeholders import Person, fill_body, fill_url
-from actions.config_errors import sentences
+from actions.catalog.consent_check.answer import Mapped, follow, key_of, read_time
+from actions.catalog.consent_check.kind import ConsentCheck
+from actions.catalog.consent_check.placeholders import Person, fill_body, fill_url
+from actions.config.errors import sentences
 from actions.contact import MISSING
 from actions.contract import Permanent
 from actions.models import ActionDefinition, Project

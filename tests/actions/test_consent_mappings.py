@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from actions import running
-from actions.catalog.consent_check import ConsentCheck
+from actions.catalog.consent_check.kind import ConsentCheck
 from actions.contract import Contact, Permanent, Retryable, Verdict, Word
-from actions.running import Result, run_plan
+from actions.plan import run as plan_run
+from actions.plan.run import Result, run_plan
 from outbound import breaker
 from outbound.breaker import service_breakers
 from outbound.guard import AllowList
-from sendouts.contexts import staff_session
+from sendouts.services.context import staff_session
 from simulator.client import Simulator
 from tests.actions.helpers import make_context, planned
 
@@ -177,7 +177,7 @@ def test_another_form_than_was_declared_accepts_nobody(sim: Simulator, mapping: 
 def test_a_service_that_stumbles_is_asked_again(
     sim: Simulator, mapping: Any, fault: dict[str, Any], pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(running, "FIRST_DELAY", 0.001)
+    monkeypatch.setattr(plan_run, "FIRST_DELAY", 0.001)
     sim.faults([{"on": "consent", "times": 1, **fault}])
     result = run(mapping(sim), contacts(*range(1, 21)), pool)
     assert result.failures == ()

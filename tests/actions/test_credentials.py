@@ -12,10 +12,11 @@ from django.test import Client
 from django.urls import reverse
 
 from actions.contract import Permanent
-from actions.encrypted import CannotOpen, Sealed, unopened
 from actions.models import ActionDefinition, Credential, Project
-from gateway import environment, opening
-from sendouts import credentials
+from actions.secrets.encrypted import CannotOpen, Sealed, unopened
+from gateway import environment
+from gateway.ops import startup
+from sendouts.services import credentials
 from tests.sendouts.admin_cases import client_of, plain_english, text_of
 
 pytestmark = pytest.mark.django_db
@@ -161,8 +162,8 @@ def test_the_start_names_what_cannot_be_opened(settings: Any, monkeypatch: pytes
     Credential.objects.create(name="lost", secret=SECRET)
     settings.ENCRYPTION_KEYS = (NEW,)
     said: list[tuple[str, Any]] = []
-    monkeypatch.setattr(opening.log, "error", lambda event, **more: said.append((event, more)), raising=False)
-    opening.report()
+    monkeypatch.setattr(startup.log, "error", lambda event, **more: said.append((event, more)), raising=False)
+    startup.report()
     assert said == [("secrets_cannot_be_opened", {"names": ["credential lost"]})]
 
 

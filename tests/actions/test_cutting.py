@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from actions import catalog
 from actions.contract import ACCEPT, Check, Config, Contact, Context, Phase, Verdict, reject, undecided
 from actions.effect import Applied, Effect, Pending, Rendered
-from actions.merging import Asked, Definition, Merged, canonical, merge
-from actions.running import run_plan
+from actions.plan.merge import Asked, Definition, Merged, canonical, merge
+from actions.plan.run import run_plan
 from tests.actions.helpers import make_context
 
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from actions import durations
+from actions.config import durations
 
 TEXTS = [("30s", 30), ("60m", 3600), ("90s", 90), ("2h", 7200), ("1d", 86400), ("5m", 300), ("36h", 129600)]
 

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from actions.catalog.field_rule import FieldRule
-from actions.config_errors import sentences
+from actions.catalog.field_rule.kind import FieldRule
+from actions.config.errors import sentences
 from actions.contract import Contact, Word
 
 REJECT, ACCEPT, UNDECIDED = Word.REJECT, Word.ACCEPT, Word.UNDECIDED

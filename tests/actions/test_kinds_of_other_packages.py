@@ -11,8 +11,8 @@ import pytest
 
 from actions import catalog
 from actions.contract import Contact
-from actions.forms import action_form
-from actions.running import run_plan
+from actions.plan.run import run_plan
+from desk.setup.forms import action_form
 from tests.actions.helpers import make_context, planned
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "adding-an-action.md"
@@ -112,7 +112,7 @@ class {name}(Check):
 @pytest.mark.parametrize(
     ("body", "fault"),
     [
-        ('name = "field_rule"; title = "Mine"', "is taken by actions.catalog.field_rule.FieldRule"),
+        ('name = "field_rule"; title = "Mine"', "is taken by actions.catalog.field_rule.kind.FieldRule"),
         ('title = "Mine"', "has no name"),
         ('name = "mine"', "has no title"),
         ('name = "mine"; title = "Mine"; phase = Phase.ENRICH', "is a check and says the phase"),
@@ -125,7 +125,7 @@ def test_a_kind_that_cannot_be_used_is_reported_and_not_offered(install: Install
     (problem,) = catalog.problems()
     assert fault in problem
     assert set(catalog.kinds()) == built_in
-    assert catalog.kind("field_rule").__module__ == "actions.catalog.field_rule"
+    assert catalog.kind("field_rule").__module__ == "actions.catalog.field_rule.kind"
 
 
 def test_what_is_no_kind_at_all_is_reported(install: Install) -> None:

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actions import merging
 from actions.contract import Phase
-from actions.merging import Asked, Definition, Merged, Origin, merge
+from actions.plan import merge as plan_merge
+from actions.plan.merge import Asked, Definition, Merged, Origin, merge
 
 PHASES = {"rule": Phase.CHECK, "ask": Phase.CHECK, "add": Phase.ENRICH, "send": Phase.TRANSFER}
 ORDER = [Phase.CHECK, Phase.ENRICH, Phase.TRANSFER]
@@ -55,7 +55,7 @@ def test_every_definition_that_takes_part_is_there_once_for_each_of_its_details(
 ) -> None:
     expected = set()
     for each in definitions:
-        named = {a.details for a in asked if merging.folded(a.identifier) == merging.folded(each.identifier)}
+        named = {a.details for a in asked if plan_merge.folded(a.identifier) == plan_merge.folded(each.identifier)}
         expected |= {(each.id, details) for details in named or ({"{}"} if each.run == "always" else set())}
     found = pairs(merge(definitions, asked, PHASES))
     assert len(found) == len(set(found))
@@ -101,27 +101,29 @@ def test_the_order_of_definitions_and_doubled_questions_change_nothing(
 
 @given(DEFINITIONS, ASKED)
 def test_what_nobody_defined_is_kept_in_order(definitions: list[Definition], asked: list[Asked]) -> None:
-    defined = {merging.folded(each.identifier) for each in definitions}
+    defined = {plan_merge.folded(each.identifier) for each in definitions}
     unknown = merge(definitions, asked, PHASES).unknown
-    wanted = {(merging.folded(a.identifier), a.details) for a in asked if merging.folded(a.identifier) not in defined}
-    assert {(merging.folded(a.identifier), a.details) for a in unknown} == wanted
+    wanted = {
+        (plan_merge.folded(a.identifier), a.details) for a in asked if plan_merge.folded(a.identifier) not in defined
+    }
+    assert {(plan_merge.folded(a.identifier), a.details) for a in unknown} == wanted
     assert len(unknown) == len(wanted)
-    firsts = [[merging.folded(a.identifier) for a in asked].index(merging.folded(a.identifier)) for a in unknown]
+    firsts = [[plan_merge.folded(a.identifier) for a in asked].index(plan_merge.folded(a.identifier)) for a in unknown]
     assert firsts == sorted(firsts)
 
 
 @given(DEFINITIONS, ASKED)
 def test_a_frozen_plan_reads_back_as_itself(definitions: list[Definition], asked: list[Asked]) -> None:
     plan = merge(definitions, asked, PHASES)
-    frozen = merging.to_json(plan)
-    assert merging.from_json(frozen) == plan
-    assert merging.from_data(json.loads(frozen)) == plan
-    assert merging.to_json(merging.from_json(frozen)) == frozen
+    frozen = plan_merge.to_json(plan)
+    assert plan_merge.from_json(frozen) == plan
+    assert plan_merge.from_data(json.loads(frozen)) == plan
+    assert plan_merge.to_json(plan_merge.from_json(frozen)) == frozen
 
 
 @given(st.text())
 def test_a_folded_identifier_folds_to_itself(text: str) -> None:
-    assert merging.folded(merging.folded(text)) == merging.folded(text)
+    assert plan_merge.folded(plan_merge.folded(text)) == plan_merge.folded(text)
 
 
 def test_one_identifier_on_project_and_sendout_runs_both() -> None:
@@ -161,7 +163,7 @@ def test_a_kind_that_is_not_installed_stays_in_the_plan_among_the_checks() -> No
 
 def test_equal_plans_have_one_digest_and_different_plans_have_two() -> None:
     one, same, other = ([define(1, "a", config=config)] for config in ('{"x":1}', '{"x":1}', '{"x":2}'))
-    digests = [merging.digest(merging.to_json(merge(each, [Asked("a")], PHASES))) for each in (one, same, other)]
+    digests = [plan_merge.digest(plan_merge.to_json(merge(each, [Asked("a")], PHASES))) for each in (one, same, other)]
     assert digests[0] == digests[1] != digests[2]
     assert len(digests[0]) == 64
 
@@ -177,11 +179,11 @@ HOSTILE: list[Any] = [float("inf"), float("nan"), "\x00", "\ud800", {"\ud800": "
 
 @pytest.mark.parametrize("details", HOSTILE)
 def test_details_that_no_database_could_store_are_made_storable(details: Any) -> None:
-    text = merging.to_json(Merged(unknown=(Asked.of("\x00\ud800", details),)))
+    text = plan_merge.to_json(Merged(unknown=(Asked.of("\x00\ud800", details),)))
     assert text.isascii()
     assert "\\u0000" not in text
     assert "\\ud800" not in text
-    assert len(merging.from_json(text).unknown) == 1
+    assert len(plan_merge.from_json(text).unknown) == 1
 
 
 def test_details_nested_too_deeply_do_not_stop_the_plan() -> None:
@@ -197,4 +199,4 @@ def test_details_nested_too_deeply_do_not_stop_the_plan() -> None:
 )
 def test_what_is_no_frozen_plan_is_a_value_error(text: str) -> None:
     with pytest.raises(ValueError):
-        merging.from_json(text)
+        plan_merge.from_json(text)

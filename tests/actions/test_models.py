@@ -8,8 +8,8 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import ProtectedError
 
-from actions.merging import Definition
 from actions.models import ActionDefinition, Policy, Project, Sendout, definitions_for, normal_name, policy
+from actions.plan.merge import Definition
 
 pytestmark = pytest.mark.django_db
 HOUR = timedelta(hours=1)

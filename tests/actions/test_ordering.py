@@ -9,8 +9,8 @@ from django.urls import reverse
 from hypothesis import given
 from hypothesis import strategies as st
 
+from actions.config.ordering import OrderChanged, in_order, moved, put_in_order
 from actions.models import ActionDefinition, Project, Sendout, definitions_for
-from actions.ordering import OrderChanged, in_order, moved, put_in_order
 
 pytestmark = pytest.mark.django_db
 

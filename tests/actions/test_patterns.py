@@ -2,7 +2,7 @@
 
 import pytest
 
-from actions.catalog.patterns import TooLong, searcher
+from actions.catalog.field_rule.pattern import TooLong, searcher
 
 HARMLESS = [
     r"@example\.com$",

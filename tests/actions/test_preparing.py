@@ -10,8 +10,8 @@ import pytest
 from actions import catalog
 from actions.contract import ACCEPT, Contact, Context, Permanent, Phase, reject, undecided
 from actions.effect import Applied, Effect, Pending, Rendered
-from actions.merging import PlannedAction
-from actions.running import Result, run_plan
+from actions.plan.merge import PlannedAction
+from actions.plan.run import Result, run_plan
 from tests.actions.helpers import Scripted, make_context, people, planned
 
 VERDICTS = {0: reject("no", "No"), 1: undecided("perhaps", "Perhaps")}

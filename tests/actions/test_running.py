@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from actions import running
 from actions.contract import ACCEPT, Contact, Permanent, Retryable, Verdict, Word, reject, undecided
-from actions.merging import PlannedAction
-from actions.running import Stopped, run_plan
+from actions.plan import run as plan_run
+from actions.plan.merge import PlannedAction
+from actions.plan.run import Stopped, run_plan
 from tests.actions.helpers import accept_all, make_context, people, planned, scripted
 
 NO = reject("no", "No")
@@ -26,8 +26,8 @@ def pool() -> Iterator[ThreadPoolExecutor]:
 
 @pytest.fixture(autouse=True)
 def _hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(running, "FIRST_DELAY", 0.001)
-    monkeypatch.setattr(running, "LONGEST_DELAY", 0.004)
+    monkeypatch.setattr(plan_run, "FIRST_DELAY", 0.001)
+    monkeypatch.setattr(plan_run, "LONGEST_DELAY", 0.004)
 
 
 def run(
@@ -36,12 +36,12 @@ def run(
     pool: ThreadPoolExecutor,
     seconds: float = 30.0,
     **other: Any,
-) -> running.Result:
+) -> plan_run.Result:
     context = make_context(seconds)
     return run_plan(actions, contacts, lambda action: context, pool=pool, **other)
 
 
-def words(result: running.Result) -> list[str]:
+def words(result: plan_run.Result) -> list[str]:
     return [verdict.word for verdict in result.verdicts]
 
 

@@ -6,9 +6,10 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from actions import applying, config_file, reviewers
+from actions.access_models import Reach
+from actions.config import apply as config_apply
+from actions.config import file, reviewers
 from actions.models import Project
-from sendouts.models import Reach
 from tests.sendouts.admin_cases import plain_english, text_of
 from tests.sendouts.gate import person, reviewer
 
@@ -44,7 +45,7 @@ def file_with(**rules: Any) -> str:
 
 
 def apply(**rules: Any) -> list[str]:
-    return applying.apply(config_file.read(file_with(**rules)))
+    return config_apply.apply(file.read(file_with(**rules)))
 
 
 @pytest.mark.parametrize("name", RULES)
@@ -54,7 +55,7 @@ def test_with_fewer_than_two_people_it_cannot_be_switched_on(project: Project, m
     answer = manager.post(url, {**FORM, name: RULES[name]})
     assert answer.status_code == 200
     assert "only 1 person may accept batches of this project" in text_of(answer)
-    with pytest.raises(config_file.FaultyFile) as caught:
+    with pytest.raises(file.FaultyFile) as caught:
         apply(**{name: RULES[name]})
     assert caught.value.faults[0].startswith(f"projects[0].{name}: A second person cannot be asked for")
     project.refresh_from_db()
@@ -67,7 +68,7 @@ def test_with_fewer_than_two_people_it_cannot_be_switched_on(project: Project, m
 
 def test_a_new_project_is_refused_the_same() -> None:
     reviewer("anna")
-    with pytest.raises(config_file.FaultyFile):
+    with pytest.raises(file.FaultyFile):
         apply(second_person_from=500)
     assert not Project.objects.exists()
     reviewer("ben")
@@ -93,16 +94,16 @@ def test_a_file_says_it_and_is_written_back(project: Project) -> None:
     reviewer("anna"), reviewer("ben")
     assert apply(**RULES) == ["changed project Newsletter: second_person_from, no_own_changes"]
     assert apply(**RULES) == []
-    written = config_file.write(applying.collect())
+    written = file.write(config_apply.collect())
     assert "second_person_from: 10000" in written and "no_own_changes: true" in written
     assert apply() == ["changed project Newsletter: second_person_from, no_own_changes"]
-    assert "second_person" not in config_file.write(applying.collect())
+    assert "second_person" not in file.write(config_apply.collect())
 
 
 @pytest.mark.parametrize("wrong", [0, -1, 2_147_483_648, "many"])
 def test_a_size_that_is_none_is_refused(wrong: Any) -> None:
-    with pytest.raises(config_file.FaultyFile):
-        config_file.read(file_with(second_person_from=wrong))
+    with pytest.raises(file.FaultyFile):
+        file.read(file_with(second_person_from=wrong))
 
 
 def test_people_who_leave_are_missed_on_the_projects_page(project: Project, manager: Client) -> None:

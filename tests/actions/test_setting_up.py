@@ -10,10 +10,10 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import translation
 
-from actions.admin import _UNUSUAL
-from actions.cautions import UNATTENDED
+from actions.config.cautions import UNATTENDED
 from actions.models import ActionDefinition, Project, Sendout
-from sendouts import anomalies
+from desk.setup.projects import _UNUSUAL
+from sendouts.outlook import anomalies
 from tests.sendouts.admin_cases import client_of, plain_english
 
 pytestmark = pytest.mark.django_db

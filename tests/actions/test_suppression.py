@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from actions.catalog.suppression import Suppression
 from actions.contract import Contact, Context, Listed, Permanent, Verdict, Word
-from actions.running import run_plan
+from actions.plan.run import run_plan
 from tests.actions.helpers import make_context, planned
 
 

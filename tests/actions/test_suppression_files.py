@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actions.models import SuppressionEntry, SuppressionList, SuppressionPiece, SuppressionUpload
-from actions.suppression import csvfile, reading, receiving
+from actions.suppression import csvfile, receive
+from actions.suppression import read as suppression_read
 from actions.suppression.csvfile import BadLine, Layout, NotReadable
-from actions.suppression.receiving import OutOfStep
+from actions.suppression.receive import OutOfStep
 
 
 def lay_out(first: str, holds: str = "email") -> Layout:
@@ -95,13 +96,13 @@ def make(holds: str = "email", **columns: Any) -> SuppressionList:
 
 def send(found: SuppressionList, content: bytes, piece: int = 7, **said: Any) -> SuppressionUpload:
     someone, _ = User.objects.get_or_create(username="somebody")
-    begun = receiving.begin(found, by=someone.pk, file_name="list.csv", size=len(content), **said)
-    return receiving.take(begun, (content[start : start + piece] for start in range(0, len(content), piece)))
+    begun = receive.begin(found, by=someone.pk, file_name="list.csv", size=len(content), **said)
+    return receive.take(begun, (content[start : start + piece] for start in range(0, len(content), piece)))
 
 
 def read(upload: SuppressionUpload, rows: int = 2) -> SuppressionUpload:
-    for part in reading.parts(upload, rows):
-        reading.store(upload, part, timezone.now())
+    for part in suppression_read.parts(upload, rows):
+        suppression_read.store(upload, part, timezone.now())
     upload.refresh_from_db()
     return upload
 
@@ -165,8 +166,8 @@ def test_of_two_lines_with_one_value_the_longer_counts_also_across_parts() -> No
 def test_reading_goes_on_where_it_stopped(stop: int) -> None:
     found = make("contact_id")
     upload = send(found, b"value\r\nA-1\r\nA-2\r\n\r\nA-3\r\nA-4\r\nA-5", piece=4)
-    for number, part in enumerate(reading.parts(upload, 1), 1):
-        reading.store(upload, part, timezone.now())
+    for number, part in enumerate(suppression_read.parts(upload, 1), 1):
+        suppression_read.store(upload, part, timezone.now())
         if number == stop:
             break
     assert not SuppressionPiece.objects.filter(upload=upload, end__lte=SuppressionUpload.objects.get().read).exists()
@@ -183,12 +184,12 @@ def test_only_the_first_unreadable_lines_are_named() -> None:
 
 def test_a_piece_that_comes_again_changes_nothing_and_a_gap_is_refused() -> None:
     someone = User.objects.create_user("somebody")
-    begun = receiving.begin(make(), by=someone.pk, file_name="list.csv", size=6)
+    begun = receive.begin(make(), by=someone.pk, file_name="list.csv", size=6)
     for start, content in ((0, b"abc"), (0, b"abc")):
-        assert receiving.append(begun.pk, start, content).received == 3
+        assert receive.append(begun.pk, start, content).received == 3
     for start, content in ((4, b"ef"), (2, b"cd"), (3, b"defg")):
         with pytest.raises(OutOfStep):
-            receiving.append(begun.pk, start, content)
-    assert receiving.append(begun.pk, 3, b"def").status == "received"
-    assert receiving.append(begun.pk, 3, b"def").status == "received"
+            receive.append(begun.pk, start, content)
+    assert receive.append(begun.pk, 3, b"def").status == "received"
+    assert receive.append(begun.pk, 3, b"def").status == "received"
     assert [bytes(each.content) for each in SuppressionPiece.objects.order_by("start")] == [b"abc", b"def"]

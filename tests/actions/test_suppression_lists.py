@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from actions.contract import Permanent, Retryable
 from actions.models import Project, SuppressionEntry, SuppressionList
-from actions.suppression import bulk, entries, lookups, pruning
+from actions.suppression import bulk, entries, lookups, prune
 from actions.suppression.entries import NewEntry
 from actions.suppression.lookups import suppressed
 
@@ -191,5 +191,5 @@ def test_what_expired_and_what_an_archived_list_held_is_deleted(settings: Any) -
     put(kept, "B-2")
     put(gone, "A-1", "A-2", "A-3")
     SuppressionList.objects.filter(pk=gone.pk).update(archived=True)
-    assert pruning.prune(now) == 8
+    assert prune.prune(now) == 8
     assert (counted(kept), counted(gone)) == (2, 0)

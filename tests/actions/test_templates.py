@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from actions.catalog.shared.templates import BadTemplate, compiled
 from actions.contract import Contact
-from actions.templates import BadTemplate, compiled
 from tests.actions.helpers import make_context
 
 FIELDS = {"city": "Besançon", "properties": {"first_name": "Zoé", "points": 12, "vip": True, "rate": 2.0, "empty": ""}}

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from actions.catalog.naming import file_name
-from actions.catalog.transfer_http import TransferHttp
-from actions.catalog.transfer_s3 import TransferS3
-from actions.catalog.transfer_sftp import TransferSftp
-from actions.catalog.writing import Writing
+from actions.catalog.transfer.content import Writing
+from actions.catalog.transfer.file_names import file_name
+from actions.catalog.transfer.http_post import TransferHttp
+from actions.catalog.transfer.s3 import TransferS3
+from actions.catalog.transfer.sftp import TransferSftp
 from actions.contract import Contact, Kind, Phase, Word
 from actions.effect import Pending
-from actions.forms import PREFIX, action_form, config_initial
+from desk.setup.forms import PREFIX, action_form, config_initial
 from tests.actions.helpers import make_context
 
 HTTP = {"url": "https://crm.example.com/outcomes"}

@@ -10,9 +10,9 @@ from django.test import Client
 from django.urls import reverse
 
 from actions import catalog
+from actions.config.versions import Change, version
 from actions.models import ActionDefinition, Credential, Project, Sendout, SuppressionList
-from actions.versions import Change, version
-from actions.way_back import NotBroughtBack, bring_back
+from desk.setup.way_back import NotBroughtBack, bring_back
 from tests.sendouts.admin_cases import client_of, plain_english
 
 pytestmark = pytest.mark.django_db

@@ -55,10 +55,10 @@ def _inside(decisions: int, exported: int) -> int:
     from django.db import connection
     from django.utils import timezone
 
-    from sendouts import exporting
-    from sendouts.exporting import Choice
+    from sendouts.inquiries import export
+    from sendouts.inquiries.csv import Form
+    from sendouts.inquiries.export import Choice
     from sendouts.models import Status
-    from sendouts.spreadsheet import Form
     from tests.sendouts.admin_cases import batch
 
     root = User.objects.create_superuser("root")
@@ -77,11 +77,11 @@ def _inside(decisions: int, exported: int) -> int:
         cursor.execute("ANALYZE")
     slowest = max(behind, _searches("with statistics", root))
     for traced in (False, True):
-        begun = exporting.begin(largest, root, Choice(), now=timezone.now())
+        begun = export.begin(largest, root, Choice(), now=timezone.now())
         if traced:
             tracemalloc.start()
         began = time.monotonic()
-        size = sum(len(part) for part in exporting.parts(begun, Choice(), exporting.for_people(largest), Form()))
+        size = sum(len(part) for part in export.parts(begun, Choice(), export.for_people(largest), Form()))
         seconds = time.monotonic() - began
         if traced:
             print(f"  at most {tracemalloc.get_traced_memory()[1] / 1e6:.0f} MB of memory", flush=True)
@@ -92,7 +92,7 @@ def _inside(decisions: int, exported: int) -> int:
 
 def _searches(when: str, user: Any) -> float:
     """Search many contacts, and one that there is not; returns the 95th percentile in seconds."""
-    from sendouts import finding
+    from sendouts.inquiries import find
 
     times = []
     found = 0
@@ -100,11 +100,11 @@ def _searches(when: str, user: Any) -> float:
         # Strides over all ids, so that each search finds its rows where nobody has just looked.
         contact = f"A-{place * 487 % BATCH}"
         began = time.monotonic()
-        found += len(finding.find(contact, user).found)
+        found += len(find.find(contact, user).found)
         times.append(time.monotonic() - began)
     times.sort()
     began = time.monotonic()
-    assert not finding.find("nobody", user).found
+    assert not find.find("nobody", user).found
     nobody = time.monotonic() - began
     print(
         f"find a contact {when}, {found / ASKED:.0f} decisions a page: median {1000 * median(times):.1f} ms, "

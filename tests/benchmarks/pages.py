@@ -150,7 +150,7 @@ def _store(first: int, decisions: int) -> None:
     """The decisions in the order of a file, stored as screening stores them."""
     from django.db import transaction
 
-    from sendouts.bulk import NewDecision, insert_decisions
+    from sendouts.stages.storage import NewDecision, insert_decisions
 
     def row(number: int) -> NewDecision:
         if number >= decisions - 4 * RARE and number % 2 == 0:

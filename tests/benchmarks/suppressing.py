@@ -91,19 +91,18 @@ def _measured(mode: str, entries: int, contacts: int) -> Iterator[Suppressing]:
     from django.contrib.auth.models import User
 
     from actions.models import SuppressionEntry, SuppressionList, SuppressionUpload
-    from actions.suppression import receiving
-    from sendouts import uploading
+    from actions.suppression import receive, upload_work
 
     someone = User.objects.create_user("somebody")
     for holds, hashed in HOLDS:
         found = SuppressionList.objects.create(name=f"{holds} {hashed}", holds=holds, hashed=hashed)
         file = "".join(_value(holds, number) + "\n" for number in range(entries)).encode()
-        upload = receiving.begin(found, by=someone.pk, file_name="list.csv", size=len(file))
-        size = receiving.PIECE_BYTES
-        receiving.take(upload, (file[start : start + size] for start in range(0, len(file), size)))
+        upload = receive.begin(found, by=someone.pk, file_name="list.csv", size=len(file))
+        size = receive.PIECE_BYTES
+        receive.take(upload, (file[start : start + size] for start in range(0, len(file), size)))
         started = time.monotonic()
         while SuppressionUpload.objects.filter(pk=upload.pk, status="received").exists():
-            uploading.read([upload.pk])
+            upload_work.read([upload.pk])
         reading = time.monotonic() - started
         wrong = []
         if SuppressionEntry.objects.filter(suppression_list=found).count() != entries:
@@ -120,8 +119,8 @@ def _judge(name: str, holds: str, entries: int, contacts: int, chunk: int) -> tu
     from concurrent.futures import ThreadPoolExecutor
 
     from actions.contract import Contact, Context, Word
-    from actions.merging import PlannedAction
-    from actions.running import run_plan
+    from actions.plan.merge import PlannedAction
+    from actions.plan.run import run_plan
     from actions.suppression.lookups import suppressed
 
     match = "contact.id" if holds == "contact_id" else "properties.email"

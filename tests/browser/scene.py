@@ -13,8 +13,8 @@ from typing import Any
 from django.contrib.auth.models import Group, User
 from django.utils import timezone
 
-from actions.merging import canonical
 from actions.models import ActionDefinition, CodePool, Credential, Project, Sendout, SuppressionList
+from actions.plan.merge import canonical
 from sendouts.models import Attention, Batch, Chunk, Decision, Outcome, Plan, Status, Verdict
 from tests.sendouts.admin_cases import batch, plan, webhook
 

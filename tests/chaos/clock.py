@@ -10,7 +10,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from sendouts import door
+from sendouts.intake import door
 from tests.chaos.arming import CLOCK
 
 

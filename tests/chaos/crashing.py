@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from actions.contract import Phase
-from sendouts import door, effects, finishing, ingress, planning
-from sendouts.effects import carrying
-from sendouts.screening import files
+from sendouts.intake import door, store
+from sendouts.stages import effects, finishing, planning
+from sendouts.stages.effects import carry_out
+from sendouts.stages.screening import contact_file
 from sendouts.symplify import client
 
 NTH_CHUNK = 3
@@ -41,9 +42,9 @@ def install(folder: Path) -> None:
 
     _around_the_door(die, armed)
     planning._record = _before(planning._record, lambda: die("planning"))
-    files.insert_decisions = _after(files.insert_decisions, _at_the_nth(lambda: die("in_chunk")))
-    files._store_chunk = _after(files._store_chunk, _at_the_nth(lambda: die("after_chunk")))
-    files._finish = _before(files._finish, lambda: die("last_chunk"))
+    contact_file.insert_decisions = _after(contact_file.insert_decisions, _at_the_nth(lambda: die("in_chunk")))
+    contact_file._store_chunk = _after(contact_file._store_chunk, _at_the_nth(lambda: die("after_chunk")))
+    contact_file._finish = _before(contact_file._finish, lambda: die("last_chunk"))
     client.reject_many = _each(client.reject_many, lambda: die("answer_read"))
     _around_the_effects(die)
     client.finish_many = _before(client.finish_many, lambda: die("finish_intended"))
@@ -51,7 +52,7 @@ def install(folder: Path) -> None:
 
 
 def _around_the_door(die: Dies, armed: Callable[[str], bool]) -> None:
-    nudge, answer = ingress.nudge, door._answer
+    nudge, answer = store.nudge, door._answer
 
     def late_nudge(*args: Any, **more: Any) -> bool:
         die("stored")
@@ -63,7 +64,7 @@ def _around_the_door(die: Dies, armed: Callable[[str], bool]) -> None:
         if status == 202:
             die("acknowledged")
 
-    ingress.nudge = late_nudge
+    store.nudge = late_nudge
     door._answer = last_answer
 
 
@@ -71,14 +72,14 @@ def _around_the_effects(die: Dies) -> None:
     """Pages are written in threads of their own, and stored by the one that gave them out."""
     nth = {(phase, when): _every_nth() for phase in Phase for when in ("unsent", "answered", "stored")}
     names = {Phase.ENRICH: "effect", Phase.TRANSFER: "transfer"}
-    applied, settle, enrich = carrying._applied, carrying.Work._settle, effects.enrich
+    applied, settle, enrich = carry_out._applied, carry_out.Work._settle, effects.enrich
 
     def late_apply(kind: Any, *args: Any) -> Any:
         if nth[kind.phase, "unsent"]():
             die(f"{names[kind.phase]}_unsent")
         return applied(kind, *args)
 
-    def mortal_settle(work: carrying.Work, *args: Any) -> None:
+    def mortal_settle(work: carry_out.Work, *args: Any) -> None:
         phase = Phase(work.run.phase)
         if nth[phase, "answered"]():
             die(f"{names[phase]}_answered")
@@ -93,8 +94,8 @@ def _around_the_effects(die: Dies) -> None:
         return through
 
     effects.enrich = mortal_enrich
-    carrying._applied = late_apply
-    carrying.Work._settle = mortal_settle  # type: ignore[method-assign]
+    carry_out._applied = late_apply
+    carry_out.Work._settle = mortal_settle  # type: ignore[method-assign]
 
 
 def _before(function: Callable[..., Any], act: Callable[[], None]) -> Callable[..., Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
-from sendouts.journal import depth
+from sendouts.intake.journal import depth
 from simulator.client import Report, Simulator
 from tests.acceptance.deployment import Deployment
 from tests.chaos import effects, stored

@@ -14,7 +14,7 @@ PASSWORD = "of-the-chaos-tests"
 SETUP = f"""
 from django.contrib.auth.models import User
 from sendouts.models import ApiToken
-from sendouts.models.api_token import fingerprint
+from api.models import fingerprint
 user = User.objects.create_superuser("person", password="{PASSWORD}")
 ApiToken.objects.create(user=user, prefix="{TOKEN[:4]}", digest=fingerprint("{TOKEN}"))
 """

@@ -16,11 +16,14 @@ import yaml
 from django.conf import settings
 from pydantic import BaseModel
 
-from actions import applying, catalog, config_file
+from actions import catalog
+from actions.config import apply
+from actions.config import file as config_file
 from actions.models import SuppressionList
-from gateway import processes
-from sendouts.alarms.findings import NOT_READY
-from sendouts.models import Attention, Code
+from gateway.run import processes
+from notices.alarms.findings import NOT_READY
+from notices.models import Code
+from sendouts.models import Attention
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), ROOT / "simulator/README.md"])
@@ -108,8 +111,8 @@ def yaml_example() -> str:
 def test_the_configuration_example_applies_and_then_changes_nothing() -> None:
     content = config_file.read(yaml_example())
     SuppressionList.objects.create(name="Opposition")
-    assert len(applying.apply(content)) == 11
-    assert applying.apply(content) == []
+    assert len(apply.apply(content)) == 11
+    assert apply.apply(content) == []
 
 
 def test_the_configuration_example_has_every_key() -> None:

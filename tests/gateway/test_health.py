@@ -11,10 +11,12 @@ from django.db import OperationalError, connection
 from django.test import Client
 from django.utils import timezone
 
-from sendouts import pulses
-from sendouts.journal import Journal
-from sendouts.models import Alarm, Pulse, Webhook
-from sendouts.received import Received
+from notices.models import Alarm
+from sendouts.intake.hook import Received
+from sendouts.intake.journal import Journal
+from sendouts.models import Webhook
+from work import pulses
+from work.models import Pulse
 
 
 def test_it_lives_without_a_database(client: Client) -> None:

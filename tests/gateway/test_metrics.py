@@ -9,9 +9,10 @@ from django.test import Client
 from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
-from sendouts import pulses
-from sendouts.models import Alarm, Channel, Code, DoorWindow, Message, Status, Webhook
+from notices.models import Alarm, Channel, Code, Message
+from sendouts.models import DoorWindow, Status, Webhook
 from tests.sendouts.admin_cases import SECRET, batch, sendout, webhook
+from work import pulses
 
 TOKEN = "token-of-the-tests"
 

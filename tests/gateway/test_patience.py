@@ -18,8 +18,8 @@ from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.urls import path
 
-from gateway import health
-from gateway.patience import Patience
+from gateway.ops import health
+from gateway.web.patience import Patience
 from tests.servers import free_port
 
 FRENCH = "La passerelle n’accède pas à ses données pour le moment. Réessayez dans quelques secondes."
@@ -92,7 +92,7 @@ urlpatterns = [
     path("session/", lambda request: views.session(request)),
     path("streams/", lambda request: views.streams(request)),
 ]
-handler500 = "gateway.unavailable.handler500"
+handler500 = "gateway.web.unavailable.handler500"
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 from django.db import IntegrityError, OperationalError
 
 from actions.contract import Permanent
-from gateway.redacting import Redactor, told
+from gateway.logs.redact import Redactor, told
 from tests.servers import common_environment
 
 ROOT = Path(__file__).resolve().parent.parent.parent

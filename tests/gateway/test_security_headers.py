@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.views.debug import get_exception_reporter_filter
 
-from gateway.reporting import QuietReporter
+from gateway.web.error_reports import QuietReporter
 
 pytestmark = pytest.mark.django_db
 ANSWERS = ["/", "/admin/", "/admin/login/", "/api/batches/", "/api/docs/", "/api/schema/", "/health/live", "/nowhere"]
@@ -70,7 +70,7 @@ def test_an_error_of_the_server_says_nothing(client: Client, monkeypatch: pytest
     def fail(*_: Any) -> None:
         raise ValueError("A-17 and https://x.example.com/cancel/T")
 
-    monkeypatch.setattr("sendouts.api.access.MayLook.has_permission", fail)
+    monkeypatch.setattr("api.access.MayLook.has_permission", fail)
     client.raise_request_exception = False
     response = client.get("/api/batches/")
     text = response.content.decode()

@@ -2,7 +2,7 @@
 
 import threading
 
-from gateway.sqlite.gate import WriteGate, urgent
+from work.sqlite.gate import WriteGate, urgent
 
 
 def test_one_holder_at_a_time() -> None:

@@ -10,7 +10,7 @@ import pytest
 from outbound import transfer
 from outbound.fanout import Answer, Call, Fanout
 from outbound.guard import Target
-from outbound.waiting import read_retry_after
+from outbound.retry_after import read_retry_after
 from tests.outbound.site import Request, Site, reply
 
 Sites = Callable[..., Site]

@@ -10,8 +10,10 @@ from django.urls.resolvers import RoutePattern, URLPattern, URLResolver
 from django.utils import timezone
 
 from actions.models import ActionDefinition, CodePool, Credential, Project, SuppressionList
-from actions.suppression import receiving
-from sendouts.models import Alarm, AllowedHost, ApiToken, Batch, Channel, Code, Message
+from actions.suppression import receive
+from api.models import ApiToken
+from notices.models import Alarm, Channel, Code, Message
+from sendouts.models import AllowedHost, Batch
 from tests.sendouts.admin_cases import batch, webhook
 
 
@@ -40,7 +42,7 @@ def rows() -> Mapping[str, Any]:
     host = AllowedHost.objects.create(entry=".example.com")
     listed = SuppressionList.objects.create(name="Opposition")
     sender = User.objects.create_user("sender")
-    upload = receiving.begin(listed, by=sender.pk, file_name="list.csv", size=9)
+    upload = receive.begin(listed, by=sender.pk, file_name="list.csv", size=9)
     token = ApiToken(user=User.objects.create_user("program"))
     token.draw()
     token.save()

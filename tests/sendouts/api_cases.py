@@ -9,7 +9,8 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from actions.models import Project, Sendout
-from sendouts.models import ApiToken, Batch, Decision, Event, Plan, Verdict
+from api.models import ApiToken
+from sendouts.models import Batch, Decision, Event, Plan, Verdict
 
 # Every address in these rows is on this host: an answer that holds it leaks one.
 SECRET_HOST = "secret.example.com"

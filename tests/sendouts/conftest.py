@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from outbound.breaker import breakers
-from sendouts import allowing
+from sendouts.services import hosts
 from sendouts.symplify import client
 from simulator.client import Simulator
 from tests.sendouts.gate import Gate
@@ -67,7 +67,7 @@ def platform(_simulator: Simulator, _mailbox: _Mailbox) -> Iterator[Simulator]:
     _simulator.reset()
     _simulator.faults()
     _mailbox.bodies.clear()
-    allowing._known.clear()
+    hosts._known.clear()
     breakers.forget()
     _forget_paces()
     yield _simulator
@@ -101,7 +101,7 @@ def post(settings: Any) -> Iterator[Post]:
 @pytest.fixture
 def chat() -> Iterator[Chat]:
     """A chat service that may be called."""
-    allowing._known.clear()
+    hosts._known.clear()
     yield from running(Chat())
 
 

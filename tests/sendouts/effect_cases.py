@@ -6,8 +6,8 @@ from typing import Any
 from django.utils import timezone
 
 from actions.effect import DONE, Applied, Pending, failed
-from sendouts import effects
 from sendouts.models import Batch, EffectRun
+from sendouts.stages import effects
 from tests.sendouts.gate import Gate
 
 ACTIONS = ["consent-check", "write"]

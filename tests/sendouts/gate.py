@@ -7,10 +7,12 @@ from django.contrib.auth.models import Permission, User
 from django.utils import timezone
 
 from actions.models import ActionDefinition, Project, Sendout
-from sendouts import advancing, ingress, planning, sealing
+from sendouts.intake import store as intake_store
+from sendouts.intake.hook import Received
 from sendouts.models import Batch, Decision, Event, Webhook
 from sendouts.models.decision import rows_of
-from sendouts.received import Received
+from sendouts.privacy import sealing
+from sendouts.stages import advance, planning
 from simulator.client import Report, Simulator
 
 CONSENT = {"field": "properties.consent", "reject_if": {"equals": False}, "if_missing": "hold", "reason": "No consent"}
@@ -49,7 +51,7 @@ class Gate:
         return self.store(*bodies)
 
     def store(self, *bodies: bytes) -> list[int]:
-        return ingress.store([ingress.taken_in(body, "application/json", timezone.now()) for body in bodies])
+        return intake_store.store([intake_store.taken_in(body, "application/json", timezone.now()) for body in bodies])
 
     def plan(self) -> list[int]:
         due = Webhook.objects.filter(due_at__isnull=False).values_list("pk", flat=True)
@@ -60,7 +62,7 @@ class Gate:
         self.plan()
         for _ in range(rounds):
             Batch.objects.filter(due_at__gt=timezone.now()).exclude(status="in_review").update(due_at=timezone.now())
-            advancing.advance(list(Batch.objects.filter(due_at__isnull=False).values_list("pk", flat=True)))
+            advance.advance(list(Batch.objects.filter(due_at__isnull=False).values_list("pk", flat=True)))
 
     def batch(self) -> Batch:
         """The only batch, as it is now."""

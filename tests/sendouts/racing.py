@@ -8,9 +8,9 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.utils import timezone, translation
 
-from sendouts import advancing
 from sendouts.models import Batch
-from sendouts.people import NotDone
+from sendouts.stages import advance as stage_advance
+from sendouts.verbs.base import NotDone
 from tests.sendouts.gate import Gate
 from tests.sendouts.invariants import hold, hold_at_the_platform
 
@@ -62,7 +62,7 @@ class Rounds:
         return Batch.objects.select_related("project", "sendout", "plan").latest("pk")
 
     def advance(self, batch: Batch) -> None:
-        advancing.advance([batch.pk])
+        stage_advance.advance([batch.pk])
 
     def check(self, sent: Any) -> Batch:
         """Take the last batch as far as it goes, and look at all of it."""

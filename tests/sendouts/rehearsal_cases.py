@@ -5,12 +5,12 @@ from typing import Any
 from django.utils import timezone
 
 from actions.catalog import kinds, phases
-from actions.merging import merge
 from actions.models import ActionDefinition, Project, definition_of
-from sendouts import rehearsing
-from sendouts.admin import rehearsed
+from actions.plan.merge import merge
+from desk.setup.tryout import rehearsal_words
+from sendouts.inquiries import rehearsal
+from sendouts.inquiries.rehearsal import Rehearsal
 from sendouts.models import Batch, Decision, Status, Verdict
-from sendouts.rehearsing import Rehearsal
 from tests.sendouts.admin_cases import batch, plan, sendout
 
 AGE, CONSENT, CITY = "properties.age", "properties.consent", "properties.city"
@@ -58,12 +58,12 @@ def past(project: Project, number: int = 40, *actions: ActionDefinition, keeps: 
 
 
 def tried(made: Batch, draft: ActionDefinition | None = None, **asked: Any) -> Rehearsal:
-    merged, lacks = rehearsing.plan_with(made, draft)
-    return rehearsing.rehearse(made, merged, lacks=lacks, **asked)
+    merged, lacks = rehearsal.plan_with(made, draft)
+    return rehearsal.rehearse(made, merged, lacks=lacks, **asked)
 
 
 def notes(found: Rehearsal, draft: ActionDefinition | None = None) -> str:
-    return " ".join(rehearsed.shown(found, draft, sees=True).notes)
+    return " ".join(rehearsal_words.shown(found, draft, sees=True).notes)
 
 
 def service(project: Project, identifier: str = "opt-in") -> ActionDefinition:

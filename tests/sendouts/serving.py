@@ -9,7 +9,7 @@ from typing import Any
 import requests
 import uvicorn
 
-from sendouts.door import Door
+from sendouts.intake.door import Door
 from tests.servers import free_port
 
 HOOK = b'{"finishUri": "https://symplify.example.com/f/1", "projectName": "P", "items": [], "actions": []}'

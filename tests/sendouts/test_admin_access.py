@@ -13,8 +13,8 @@ from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
-from sendouts.models import AllowedHost, ApiToken
-from sendouts.models.api_token import fingerprint
+from api.models import ApiToken, fingerprint
+from sendouts.models import AllowedHost
 from tests.sendouts.admin_cases import ROLES, client_of, plain_english, text_of, user_in
 
 pytestmark = pytest.mark.django_db

@@ -9,7 +9,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from sendouts.models import Alarm, Notice
+from notices.models import Alarm, Notice
 from tests.sendouts.admin_cases import batch, page_url, plain_english, text_of, user_in
 
 pytestmark = pytest.mark.django_db

@@ -12,8 +12,8 @@ from django.test import Client
 from django.utils import timezone
 from django.utils.translation import override
 
-from sendouts import sentences
 from sendouts.models import Attention, Batch, Status
+from sendouts.wording import batch_sentences
 from tests.sendouts.admin_cases import batch, client_of, page_url, plain_english, text_of, verb_url
 from tests.sendouts.test_admin_page import ATTENTION
 
@@ -61,9 +61,12 @@ def test_a_headline_is_a_french_sentence_with_french_numbers(reviewer: Client) -
 
 def test_digits_are_grouped_by_narrow_spaces_that_do_not_break() -> None:
     with override("fr"):
-        assert (sentences.number(1_234_567), sentences.percent(6.83)) == ("1\u202f234\u202f567", "6,8\u202f%")
+        assert (batch_sentences.number(1_234_567), batch_sentences.percent(6.83)) == (
+            "1\u202f234\u202f567",
+            "6,8\u202f%",
+        )
     with override("en"):
-        assert sentences.number(1_234_567) == "1,234,567"
+        assert batch_sentences.number(1_234_567) == "1,234,567"
 
 
 def test_the_confirm_page_and_the_refusals_are_french(reviewer: Client) -> None:
@@ -78,9 +81,9 @@ def test_the_confirm_page_and_the_refusals_are_french(reviewer: Client) -> None:
 def test_every_attention_has_its_french_sentence(code: Attention) -> None:
     made = Batch(attention=code, attention_data=ATTENTION[code][0])
     with override("en"):
-        english = sentences.attention(made)
+        english = batch_sentences.attention(made)
     with override("fr"):
-        french = sentences.attention(made)
+        french = batch_sentences.attention(made)
     assert french != english and "%(" not in french
 
 
@@ -97,5 +100,8 @@ def test_no_status_is_shown_in_english(reviewer: Client, status: Status) -> None
 
 def test_sentences_that_machines_stored_are_shown_in_french() -> None:
     with override("fr"):
-        assert sentences.stored("The field properties.consent is missing.") == "Le champ properties.consent est absent."
-        assert sentences.stored("Written by staff.") == "Written by staff."
+        assert (
+            batch_sentences.stored("The field properties.consent is missing.")
+            == "Le champ properties.consent est absent."
+        )
+        assert batch_sentences.stored("Written by staff.") == "Written by staff."

@@ -9,7 +9,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from sendouts.admin.waiting import COUNTED
+from desk.batch.filters import COUNTED
 from sendouts.models import Status
 from tests.sendouts.admin_cases import SECRET, batch, client_of, plain_english, sendout, text_of
 

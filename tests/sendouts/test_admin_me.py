@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from sendouts.models import Preference
+from desk.models import Preference
 from tests.sendouts.admin_cases import batch, client_of, page_url, plain_english, text_of
 
 pytestmark = pytest.mark.django_db

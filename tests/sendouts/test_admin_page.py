@@ -11,10 +11,10 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from actions.models import Project
-from sendouts import sentences
-from sendouts.admin.contacts import PAGE
+from desk.batch.contacts import PAGE
 from sendouts.lifecycle import record
 from sendouts.models import Attention, Batch, Decision, Status, Word
+from sendouts.wording import batch_sentences
 from tests.sendouts.admin_cases import (
     CONSENT,
     SECRET,
@@ -97,9 +97,9 @@ ATTENTION: dict[Attention, tuple[dict[str, Any], str]] = {
 def test_every_attention_is_a_sentence_with_its_data(code: Attention) -> None:
     data, sentence = ATTENTION[code]
     made = Batch(attention=code, attention_data=data)
-    assert sentences.attention(made) == sentence
+    assert batch_sentences.attention(made) == sentence
     # Rows of an older release may know less; a sentence comes out all the same, and never the bare code.
-    bare = sentences.attention(Batch(attention=code, attention_data={}))
+    bare = batch_sentences.attention(Batch(attention=code, attention_data={}))
     assert bare.endswith(".") and code.value not in bare and "%(" not in bare
 
 
@@ -112,7 +112,7 @@ def test_every_attention_is_a_sentence_with_its_data(code: Attention) -> None:
     ],
 )
 def test_the_first_bad_place_is_a_line_or_a_position(data: dict[str, Any], words: str) -> None:
-    assert words in sentences.attention(Batch(attention=Attention.UNREAD_ROWS, attention_data=data))
+    assert words in batch_sentences.attention(Batch(attention=Attention.UNREAD_ROWS, attention_data=data))
 
 
 def test_the_headline_says_why_a_batch_cannot_go_on(viewer: Client) -> None:
@@ -130,7 +130,7 @@ def test_each_reason_to_hold_is_a_sentence() -> None:
         "everybody_rejected", "always", "stopped", "was_on_hold", "changed",
     ]  # fmt: skip
     made = batch(undecided=2, held_for=codes, failures=failures, plan=plan(CONSENT, unknown=["vip-2026", "b"]))
-    said = sentences.holds(made)
+    said = batch_sentences.holds(made)
     assert len(set(said)) == len(codes)
     assert not set(said) & set(codes)
     assert said[0] == "The project “Newsletter” is not set up here."

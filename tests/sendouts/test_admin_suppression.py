@@ -12,8 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from actions.models import ActionDefinition, Project, SuppressionEntry, SuppressionList, SuppressionUpload
-from actions.suppression import entries, receiving
-from sendouts import uploading
+from actions.suppression import entries, receive, upload_work
 from tests.sendouts.admin_cases import client_of, plain_english, text_of
 
 pytestmark = pytest.mark.django_db
@@ -103,7 +102,7 @@ def test_a_file_is_sent_whole_where_no_script_runs(manager: Client, emails: Supp
     upload = SuppressionUpload.objects.get()
     assert answer.status_code == 302 and answer["Location"] == url("progress", upload)
     assert (upload.status, upload.pieces.count(), upload.by.get_username()) == ("received", 4, "manager.lyon")
-    uploading.read([upload.pk])
+    upload_work.read([upload.pk])
     entry = SuppressionEntry.objects.get()
     assert (entry.value, entry.reason, entry.added_by) == (ADDRESS, "Complaint", upload.by)
     assert entry.expires_at is not None and timezone.localtime(entry.expires_at).date().isoformat() == "2099-02-01"
@@ -118,7 +117,7 @@ def test_a_file_is_sent_in_pieces_by_the_script(manager: Client, emails: Suppres
         assert manager.post(announced["piece"], {"start": str(start), "file": piece}).status_code == 200
     upload = SuppressionUpload.objects.get()
     assert upload.status == "received" and announced["page"] == url("progress", upload)
-    uploading.read([upload.pk])
+    upload_work.read([upload.pk])
     assert stored() == [ADDRESS]
 
 
@@ -130,7 +129,7 @@ def test_pieces_out_of_step_too_big_or_of_somebody_else_are_refused(manager: Cli
         return client.post(piece, {"start": start, "file": SimpleUploadedFile("blob", b"x" * size)}).status_code
 
     assert post(manager, "9", 9) == 409
-    assert post(manager, "0", receiving.PIECE_BYTES + 1) == 400
+    assert post(manager, "0", receive.PIECE_BYTES + 1) == 400
     assert post(manager, "-1", 9) == post(manager, "x", 9) == post(manager, "0", 0) == 400
     other = client_of("Administrator")
     assert post(other, "0", 9) == 404
@@ -150,12 +149,12 @@ def test_progress_is_told_to_people_and_to_the_script_without_a_value(
     manager: Client, emails: SuppressionList, monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
     settings.CHUNK_ROWS = 2
-    monkeypatch.setattr(uploading, "TURN_SECONDS", 0.0)
+    monkeypatch.setattr(upload_work, "TURN_SECONDS", 0.0)
     content = b"nobody.at.all\n" + b"".join(b"r%d@example.com\n" % number for number in range(7))
     file = SimpleUploadedFile("list.csv", content)
     manager.post(url("upload", emails), {"file": file, "reason": "", "last_day": ""})
     upload = SuppressionUpload.objects.get()
-    uploading.read([upload.pk])
+    upload_work.read([upload.pk])
     viewer = client_of("Viewer")
     told = viewer.get(url("state", upload)).json()
     assert not told["over"] and 0 < told["percent"] < 100
@@ -163,7 +162,7 @@ def test_progress_is_told_to_people_and_to_the_script_without_a_value(
     page = text_of(viewer.get(url("progress", upload)))
     assert f'data-state="{url("state", upload)}"' in page and "Line 1: this is no e-mail address." in page
     while not (told := viewer.get(url("state", upload)).json())["over"]:
-        uploading.read([upload.pk])
+        upload_work.read([upload.pk])
     assert told["percent"] == 100 and told["figures"]["added"] == "7"
     page = text_of(viewer.get(url("progress", upload)))
     assert "data-state" not in page and "Lines that could not be read are not on the list." in page
@@ -174,7 +173,7 @@ def test_a_file_that_could_not_be_read_says_why(manager: Client, emails: Suppres
     file = SimpleUploadedFile("list.xlsx", b"PK\x03\x04\x14\x00\x06\x00")
     manager.post(url("upload", emails), {"file": file, "reason": "", "last_day": ""})
     upload = SuppressionUpload.objects.get()
-    uploading.read([upload.pk])
+    upload_work.read([upload.pk])
     assert "This is not a CSV file." in text_of(manager.get(url("progress", upload)))
     assert "not read" in text_of(manager.get(url("change", emails)))
 
@@ -271,7 +270,7 @@ def test_the_screens_of_lists_are_french(emails: SuppressionList, settings: Any)
     settings.LANGUAGE_CODE = "fr"
     put(emails, ADDRESS)
     manager = client_of("Manager")
-    upload = receiving.begin(emails, by=manager.session["_auth_user_id"], file_name="liste.csv", size=9)
+    upload = receive.begin(emails, by=manager.session["_auth_user_id"], file_name="liste.csv", size=9)
     for name, row, words in (
         ("changelist", None, "Listes d’exclusion"),
         ("add", None, "adresses e-mail"),

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from sendouts.admin import verb_views
+from desk.verbs import views
 from sendouts.models import Event, Status
 from tests.sendouts.admin_cases import SECRET, batch, client_of, page_url, plain_english, text_of, verb_url
 from tests.sendouts.verb_cases import ROLES, VERBS, give, held, offered, state, unconfirmed
@@ -128,7 +128,7 @@ def test_the_workers_are_nudged_once_it_is_stored(
     task: str,
 ) -> None:
     nudged: list[tuple[str, list[int]]] = []
-    monkeypatch.setattr(verb_views, "nudge", lambda name, ids: nudged.append((name, ids)))
+    monkeypatch.setattr(views, "nudge", lambda name, ids: nudged.append((name, ids)))
     made = held(source=source)
     with django_capture_on_commit_callbacks(execute=True):
         assert give(reviewer, made, "accept").status_code == 302

@@ -8,8 +8,9 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from sendouts import people
-from sendouts.models import Batch, Decision, Reach, Status
+from actions.access_models import Reach
+from sendouts.models import Batch, Decision, Status
+from sendouts.verbs import base
 from tests.sendouts.admin_cases import client_of, page_url, plain_english, text_of, verb_url
 from tests.sendouts.verb_cases import give, held, offered, state
 
@@ -87,13 +88,13 @@ def test_who_loses_the_project_at_the_moment_of_the_click_is_told_that_nothing_i
     reviewer: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = held()
-    lock = people.lock
+    lock = base.lock
 
     def too_late(pk: int, user: User, *given: Any, **more: Any) -> Batch:
         Reach.objects.create(user=user)
         return lock(pk, user, *given, **more)
 
-    monkeypatch.setattr(people, "lock", too_late)
+    monkeypatch.setattr(base, "lock", too_late)
     assert give(reviewer, made, "accept").status_code == 404
     assert state(made)[0] == Status.IN_REVIEW
 

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from sendouts import changing
-from sendouts.admin import verb_views
+from desk.verbs import views
 from sendouts.models import BulkChange, Decision, EffectRun, Verdict
+from sendouts.verbs import change_many
 from tests.sendouts.admin_cases import batch, client_of, page_url, plain_english, text_of, verb_url
 from tests.sendouts.verb_cases import ROLES, give, offered, state, with_effect
 
@@ -137,9 +137,9 @@ def test_what_was_never_prepared_is_said_of_those_put_back(reviewer: Client) -> 
 def slow(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[int]]]:
     """Nothing is few; what is nudged."""
     nudged: list[tuple[str, list[int]]] = []
-    monkeypatch.setattr(changing, "AT_ONCE", 0)
-    monkeypatch.setattr(changing, "PIECE", 2)
-    monkeypatch.setattr(verb_views, "nudge", lambda task, ids: nudged.append((task, ids)))
+    monkeypatch.setattr(change_many, "AT_ONCE", 0)
+    monkeypatch.setattr(change_many, "PIECE", 2)
+    monkeypatch.setattr(views, "nudge", lambda task, ids: nudged.append((task, ids)))
     return nudged
 
 
@@ -163,7 +163,7 @@ def test_many_take_their_time_which_the_page_shows_and_the_verbs_wait(
         response = give(reviewer, made, verb, note="Go.")
         assert response.status_code == 409
         assert "reviewer.lyon is changing 4 decisions of this batch at the moment." in text_of(response)
-    changing.run([bulk.pk])
+    change_many.run([bulk.pk])
     assert "accept" in offered(reviewer, made)
     assert "4 contacts put back" in text_of(reviewer.get(page_url(made)))
 

@@ -10,10 +10,13 @@ from unittest.mock import patch
 import pytest
 from django.utils import timezone, translation
 
-from sendouts import lifecycle, pulses
-from sendouts.alarms import machine, progress, recording, sentences, watching
-from sendouts.models import Alarm, Batch, Code, DoorWindow, Pulse, Status, Webhook
+from notices.alarms import machine, progress, record, sentences, watch
+from notices.models import Alarm, Code
+from sendouts import lifecycle
+from sendouts.models import Batch, DoorWindow, Status, Webhook
 from tests.sendouts.admin_cases import batch, sendout, webhook
+from work import pulses
+from work.models import Pulse
 
 pytestmark = pytest.mark.django_db
 MINUTE = timedelta(minutes=1)
@@ -88,8 +91,8 @@ CASES = {
         lambda: pulses.write(pulses.QUEUE),
     ),
     Code.CLOCK_JUMPED: Case(
-        lambda: progress.tell_clock(3_600), machine.name(), "jumped by 3600 s. Expiry paused for a minute.",
-        lambda: old_pulse(f"clock@{machine.name()}", timedelta(hours=1)),
+        lambda: progress.tell_clock(3_600), pulses.machine(), "jumped by 3600 s. Expiry paused for a minute.",
+        lambda: old_pulse(f"clock@{pulses.machine()}", timedelta(hours=1)),
     ),
     Code.HOOKS_REFUSED: Case(
         lambda: windows(1, 0, 1), "", "1 hook was refused with 503. The platform does not send it again.",
@@ -144,7 +147,7 @@ def seen_last(age: timedelta) -> None:
 
 def test_every_code_but_those_of_the_machine_itself_has_a_case() -> None:
     assert set(CASES) | {Code.DISK_FULL, Code.DATABASE_SLOW, Code.DATABASE} == set(Code)
-    assert set(watching.CHECKS) | {Code.DATABASE} == set(Code)
+    assert set(watch.CHECKS) | {Code.DATABASE} == set(Code)
 
 
 def test_nothing_is_raised_when_all_is_well() -> None:
@@ -152,7 +155,7 @@ def test_nothing_is_raised_when_all_is_well() -> None:
     batch(Status.PLANNED, source="single", due_at=timezone.now())
     windows(30, 1, 0)
     webhook("planned")
-    watching.look(timezone.now())
+    watch.look(timezone.now())
     assert not Alarm.objects.exists()
 
 
@@ -160,7 +163,7 @@ def test_nothing_is_raised_when_all_is_well() -> None:
 def test_it_is_raised_says_what_is_wrong_and_ends_by_itself(code: Code) -> None:
     case = CASES[code]
     case.raised()
-    watching.look(timezone.now())
+    watch.look(timezone.now())
     alarm = Alarm.objects.get(code=code)
     assert Alarm.objects.count() == 1, list(Alarm.objects.values_list("code", flat=True))
     assert alarm.subject == case.subject or code in {Code.ATTENTION, Code.SENDOUT_SILENT}
@@ -172,57 +175,57 @@ def test_it_is_raised_says_what_is_wrong_and_ends_by_itself(code: Code) -> None:
     assert case.says in said["en"]
     assert said["fr"] != said["en"] and "%(" not in said["fr"]
     case.ended()
-    watching.look(timezone.now())
+    watch.look(timezone.now())
     assert Alarm.objects.get().closed_at is None, "it may come back at once"
-    seen_last(recording.CLEAR_AFTER)
-    watching.look(timezone.now())
+    seen_last(record.CLEAR_AFTER)
+    watch.look(timezone.now())
     assert Alarm.objects.get().closed_at is not None
 
 
 def test_a_full_disk_and_a_slow_database_are_told_by_the_machine_that_sees_them() -> None:
     full = SimpleNamespace(free=120_000_000, total=100_000_000_000)
     with patch("shutil.disk_usage", return_value=full), patch.object(machine, "_ping", return_value=0.9):
-        watching.look(timezone.now())
+        watch.look(timezone.now())
     found = {alarm.code: sentences.sentence(alarm) for alarm in Alarm.objects.all()}
     assert "has 120 MB left" in found["disk_full"] and "takes 900 ms to answer" in found["database_slow"]
-    assert set(Alarm.objects.values_list("subject", flat=True)) == {machine.name()}
+    assert set(Alarm.objects.values_list("subject", flat=True)) == {pulses.machine()}
 
 
 def test_another_machine_ends_a_full_disk_only_when_nobody_has_seen_it_for_long() -> None:
     now = timezone.now()
     Alarm.objects.create(code="disk_full", subject="elsewhere", data={"megabytes": 1}, opened_at=now, last_seen_at=now)
-    for age, closed in ((recording.CLEAR_AFTER, False), (recording.LOCAL_CLEAR_AFTER, True)):
+    for age, closed in ((record.CLEAR_AFTER, False), (record.LOCAL_CLEAR_AFTER, True)):
         seen_last(age)
-        watching.look(timezone.now())
+        watch.look(timezone.now())
         assert (Alarm.objects.get().closed_at is not None) is closed
 
 
 def test_a_worker_that_gave_a_sign_since_then_is_not_silent() -> None:
     trouble_seen(pulses.SMALL)
     pulses.write(pulses.SMALL)
-    watching.look(timezone.now())
+    watch.look(timezone.now())
     assert not Alarm.objects.exists()
 
 
 def test_without_a_queue_nobody_has_to_read_it(settings: Any) -> None:
     settings.SQS_QUEUE_URL = ""
     old_pulse(pulses.QUEUE, timedelta(hours=1))
-    watching.look(timezone.now())
+    watch.look(timezone.now())
     assert not Alarm.objects.exists()
 
 
 def test_a_hook_that_killed_its_workers_is_told_among_those_that_cannot_be_planned() -> None:
     webhook("failed")
-    watching.look(timezone.now())
+    watch.look(timezone.now())
     assert Alarm.objects.get().code == "hook_not_planned"
 
 
 def test_few_hooks_make_no_share_and_a_small_share_no_alarm() -> None:
     windows(10, 9, 0)
-    watching.look(timezone.now())
+    watch.look(timezone.now())
     DoorWindow.objects.all().delete()
     windows(1_000, 99, 0)
-    watching.look(timezone.now())
+    watch.look(timezone.now())
     assert not Alarm.objects.exists()
 
 
@@ -230,7 +233,7 @@ def test_a_batch_that_waited_for_a_person_until_its_deadline_is_not_the_operator
     made = batch(Status.IN_REVIEW, undecided=1)
     now = timezone.now()
     lifecycle.move({made.pk: {"ended_at": now}}, Status.IN_REVIEW, Status.EXPIRED, now=now)
-    watching.look(now)
+    watch.look(now)
     assert not Alarm.objects.exists()
 
 
@@ -238,24 +241,24 @@ def test_a_check_that_breaks_silences_no_other_and_ends_no_alarm() -> None:
     webhook("unreadable")
     now = timezone.now()
     Alarm.objects.create(code="work_waits", subject="hooks", opened_at=now - MINUTE, last_seen_at=now - MINUTE)
-    with patch.dict(watching.CHECKS, {Code.WORK_WAITS: lambda now: 1 / 0}):
-        watching.look(now)
+    with patch.dict(watch.CHECKS, {Code.WORK_WAITS: lambda now: 1 / 0}):
+        watch.look(now)
     assert set(Alarm.objects.filter(closed_at=None).values_list("code", flat=True)) == {"work_waits", "hook_unreadable"}
 
 
 def test_a_gateway_that_was_down_for_the_night_is_not_told_that_its_sweep_is_silent() -> None:
     for name in (pulses.SWEEP, pulses.BEAT):
         old_pulse(name, timedelta(hours=8))
-    watching.look_by_beat(timezone.now())
+    watch.look_by_beat(timezone.now())
     assert not Alarm.objects.exists()
-    watching.look_by_beat(timezone.now())
+    watch.look_by_beat(timezone.now())
     assert Alarm.objects.get().code == Code.SWEEP_SILENT
 
 
 def test_what_is_long_over_is_forgotten() -> None:
     now = timezone.now()
-    for age in (watching.KEPT_ALARMS * 2, MINUTE):
+    for age in (watch.KEPT_ALARMS * 2, MINUTE):
         Alarm.objects.create(code="beat_silent", opened_at=now - age, last_seen_at=now - age, closed_at=now - age)
         DoorWindow.objects.create(process="p:1", at=now - age)
-    watching.prune(now)
+    watch.prune(now)
     assert (Alarm.objects.count(), DoorWindow.objects.count()) == (1, 1)

@@ -14,12 +14,15 @@ from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
 from django.utils import timezone
 
-from sendouts import allowing, pulses
-from sendouts.alarms import notifying, recording, watching
-from sendouts.models import Alarm, Code, Notice, Status
+from notices.alarms import notify, record
+from notices.alarms import watch as alarm_watch
+from notices.models import Alarm, Code, Notice
+from sendouts.models import Status
+from sendouts.services import hosts
 from tests.sendouts.admin_cases import SECRET, batch, webhook
 from tests.sendouts.listeners import Chat, Post, running
 from tests.servers import free_port
+from work import pulses
 
 
 @pytest.fixture
@@ -33,7 +36,7 @@ def post(settings: Any) -> Iterator[Post]:
 
 @pytest.fixture
 def chat(settings: Any) -> Iterator[Chat]:
-    allowing._known.clear()
+    hosts._known.clear()
     for server in running(Chat()):
         settings.ALARM_HOOK_URL = f"http://127.0.0.1:{server.server_address[1]}/services/T0/secret"
         yield server
@@ -47,7 +50,7 @@ def all_is_well() -> None:
 def opened() -> Alarm:
     all_is_well()
     webhook("unreadable")
-    watching.look(timezone.now())
+    alarm_watch.look(timezone.now())
     return Alarm.objects.get()
 
 
@@ -55,11 +58,11 @@ def over(alarm: Alarm) -> None:
     now = timezone.now()
     Alarm.objects.update(last_seen_at=now)
     alarm.refresh_from_db()
-    assert recording.close(alarm, now)
+    assert record.close(alarm, now)
 
 
 def send(later: timedelta = timedelta(0)) -> int:
-    return notifying.send_due(timezone.now() + later)
+    return notify.send_due(timezone.now() + later)
 
 
 def states() -> dict[str, str]:
@@ -105,7 +108,7 @@ def test_a_name_calls_nobody_in_a_chat(settings: Any) -> None:
     now = timezone.now()
     data = {"project": "Shop", "sendout": "<!channel> & co", "every": 3600, "last": None}
     silent = Alarm(pk=1, code=Code.SENDOUT_SILENT, subject="1", data=data, opened_at=now, last_seen_at=now)
-    said = notifying.compose(silent, "opened").content
+    said = notify.compose(silent, "opened").content
     assert "&lt;!channel&gt; &amp; co" in said["text"] and "<!channel>" not in said["text"]
     assert "<!channel> & co" in said["sentence"]
 
@@ -114,7 +117,7 @@ def test_a_name_calls_nobody_in_a_chat(settings: Any) -> None:
 def test_each_channel_is_told_once_however_often_one_looks_and_sends(post: Post, chat: Chat) -> None:
     opened()
     for _ in range(3):
-        watching.look(timezone.now())
+        alarm_watch.look(timezone.now())
         send()
     assert (len(post.mails), len(chat.posts)) == (1, 1)
     assert states() == {"mail": "sent", "hook": "sent"}
@@ -130,8 +133,8 @@ def test_two_processes_that_look_and_send_at_the_same_moment_tell_once(post: Pos
         try:
             for _ in range(3):
                 ready.wait(10)
-                watching.look(timezone.now())
-                notifying.send_due(timezone.now())
+                alarm_watch.look(timezone.now())
+                notify.send_due(timezone.now())
         finally:
             connection.close()
 
@@ -140,9 +143,9 @@ def test_two_processes_that_look_and_send_at_the_same_moment_tell_once(post: Pos
             done.result()
     assert (Alarm.objects.count(), len(post.mails), len(chat.posts)) == (1, 1, 1)
     alarm = Alarm.objects.get()
-    later = timezone.now() + recording.CLEAR_AFTER
+    later = timezone.now() + record.CLEAR_AFTER
     with ThreadPoolExecutor(6) as pool:
-        closed = [pool.submit(in_own_connection, recording.close, alarm, later) for _ in range(6)]
+        closed = [pool.submit(in_own_connection, record.close, alarm, later) for _ in range(6)]
         assert sorted(done.result() for done in closed) == [False] * 5 + [True]
     assert send(timedelta(minutes=1)) == 2
     assert (len(post.mails), len(chat.posts)) == (2, 2)
@@ -171,10 +174,10 @@ def test_what_certainly_did_not_leave_is_tried_again_and_then_given_up(post: Pos
 def test_nobody_listens_for_ever(chat: Chat, settings: Any) -> None:
     settings.ALARM_HOOK_URL = f"http://127.0.0.1:{free_port()}/"
     opened()
-    for _ in range(notifying.ATTEMPTS + 3):
+    for _ in range(notify.ATTEMPTS + 3):
         send(timedelta(days=1))
         Notice.objects.update(due_at=timezone.now())
-    assert (Notice.objects.get().state, Notice.objects.get().attempts) == ("failed", notifying.ATTEMPTS)
+    assert (Notice.objects.get().state, Notice.objects.get().attempts) == ("failed", notify.ATTEMPTS)
 
 
 @pytest.mark.django_db
@@ -192,7 +195,7 @@ def test_a_sender_that_died_in_the_middle_is_not_followed_by_another(chat: Chat)
     opened()
     Notice.objects.update(state="sending", at=timezone.now())
     assert send() == 0 and states() == {"hook": "sending"}
-    assert send(notifying.LOST_AFTER * 2) == 0 and states() == {"hook": "lost"}
+    assert send(notify.LOST_AFTER * 2) == 0 and states() == {"hook": "lost"}
     assert chat.posts == []
 
 
@@ -230,20 +233,20 @@ def test_a_slow_mail_server_holds_no_look(settings: Any) -> None:
     settings.ALARM_MAIL_TO = ["operators@example.com"]
     settings.EMAIL_HOST = "192.0.2.1"
     opened()
-    with patch.object(notifying, "deliver", side_effect=AssertionError("a look sends nothing")):
-        watching.look(timezone.now())
+    with patch.object(notify, "deliver", side_effect=AssertionError("a look sends nothing")):
+        alarm_watch.look(timezone.now())
     assert states() == {"mail": "waiting"}
 
 
 @pytest.mark.django_db
 def test_a_database_that_is_away_is_told_without_it_once_and_written_down_afterwards(post: Post, chat: Chat) -> None:
-    watch = watching.Watch()
+    watch = alarm_watch.Watch()
     began = watch._fine[0]
-    with patch.object(watching, "look", side_effect=OperationalError), patch.object(connection, "close"):
+    with patch.object(alarm_watch, "look", side_effect=OperationalError), patch.object(connection, "close"):
         watch.look_once()
         watch.tell_once()
         assert chat.posts == [], "a moment's trouble is nobody's business"
-        watch._fine = began, watch._fine[1] - watching.DATABASE_SECONDS
+        watch._fine = began, watch._fine[1] - alarm_watch.DATABASE_SECONDS
         with patch.object(connection, "cursor", side_effect=OperationalError):
             for _ in range(3):
                 watch.look_once()
@@ -253,7 +256,7 @@ def test_a_database_that_is_away_is_told_without_it_once_and_written_down_afterw
     watch.look_once()
     alarm = Alarm.objects.get()
     assert (alarm.code, alarm.opened_at, alarm.closed_at) == (Code.DATABASE, began, None)
-    Alarm.objects.update(last_seen_at=timezone.now() - recording.CLEAR_AFTER)
+    Alarm.objects.update(last_seen_at=timezone.now() - record.CLEAR_AFTER)
     watch.look_once()
     send()
     assert [said["occasion"] for said in chat.posts] == ["opened", "closed"] and len(post.mails) == 2
@@ -280,11 +283,11 @@ def test_a_database_that_hangs_is_told_though_the_look_never_returns(chat: Chat,
     stop, go_on = threading.Event(), threading.Event()
     hangs = {"side_effect": lambda *_: go_on.wait(10)}
     with (
-        patch.object(watching, "look", **hangs),
-        patch.object(notifying, "send_due", **hangs),
-        patch.multiple(watching, LOOK_SECONDS=0.02, SEND_SECONDS=0.02, DATABASE_SECONDS=0.2),
+        patch.object(alarm_watch, "look", **hangs),
+        patch.object(notify, "send_due", **hangs),
+        patch.multiple(alarm_watch, LOOK_SECONDS=0.02, SEND_SECONDS=0.02, DATABASE_SECONDS=0.2),
     ):
-        watching.Watch().start(stop)
+        alarm_watch.Watch().start(stop)
         until = time.monotonic() + 10
         while not chat.posts and time.monotonic() < until:
             stop.wait(0.02)
@@ -300,7 +303,7 @@ def test_no_address_of_the_platform_and_no_contact_is_in_a_message(chat: Chat) -
     batch(
         Status.IN_REVIEW, undecided=2, attention="unread_rows", attention_data={"rows": 1, "code": "no_id"}, left=soon
     )
-    watching.look(timezone.now())
+    alarm_watch.look(timezone.now())
     assert send() == 1
     words = json.dumps(chat.posts)
     assert "unread_rows" not in words and SECRET not in words and "A-0" not in words

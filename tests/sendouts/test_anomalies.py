@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sendouts import anomalies
-from sendouts.anomalies import EVERYBODY, NOBODY, SHARE, SIZE, Finding, Screened, find
+from sendouts.outlook import anomalies
+from sendouts.outlook.anomalies import EVERYBODY, NOBODY, SHARE, SIZE, Finding, Screened, find
 
 CHECK = "consent-check"
 shares = st.floats(0, 1)

@@ -8,10 +8,12 @@ from django.db import IntegrityError, OperationalError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from sendouts import claims, delivery
-from sendouts.delivery import asking, sending
 from sendouts.models import Answer, Batch, Chunk
+from sendouts.stages import delivery
+from sendouts.stages.delivery import chunks as delivery_chunks
+from sendouts.stages.delivery import send
 from tests.sendouts.gate import Gate
+from work import claims
 
 
 def fault(kind: str, on: str, **more: Any) -> dict[str, Any]:
@@ -127,17 +129,17 @@ def test_the_database_refuses_a_release_in_doubt(gate: Gate) -> None:
 def test_after_a_kill_gone_confirms_what_may_have_been_sent(gate: Gate, then: list[dict[str, Any]]) -> None:
     gate.project()
     sent = gate.fire(contacts=100, faults={"repeat_status": 410})
-    original = sending._store
+    original = send._store
 
     def killed(*_: Any, **__: Any) -> None:
         raise SystemExit
 
-    sending._store = killed
+    send._store = killed
     try:
         with pytest.raises(SystemExit):
             gate.work()
     finally:
-        sending._store = original
+        send._store = original
     # What a killed process leaves: answers that nobody stored, marked chunks, a claim that runs out.
     Chunk.objects.update(sending=True)
     gate.platform.excuse(sent["id"])
@@ -154,7 +156,7 @@ def test_answers_are_kept_where_the_database_fails_at_the_next_rejections(
     settings.CHUNK_ROWS = 20
     gate.project()
     sent = gate.fire(contacts=400)
-    original, read = asking.wheres, []
+    original, read = delivery_chunks.wheres, []
 
     def fails_once(chunks: Sequence[tuple[Batch, Chunk]]) -> Iterator[Q]:
         read.append(len(chunks))
@@ -162,7 +164,7 @@ def test_answers_are_kept_where_the_database_fails_at_the_next_rejections(
             raise OperationalError
         return original(chunks)
 
-    monkeypatch.setattr(asking, "wheres", fails_once)
+    monkeypatch.setattr(delivery_chunks, "wheres", fails_once)
     with pytest.raises(OperationalError):
         gate.work()
     assert gate.batch().confirmed == sum(row.answer == Answer.CONFIRMED for row in gate.decisions()) > 0

@@ -23,16 +23,19 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from sendouts import advancing, claims, finishing, lifecycle, planning, review, settling, undoing
-from sendouts.delivery import sending
+from sendouts import lifecycle
 from sendouts.models import Batch, Event, Status, Verdict, Webhook
-from sendouts.people import NotDone
-from sendouts.screening import files
+from sendouts.stages import advance, finishing, review
+from sendouts.stages.delivery import send
+from sendouts.stages.screening import contact_file
+from sendouts.verbs import accept, change, reject, run_again, settle, stop
+from sendouts.verbs.base import NotDone
 from simulator.client import Report
 from tests.sendouts.gate import Gate, person
 from tests.sendouts.invariants import hold
+from work import claims
 
-STAGES = advancing.STAGES
+STAGES = advance.STAGES
 CONTACTS = st.lists(st.sampled_from([True, True, False, None]), min_size=1, max_size=5)
 FAULTS = [
     [],
@@ -45,22 +48,22 @@ FAULTS = [
 ]
 # Where a worker dies: before it stores a chunk, with rejections under way, before it stores an answer, with the release called.
 DEATHS: list[tuple[Any, str]] = [
-    (files, "insert_decisions"),
-    (sending, "_collect"),
-    (sending, "_store"),
-    (sending, "_conclude"),
+    (contact_file, "insert_decisions"),
+    (send, "_collect"),
+    (send, "_store"),
+    (send, "_conclude"),
     (finishing, "_conclude"),
     (review, "_accept"),
 ]
 VERBS: dict[str, Callable[..., Any]] = {
-    "accept": review.accept,
-    "accept all": lambda pk, **more: review.accept(pk, undecided="accept", **more),
-    "refuse": review.refuse,
-    "undo": undoing.undo,
-    "run again": planning.run_again,
-    "retry": settling.retry,
-    "take on": settling.take_on,
-    "give up": settling.give_up,
+    "accept": accept.accept,
+    "accept all": lambda pk, **more: accept.accept(pk, undecided="accept", **more),
+    "refuse": reject.refuse,
+    "undo": stop.undo,
+    "run again": run_again.run_again,
+    "retry": settle.retry,
+    "take on": settle.take_on,
+    "give up": settle.give_up,
 }
 
 
@@ -148,7 +151,7 @@ class AnyOrder(RuleBasedStateMachine):
     def _advance(self) -> None:
         due = Batch.objects.filter(due_at__gt=timezone.now()).exclude(status=Status.IN_REVIEW)
         due.update(due_at=timezone.now())
-        advancing.advance(list(Batch.objects.order_by("pk").values_list("pk", flat=True)))
+        advance.advance(list(Batch.objects.order_by("pk").values_list("pk", flat=True)))
 
     def _excuse(self) -> None:
         for sent in self.sent.values():
@@ -195,7 +198,7 @@ class AnyOrder(RuleBasedStateMachine):
         batch = self._held()[0]
         self._do(batch, True, VERBS[verb])
         self.a_worker_dies(death)
-        self._do(Batch.objects.get(pk=batch.pk), True, undoing.undo)
+        self._do(Batch.objects.get(pk=batch.pk), True, stop.undo)
         for row in sorted(rows):
             self._change(Batch.objects.get(pk=batch.pk), row, Verdict.ACCEPTED)
 
@@ -207,7 +210,7 @@ class AnyOrder(RuleBasedStateMachine):
         self._change(self._batch(place), row, to)
 
     def _change(self, batch: Batch, row: int, to: Verdict) -> None:
-        self._do(batch, True, lambda pk, **more: review.change(pk, [batch.first_decision + row], to, **more))
+        self._do(batch, True, lambda pk, **more: change.change(pk, [batch.first_decision + row], to, **more))
 
     def _batch(self, place: int) -> Batch:
         return Batch.objects.get(pk=sorted(self.sent)[place % len(self.sent)])
@@ -234,7 +237,7 @@ class AnyOrder(RuleBasedStateMachine):
         for batch in Batch.objects.filter(pk__in=self.sent):
             seen = self.gate.platform.sendout(self.sent[batch.pk]["id"])
             assert seen["violations"] == []
-            assert batch.confirmed <= seen["rejected"] <= undoing.may_have_left(batch)
+            assert batch.confirmed <= seen["rejected"] <= stop.may_have_left(batch)
             words = list(Event.objects.filter(batch=batch).values_list("word", flat=True))
             assert seen["calls"]["finish"] <= words.count("finish_sent") + words.count("finish_repeated")
             assert words.count("finish_sent") <= 1
@@ -248,11 +251,11 @@ class AnyOrder(RuleBasedStateMachine):
 @contextmanager
 def only(stage: Any) -> Iterator[None]:
     """Workers that take a batch through this stage, and no further."""
-    advancing.STAGES = (stage,)
+    advance.STAGES = (stage,)
     try:
         yield
     finally:
-        advancing.STAGES = STAGES
+        advance.STAGES = STAGES
 
 
 @contextmanager

@@ -5,7 +5,8 @@ from django.contrib.auth.models import User
 from django.test import Client
 from rest_framework.test import APIClient
 
-from sendouts.models import ApiToken, Batch
+from api.models import ApiToken
+from sendouts.models import Batch
 from tests.sendouts.api_cases import a_batch, client_of
 from tests.sendouts.gate import person
 

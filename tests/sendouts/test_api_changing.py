@@ -6,9 +6,10 @@ import pytest
 from django.contrib.auth.models import User
 from rest_framework.test import APIClient
 
-from sendouts import changing, review
-from sendouts.api import verbs
+from api import verbs
 from sendouts.models import Batch, BulkChange, Decision, Verdict
+from sendouts.stages import review
+from sendouts.verbs import change_many
 from tests.sendouts.admin_cases import batch
 from tests.sendouts.api_cases import client_of
 from tests.sendouts.gate import person, reviewer
@@ -75,7 +76,7 @@ def test_many_are_changed_by_a_worker_and_the_batch_says_how_far_that_is(
     monkeypatch: pytest.MonkeyPatch,
     django_capture_on_commit_callbacks: Any,
 ) -> None:
-    monkeypatch.setattr(changing, "AT_ONCE", 0)
+    monkeypatch.setattr(change_many, "AT_ONCE", 0)
     made = held()
     with django_capture_on_commit_callbacks(execute=True):
         told = change(client, made, alike=ALIKE).json()
@@ -89,13 +90,13 @@ def test_many_are_changed_by_a_worker_and_the_batch_says_how_far_that_is(
         refused = client.post(f"/api/batches/{made.pk}/{verb}/", body)
         assert (refused.status_code, refused.json()["code"]) == (409, "changing")
         assert refused.json()["revision"] == told["revision"]
-    changing.run([bulk.pk])
+    change_many.run([bulk.pk])
     told = client.get(f"/api/batches/{made.pk}/").json()
     assert (told["change"], told["accepted"]) == (None, 7)
 
 
 def test_a_change_is_cancelled_once(client: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(changing, "AT_ONCE", 0)
+    monkeypatch.setattr(change_many, "AT_ONCE", 0)
     made = held()
     seen = change(client, made, alike=ALIKE).json()["revision"]
     path = f"/api/batches/{made.pk}/cancel-change/"

@@ -14,11 +14,11 @@ from django.urls import reverse
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from sendouts import knocks
-from sendouts.api import tokens
-from sendouts.models import ApiToken
+from api import tokens
+from api.models import ApiToken
 from tests.sendouts.admin_cases import client_of, plain_english
 from tests.sendouts.gate import person
+from work import throttled_log
 
 pytestmark = pytest.mark.django_db
 PATH = "/api/batches/"
@@ -94,9 +94,9 @@ def test_another_word_in_the_header_opens_nothing(user: User, word: str) -> None
 def test_guesses_are_counted_and_logged_once_a_minute(user: User, monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[dict[str, Any]] = []
     monkeypatch.setattr(
-        knocks.log, "warning", lambda event, **more: said.append({"event": event, **more}), raising=False
+        throttled_log.log, "warning", lambda event, **more: said.append({"event": event, **more}), raising=False
     )
-    monkeypatch.setattr(tokens, "refused", knocks.Knocks("api_token_refused"))
+    monkeypatch.setattr(tokens, "refused", throttled_log.Knocks("api_token_refused"))
     assert [status(f"sendgate_{number}") for number in range(5)] == [401] * 5
     assert said == [{"event": "api_token_refused", "times": 1, "total": 1}]
     assert tokens.refused.total == 5

@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from sendouts.api import verbs
+from api import verbs
 from sendouts.models import Batch, Decision, Event, Verdict
 from sendouts.models.decision import rows_of
 from tests.sendouts.api_cases import a_batch, client_of

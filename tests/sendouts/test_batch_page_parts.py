@@ -9,11 +9,11 @@ from django.test import Client
 from django.utils import timezone
 
 from actions.models import Project
-from sendouts import forecast
-from sendouts.admin.batch_page.figures import percent
-from sendouts.forecast import Lately
+from desk.batch.parts.figures import percent
 from sendouts.lifecycle import record
 from sendouts.models import Batch, Chunk, EffectRun, Event, Status, Tempo, Word
+from sendouts.outlook import forecast
+from sendouts.outlook.forecast import Lately
 from tests.sendouts.admin_cases import CONSENT, batch, client_of, page_url, plain_english, plan, user_in
 
 pytestmark = pytest.mark.django_db

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from sendouts.admin.batch_page.parameters import details, parameters
+from desk.batch.parts.parameters import details, parameters
 from sendouts.models import Batch, Status
 from tests.sendouts.admin_cases import CONSENT, SECRET, batch, client_of, page_url, plain_english, plan, text_of
 

@@ -7,14 +7,18 @@ import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone, translation
 
-from sendouts import changing, claims, forecast, holding, lifecycle, people, planning, review, settling, undoing
-from sendouts.changing import Which
+from sendouts import lifecycle
 from sendouts.models import Answer, Batch, BulkChange, Decision, Event, Status, Verdict, Word
 from sendouts.models.decision import rows_of
-from sendouts.people import NotDone
+from sendouts.outlook import forecast
+from sendouts.stages import review
+from sendouts.verbs import accept, base, change, change_many, hold, reject, run_again, settle, stop
+from sendouts.verbs.base import NotDone
+from sendouts.verbs.change_many import Which
 from tests.sendouts.admin_cases import batch
 from tests.sendouts.gate import person, reviewer
 from tests.sendouts.invariants import counts_are_those_of_the_decisions, revisions_rise
+from work import claims
 
 pytestmark = pytest.mark.django_db
 REASON = Which(Verdict.REJECTED, ("rule", "consent-check"))
@@ -36,8 +40,8 @@ def anna(db: None) -> User:
 @pytest.fixture
 def by_task(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is few, and a piece is four rows."""
-    monkeypatch.setattr(changing, "AT_ONCE", 0)
-    monkeypatch.setattr(changing, "PIECE", 4)
+    monkeypatch.setattr(change_many, "AT_ONCE", 0)
+    monkeypatch.setattr(change_many, "PIECE", 4)
 
 
 def held(**values: Any) -> Batch:
@@ -57,14 +61,14 @@ def adds_up(made: Batch) -> None:
 def begin(made: Batch, user: User, which: Which = REASON, to: Verdict = Verdict.ACCEPTED, **more: Any) -> BulkChange:
     made.refresh_from_db()
     given = {"user": user, "revision": made.revision, "note": "They agreed.", "now": timezone.now()}
-    return changing.begin(made.pk, which, to, **(given | more))
+    return change_many.begin(made.pk, which, to, **(given | more))
 
 
 def one_piece(bulk: BulkChange) -> bool:
     """What a worker does in one transaction, and then it is gone."""
     claim = claims.take(BulkChange, [bulk.pk])
     assert claim.ids == (bulk.pk,)
-    more = changing._piece(claim, bulk.pk, timezone.now())
+    more = change_many._piece(claim, bulk.pk, timezone.now())
     claim.release()
     return more
 
@@ -103,7 +107,7 @@ def test_many_are_changed_piece_by_piece_with_an_event_at_the_start_and_one_at_t
     assert numbers(made) == (9, 3, 0, 0)
     assert made.reasons == review.count_reasons(made.pk)
     assert made.revision == seen + 1, "nobody decides meanwhile, so that no number has to move"
-    changing.run([bulk.pk])
+    change_many.run([bulk.pk])
     bulk.refresh_from_db()
     assert (bulk.state, bulk.changed, bulk.due_at) == ("done", 7, None)
     assert numbers(made) == (12, 0, 0, 0) and made.revision == seen + 2
@@ -116,16 +120,16 @@ def test_a_worker_that_dies_is_followed_by_one_that_goes_on_where_it_stopped(ann
     made = held()
     bulk = begin(made, anna)
     dead = claims.take(BulkChange, [bulk.pk])
-    assert changing._piece(dead, bulk.pk, timezone.now())
-    changing.run([bulk.pk])
+    assert change_many._piece(dead, bulk.pk, timezone.now())
+    change_many.run([bulk.pk])
     bulk.refresh_from_db()
     assert (bulk.next_row, bulk.changed) == (4, 4), "as long as the claim holds, it is nobody else's"
     BulkChange.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
-    changing.run([bulk.pk])
+    change_many.run([bulk.pk])
     bulk.refresh_from_db()
     assert (bulk.state, bulk.changed) == ("done", 7)
     with pytest.raises(claims.ClaimLost):
-        changing._piece(dead, bulk.pk, timezone.now())
+        change_many._piece(dead, bulk.pk, timezone.now())
     assert numbers(made) == (12, 0, 0, 0)
     adds_up(made)
 
@@ -135,11 +139,11 @@ def test_a_change_at_which_three_workers_died_fails_and_frees_the_batch(anna: Us
     bulk = begin(made, anna)
     assert one_piece(bulk)
     BulkChange.objects.update(deaths=claims.DEATHS)
-    changing.run([bulk.pk])
+    change_many.run([bulk.pk])
     bulk.refresh_from_db()
     assert (bulk.state, bulk.changed) == ("failed", 4)
     assert numbers(made) == (9, 3, 0, 0)
-    review.accept(made.pk, user=anna, revision=made.revision, now=timezone.now())
+    accept.accept(made.pk, user=anna, revision=made.revision, now=timezone.now())
 
 
 def test_a_change_that_fails_again_and_again_frees_the_batch(
@@ -151,25 +155,25 @@ def test_a_change_that_fails_again_and_again_frees_the_batch(
     def broken(*_: Any) -> None:
         raise ValueError("a defect")
 
-    monkeypatch.setattr(changing, "_change", broken)
-    for _ in range(changing.FAILURES):
+    monkeypatch.setattr(change_many, "_change", broken)
+    for _ in range(change_many.FAILURES):
         BulkChange.objects.filter(state="running").update(due_at=timezone.now())
-        changing.run([bulk.pk])
+        change_many.run([bulk.pk])
     bulk.refresh_from_db()
     assert (bulk.state, bulk.changed) == ("failed", 0)
-    assert people.changing(made) is None and numbers(made) == (5, 7, 0, 0)
+    assert base.changing(made) is None and numbers(made) == (5, 7, 0, 0)
 
 
 @pytest.mark.parametrize(
     "act",
     [
-        lambda pk, **more: review.accept(pk, **more),
-        lambda pk, **more: review.refuse(pk, **more),
-        lambda pk, **more: settling.give_up(pk, **more),
-        lambda pk, **more: planning.run_again(pk, **more),
-        lambda pk, **more: review.change(pk, [pk << 32], Verdict.ACCEPTED, **more),
-        lambda pk, **more: changing.begin(pk, UNDECIDED, Verdict.REJECTED, **more),
-        lambda pk, **more: holding.lift(pk, **more),
+        lambda pk, **more: accept.accept(pk, **more),
+        lambda pk, **more: reject.refuse(pk, **more),
+        lambda pk, **more: settle.give_up(pk, **more),
+        lambda pk, **more: run_again.run_again(pk, **more),
+        lambda pk, **more: change.change(pk, [pk << 32], Verdict.ACCEPTED, **more),
+        lambda pk, **more: change_many.begin(pk, UNDECIDED, Verdict.REJECTED, **more),
+        lambda pk, **more: hold.lift(pk, **more),
     ],
     ids=["accept", "refuse", "give up", "run again", "change", "change many", "lift hold"],
 )
@@ -194,7 +198,7 @@ def test_the_clock_does_not_act_while_decisions_are_changed_and_acts_when_it_is_
     assert made.due_at is None
     claim = claims.take(Batch, [made.pk])
     assert claim.ids == (), "nothing is due"
-    changing.run([bulk.pk])
+    change_many.run([bulk.pk])
     made.refresh_from_db()
     assert made.due_at is not None and made.due_at <= timezone.now()
     claim = claims.take(Batch, [made.pk])
@@ -210,18 +214,18 @@ def test_a_cancelled_change_keeps_what_is_done_and_says_so(anna: User, by_task: 
     made.refresh_from_db()
     ben = reviewer("ben")
     with pytest.raises(NotDone) as refused:
-        changing.cancel(made.pk, user=ben, revision=made.revision - 1, now=timezone.now())
+        change_many.cancel(made.pk, user=ben, revision=made.revision - 1, now=timezone.now())
     assert refused.value.code == "changed"
-    changing.cancel(made.pk, user=ben, revision=made.revision, note="Enough.", now=timezone.now())
+    change_many.cancel(made.pk, user=ben, revision=made.revision, note="Enough.", now=timezone.now())
     bulk.refresh_from_db()
     assert (bulk.state, bulk.changed, numbers(made)) == ("cancelled", 4, (9, 3, 0, 0))
     event = Event.objects.filter(batch=made).last()
     assert event is not None and (event.user, event.note) == (ben, "Enough.")
     assert (event.data["state"], event.data["contacts"]) == ("cancelled", 4)
-    changing.run([bulk.pk])
+    change_many.run([bulk.pk])
     assert numbers(made) == (9, 3, 0, 0)
     with pytest.raises(NotDone, match="nothing to stop"):
-        changing.cancel(made.pk, user=ben, revision=made.revision, now=timezone.now())
+        change_many.cancel(made.pk, user=ben, revision=made.revision, now=timezone.now())
     adds_up(made)
 
 
@@ -231,7 +235,7 @@ def test_the_clock_leaves_what_was_cancelled_half_way_after_its_moment(anna: Use
     assert one_piece(bulk)
     now = timezone.now()
     Batch.objects.update(received_at=now - timedelta(minutes=57), deadline=now + timedelta(minutes=3))
-    changing.cancel(made.pk, user=anna, revision=None, now=now)
+    change_many.cancel(made.pk, user=anna, revision=None, now=now)
     made.refresh_from_db()
     assert made.due_at is None
 
@@ -240,9 +244,9 @@ def test_a_worker_whose_change_is_cancelled_loses_its_claim(anna: User, by_task:
     made = held()
     bulk = begin(made, anna)
     claim = claims.take(BulkChange, [bulk.pk])
-    changing.cancel(made.pk, user=anna, revision=None, now=timezone.now())
+    change_many.cancel(made.pk, user=anna, revision=None, now=timezone.now())
     with pytest.raises(claims.ClaimLost):
-        changing._piece(claim, bulk.pk, timezone.now())
+        change_many._piece(claim, bulk.pk, timezone.now())
     assert numbers(made) == (5, 7, 0, 0)
 
 
@@ -252,7 +256,7 @@ def test_a_change_ends_with_the_batch_whose_deadline_passes(anna: User, by_task:
     assert one_piece(bulk)
     Batch.objects.update(deadline=timezone.now() - timedelta(seconds=1))
     lifecycle.expire(timezone.now())
-    changing.run([bulk.pk])
+    change_many.run([bulk.pk])
     bulk.refresh_from_db()
     assert (bulk.state, bulk.changed) == ("overtaken", 4)
     made.refresh_from_db()
@@ -263,16 +267,16 @@ def test_a_change_ends_with_the_batch_whose_deadline_passes(anna: User, by_task:
 @pytest.mark.parametrize("task", [False, True], ids=["at once", "by task"])
 def test_what_nobody_can_change_stays_and_is_counted(anna: User, monkeypatch: pytest.MonkeyPatch, task: bool) -> None:
     if task:
-        monkeypatch.setattr(changing, "AT_ONCE", 0)
-        monkeypatch.setattr(changing, "PIECE", 3)
+        monkeypatch.setattr(change_many, "AT_ONCE", 0)
+        monkeypatch.setattr(change_many, "PIECE", 3)
     made = held(undecided=4, unread=2)
     Decision.objects.filter(pk__in=[made.first_decision, made.first_decision + 1]).update(answer=Answer.CONFIRMED)
     Batch.objects.update(confirmed=2, final=2)
     Decision.objects.filter(pk=made.first_decision + 7).update(uri=b"")
     back = begin(made, anna)
-    changing.run([back.pk])
+    change_many.run([back.pk])
     away = begin(made, anna, UNDECIDED, Verdict.REJECTED)
-    changing.run([away.pk])
+    change_many.run([away.pk])
     back.refresh_from_db()
     away.refresh_from_db()
     assert (back.changed, back.sent, away.changed, away.no_address) == (5, 2, 3, 1)
@@ -329,7 +333,7 @@ def test_a_batch_whose_many_decisions_were_changed_is_accepted_with_the_new_numb
     made = held(undecided=2)
     begin(made, anna)
     begin(made, anna, Which(Verdict.UNDECIDED, MISSING), Verdict.REJECTED)
-    review.accept(made.pk, user=reviewer("ben"), revision=None, now=timezone.now())
-    undoing.undo(made.pk, user=anna, revision=None, now=timezone.now())
+    accept.accept(made.pk, user=reviewer("ben"), revision=None, now=timezone.now())
+    stop.undo(made.pk, user=anna, revision=None, now=timezone.now())
     assert numbers(made) == (12, 2, 0, 0)
     adds_up(made)

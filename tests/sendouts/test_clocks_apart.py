@@ -7,10 +7,11 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from sendouts import claims, lifecycle
+from gateway.lanes import make_sweep
+from sendouts import lifecycle
 from sendouts.models import Batch, Webhook
-from sendouts.sweeping import Sweep
 from tests.sendouts.gate import Gate
+from work import claims
 
 AHEAD, BEHIND = timedelta(hours=2), timedelta(minutes=-30)
 real_now = timezone.now
@@ -82,7 +83,7 @@ def test_what_a_clock_ahead_put_off_is_looked_at_when_the_clock_is_put_right(gat
     gate.fire()
     gate.plan()
     gate.store(b"{}")
-    sweep = Sweep()
+    sweep = make_sweep()
     sweep._watch_clock(timezone.now())
     clock.turn(timedelta())
     for rows in (Batch, Webhook):
@@ -97,7 +98,7 @@ def test_a_declared_moment_before_the_deadline_does_not_come_nearer_with_a_jump(
     gate.fire()
     gate.work()
     before = gate.batch().due_at
-    sweep = Sweep()
+    sweep = make_sweep()
     sweep._watch_clock(timezone.now())
     clock.turn(AHEAD)
     sweep._watch_clock(timezone.now())

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from actions.models import CodePool, PromoCode, Refill
-from sendouts import claims
 from sendouts.models import Batch
 from tests.actions.helpers import Service, service
 from tests.sendouts.gate import Gate
+from work import claims
 
 ACTIONS = ["consent-check", "code"]
 
@@ -105,7 +105,7 @@ def test_a_kill_before_the_answer_is_stored_costs_no_code(
         raise SystemExit
 
     with monkeypatch.context() as killing:
-        killing.setattr("actions.refilling.take_in", killed)
+        killing.setattr("actions.codes.refill.take_in", killed)
         with pytest.raises(SystemExit):
             gate.work()
     assert Refill.objects.filter(answered_at__isnull=True).count() == 1

@@ -9,12 +9,13 @@ import pytest
 from django.utils import timezone
 from pydantic import ValidationError
 
-from actions.catalog.contact_update import ContactUpdateConfig
-from actions.catalog.contacts_api import ContactsApi
-from sendouts import claims, settling
-from sendouts.admin.effects import acting
+from actions.catalog.contact_update.kind import ContactUpdateConfig
+from actions.catalog.contact_update.platform_api import ContactsApi
+from desk.batch.effects import acting
 from sendouts.models import Batch, EffectRun, PendingEffect
+from sendouts.verbs import settle
 from tests.sendouts.gate import Gate, reviewer
+from work import claims
 
 ACTIONS = ["consent-check", "write"]
 ROOT = Path(__file__).parents[2]
@@ -207,7 +208,7 @@ def test_an_import_that_fails_holds_the_batch_and_is_made_anew_when_a_person_say
     batch = gate.batch()
     assert batch.attention_data["text"] == "The platform could not carry out the import." and batch.due_at is None
     gate.platform.rest(import_ends="FINISHED")
-    settling.retry(batch.pk, user=reviewer(), revision=batch.revision, now=timezone.now())
+    settle.retry(batch.pk, user=reviewer(), revision=batch.revision, now=timezone.now())
     gate.work(rounds=2)
     assert gate.batch().status == "finished"
     assert [each["status"] for each in gate.platform.rest()["imports"]] == ["ERROR", "FINISHED"]

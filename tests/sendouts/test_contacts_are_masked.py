@@ -8,8 +8,8 @@ from django.test import Client
 from django.urls import reverse
 
 from actions.models import Project
-from sendouts.masking import masked
 from sendouts.models import Batch, Decision, Event
+from sendouts.privacy.masking import masked
 from tests.sendouts.admin_cases import batch, client_of, page_url, plain_english, text_of, user_in, verb_url
 from tests.sendouts.api_cases import client_of as program_of
 from tests.sendouts.gate import person

@@ -9,7 +9,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from sendouts.admin.contacts import PAGE, with_reason
+from desk.batch.contacts import PAGE, with_reason
 from sendouts.models import Batch, Decision, Status, Verdict
 from sendouts.models.decision import rows_of
 from tests.sendouts.admin_cases import batch, client_of, page_url, plain_english

@@ -7,9 +7,10 @@ import pytest
 from django.utils import timezone
 
 from actions.models import Sendout
-from sendouts import advancing, deadlines, lifecycle
+from gateway.lanes import make_sweep
+from sendouts import deadlines, lifecycle
 from sendouts.models import Batch, Webhook
-from sendouts.sweeping import Sweep
+from sendouts.stages import advance
 from tests.sendouts.gate import Gate
 
 AT = datetime(2026, 6, 30, 12, 0, tzinfo=UTC)
@@ -46,7 +47,7 @@ def test_the_sweep_ends_what_nobody_decided_and_counts_the_ways(gate: Gate) -> N
     gate.fire()
     gate.work()
     Batch.objects.update(deadline=timezone.now())
-    Sweep().round()
+    make_sweep().round()
     batch = gate.batch()
     assert (batch.status, batch.timed_out, batch.due_at) == ("expired", 100, None)
 
@@ -69,7 +70,7 @@ def test_delivery_and_release_stop_at_the_deadline(gate: Gate) -> None:
     sent = gate.fire()
     gate.work()
     Batch.objects.update(status="accepted", due_at=timezone.now(), deadline=timezone.now())
-    advancing.advance([gate.batch().pk])
+    advance.advance([gate.batch().pk])
     seen = gate.platform.sendout(sent["id"])
     assert (seen["calls"]["reject"], seen["calls"]["finish"], gate.batch().status) == (0, 0, "expired")
 
@@ -81,7 +82,7 @@ def test_a_single_past_its_deadline_does_not_stop_its_neighbours(gate: Gate) -> 
     first = Batch.objects.order_by("pk").values_list("pk", flat=True)[0]
     Batch.objects.update(status="accepted", due_at=timezone.now())
     Batch.objects.filter(pk=first).update(deadline=timezone.now())
-    advancing.advance(list(Batch.objects.values_list("pk", flat=True)))
+    advance.advance(list(Batch.objects.values_list("pk", flat=True)))
     assert Batch.objects.get(pk=first).status == "expired"
     assert Batch.objects.filter(status="finished").count() == 4
     assert gate.platform.sendout(sent["id"])["calls"]["reject"] == 4
@@ -103,7 +104,7 @@ def test_what_happens_near_the_deadline_is_declared(
         expected = batch.deadline - timedelta(minutes=5)
         assert batch.due_at == expected, "the reserve is five minutes in an hour"
         Batch.objects.update(due_at=timezone.now())
-        advancing.advance([batch.pk])
+        advance.advance([batch.pk])
     seen = gate.platform.sendout(sent["id"])
     assert (gate.batch().status, (seen["accepted"], seen["rejected"])) == (status, ways)
 
@@ -125,7 +126,7 @@ def test_accepting_near_the_deadline_rejects_the_undecided(gate: Gate) -> None:
     sent = gate.fire(rows=rows, due="none")
     gate.work()
     Batch.objects.update(due_at=timezone.now())
-    advancing.advance([gate.batch().pk])
+    advance.advance([gate.batch().pk])
     seen = gate.platform.sendout(sent["id"])
     assert (seen["accepted"], seen["rejected"]) == (1, 1)
 
@@ -142,10 +143,10 @@ def test_a_clock_that_jumps_pauses_expiry(gate: Gate, monkeypatch: pytest.Monkey
     gate.project(review="always")
     gate.fire()
     gate.work()
-    sweep = Sweep()
+    sweep = make_sweep()
     sweep.round()
     later = timezone.now() + timedelta(hours=3)
-    monkeypatch.setattr("sendouts.sweeping.timezone.now", lambda: later)
+    monkeypatch.setattr("work.sweep.timezone.now", lambda: later)
     sweep.round()
     assert gate.batch().status == "in_review"
     monkeypatch.undo()
@@ -154,11 +155,11 @@ def test_a_clock_that_jumps_pauses_expiry(gate: Gate, monkeypatch: pytest.Monkey
 def test_the_sweep_does_the_work_itself_when_nudges_do_not_arrive(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
     gate.project()
     sent = gate.fire()
-    monkeypatch.setattr("sendouts.sweeping.nudge", lambda *_, **__: False)
-    sweep = Sweep()
+    monkeypatch.setattr("work.sweep.nudge", lambda *_, **__: False)
+    sweep = make_sweep()
     # In the test's own thread, which is the one that sees its transaction.
     monkeypatch.setattr(sweep._pool, "submit", lambda work, *given: work(*given))
-    monkeypatch.setattr("sendouts.sweeping.close_old_connections", lambda: None)
+    monkeypatch.setattr("work.sweep.close_old_connections", lambda: None)
     sweep.round()
     assert gate.batch().status == "finished"
     assert gate.platform.sendout(sent["id"])["violations"] == []

@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone, translation
 
 from actions.models import Project
-from sendouts.admin.defining import definable
+from desk.batch.define import definable
 from sendouts.models import Batch, Status
 from tests.sendouts.admin_cases import CONSENT, batch, client_of, page_url, plain_english, plan, user_in
 

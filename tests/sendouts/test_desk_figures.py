@@ -7,10 +7,10 @@ import pytest
 from django.core.cache import cache
 from django.db.models import Q
 
-from sendouts.desk.days import days
-from sendouts.desk.reasons import LINES, reasons, sentence
-from sendouts.desk.today import today
-from sendouts.desk.week import Ways, week
+from desk.home.figures.days import days
+from desk.home.figures.rejections import LINES, reasons, sentence
+from desk.home.figures.today import today
+from desk.home.figures.week import Ways, week
 from sendouts.models import Outcome, Status
 from tests.sendouts.admin_cases import batch, sendout
 from tests.sendouts.desk_cases import ended, timed_out

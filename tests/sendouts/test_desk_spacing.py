@@ -7,7 +7,7 @@ from django.core.cache import cache
 from django.db.models import Q
 from django.utils import timezone
 
-from sendouts.desk.spacing import Pace, spacing
+from desk.home.figures.step_gap import Pace, spacing
 from tests.sendouts.admin_cases import sendout
 from tests.sendouts.desk_cases import ended, timed_out
 

@@ -9,13 +9,14 @@ from django.db.models import Q
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from sendouts import deadlines, forecast
-from sendouts.desk import waiting as waiting_lines
-from sendouts.desk.waiting import Line, Waiting, waiting
-from sendouts.desk.working import Work, Working, working
-from sendouts.forecast import Lately
+from desk.home.figures import in_review as waiting_lines
+from desk.home.figures.in_progress import Work, Working, working
+from desk.home.figures.in_review import Line, Waiting, waiting
+from sendouts import deadlines
 from sendouts.models import Batch, Status
 from sendouts.models.batch import Chunk
+from sendouts.outlook import forecast
+from sendouts.outlook.forecast import Lately
 from tests.sendouts.admin_cases import batch, sendout
 from tests.sendouts.desk_cases import ended
 

@@ -14,10 +14,11 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils import timezone
 
 from gateway import checks, environment
-from sendouts import ingress, planning
-from sendouts.ingress import Store
+from sendouts.intake import store as intake_store
+from sendouts.intake.hook import Received
+from sendouts.intake.store import Store
 from sendouts.models import Batch, Webhook
-from sendouts.received import Received
+from sendouts.stages import planning
 from tests.sendouts.gate import body_of
 from tests.sendouts.serving import HOOK, Serve, post
 
@@ -125,7 +126,7 @@ def test_hooks_that_arrive_together_are_written_together(transactional_db: None)
     def write(hooks: list[Received]) -> list[int]:
         groups.append(len(hooks))
         first.wait(10)
-        return ingress.store(hooks)
+        return intake_store.store(hooks)
 
     store = Store(write)
 
@@ -145,8 +146,8 @@ def test_hooks_that_arrive_together_are_written_together(transactional_db: None)
 
 def test_a_hook_whose_id_is_there_already_is_stored_once(db: None) -> None:
     hook = Received(HOOK, "", timezone.now())
-    assert len(ingress.store([hook])) == 1
-    assert ingress.store([hook]) == []
+    assert len(intake_store.store([hook])) == 1
+    assert intake_store.store([hook]) == []
     assert Webhook.objects.count() == 1
 
 

@@ -15,11 +15,11 @@ import requests
 from django.db import DataError, OperationalError
 from django.utils import timezone
 
-from sendouts import ingress
-from sendouts.ingress import NotStored, Store
-from sendouts.journal import Journal, JournalFile, depth
+from sendouts.intake import store as intake_store
+from sendouts.intake.hook import Received
+from sendouts.intake.journal import Journal, JournalFile, depth
+from sendouts.intake.store import NotStored, Store
 from sendouts.models import Webhook
-from sendouts.received import Received
 from tests.sendouts.gate import body_of
 from tests.sendouts.serving import HOOK, Serve, post
 from tests.servers import temporary_disk
@@ -41,7 +41,7 @@ class Database:
         self._answers.wait(60)
         if self.refuses:
             raise OperationalError("the server closed the connection")
-        return ingress.store(hooks)
+        return intake_store.store(hooks)
 
     def hang(self) -> None:
         self._answers.clear()
@@ -53,7 +53,7 @@ class Database:
 @pytest.fixture(autouse=True)
 def _busy_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """The disk of a machine that runs tests may take longer than a hook would wait; where the limit is meant, a test says so."""
-    monkeypatch.setattr(ingress, "JOURNAL_SECONDS", BUSY)
+    monkeypatch.setattr(intake_store, "JOURNAL_SECONDS", BUSY)
 
 
 @pytest.fixture
@@ -133,14 +133,14 @@ def test_while_the_database_is_away_one_thread_knocks_and_not_every_hook(
     calls = len(database.calls)
     began = time.monotonic()
     assert {post(url).status_code for _ in range(50)} == {202}
-    looks = 1 + (time.monotonic() - began) / ingress.LOOK_SECONDS
+    looks = 1 + (time.monotonic() - began) / intake_store.LOOK_SECONDS
     assert len(database.calls) - calls <= looks
 
 
 def test_when_the_database_is_back_hooks_go_straight_into_it(
     serve: Serve, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ingress, "STORE_SECONDS", BUSY)
+    monkeypatch.setattr(intake_store, "STORE_SECONDS", BUSY)
     store = journaled(database, tmp_path)
     url = serve(store=store)
     database.refuses = True
@@ -211,7 +211,7 @@ def test_what_the_database_takes_after_all_while_the_disk_fails_is_acknowledged(
     transactional_db: None, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = journaled(database, tmp_path)
-    monkeypatch.setattr(ingress, "STORE_SECONDS", 0.01)
+    monkeypatch.setattr(intake_store, "STORE_SECONDS", 0.01)
 
     def fails(hooks: list[Received]) -> None:
         database.go_on()
@@ -229,7 +229,7 @@ def test_a_disk_that_hangs_as_well_as_the_database_is_not_waited_for(
     transactional_db: None, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = journaled(database, tmp_path)
-    monkeypatch.setattr(ingress, "JOURNAL_SECONDS", 0.1)
+    monkeypatch.setattr(intake_store, "JOURNAL_SECONDS", 0.1)
     let_go = threading.Event()
     monkeypatch.setattr(os, "fdatasync", lambda descriptor: let_go.wait(20))
     database.hang()
@@ -254,7 +254,7 @@ def test_journals_of_processes_that_are_gone_are_loaded_at_the_start_though_no_h
 ) -> None:
     earlier = timezone.now() - timedelta(minutes=7)
     left = [Received(HOOK, "application/json", earlier) for _ in range(450)]
-    ingress.store(left[:100])
+    intake_store.store(left[:100])
     # Killed after a part of its file was loaded, before the file was removed.
     dead = JournalFile.create(tmp_path)
     dead.append(left)
@@ -314,7 +314,7 @@ def test_a_hook_that_the_table_refuses_for_itself_keeps_no_other_out(
 
 
 def test_a_header_with_a_nul_is_no_reason_to_refuse_a_hook(db: None) -> None:
-    ingress.store([Received(HOOK, "text/\x00plain", timezone.now())])
+    intake_store.store([Received(HOOK, "text/\x00plain", timezone.now())])
     assert Webhook.objects.get().content_type == "text/plain"
 
 
@@ -351,7 +351,7 @@ def test_a_dead_connection_after_a_restart_of_the_database_is_replaced_and_the_h
         calls.append(len(hooks))
         if len(calls) == 2:
             raise OperationalError("server closed the connection unexpectedly")
-        return ingress.store(hooks)
+        return intake_store.store(hooks)
 
     store = Store(write)
 

@@ -14,12 +14,13 @@ import uvicorn
 from django.db import OperationalError, connection
 from django.utils import timezone
 
-from sendouts import ingress
-from sendouts.alarms import traffic
-from sendouts.door import Door
-from sendouts.doorwatch import KEPT_WINDOWS, WINDOW_SECONDS, DoorWatch
-from sendouts.models import DoorWindow, Pulse
+from notices.alarms import traffic
+from sendouts.intake import store
+from sendouts.intake.door import Door
+from sendouts.intake.watch import KEPT_WINDOWS, WINDOW_SECONDS, DoorWatch
+from sendouts.models import DoorWindow
 from tests.servers import free_port
+from work.models import Pulse
 
 
 @dataclass(frozen=True)
@@ -79,11 +80,11 @@ def test_stored_unreadable_and_turned_away_hooks_are_told_apart(serve: Any) -> N
 def test_a_hook_that_cannot_be_stored_in_time_is_counted_as_refused(serve: Any) -> None:
     go_on = threading.Event()
 
-    def hangs(hooks: list[ingress.Received]) -> list[int]:
+    def hangs(hooks: list[store.Received]) -> list[int]:
         go_on.wait(10)
         return []
 
-    url, stop = serve(store=ingress.Store(hangs))
+    url, stop = serve(store=store.Store(hangs))
     assert post(url) == 503
     go_on.set()
     stop()
@@ -103,7 +104,7 @@ def test_an_answer_over_half_a_second_is_slow() -> None:
 @pytest.mark.django_db
 def test_a_window_is_written_when_it_is_over_and_added_to_where_the_clock_went_back() -> None:
     watch = DoorWatch()
-    with patch.object(watch, "_begin"), patch("sendouts.doorwatch.time") as clock:
+    with patch.object(watch, "_begin"), patch("sendouts.intake.watch.time") as clock:
         clock.time.return_value = 1_000_000.0
         watch.note(202, 0.1)
         watch.flush()
@@ -120,7 +121,7 @@ def test_a_window_is_written_when_it_is_over_and_added_to_where_the_clock_went_b
 @pytest.mark.django_db
 def test_windows_are_kept_while_the_database_is_away_and_only_the_last_of_them() -> None:
     watch = DoorWatch()
-    with patch.object(threading.Thread, "start"), patch("sendouts.doorwatch.time") as clock:
+    with patch.object(threading.Thread, "start"), patch("sendouts.intake.watch.time") as clock:
         for number in range(KEPT_WINDOWS + 40):
             clock.time.return_value = float(number * WINDOW_SECONDS)
             watch.note(503, 0.4)

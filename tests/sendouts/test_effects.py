@@ -9,14 +9,16 @@ from django.utils import timezone
 
 from actions.contract import Contact, Context, Permanent, Retryable, Word, undecided
 from actions.effect import DONE, Applied, Rendered, Run, Wait
-from actions.merging import PlannedAction
-from sendouts import claims, effects, review, settling, undoing
-from sendouts.contexts import Contexts
+from actions.plan.merge import PlannedAction
 from sendouts.models import Batch, EffectRun, Event, PendingEffect, Verdict
-from sendouts.people import NotDone
+from sendouts.services.context import Contexts
+from sendouts.stages import effects
+from sendouts.verbs import accept, change, reject, settle, stop
+from sendouts.verbs.base import NotDone
 from tests.sendouts.acting import Imported, offered, told, written
 from tests.sendouts.effect_cases import ACTIONS, Page, fire, follow, only_first, refuse_some, run_of
 from tests.sendouts.gate import Gate, person, reviewer
+from work import claims
 
 
 def test_every_accepted_contact_is_written_before_the_release(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,7 +60,7 @@ def test_who_is_rejected_by_a_person_is_not_written(gate: Gate, monkeypatch: pyt
     assert (run_of(gate.batch()).total, kind.pages) == (90, []), "prepared, and shown, before it is written"
     chosen = next(row for row in gate.decisions() if row.verdict == Verdict.ACCEPTED)
     batch = gate.batch()
-    review.change(
+    change.change(
         batch.pk,
         [chosen.pk],
         Verdict.REJECTED,
@@ -67,7 +69,7 @@ def test_who_is_rejected_by_a_person_is_not_written(gate: Gate, monkeypatch: pyt
         note="No.",
         now=timezone.now(),
     )
-    review.accept(batch.pk, user=reviewer("other"), revision=gate.batch().revision, now=timezone.now())
+    accept.accept(batch.pk, user=reviewer("other"), revision=gate.batch().revision, now=timezone.now())
     gate.work()
     assert gate.batch().status == "finished"
     assert len(kind.ids()) == 89 and chosen.contact_id not in kind.ids()
@@ -103,7 +105,7 @@ def test_who_cannot_be_written_holds_the_batch_for_a_person(gate: Gate, monkeypa
     batch = gate.batch()
     assert (batch.status, batch.attention, batch.due_at) == ("accepted", "effect_failed", None)
     assert batch.attention_data == {"identifier": "write", "rows": 10, "text": "Nobody has this id."}
-    settling.retry(batch.pk, user=reviewer(), revision=batch.revision, now=timezone.now())
+    settle.retry(batch.pk, user=reviewer(), revision=batch.revision, now=timezone.now())
     kind.answer = staticmethod(lambda page: [DONE] * len(page))
     gate.work()
     assert (gate.batch().status, len(kind.ids())) == ("finished", 100)
@@ -117,9 +119,9 @@ def test_a_person_may_go_on_without(gate: Gate, monkeypatch: pytest.MonkeyPatch)
     batch = gate.batch()
     common = {"revision": batch.revision, "now": timezone.now()}
     with pytest.raises(NotDone):
-        settling.take_on(batch.pk, user=reviewer(), note="They know.", **common)
+        settle.take_on(batch.pk, user=reviewer(), note="They know.", **common)
     manager = person("manager", "view_batch", "review_batch", "take_on_batch")
-    settling.take_on(batch.pk, user=manager, note="They know.", **common)
+    settle.take_on(batch.pk, user=manager, note="They know.", **common)
     gate.work()
     run = run_of(batch)
     assert (gate.batch().status, run.done, run.refused, run.left_out) == ("finished", 80, 0, 10)
@@ -213,14 +215,14 @@ def test_a_release_is_stopped_while_it_is_written(gate: Gate, monkeypatch: pytes
     sent = fire(gate, review="always")
     gate.work()
     someone = reviewer()
-    review.accept(gate.batch().pk, user=someone, revision=gate.batch().revision, now=timezone.now())
+    accept.accept(gate.batch().pk, user=someone, revision=gate.batch().revision, now=timezone.now())
     gate.work()
     batch = gate.batch()
-    undoing.undo(batch.pk, user=someone, revision=batch.revision, now=timezone.now())
+    stop.undo(batch.pk, user=someone, revision=batch.revision, now=timezone.now())
     stopped.append(gate.batch().enrichments)
     kind.answer = staticmethod(answer)
     effects.try_again(batch.pk)
-    review.accept(batch.pk, user=someone, revision=gate.batch().revision, now=timezone.now())
+    accept.accept(batch.pk, user=someone, revision=gate.batch().revision, now=timezone.now())
     gate.work(rounds=2)
     assert (gate.batch().status, stopped) == ("finished", [1])
     assert len(kind.ids()) == 100, "what was written is not written again"
@@ -236,7 +238,7 @@ def test_a_batch_that_is_rejected_whole_writes_nothing_and_tells_of_it(
     gate.define(project, "tell", kind="told", config={}, position=2)
     gate.fire(actions=[*ACTIONS, "tell"])
     gate.work()
-    review.refuse(gate.batch().pk, user=None, revision=None, now=timezone.now())
+    reject.refuse(gate.batch().pk, user=None, revision=None, now=timezone.now())
     gate.work()
     assert gate.batch().status == "finished"
     follow(gate)
@@ -249,7 +251,7 @@ def test_what_a_batch_that_times_out_had_prepared_is_cleared_away(gate: Gate, mo
     fire(gate, review="always")
     gate.work()
     batch = gate.batch()
-    settling.give_up(batch.pk, user=reviewer(), revision=batch.revision, note="Too late.", now=timezone.now())
+    settle.give_up(batch.pk, user=reviewer(), revision=batch.revision, note="Too late.", now=timezone.now())
     follow(gate)
     run = run_of(batch)
     assert (kind.pages, run.left_out, run.due_at) == ([], 90, None) and run.ended_at is not None
@@ -295,7 +297,7 @@ def test_an_effect_tells_those_after_it_and_may_object(gate: Gate, monkeypatch: 
     gate.work()
     batch = gate.batch()
     assert (batch.status, batch.undecided, batch.held_for) == ("in_review", 10, ["undecided"])
-    review.accept(batch.pk, user=reviewer(), revision=batch.revision, now=timezone.now())
+    accept.accept(batch.pk, user=reviewer(), revision=batch.revision, now=timezone.now())
     gate.work(rounds=2)
     assert gate.batch().status == "finished" and len(first.ids()) == 80
     payloads = [pending.payload for page in second.pages for pending in page]

@@ -8,9 +8,10 @@ from django.utils import timezone
 
 from actions.contract import Retryable, Word
 from actions.effect import DONE
-from sendouts import effects, settling
 from sendouts.models import Batch, PendingEffect
-from sendouts.people import NotDone
+from sendouts.stages import effects
+from sendouts.verbs import settle
+from sendouts.verbs.base import NotDone
 from tests.sendouts.acting import Written, told
 from tests.sendouts.effect_cases import fire, follow, only_first, refuse_some, run_of
 from tests.sendouts.gate import Gate, reviewer
@@ -64,11 +65,11 @@ def test_what_a_receiver_refuses_waits_for_a_person_who_sends_it_again(
     batch = gate.batch()
     assert effects.stuck_transfers(batch.pk) == ["write"] and run_of(batch).refused == 10
     kind.answer = staticmethod(lambda page: [DONE] * len(page))
-    settling.send_again(batch.pk, user=reviewer(), revision=batch.revision, now=timezone.now())
+    settle.send_again(batch.pk, user=reviewer(), revision=batch.revision, now=timezone.now())
     follow(gate)
     assert (effects.stuck_transfers(batch.pk), run_of(batch).done) == ([], 90)
     with pytest.raises(NotDone):
-        settling.send_again(batch.pk, user=reviewer("b"), revision=batch.revision, now=timezone.now())
+        settle.send_again(batch.pk, user=reviewer("b"), revision=batch.revision, now=timezone.now())
 
 
 def test_what_failed_for_good_is_sent_again_days_after_the_deadline(
@@ -78,7 +79,7 @@ def test_what_failed_for_good_is_sent_again_days_after_the_deadline(
     days_ago()
     kind.answer = staticmethod(lambda page: [DONE] * len(page))
     batch = gate.batch()
-    settling.send_again(batch.pk, user=reviewer(), revision=batch.revision, now=timezone.now())
+    settle.send_again(batch.pk, user=reviewer(), revision=batch.revision, now=timezone.now())
     follow(gate)
     assert (effects.stuck_transfers(batch.pk), run_of(batch).done) == ([], 90)
 
@@ -90,7 +91,7 @@ def test_a_receiver_that_is_away_again_is_tried_for_a_day_from_when_a_person_ask
     days_ago()
     kind.answer = staticmethod(only_first([], Retryable("No.", retry_after=60)))
     batch = gate.batch()
-    settling.send_again(batch.pk, user=reviewer(), revision=batch.revision, now=timezone.now())
+    settle.send_again(batch.pk, user=reviewer(), revision=batch.revision, now=timezone.now())
     follow(gate)
     assert run_of(batch).due_at is not None
     follow(gate)

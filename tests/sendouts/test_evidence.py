@@ -8,8 +8,8 @@ import pytest
 from django.urls import reverse
 
 from actions.contract import ACCEPT, Contact, Verdict, Word, accept, reject, undecided
-from actions.running import run_plan
-from sendouts.admin.contacts import contacts_page
+from actions.plan.run import run_plan
+from desk.batch.contacts import contacts_page
 from sendouts.models import Decision, Status
 from tests.actions.helpers import make_context, planned, scripted
 from tests.sendouts.admin_cases import batch, client_of, plain_english, text_of

@@ -16,11 +16,13 @@ from django.test import AsyncClient, Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone, translation
 
-from sendouts import exporting, retiring
-from sendouts.exporting import Choice
-from sendouts.models import Answer, Batch, Decision, Event, Export, Reach, Status, Verdict
-from sendouts.spreadsheet import Form, form_of_reader, harmless, write
-from sendouts.tasks import retire
+from actions.access_models import Reach
+from gateway.tasks import retire
+from sendouts.inquiries import export
+from sendouts.inquiries.csv import Form, form_of_reader, harmless, write
+from sendouts.inquiries.export import Choice
+from sendouts.models import Answer, Batch, Decision, Event, Export, Status, Verdict
+from sendouts.privacy import retention
 from tests.sendouts.admin_cases import batch, client_of, page_url, plain_english, sendout, text_of, user_in
 from tests.sendouts.api_cases import client_of as program_of
 
@@ -124,7 +126,7 @@ def test_one_reason_alone_can_be_taken(made: Batch) -> None:
         [2, "rule", "Marketing pressure", "consent-check", 1],
     ]
     made.save()
-    key = exporting.reason_key(made.reasons[1])
+    key = export.reason_key(made.reasons[1])
     client = client_of("Reviewer")
     assert f'value=":{key}"' in text_of(client.get(url(made)))
     assert [line[1] for line in rows(client.post(url(made), {"what": f":{key}"}))] == ["Contact id", "A-1"]
@@ -172,7 +174,7 @@ def test_batches_of_other_projects_are_not_there() -> None:
 
 def test_contacts_that_are_no_longer_kept_are_said_to_be_gone(made: Batch) -> None:
     Batch.objects.update(status=Status.EXPIRED, due_at=None, ended_at=timezone.now() - timezone.timedelta(days=400))
-    retiring.retire(timezone.now())
+    retention.retire(timezone.now())
     client = client_of("Reviewer")
     assert "no longer kept" in text_of(client.get(url(made)))
     assert client.post(url(made), {"what": ":"}).status_code == 409
@@ -190,14 +192,14 @@ def a_large_batch(number: int) -> Batch:
 
 
 def parts_of(made: Batch) -> Iterator[bytes]:
-    begun = exporting.begin(
+    begun = export.begin(
         made, User.objects.get_or_create(username="root", is_superuser=True)[0], Choice(), now=timezone.now()
     )
-    return exporting.parts(begun, Choice(), exporting.for_programs(), Form())
+    return export.parts(begun, Choice(), export.for_programs(), Form())
 
 
 def test_memory_does_not_grow_with_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exporting, "PIECE", 500)
+    monkeypatch.setattr(export, "PIECE", 500)
     peaks = []
     for number in (2_000, 12_000):
         parts = parts_of(a_large_batch(number))
@@ -213,7 +215,7 @@ def test_memory_does_not_grow_with_the_batch(monkeypatch: pytest.MonkeyPatch) ->
 def test_each_piece_is_a_query_of_its_own_and_no_transaction_is_open_between_them(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(exporting, "PIECE", 100)
+    monkeypatch.setattr(export, "PIECE", 100)
     parts = parts_of(a_large_batch(1_000))
     with CaptureQueriesContext(connection) as queries:
         assert len(list(parts)) == 11
@@ -225,8 +227,8 @@ def test_each_piece_is_a_query_of_its_own_and_no_transaction_is_open_between_the
 def test_how_far_a_download_is_is_told_to_whoever_began_it_and_to_nobody_else(
     made: Batch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(exporting, "PIECE", 2)
-    monkeypatch.setattr(exporting, "NOTED_SECONDS", 0.0)
+    monkeypatch.setattr(export, "PIECE", 2)
+    monkeypatch.setattr(export, "NOTED_SECONDS", 0.0)
     client, other = client_of("Reviewer"), client_of("Manager")
     state = f"{url(made)}{KEY}/"
     assert client.get(state).json()["regions"] == {}
@@ -241,11 +243,11 @@ def test_how_far_a_download_is_is_told_to_whoever_began_it_and_to_nobody_else(
 
 
 def test_a_download_that_is_left_is_told_as_incomplete(made: Batch, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exporting, "PIECE", 2)
+    monkeypatch.setattr(export, "PIECE", 2)
     client = client_of("Reviewer")
     user = User.objects.get(username="reviewer.lyon")
-    begun = exporting.begin(made, user, Choice(), key=UUID(KEY), now=timezone.now())
-    parts = exporting.parts(begun, Choice(), exporting.for_programs(), Form())
+    begun = export.begin(made, user, Choice(), key=UUID(KEY), now=timezone.now())
+    parts = export.parts(begun, Choice(), export.for_programs(), Form())
     next(parts)
     parts.close()
     assert Export.objects.get(pk=KEY).broken
@@ -286,7 +288,7 @@ def test_programs_get_codes_and_rows_from_0_without_kept_fields(made: Batch) -> 
 
 @pytest.mark.django_db(transaction=True)
 def test_on_the_servers_own_way_it_is_streamed_part_by_part(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exporting, "PIECE", 3)
+    monkeypatch.setattr(export, "PIECE", 3)
     made = batch(accepted=7)
     root = User.objects.create_superuser("root")
     client = AsyncClient()
@@ -303,7 +305,7 @@ def test_on_the_servers_own_way_it_is_streamed_part_by_part(monkeypatch: pytest.
 
 @pytest.mark.django_db(transaction=True)
 def test_a_reader_who_leaves_ends_the_reading(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exporting, "PIECE", 1)
+    monkeypatch.setattr(export, "PIECE", 1)
     made = batch(accepted=5)
     client = AsyncClient()
     client.force_login(User.objects.create_superuser("root"))

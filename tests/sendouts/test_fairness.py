@@ -12,12 +12,13 @@ import pytest
 from django.db import connection
 
 from actions.models import Sendout
-from sendouts import advancing, claims
 from sendouts.models import Batch, Tempo
-from sendouts.screening import files
+from sendouts.stages import advance
+from sendouts.stages.screening import contact_file
 from tests.acceptance.deployment import wait_until
 from tests.actions.helpers import Reply, Service, service
 from tests.sendouts.gate import Gate
+from work import claims
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -50,7 +51,7 @@ def worker(*batch_ids: int) -> Iterator[threading.Thread]:
 
     def work() -> None:
         try:
-            advancing.advance(list(batch_ids))
+            advance.advance(list(batch_ids))
         finally:
             connection.close()
 
@@ -91,14 +92,14 @@ def test_singles_of_a_slow_sendout_hold_up_no_others_of_their_group(gate: Gate) 
             # One worker asks for a sendout; what comes meanwhile waits for it, and holds up no other worker.
             more = planned(gate, "single", "Slow", hooks=2)
             others = planned(gate, "single", "Quick", hooks=2)
-            advancing.advance([*more, *others])
+            advance.advance([*more, *others])
             assert (
                 finished(others)()
                 and Batch.objects.filter(pk__in=more, claim_id=None, due_at__isnull=False).count() == 2
             )
             go_on.set()
         assert finished(slow)()
-        advancing.advance(more)
+        advance.advance(more)
         assert finished(more)()
 
 
@@ -113,10 +114,10 @@ def test_some_workers_never_wait_for_a_service(gate: Gate, settings: Any) -> Non
         quick = planned(gate, "single", "Quick", hooks=2)
         with worker(*first, *quick):
             wait_until(lambda: running.questions, 30, "the service is asked")
-            advancing.advance([*second, *quick])
+            advance.advance([*second, *quick])
             assert Batch.objects.filter(pk__in=second, status="planned", claim_id=None).count() == 2
             go_on.set()
-        advancing.advance(second)
+        advance.advance(second)
         assert finished([*first, *second, *quick])()
 
 
@@ -139,7 +140,7 @@ def test_a_slow_service_that_fills_its_places_leaves_other_batches_theirs(gate: 
 def test_a_batch_of_very_many_chunks_is_sent_while_others_write(gate: Gate, settings: Any, monkeypatch: Any) -> None:
     settings.CHUNK_ROWS = 10
     settings.SYMPLIFY_CONCURRENCY = 4
-    monkeypatch.setattr("sendouts.delivery.asking.CHUNKS_READ", 4)
+    monkeypatch.setattr("sendouts.stages.delivery.chunks.CHUNKS_READ", 4)
     gate.project()
     (batch,) = planned(gate, "batch", "Large", contacts=400, no_consent=0.5)
     written = threading.Event()
@@ -188,20 +189,20 @@ def test_a_huge_file_lets_others_go_first_and_goes_on_where_it_was(
     gate: Gate, monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
     settings.CHUNK_ROWS = 10
-    monkeypatch.setattr(files, "TURN_SECONDS", 0.0)
-    monkeypatch.setattr(files, "WAITING", timedelta(0))
+    monkeypatch.setattr(contact_file, "TURN_SECONDS", 0.0)
+    monkeypatch.setattr(contact_file, "WAITING", timedelta(0))
     gate.project()
     sent = gate.fire(contacts=100, sendout="Huge")
     (huge,) = gate.plan()
     small = planned(gate, "batch", "Small", contacts=10)
-    advancing.advance([huge])
+    advance.advance([huge])
     assert Batch.objects.get(pk=huge).status == "planned" and 0 < Batch.objects.get(pk=huge).chunks.count() < 10
     assert Batch.objects.filter(claim_id__isnull=False).count() == 0
     due = list(Batch.objects.filter(due_at__isnull=False).order_by("due_at").values_list("pk", flat=True))
     assert due == [*small, huge], "behind those that wait"
-    advancing.advance(small)
+    advance.advance(small)
     assert finished(small)()
-    advancing.advance([huge])
+    advance.advance([huge])
     seen = gate.platform.sendout(sent["id"])
     assert finished([huge])() and (seen["accepted"], seen["rejected"], seen["violations"]) == (90, 10, [])
     assert (seen["calls"]["download"], Batch.objects.get(pk=huge).attempts) == (2, 0)
@@ -211,7 +212,7 @@ def test_a_huge_file_goes_through_at_once_where_nobody_waits(
     gate: Gate, monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
     settings.CHUNK_ROWS = 10
-    monkeypatch.setattr(files, "TURN_SECONDS", 0.0)
+    monkeypatch.setattr(contact_file, "TURN_SECONDS", 0.0)
     gate.project()
     sent = gate.fire(contacts=100)
     gate.work()

@@ -10,13 +10,14 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from actions.drawing import holder_of
+from actions.access_models import Reach
+from actions.codes.draw import holder_of
 from actions.models import CodePool, PromoCode
-from sendouts import fates, finding
-from sendouts.admin.finding import batch_link
-from sendouts.fates import Fate
+from desk.find import batch_link
+from sendouts.inquiries import fate, find
+from sendouts.inquiries.fate import Fate
 from sendouts.lifecycle import record
-from sendouts.models import Answer, Batch, Decision, EffectRun, PendingEffect, Reach, Status, Verdict, Word
+from sendouts.models import Answer, Batch, Decision, EffectRun, PendingEffect, Status, Verdict, Word
 from tests.sendouts.admin_cases import batch, client_of, page_url, plain_english, plan, sendout, text_of, user_in
 from tests.sendouts.api_cases import client_of as program_of
 
@@ -53,26 +54,26 @@ def about(status: Status = Status.FINISHED, verdict: Verdict = Verdict.REJECTED,
     return made
 
 
-def one(root: User) -> fates.Found:
-    (found,) = finding.find(WHO, root).found
+def one(root: User) -> fate.Found:
+    (found,) = find.find(WHO, root).found
     return found
 
 
 def said(root: User) -> str:
-    return fates.sentence(one(root), timezone.now())
+    return fate.sentence(one(root), timezone.now())
 
 
 def test_a_confirmed_rejection_is_told_with_reason_evidence_and_answer(root: User) -> None:
     asked = timezone.now().replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(minutes=2)
     about(reason="no_consent", text="No consent", answer=Answer.CONFIRMED, evidence_at=asked)
-    time = fates.time_of(asked, timezone.now())
+    time = fate.time_of(asked, timezone.now())
     assert said(root) == f"Did not get it: No consent, evidence of {time}; Symplify confirmed the rejection."
 
 
 def test_who_was_released_got_it_and_the_sentence_says_when(root: User) -> None:
     made = about(verdict=Verdict.ACCEPTED)
     assert one(root).fate is Fate.GOT
-    assert said(root) == f"Got it: every check passed; released at {fates.time_of(made.ended_at, timezone.now())}."
+    assert said(root) == f"Got it: every check passed; released at {fate.time_of(made.ended_at, timezone.now())}."
 
 
 def test_accepted_in_a_batch_that_expired_timed_out(root: User) -> None:
@@ -127,13 +128,13 @@ def test_a_batch_that_was_rejected_whole_is_told_though_the_decision_was_not_tur
     made = about(Status.EXPIRED, Verdict.ACCEPTED)
     record([made.pk], Word.MOVED, now=timezone.now(), old="in_review", new="refused", user=root)
     assert "the whole batch was rejected" in said(root)
-    assert fates.ruled(one(root), timezone.now()).startswith("root rejected the batch at")
+    assert fate.ruled(one(root), timezone.now()).startswith("root rejected the batch at")
 
 
 def test_an_acceptance_that_was_undone_is_nobodys(root: User) -> None:
     made = about(Status.IN_REVIEW, Verdict.ACCEPTED, decided_at=None)
     record([made.pk], Word.MOVED, now=timezone.now(), old="in_review", new="accepted", user=root)
-    assert fates.ruled(one(root), timezone.now()) == ""
+    assert fate.ruled(one(root), timezone.now()) == ""
 
 
 def test_who_put_a_contact_back_is_named_with_the_note(root: User) -> None:
@@ -173,7 +174,7 @@ def test_newest_first_page_after_page_each_decision_once(root: User) -> None:
     made = [about() for _ in range(7)]
     pages, before = [], None
     while True:
-        page = finding.find(WHO, root, before=before, limit=3)
+        page = find.find(WHO, root, before=before, limit=3)
         pages.append([found.batch.pk for found in page.found])
         before = page.before
         if before is None:
@@ -187,8 +188,8 @@ def test_a_person_finds_only_what_is_in_their_projects(root: User) -> None:
     limited = user_in("Reviewer")
     reach = Reach.objects.create(user=limited)
     reach.projects.add(own.project)
-    assert [found.batch.pk for found in finding.find(WHO, limited).found] == [own.pk]
-    assert [found.batch.pk for found in finding.find(WHO, root).found] == [other.pk, own.pk]
+    assert [found.batch.pk for found in find.find(WHO, limited).found] == [own.pk]
+    assert [found.batch.pk for found in find.find(WHO, root).found] == [other.pk, own.pk]
     client = Client()
     client.force_login(limited)
     shown = text_of(client.post(URL, {"contact": WHO}))
@@ -200,23 +201,23 @@ def test_a_person_finds_only_what_is_in_their_projects(root: User) -> None:
 def test_a_contact_in_many_projects_that_the_reader_does_not_see_costs_a_bounded_search(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(finding, "PIECE", 2)
-    monkeypatch.setattr(finding, "PIECES", 3)
+    monkeypatch.setattr(find, "PIECE", 2)
+    monkeypatch.setattr(find, "PIECES", 3)
     own = about(sendout=sendout("Newsletter"))
     for _ in range(9):
         about(sendout=sendout("Boutique"))
     limited = user_in("Reviewer")
     Reach.objects.create(user=limited).projects.add(own.project)
-    first = finding.find(WHO, limited)
+    first = find.find(WHO, limited)
     assert (first.found, first.thin) == ([], True) and first.before is not None
-    second = finding.find(WHO, limited, before=first.before)
+    second = find.find(WHO, limited, before=first.before)
     assert [found.batch.pk for found in second.found] == [own.pk]
 
 
 def test_a_page_asks_the_database_a_fixed_number_of_times(root: User) -> None:
     def asked() -> int:
         with CaptureQueriesContext(connection) as queries:
-            finding.find(WHO, root)
+            find.find(WHO, root)
         return len(queries)
 
     about()
@@ -243,7 +244,7 @@ def test_the_page_tells_the_newest_first_and_links_to_the_batch_without_the_id(r
 
 def test_the_link_leads_to_the_page_that_begins_with_this_contact(root: User) -> None:
     made = batch(accepted=1, rejected=3)
-    found = finding.find("A-2", root).found[0]
+    found = find.find("A-2", root).found[0]
     page = client_of("Reviewer").get(batch_link(found)).context["page"]
     assert [row.contact for row in page.contacts.rows][:1] == ["A-2"]
     assert found.batch == made

@@ -7,10 +7,10 @@ import pytest
 import structlog
 from django.utils import timezone, translation
 
-from sendouts import forecast
-from sendouts.admin.headlines import outlook
+from desk.batch.parts.headline import outlook
+from gateway.lanes import make_sweep
 from sendouts.models import Batch, Tempo
-from sendouts.sweeping import Sweep
+from sendouts.outlook import forecast
 from tests.sendouts.gate import Gate
 
 pytestmark = pytest.mark.django_db
@@ -76,12 +76,12 @@ def test_the_clock_acts_earlier_when_the_platform_gets_slower_and_later_when_it_
     batch = held(gate, at_deadline="reject")
     assert batch.due_at == batch.deadline - timedelta(minutes=5)
     forecast.measured(60, 600.0, timezone.now())
-    Sweep().round()
+    make_sweep().round()
     slow = gate.batch()
     assert slow.due_at == batch.deadline - timedelta(seconds=2_000), "100 rejections, twice, at 0.1 a second"
     assert slow.revision == batch.revision, "what a person sees and decides on has not changed"
     Tempo.objects.all().delete()
-    Sweep().round()
+    make_sweep().round()
     assert gate.batch().due_at == batch.due_at
 
 
@@ -110,7 +110,7 @@ def test_a_delivery_that_will_not_end_in_time_is_told_once(gate: Gate) -> None:
     batch = sending(gate, rejected=1_000_000)
     with structlog.testing.capture_logs() as logs:
         for _ in range(3):
-            Sweep().round()
+            make_sweep().round()
     told = [line for line in logs if line["event"] == "delivery_will_not_end_in_time"]
     assert len(told) == 1
     assert (told[0]["log_level"], told[0]["batch"], told[0]["open"]) == ("error", batch.pk, 1_000_000)

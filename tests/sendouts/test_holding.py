@@ -8,9 +8,9 @@ from django.contrib.auth.models import User
 from django.utils import timezone, translation
 
 from actions.models import Project
-from sendouts import holding, planning, review, undoing
 from sendouts.models import Batch, Event, Hold, Word
-from sendouts.people import NotDone
+from sendouts.verbs import accept, hold, run_again, stop
+from sendouts.verbs.base import NotDone
 from tests.sendouts.gate import Gate, person, reviewer
 
 
@@ -40,12 +40,12 @@ def put_on_hold(gate: Gate, user: User, **more: Any) -> Batch:
         "note": "Waiting for the shop.",
         "now": timezone.now(),
     }
-    return holding.hold(gate.batch().pk, **(wanted | more))
+    return hold.hold(gate.batch().pk, **(wanted | more))
 
 
 def lift(gate: Gate, user: User, **more: Any) -> Batch:
     wanted = {"user": user, "revision": gate.batch().revision, "now": timezone.now()}
-    return holding.lift(gate.batch().pk, **(wanted | more))
+    return hold.lift(gate.batch().pk, **(wanted | more))
 
 
 def at_the_moment_of_the_clock(gate: Gate) -> None:
@@ -101,10 +101,10 @@ def test_a_lifted_hold_lets_the_clock_act_again_at_its_moment(
 def test_people_decide_on_a_batch_on_hold_as_on_any_other_and_a_stop_finds_it_on_hold(gate: Gate, anna: User) -> None:
     held(gate)
     put_on_hold(gate, anna)
-    review.accept(gate.batch().pk, user=anna, revision=gate.batch().revision, now=timezone.now())
-    assert holding.on_hold(gate.batch()) is None
-    undoing.undo(gate.batch().pk, user=anna, revision=gate.batch().revision, now=timezone.now())
-    kept = holding.on_hold(gate.batch())
+    accept.accept(gate.batch().pk, user=anna, revision=gate.batch().revision, now=timezone.now())
+    assert hold.on_hold(gate.batch()) is None
+    stop.undo(gate.batch().pk, user=anna, revision=gate.batch().revision, now=timezone.now())
+    kept = hold.on_hold(gate.batch())
     assert kept is not None and kept.note == "Waiting for the shop."
     assert gate.batch().due_at is None
 
@@ -112,10 +112,10 @@ def test_people_decide_on_a_batch_on_hold_as_on_any_other_and_a_stop_finds_it_on
 def test_a_batch_whose_checks_run_again_stays_on_hold(gate: Gate, anna: User) -> None:
     held(gate)
     put_on_hold(gate, anna)
-    planning.run_again(gate.batch().pk, user=anna, revision=gate.batch().revision, note="", now=timezone.now())
+    run_again.run_again(gate.batch().pk, user=anna, revision=gate.batch().revision, note="", now=timezone.now())
     gate.work()
     assert (gate.batch().status, gate.batch().at_deadline, gate.batch().due_at) == ("in_review", "leave", None)
-    assert holding.on_hold(gate.batch()) is not None
+    assert hold.on_hold(gate.batch()) is not None
 
 
 def test_a_batch_on_hold_is_not_released_by_checks_that_run_again_and_find_nothing(gate: Gate, anna: User) -> None:
@@ -126,11 +126,11 @@ def test_a_batch_on_hold_is_not_released_by_checks_that_run_again_and_find_nothi
     put_on_hold(gate, anna)
     gate.define(project)
     for _ in range(2):
-        planning.run_again(gate.batch().pk, user=anna, revision=gate.batch().revision, note="", now=timezone.now())
+        run_again.run_again(gate.batch().pk, user=anna, revision=gate.batch().revision, note="", now=timezone.now())
         gate.work()
         assert (gate.batch().status, gate.batch().held_for) == ("in_review", ["was_on_hold"])
     lift(gate, anna)
-    planning.run_again(gate.batch().pk, user=anna, revision=gate.batch().revision, note="", now=timezone.now())
+    run_again.run_again(gate.batch().pk, user=anna, revision=gate.batch().revision, note="", now=timezone.now())
     gate.work()
     assert gate.batch().status == "finished"
 

@@ -11,7 +11,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from sendouts.models import Alarm, Code, Reach, Status
+from actions.access_models import Reach
+from notices.models import Alarm, Code
+from sendouts.models import Status
 from tests.sendouts.admin_cases import SECRET, batch, client_of, page_url, plain_english, sendout, text_of, user_in
 from tests.sendouts.desk_cases import ended, timed_out
 

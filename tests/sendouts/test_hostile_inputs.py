@@ -13,9 +13,10 @@ import pytest
 import requests
 from django.utils import timezone
 
-from sendouts import review, sentences
 from sendouts.models import Batch, Decision, Verdict, Webhook
 from sendouts.symplify.payload import MAX_ACTIONS, Unreadable, is_readable
+from sendouts.verbs import accept
+from sendouts.wording import batch_sentences
 from simulator.client import Report
 from tests.outbound.site import Site, reply
 from tests.sendouts.gate import Gate, finish_uri, person
@@ -114,12 +115,12 @@ def test_a_bad_row_is_unread_and_costs_nobody_else(
     batch = gate.batch()
     assert (batch.status, batch.attention, batch.attention_data["code"]) == ("in_review", "unread_rows", code)
     assert (batch.total, batch.accepted, batch.rejected, batch.unread) == (20, 17, 2, 1)
-    assert sentences.attention(batch)
+    assert batch_sentences.attention(batch)
     bad = Decision.objects.get(unread=True)
     assert (bad.row, bad.verdict, bad.reason) == (5, Verdict.UNDECIDED, code)
     # Released by a person who answers for that row, everybody else goes the right way.
     someone = person("someone", "review_batch", "take_on_batch")
-    review.accept(
+    accept.accept(
         batch.pk,
         user=someone,
         revision=None,
@@ -202,7 +203,7 @@ def test_a_hostile_file_waits_for_a_person_with_a_sentence_and_in_bounded_memory
     tracemalloc.stop()
     batch = gate.batch()
     assert (batch.attention, batch.attention_data["code"]) == (attention, code)
-    assert batch.status in {"planned", "in_review"} and sentences.attention(batch)
+    assert batch.status in {"planned", "in_review"} and batch_sentences.attention(batch)
     assert peak < 40 * MEGABYTE
     seen = nobody_wrongly(gate, sent)
     assert (seen["calls"]["finish"], seen["calls"]["reject"]) == (0, 0)
@@ -235,7 +236,7 @@ def test_a_hostile_hook_is_told_to_be_unreadable_in_bounded_memory(gate: Gate, b
     tracemalloc.stop()
     hook = Webhook.objects.get()
     assert (hook.outcome, hook.due_at, Batch.objects.count()) == ("unreadable", None, 0)
-    assert hook.detail and sentences.stored(hook.detail)
+    assert hook.detail and batch_sentences.stored(hook.detail)
     assert peak < 80 * MEGABYTE
 
 
@@ -281,7 +282,7 @@ def test_a_strange_hook_becomes_a_batch_that_releases_nobody_and_costs_no_neighb
     strange = next(each for each in Batch.objects.all() if not finish_uri(each).startswith(gate.platform.url))
     assert strange.status in {"in_review", "accepted", "delivered"} and strange.finish_status == 0
     assert strange.held_for or strange.attention or strange.due_at, "it waits for a person, or for a platform on port 9"
-    assert sentences.holds(strange) or sentences.attention(strange) or strange.due_at
+    assert batch_sentences.holds(strange) or batch_sentences.attention(strange) or strange.due_at
     assert gate.platform.sendout(neighbour["id"])["accepted"] == 1
 
 

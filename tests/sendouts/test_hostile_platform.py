@@ -14,8 +14,10 @@ from django.db import connection
 from django.utils import timezone
 
 from outbound.breaker import breakers
-from sendouts import lifecycle, planning, sentences
+from sendouts import lifecycle
 from sendouts.models import Batch, Webhook
+from sendouts.stages import planning
+from sendouts.wording import batch_sentences
 from simulator.client import Report
 from tests.sendouts.gate import Gate
 
@@ -96,7 +98,7 @@ def check(gate: Gate, sent: Report) -> Report:
         assert batch.finish_sent_at is not None and batch.confirmed == batch.rejected == 6
     assert batch.confirmed <= seen["rejected"]
     if batch.status != "finished":
-        assert batch.attention and sentences.attention(batch)
+        assert batch.attention and batch_sentences.attention(batch)
     return seen
 
 

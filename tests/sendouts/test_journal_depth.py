@@ -3,8 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from sendouts.journal import Depth, Journal, depth
-from sendouts.received import Received
+from sendouts.intake.hook import Received
+from sendouts.intake.journal import Depth, Journal, depth
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

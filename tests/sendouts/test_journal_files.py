@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from sendouts.journal import Journal, JournalFile, files, orphans
-from sendouts.journal.files import KEPT_SUFFIX
-from sendouts.received import Received
+from sendouts.intake.hook import Received
+from sendouts.intake.journal import Journal, JournalFile, orphans
+from sendouts.intake.journal import file as journal_file
+from sendouts.intake.journal.file import KEPT_SUFFIX
 from tests.servers import temporary_disk
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -73,7 +74,7 @@ def before_the_lock(monkeypatch: pytest.MonkeyPatch, act: Callable[[], None]) ->
             acts.pop()()
         flock(descriptor, how)
 
-    monkeypatch.setattr(files, "flock", late)
+    monkeypatch.setattr(journal_file, "flock", late)
 
 
 def test_a_file_that_is_removed_between_the_look_and_the_lock_is_not_adopted(
@@ -108,7 +109,7 @@ def test_a_new_file_that_another_process_takes_for_an_orphan_is_not_written_to(
 ADOPTER = """
 import sys, time
 from pathlib import Path
-from sendouts.journal import orphans
+from sendouts.intake.journal import orphans
 folder = Path(sys.argv[1])
 print("ready", flush=True)
 sys.stdin.readline()
@@ -143,8 +144,8 @@ HOLDER = """
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from sendouts.journal import Journal
-from sendouts.received import Received
+from sendouts.intake.journal import Journal
+from sendouts.intake.hook import Received
 journal = Journal(Path(sys.argv[1]))
 journal.append([Received(b"{}", "", datetime.now(UTC)) for _ in range(7)])
 print("written", flush=True)

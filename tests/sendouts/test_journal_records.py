@@ -6,8 +6,8 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sendouts.journal.records import HEAD_BYTES, Form
-from sendouts.received import Received
+from sendouts.intake.hook import Received
+from sendouts.intake.journal.record import HEAD_BYTES, Form
 
 FORM = Form(bytes(range(16)))
 HOOKS = st.builds(

@@ -6,10 +6,13 @@ import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone, translation
 
-from sendouts import changing, keeping, planning, review
-from sendouts.changing import Which
 from sendouts.models import Batch, Decision, Event, KeptDecision, Verdict, Word
-from sendouts.people import NotDone
+from sendouts.stages import review
+from sendouts.stages.screening import own_decisions
+from sendouts.verbs import change, change_many
+from sendouts.verbs import run_again as run_again_verb
+from sendouts.verbs.base import NotDone
+from sendouts.verbs.change_many import Which
 from tests.sendouts.gate import CONSENT, Gate, person, reviewer
 from tests.sendouts.invariants import hold
 
@@ -42,7 +45,7 @@ def held(gate: Gate, *wanted: tuple[str, bool | None]) -> Batch:
 
 def decide(gate: Gate, user: User, row: int, verdict: Verdict, note: str = "I know them.") -> None:
     batch = gate.batch()
-    review.change(
+    change.change(
         batch.pk, [batch.first_decision + row], verdict,
         user=user, revision=batch.revision, note=note, now=timezone.now(),
     )  # fmt: skip
@@ -50,14 +53,14 @@ def decide(gate: Gate, user: User, row: int, verdict: Verdict, note: str = "I kn
 
 def run_again(gate: Gate, user: User) -> None:
     batch = gate.batch()
-    planning.run_again(batch.pk, user=user, revision=batch.revision, note="", now=timezone.now())
+    run_again_verb.run_again(batch.pk, user=user, revision=batch.revision, note="", now=timezone.now())
 
 
 def second_file(monkeypatch: pytest.MonkeyPatch, order: list[int]) -> None:
     """The platform hands the rows out in another order, some perhaps twice or not at all."""
-    from sendouts.screening import files
+    from sendouts.stages.screening import contact_file
 
-    chunks = files.Reader.chunks
+    chunks = contact_file.Reader.chunks
 
     def again(self: Any, size: int) -> Any:
         everything = [row for chunk in chunks(self, size) for row in chunk]
@@ -65,7 +68,7 @@ def second_file(monkeypatch: pytest.MonkeyPatch, order: list[int]) -> None:
         for start in range(0, len(wanted), size):
             yield wanted[start : start + size]
 
-    monkeypatch.setattr(files.Reader, "chunks", again)
+    monkeypatch.setattr(contact_file.Reader, "chunks", again)
 
 
 def said(gate: Gate) -> dict[str, list[str]]:
@@ -174,7 +177,7 @@ def test_what_many_changed_at_once_is_kept_as_well(gate: Gate, anna: User, setti
     held(gate, *((f"R{place}", False) for place in range(30)), *((f"A{place}", True) for place in range(10)))
     batch = gate.batch()
     which = Which(Verdict.REJECTED, ("rule", "consent-check"))
-    changing.begin(
+    change_many.begin(
         batch.pk, which, Verdict.ACCEPTED, user=anna, revision=batch.revision, note="By post.", now=timezone.now()
     )
     run_again(gate, anna)
@@ -200,7 +203,7 @@ def test_an_unreadable_row_that_was_taken_on_is_asked_about_again(gate: Gate) ->
 def test_what_an_acceptance_chose_for_the_undecided_is_nobodys_own_decision(gate: Gate, anna: User) -> None:
     batch = held(gate, ("A", None), ("B", True))
     Decision.objects.filter(pk=batch.first_decision).update(reason="person", text="", decided_by=anna)
-    assert keeping.keep(batch.pk) == 0
+    assert own_decisions.keep(batch.pk) == 0
 
 
 def test_a_second_run_before_the_first_was_through_keeps_them_still(
@@ -210,16 +213,16 @@ def test_a_second_run_before_the_first_was_through_keeps_them_still(
     held(gate, ("A", False), ("B", True), ("C", True))
     decide(gate, anna, 0, Verdict.ACCEPTED)
     run_again(gate, anna)
-    from sendouts.screening import files
+    from sendouts.stages.screening import contact_file
 
     with monkeypatch.context() as dying:
-        stored = files._store_chunk
+        stored = contact_file._store_chunk
 
         def killed(*given: Any) -> None:
             stored(*given)
             raise SystemExit
 
-        dying.setattr(files, "_store_chunk", killed)
+        dying.setattr(contact_file, "_store_chunk", killed)
         with pytest.raises(SystemExit):
             gate.work()
     assert KeptDecision.objects.filter(applied=True).count() == 1

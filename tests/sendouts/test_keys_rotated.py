@@ -10,10 +10,12 @@ from cryptography.fernet import Fernet
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from sendouts import ingress, resealing, review
-from sendouts.journal import Journal
+from sendouts.intake import store
+from sendouts.intake.journal import Journal
 from sendouts.models import Batch, Decision, Webhook
-from sendouts.sealing import keyring, of_decision
+from sendouts.privacy import rotation
+from sendouts.privacy.sealing import keyring, of_decision
+from sendouts.verbs import accept
 from tests.sendouts.gate import Gate, reviewer
 
 OLD, NEW = (Fernet.generate_key().decode() for _ in range(2))
@@ -52,7 +54,7 @@ def finish(gate: Gate) -> None:
     gate.work()
     person = reviewer()
     for batch in Batch.objects.filter(status="in_review"):
-        review.accept(batch.pk, user=person, revision=batch.revision, now=timezone.now())
+        accept.accept(batch.pk, user=person, revision=batch.revision, now=timezone.now())
     gate.work()
     assert set(Batch.objects.values_list("status", "attention")) == {("finished", "")}
 
@@ -60,7 +62,7 @@ def finish(gate: Gate) -> None:
 def test_what_is_under_way_moves_to_the_first_key_and_goes_on_without_the_old_one(
     gate: Gate, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(resealing, "ROWS", 7)
+    monkeypatch.setattr(rotation, "ROWS", 7)
     sent = under_way(gate)
     settings.ENCRYPTION_KEYS = (NEW, OLD)
     # 33 rejections, 4 releases and a download of 4 batches; 5 hooks, of which one is not planned.
@@ -111,7 +113,7 @@ def test_what_no_key_opens_is_told_by_batch_and_hook_and_the_rest_moves(gate: Ga
 
 def test_hooks_that_wait_in_a_journal_keep_the_old_key_needed(gate: Gate, settings: Any) -> None:
     journal = Journal(settings.JOURNAL_DIR)
-    journal.append([ingress.taken_in(b"{}", "", timezone.now()) for _ in range(3)])
+    journal.append([store.taken_in(b"{}", "", timezone.now()) for _ in range(3)])
     settings.ENCRYPTION_KEYS = (NEW, OLD)
     with pytest.raises(CommandError, match="The journal holds 3 hooks under the keys of their time"):
         rotate()
@@ -127,8 +129,8 @@ def test_a_uri_that_was_wiped_meanwhile_stays_wiped(gate: Gate, settings: Any) -
     settings.ENCRYPTION_KEYS = (NEW, OLD)
     read = [(row.pk, row.uri, of_decision(row.pk)) for row in gate.decisions()]
     Decision.objects.filter(pk=read[0][0]).update(uri=b"")
-    done = resealing.Resealed()
-    assert resealing._move(Decision, "uri", read, done)
+    done = rotation.Resealed()
+    assert rotation._move(Decision, "uri", read, done)
     assert done.values == 4
     assert bytes(gate.decisions()[0].uri) == b""
 
@@ -140,6 +142,6 @@ def test_a_batch_that_ended_meanwhile_is_left_alone(gate: Gate, settings: Any) -
     before = stored()
     settings.ENCRYPTION_KEYS = (NEW, OLD)
     Batch.objects.update(status="expired", due_at=None, ended_at=timezone.now() - timedelta(hours=1))
-    done = resealing.Resealed()
-    resealing._reseal_batch(gate.batch().pk, done)
+    done = rotation.Resealed()
+    rotation._reseal_batch(gate.batch().pk, done)
     assert (stored(), done.values) == (before, 0)

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from actions.models import Project
-from sendouts.admin.batch_page.live import REGIONS
+from desk.batch.live import REGIONS
 from sendouts.models import Batch, Decision, EffectRun, Status
 from tests.sendouts.admin_cases import batch, client_of, page_url, plain_english, text_of
 

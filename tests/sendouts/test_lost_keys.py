@@ -8,9 +8,11 @@ from cryptography.fernet import Fernet
 from django.db.models import QuerySet
 from django.utils import timezone, translation
 
-from sendouts import planning, review, sealing, sentences, settling
 from sendouts.models import Batch, Chunk, Decision, Event, Webhook
-from sendouts.people import NotDone
+from sendouts.privacy import sealing
+from sendouts.verbs import accept, run_again, settle
+from sendouts.verbs.base import NotDone
+from sendouts.wording import batch_sentences
 from tests.sendouts.gate import Gate, download_uri, finish_uri, reviewer
 
 OLD, NEW = (Fernet.generate_key().decode() for _ in range(2))
@@ -34,7 +36,7 @@ def stopped(gate: Gate, status: str) -> None:
     """The only batch waits, with a sentence, and is looked at again by itself."""
     batch = gate.batch()
     assert (batch.status, batch.attention, batch.claim_id) == (status, "key_missing", None)
-    assert ADVICE in sentences.attention(batch)
+    assert ADVICE in batch_sentences.attention(batch)
     assert batch.due_at is not None and timezone.now() < batch.due_at <= timezone.now() + LOOKED_AGAIN
     assert Event.objects.filter(batch=batch, word="attention").count() == 1
 
@@ -49,7 +51,7 @@ def test_a_hook_is_kept_unplanned_and_its_neighbours_are_planned(gate: Gate, set
     assert waiting.due_at is not None and waiting.due_at > timezone.now()
     assert "put the old key back" in waiting.detail
     with translation.override("fr"):
-        assert "remettez l’ancienne clé" in sentences.stored(waiting.detail)
+        assert "remettez l’ancienne clé" in batch_sentences.stored(waiting.detail)
     settings.ENCRYPTION_KEYS = (NEW, OLD)
     Webhook.objects.filter(pk=waiting.pk).update(due_at=timezone.now())
     assert len(gate.plan()) == 1
@@ -65,7 +67,7 @@ def test_a_planned_single_is_stopped_and_its_neighbours_are_released(gate: Gate,
     gate.work(rounds=3)
     assert (calls(gate, lost), calls(gate, fine)) == ((0, 0), (1, 0))
     batch = Batch.objects.get(attention="key_missing")
-    assert batch.status == "planned" and ADVICE in sentences.attention(batch)
+    assert batch.status == "planned" and ADVICE in batch_sentences.attention(batch)
     settings.ENCRYPTION_KEYS = (NEW, OLD)
     gate.work()
     assert set(Batch.objects.values_list("status", "attention")) == {("finished", "")}
@@ -93,7 +95,7 @@ def test_rejections_that_cannot_be_opened_are_not_sent_and_nobody_is_released(ga
     for row in gate.decisions()[:20]:
         Decision.objects.filter(pk=row.pk).update(uri=keys.seal_again(row.uri, sealing.of_decision(row.pk)))
     batch = gate.batch()
-    review.accept(batch.pk, user=reviewer(), revision=batch.revision, now=timezone.now())
+    accept.accept(batch.pk, user=reviewer(), revision=batch.revision, now=timezone.now())
     settings.ENCRYPTION_KEYS = (NEW,)
     gate.work(rounds=6)
     stopped(gate, "accepted")
@@ -109,7 +111,7 @@ def test_doubt_about_rejections_that_were_not_opened_stays(gate: Gate, settings:
     gate.fire(contacts=20)
     gate.work()
     batch = gate.batch()
-    review.accept(batch.pk, user=reviewer(), revision=batch.revision, now=timezone.now())
+    accept.accept(batch.pk, user=reviewer(), revision=batch.revision, now=timezone.now())
     # As a worker leaves it that was killed after it had sent.
     Chunk.objects.update(sending=True)
     settings.ENCRYPTION_KEYS = (NEW,)
@@ -139,7 +141,7 @@ def test_running_again_says_so_and_changes_nothing(gate: Gate, settings: Any) ->
     settings.ENCRYPTION_KEYS = (NEW,)
     before = gate.batch()
     with pytest.raises(NotDone, match="encrypted with a key that the gateway no longer has"):
-        planning.run_again(before.pk, user=reviewer(), revision=before.revision, note="Why.", now=timezone.now())
+        run_again.run_again(before.pk, user=reviewer(), revision=before.revision, note="Why.", now=timezone.now())
     assert (gate.batch().revision, len(gate.decisions())) == (before.revision, 1)
 
 
@@ -153,7 +155,7 @@ def test_what_was_wrong_with_the_hook_still_holds_when_the_key_is_back(
     assert second.get().attention == "key_missing"
     settings.ENCRYPTION_KEYS = (NEW, OLD)
     if tried_by_a_person:
-        settling.retry(second.get().pk, user=reviewer(), revision=second.get().revision, now=timezone.now())
+        settle.retry(second.get().pk, user=reviewer(), revision=second.get().revision, now=timezone.now())
     gate.work()
     assert (second.get().status, second.get().attention, second.get().attention_data) == (
         "in_review",

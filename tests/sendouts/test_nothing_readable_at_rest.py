@@ -13,11 +13,12 @@ import requests
 from django.db import OperationalError, connection
 from django.utils import timezone
 
-from sendouts import ingress, review
-from sendouts.ingress import Store
-from sendouts.journal import Journal
+from sendouts.intake import store
+from sendouts.intake.hook import Received
+from sendouts.intake.journal import Journal
+from sendouts.intake.store import Store
 from sendouts.models import Batch, Decision, Webhook
-from sendouts.received import Received
+from sendouts.verbs import accept
 from tests.sendouts.gate import Gate, body_of, reviewer
 from tests.sendouts.serving import Serve, post
 
@@ -79,7 +80,7 @@ def test_a_whole_run_leaves_no_uri_and_no_part_of_a_hook_that_can_be_read(gate: 
     stages.append(database())
     person = reviewer()
     for batch in Batch.objects.filter(status="in_review"):
-        review.accept(batch.pk, user=person, revision=batch.revision, now=timezone.now())
+        accept.accept(batch.pk, user=person, revision=batch.revision, now=timezone.now())
     gate.work()
     stages.append(database())
     assert set(Batch.objects.values_list("status", flat=True)) == {"finished"}
@@ -100,7 +101,7 @@ def test_neither_the_journal_nor_the_row_of_a_hook_can_be_read(serve: Serve, tmp
     def write(hooks: list[Received]) -> list[int]:
         if away.is_set():
             raise OperationalError("the server closed the connection")
-        return ingress.store(hooks)
+        return store.store(hooks)
 
     url = serve(store=Store(write, journal=Journal(tmp_path)))
     assert post(url, PRIVATE).status_code == 202

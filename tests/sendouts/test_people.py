@@ -12,9 +12,10 @@ from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
+from actions import access
+from actions.access_models import Reach
 from actions.models import Project
-from sendouts import reach
-from sendouts.models import ApiToken, Reach
+from api.models import ApiToken
 from tests.sendouts.admin_cases import plain_english, text_of
 
 pytestmark = pytest.mark.django_db
@@ -92,12 +93,12 @@ def test_projects_are_chosen_on_the_same_form(administrator: Client) -> None:
     assert refused.status_code == 200 and "Choose at least one project" in text_of(refused)
     assert administrator.post(ADD, form(role="Reviewer", only_some="on", projects=[own.pk])).status_code == 302
     made = User.objects.get(username="lea")
-    assert reach.projects_seen(made) == [own.pk] and not reach.sees(made, other.pk)
+    assert access.projects_seen(made) == [own.pk] and not access.sees(made, other.pk)
     assert "Newsletter" in text_of(administrator.get(reverse("admin:auth_user_changelist")))
     assert posted(administrator, made, projects=[own.pk, other.pk]).status_code == 302
-    assert reach.projects_seen(User.objects.get(pk=made.pk)) == [own.pk, other.pk]
+    assert access.projects_seen(User.objects.get(pk=made.pk)) == [own.pk, other.pk]
     assert posted(administrator, made, only_some=None).status_code == 302
-    assert reach.projects_seen(User.objects.get(pk=made.pk)) is None
+    assert access.projects_seen(User.objects.get(pk=made.pk)) is None
 
 
 def test_another_role_takes_the_place_of_the_old_one_and_other_groups_stay(administrator: Client) -> None:

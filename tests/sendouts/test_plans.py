@@ -7,10 +7,11 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
-from actions.merging import Asked
+from actions.access_models import Reach
+from actions.config.preview import preview
 from actions.models import ActionDefinition, Project, Sendout
-from actions.plans import preview
-from sendouts.models import Batch, Reach
+from actions.plan.merge import Asked
+from sendouts.models import Batch
 from tests.sendouts.admin_cases import client_of, plain_english
 from tests.sendouts.gate import CONSENT, Gate
 

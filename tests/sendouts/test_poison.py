@@ -7,12 +7,14 @@ import pytest
 from django.test import Client
 from django.utils import timezone, translation
 
-from sendouts import advancing, claims, planning, settling
 from sendouts.models import Batch, Event, Webhook
-from sendouts.people import NotDone
-from sendouts.screening import files, items
+from sendouts.stages import advance
+from sendouts.stages.screening import contact_file, singles
+from sendouts.verbs import run_again, settle
+from sendouts.verbs.base import NotDone
 from tests.sendouts.admin_cases import client_of, plain_english, text_of
 from tests.sendouts.gate import Gate, person, reviewer
+from work import claims
 
 
 @pytest.fixture(autouse=True)
@@ -58,7 +60,7 @@ def test_a_claim_that_was_given_back_or_taken_away_is_no_death(gate: Gate) -> No
     gate.plan()
     claims.take(Batch, all_ids(Batch)).release()
     claims.take(Batch, all_ids(Batch))
-    planning.run_again(gate.batch().pk, user=reviewer(), revision=gate.batch().revision, note="", now=timezone.now())
+    run_again.run_again(gate.batch().pk, user=reviewer(), revision=gate.batch().revision, note="", now=timezone.now())
     assert claims.take(Batch, all_ids(Batch)).suspects == ()
     assert gate.batch().deaths == 0
 
@@ -85,7 +87,7 @@ def test_the_third_death_in_a_row_asks_for_a_person_who_can_have_it_tried_again(
     assert (batch.status, batch.attention, batch.due_at, batch.claim_id) == ("planned", "worker_died", None, None)
     assert batch.attention_data == {"deaths": 3, "status": "planned"}
     assert gate.words()[-1] == "attention"
-    settling.retry(batch.pk, user=reviewer(), revision=batch.revision, now=timezone.now())
+    settle.retry(batch.pk, user=reviewer(), revision=batch.revision, now=timezone.now())
     gate.work()
     assert gate.batch().status == "finished" and gate.platform.sendout(sent["id"])["violations"] == []
 
@@ -98,7 +100,7 @@ def test_two_deaths_then_a_stored_chunk_then_two_more_ask_for_nobody(gate: Gate,
     die(Batch, gate.batch().pk)
     die(Batch, gate.batch().pk)
 
-    original = files.insert_decisions
+    original = contact_file.insert_decisions
     stored: list[int] = []
 
     def killed_after_one(decisions: Any) -> None:
@@ -107,12 +109,12 @@ def test_two_deaths_then_a_stored_chunk_then_two_more_ask_for_nobody(gate: Gate,
         original(decisions)
         stored.append(1)
 
-    files.insert_decisions = killed_after_one
+    contact_file.insert_decisions = killed_after_one
     try:
         with pytest.raises(SystemExit):
             gate.work()
     finally:
-        files.insert_decisions = original
+        contact_file.insert_decisions = original
     assert gate.batch().chunks.count() == 1 and gate.batch().deaths == 0
     die(Batch, gate.batch().pk)
     die(Batch, gate.batch().pk)
@@ -138,7 +140,7 @@ def test_one_poisoned_single_among_two_hundred_takes_nobody_with_it(gate: Gate, 
     sent = gate.fire("single", hooks=200, no_consent=0)
     gate.plan()
     poisoned = all_ids(Batch)[77]
-    original = items.insert_decisions
+    original = singles.insert_decisions
 
     def insert(decisions: Any) -> None:
         rows = list(decisions)
@@ -146,11 +148,11 @@ def test_one_poisoned_single_among_two_hundred_takes_nobody_with_it(gate: Gate, 
             raise error
         original(rows)
 
-    items.insert_decisions = insert
+    singles.insert_decisions = insert
     try:
         gate.work(rounds=3)
     finally:
-        items.insert_decisions = original
+        singles.insert_decisions = original
     assert gate.platform.sendout(sent["id"])["finished"] == 199
     assert list(Batch.objects.exclude(status="finished").values_list("pk", "attention")) == [
         (poisoned, "screening_failed")
@@ -191,7 +193,7 @@ def test_who_may_only_look_plans_no_hook_again(gate: Gate, role: str) -> None:
     assert client_of(role).post(f"/admin/sendouts/webhook/{hook.pk}/again/").status_code == 403
     assert Client().post(f"/admin/sendouts/webhook/{hook.pk}/again/")["Location"].startswith("/admin/login/")
     with pytest.raises(NotDone):
-        planning.plan_again(hook.pk, user=person("viewer", "view_batch"), now=timezone.now())
+        run_again.plan_again(hook.pk, user=person("viewer", "view_batch"), now=timezone.now())
     assert Webhook.objects.get(pk=hook.pk).outcome == "failed"
 
 
@@ -203,12 +205,12 @@ def test_a_batch_that_fails_after_screening_can_be_tried_again(gate: Gate, monke
         raise ValueError
 
     with monkeypatch.context() as broken:
-        stages = [(names, failing if names == ("screened",) else work) for names, work in advancing.STAGES]
-        broken.setattr(advancing, "STAGES", stages)
+        stages = [(names, failing if names == ("screened",) else work) for names, work in advance.STAGES]
+        broken.setattr(advance, "STAGES", stages)
         gate.work(rounds=3)
     batch = gate.batch()
     assert (batch.status, batch.attention) == ("screened", "screening_failed")
-    settling.retry(batch.pk, user=reviewer(), revision=batch.revision, now=timezone.now())
+    settle.retry(batch.pk, user=reviewer(), revision=batch.revision, now=timezone.now())
     gate.work()
     assert gate.batch().status == "finished"
     assert Event.objects.filter(word="retried").count() == 1

@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from actions.models import Credential
-from sendouts import allowing
+from sendouts.services import hosts
 from simulator.client import Simulator
 from tests.sendouts.admin_cases import client_of, plain_english, text_of
 
@@ -30,7 +30,7 @@ def _surroundings(settings: Any, service: Simulator, db: None) -> None:
     settings.CREDENTIALS = {}
     settings.OUTBOUND_ALLOWED_HOSTS = ["127.0.0.1"]
     settings.OUTBOUND_ALLOW_HTTP = True
-    allowing._known.clear()
+    hosts._known.clear()
     service.reset()
     service.consent(token=SECRET)
 

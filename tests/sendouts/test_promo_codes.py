@@ -12,16 +12,20 @@ from django.db import connection
 from django.urls import reverse
 from django.utils import timezone
 
-from actions import drawing
-from actions.code_intake import take_in
+from actions.codes import draw as code_draw
+from actions.codes.intake import take_in
 from actions.models import CodePool, Draw, Project, PromoCode
-from sendouts import claims, effects, planning, retiring, review, settling
+from gateway.lanes import make_sweep
 from sendouts.models import Batch, Chunk, Decision, PendingEffect, Verdict
 from sendouts.models.decision import rows_of
-from sendouts.sweeping import Sweep
+from sendouts.privacy import retention
+from sendouts.stages import effects
+from sendouts.verbs import accept, reject, run_again, settle
+from sendouts.verbs import change as change_verb
 from tests.acceptance.deployment import wait_until
 from tests.sendouts.admin_cases import client_of, plain_english, text_of
 from tests.sendouts.gate import Gate, reviewer
+from work import claims
 
 ACTIONS = ["consent-check", "code"]
 
@@ -119,7 +123,7 @@ def test_more_codes_and_another_run_of_the_checks_help_those_without_and_leave_t
     before = dict(PendingEffect.objects.values_list("decision_id", "payload"))
     take_in(made, [f"T-{number}" for number in range(20)])
     batch = gate.batch()
-    planning.run_again(batch.pk, user=reviewer(), revision=batch.revision, note="", now=timezone.now())
+    run_again.run_again(batch.pk, user=reviewer(), revision=batch.revision, note="", now=timezone.now())
     gate.work()
     batch = gate.batch()
     assert (batch.status, batch.accepted, used(), free()) == ("finished", 90, 90, 10)
@@ -127,7 +131,7 @@ def test_more_codes_and_another_run_of_the_checks_help_those_without_and_leave_t
     contacts = dict(Decision.objects.filter(rows_of(batch.pk)).values_list("pk", "contact_id"))
     assert len(before) == 80
     for pk, payload in before.items():
-        assert now[drawing.holder_of(batch.pk, contacts[pk])] in payload
+        assert now[code_draw.holder_of(batch.pk, contacts[pk])] in payload
 
 
 def test_the_same_contact_twice_in_a_batch_has_one_code(gate: Gate) -> None:
@@ -140,10 +144,10 @@ def test_the_same_contact_twice_in_a_batch_has_one_code(gate: Gate) -> None:
     batch = gate.batch()
     chosen = gate.decisions()[2]
     someone = reviewer()
-    review.change(
+    change_verb.change(
         batch.pk, [chosen.pk], Verdict.REJECTED, user=someone, revision=batch.revision, note="No.", now=timezone.now()
     )
-    review.accept(batch.pk, user=reviewer("other"), revision=gate.batch().revision, now=timezone.now())
+    accept.accept(batch.pk, user=reviewer("other"), revision=gate.batch().revision, now=timezone.now())
     gate.work()
     effects.give_back_codes()
     assert (used(), free()) == (2, 8), "the other message of this contact keeps the code"
@@ -164,9 +168,9 @@ def test_singles_have_a_code_each(gate: Gate) -> None:
 def end(batch: Batch, how: str) -> None:
     common = {"user": reviewer(), "revision": batch.revision, "now": timezone.now()}
     if how == "abandoned":
-        settling.give_up(batch.pk, note="Too late.", **common)
+        settle.give_up(batch.pk, note="Too late.", **common)
     else:
-        review.refuse(batch.pk, **common)
+        reject.refuse(batch.pk, **common)
 
 
 @pytest.mark.parametrize("how", ["abandoned", "finished"])
@@ -189,7 +193,7 @@ def test_who_is_rejected_by_a_person_gives_the_code_back_once_the_batch_is_over(
     gate.work()
     batch = gate.batch()
     chosen = next(row for row in gate.decisions() if row.verdict == Verdict.ACCEPTED)
-    review.change(
+    change_verb.change(
         batch.pk,
         [chosen.pk],
         Verdict.REJECTED,
@@ -198,7 +202,7 @@ def test_who_is_rejected_by_a_person_gives_the_code_back_once_the_batch_is_over(
         note="No.",
         now=timezone.now(),
     )
-    review.accept(batch.pk, user=reviewer("other"), revision=gate.batch().revision, now=timezone.now())
+    accept.accept(batch.pk, user=reviewer("other"), revision=gate.batch().revision, now=timezone.now())
     gate.work()
     assert effects.give_back_codes() == 1
     assert (used(), free()) == (89, 11)
@@ -209,11 +213,11 @@ def test_a_batch_that_ends_while_it_is_screened_leaves_no_code_behind(gate: Gate
     fire(gate)
     gate.plan()
     batch = gate.batch()
-    drawing.reserve(made, batch.pk, [drawing.holder_of(batch.pk, "A-1")])
+    code_draw.reserve(made, batch.pk, [code_draw.holder_of(batch.pk, "A-1")])
     Batch.objects.filter(pk=batch.pk).update(status="expired", ended_at=timezone.now(), due_at=None)
     assert effects.give_back_codes() == 1 and free() == 100
     # A worker that has not noticed yet.
-    drawing.reserve(made, batch.pk, [drawing.holder_of(batch.pk, "A-2")])
+    code_draw.reserve(made, batch.pk, [code_draw.holder_of(batch.pk, "A-2")])
     assert effects.codes_wait()
     assert effects.give_back_codes() == 1 and free() == 100
 
@@ -226,7 +230,7 @@ def test_a_kill_between_reservation_and_storage_costs_no_code(gate: Gate, monkey
         raise SystemExit
 
     with monkeypatch.context() as killing:
-        killing.setattr("sendouts.screening.files._store_chunk", killed)
+        killing.setattr("sendouts.stages.screening.contact_file._store_chunk", killed)
         with pytest.raises(SystemExit):
             gate.work()
     assert free() == 10 and not Chunk.objects.exists()
@@ -244,7 +248,7 @@ def test_a_code_that_was_taken_away_is_not_written(gate: Gate) -> None:
     assert first is not None
     PromoCode.objects.filter(pk=first.pk).update(reserved_for=None, holder=None)
     batch = gate.batch()
-    review.accept(batch.pk, user=reviewer(), revision=batch.revision, now=timezone.now())
+    accept.accept(batch.pk, user=reviewer(), revision=batch.revision, now=timezone.now())
     gate.work()
     batch = gate.batch()
     assert (batch.status, batch.attention, used()) == ("accepted", "effect_failed", 0)
@@ -276,7 +280,7 @@ def test_who_held_a_code_is_forgotten_with_the_contacts(gate: Gate, settings: An
     gate.work()
     assert PromoCode.objects.filter(holder__isnull=False).count() == 90
     Batch.objects.update(ended_at=timezone.now() - timedelta(days=settings.RETENTION_DAYS + 1))
-    retiring.retire(timezone.now())
+    retention.retire(timezone.now())
     assert not PromoCode.objects.filter(holder__isnull=False).exists()
     assert (used(), free()) == (90, 10), "a used code is never given again"
 
@@ -290,7 +294,7 @@ def test_the_code_of_each_contact_is_written_before_the_release(gate: Gate, writ
     assert batch.status == "finished" and len(written) == 90
     held = dict(PromoCode.objects.filter(reserved_for=batch.pk).values_list("holder", "text"))
     assert {
-        drawing.holder_of(batch.pk, each): properties["summer_code"] for each, properties in written.items()
+        code_draw.holder_of(batch.pk, each): properties["summer_code"] for each, properties in written.items()
     } == held
 
 
@@ -300,7 +304,7 @@ def test_a_code_counts_as_used_before_it_is_written(gate: Gate, written_to: dict
     fire(gate, config=written_to)
     gate.work()
     written = gate.platform.rest()["contacts"]
-    settling.give_up(
+    settle.give_up(
         gate.batch().pk, user=reviewer(), revision=gate.batch().revision, note="Too late.", now=timezone.now()
     )
     effects.give_back_codes()
@@ -345,8 +349,8 @@ class TestSeveralAtATime:
             start.wait(10)
             try:
                 for at in range(first, first + count, 25):
-                    page = [drawing.holder_of(batch_number, f"A-{n}") for n in range(at, min(at + 25, first + count))]
-                    found |= drawing.reserve(made, batch_number, page)
+                    page = [code_draw.holder_of(batch_number, f"A-{n}") for n in range(at, min(at + 25, first + count))]
+                    found |= code_draw.reserve(made, batch_number, page)
             finally:
                 connection.close()
             return found
@@ -373,7 +377,7 @@ class TestSeveralAtATime:
 
         def back() -> int:
             try:
-                return drawing.give_back([draw.pk])
+                return code_draw.give_back([draw.pk])
             finally:
                 connection.close()
 
@@ -386,7 +390,7 @@ class TestSeveralAtATime:
     def test_the_sweep_gives_back_what_batches_that_are_over_did_not_use(self, threads: ThreadPoolExecutor) -> None:
         made = pool(100)
         # No such batch is in work.
-        drawing.reserve(made, 1, [drawing.holder_of(1, "A-1")])
+        code_draw.reserve(made, 1, [code_draw.holder_of(1, "A-1")])
         assert free() == 99
-        Sweep().round()
+        make_sweep().round()
         wait_until(lambda: free() == 100 and not effects.codes_wait(), 20, "the code is free again")

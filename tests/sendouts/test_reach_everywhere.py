@@ -14,9 +14,12 @@ from django.db.models import F, Value
 from django.db.models.functions import Concat
 from django.test import Client
 
+from actions.access_models import Reach
 from actions.models import ActionDefinition, CodePool, Project, Sendout, SuppressionList
 from actions.suppression.models import SuppressionUpload
-from sendouts.models import Alarm, ApiToken, Batch, Code, Decision, Event, Plan, Reach, Webhook
+from api.models import ApiToken
+from notices.models import Alarm, Code
+from sendouts.models import Batch, Decision, Event, Plan, Webhook
 from tests.sendouts.addresses import path_of, patterns, rows
 from tests.sendouts.admin_cases import batch, everything, plain_english, plan, sendout
 

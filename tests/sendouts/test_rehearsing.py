@@ -11,12 +11,12 @@ from actions.contract import ACCEPT, reject
 from actions.models import ActionDefinition, CodePool, Project, PromoCode, SuppressionList
 from actions.suppression import entries
 from actions.suppression.entries import NewEntry
-from sendouts import rehearsing
-from sendouts.admin import rehearsed
+from desk.setup.tryout import rehearsal_words
+from sendouts.inquiries import rehearsal
+from sendouts.inquiries.rehearsal import Keeps, Why, rehearse
+from sendouts.inquiries.rehearsal.past import keeps
 from sendouts.models import Batch, Decision, Verdict
 from sendouts.models.decision import rows_of
-from sendouts.rehearsing import Keeps, Why, trying
-from sendouts.rehearsing.kept import keeps
 from tests.sendouts.admin_cases import plain_english
 from tests.sendouts.rehearsal_cases import AGE, CITY, CONSENT, keeping, notes, past, rule, service, tried
 
@@ -38,7 +38,7 @@ def test_what_is_defined_as_it_was_makes_no_difference(project: Project) -> None
     consent.save()
     found = tried(past(project, 40, consent))
     assert (found.tried, found.moved, found.unknown, found.whole) == (40, {}, 0, True)
-    assert rehearsed.shown(found, None, sees=True).headline == (
+    assert rehearsal_words.shown(found, None, sees=True).headline == (
         "No difference: the 40 contacts that were tried would be decided as they were."
     )
 
@@ -49,7 +49,7 @@ def test_a_further_rule_says_how_many_more_would_be_rejected_and_who(project: Pr
     found = tried(past(project, 40, consent), rule(project, "adults", AGE, less=10))
     # Ages below 10 that were accepted: all but 0, 4 and 8.
     assert (found.more, found.fewer) == (7, 0)
-    shown = rehearsed.shown(found, None, sees=True)
+    shown = rehearsal_words.shown(found, None, sees=True)
     assert shown.headline == "17.5% more would be rejected: 7 contacts of 40 that were tried."
     assert [row.contact for row in shown.samples] == ["A-1", "A-2", "A-3", "A-5", "A-6", "A-7", "A-9"]
     assert [(row.text, row.action, row.count) for row in shown.reasons] == [("Rule adults", "adults", 7)]
@@ -60,7 +60,7 @@ def test_twenty_of_them_are_shown_those_who_would_not_get_it_first(project: Proj
     found = tried(made, rule(project, "adults", AGE, greater=50))
     assert found.more > 20 and len(found.samples) == 20
     assert {change.verdict for change in found.samples} == {Verdict.REJECTED}
-    shown = rehearsed.shown(found, None, sees=False)
+    shown = rehearsal_words.shown(found, None, sees=False)
     assert shown.more_samples == "Here are 20 of them:"
     assert not any("A-" in row.contact for row in shown.samples) and shown.samples[0].contact == "row 52"
 
@@ -97,7 +97,7 @@ def test_a_field_that_was_not_kept_is_named_and_its_action_left_out(project: Pro
     draft = rule(project, "lyon", CITY, equals="Lyon")
     found = tried(past(project), draft)
     assert [(left.why, left.fields) for left in found.left] == [(Why.FIELDS, (CITY,))]
-    assert rehearsed.shown(found, draft, sees=True).headline == (
+    assert rehearsal_words.shown(found, draft, sees=True).headline == (
         "“lyon” could not be tried: it needs the field “properties.city”, which was not kept."
     )
     assert found.moved == {}
@@ -172,7 +172,7 @@ def test_whom_a_service_was_never_asked_about_is_not_guessed(project: Project) -
     # The rule that rejected a fourth is gone: the service, which stood behind it, never saw them.
     found = tried(past(project, 40, consent, opt_in))
     assert (found.moved, found.unknown) == ({}, 10)
-    shown = rehearsed.shown(found, None, sees=True)
+    shown = rehearsal_words.shown(found, None, sees=True)
     assert any("an action that was left out would still have a say" in each for each in shown.sentences)
 
 
@@ -221,8 +221,8 @@ def test_a_kind_that_does_not_say_what_it_needs_is_left_out(project: Project, mo
 
 
 def test_a_large_batch_is_tried_in_part_spread_over_the_file(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trying, "MOST", 40)
-    monkeypatch.setattr(trying, "WINDOW", 10)
+    monkeypatch.setattr(rehearse, "MOST", 40)
+    monkeypatch.setattr(rehearse, "WINDOW", 10)
     made = past(project, 400, rule(project))
     found = tried(made, rule(project, "adults", AGE, less=1000))
     rows = sorted(change.past.pk - made.first_decision for change in found.changes[Verdict.REJECTED])
@@ -241,7 +241,7 @@ def test_when_the_time_is_used_up_it_says_how_many_were_tried(project: Project, 
 
 def test_a_batch_that_keeps_nothing_is_not_offered(project: Project) -> None:
     nothing = past(project, 40, keeps="none")
-    assert rehearsing.candidates(project) == []
+    assert rehearsal.candidates(project) == []
     assert keeps(nothing) is Keeps.NOBODY
     older, newer = past(project), past(project, keeps="rejected")
-    assert [made.pk for made in rehearsing.candidates(project)] == [newer.pk, older.pk]
+    assert [made.pk for made in rehearsal.candidates(project)] == [newer.pk, older.pk]

@@ -7,8 +7,8 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 
+from actions.access_models import Reach
 from actions.models import ActionDefinition, Project
-from sendouts.models import Reach
 from tests.sendouts.admin_cases import client_of, everything, plain_english, text_of, user_in
 from tests.sendouts.rehearsal_cases import AGE, keeping, past, rule
 

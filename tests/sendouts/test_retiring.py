@@ -5,7 +5,7 @@ from datetime import timedelta
 from django.utils import timezone
 
 from sendouts.models import Batch, Decision, Event, Webhook
-from sendouts.retiring import retire
+from sendouts.privacy.retention import retire
 from tests.sendouts.gate import Gate
 
 

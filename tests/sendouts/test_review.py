@@ -9,10 +9,11 @@ from django.contrib.auth.models import User
 from django.db import close_old_connections, connection
 from django.utils import timezone, translation
 
-from sendouts import claims, planning, review, settling
 from sendouts.models import Answer, Batch, Event, Verdict
-from sendouts.people import NotDone
+from sendouts.verbs import accept, change, reject, run_again, settle
+from sendouts.verbs.base import NotDone
 from tests.sendouts.gate import CONSENT, Gate, person, reviewer
+from work import claims
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +39,7 @@ def do(verb: Any, batch: Batch, user: User | None = None, **more: Any) -> Any:
 def test_an_accepted_batch_is_released_and_says_who(gate: Gate) -> None:
     batch, sent = held(gate)
     user = reviewer("anna")
-    do(review.accept, batch, user, note="Numbers are as usual.")
+    do(accept.accept, batch, user, note="Numbers are as usual.")
     gate.work()
     seen = gate.platform.sendout(sent["id"])
     assert (seen["accepted"], seen["rejected"], seen["violations"]) == (18, 2, [])
@@ -49,7 +50,7 @@ def test_an_accepted_batch_is_released_and_says_who(gate: Gate) -> None:
 def test_a_refused_batch_rejects_every_contact_and_then_finishes(gate: Gate, settings: Any) -> None:
     settings.CHUNK_ROWS = 6
     batch, sent = held(gate)
-    do(review.refuse, batch)
+    do(reject.refuse, batch)
     gate.work()
     seen = gate.platform.sendout(sent["id"])
     assert (seen["accepted"], seen["rejected"], seen["calls"]["finish"]) == (0, 20, 1)
@@ -62,14 +63,14 @@ def test_a_changed_decision_counts_and_names_the_person(gate: Gate) -> None:
     batch, sent = held(gate)
     user = reviewer()
     first, tenth = gate.decisions()[0], gate.decisions()[9]
-    do(lambda pk, **more: review.change(pk, [first.pk], Verdict.REJECTED, **more), batch, user)
+    do(lambda pk, **more: change.change(pk, [first.pk], Verdict.REJECTED, **more), batch, user)
     batch = gate.batch()
     assert (batch.accepted, batch.rejected) == (17, 3)
-    do(lambda pk, **more: review.change(pk, [tenth.pk], Verdict.ACCEPTED, **more), batch, user)
+    do(lambda pk, **more: change.change(pk, [tenth.pk], Verdict.ACCEPTED, **more), batch, user)
     batch = gate.batch()
     assert (batch.accepted, batch.rejected) == (18, 2)
     assert gate.decisions()[0].decided_by == user
-    do(review.accept, batch, user)
+    do(accept.accept, batch, user)
     gate.work()
     assert gate.platform.sendout(sent["id"])["rejected"] == 2
     assert gate.words().count("changed") == 2
@@ -78,14 +79,14 @@ def test_a_changed_decision_counts_and_names_the_person(gate: Gate) -> None:
 def test_a_change_needs_a_note(gate: Gate) -> None:
     batch, _ = held(gate)
     with pytest.raises(NotDone, match="note"):
-        do(lambda pk, **more: review.change(pk, [gate.decisions()[0].pk], Verdict.REJECTED, **more), batch, note=" ")
+        do(lambda pk, **more: change.change(pk, [gate.decisions()[0].pk], Verdict.REJECTED, **more), batch, note=" ")
 
 
 def test_undecided_contacts_follow_the_persons_choice(gate: Gate) -> None:
     rows = [{"contactId": "A", "properties": {}}, {"contactId": "B", "properties": {"consent": True}}]
     batch, sent = held(gate, rows=rows, contacts=2, due="none")
     user = reviewer()
-    do(review.accept, batch, user, undecided="accept")
+    do(accept.accept, batch, user, undecided="accept")
     gate.work()
     assert gate.platform.sendout(sent["id"])["accepted"] == 2
     assert gate.decisions()[0].decided_by == user and gate.decisions()[1].decided_by is None
@@ -95,12 +96,12 @@ def test_undecided_contacts_follow_the_persons_choice(gate: Gate) -> None:
 def test_undecided_contacts_are_rejected_where_nobody_chose(gate: Gate) -> None:
     rows = [{"contactId": "A", "properties": {}}, {"contactId": "B", "properties": {"consent": True}}]
     batch, sent = held(gate, rows=rows, contacts=2, due="none")
-    do(review.accept, batch)
+    do(accept.accept, batch)
     gate.work()
     assert gate.platform.sendout(sent["id"])["rejected"] == 1
 
 
-@pytest.mark.parametrize("verb", [review.accept, review.refuse, planning.run_again, settling.give_up])
+@pytest.mark.parametrize("verb", [accept.accept, reject.refuse, run_again.run_again, settle.give_up])
 def test_who_may_only_look_decides_nothing(gate: Gate, verb: Any) -> None:
     batch, _ = held(gate)
     with pytest.raises(NotDone) as refused:
@@ -109,11 +110,11 @@ def test_who_may_only_look_decides_nothing(gate: Gate, verb: Any) -> None:
     assert gate.batch().revision == batch.revision
 
 
-@pytest.mark.parametrize("verb", [review.accept, review.refuse, planning.run_again])
+@pytest.mark.parametrize("verb", [accept.accept, reject.refuse, run_again.run_again])
 def test_what_a_person_does_is_bound_to_what_they_saw(gate: Gate, verb: Any) -> None:
     batch, _ = held(gate)
     do(
-        lambda pk, **more: review.change(pk, [gate.decisions()[0].pk], Verdict.REJECTED, **more),
+        lambda pk, **more: change.change(pk, [gate.decisions()[0].pk], Verdict.REJECTED, **more),
         batch,
         reviewer("anna"),
     )
@@ -125,15 +126,15 @@ def test_what_a_person_does_is_bound_to_what_they_saw(gate: Gate, verb: Any) -> 
 
 def test_the_second_of_two_people_is_told_who_was_first(gate: Gate) -> None:
     batch, _ = held(gate)
-    do(review.accept, batch, reviewer("anna"))
+    do(accept.accept, batch, reviewer("anna"))
     with pytest.raises(NotDone, match="anna has just accepted this batch"):
-        do(review.refuse, batch, reviewer("ben"))
+        do(reject.refuse, batch, reviewer("ben"))
 
 
 def test_too_late_is_said(gate: Gate) -> None:
     batch, _ = held(gate)
     with pytest.raises(NotDone, match="The deadline passed at"):
-        do(review.accept, batch, now=batch.deadline + timedelta(seconds=1))
+        do(accept.accept, batch, now=batch.deadline + timedelta(seconds=1))
 
 
 def test_a_batch_whose_file_is_not_complete_is_never_accepted_but_may_be_refused(gate: Gate) -> None:
@@ -142,8 +143,8 @@ def test_a_batch_whose_file_is_not_complete_is_never_accepted_but_may_be_refused
     gate.work(rounds=4)
     batch = gate.batch()
     with pytest.raises(NotDone, match="not complete"):
-        do(review.accept, batch, reviewer("anna"))
-    do(review.refuse, batch, reviewer("ben"))
+        do(accept.accept, batch, reviewer("anna"))
+    do(reject.refuse, batch, reviewer("ben"))
     gate.work()
     batch = gate.batch()
     assert (batch.status, batch.attention) == ("refused", "refusal_stops")
@@ -157,14 +158,14 @@ def test_unread_rows_without_an_address_must_be_taken_on(gate: Gate) -> None:
     gate.work()
     batch = gate.batch()
     with pytest.raises(NotDone, match="1 row could not be read"):
-        do(review.accept, batch, reviewer("anna"))
+        do(accept.accept, batch, reviewer("anna"))
     with pytest.raises(NotDone) as refused:
-        do(review.accept, batch, reviewer("ben"), take_on=True, note="I answer for it.")
+        do(accept.accept, batch, reviewer("ben"), take_on=True, note="I answer for it.")
     assert refused.value.code == "not_allowed"
     boss = person("boss", "view_batch", "review_batch", "take_on_batch")
     with pytest.raises(NotDone, match="note"):
-        do(review.accept, batch, boss, take_on=True, note="")
-    do(review.accept, batch, boss, take_on=True)
+        do(accept.accept, batch, boss, take_on=True, note="")
+    do(accept.accept, batch, boss, take_on=True)
     gate.work()
     assert (gate.batch().status, gate.batch().unread_taken_on) == ("finished", 1)
     assert gate.platform.sendout(sent["id"])["violations"] == []
@@ -176,7 +177,7 @@ def test_an_unread_row_with_an_address_is_rejected(gate: Gate) -> None:
     sent = gate.fire(rows=rows, due="none")
     gate.work()
     assert (gate.batch().attention, gate.batch().unread) == ("unread_rows", 1)
-    do(review.accept, gate.batch())
+    do(accept.accept, gate.batch())
     gate.work()
     seen = gate.platform.sendout(sent["id"])
     assert (seen["accepted"], seen["rejected"], gate.batch().status) == (1, 1, "finished")
@@ -188,9 +189,9 @@ def test_unread_rows_are_let_through_only_by_who_may_take_on(gate: Gate) -> None
     sent = gate.fire(rows=rows, due="none")
     gate.work()
     with pytest.raises(NotDone) as refused:
-        do(review.accept, gate.batch(), reviewer(), undecided="accept")
+        do(accept.accept, gate.batch(), reviewer(), undecided="accept")
     assert refused.value.code == "not_allowed"
-    do(review.accept, gate.batch(), person("boss", "review_batch", "take_on_batch"), undecided="accept")
+    do(accept.accept, gate.batch(), person("boss", "review_batch", "take_on_batch"), undecided="accept")
     gate.work()
     assert gate.platform.sendout(sent["id"])["accepted"] == 2
 
@@ -201,7 +202,7 @@ def test_run_again_takes_todays_definitions(gate: Gate) -> None:
     gate.work()
     assert "unknown_action" in gate.batch().held_for
     gate.define(project, "VIP-2026 ", config=CONSENT)
-    do(planning.run_again, gate.batch())
+    do(run_again.run_again, gate.batch())
     gate.work()
     seen = gate.platform.sendout(sent["id"])
     assert (gate.batch().status, seen["rejected"], seen["calls"]["download"]) == ("finished", 10, 2)
@@ -209,7 +210,7 @@ def test_run_again_takes_todays_definitions(gate: Gate) -> None:
 
 def test_giving_up_sends_nothing_more(gate: Gate) -> None:
     batch, sent = held(gate)
-    do(settling.give_up, batch)
+    do(settle.give_up, batch)
     gate.work()
     assert (gate.batch().status, gate.batch().timed_out) == ("abandoned", 20)
     assert gate.platform.sendout(sent["id"])["waiting"] == 20
@@ -225,8 +226,8 @@ def test_what_cannot_be_confirmed_is_taken_on_with_permission_numbers_and_note(g
     missing = batch.attention_data["rows"]
     assert 0 < missing == batch.rejected - batch.confirmed
     with pytest.raises(NotDone):
-        do(settling.take_on, batch, reviewer())
-    do(settling.take_on, batch, person("boss", "take_on_batch"))
+        do(settle.take_on, batch, reviewer())
+    do(settle.take_on, batch, person("boss", "take_on_batch"))
     gate.work()
     batch = gate.batch()
     assert (batch.status, batch.taken_on) == ("finished", missing)
@@ -243,11 +244,11 @@ def test_what_a_worker_is_trying_at_this_moment_is_not_tried_beside_it(gate: Gat
     Batch.objects.update(due_at=timezone.now())
     worker, ada = claims.take(Batch, [gate.batch().pk]), reviewer()
     with pytest.raises(NotDone) as refused:
-        do(settling.retry, gate.batch(), ada)
+        do(settle.retry, gate.batch(), ada)
     assert refused.value.code == "busy"
     assert gate.batch().claim_id == worker.id, "the claim is still the worker's"
     worker.release()
-    do(settling.retry, gate.batch(), ada)
+    do(settle.retry, gate.batch(), ada)
     gate.work()
     assert gate.platform.sendout(sent["id"])["calls"]["finish"] == 2
 
@@ -273,7 +274,7 @@ def test_two_people_at_the_same_moment_and_one_wins(platform: Any, _mailbox: Any
             connection.close()
 
     threads = [
-        threading.Thread(target=decide, args=pair) for pair in zip(people, (review.accept, review.refuse), strict=True)
+        threading.Thread(target=decide, args=pair) for pair in zip(people, (accept.accept, reject.refuse), strict=True)
     ]
     for thread in threads:
         thread.start()

@@ -8,9 +8,9 @@ from cryptography.fernet import Fernet
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actions.encrypted import CannotOpen
+from actions.secrets.encrypted import CannotOpen
 from gateway import checks
-from sendouts.sealing import Keyring, of_decision, of_download, of_finish, of_hook
+from sendouts.privacy.sealing import Keyring, of_decision, of_download, of_finish, of_hook
 
 OLD, NEW = (Fernet.generate_key().decode() for _ in range(2))
 URI = b"https://symplify.example.com/cancel/1"

@@ -8,9 +8,14 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone, translation
 
 from actions.models import Project
-from sendouts import advancing, changing, forecast, people, review, seconding, two_persons, undoing
+from sendouts import rules as sendout_rules
 from sendouts.models import Batch, Event, Verdict
-from sendouts.people import NotDone
+from sendouts.outlook import forecast
+from sendouts.stages import advance, review
+from sendouts.verbs import accept as accept_verb
+from sendouts.verbs import base, change_many, reject, second_person, stop
+from sendouts.verbs import change as change_verb
+from sendouts.verbs.base import NotDone
 from tests.sendouts.admin_cases import batch as a_batch
 from tests.sendouts.gate import Gate, person, reviewer
 
@@ -46,14 +51,14 @@ def now_of(batch: Batch) -> Batch:
 
 def accept(batch: Batch, user: User | None, **more: Any) -> Batch:
     seen = now_of(batch)
-    review.accept(batch.pk, user=user, **({"revision": seen.revision, "now": timezone.now()} | more))
+    accept_verb.accept(batch.pk, user=user, **({"revision": seen.revision, "now": timezone.now()} | more))
     return now_of(batch)
 
 
 def change(batch: Batch, user: User, row: int = 0) -> Batch:
     seen = now_of(batch)
     values = {"user": user, "revision": seen.revision, "note": "Known customer.", "now": timezone.now()}
-    review.change(batch.pk, [seen.first_decision + row], Verdict.ACCEPTED, **values)
+    change_verb.change(batch.pk, [seen.first_decision + row], Verdict.ACCEPTED, **values)
     return now_of(batch)
 
 
@@ -72,7 +77,7 @@ def test_below_the_size_one_person_is_enough_and_from_it_on_two_are_needed(anna:
     assert accept(held(second_person_from=6), anna).status == "accepted"
     first = accept(held(second_person_from=5), anna)
     assert (first.status, first.first_accepted_by, first.first_undecided) == ("in_review", anna, "reject")
-    assert two_persons.is_first_accepted(first)
+    assert sendout_rules.is_first_accepted(first)
     event = Event.objects.filter(batch=first).last()
     assert (event.word, event.user) == ("first_accepted", anna)
 
@@ -108,12 +113,12 @@ def test_whatever_changes_the_batch_voids_the_first_acceptance(anna: User, ben: 
     elif what == "clock":
         # What any stage says of a batch that others see raises its revision.
         with transaction.atomic():
-            seen = people.lock(batch.pk, ben, None, now=timezone.now(), statuses=("in_review",))
+            seen = base.lock(batch.pk, ben, None, now=timezone.now(), statuses=("in_review",))
             review.lifecycle.change(seen, "cleared", now=timezone.now())
     else:
         accept(batch, ben)
-        undoing.undo(batch.pk, user=ben, revision=None, now=timezone.now())
-    assert not two_persons.is_first_accepted(now_of(batch))
+        stop.undo(batch.pk, user=ben, revision=None, now=timezone.now())
+    assert not sendout_rules.is_first_accepted(now_of(batch))
     again = accept(batch, ben)
     assert (again.status, again.first_accepted_by, again.second_accepted_by) == ("in_review", ben, None)
     assert accept(batch, anna).status == "accepted"
@@ -152,7 +157,9 @@ def test_nobody_accepts_alone_what_they_changed(anna: User, ben: User) -> None:
     change(batch, anna)
     first = accept(batch, anna)
     assert (first.status, first.first_accepted_by) == ("in_review", anna)
-    assert seconding.why_two(first, anna) == "You changed 1 decision of this batch, so somebody else must accept it."
+    assert (
+        second_person.why_two(first, anna) == "You changed 1 decision of this batch, so somebody else must accept it."
+    )
     assert accept(batch, ben).status == "accepted"
     # Whoever changed nothing is enough alone.
     batch = held(no_own_changes=True)
@@ -166,21 +173,23 @@ def test_a_change_that_was_taken_back_is_still_a_change(anna: User) -> None:
     change(batch, anna)
     seen = now_of(batch)
     values = {"user": anna, "revision": seen.revision, "note": "No.", "now": timezone.now()}
-    review.change(batch.pk, [seen.first_decision], Verdict.REJECTED, **values)
+    change_verb.change(batch.pk, [seen.first_decision], Verdict.REJECTED, **values)
     assert accept(batch, anna).status == "in_review"
-    assert two_persons.changed_by(now_of(batch), anna) == 2
+    assert sendout_rules.changed_by(now_of(batch), anna) == 2
 
 
 def test_who_changed_many_at_once_accepts_nothing_alone(anna: User, ben: User) -> None:
     batch = held(no_own_changes=True)
-    which = changing.Which(Verdict.REJECTED)
-    bulk = changing.begin(
+    which = change_many.Which(Verdict.REJECTED)
+    bulk = change_many.begin(
         batch.pk, which, Verdict.ACCEPTED, user=anna, revision=batch.revision, note="Known.", now=timezone.now()
     )
-    changing.run([bulk.pk])
+    change_many.run([bulk.pk])
     first = accept(batch, anna)
     assert (first.status, first.first_accepted_by) == ("in_review", anna)
-    assert seconding.why_two(first, anna) == "You changed 2 decisions of this batch, so somebody else must accept it."
+    assert (
+        second_person.why_two(first, anna) == "You changed 2 decisions of this batch, so somebody else must accept it."
+    )
     assert accept(batch, ben).status == "accepted"
 
 
@@ -188,24 +197,24 @@ def test_the_first_person_takes_it_back_and_nobody_else(anna: User, ben: User) -
     batch = held(second_person_from=5)
     first = accept(batch, anna)
     more = {"revision": first.revision, "now": timezone.now()}
-    assert refused(seconding.take_back, batch.pk, user=ben, **more).code == "nothing"
-    seconding.take_back(batch.pk, user=anna, **more)
+    assert refused(second_person.take_back, batch.pk, user=ben, **more).code == "nothing"
+    second_person.take_back(batch.pk, user=anna, **more)
     found = now_of(batch)
     assert (found.first_accepted_by, found.first_accepted_at, found.first_revision) == (None, None, None)
-    assert refused(seconding.take_back, batch.pk, user=anna, revision=None, now=timezone.now()).code == "nothing"
+    assert refused(second_person.take_back, batch.pk, user=anna, revision=None, now=timezone.now()).code == "nothing"
     assert accept(batch, ben).status == "in_review"
 
 
 def test_one_person_is_enough_to_reject(anna: User, ben: User) -> None:
     batch = held(second_person_from=5)
     first = accept(batch, anna)
-    review.refuse(batch.pk, user=ben, revision=first.revision, now=timezone.now())
+    reject.refuse(batch.pk, user=ben, revision=first.revision, now=timezone.now())
     assert now_of(batch).status == "refused"
 
 
 def test_the_answer_says_whether_it_was_the_first_of_two(anna: User, ben: User) -> None:
     batch = held(second_person_from=5)
-    said = [review.accept(batch.pk, user=each, revision=None, now=timezone.now()).status for each in (anna, ben)]
+    said = [accept_verb.accept(batch.pk, user=each, revision=None, now=timezone.now()).status for each in (anna, ben)]
     assert said == ["in_review", "accepted"]
 
 
@@ -239,9 +248,9 @@ def test_the_clock_is_no_second_person(gate: Gate, anna: User) -> None:
     Project.objects.filter(pk=project.pk).update(second_person_from=20)
     accept(gate.batch(), anna)
     Batch.objects.update(due_at=timezone.now())
-    advancing.advance([gate.batch().pk])
+    advance.advance([gate.batch().pk])
     assert (gate.batch().status, gate.batch().due_at) == ("in_review", None)
-    assert two_persons.is_first_accepted(gate.batch())
+    assert sendout_rules.is_first_accepted(gate.batch())
 
 
 def test_a_batch_that_needs_two_is_never_due_by_the_clock(gate: Gate) -> None:

@@ -7,8 +7,9 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from actions.models import Project
-from sendouts import planning, review, seconding, two_persons
+from sendouts import rules as sendout_rules
 from sendouts.models import Batch, Event, Verdict
+from sendouts.verbs import accept, change, run_again, second_person
 from tests.sendouts.admin_cases import batch as a_batch
 from tests.sendouts.gate import reviewer
 from tests.sendouts.test_races import ROUNDS, race
@@ -33,7 +34,7 @@ def held(**rules: Any) -> Batch:
 
 
 def accepting(batch: Batch, user: User, revision: int | None) -> Any:
-    return lambda: review.accept(batch.pk, user=user, revision=revision, now=timezone.now())
+    return lambda: accept.accept(batch.pk, user=user, revision=revision, now=timezone.now())
 
 
 def first(batch: Batch, user: User) -> Batch:
@@ -44,7 +45,7 @@ def first(batch: Batch, user: User) -> Batch:
 def changing(batch: Batch, user: User) -> Any:
     ids = [batch.first_decision]
     values = {"user": user, "revision": batch.revision, "note": "Known."}
-    return lambda: review.change(batch.pk, ids, Verdict.ACCEPTED, now=timezone.now(), **values)
+    return lambda: change.change(batch.pk, ids, Verdict.ACCEPTED, now=timezone.now(), **values)
 
 
 def words(batch: Batch) -> list[str]:
@@ -57,7 +58,7 @@ def test_two_people_who_accept_at_once_are_first_and_too_early(anna: User, ben: 
         said = race(accepting(batch, anna, batch.revision), accepting(batch, ben, batch.revision))
         assert sorted(said) == ["changed", "done"]
         found = Batch.objects.get(pk=batch.pk)
-        assert found.status == "in_review" and two_persons.is_first_accepted(found)
+        assert found.status == "in_review" and sendout_rules.is_first_accepted(found)
         other = ben if found.first_accepted_by == anna else anna
         assert race(accepting(found, other, found.revision)) == ["done"]
         found.refresh_from_db()
@@ -89,8 +90,8 @@ def test_the_second_acceptance_never_passes_a_change(anna: User, ben: User, what
         more = {"revision": batch.revision, "note": "", "now": timezone.now()}
         calls = {
             "change": changing(batch, anna),
-            "take back": lambda pk=batch.pk, more=more: seconding.take_back(pk, user=anna, **more),
-            "run again": lambda pk=batch.pk, more=more: planning.run_again(pk, user=anna, **more),
+            "take back": lambda pk=batch.pk, more=more: second_person.take_back(pk, user=anna, **more),
+            "run again": lambda pk=batch.pk, more=more: run_again.run_again(pk, user=anna, **more),
         }
         said = race(accepting(batch, ben, batch.revision), calls[what])
         found = Batch.objects.get(pk=batch.pk)
@@ -99,7 +100,7 @@ def test_the_second_acceptance_never_passes_a_change(anna: User, ben: User, what
             assert found.status == "accepted" and found.second_accepted_by == ben
             assert "changed" not in words(batch) and "taken_back" not in words(batch)
         else:
-            assert found.status in {"in_review", "planned"} and not two_persons.is_first_accepted(found)
+            assert found.status in {"in_review", "planned"} and not sendout_rules.is_first_accepted(found)
 
 
 def test_the_first_acceptance_and_a_change_do_not_both_count(anna: User, ben: User) -> None:
@@ -108,7 +109,7 @@ def test_the_first_acceptance_and_a_change_do_not_both_count(anna: User, ben: Us
         said = race(accepting(batch, anna, batch.revision), changing(batch, ben))
         assert sorted(said) == ["changed", "done"]
         found = Batch.objects.get(pk=batch.pk)
-        assert two_persons.is_first_accepted(found) == (said[0] == "done")
+        assert sendout_rules.is_first_accepted(found) == (said[0] == "done")
 
 
 def test_who_changes_and_accepts_at_once_does_not_accept_alone(anna: User) -> None:

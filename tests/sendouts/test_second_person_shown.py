@@ -7,8 +7,9 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
+from actions.access_models import Reach
 from actions.models import Project
-from sendouts.models import Batch, Reach
+from sendouts.models import Batch
 from tests.sendouts.admin_cases import batch, client_of, page_url, plain_english, text_of, user_in, verb_url
 from tests.sendouts.api_cases import client_of as program_of
 

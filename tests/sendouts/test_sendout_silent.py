@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from actions import applying, config_file
+from actions.config import apply, file
 from actions.models import Sendout
-from sendouts.alarms import traffic
+from notices.alarms import traffic
 from tests.sendouts.admin_cases import batch
 from tests.sendouts.gate import Gate
 
@@ -24,7 +24,7 @@ projects:
 
 def declare(every: str = "1h", *, ago: timedelta = timedelta(0)) -> Sendout:
     """Declare in the file that the sendout is expected, some time ago."""
-    applying.apply(config_file.read(FILE % (f", expect_every: {every}" if every else "")))
+    apply.apply(file.read(FILE % (f", expect_every: {every}" if every else "")))
     made = Sendout.objects.get()
     last = made.history.latest()
     type(last).objects.filter(pk=last.pk).update(history_date=timezone.now() - ago)

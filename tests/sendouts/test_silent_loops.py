@@ -8,11 +8,17 @@ from unittest.mock import patch
 import pytest
 from django.utils import timezone
 
-from sendouts import pulses, sweeping, tasks
-from sendouts.alarms import progress, rounds, watching
-from sendouts.models import Alarm, Batch, Pulse
-from sendouts.sweeping import Sweep
+from gateway.lanes import make_sweep
+from notices.alarms import progress, watch
+from notices import tasks as notice_tasks
+from notices.models import Alarm
+from sendouts import tasks
+from sendouts.models import Batch
 from tests.sendouts.admin_cases import webhook
+from work import pulses, rounds
+from work import sweep as work_sweep
+from work.sweep import Sweep
+from work.models import Pulse
 
 pytestmark = pytest.mark.django_db
 
@@ -37,9 +43,9 @@ class NoThreads:
 
 def sweep_with(*, left: bool) -> Sweep:
     """A sweep whose nudges leave, or do not."""
-    with patch.object(sweeping, "ThreadPoolExecutor", NoThreads):
-        made = Sweep()
-    patch.object(sweeping, "nudge", lambda *_, **__: left).start()
+    with patch.object(work_sweep, "ThreadPoolExecutor", NoThreads):
+        made = make_sweep()
+    patch.object(work_sweep, "nudge", lambda *_, **__: left).start()
     return made
 
 
@@ -114,7 +120,7 @@ def test_what_the_sweep_is_at_work_on_itself_is_no_sign_of_a_worker() -> None:
     made = webhook("")
     sweep = sweep_with(left=True)
     rounds_of(sweep, 6)
-    sweep._under_way = {("hook", made.pk)}
+    sweep._under_way = {("hooks", made.pk)}
     type(made).objects.update(claimed_until=timezone.now() + timedelta(minutes=1))
     sweep._rounds.end(sweep._under_way)
     assert look_in(20) == [("workers_silent", "small")]
@@ -133,7 +139,7 @@ def test_a_nudge_that_leaves_ends_it() -> None:
     webhook("")
     sweep = sweep_with(left=False)
     rounds_of(sweep, 6)
-    with patch.object(sweeping, "nudge", lambda *_, **__: True), patch.object(rounds, "WRITE_SECONDS", 0.0):
+    with patch.object(work_sweep, "nudge", lambda *_, **__: True), patch.object(rounds, "WRITE_SECONDS", 0.0):
         rounds_of(sweep, 1)
     assert look_in(20) == []
 
@@ -154,7 +160,7 @@ def test_signs_are_written_now_and_then_only(django_assert_num_queries: Any) -> 
 
 
 def test_beat_is_silent_when_no_periodic_task_runs_and_nothing_else_explains_it() -> None:
-    tasks.watch.run()
+    notice_tasks.watch.run()
     assert not Alarm.objects.exists() and Pulse.objects.filter(pk=pulses.BEAT).exists()
     Pulse.objects.filter(pk=pulses.BEAT).update(at=timezone.now() - timedelta(minutes=5))
     assert [finding.code for finding in progress.beat_silent(timezone.now())] == ["beat_silent"]
@@ -172,10 +178,10 @@ def test_the_jump_of_a_clock_is_told() -> None:
 
 
 def test_loops_that_never_said_anything_are_waited_for_from_the_first_look_on() -> None:
-    watching.look(timezone.now())
+    watch.look(timezone.now())
     assert not Alarm.objects.exists()
     Pulse.objects.update(at=timezone.now() - timedelta(minutes=10))
-    watching.look(timezone.now())
+    watch.look(timezone.now())
     assert set(Alarm.objects.values_list("code", flat=True)) == {"sweep_silent", "beat_silent"}
 
 

@@ -8,11 +8,13 @@ from django.utils import timezone, translation
 
 from outbound import breaker as breaker_module
 from outbound.breaker import Breaker, breakers
-from sendouts import claims, forecast, sentences
-from sendouts.delivery import sending
 from sendouts.models import Answer, Batch, Chunk, Decision
+from sendouts.outlook import forecast
+from sendouts.stages.delivery import send
+from sendouts.wording import batch_sentences
 from simulator.client import Report
 from tests.sendouts.gate import Gate, finish_uri
+from work import claims
 
 
 @pytest.fixture(autouse=True)
@@ -96,7 +98,7 @@ def test_people_are_told_after_the_quiet_passes_and_why(gate: Gate) -> None:
     gate.work()
     batch = gate.batch()
     assert (batch.status, batch.attention) == ("planned", "no_download")
-    assert "takes no calls at the moment" in sentences.attention(batch)
+    assert "takes no calls at the moment" in batch_sentences.attention(batch)
     of_platform(gate).succeeded()
     gate.work()
     assert gate.batch().status == "finished"
@@ -113,7 +115,7 @@ def test_rejections_held_back_four_times_are_told_and_go_out_when_it_answers(gat
     gate.work()
     batch = gate.batch()
     assert (batch.attention, batch.attention_data) == ("unconfirmed", {"rows": 20, "held": True})
-    assert "takes no calls at the moment" in sentences.attention(batch)
+    assert "takes no calls at the moment" in batch_sentences.attention(batch)
     assert rejects(gate, sent) == 0
     of_platform(gate).succeeded()
     gate.work()
@@ -131,7 +133,7 @@ def test_the_release_waits_without_an_intent(gate: Gate) -> None:
     gate.work(rounds=4)
     batch = gate.batch()
     assert (batch.finish_sent_at, batch.finish_attempts, batch.attention) == (None, 0, "finish_unconfirmed")
-    assert sentences.attention(batch) == "The release was not called yet; Symplify takes no calls at the moment."
+    assert batch_sentences.attention(batch) == "The release was not called yet; Symplify takes no calls at the moment."
     of_platform(gate).succeeded()
     gate.work()
     assert (gate.batch().status, gate.platform.sendout(sent["id"])["calls"]["finish"]) == ("finished", 1)
@@ -158,7 +160,7 @@ def test_doubt_of_a_kill_survives_being_held_back(gate: Gate, monkeypatch: pytes
         raise SystemExit
 
     with monkeypatch.context() as dying:
-        dying.setattr(sending, "_store", killed)
+        dying.setattr(send, "_store", killed)
         with pytest.raises(SystemExit):
             gate.work()
     assert rejects(gate, sent) == 10

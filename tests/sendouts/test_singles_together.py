@@ -8,9 +8,13 @@ from django.db.models import F
 from django.test import Client
 from django.utils import timezone
 
+from actions.access_models import Reach
 from actions.models import Project
-from sendouts import forecast, review, together
-from sendouts.models import Batch, Event, Reach, Status
+from sendouts.models import Batch, Event, Status
+from sendouts.outlook import forecast
+from sendouts.stages import review
+from sendouts.verbs import accept as accept_verb
+from sendouts.verbs import single_sets
 from tests.sendouts.admin_cases import batch, client_of, plain_english, sendout, text_of, user_in
 
 pytestmark = pytest.mark.django_db
@@ -129,7 +133,7 @@ def test_rejecting_a_set_needs_a_note_as_rejecting_one_of_them_does(reviewer: Cl
 def test_at_most_so_many_are_decided_and_the_page_says_how_many_are_left(
     reviewer: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("sendouts.together.AT_ONCE", "sendouts.admin.singles.AT_ONCE"):
+    for module in ("sendouts.verbs.single_sets.AT_ONCE", "desk.singles.AT_ONCE"):
         monkeypatch.setattr(module, 2)
     late, soon, middle = single(left=50 * MINUTE), single(left=10 * MINUTE), single(left=20 * MINUTE)
     assert "At most 2 are decided at once: 1 more waits after these." in text_of(reviewer.get(url("accept")))
@@ -140,7 +144,7 @@ def test_at_most_so_many_are_decided_and_the_page_says_how_many_are_left(
 def test_a_form_that_was_forged_decides_no_more_at_once_either(
     reviewer: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sendouts.together.AT_ONCE", 2)
+    monkeypatch.setattr("sendouts.verbs.single_sets.AT_ONCE", 2)
     made = [single(left=(10 + place) * MINUTE) for place in range(3)]
     reviewer.post(url("refuse"), {"seen": ",".join(f"{each.pk}:{each.revision}" for each in made), "note": "Old"})
     assert statuses(*made) == [Status.REFUSED, Status.REFUSED, Status.IN_REVIEW]
@@ -201,7 +205,7 @@ def test_who_may_only_look_has_the_list_and_no_verb() -> None:
 
 
 def test_the_list_goes_on_behind_its_first_page(reviewer: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sendouts.desk.singles.PAGE", 2)
+    monkeypatch.setattr("desk.home.figures.single_sets.PAGE", 2)
     made = [single(left=(10 + place) * MINUTE) for place in range(5)]
     seen: list[int] = []
     after = ""
@@ -246,10 +250,10 @@ def test_who_loses_the_project_between_two_of_a_set_is_told_so_and_changes_no_mo
         Reach.objects.create(user=person)
         return decided
 
-    accept = review.accept
+    accept = accept_verb.accept
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(review, "accept", take_away)
-        result = together.accept({each.pk: 1 for each in made}, user=person, now=timezone.now())
+        result = single_sets.accept({each.pk: 1 for each in made}, user=person, now=timezone.now())
     assert (len(result.done), len(result.left)) == (1, 2)
     assert set(result.left.values()) == {"You do not see this batch any more. Nothing was changed."}
     assert statuses(*made) == [Status.ACCEPTED, Status.IN_REVIEW, Status.IN_REVIEW]

@@ -8,7 +8,7 @@ import pytest
 from django.core.cache import cache
 from django.utils import timezone
 
-from sendouts import spreadsheet
+from sendouts.inquiries import csv as inquiry_csv
 from tests.sendouts.admin_cases import client_of, plain_english, sendout
 from tests.sendouts.desk_cases import ended, timed_out
 
@@ -21,16 +21,16 @@ def english(settings: Any) -> None:
 
 @pytest.mark.parametrize("text", ["=1+1", "+33 1", "-1", "@SUM(A1)", "\tx", "\rx"])
 def test_a_text_that_a_program_would_run_begins_with_an_apostrophe(text: str) -> None:
-    assert spreadsheet.harmless(text) == f"'{text}"
+    assert inquiry_csv.harmless(text) == f"'{text}"
 
 
 @pytest.mark.parametrize("value", ["Offer", "a=b", "", 12, -12, 0.5, None])
 def test_other_texts_and_numbers_stay_as_they_are(value: Any) -> None:
-    assert spreadsheet.harmless(value) is value
+    assert inquiry_csv.harmless(value) is value
 
 
 def test_a_file_is_marked_once_and_has_semicolons_and_quotes_where_they_are_needed() -> None:
-    text = "".join(spreadsheet.lines([("Raison", "n"), ('=2;"x"', 3), ("é", -1)]))
+    text = "".join(inquiry_csv.lines([("Raison", "n"), ('=2;"x"', 3), ("é", -1)]))
     assert text == '\ufeffRaison;n\r\n"\'=2;""x""";3\r\né;-1\r\n'
 
 

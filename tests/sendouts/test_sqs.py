@@ -14,9 +14,10 @@ import pytest
 from django.db import DataError, OperationalError, connection
 from django.utils import timezone
 
-from sendouts import planning, sqs
+from sendouts.intake import sqs
+from sendouts.intake.sqs import Consumer
 from sendouts.models import Webhook
-from sendouts.sqs import Consumer
+from sendouts.stages import planning
 from tests.queues import CREDENTIALS, Queue, Queues, queues
 from tests.sendouts.gate import body_of
 

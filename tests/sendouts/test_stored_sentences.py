@@ -9,13 +9,21 @@ from typing import cast
 import pytest
 from django.utils import translation
 
-from sendouts.stored import stored
+from sendouts.wording.stored import stored
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 # Whose sentences are stored with a decision, an effect or a hook.
 SAID_BY = {"Permanent", "Retryable", "Failure", "Verdict", "reject", "undecided"}
 # Whatever is a sentence in these is stored, but for what is translated there.
-WHOLE = ("actions/running.py", "actions/building.py", "sendouts/planning.py", "sendouts/effects")
+WHOLE = (
+    "actions/plan/run.py",
+    "actions/plan/build.py",
+    "sendouts/stages/planning.py",
+    "sendouts/verbs/run_again.py",
+    "sendouts/stages/effects",
+    "sendouts/stages/transfers.py",
+    "sendouts/stages/enrichment.py",
+)
 TRANSLATED = {"_", "gettext", "ngettext", "NotDone"}
 ANYTHING = "anything"
 

@@ -7,11 +7,14 @@ import pytest
 from django.conf import settings
 from django.utils import timezone
 
-from sendouts import changing, claims, pulses, sweeping, tasks
-from sendouts.changing import Which
+from sendouts import tasks
 from sendouts.models import Batch, BulkChange, EffectRun, Verdict, Webhook
+from sendouts.verbs import change_many
+from sendouts.verbs.change_many import Which
 from tests.sendouts.admin_cases import batch
 from tests.sendouts.gate import Gate, reviewer
+from work import claims, pulses
+from work import sweep as work_sweep
 
 pytestmark = pytest.mark.django_db
 
@@ -51,10 +54,10 @@ def test_contact_files_are_left_to_their_own_workers(gate: Gate, nudged: list[An
 
 
 def test_a_change_of_many_decisions_is_carried_on_by_the_workers_for_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(changing, "AT_ONCE", 0)
-    monkeypatch.setattr(changing, "PIECE", 3)
+    monkeypatch.setattr(change_many, "AT_ONCE", 0)
+    monkeypatch.setattr(change_many, "PIECE", 3)
     made = batch(accepted=2, rejected=7)
-    bulk = changing.begin(
+    bulk = change_many.begin(
         made.pk, Which(Verdict.REJECTED), Verdict.ACCEPTED,
         user=reviewer(), revision=None, note="Why.", now=timezone.now(),
     )  # fmt: skip
@@ -66,10 +69,10 @@ def test_a_change_of_many_decisions_is_carried_on_by_the_workers_for_files(monke
 
 
 def test_the_sweep_does_itself_what_no_worker_takes_up(monkeypatch: pytest.MonkeyPatch, transactional_db: None) -> None:
-    monkeypatch.setattr(changing, "AT_ONCE", 0)
-    monkeypatch.setattr(sweeping, "nudge", lambda *_, **__: True)
+    monkeypatch.setattr(change_many, "AT_ONCE", 0)
+    monkeypatch.setattr(work_sweep, "nudge", lambda *_, **__: True)
     made = batch(accepted=2, rejected=7)
-    bulk = changing.begin(
+    bulk = change_many.begin(
         made.pk, Which(Verdict.REJECTED), Verdict.ACCEPTED,
         user=reviewer(), revision=None, note="Why.", now=timezone.now(),
     )  # fmt: skip
@@ -77,7 +80,7 @@ def test_the_sweep_does_itself_what_no_worker_takes_up(monkeypatch: pytest.Monke
         batch=made, step=0, phase="transfer", identifier="crm", kind="none", on_failure="hold"
     )
     EffectRun.objects.update(due_at=timezone.now())
-    sweep = sweeping.Sweep()
+    sweep = work_sweep.make_sweep()
     for _ in range(3):
         sweep.round()
     sweep._pool.shutdown(wait=True)

@@ -9,11 +9,12 @@ from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django.utils import timezone, translation
 
+from actions.access_models import Reach
 from actions.models import Project
-from sendouts.messages import outbox
-from sendouts.messages.chats import slack, teams
-from sendouts.messages.content import Said, digest
-from sendouts.models import Channel, Message, Reach
+from notices.messages import outbox
+from notices.messages.chat import slack, teams
+from notices.messages.content import Said, digest
+from notices.models import Channel, Message
 from simulator.client import Simulator
 from tests.sendouts.admin_cases import client_of, plain_english, sendout, text_of, user_in
 from tests.sendouts.listeners import Chat

@@ -8,9 +8,11 @@ import pytest
 import time_machine
 from django.utils import timezone, translation
 
+from notices.messages import choices, outbox
+from notices.messages import subjects as message_subjects
+from notices.models import Occasion
 from sendouts import lifecycle
-from sendouts.messages import choosing, outbox, sentences
-from sendouts.models import Batch, Occasion, Status
+from sendouts.models import Batch, Status
 from tests.sendouts.admin_cases import SECRET, batch, sendout
 from tests.sendouts.listeners import Post
 from tests.sendouts.told_cases import at, held, person, subjects, tell
@@ -43,7 +45,7 @@ def summer_sale(**columns: Any) -> Batch:
 
 def test_a_mail_says_how_many_by_when_why_and_what_if_nobody_decides(post: Post) -> None:
     person()
-    choosing.speak(person("Manager"), "en")
+    choices.speak(person("Manager"), "en")
     with time_machine.travel(datetime(2026, 6, 30, 11, 42, tzinfo=UTC), tick=False):
         made = summer_sale(left=timedelta(minutes=39))
         assert tell() == 2
@@ -67,7 +69,7 @@ def test_a_mail_says_how_many_by_when_why_and_what_if_nobody_decides(post: Post)
 
 
 def test_a_deadline_of_tomorrow_has_its_date(post: Post) -> None:
-    choosing.speak(person(), "en")
+    choices.speak(person(), "en")
     with time_machine.travel(datetime(2026, 6, 30, 21, 30, tzinfo=UTC), tick=False):
         summer_sale(left=timedelta(hours=1))
         tell()
@@ -85,7 +87,7 @@ def test_a_deadline_of_tomorrow_has_its_date(post: Post) -> None:
 )
 def test_the_hour_that_a_change_of_the_clocks_repeats_is_told_apart(moment: datetime, said: str) -> None:
     with translation.override("en"):
-        assert sentences.until(moment, moment) == said
+        assert message_subjects.until(moment, moment) == said
 
 
 def test_half_of_the_time_is_half_of_it_in_the_night_of_the_change() -> None:
@@ -99,12 +101,12 @@ def test_half_of_the_time_is_half_of_it_in_the_night_of_the_change() -> None:
 def test_another_zone_is_named(settings: Any) -> None:
     settings.TIME_ZONE = "America/New_York"
     with translation.override("en"):
-        assert sentences.zone(datetime(2026, 6, 30, tzinfo=UTC)) == "New York time"
+        assert message_subjects.zone(datetime(2026, 6, 30, tzinfo=UTC)) == "New York time"
 
 
 def test_the_end_says_who_decided(post: Post) -> None:
     user = person()
-    choosing.choose(user, [Occasion.ENDED], {}, "en")
+    choices.choose(user, [Occasion.ENDED], {}, "en")
     made, now = batch(Status.IN_REVIEW, accepted=3, decisions=False), timezone.now()
     lifecycle.move({made.pk: {}}, Status.IN_REVIEW, Status.ACCEPTED, now=now, user=user)
     lifecycle.move({made.pk: {}}, Status.ACCEPTED, Status.DELIVERED, now=now)
@@ -162,7 +164,7 @@ def test_no_contact_and_no_address_of_the_platform_is_in_a_mail(post: Post) -> N
 
 
 def test_the_mails_on_one_batch_stand_together_and_each_has_its_own_id(post: Post) -> None:
-    choosing.choose(person(), Occasion.values, {}, "")
+    choices.choose(person(), Occasion.values, {}, "")
     made = held(left=timedelta(minutes=59))
     tell()
     tell(at(made.received_at + timedelta(minutes=30)))
@@ -179,5 +181,5 @@ def test_every_status_has_its_words_in_both_languages() -> None:
         ):  # fmt: skip
             made.status, made.outcome, made.ended_at = status, outcome, timezone.now()
             with translation.override(language):
-                subject, sentence = sentences.end(made, timezone.now())
+                subject, sentence = message_subjects.end(made, timezone.now())
             assert "Day 1" in subject and "Day 1" in sentence and "%(" not in subject + sentence

@@ -7,12 +7,14 @@ import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from sendouts import claims, lifecycle
-from sendouts.messages import choosing, outbox
-from sendouts.models import Attention, Batch, Message, Occasion, Status
+from notices.messages import choices, outbox
+from notices.models import Message, Occasion
+from sendouts import lifecycle
+from sendouts.models import Attention, Batch, Status
 from tests.sendouts.admin_cases import batch, sendout
 from tests.sendouts.listeners import Post
 from tests.sendouts.told_cases import at, fill, held, person, rows, send, subjects, tell
+from work import claims
 
 pytestmark = pytest.mark.django_db
 ALL = [each.value for each in Occasion]
@@ -22,7 +24,7 @@ ALL = [each.value for each in Occasion]
 def everything(post: Post) -> User:
     """Somebody who wants to be told of everything."""
     user = person()
-    choosing.choose(user, ALL, {}, "en")
+    choices.choose(user, ALL, {}, "en")
     return user
 
 
@@ -45,7 +47,7 @@ def test_a_batch_that_is_held_late_is_told_of_once(everything: User) -> None:
 
 
 def test_who_wants_to_hear_only_of_what_is_urgent_hears_of_what_is_held_late(post: Post) -> None:
-    choosing.choose(person(), ["nearly_gone"], {}, "")
+    choices.choose(person(), ["nearly_gone"], {}, "")
     held(left=timedelta(minutes=10))
     tell()
     assert rows() == [("nearly_gone", "sent")]
@@ -157,7 +159,7 @@ def test_what_a_reader_does_not_want_any_more_takes_nothing_from_what_they_want(
     made = held(left=timedelta(minutes=59))
     fill()
     fill(at(outbox.half(made)))
-    choosing.choose(everything, ["waiting"], {}, "en")
+    choices.choose(everything, ["waiting"], {}, "en")
     assert tell(at(outbox.half(made)) + timedelta(seconds=1)) == 1
     assert rows() == [("waiting", "sent"), ("half_gone", "dropped")]
 

@@ -7,9 +7,10 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
+from actions.access_models import Reach
 from actions.models import Project
-from sendouts.messages import choosing
-from sendouts.models import Channel, Reach, ReaderLanguage, Subscription
+from notices.messages import choices
+from notices.models import Channel, ReaderLanguage, Subscription
 from tests.sendouts.admin_cases import plain_english, sendout, text_of
 from tests.sendouts.listeners import Chat, Post
 from tests.sendouts.told_cases import channel, fill, held, person, rows, send, subjects, tell
@@ -27,7 +28,7 @@ def test_who_decides_is_told_without_having_chosen_and_who_only_looks_is_not(pos
 
 
 def test_who_only_looks_may_choose_to_be_told(post: Post) -> None:
-    choosing.choose(person("Viewer"), ["waiting"], {}, "")
+    choices.choose(person("Viewer"), ["waiting"], {}, "")
     held()
     assert tell() == 1
 
@@ -58,7 +59,7 @@ def test_who_lost_the_right_or_the_wish_while_a_message_waited_gets_nothing(post
     elif lost == "limit":
         Reach.objects.create(user=user)
     elif lost == "choice":
-        choosing.choose(user, [], {}, "")
+        choices.choose(user, [], {}, "")
     else:
         User.objects.update(**{"account": {"is_active": False}, "address": {"email": ""}}[lost])
     assert send() == 0
@@ -67,7 +68,7 @@ def test_who_lost_the_right_or_the_wish_while_a_message_waited_gets_nothing(post
 
 def test_a_project_can_have_a_choice_of_its_own(post: Post) -> None:
     quiet = sendout("Boutique").project
-    choosing.choose(person(), ["waiting"], {quiet.pk: []}, "")
+    choices.choose(person(), ["waiting"], {quiet.pk: []}, "")
     held(sendout=sendout("Boutique"))
     assert tell() == 0
     held(sendout=sendout("Newsletter"))

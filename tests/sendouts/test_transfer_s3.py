@@ -11,14 +11,17 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from actions.catalog import transfer_s3, writing
+from actions.catalog.transfer import content as transfer_content
+from actions.catalog.transfer import s3
 from actions.models import Credential
-from sendouts import claims, credentials, effects
-from sendouts.effects.carrying import _Whole
 from sendouts.models import EffectRun, PendingEffect
+from sendouts.services import credentials
+from sendouts.stages import effects
+from sendouts.stages.effects.carry_out import _Whole
 from tests.outbound.site import Request
 from tests.sendouts.gate import Gate
 from tests.storage import REGION, SMALLEST_PART, Storage, storage_server
+from work import claims
 
 pytestmark = pytest.mark.xdist_group("storage")
 Row = dict[str, str]
@@ -46,8 +49,8 @@ def storage(
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """So small parts that a hundred contacts make several."""
-    monkeypatch.setattr(transfer_s3, "PART_BYTES", SMALLEST_PART)
-    monkeypatch.setattr(writing, "ROWS", 10)
+    monkeypatch.setattr(s3, "PART_BYTES", SMALLEST_PART)
+    monkeypatch.setattr(transfer_content, "ROWS", 10)
 
 
 def transfer(gate: Gate, storage: Storage, *, sent: dict[str, Any] | None = None, **config: Any) -> EffectRun:
@@ -119,7 +122,7 @@ def test_a_long_outcome_is_one_file_of_several_parts(gate: Gate, storage: Storag
 def test_every_format_is_whole_in_parts_too(
     gate: Gate, storage: Storage, small: None, monkeypatch: pytest.MonkeyPatch, kind: str, packed: bool
 ) -> None:
-    monkeypatch.setattr(writing, "ROWS", 40)
+    monkeypatch.setattr(transfer_content, "ROWS", 40)
     run = transfer(gate, storage, format=kind, gzip=packed, fields=["properties.city"], whom="rejected")
     assert (run.done, run.left_out) == (10, 90)
     assert storage.names()[0].endswith(f".{kind}.gz" if packed else f".{kind}")

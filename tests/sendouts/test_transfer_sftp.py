@@ -11,13 +11,16 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from actions.catalog import transfer_sftp, writing
+from actions.catalog.transfer import content as transfer_content
+from actions.catalog.transfer import sftp as transfer_sftp
 from actions.models import Credential
 from outbound import sftp
-from sendouts import claims, credentials, effects
 from sendouts.models import EffectRun, PendingEffect
+from sendouts.services import credentials
+from sendouts.stages import effects
 from tests.sendouts.gate import Gate
 from tests.sftp import PASSWORD, USER, Sftp, sftp_server
+from work import claims
 
 
 @pytest.fixture
@@ -74,7 +77,7 @@ CUT_OFF = "127.0.0.1 could not be reached, or stopped answering."
 def whole(gate: Gate, partner: Sftp, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> bytes:
     """A transfer of 2,000 contacts that has not begun yet, and what its file has to be; it leaves in small packets."""
     monkeypatch.setattr(transfer_sftp, "_BLOCK_BYTES", 512)
-    monkeypatch.setattr(writing, "ROWS", 500)
+    monkeypatch.setattr(transfer_content, "ROWS", 500)
     with killed_when_settling(monkeypatch):
         transfer(gate, partner, sent={"contacts": 2_000}, **FORMS[request.param])
     ((name, content),) = partner.files().items()
@@ -91,7 +94,7 @@ def killed_when_settling(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         raise SystemExit
 
     with monkeypatch.context() as patch:
-        patch.setattr("sendouts.effects.carrying.Work._settle", killed)
+        patch.setattr("sendouts.stages.effects.carry_out.Work._settle", killed)
         with pytest.raises(SystemExit):
             yield
 
@@ -131,7 +134,7 @@ def test_what_was_killed_in_the_middle_goes_on_too(
             raise SystemExit
 
     with monkeypatch.context() as patch:
-        patch.setattr("sendouts.effects.carrying._Whole.tick", killed)
+        patch.setattr("sendouts.stages.effects.carry_out._Whole.tick", killed)
         with pytest.raises(SystemExit):
             follow()
     before = sum(partner.written)

@@ -11,8 +11,8 @@ from django.urls import reverse
 
 from actions.models import ActionDefinition, Project, Sendout
 from outbound.breaker import service_breakers
-from sendouts import allowing, credentials
-from sendouts.trying import NoContact, read_contact
+from sendouts.inquiries.trial import NoContact, read_contact
+from sendouts.services import credentials, hosts
 from simulator.client import Simulator
 from tests.sendouts.acting import written
 from tests.sendouts.admin_cases import client_of, everything, plain_english, text_of
@@ -34,7 +34,7 @@ def _surroundings(settings: Any, monkeypatch: pytest.MonkeyPatch, service: Simul
     settings.OUTBOUND_ALLOW_HTTP = True
     settings.CREDENTIALS = {"consent": {"Authorization": "Bearer shared-secret"}}
     monkeypatch.setattr(credentials, "FRESH_SECONDS", 0.0)
-    allowing._known.clear()
+    hosts._known.clear()
     service_breakers.forget()
     service.reset()
 

@@ -6,12 +6,16 @@ import pytest
 from django.utils import timezone, translation
 
 from actions.models import Sendout
-from sendouts import anomalies, claims, earlier, planning, review, sentences
-from sendouts.api import shown
+from api import representation
 from sendouts.lifecycle import record
 from sendouts.models import Batch, Status, Word
+from sendouts.outlook import anomalies, history
+from sendouts.stages import review
+from sendouts.verbs import accept, run_again
+from sendouts.wording import batch_sentences
 from tests.sendouts.admin_cases import batch, sendout
 from tests.sendouts.gate import Gate, reviewer
+from work import claims
 
 pytestmark = pytest.mark.django_db
 SHARES = (0.041, 0.05, 0.055, 0.06, 0.045, 0.05, 0.052, 0.048)
@@ -49,10 +53,14 @@ def test_a_share_far_from_the_projects_own_is_held_with_the_comparison() -> None
     found = settled(fresh(sendout(name="Day 3"), rejected=214))
     assert (found.status, found.held_for) == (Status.IN_REVIEW, ["unusual_share"])
     with translation.override("en"):
-        assert sentences.holds(found) == ["21.4% do not get it; the last 8 batches of this project had 4.1% to 6%."]
-        assert shown.held_for(found) == [{"code": "unusual_share", "sentence": sentences.holds(found)[0]}]
+        assert batch_sentences.holds(found) == [
+            "21.4% do not get it; the last 8 batches of this project had 4.1% to 6%."
+        ]
+        assert representation.held_for(found) == [
+            {"code": "unusual_share", "sentence": batch_sentences.holds(found)[0]}
+        ]
     with translation.override("fr"):
-        (sentence,) = sentences.holds(found)
+        (sentence,) = batch_sentences.holds(found)
         assert "21,4\u202f%" in sentence and "4,1\u202f% à 6\u202f%" in sentence
 
 
@@ -75,7 +83,7 @@ def test_singles_are_never_compared(django_assert_num_queries: Any) -> None:
     before(sendout())
     found = fresh(sendout(), rejected=900, source="single")
     with django_assert_num_queries(0):
-        assert earlier.earlier([found]) == {}
+        assert history.earlier([found]) == {}
     assert settled(found).status == Status.ACCEPTED
 
 
@@ -86,7 +94,7 @@ def test_a_set_of_batches_asks_once(django_assert_num_queries: Any) -> None:
         before(where)
         made.append(fresh(where, rejected=50))
     with django_assert_num_queries(1):
-        found = earlier.earlier(made)
+        found = history.earlier(made)
     assert [len(each.project) for each in found.values()] == [8, 8, 8]
 
 
@@ -102,7 +110,9 @@ def test_a_size_far_from_the_sendouts_usual_is_held() -> None:
     found = settled(fresh(sendout(name="Small"), rejected=5_000, total=100_000))
     assert found.held_for == ["unusual_size"]
     with translation.override("en"):
-        assert sentences.holds(found) == ["It has 100,000 contacts; the last 8 batches of this sendout had 1,000."]
+        assert batch_sentences.holds(found) == [
+            "It has 100,000 contacts; the last 8 batches of this sendout had 1,000."
+        ]
 
 
 def test_a_check_that_suddenly_rejects_nobody_is_held() -> None:
@@ -110,7 +120,7 @@ def test_a_check_that_suddenly_rejects_nobody_is_held() -> None:
     found = settled(fresh(sendout(), rejected=0))
     assert found.held_for == ["check_nobody"]
     with translation.override("en"):
-        (sentence,) = sentences.holds(found)
+        (sentence,) = batch_sentences.holds(found)
     assert sentence == "The check “consent-check” rejected nobody; in the last 8 batches it rejected 4.1% to 6%."
 
 
@@ -128,16 +138,16 @@ def test_a_check_that_suddenly_rejects_nobody_is_held() -> None:
 def test_what_did_not_go_its_way_is_no_history(columns: dict[str, Any]) -> None:
     before(sendout(), **columns)
     made = fresh(sendout(), rejected=214)
-    assert earlier.earlier([made])[made.pk] == earlier.Earlier([], [])
+    assert history.earlier([made])[made.pk] == history.Earlier([], [])
 
 
 def test_an_unusual_batch_that_a_person_accepted_is_history() -> None:
     made = before(sendout(), held_for=["unusual_share"])
     one = fresh(sendout(), rejected=214)
     record([made[0].pk], Word.MOVED, now=timezone.now(), new=Status.ACCEPTED)
-    assert len(earlier.earlier([one])[one.pk].project) == 0
+    assert len(history.earlier([one])[one.pk].project) == 0
     record([made[1].pk], Word.MOVED, now=timezone.now(), new=Status.ACCEPTED, user=reviewer())
-    assert len(earlier.earlier([one])[one.pk].project) == 1
+    assert len(history.earlier([one])[one.pk].project) == 1
 
 
 def test_what_people_decided_is_no_work_of_a_check() -> None:
@@ -147,13 +157,13 @@ def test_what_people_decided_is_no_work_of_a_check() -> None:
         [0, "x", "", "adults", 3],
     ]
     plan = {"actions": [{"identifier": name, "phase": "check"} for name in ("consent-check", "adults")]}
-    assert earlier.screened(100, plan, reasons) == anomalies.Screened(100, {"consent-check": 7, "adults": 0})
+    assert history.screened(100, plan, reasons) == anomalies.Screened(100, {"consent-check": 7, "adults": 0})
 
 
 def test_the_history_is_bounded_however_many_batches_there_are() -> None:
     before(sendout(), shares=SHARES * 8)
     made = fresh(sendout(), rejected=50)
-    assert len(earlier.earlier([made])[made.pk].project) == earlier.LOOKED_AT
+    assert len(history.earlier([made])[made.pk].project) == history.LOOKED_AT
 
 
 def test_run_again_judges_anew(gate: Gate) -> None:
@@ -165,7 +175,7 @@ def test_run_again_judges_anew(gate: Gate) -> None:
     gate.work()
     held = Batch.objects.get(source="batch", status=Status.IN_REVIEW)
     assert held.held_for == ["unusual_share"] and held.anomalies[0]["batches"] == 8
-    planning.run_again(held.pk, user=reviewer(), revision=held.revision, note="", now=timezone.now())
+    run_again.run_again(held.pk, user=reviewer(), revision=held.revision, note="", now=timezone.now())
     assert Batch.objects.get(pk=held.pk).anomalies == []
     Batch.objects.filter(pk__in=[each.pk for each in old]).update(status=Status.ABANDONED)
     gate.work()
@@ -179,9 +189,9 @@ def test_a_held_unusual_batch_is_released_when_a_person_accepts(gate: Gate) -> N
     before(Sendout.objects.get(project=project), total=600)
     gate.work()
     held = Batch.objects.get(status=Status.IN_REVIEW)
-    review.accept(held.pk, user=reviewer(), revision=held.revision, now=timezone.now())
+    accept.accept(held.pk, user=reviewer(), revision=held.revision, now=timezone.now())
     gate.work()
     after = Batch.objects.get(pk=held.pk)
     assert after.status == Status.FINISHED
     made = fresh(after.sendout, rejected=1)
-    assert len(earlier.earlier([made])[made.pk].sendout) == 9
+    assert len(history.earlier([made])[made.pk].sendout) == 9

@@ -10,9 +10,10 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from actions.models import SuppressionEntry, SuppressionList, SuppressionPiece, SuppressionUpload
-from actions.suppression import entries, pruning, reading, receiving
-from sendouts import claims, sweeping, tasks, uploading
+from actions.suppression import entries, prune, read, receive, upload_work
+from sendouts import tasks
 from tests.sendouts.gate import Gate
+from work import claims, sweep
 
 pytestmark = pytest.mark.django_db
 
@@ -25,8 +26,8 @@ def _small_parts(settings: Any) -> None:
 def send(content: bytes, holds: str = "contact_id") -> SuppressionUpload:
     found, _ = SuppressionList.objects.get_or_create(name="Opposition", holds=holds)
     someone, _ = User.objects.get_or_create(username="somebody")
-    begun = receiving.begin(found, by=someone.pk, file_name="list.csv", size=len(content))
-    return receiving.take(begun, [content])
+    begun = receive.begin(found, by=someone.pk, file_name="list.csv", size=len(content))
+    return receive.take(begun, [content])
 
 
 def ids(number: int) -> bytes:
@@ -45,7 +46,7 @@ def on_the_list() -> int:
 
 def killed_after(parts: int, monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
     """Have the worker end so after some parts; what it wrote of the next one is rolled back."""
-    original, done = reading.store, []
+    original, done = read.store, []
 
     def store(*given: Any) -> None:
         original(*given)
@@ -53,7 +54,7 @@ def killed_after(parts: int, monkeypatch: pytest.MonkeyPatch, error: BaseExcepti
             raise error
         done.append(1)
 
-    monkeypatch.setattr(reading, "store", store)
+    monkeypatch.setattr(read, "store", store)
 
 
 def left_by_a_killed_worker(upload: SuppressionUpload, monkeypatch: pytest.MonkeyPatch, parts: int) -> None:
@@ -62,7 +63,7 @@ def left_by_a_killed_worker(upload: SuppressionUpload, monkeypatch: pytest.Monke
         killed_after(parts, patched, SystemExit())
         patched.setattr(claims.Claim, "release", lambda claim: None)
         with pytest.raises(SystemExit):
-            uploading.read([upload.pk])
+            upload_work.read([upload.pk])
     SuppressionUpload.objects.filter(pk=upload.pk).update(claimed_until=timezone.now() - timedelta(seconds=1))
 
 
@@ -83,7 +84,7 @@ def test_who_takes_over_from_a_killed_worker_goes_on_and_counts_once(
     upload = send(ids(9))
     left_by_a_killed_worker(upload, monkeypatch, parts)
     assert (now(upload).rows, on_the_list()) == (2 * parts, 2 * parts)
-    uploading.read([upload.pk])
+    upload_work.read([upload.pk])
     assert (now(upload).status, now(upload).added, on_the_list()) == ("done", 9, 9)
 
 
@@ -91,7 +92,7 @@ def test_a_file_that_kills_worker_after_worker_is_given_up(monkeypatch: pytest.M
     upload = send(ids(9))
     for _ in range(claims.DEATHS):
         left_by_a_killed_worker(upload, monkeypatch, 0)
-    uploading.read([upload.pk])
+    upload_work.read([upload.pk])
     assert (now(upload).status, now(upload).error) == ("failed", "unexpected")
     assert not SuppressionPiece.objects.exists()
 
@@ -99,12 +100,12 @@ def test_a_file_that_kills_worker_after_worker_is_given_up(monkeypatch: pytest.M
 def test_an_error_is_tried_again_some_times_and_then_told(monkeypatch: pytest.MonkeyPatch) -> None:
     upload = send(ids(9))
     killed_after(1, monkeypatch, ZeroDivisionError())
-    uploading.read([upload.pk])
+    upload_work.read([upload.pk])
     assert (now(upload).status, now(upload).attempts, now(upload).rows) == ("received", 1, 2)
     assert now(upload).due_at > timezone.now()
     for _ in range(2):
         SuppressionUpload.objects.update(due_at=timezone.now())
-        uploading.read([upload.pk])
+        upload_work.read([upload.pk])
     assert (now(upload).status, now(upload).error, on_the_list()) == ("failed", "unexpected", 2)
 
 
@@ -113,71 +114,71 @@ def test_a_database_that_goes_away_fails_nothing(monkeypatch: pytest.MonkeyPatch
     with monkeypatch.context() as patched:
         killed_after(1, patched, OperationalError("the server closed the connection"))
         with pytest.raises(OperationalError):
-            uploading.read([upload.pk])
+            upload_work.read([upload.pk])
     assert (now(upload).status, now(upload).attempts) == ("received", 0)
-    uploading.read([upload.pk])
+    upload_work.read([upload.pk])
     assert (now(upload).status, on_the_list()) == ("done", 9)
 
 
 def test_a_worker_whose_claim_was_taken_stores_nothing_more(monkeypatch: pytest.MonkeyPatch) -> None:
     upload = send(ids(9))
-    original = reading.store
+    original = read.store
 
     def robbed(*given: Any) -> None:
         original(*given)
         SuppressionUpload.objects.update(claim_id=None, claimed_until=None)
 
-    monkeypatch.setattr(reading, "store", robbed)
-    uploading.read([upload.pk])
+    monkeypatch.setattr(read, "store", robbed)
+    upload_work.read([upload.pk])
     assert (now(upload).status, now(upload).rows) == ("received", 2)
 
 
 def test_a_long_file_lets_others_go_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(uploading, "TURN_SECONDS", 0.0)
+    monkeypatch.setattr(upload_work, "TURN_SECONDS", 0.0)
     upload = send(ids(9))
     before = now(upload).due_at
-    uploading.read([upload.pk])
+    upload_work.read([upload.pk])
     turned = now(upload)
     assert (turned.status, turned.rows, turned.claim_id) == ("received", 2, None)
     assert turned.due_at > before
     for _ in range(5):
-        uploading.read([upload.pk])
+        upload_work.read([upload.pk])
     assert (now(upload).status, on_the_list()) == ("done", 9)
 
 
 def test_a_list_that_is_archived_meanwhile_ends_its_uploads() -> None:
     upload = send(ids(9))
     SuppressionList.objects.update(archived=True)
-    uploading.read([upload.pk])
+    upload_work.read([upload.pk])
     assert (now(upload).status, now(upload).error) == ("failed", "archived")
 
 
 def test_a_file_that_is_no_csv_is_told() -> None:
     upload = send(b"PK\x03\x04\x14\x00\x06\x00" * 100)
-    uploading.read([upload.pk])
+    upload_work.read([upload.pk])
     assert (now(upload).status, now(upload).error) == ("failed", "not_text")
 
 
 def test_a_file_that_never_came_to_its_end_is_forgotten_after_a_day() -> None:
     someone = User.objects.create_user("somebody")
-    begun = receiving.begin(
+    begun = receive.begin(
         SuppressionList.objects.create(name="Opposition"), by=someone.pk, file_name="list.csv", size=99
     )
-    receiving.append(begun.pk, 0, b"A-1\n")
-    uploading.read([begun.pk])
-    pruning.prune(timezone.now())
+    receive.append(begun.pk, 0, b"A-1\n")
+    upload_work.read([begun.pk])
+    prune.prune(timezone.now())
     assert now(begun).status == "receiving"
-    pruning.prune(timezone.now() + timedelta(days=1, seconds=1))
+    prune.prune(timezone.now() + timedelta(days=1, seconds=1))
     assert (now(begun).status, now(begun).error) == ("failed", "forsaken")
     assert not SuppressionPiece.objects.exists()
 
 
 @pytest.mark.django_db(transaction=True)
 def test_the_sweep_finds_a_file_that_nobody_was_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sweeping, "nudge", lambda *given, **more: False)
+    monkeypatch.setattr(sweep, "nudge", lambda *given, **more: False)
     upload = send(ids(9))
     stop = threading.Event()
-    loop = threading.Thread(target=sweeping.Sweep().run, args=(stop,))
+    loop = threading.Thread(target=sweep.make_sweep().run, args=(stop,))
     loop.start()
     try:
         until = timezone.now() + timedelta(seconds=20)
@@ -193,7 +194,7 @@ def test_a_batch_is_screened_by_what_an_upload_put_on_the_list(gate: Gate) -> No
     project = gate.project(consent=False)
     gate.define(project, kind="suppression", config={"list": "Opposition", "match": "properties.email"})
     upload = send(b"email;reason\nB@example.com;Complaint\n", holds="email")
-    uploading.read([upload.pk])
+    upload_work.read([upload.pk])
     rows = [{"contactId": name, "email": f"{name.lower()}@Example.com"} for name in "ABC"]
     sent = gate.fire(rows=rows, due=["B"])
     gate.work()

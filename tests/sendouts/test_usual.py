@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from sendouts.models import Batch, Status
-from sendouts.usual import Usual, usual_in, usual_of
+from sendouts.outlook.usual import Usual, usual_in, usual_of
 from tests.sendouts.admin_cases import batch, sendout
 
 pytestmark = pytest.mark.django_db

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from actions.models import Project
-from sendouts import allowing, settling
 from sendouts.models import AllowedHost
+from sendouts.services import hosts
+from sendouts.verbs import settle
 from tests.sendouts.gate import Gate, reviewer
 
 EVERY_REVIEW = ["never", "unusual", "always"]
@@ -180,11 +181,11 @@ def test_an_allowed_host_added_by_staff_counts_without_a_restart(gate: Gate, set
     gate.work()
     assert gate.batch().attention == "host_not_listed"
     AllowedHost.objects.create(entry="127.0.0.1")
-    allowing._known.clear()
+    hosts._known.clear()
     from django.utils import timezone
 
     batch = gate.batch()
-    settling.retry(batch.pk, user=reviewer(), revision=batch.revision, now=timezone.now())
+    settle.retry(batch.pk, user=reviewer(), revision=batch.revision, now=timezone.now())
     gate.work()
     assert gate.batch().status == "finished"
 

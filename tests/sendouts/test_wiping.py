@@ -7,9 +7,9 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from sendouts import wiping
 from sendouts.models import Batch, Decision, Webhook
-from sendouts.retiring import retire
+from sendouts.privacy import retention
+from sendouts.privacy.retention import retire
 from tests.sendouts.admin_cases import batch, client_of, page_url, plain_english, text_of
 from tests.sendouts.gate import Gate
 
@@ -37,13 +37,13 @@ def test_a_day_after_the_end_no_uri_is_left_and_every_decision_is(gate: Gate, se
     gate.work()
     before = list(Decision.objects.order_by("pk").values_list("pk", "contact_id", "verdict", "answer", "reason"))
     now = timezone.now()
-    assert wiping.wipe(now + DAY - timedelta(minutes=1)) == 0
+    assert retention.wipe(now + DAY - timedelta(minutes=1)) == 0
     assert "://" in everything_stored()
-    assert wiping.wipe(now + DAY + timedelta(minutes=1)) == 6
+    assert retention.wipe(now + DAY + timedelta(minutes=1)) == 6
     assert "://" not in everything_stored()
     after = list(Decision.objects.order_by("pk").values_list("pk", "contact_id", "verdict", "answer", "reason"))
     assert after == before and len(after) == 105
-    assert wiping.wipe(now + DAY + timedelta(minutes=1)) == 0
+    assert retention.wipe(now + DAY + timedelta(minutes=1)) == 0
     assert retire(now + timedelta(days=91)) == 6
 
 
@@ -51,13 +51,13 @@ def test_what_is_open_keeps_its_uris(gate: Gate) -> None:
     gate.project(review="always")
     gate.fire()
     gate.work()
-    assert wiping.wipe(timezone.now() + 100 * DAY) == 0
+    assert retention.wipe(timezone.now() + 100 * DAY) == 0
     assert not Decision.objects.filter(uri=b"").exists()
     assert Webhook.objects.exclude(body=b"").count() == 1
 
 
 def test_rows_are_wiped_in_small_steps_beyond_what_was_counted(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wiping, "ROWS", 3)
+    monkeypatch.setattr(retention, "ROWS", 3)
     made = batch(accepted=5, rejected=5)
     now = timezone.now()
     Batch.objects.update(status="expired", ended_at=now, total=0, accepted=0, rejected=0)
@@ -71,7 +71,7 @@ def test_rows_are_wiped_in_small_steps_beyond_what_was_counted(gate: Gate, monke
         return done
 
     monkeypatch.setattr(type(Decision.objects.none()), "update", counted)
-    assert wiping.wipe(now + 2 * DAY) == 1
+    assert retention.wipe(now + 2 * DAY) == 1
     assert sizes == [3, 3, 3, 1]
     assert Decision.objects.filter(uri=b"").count() == 10
     made.refresh_from_db()
@@ -83,11 +83,11 @@ def test_a_run_that_is_out_of_time_leaves_the_rest_to_the_next(gate: Gate, monke
     now = timezone.now()
     Batch.objects.update(status="expired", ended_at=now)
     with monkeypatch.context() as short:
-        short.setattr(wiping, "LONGEST_SECONDS", 0.0)
-        assert wiping.wipe(now + 2 * DAY) == 0
+        short.setattr(retention, "LONGEST_SECONDS", 0.0)
+        assert retention.wipe(now + 2 * DAY) == 0
     made.refresh_from_db()
     assert made.finish_uri
-    assert wiping.wipe(now + 2 * DAY) == 1
+    assert retention.wipe(now + 2 * DAY) == 1
 
 
 def test_the_page_of_a_wiped_batch_still_shows_its_contacts(gate: Gate, settings: Any) -> None:
@@ -95,7 +95,7 @@ def test_the_page_of_a_wiped_batch_still_shows_its_contacts(gate: Gate, settings
     made = batch(rejected=2)
     now = timezone.now()
     Batch.objects.update(status="expired", ended_at=now)
-    assert wiping.wipe(now + 2 * DAY) == 1
+    assert retention.wipe(now + 2 * DAY) == 1
     reviewer = client_of("Reviewer")
     assert "A-1" in text_of(reviewer.get(page_url(made)))
     assert retire(now + timedelta(days=91)) == 1

@@ -6,8 +6,10 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from sendouts.messages import outbox, sending
-from sendouts.models import Batch, Channel, Message
+from notices.messages import outbox
+from notices.messages import send as message_send
+from notices.models import Channel, Message
+from sendouts.models import Batch
 from tests.sendouts.admin_cases import batch, user_in
 from tests.sendouts.listeners import Chat, Post
 
@@ -40,7 +42,7 @@ def fill(later: timedelta = timedelta(0)) -> int:
 
 def send(later: timedelta = timedelta(0)) -> int:
     now = timezone.now() + later
-    return sending.send_due("user", now) + sending.send_due("channel", now)
+    return message_send.send_due("user", now) + message_send.send_due("channel", now)
 
 
 def tell(later: timedelta = timedelta(0)) -> int:

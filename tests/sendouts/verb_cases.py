@@ -7,9 +7,9 @@ from typing import Any
 from django.test import Client
 from django.utils import timezone
 
-from sendouts import holding
 from sendouts.lifecycle import record
 from sendouts.models import Answer, Batch, BulkChange, Decision, EffectRun, Event, Status, Verdict, Word
+from sendouts.verbs import hold
 from tests.sendouts.admin_cases import CONSENT, batch, page_url, plan, user_in, verb_url
 
 ROLES = ("staff", "Viewer", "Reviewer", "Manager")
@@ -59,7 +59,7 @@ def on_hold(**values: Any) -> Batch:
     """A batch that the clock would accept, if a colleague had not put it on hold."""
     made = held(**({"at_deadline": "accept", "due_at": timezone.now() + timedelta(minutes=25)} | values))
     colleague = user_in("Administrator")
-    holding.hold(made.pk, user=colleague, revision=None, note="waiting for the shop", now=timezone.now())
+    hold.hold(made.pk, user=colleague, revision=None, note="waiting for the shop", now=timezone.now())
     made.refresh_from_db()
     return made
 

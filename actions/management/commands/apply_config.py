@@ -7,7 +7,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from actions import applying, config_file
+from actions.config import apply
+from actions.config import file as config_file
 
 
 class Command(BaseCommand):
@@ -26,10 +27,10 @@ class Command(BaseCommand):
             raise CommandError(f"{file} cannot be read: {error}") from error
         try:
             content = config_file.read(text)
-            said = applying.apply(content)
+            said = apply.apply(content)
         except config_file.FaultyFile as error:
             raise CommandError("Nothing was changed.\n" + "\n".join(error.faults)) from error
         for sentence in said or ["Nothing to change."]:
             self.stdout.write(sentence)
-        for sentence in applying.careful(content):
+        for sentence in apply.careful(content):
             self.stderr.write(f"Careful: {sentence}")

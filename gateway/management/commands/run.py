@@ -9,8 +9,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError, connection
 
 from gateway.checks import DOOR_HINT, DOOR_TEXT, has_door
-from gateway.embedded import serve
-from gateway.processes import Supervisor, commands
+from gateway.run.embedded import serve
+from gateway.run.processes import Supervisor, commands
 
 # A database that starts at the same time, or again after a crash, is waited for this long.
 DATABASE_SECONDS = 60.0

@@ -5,8 +5,8 @@ from typing import Any
 import uvicorn
 from django.core.management.base import BaseCommand, CommandParser
 
-from gateway.embedded import web_config
-from gateway.opening import report_aside
+from gateway.ops.startup import report_aside
+from gateway.run.embedded import web_config
 
 
 class Command(BaseCommand):

@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from sendouts.sqs import configured_consumer
+from sendouts.intake.sqs import configured_consumer
 
 
 class Command(BaseCommand):

@@ -6,9 +6,9 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from actions.encrypted import seal_again
-from sendouts import journal
-from sendouts.resealing import reseal
+from actions.secrets.encrypted import seal_again
+from sendouts.intake import journal
+from sendouts.privacy.rotation import reseal
 
 # So many ids are named at most.
 NAMED = 20

@@ -20,8 +20,8 @@ Decision.objects.filter(pk=made.first_decision + 1).update(answer=Answer.REFUSED
 """
 ON_HOLD = """
 from django.contrib.auth.models import User
-from sendouts import holding
-holding.hold(made.pk, user=User.objects.get(username="root"), revision=None, note="shop", now=timezone.now())
+from sendouts.verbs import hold
+hold.hold(made.pk, user=User.objects.get(username="root"), revision=None, note="shop", now=timezone.now())
 """
 CHANGING = """
 from django.contrib.auth.models import User

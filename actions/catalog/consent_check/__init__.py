@@ -1,0 +1,1 @@
+"""Ask a service whether a contact consents."""

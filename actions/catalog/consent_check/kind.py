@@ -1,0 +1,142 @@
+"""The kind that asks a service, page by page or contact by contact, who consents at this moment."""
+
+import json
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from actions.catalog.consent_check.answer import NOTHING, Lookup, Mapped, Said, as_identifier, key_of
+from actions.catalog.consent_check.config import ConsentCheckConfig
+from actions.catalog.consent_check.placeholders import Person, climbs, fields_in, fill_body, fill_url
+from actions.catalog.shared.http import Call, call, read_json
+from actions.contact import MISSING
+from actions.contract import Check, Contact, Context, Shown, Verdict, accept, gettext_noop, reject, undecided
+
+# A value that means neither yes nor no says nothing; where only true and false are declared, 1 and "true" are neither.
+_SILENT = undecided("no_answer", "The service did not say whether this contact consents.")
+_UNFIT = undecided("cannot_ask", "What identifies this contact cannot stand in an address.")
+# Where each contact has a question of its own, these codes are about the contact: the service does not know it.
+_URL, _BODY = gettext_noop("URL"), gettext_noop("Body")
+_UNKNOWN = frozenset({404, 410})
+
+
+class ConsentCheck(Check):
+    """Asks `{"contacts": ["A-17"]}`, expects `{"verdicts": {"A-17": true}}`; who is not in the answer is undecided.
+
+    Where questions and answers look otherwise, the configuration maps them.
+    """
+
+    name = "consent_check"
+    title = gettext_noop("Consent asked of a service")
+    description = gettext_noop("Asks a web service at the time of the sendout which contacts consent.")
+    Config = ConsentCheckConfig
+    waits = True
+
+    def __init__(self, config: ConsentCheckConfig) -> None:
+        super().__init__(config)
+        # One contact a page: a failure, a pause or a repetition then concerns nobody else.
+        self.page_size = 1 if config.asks == "contact" else config.page_size
+        self.parallel = config.parallel
+        self.timeout = config.timeout
+        self._body = None if config.method == "GET" else config.body
+        self._fields = fields_in(config.url, self._body)
+        self._mapped = Mapped(
+            shape=config.shape,
+            answers_at=config.answers_at,
+            id_at=config.id_at,
+            value_at=config.value_at,
+            recorded_at=config.recorded_at,
+            yes=frozenset(map(key_of, config.yes_values)),
+            no=frozenset(map(key_of, config.no_values)),
+            ignore_case=config.ignore_case,
+        )
+        codes = (
+            frozenset(int(code) for code in config.yes_values + config.no_values)
+            if config.shape == "status"
+            else frozenset[int]()
+        )
+        self._call = Call(
+            url=config.url,
+            method=config.method,
+            headers=config.headers,
+            credential=config.credential,
+            timeout=config.timeout,
+            per_second=config.per_second,
+            codes=codes | _UNKNOWN if config.asks == "contact" else frozenset(),
+        )
+        rejected = reject("no_consent", config.reason)
+        self._rejected = rejected
+        self._absent = {"hold": _SILENT, "reject": rejected, "accept": accept()}[config.absent]
+
+    def needs(self) -> Collection[str]:
+        return (self.config.identifier, *self._fields) if self.config.identifier else self._fields
+
+    def check(self, page: Sequence[Contact], context: Context) -> Sequence[Verdict]:
+        people = [self._person(contact) for contact in page]
+        # The same contact twice is asked about once.
+        asked = list({person.identifier: person for person in people if isinstance(person, Person)}.values())
+        size = 1 if self.config.asks == "contact" else max(1, len(asked))
+        judged: dict[str, Verdict] = {}
+        for start in range(0, len(asked), size):
+            judged |= self._ask(asked[start : start + size], context)
+        return [judged[each.identifier] if isinstance(each, Person) else each for each in people]
+
+    def shows(self, contact: Contact, context: Context) -> Sequence[Shown]:
+        person = self._person(contact)
+        if not isinstance(person, Person):
+            return [Shown(_URL, None), *([] if self._body is None else [Shown(_BODY, None)])]
+        url, body = self._question([person], context)
+        told = None if body is None else json.dumps(body, ensure_ascii=False, indent=2)
+        return [Shown(_URL, None if climbs(url) else url), *([] if told is None else [Shown(_BODY, told)])]
+
+    def _question(self, people: Sequence[Person], context: Context) -> tuple[str, Any]:
+        """Address and body that ask about these people."""
+        names = {"project": context.project, "journey": context.journey, "sendout": context.sendout}
+        body = None if self._body is None else fill_body(self._body, people, names)
+        return fill_url(self.config.url, people, names), body
+
+    def _person(self, contact: Contact) -> Person | Verdict:
+        """How a question names this contact, or why it cannot."""
+        config: ConsentCheckConfig = self.config
+        wanted = (config.identifier, *self._fields) if config.identifier else self._fields
+        values = {path: contact.field(path) for path in wanted}
+        for path, value in values.items():
+            if value is MISSING or not isinstance(value, str | int | float) or not str(value).strip():
+                return undecided("missing", f"The field {path} is missing.")
+        identifier = as_identifier(values[config.identifier]) if config.identifier else contact.id
+        if not identifier:
+            return undecided("missing", f"The field {config.identifier} identifies nobody.")
+        return Person(identifier, values)
+
+    def _ask(self, people: Sequence[Person], context: Context) -> dict[str, Verdict]:
+        """Ask one question, and judge those that it is about."""
+        url, body = self._question(people, context)
+        if climbs(url):
+            return dict.fromkeys((person.identifier for person in people), _UNFIT)
+        code, content = call(context, replace(self._call, url=url, body=body))
+        said = self._said(url, code, content)
+        judge = self._judge(datetime.now(UTC))
+        return {person.identifier: judge(said(person.identifier)) for person in people}
+
+    def _said(self, url: str, code: int, content: bytes) -> Lookup:
+        if self.config.shape == "status":
+            return lambda identifier: self._mapped.of_code(code)
+        if code in _UNKNOWN:
+            return lambda identifier: NOTHING
+        return self._mapped.read(read_json(url, content))
+
+    def _judge(self, answered_at: datetime) -> Callable[[Said], Verdict]:
+        """Verdicts on an answer of this moment. Contacts with the same evidence share one object: a page has hundreds."""
+        accepted, rejected = accept(answered_at), replace(self._rejected, evidence_at=answered_at)
+        absent = self._absent if self._absent is _SILENT else replace(self._absent, evidence_at=answered_at)
+
+        def judge(said: Said) -> Verdict:
+            if said.consents is MISSING:
+                return absent
+            if said.consents is None:
+                return _SILENT
+            verdict = accepted if said.consents else rejected
+            return verdict if said.at is None else replace(verdict, evidence_at=said.at)
+
+        return judge

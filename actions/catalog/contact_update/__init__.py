@@ -1,0 +1,1 @@
+"""Write properties and tags to the platform's contacts."""

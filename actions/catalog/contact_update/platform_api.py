@@ -1,0 +1,108 @@
+"""The platform's REST API as far as kinds write contacts: one contact, or an import that adds to the list.
+
+Lists are only ever added to: an import of another type would empty them, and none can be asked for here. An import is unquoted text,
+so that a value may hold neither the delimiter nor the end of a line.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from os import SEEK_END
+from typing import IO, Any
+from urllib.parse import quote
+
+from actions.catalog.shared.http import Call, call, read_json
+from actions.contract import Context, Permanent
+
+DELIMITER = "|"
+ID_COLUMN = "originalId"
+TIMEOUT = 30.0
+# For the answer to an upload; how long the upload itself takes is not bounded by it.
+UPLOAD_TIMEOUT = 30.0
+# Any other status is of an import that goes on.
+FINISHED, ERROR = "FINISHED", "ERROR"
+
+
+@dataclass(frozen=True, slots=True)
+class ContactsApi:
+    """One list of one customer. `credential` is sent as a header of its own: X-Carma-Authentication-Token."""
+
+    url: str
+    customer_id: str
+    list_id: str
+    credential: str
+
+    def update(self, context: Context, contact_id: str, properties: Mapping[str, str]) -> None:
+        """Set properties of one contact; raises Retryable, Declined or Permanent."""
+        url = f"{self._list()}/contacts/{quote(contact_id, safe='')}/update?force=true"
+        self._call(context, "PUT", url, body={"properties": dict(properties)})
+
+    def begin_import(self, context: Context) -> str:
+        """Ask for an import that adds to the list; returns its id."""
+        wanted = {
+            "type": "ADD",
+            "delimiter": str(ord(DELIMITER)),
+            "encoding": "UTF8",
+            "identityColumn": ID_COLUMN,
+        }
+        return self._id_in(self._call(context, "POST", f"{self._list()}/imports", body=wanted), "id")
+
+    def upload(self, context: Context, import_id: str, rows: "Rows") -> str:
+        """Send the rows of an import; returns the id of the platform's batch that carries it out."""
+        url = f"{self._list()}/recipients/{quote(import_id, safe='')}"
+        headers = {"Content-Type": "text/csv"}
+        return self._id_in(
+            self._call(context, "POST", url, data=rows, headers=headers, timeout=UPLOAD_TIMEOUT), "batchId"
+        )
+
+    def status(self, context: Context, batch_id: str) -> str:
+        """How an import stands, in the platform's word."""
+        answer = self._call(context, "GET", f"{self._base()}/batches/{quote(batch_id, safe='')}")
+        found = answer.get("status") if isinstance(answer, Mapping) else None
+        if not isinstance(found, str):
+            raise Permanent("The platform did not say how the import stands.")
+        return found
+
+    def _base(self) -> str:
+        return f"{self.url.rstrip('/')}/{quote(self.customer_id, safe='')}"
+
+    def _list(self) -> str:
+        return f"{self._base()}/lists/{quote(self.list_id, safe='')}"
+
+    def _call(self, context: Context, method: str, url: str, *, timeout: float = TIMEOUT, **content: Any) -> Any:
+        asked = Call(url, method, credential=self.credential, timeout=timeout, **content)
+        _, answer = call(context, asked)
+        # What answers a single update is nobody's business: only that it was taken.
+        return read_json(url, answer) if method != "PUT" else None
+
+    @staticmethod
+    def _id_in(answer: Any, name: str) -> str:
+        found = answer.get(name) if isinstance(answer, Mapping) else None
+        if not isinstance(found, str | int) or isinstance(found, bool) or found == "":
+            raise Permanent("The platform did not give the import a number.")
+        return str(found)
+
+
+def fits_an_import(text: str) -> bool:
+    """Whether a value can stand in an import, whose fields have no quotes."""
+    return DELIMITER not in text and text.splitlines() in ([], [text])
+
+
+class Rows:
+    """The rows of an import on their way out of a file. `tick` is called for each block: an upload may take long."""
+
+    def __init__(self, file: IO[bytes], tick: Callable[[], None]) -> None:
+        self._file, self._tick = file, tick
+        self._size = file.seek(0, SEEK_END)
+        file.seek(0)
+
+    def __len__(self) -> int:
+        return self._size
+
+    def read(self, size: int = -1) -> bytes:
+        self._tick()
+        return self._file.read(size)
+
+
+def row(fields: Iterable[str]) -> bytes:
+    """One row of an import."""
+    return (DELIMITER.join(fields) + "\n").encode()

@@ -1,0 +1,59 @@
+"""What kinds that write contacts share: where to, under which names, and one contact after the other."""
+
+from collections.abc import Mapping, Sequence
+
+from pydantic_core import PydanticCustomError
+
+from actions.catalog.contact_update.platform_api import ID_COLUMN, ContactsApi, fits_an_import
+from actions.catalog.shared.http import Declined, check_url
+from actions.contract import Context, Retryable
+from actions.effect import DONE, Applied, failed, later
+
+# Codes that concern one contact; any other refusal concerns all of them.
+_THIS_ONE = frozenset({400, 404, 409, 410, 422})
+# So many failures in a row, and the rest of a page waits for a later pass.
+_IN_A_ROW = 3
+
+
+def url_of(value: str) -> str:
+    """Check the URL of a configuration; an empty one is left to the model."""
+    try:
+        return check_url(value) if value else value
+    except ValueError as error:
+        raise PydanticCustomError("url", "{why}", {"why": str(error)}) from error
+
+
+def property_name(value: str) -> str:
+    if not fits_an_import(value) or value == ID_COLUMN:
+        raise PydanticCustomError("property", "This cannot be the name of a property.")
+    return value
+
+
+def write_each(api: ContactsApi, contacts: Sequence[tuple[str, Mapping[str, str]]], context: Context) -> list[Applied]:
+    """Write contacts one after the other; raises Permanent for what concerns all of them.
+
+    Who asks for a pause, by 429 or Retry-After, gets it: the rest waits as well.
+    """
+    answers: list[Applied] = []
+    in_a_row = 0
+    pause: Applied | None = None
+    for contact_id, properties in contacts:
+        if pause is not None:
+            answers.append(pause)
+            continue
+        try:
+            api.update(context, contact_id, properties)
+        except Retryable as error:
+            in_a_row += 1
+            answers.append(later(str(error), error.retry_after or 0.0))
+            if error.retry_after or in_a_row >= _IN_A_ROW or context.time_left() <= 0:
+                pause = answers[-1]
+        except Declined as error:
+            if error.status not in _THIS_ONE:
+                raise
+            in_a_row = 0
+            answers.append(failed(str(error)))
+        else:
+            in_a_row = 0
+            answers.append(DONE)
+    return answers

@@ -1,0 +1,1 @@
+"""Decide by the fields of a contact."""

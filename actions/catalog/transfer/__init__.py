@@ -1,0 +1,1 @@
+"""Send the outcome of a batch to another system: HTTP, S3 or SFTP."""

@@ -1,0 +1,112 @@
+"""What kinds share that tell another system of the outcome: of whom, and which fields of a contact."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, ClassVar, Literal, Protocol
+
+from pydantic import AfterValidator, Field, StringConstraints
+from pydantic_core import PydanticCustomError
+
+from actions.contact import MISSING, reader
+from actions.contract import Contact, Context, Phase, Word, gettext_noop
+from actions.effect import Pending, Rendered
+from actions.plan.merge import canonical
+
+VERDICTS: Mapping[Word, str] = {Word.ACCEPT: "accepted", Word.REJECT: "rejected", Word.UNDECIDED: "undecided"}
+_WHOM: Mapping[str, frozenset[Word]] = {
+    "all": frozenset(Word),
+    "accepted": frozenset({Word.ACCEPT}),
+    "rejected": frozenset({Word.REJECT}),
+}
+# Told of every contact, in this order; fields of the contact come after them.
+ALWAYS = ("batch", "project", "journey", "sendout", "key", "contact_id", "verdict", "reason", "text")
+
+
+def _names(names: tuple[str, ...]) -> tuple[str, ...]:
+    if set(names) & set(ALWAYS):
+        raise PydanticCustomError(
+            "always_told", "One of these is always there. For a field that is called so, write “properties.” before it."
+        )
+    if len(set(names)) < len(names):
+        raise PydanticCustomError("twice", "One of these stands here twice.")
+    return names
+
+
+Whom = Annotated[
+    Literal["all", "accepted", "rejected"],
+    Field(
+        title=gettext_noop("Of whom it tells"),
+        json_schema_extra={
+            "all": gettext_noop("everybody"),
+            "accepted": gettext_noop("the accepted"),
+            "rejected": gettext_noop("the rejected"),
+        },
+    ),
+]
+Fields = Annotated[
+    tuple[Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)], ...],
+    Field(
+        max_length=100,
+        title=gettext_noop("Fields of the contact"),
+        description=gettext_noop(
+            "With commas, such as “email, properties.city”. Empty: only the contact’s id, what was decided, and why."
+        ),
+    ),
+    AfterValidator(_names),
+]
+
+
+class _Choice(Protocol):
+    @property
+    def whom(self) -> str: ...
+
+    @property
+    def fields(self) -> tuple[str, ...]: ...
+
+
+class Telling:
+    """Goes before Effect or WholeEffect: prepares only the fields that are configured, once people can still decide."""
+
+    phase: ClassVar[Phase] = Phase.TRANSFER
+    # It prepares from what is at hand; only telling waits for others.
+    waits: ClassVar[bool] = False
+
+    def __init__(self, config: _Choice) -> None:
+        super().__init__(config)  # type: ignore[call-arg]  # the kind's own; were this class one, the catalog would list it
+        self._whom = _WHOM[config.whom]
+        self._readers = {name: reader(name) for name in config.fields}
+
+    def wants(self, verdict: Word) -> bool:
+        return verdict in self._whom
+
+    def render(self, page: Sequence[Contact], context: Context) -> Sequence[Rendered]:
+        return [Rendered(self._fields(contact.fields)) for contact in page]
+
+    def _fields(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        found = ((name, read(fields)) for name, read in self._readers.items())
+        return {name: value for name, value in found if value is not MISSING}
+
+    def as_pending(self, contact: Contact) -> Pending:
+        """An accepted contact as it would wait to be told of."""
+        return Pending(
+            f"{contact.key}-0", contact.key & 0xFFFF_FFFF, contact.id, Word.ACCEPT, self._fields(contact.fields),
+            contact.batch_number,
+        )  # fmt: skip
+
+    def describe(self, payload: Any) -> str:
+        texts = {name: value if isinstance(value, str) else canonical(value) for name, value in payload.items()}
+        return ", ".join(f"{name} = {text}" for name, text in texts.items()) or "–"
+
+
+def told(pending: Pending, context: Context) -> dict[str, Any]:
+    """What another system is told of one contact, beside its fields."""
+    return {
+        "batch": pending.batch,
+        "project": context.project,
+        "journey": context.journey,
+        "sendout": context.sendout,
+        "key": pending.key,
+        "contact_id": pending.contact_id,
+        "verdict": VERDICTS[pending.verdict],
+        "reason": pending.reason,
+        "text": pending.text,
+    }

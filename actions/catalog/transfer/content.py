@@ -1,0 +1,110 @@
+"""Contacts as bytes: lines of JSON or CSV, whole or packed, and cut into pieces that can be sent one by one."""
+
+import csv
+import gzip
+import io
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from actions.catalog.transfer.base import ALWAYS, told
+from actions.catalog.transfer.file_names import file_name
+from actions.contract import Context, Shown, gettext_noop
+from actions.effect import Pending, Run
+
+# Read and packed together.
+ROWS = 2_000
+
+
+def as_json(value: Any) -> bytes:
+    """JSON in UTF-8; what is no character becomes “?”."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """How a file is written. A packed one is a row of gzip members, which every reader of gzip takes for one file."""
+
+    format: str
+    packed: bool
+    fields: tuple[str, ...]
+
+    @property
+    def extension(self) -> str:
+        return f".{self.format}.gz" if self.packed else f".{self.format}"
+
+    @property
+    def content_type(self) -> str:
+        if self.packed:
+            return "application/gzip"
+        return "text/csv; charset=utf-8" if self.format == "csv" else "application/x-ndjson"
+
+    def begin(self) -> bytes:
+        """What stands before the first contact."""
+        return self._packed(_csv([[*ALWAYS, *self.fields]])) if self.format == "csv" else b""
+
+    def write(self, page: Sequence[Pending], context: Context) -> bytes:
+        if self.format == "csv":
+            return self._packed(_csv([self._columns(pending, context) for pending in page]))
+        return self._packed(lines(page, context))
+
+    def shows(self, pending: Pending, context: Context, name: str) -> Sequence[Shown]:
+        """Name and contents of a file with one contact, as a form shows them; not packed."""
+        plain = Writing(self.format, False, self.fields)
+        file = file_name(name, context, f"{pending.batch}-0", self.extension)
+        text = (plain.begin() + plain.write([pending], context)).decode()
+        return [Shown(gettext_noop("Name of the file"), file), Shown(gettext_noop("A file with this contact"), text)]
+
+    def _columns(self, pending: Pending, context: Context) -> list[Any]:
+        return [*told(pending, context).values(), *(_cell(pending.payload.get(name)) for name in self.fields)]
+
+    def _packed(self, text: bytes) -> bytes:
+        return gzip.compress(text, mtime=0) if self.packed else text
+
+
+def lines(page: Sequence[Pending], context: Context) -> bytes:
+    """One JSON object a line, each complete in itself."""
+    return b"".join(as_json({**told(pending, context), "fields": pending.payload}) + b"\n" for pending in page)
+
+
+def _csv(rows: Sequence[Sequence[Any]]) -> bytes:
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows(rows)
+    return text.getvalue().encode("utf-8", "replace")
+
+
+def _cell(value: Any) -> Any:
+    """Text as it is; nothing where there is nothing; everything else as JSON: true, 12.5, ["a"]."""
+    return value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Some bytes of a file, up to the contact `row`; `last` where the file ends with it."""
+
+    body: bytes
+    row: int
+    last: bool
+
+
+def pieces(run: Run, context: Context, writing: Writing, *, after: int, size: int) -> Iterator[Piece]:
+    """Write what comes after a row (-1: everything) in pieces of at least `size` bytes, only the last may be shorter."""
+    body = bytearray(writing.begin() if after < 0 else b"")
+    ready: Piece | None = None
+    row = after
+    for page in run.pages(ROWS):
+        ahead = [pending for pending in page if pending.row > after]
+        if not ahead:
+            continue
+        if ready is not None:
+            yield ready
+            ready = None
+        body += writing.write(ahead, context)
+        row = ahead[-1].row
+        if len(body) >= size:
+            ready, body = Piece(bytes(body), row, False), bytearray()
+    if ready is not None:
+        yield Piece(ready.body, ready.row, True)
+    elif row > after:
+        yield Piece(bytes(body), row, True)

@@ -1,0 +1,121 @@
+"""The kind that stores the outcome of a batch as a file in S3-compatible storage."""
+
+import re
+import uuid
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, StringConstraints
+from pydantic_core import PydanticCustomError
+
+from actions.catalog.shared.sender import CredentialName, Url
+from actions.catalog.transfer.base import Fields, Telling, Whom
+from actions.catalog.transfer.content import Writing, pieces
+from actions.catalog.transfer.file_names import Name, file_name
+from actions.catalog.transfer.s3_bucket import Bucket, NoSuchUpload
+from actions.contract import Config, Contact, Context, Retryable, Shown, gettext_noop
+from actions.effect import Run, Wait, WholeEffect
+
+# S3 takes no smaller part than 5 MiB, save the last; and what is lost when a part is, is a part.
+PART_BYTES = 6 * 1024 * 1024
+_REGION = re.compile(r"[a-z0-9-]{1,50}")
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+
+
+def _region(text: str) -> str:
+    if not _REGION.fullmatch(text):
+        raise PydanticCustomError("region", "Use small letters, digits and “-”.")
+    return text
+
+
+def _bucket(text: str) -> str:
+    if not _BUCKET.fullmatch(text):
+        raise PydanticCustomError("bucket", "A bucket’s name has 3 to 63 small letters, digits, “-” and “.”.")
+    return text
+
+
+class TransferS3Config(Config):
+    """`{endpoint: "https://s3.eu-west-3.amazonaws.com", region: eu-west-3, bucket: outcomes, credential: storage}`"""
+
+    endpoint: Url = Field(
+        title=gettext_noop("Address of the storage"),
+        description=gettext_noop(
+            "Such as https://s3.eu-west-3.amazonaws.com, without the bucket. "
+            "The host must be on the list of hosts that the gateway may call."
+        ),
+    )
+    region: Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_region)] = Field(
+        default="us-east-1",
+        title=gettext_noop("Region"),
+        description=gettext_noop("As the storage’s documentation calls it, such as eu-west-3."),
+    )
+    bucket: Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_bucket)] = Field(
+        title=gettext_noop("Bucket")
+    )
+    credential: Annotated[CredentialName, StringConstraints(min_length=1)] = Field(
+        title=gettext_noop("Credential"),
+        description=gettext_noop("Name of a credential of user and password: access key and secret key."),
+    )
+    name: Name = "{project}/{journey}/{sendout}/{date}-{batch}"
+    format: Literal["csv", "ndjson"] = Field(
+        default="csv",
+        title=gettext_noop("Format"),
+        json_schema_extra={"csv": gettext_noop("CSV"), "ndjson": gettext_noop("one JSON object a line")},
+    )
+    gzip: bool = Field(default=False, title=gettext_noop("Packed with gzip"))
+    whom: Whom = "all"
+    fields: Fields = ()
+    timeout: Annotated[float, Field(gt=0, le=30, allow_inf_nan=False)] = Field(
+        default=20.0, title=gettext_noop("Seconds to wait for an answer")
+    )
+
+
+class TransferS3(Telling, WholeEffect):
+    """Stores one file a batch; a long one in parts, of which none is sent twice after a kill."""
+
+    name = "transfer_s3"
+    title = gettext_noop("Transfer as a file to S3")
+    description = gettext_noop(
+        "After the release, stores a file in S3-compatible storage: who got the message and who did not, and why."
+    )
+    Config = TransferS3Config
+
+    def __init__(self, config: TransferS3Config) -> None:
+        super().__init__(config)
+        self._writing = Writing(config.format, config.gzip, config.fields)
+
+    def shows(self, contact: Contact, context: Context) -> Sequence[Shown]:
+        return self._writing.shows(self.as_pending(contact), context, self.config.name)
+
+    def work(self, run: Run, context: Context) -> Wait | None:
+        config: TransferS3Config = self.config
+        bucket = Bucket(
+            context, config.endpoint, config.region, config.bucket, config.credential, config.timeout, run.tick
+        )
+        if "name" not in run.state:
+            name = file_name(config.name, context, run.key, self._writing.extension)
+            run.keep(name=name, mark=uuid.uuid4().hex, upload="", tags=[], after=-1)
+        try:
+            self._store(run, context, bucket)
+        except NoSuchUpload:
+            if bucket.mark_of(run.state["name"]) == run.state["mark"]:
+                # Completed by an attempt whose answer was lost.
+                return None
+            run.keep(upload="", tags=[], after=-1)
+            raise Retryable("The storage gave the upload up; it begins again.") from None
+        return None
+
+    def _store(self, run: Run, context: Context, bucket: Bucket) -> None:
+        name, mark, content_type = run.state["name"], run.state["mark"], self._writing.content_type
+        for piece in pieces(run, context, self._writing, after=run.state["after"], size=PART_BYTES):
+            upload, tags = run.state["upload"], run.state["tags"]
+            if piece.last and not upload:
+                bucket.put(name, piece.body, content_type, mark)
+                return
+            if not upload:
+                upload = bucket.begin(name, content_type, mark)
+                run.keep(upload=upload)
+            tag = bucket.part(name, upload, len(tags) + 1, piece.body)
+            run.keep(tags=[*tags, tag], after=piece.row)
+        if run.state["upload"]:
+            bucket.complete(name, run.state["upload"], run.state["tags"])

@@ -1,0 +1,111 @@
+"""S3-compatible storage over the guarded session: requests signed by AWS's rules, for one object at a time.
+
+https://docs.aws.amazon.com/AmazonS3/latest/API/mpuoverview.html
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import quote
+from xml.sax.saxutils import escape
+
+from actions.catalog.shared.sender import Answer, Watched, send, user_and_password
+from actions.contract import Context, Permanent, Retryable
+
+# Says whose an object is: metadata of ours.
+_MARK = "x-amz-meta-send-gate"
+_CODE = re.compile(rb"<Code>([A-Za-z0-9]{1,60})</Code>")
+_UPLOAD = re.compile(rb"<UploadId>([^<]{1,1024})</UploadId>")
+
+
+class NoSuchUpload(Exception):
+    """The storage does not know this upload: it was completed, or given up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """One bucket, by path: https://storage.example.com/bucket/key. `credential` holds access key and secret key.
+
+    `tick` is called while a body leaves.
+    """
+
+    context: Context
+    endpoint: str
+    region: str
+    name: str
+    credential: str
+    timeout: float
+    tick: Callable[[], None]
+
+    def put(self, key: str, body: bytes, content_type: str, mark: str) -> None:
+        """Store an object whole; one of this name is replaced."""
+        self._done(self._call("PUT", key, body=body, headers={"Content-Type": content_type, _MARK: mark}))
+
+    def begin(self, key: str, content_type: str, mark: str) -> str:
+        """Begin an upload in parts; returns its id. The object is there once it is completed."""
+        answer = self._call("POST", key, "uploads=", headers={"Content-Type": content_type, _MARK: mark})
+        found = _UPLOAD.search(self._done(answer).body)
+        if found is None:
+            raise Permanent(f"{answer.host} did not answer as S3 does.")
+        return found[1].decode()
+
+    def part(self, key: str, upload: str, number: int, body: bytes) -> str:
+        """Store one part, 5 MiB or more unless it is the last; returns its tag. Storing it again replaces it."""
+        answer = self._done(self._call("PUT", key, f"partNumber={number}&{_upload(upload)}", body=body))
+        tag = answer.headers.get("ETag")
+        if not tag:
+            raise Permanent(f"{answer.host} did not answer as S3 does.")
+        return tag
+
+    def complete(self, key: str, upload: str, tags: Sequence[str]) -> None:
+        """Make the object of its parts."""
+        parts = (
+            f"<Part><PartNumber>{n}</PartNumber><ETag>{escape(tag)}</ETag></Part>" for n, tag in enumerate(tags, 1)
+        )
+        body = f"<CompleteMultipartUpload>{''.join(parts)}</CompleteMultipartUpload>".encode()
+        answer = self._done(self._call("POST", key, _upload(upload), body=body))
+        # It may say 200 first, while it works, and then in the body that it failed.
+        if b"<Error>" in answer.body:
+            raise Retryable(_sentence(answer))
+
+    def mark_of(self, key: str) -> str:
+        """The mark of the object that is there under this name; "" where there is none."""
+        answer = self._call("HEAD", key)
+        return "" if answer.status == 404 else self._done(answer).headers.get(_MARK, "")
+
+    def _done(self, answer: Answer) -> Answer:
+        if answer.status == 404 and b"NoSuchUpload" in answer.body:
+            raise NoSuchUpload
+        if not answer.is_done:
+            raise Permanent(_sentence(answer))
+        return answer
+
+    def _call(
+        self, method: str, key: str, query: str = "", *, body: bytes = b"", headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        # Written so that no library on the way would write it otherwise, since what is sent must be what was signed.
+        url = f"{self.endpoint.rstrip('/')}/{self.name}/{quote(key, safe='/-_.~')}" + (f"?{query}" if query else "")
+        signed = self._signed(method, url, body, headers or {})
+        # Without a body there is nothing to watch, and requests would announce an empty stream.
+        watched = Watched(body, self.tick) if body else b""
+        return send(self.context, method, url, watched, signed, timeout=self.timeout)
+
+    def _signed(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> dict[str, str]:
+        # Ten megabytes of memory, so that only processes have them that send files.
+        from botocore.auth import S3SigV4Auth
+        from botocore.awsrequest import AWSRequest
+        from botocore.credentials import Credentials
+
+        access, secret = user_and_password(self.context, self.credential)
+        request = AWSRequest(method=method, url=url, data=body, headers=dict(headers))
+        S3SigV4Auth(Credentials(access, secret), "s3", self.region).add_auth(request)
+        return dict(request.headers.items())
+
+
+def _upload(upload: str) -> str:
+    return f"uploadId={quote(upload, safe='-_.~')}"
+
+
+def _sentence(answer: Answer) -> str:
+    code = _CODE.search(answer.body)
+    return f"{answer.host} answered {answer.status}" + (f" ({code[1].decode()})." if code else ".")

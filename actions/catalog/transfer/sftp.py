@@ -1,0 +1,119 @@
+"""The kind that lays the outcome of a batch down as a file on an SFTP server."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, StringConstraints
+from pydantic_core import PydanticCustomError
+
+from actions.catalog.shared.sender import CredentialName, user_and_password
+from actions.catalog.transfer.base import Fields, Telling, Whom
+from actions.catalog.transfer.content import Piece, Writing, pieces
+from actions.catalog.transfer.file_names import Name, file_name
+from actions.catalog.transfer.sftp_upload import Laying
+from actions.contract import Config, Contact, Context, Permanent, Retryable, Shown, gettext_noop
+from actions.effect import Run, Wait, WholeEffect
+from outbound.guard import Refused
+from outbound.sftp import Content, Host, Login, NotStored, read_fingerprint
+
+# Held in memory at a time, and handed on at a time.
+PIECE_BYTES = 256 * 1024
+_BLOCK_BYTES = 32 * 1024
+_HOST = re.compile(r"[A-Za-z0-9.-]{1,253}|[0-9a-fA-F:]{2,45}")
+
+
+def _host(text: str) -> str:
+    if not _HOST.fullmatch(text):
+        raise PydanticCustomError("host", "Give the name of a host, such as sftp.example.com.")
+    return text
+
+
+def _host_key(text: str) -> str:
+    try:
+        read_fingerprint(text)
+    except ValueError:
+        raise PydanticCustomError("host_key", "Give the fingerprint as ssh-keygen -lf shows it: SHA256:…") from None
+    return text
+
+
+class TransferSftpConfig(Config):
+    """`{host: sftp.example.com, host_key: "SHA256:…", credential: partner}`"""
+
+    host: Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_host)] = Field(
+        title=gettext_noop("Host"),
+        description=gettext_noop("Must be on the list of hosts that the gateway may call."),
+    )
+    port: Annotated[int, Field(ge=1, le=65535, strict=True)] = Field(default=22, title=gettext_noop("Port"))
+    host_key: Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_host_key)] = Field(
+        title=gettext_noop("Fingerprint of the host’s key"),
+        description=gettext_noop("As its operator tells you, SHA256:… No other host gets the password."),
+    )
+    credential: Annotated[CredentialName, StringConstraints(min_length=1)] = Field(
+        title=gettext_noop("Credential"), description=gettext_noop("Name of a credential of user and password.")
+    )
+    name: Name = "{project}/{journey}/{sendout}/{date}-{batch}"
+    format: Literal["csv", "ndjson"] = Field(
+        default="csv",
+        title=gettext_noop("Format"),
+        json_schema_extra={"csv": gettext_noop("CSV"), "ndjson": gettext_noop("one JSON object a line")},
+    )
+    gzip: bool = Field(default=False, title=gettext_noop("Packed with gzip"))
+    whom: Whom = "all"
+    fields: Fields = ()
+
+
+class TransferSftp(Telling, WholeEffect):
+    """Lays one file a batch down; after a cut or a kill it goes on where it stopped."""
+
+    name = "transfer_sftp"
+    title = gettext_noop("Transfer as a file by SFTP")
+    description = gettext_noop(
+        "After the release, lays a file down on an SFTP server: who got the message and who did not, and why."
+    )
+    Config = TransferSftpConfig
+
+    def __init__(self, config: TransferSftpConfig) -> None:
+        super().__init__(config)
+        self._writing = Writing(config.format, config.gzip, config.fields)
+
+    def shows(self, contact: Contact, context: Context) -> Sequence[Shown]:
+        return self._writing.shows(self.as_pending(contact), context, self.config.name)
+
+    def work(self, run: Run, context: Context) -> Wait | None:
+        config: TransferSftpConfig = self.config
+        if "name" not in run.state:
+            run.keep(name=file_name(config.name, context, run.key, self._writing.extension))
+        if next(iter(run.pages(1)), None) is None:
+            # Nobody is meant, and the host need not hear of it.
+            return None
+        user, password = user_and_password(context, config.credential)
+        login = Login(config.host, config.port, config.host_key, user, password)
+        host = config.host
+        try:
+            with Host(context.http().allow, login) as there:
+                Laying(run, there, lambda: Content(_blocks(run, self._pieces(run, context)))).lay_down()
+        except Refused as error:
+            raise Permanent(f"{error.host or host} may not be called ({error.code}).") from error
+        except NotStored as error:
+            if error.again:
+                raise Retryable(f"{host} could not be reached, or stopped answering.") from error
+            raise Permanent(
+                {
+                    "host_key": f"{host} is not the host that the fingerprint belongs to.",
+                    "login": f"{host} does not know this user and password.",
+                    "access": f"{host} lets this user put no file there.",
+                }.get(error.word, f"{host} did not take the file ({error.word}).")
+            ) from error
+        return None
+
+    def _pieces(self, run: Run, context: Context) -> Iterator[Piece]:
+        return pieces(run, context, self._writing, after=-1, size=PIECE_BYTES)
+
+
+def _blocks(run: Run, found: Iterable[Piece]) -> Iterator[bytes]:
+    """The file in blocks; on a slow line, the work goes on with each."""
+    for piece in found:
+        for start in range(0, len(piece.body), _BLOCK_BYTES):
+            run.tick()
+            yield piece.body[start : start + _BLOCK_BYTES]

@@ -1,0 +1,1 @@
+"""Pools of promo codes: taken in, drawn, refilled."""

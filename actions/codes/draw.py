@@ -1,0 +1,138 @@
+"""Drawing codes from a pool: reserved in screening, used before they are written, given back when a batch is over.
+
+Every function is safe to repeat, and safe beside others that draw from the same pool. A batch's draws from a pool go through its
+`Draw` row one after the other; between batches, rows that another transaction has locked are passed over.
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.db.models import Count
+from django.utils import timezone
+
+from actions.codes.models import CodePool, Draw, PromoCode
+from actions.contract import Permanent
+
+# Codes given back in one transaction: on SQLite every other writer waits for it.
+AT_ONCE = 2_000
+
+
+def pool_named(name: str, project: str) -> CodePool:
+    """The pool that an action of a project may draw from; raises Permanent."""
+    pool = CodePool.objects.select_related("project").filter(name=name).first()
+    if pool is None or (pool.project is not None and pool.project.name != project):
+        raise Permanent(f"No pool of codes is called “{name}” here.")
+    if pool.archived:
+        raise Permanent(f"The pool of codes “{name}” is archived.")
+    return pool
+
+
+def holder_of(batch_number: int, contact_id: str) -> UUID:
+    """A fingerprint of a contact in a batch; the same contact twice in a batch is one holder."""
+    digest = hashlib.blake2b(f"{batch_number}:{contact_id}".encode("utf-8", "surrogatepass"), digest_size=16)
+    return UUID(bytes=digest.digest())
+
+
+def reserve(pool: CodePool, batch_number: int, holders: Collection[UUID]) -> dict[UUID, str]:
+    """Reserve a code for each holder that has none yet; returns everybody's codes. Who is not in the answer has none.
+
+    1. Codes that nobody else is about to take, without waiting.
+    2. Where these are too few, whatever the others leave.
+    """
+    found: dict[UUID, str] = {}
+    for waits in (False, True):
+        found = _reserve(pool, batch_number, list(dict.fromkeys(holders)), waits=waits)
+        if len(found) == len(set(holders)):
+            break
+    return found
+
+
+def _reserve(pool: CodePool, batch_number: int, holders: Sequence[UUID], *, waits: bool) -> dict[UUID, str]:
+    with transaction.atomic():
+        # An open draw is what has its codes given back; a straggler opens it again.
+        draw, _ = Draw.objects.select_for_update().get_or_create(pool=pool, batch_number=batch_number)
+        if draw.closed_at is not None:
+            Draw.objects.filter(pk=draw.pk).update(closed_at=None)
+        found = reserved(pool, holders)
+        lacking = [holder for holder in holders if holder not in found]
+        if not lacking:
+            return found
+        # In the order of their ids, so that two that wait for each other's codes cannot lock each other out.
+        free = PromoCode.objects.filter(pool=pool, reserved_for__isnull=True).order_by("pk")
+        rows = list(free.select_for_update(skip_locked=not waits).values_list("pk", "text")[: len(lacking)])
+        taken = list(zip(lacking, rows, strict=False))
+        _assign(batch_number, [(pk, holder) for holder, (pk, _) in taken])
+    return found | {holder: text for holder, (_, text) in taken}
+
+
+def _assign(batch_number: int, pairs: Sequence[tuple[int, UUID]]) -> None:
+    """Reserve codes, by id, for their holders; the rows are locked."""
+    table = PromoCode._meta.db_table
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute(
+                f"UPDATE {table} SET reserved_for = %s, holder = new.holder"
+                f" FROM unnest(%s::bigint[], %s::uuid[]) AS new (id, holder) WHERE {table}.id = new.id",
+                [batch_number, [pk for pk, _ in pairs], [holder for _, holder in pairs]],
+            )
+        else:
+            cursor.executemany(
+                f"UPDATE {table} SET reserved_for = %s, holder = %s WHERE id = %s",
+                [(batch_number, holder.hex, pk) for pk, holder in pairs],
+            )
+
+
+def reserved(pool: CodePool, holders: Sequence[UUID]) -> dict[UUID, str]:
+    """The codes that these holders have."""
+    rows = PromoCode.objects.filter(pool=pool, holder__in=holders).values_list("holder", "text")
+    return {holder: text for holder, text in rows if holder is not None}
+
+
+def use(pool: CodePool, codes: Mapping[UUID, str], now: datetime) -> None:
+    """Mark codes as used, before they are written, in the caller's transaction; raises Permanent unless all are reserved."""
+    rows = list(PromoCode.objects.filter(pool=pool, holder__in=list(codes)).values_list("pk", "holder", "text"))
+    found = {holder: text for _, holder, text in rows if holder is not None}
+    if found != codes:
+        raise Permanent("Some of the codes are not reserved any more. Run the checks again.")
+    PromoCode.objects.filter(pk__in=[pk for pk, _, _ in rows], used_at__isnull=True).update(used_at=now)
+
+
+def give_back(draw_ids: Sequence[int]) -> int:
+    """Free what batches that are over had reserved and not used, and close their draws; returns how many codes."""
+    freed = 0
+    while True:
+        with transaction.atomic():
+            draws = list(
+                Draw.objects.select_for_update().filter(pk__in=draw_ids, closed_at__isnull=True).order_by("pk")
+            )
+            rows = PromoCode.objects.filter(reserved_for__in={draw.batch_number for draw in draws})
+            unused = rows.filter(used_at__isnull=True, pool__in={draw.pool_id for draw in draws}).order_by("pk")
+            ids = list(unused.values_list("pk", flat=True)[:AT_ONCE])
+            if not ids:
+                _close(draws)
+                return freed
+            PromoCode.objects.filter(pk__in=ids).update(reserved_for=None, holder=None)
+        freed += len(ids)
+
+
+def _close(draws: Sequence[Draw]) -> None:
+    numbers, pools = {draw.batch_number for draw in draws}, {draw.pool_id for draw in draws}
+    rows = PromoCode.objects.filter(reserved_for__in=numbers, pool__in=pools)
+    counts = {
+        tuple(pair): used for *pair, used in rows.values_list("pool", "reserved_for").annotate(Count("pk")).order_by()
+    }
+    alike: dict[int, list[int]] = defaultdict(list)
+    for draw in draws:
+        alike[counts.get((draw.pool_id, draw.batch_number), 0)].append(draw.pk)
+    for used, ids in alike.items():
+        Draw.objects.filter(pk__in=ids).update(closed_at=timezone.now(), used=used)
+
+
+def forget_holders(batch_number: int) -> None:
+    """Forget who held the codes of a batch, in the caller's transaction; used codes stay used."""
+    for pool_id in Draw.objects.filter(batch_number=batch_number).values_list("pool", flat=True):
+        PromoCode.objects.filter(pool=pool_id, reserved_for=batch_number).update(holder=None)

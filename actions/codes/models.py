@@ -1,0 +1,157 @@
+"""Pools of promo codes: filled by an upload or by a service, drawn from by batches.
+
+A batch draws from a pool: each of its contacts has one code at most, which the database guards. What a batch did not use goes back
+when it is over. Who holds a code is kept as a fingerprint, so that no contact's id stands here.
+"""
+
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from simple_history.models import HistoricalRecords
+
+from actions.catalog.shared.http import check_url
+
+CODE_LENGTH = 100
+
+
+class CodePool(models.Model):
+    """A pool that actions call by its name; with a project, only those of that project may."""
+
+    class Source(models.TextChoices):
+        UPLOAD = "upload", _("uploaded")
+        SERVICE = "service", _("asked of a service")
+
+    name = models.CharField(
+        _("name"), max_length=100, unique=True, help_text=_("As actions call it in their configuration.")
+    )
+    project = models.ForeignKey(
+        "actions.Project", null=True, blank=True, on_delete=models.PROTECT, related_name="code_pools",
+        verbose_name=_("project"), help_text=_("Empty: every project may draw from it."),
+    )  # fmt: skip
+    source = models.CharField(_("source"), max_length=10, choices=Source, default=Source.UPLOAD)
+    low = models.PositiveIntegerField(
+        _("low at"), default=0, help_text=_("With fewer free codes the pool is shown as low. 0: never.")
+    )
+    url = models.CharField(
+        _("URL"), max_length=2000, blank=True, default="",
+        help_text=_("Only for a service: asked {“key”, “count”}, answers {“codes”: […]}; the same to the same key."),
+    )  # fmt: skip
+    credential = models.CharField(
+        _("credential"), max_length=100, blank=True, default="", help_text=_("Name of a credential for the service.")
+    )
+    ask_for = models.PositiveIntegerField(
+        _("codes in one question"), default=1000, validators=[MinValueValidator(1), MaxValueValidator(20_000)],
+        help_text=_("At least so many are asked of the service at a time."),
+    )  # fmt: skip
+    archived = models.BooleanField(_("archived"), default=False, help_text=_("Nothing is drawn from it any more."))
+    created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
+    history = HistoricalRecords()
+
+    class Meta:
+        verbose_name = _("pool of codes")
+        verbose_name_plural = _("pools of codes")
+        ordering = ["name"]
+        constraints = [
+            models.CheckConstraint(name="code_pool_source_known", condition=Q(source__in=["upload", "service"])),
+            models.CheckConstraint(
+                name="code_pool_service_has_url",
+                condition=Q(source="upload", url="") | (Q(source="service") & ~Q(url="")),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def clean(self) -> None:
+        self.name, self.url = self.name.strip(), self.url.strip()
+        if (self.source == self.Source.SERVICE) != bool(self.url):
+            raise ValidationError({"url": _("A URL belongs to a service, and only there.")})
+        if self.url:
+            try:
+                check_url(self.url)
+            except ValueError as error:
+                raise ValidationError({"url": _(str(error))}) from error
+
+
+class PromoCode(models.Model):
+    """One code. Free: nobody's. Reserved: a batch's, for one holder. Used: it may have reached the contact, and stays his."""
+
+    id = models.BigAutoField(primary_key=True)
+    pool = models.ForeignKey(CodePool, on_delete=models.PROTECT, related_name="codes")
+    text = models.CharField(_("code"), max_length=CODE_LENGTH)
+    # The number of the batch, and a fingerprint of the contact's id; forgotten with the contacts of the batch.
+    reserved_for = models.BigIntegerField(null=True)
+    holder = models.UUIDField(null=True)
+    used_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = _("code")
+        verbose_name_plural = _("codes")
+        constraints = [
+            models.UniqueConstraint(fields=["pool", "text"], name="promo_code_once"),
+            # One code for each contact of a batch, whoever tries at the same time.
+            # A fingerprint is of a contact in a batch. It stands first: a batch's codes are too many to look through.
+            models.UniqueConstraint(fields=["holder", "pool"], name="promo_code_one_a_holder"),
+            models.CheckConstraint(
+                name="promo_code_free_is_nobodys",
+                condition=Q(reserved_for__isnull=False) | Q(holder__isnull=True, used_at__isnull=True),
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["pool", "id"], name="promo_code_free", condition=Q(reserved_for__isnull=True)),
+            models.Index(
+                fields=["reserved_for", "used_at", "id"],
+                name="promo_code_taken",
+                condition=Q(reserved_for__isnull=False),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+
+class Draw(models.Model):
+    """What one batch takes from one pool; open until what it did not use has gone back."""
+
+    id = models.BigAutoField(primary_key=True)
+    pool = models.ForeignKey(CodePool, on_delete=models.PROTECT, related_name="draws")
+    batch_number = models.BigIntegerField()
+    began_at = models.DateTimeField(default=timezone.now)
+    closed_at = models.DateTimeField(null=True)
+    # Known once it is closed.
+    used = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        verbose_name = _("draw")
+        verbose_name_plural = _("draws")
+        constraints = [models.UniqueConstraint(fields=["batch_number", "pool"], name="draw_once")]
+        indexes = [models.Index(fields=["batch_number"], name="draw_open", condition=Q(closed_at__isnull=True))]
+
+    def __str__(self) -> str:
+        return f"{self.batch_number}/{self.pool_id}"
+
+
+class Refill(models.Model):
+    """One question to a service for more codes. Unanswered, it is repeated under the same key: no code is lost on the way."""
+
+    id = models.BigAutoField(primary_key=True)
+    pool = models.ForeignKey(CodePool, on_delete=models.PROTECT, related_name="refills")
+    key = models.UUIDField(unique=True)
+    count = models.PositiveIntegerField()
+    asked_at = models.DateTimeField(default=timezone.now)
+    answered_at = models.DateTimeField(null=True)
+    # How many of the codes that came were new.
+    taken_in = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        verbose_name = _("refill")
+        verbose_name_plural = _("refills")
+        constraints = [
+            models.UniqueConstraint(fields=["pool"], condition=Q(answered_at__isnull=True), name="refill_one_open"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.key)

@@ -1,0 +1,68 @@
+"""Asking a service for more codes of a pool.
+
+The question is stored before it is asked. Killed between the answer and its storage, it is asked again under the same key, to
+which the service answers with the same codes: none is lost, and none comes in twice.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from uuid import uuid4
+
+from django.db import transaction
+from django.utils import timezone
+
+from actions.catalog.shared.http import ask
+from actions.codes.intake import BadCode, clean, take_in
+from actions.codes.models import CodePool, Refill
+from actions.contract import Context, Permanent
+
+MOST = 20_000
+TIMEOUT = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Refilled:
+    """What came of one question: how many codes are new, and whether the service may have more."""
+
+    new: int
+    more: bool
+
+
+def refill(pool: CodePool, lacking: int, context: Context) -> Refilled:
+    """Ask for at least so many codes, or repeat what was not answered; raises Retryable or Permanent."""
+    with transaction.atomic():
+        # One question at a time: who comes second repeats the first one's.
+        CodePool.objects.select_for_update().get(pk=pool.pk)
+        count = min(MOST, max(lacking, pool.ask_for))
+        question, _ = Refill.objects.get_or_create(
+            pool=pool, answered_at=None, defaults={"key": uuid4(), "count": count}
+        )
+    answer = ask(
+        context,
+        pool.url,
+        {"key": str(question.key), "count": question.count},
+        credential=pool.credential,
+        timeout=TIMEOUT,
+    )
+    codes = _codes(answer, question.count)
+    new = take_in(pool, codes)
+    # Somebody else may have stored the same answer a moment ago; then its codes are there all the same.
+    open_question = Refill.objects.filter(pk=question.pk, answered_at__isnull=True)
+    mine = open_question.update(answered_at=timezone.now(), taken_in=new)
+    return Refilled(new, more=len(codes) >= question.count and (new > 0 or not mine))
+
+
+def _codes(answer: object, count: int) -> list[str]:
+    codes = answer.get("codes") if isinstance(answer, Mapping) else None
+    if not isinstance(codes, list):
+        raise Permanent("The answer of the service does not hold “codes”.")
+    if len(codes) > count:
+        raise Permanent("The service sent more codes than it was asked for.")
+    try:
+        return [clean(each) if isinstance(each, str) else _no_code() for each in codes]
+    except BadCode:
+        raise Permanent("The service sent something that is not a code.") from None
+
+
+def _no_code() -> str:
+    raise BadCode

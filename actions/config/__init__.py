@@ -1,0 +1,1 @@
+"""Configuration as a file, and what the desk and the file share."""

@@ -1,0 +1,247 @@
+"""The configuration as a file: its shape, how it is read with every fault at once, and how it is written."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import BeforeValidator, Field, PlainSerializer, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
+
+from actions import catalog
+from actions.config import durations
+from actions.config.errors import Path, dotted, sentences
+from actions.contract import Config
+from actions.models import (
+    LONGEST_ANSWER,
+    LONGEST_EXPECTED,
+    NAME_LENGTH,
+    SHORTEST_ANSWER,
+    SHORTEST_EXPECTED,
+    normal_name,
+)
+from actions.plan.merge import normal_identifier
+
+
+class FaultyFile(ValueError):
+    """The file cannot be applied; `faults` are sentences that each begin with a path in the file."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults
+
+
+def _duration(value: Any) -> timedelta:
+    if isinstance(value, timedelta):
+        return value
+    try:
+        return durations.read(value if isinstance(value, str) else "")
+    except ValueError as error:
+        raise PydanticCustomError("duration", "{why}", {"why": str(error)}) from error
+
+
+def _answer(value: Any) -> timedelta:
+    duration = _duration(value)
+    if not SHORTEST_ANSWER <= duration <= LONGEST_ANSWER:
+        raise PydanticCustomError("duration", "Give between 10 seconds and 30 days.")
+    return duration
+
+
+def _expected(value: Any) -> timedelta:
+    duration = _duration(value)
+    if not SHORTEST_EXPECTED <= duration <= LONGEST_EXPECTED:
+        raise PydanticCustomError("duration", "Give between 1 minute and 400 days.")
+    return duration
+
+
+def _name(value: Any) -> Any:
+    return normal_name(value) if isinstance(value, str) else value
+
+
+def _identifier(value: Any) -> Any:
+    return normal_identifier(value) if isinstance(value, str) else value
+
+
+_written = PlainSerializer(durations.write, return_type=str)
+Answer = Annotated[timedelta, BeforeValidator(_answer), _written]
+Expected = Annotated[timedelta, BeforeValidator(_expected), _written]
+Name = Annotated[str, Field(min_length=1, max_length=NAME_LENGTH), BeforeValidator(_name)]
+Identifier = Annotated[str, Field(min_length=1, max_length=NAME_LENGTH), BeforeValidator(_identifier)]
+FieldName = Annotated[str, Field(min_length=1, max_length=200)]
+Review = Literal["never", "unusual", "always"]
+AtDeadline = Literal["leave", "accept", "reject"]
+
+
+class ActionEntry(Config):
+    """What an identifier means: a kind and its configuration."""
+
+    identifier: Identifier
+    kind: str
+    config: dict[str, Any] = {}
+    on_failure: Literal["hold", "reject", "accept"] = "hold"
+    run: Literal["asked", "always"] = "asked"
+
+
+class KeepEntry(Config):
+    """Whose fields are stored, which, and which of these are shown as they are; the others are shown masked."""
+
+    contacts: Literal["none", "rejected", "all"] = "none"
+    fields: list[FieldName] = []
+    show: list[FieldName] = []
+
+    @model_validator(mode="after")
+    def _shows_what_is_kept(self) -> Self:
+        if set(self.show) - set(self.fields):
+            raise PydanticCustomError("show", "Only fields that are kept can be shown.")
+        return self
+
+
+class SendoutEntry(Config):
+    """A sendout, and what differs from its project."""
+
+    journey: Annotated[str, BeforeValidator(_name)] = ""
+    name: Annotated[str, BeforeValidator(_name)] = ""
+    review: Review | None = None
+    at_deadline: AtDeadline | None = None
+    answer_within: Answer | None = None
+    expect_every: Expected | None = None
+    actions: list[ActionEntry] = []
+
+
+class ProjectEntry(Config):
+    """A project with all that belongs to it; what is left out has its default."""
+
+    name: Name
+    review: Review = "never"
+    at_deadline: AtDeadline = "leave"
+    answer_within: Answer = timedelta(minutes=60)
+    keep: KeepEntry = KeepEntry()
+    second_person_from: Annotated[int, Field(ge=1, le=2_147_483_647)] | None = None
+    no_own_changes: bool = False
+    actions: list[ActionEntry] = []
+    sendouts: list[SendoutEntry] = []
+
+
+class ConfigFile(Config):
+    """The whole file."""
+
+    projects: list[ProjectEntry]
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML in which a key that stands twice is a fault instead of a surprise."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if key.value in seen:
+                    problem = f"the key “{key.value}” stands twice"
+                    raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
+                seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def read(text: str) -> ConfigFile:
+    """Read a file; raises FaultyFile with every fault, each with its path."""
+    try:
+        raw = _Loader(text).get_single_data()
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise FaultyFile([_yaml_fault(error)]) from error
+    if not isinstance(raw, dict):
+        raise FaultyFile(["The file must begin with “projects:”."])
+    faults: dict[Path, str] = {}
+    parsed = None
+    try:
+        parsed = ConfigFile.model_validate(raw)
+    except ValidationError as error:
+        for path, sentence in sentences(error):
+            faults.setdefault(path, sentence)
+    for path, sentence in (*_kind_faults(raw), *_twice(raw)):
+        faults.setdefault(path, sentence)
+    if faults or parsed is None:
+        raise FaultyFile([f"{dotted(path) or 'the file'}: {sentence}" for path, sentence in sorted_faults(faults)])
+    return parsed
+
+
+def sorted_faults(faults: dict[Path, str]) -> list[tuple[Path, str]]:
+    """Order faults as they stand in the file, as far as lists tell."""
+    return sorted(faults.items(), key=lambda item: [(isinstance(part, str), part) for part in item[0]])
+
+
+def _yaml_fault(error: Exception) -> str:
+    mark = getattr(error, "problem_mark", None)
+    where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+    return f"{where}not readable as YAML: {getattr(error, 'problem', None) or error}."
+
+
+def _items(raw: Any, key: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield the readable entries of a list in a file that may be wrong everywhere."""
+    found = raw.get(key)
+    for place, each in enumerate(found if isinstance(found, list) else []):
+        if isinstance(each, dict):
+            yield place, each
+
+
+def _kind_faults(raw: dict[str, Any]) -> Iterator[tuple[Path, str]]:
+    """Check every action's configuration against its kind, however wrong the rest of the file is."""
+    for where, action in _all_actions(raw):
+        name, config = action.get("kind"), action.get("config", {})
+        if not isinstance(name, str):
+            continue
+        try:
+            kind = catalog.kind(name)
+        except KeyError:
+            yield (*where, "kind"), f"No kind is called “{name}”; there are: {', '.join(sorted(catalog.kinds()))}."
+            continue
+        try:
+            kind.read_config(config)
+        except ValidationError as error:
+            for path, sentence in sentences(error):
+                yield (*where, "config", *path), sentence
+
+
+def _all_actions(raw: dict[str, Any]) -> Iterator[tuple[Path, dict[str, Any]]]:
+    for number, project in _items(raw, "projects"):
+        for place, action in _items(project, "actions"):
+            yield ("projects", number, "actions", place), action
+        for which, sendout in _items(project, "sendouts"):
+            for place, action in _items(sendout, "actions"):
+                yield ("projects", number, "sendouts", which, "actions", place), action
+
+
+def _twice(raw: dict[str, Any]) -> Iterator[tuple[Path, str]]:
+    """Find projects, and sendouts of one project, that are named twice."""
+    projects: set[str] = set()
+    for number, project in _items(raw, "projects"):
+        name = _text(project, "name")
+        if name and name in projects:
+            yield ("projects", number, "name"), f"The project “{name}” is named twice."
+        projects.add(name)
+        sendouts: set[tuple[str, str]] = set()
+        for which, sendout in _items(project, "sendouts"):
+            pair = _text(sendout, "journey"), _text(sendout, "name")
+            if pair in sendouts:
+                yield ("projects", number, "sendouts", which), f"The sendout “{' / '.join(pair)}” is named twice."
+            sendouts.add(pair)
+
+
+def _text(raw: dict[str, Any], key: str) -> str:
+    value = raw.get(key)
+    return normal_name(value) if isinstance(value, str) else ""
+
+
+def write(content: ConfigFile) -> str:
+    """Write a file; lists that are empty and policies that a sendout takes from its project are left out."""
+    data = content.model_dump(mode="json")
+    for project in data["projects"]:
+        for sendout in project["sendouts"]:
+            _drop_empty(sendout, "review", "at_deadline", "answer_within", "expect_every", "actions")
+        _drop_empty(project, "second_person_from", "no_own_changes", "actions", "sendouts")
+    return yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=120)
+
+
+def _drop_empty(data: dict[str, Any], *keys: str) -> None:
+    for key in keys:
+        if not data[key]:
+            del data[key]

@@ -1,0 +1,143 @@
+"""What would run: the plan that a hook would get today, told in words. The merging is that of real hooks."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+
+from actions.catalog import phases
+from actions.config import durations
+from actions.config.cautions import unattended
+from actions.config.describe import config_lines, kind_title
+from actions.contract import Phase
+from actions.models import (
+    ActionDefinition,
+    AtDeadline,
+    OnFailure,
+    Project,
+    Review,
+    Run,
+    Sendout,
+    definitions_for,
+    policy,
+)
+from actions.plan.merge import NO_DETAILS, Asked, Origin, PlannedAction, folded, merge
+
+
+@dataclass(frozen=True, slots=True)
+class From:
+    """Where an action comes from: “project”, “sendout”, with the page of its definition, and whether the hook asked."""
+
+    level: str
+    definition: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One action of the plan. `parameters`: label and value of what is not as by default."""
+
+    place: int
+    phase: str
+    identifier: str
+    kind: str
+    details: str
+    origins: tuple[From, ...]
+    parameters: tuple[tuple[str, str], ...]
+    on_failure: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One policy that holds for the batches, and where its value comes from."""
+
+    name: str
+    value: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """The plan, what nobody defined, the policies, and what these mean where nobody looks."""
+
+    steps: tuple[Step, ...]
+    unknown: tuple[str, ...]
+    rules: tuple[Rule, ...]
+    caution: str
+
+
+def known_identifiers(project: Project, sendout: Sendout | None) -> list[str]:
+    """What a hook can name here and somebody defined, each once, in the order of the plan."""
+    found: dict[str, str] = {}
+    for each in definitions_for(project, sendout):
+        found.setdefault(folded(each.identifier), each.identifier)
+    return list(found.values())
+
+
+def to_be_named(project: Project, sendout: Sendout | None) -> list[str]:
+    """What runs only if a hook names it, each once."""
+    found: dict[str, str] = {}
+    for each in definitions_for(project, sendout):
+        if each.run == Run.ASKED:
+            found.setdefault(folded(each.identifier), each.identifier)
+    return list(found.values())
+
+
+def preview(project: Project, sendout: Sendout | None, asked: Iterable[Asked]) -> Preview:
+    """The plan of a hook that names these actions, as it would be merged now."""
+    merged = merge(definitions_for(project, sendout), asked, phases())
+    steps = tuple(_step(place, each) for place, each in enumerate(merged.actions, 1))
+    holds = policy(project, sendout)
+    caution = unattended(holds.review, holds.at_deadline)
+    unknown = tuple(each.identifier for each in merged.unknown)
+    return Preview(steps, unknown, tuple(rules(project, sendout)), _(caution) if caution else "")
+
+
+def _step(place: int, action: PlannedAction) -> Step:
+    definition = ActionDefinition(kind=action.kind, on_failure=action.on_failure)
+    return Step(
+        place=place,
+        phase=phase_in_words(action.phase),
+        identifier=action.identifier,
+        kind=kind_title(action.kind),
+        details="" if action.details == NO_DETAILS else action.details,
+        origins=tuple(_from(origin) for origin in action.origins),
+        parameters=tuple(config_lines(action.kind, _config(action.config)).items()),
+        on_failure=str(definition.get_on_failure_display()) if action.on_failure != OnFailure.HOLD else "",
+    )
+
+
+def _config(text: str) -> dict[str, object]:
+    found: dict[str, object] = json.loads(text)
+    return found
+
+
+def _from(origin: Origin) -> From:
+    levels = {"project": _("project"), "sendout": _("sendout")}
+    return From(
+        levels[origin.level], origin.definition_id, _("named by the hook") if origin.asked else _("always runs")
+    )
+
+
+def phase_in_words(phase: str) -> str:
+    return {
+        Phase.CHECK: _("checks"),
+        Phase.ENRICH: _("before the release"),
+        Phase.TRANSFER: _("after the release"),
+    }.get(Phase(phase), phase)
+
+
+def rules(project: Project, sendout: Sendout | None) -> Iterable[Rule]:
+    """The policies that hold, each with where it comes from."""
+    holds = policy(project, sendout)
+    own = sendout if sendout is not None and not sendout.archived else None
+    values = {
+        "review": (_("review"), str(Review(holds.review).label)),
+        "at_deadline": (_("at the deadline"), str(AtDeadline(holds.at_deadline).label)),
+        "answer_within": (_("answer within"), durations.show(holds.answer_within)),
+    }
+    for name, (label, value) in values.items():
+        source = _("from the sendout") if own is not None and getattr(own, name) else _("from the project")
+        yield Rule(capfirst(label), value, source)

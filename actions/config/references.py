@@ -1,0 +1,46 @@
+"""What configurations name that is kept in the database: a field of a kind says so by `json_schema_extra={"refers_to": …}`."""
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any
+
+from django.db.models import Q
+from django.utils.translation import gettext as _
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from actions.config.errors import Path
+from actions.suppression.lookups import usable
+from actions.suppression.models import SuppressionList
+
+Choices = list[tuple[str, str]]
+
+
+def _lists(seen: Collection[int] | None) -> Choices:
+    found = SuppressionList.objects.filter(archived=False).select_related("project")
+    if seen is not None:
+        found = found.filter(Q(project__isnull=True) | Q(project__in=seen))
+    return [(each.name, f"{each.name} ({each.project})" if each.project else each.name) for each in found]
+
+
+_CHOICES: Mapping[str, Callable[[Collection[int] | None], Choices]] = {"suppression_list": _lists}
+
+
+def choices(info: FieldInfo, seen: Collection[int] | None = None) -> Callable[[], Choices] | None:
+    """What can be named in a field, as a form offers it; None for a field that names nothing. seen: of these projects only."""
+    offered = _CHOICES.get(_kept_as(info))
+    return (lambda: [("", _("Choose one")), *offered(seen)]) if offered else None
+
+
+def missing(config: type[BaseModel], values: Mapping[str, Any], project: str) -> Iterator[tuple[Path, str]]:
+    """Yield what a valid configuration names and its project cannot use: where, and the name."""
+    for name, info in config.model_fields.items():
+        key = info.alias or name
+        if _kept_as(info) == "suppression_list":
+            wanted = values.get(key)
+            if wanted and not SuppressionList.objects.filter(usable(project), name=wanted).exists():
+                yield (key,), wanted
+
+
+def _kept_as(info: FieldInfo) -> str:
+    extra = info.json_schema_extra
+    return str(extra.get("refers_to", "")) if isinstance(extra, dict) else ""

@@ -1,0 +1,88 @@
+"""The former states of what is configured, and what each changed, in words."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+
+from actions.config.describe import NOTHING, column_in_words, config_lines, in_words
+from actions.models import ActionDefinition, Project, Sendout
+from actions.plan.merge import canonical
+
+Configured = Project | Sendout | ActionDefinition
+# What a file brought; else a person, else a hook that named what nobody had set up.
+BY_FILE = "apply_config"
+# A secret is in no history: that it was changed is said in the place of why.
+UNTOLD = "secret"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One thing that a version changed: its label, and its value before and after, as people write them."""
+
+    label: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A state that a row had: who made it so (empty: the gateway), what it is called, and what it changed."""
+
+    what: str
+    who: str
+    changes: tuple[Change, ...]
+
+
+def version(record: Any, before: Any | None) -> Version:
+    """Tell a version beside the one before it; None: it is the first that is known."""
+    found = tuple(changes(before, record)) if before is not None else ()
+    if record.history_type == "+":
+        what = _("Created")
+    elif record.history_type == "-":
+        what = _("Deleted")
+    elif before is not None and getattr(before, "archived", None) != getattr(record, "archived", None):
+        what = _("Archived") if record.archived else _("Restored")
+        found = tuple(each for each in found if each.label != _label(record, "archived"))
+    else:
+        what = _("Changed")
+    if record.history_change_reason == UNTOLD:
+        found = (*found, Change(_("Secret"), _("not shown"), _("changed")))
+    return Version(what, _who(record), found)
+
+
+def _who(record: Any) -> str:
+    if record.history_user is not None:
+        return str(record.history_user.get_username())
+    return BY_FILE if record.history_change_reason == BY_FILE else ""
+
+
+def changes(old: Any, new: Any) -> Iterable[Change]:
+    """What differs between two states of a row, or a state and the row itself; an unlike configuration by its fields."""
+    for field in new.tracked_fields if hasattr(new, "tracked_fields") else new._meta.concrete_fields:
+        if field.name in {"id", "created_at", "changed_at"}:
+            continue
+        before, after = getattr(old, field.attname), getattr(new, field.attname)
+        if field.name == "config":
+            yield from _config_changes(old, new)
+        elif canonical(in_words(before)) != canonical(in_words(after)):
+            if field.remote_field:
+                before, after = getattr(old, field.name), getattr(new, field.name)
+            label = _label(new, field.name)
+            yield Change(label, column_in_words(field, before), column_in_words(field, after))
+
+
+def _label(record: Any, name: str) -> str:
+    return capfirst(str(record._meta.get_field(name).verbose_name))
+
+
+def _config_changes(old: Any, new: Any) -> Iterable[Change]:
+    if canonical(old.config) == canonical(new.config):
+        return
+    before = config_lines(old.kind, old.config, defaults=True)
+    after = config_lines(new.kind, new.config, defaults=True)
+    for label in dict.fromkeys([*after, *before]):
+        if before.get(label) != after.get(label):
+            yield Change(label, before.get(label, NOTHING), after.get(label, NOTHING))

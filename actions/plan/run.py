@@ -1,0 +1,308 @@
+"""Runs a plan over a chunk of contacts: the checks, then what the effects prepare; in pages, several in flight where a kind
+waits for others.
+
+Rules: the first rejection of a contact is its reason, and a rejected contact is not asked again; any rejection beats
+undecided; the first reason to be undecided is kept. Of an accepted contact the evidence of the last check that gave some is
+kept. An effect is prepared for whom its verdict may still concern. A page that fails for good is treated as the action's
+`on_failure` says, and reported. Nothing that a kind does ends the run.
+"""
+
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field, replace
+from threading import Event
+from typing import Any, TypeVar
+
+from django.db import Error
+
+from actions.contract import (
+    ACCEPT,
+    Check,
+    Contact,
+    Context,
+    Kind,
+    Later,
+    Permanent,
+    Phase,
+    Retryable,
+    Verdict,
+    Word,
+    accept,
+)
+from actions.effect import Preparing, Rendered
+from actions.plan.build import build
+from actions.plan.merge import PlannedAction, canonical
+
+FIRST_DELAY = 0.2
+LONGEST_DELAY = 10.0
+# While answers are waited for, the caller hears so often that the run is still at work.
+TICK_SECONDS = 1.0
+FAILED = "action_failed"
+_ON_FAILURE = {"hold": Word.UNDECIDED, "reject": Word.REJECT, "accept": Word.ACCEPT}
+_PASSED = Verdict(Word.ACCEPT, FAILED, "An action failed; its contacts were let pass.")
+_A = TypeVar("_A", Verdict, Rendered)
+
+
+class Stopped(Exception):
+    """The process is asked to stop, and the chunk was not judged to the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An action that could not judge some contacts: why, how many, and what became of them (a Word)."""
+
+    identifier: str
+    kind: str
+    step: int
+    sentence: str
+    contacts: int
+    became: str
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What the actions said, as parallel lists in the order of the contacts, and what the effects will need.
+
+    `steps` holds the place in the plan of the action whose verdict it is, -1 where nobody objected or gave evidence.
+    `payloads` are (place of the contact, place of the effect in the plan, JSON text).
+    """
+
+    verdicts: list[Verdict]
+    steps: list[int]
+    action: list[str]
+    failures: tuple[Failure, ...] = ()
+    payloads: Sequence[tuple[int, int, str]] = ()
+
+
+@dataclass(slots=True)
+class _Run:
+    """The state of one chunk."""
+
+    contacts: Sequence[Contact]
+    pool: ThreadPoolExecutor
+    stop: Event
+    tick: Callable[[], None]
+    verdicts: list[Verdict]
+    steps: list[int]
+    failed: dict[tuple[int, str, str], int] = field(default_factory=dict)
+    payloads: list[tuple[int, int, str]] = field(default_factory=list)
+
+
+def run_plan(
+    actions: Sequence[PlannedAction],
+    contacts: Sequence[Contact],
+    make_context: Callable[[PlannedAction], Context],
+    *,
+    pool: ThreadPoolExecutor,
+    stop: Event | None = None,
+    tick: Callable[[], None] | None = None,
+) -> Result:
+    """Judge a chunk of contacts; raises Stopped once `stop` is set.
+
+    The pool serves the pages of kinds that wait; it must not be the one that this call itself runs in. `make_context`
+    is called once for each action, `tick` about once a second while a service is waited for; what it raises ends the run.
+    """
+    total = len(contacts)
+    run = _Run(contacts, pool, stop or Event(), tick or _nobody_hears, [ACCEPT] * total, [-1] * total)
+    everybody: Sequence[int] = range(total)
+    remaining = everybody
+    for step, planned in enumerate(actions):
+        if run.stop.is_set():
+            raise Stopped
+        # A transfer may tell of the rejected too; who it does not concern, it prepares nothing for.
+        places = everybody if planned.phase == Phase.TRANSFER else remaining
+        if places and _run_one(run, step, planned, places, make_context):
+            verdicts, rejecting = run.verdicts, Word.REJECT
+            remaining = [place for place in remaining if verdicts[place].word is not rejecting]
+    names = [planned.identifier for planned in actions] + [""]
+    failures = tuple(
+        Failure(actions[step].identifier, actions[step].kind, step, sentence, contacts_failed, became)
+        for (step, sentence, became), contacts_failed in run.failed.items()
+    )
+    # Prepared before a later action rejected the contact.
+    rejected, checks = Word.REJECT, {Phase.CHECK, Phase.ENRICH}
+    payloads = [
+        each
+        for each in run.payloads
+        if not (actions[each[1]].phase in checks and run.verdicts[each[0]].word is rejected)
+    ]
+    return Result(run.verdicts, run.steps, [names[step] for step in run.steps], failures, payloads)
+
+
+def _run_one(
+    run: _Run,
+    step: int,
+    planned: PlannedAction,
+    places: Sequence[int],
+    make_context: Callable[[PlannedAction], Context],
+) -> bool:
+    """Run one action over the contacts at these places; return whether it rejected anybody."""
+    try:
+        kind = build(planned.kind, planned.config)
+        context = make_context(planned)
+    except Permanent as error:
+        return _fail(run, step, planned, places, str(error))
+    size = kind.page_size
+    pages = (places[start : start + size] for start in range(0, len(places), size))
+    rejected = False
+    for page, answer in (_in_pool if kind.waits else _inline)(run, kind, context, pages):
+        if isinstance(answer, str):
+            rejected |= _fail(run, step, planned, page, answer)
+        else:
+            answers: Sequence[Any] = answer
+            rejected |= _apply(run, step, page, answers if isinstance(kind, Check) else _keep(run, step, page, answers))
+    return rejected
+
+
+def _nobody_hears() -> None:
+    """Serve as the tick of a run that nobody waits for."""
+
+
+_Page = Sequence[int]
+# Verdicts of a check, what an effect prepared, or why there is neither.
+_Answer = Sequence[Any] | str
+
+
+def _inline(run: _Run, kind: Kind, context: Context, pages: Iterator[_Page]) -> Iterator[tuple[_Page, _Answer]]:
+    for page in pages:
+        yield page, _ask(run, kind, context, page)
+
+
+def _in_pool(run: _Run, kind: Kind, context: Context, pages: Iterator[_Page]) -> Iterator[tuple[_Page, _Answer]]:
+    """Ask pages in the pool, at most `parallel` at a time; when the run ends early, wait for those in flight."""
+    flying: dict[Future[_Answer], _Page] = {}
+    given_up = Event()
+    try:
+        for page in pages:
+            flying[run.pool.submit(_ask, run, kind, context, page, given_up)] = page
+            while len(flying) >= kind.parallel:
+                for done in _next(run, flying):
+                    yield flying.pop(done), done.result()
+        while flying:
+            for done in _next(run, flying):
+                yield flying.pop(done), done.result()
+    finally:
+        given_up.set()
+        for left in flying:
+            left.cancel()
+        wait(flying)
+
+
+def _next(run: _Run, flying: Mapping[Future[_Answer], _Page]) -> set[Future[_Answer]]:
+    """The pages that are answered, once there are any or a second is over."""
+    done = wait(flying, timeout=TICK_SECONDS, return_when=FIRST_COMPLETED).done
+    run.tick()
+    return done
+
+
+def _ask(run: _Run, kind: Kind, context: Context, page: _Page, given_up: Event | None = None) -> _Answer:
+    """Ask about one page, repeating what may be repeated while there is time; return verdicts, or why it failed.
+
+    given_up: set once nobody waits for the answer any more.
+    """
+    contacts = [run.contacts[place] for place in page]
+    delay = FIRST_DELAY
+    given_up = given_up or run.stop
+    # Whoever asks outside the pool must say himself that the run is still at work.
+    tick = _nobody_hears if kind.waits else run.tick
+    while True:
+        if run.stop.is_set() or given_up.is_set():
+            raise Stopped
+        if kind.waits and context.time_left() <= 0:
+            return "No time was left to ask."
+        try:
+            if isinstance(kind, Preparing):
+                return _checked(kind.render(contacts, context), Rendered, len(contacts))
+            if isinstance(kind, Check):
+                return _checked(kind.check(contacts, context), Verdict, len(contacts))
+            return f"The kind {kind.name} can neither check nor act."
+        except Error:
+            raise  # the gateway's own database: whoever runs the plan sees to it
+        except Permanent as error:
+            return str(error)
+        except Later as error:
+            if (pause := error.retry_after or 0.0) >= context.time_left():
+                return "No time was left to ask."
+            _pause(pause, run.stop, given_up, tick=tick)
+        except Retryable as error:
+            pause = max(delay * random.uniform(0.5, 1.0), error.retry_after or 0.0)
+            if pause >= context.time_left():
+                return f"{error} No time was left to ask again."
+            _pause(pause, run.stop, given_up, tick=tick)
+            delay = min(delay * 2, LONGEST_DELAY)
+        except Exception as error:
+            # The text of an unforeseen error may hold contact data, so that only its class is named.
+            return f"The kind {kind.name} raised {type(error).__name__}."
+
+
+def _pause(seconds: float, *ends: Event, tick: Callable[[], None]) -> None:
+    """Wait, or until one of the events is set; the first is heard at once, the others within a tick."""
+    until = time.monotonic() + seconds
+    while (left := until - time.monotonic()) > 0 and not any(end.is_set() for end in ends):
+        ends[0].wait(min(left, TICK_SECONDS))
+        tick()
+
+
+def _checked(answers: Any, wanted: type[_A], expected: int) -> Sequence[_A]:
+    """Return the answers of a kind if they are what the contract asks for; raises Permanent."""
+    if not isinstance(answers, Sequence) or len(answers) != expected:
+        raise Permanent("The kind did not return one answer for each contact.")
+    if not all(type(answer) is wanted for answer in answers):
+        raise Permanent("The kind returned something that is not an answer.")
+    return answers
+
+
+def _keep(run: _Run, step: int, page: _Page, answers: Sequence[Any]) -> Sequence[Verdict]:
+    """Keep what an effect prepared, tell it to those after, and return its verdicts."""
+    for place, answer in zip(page, answers, strict=True):
+        if answer.payload is not None:
+            run.payloads.append((place, step, canonical(answer.payload)))
+        if answer.given:
+            contact = run.contacts[place]
+            contact.given = {**contact.given, **answer.given}
+    return [answer.verdict for answer in answers]
+
+
+def _apply(run: _Run, step: int, page: _Page, answer: Sequence[Verdict]) -> bool:
+    """Store a page's verdicts where they weigh more than what was said before; return whether anybody is rejected."""
+    rejected = False
+    for place, verdict in zip(page, answer, strict=True):
+        # The first rejection is the reason, also where a transfer that tells of it cannot be prepared.
+        if verdict is ACCEPT or run.verdicts[place].word is Word.REJECT:
+            continue
+        word = verdict.word
+        if word is Word.REJECT:
+            rejected = True
+        elif word is Word.ACCEPT:
+            before = run.verdicts[place]
+            if before.word is not Word.ACCEPT or (verdict.code != FAILED and verdict.evidence_at is None):
+                continue
+            verdict = _accepted(before, verdict)
+            if before.code == FAILED:
+                run.verdicts[place] = verdict
+                continue
+        elif run.verdicts[place].word is Word.UNDECIDED:
+            continue
+        run.verdicts[place] = verdict
+        run.steps[place] = step
+    return rejected
+
+
+def _accepted(before: Verdict, verdict: Verdict) -> Verdict:
+    """What two acceptances say together: that an action failed is never lost, and the last evidence stays."""
+    if before is ACCEPT and verdict.code in ("", FAILED):
+        return verdict
+    evidence = verdict.evidence_at or before.evidence_at
+    failed = FAILED in (before.code, verdict.code)
+    return replace(_PASSED, evidence_at=evidence) if failed else accept(evidence)
+
+
+def _fail(run: _Run, step: int, planned: PlannedAction, page: _Page, sentence: str) -> bool:
+    """Do with a failed page what the definition says, and remember the failure."""
+    word = _ON_FAILURE.get(planned.on_failure, Word.UNDECIDED)
+    key = (step, sentence, str(word))
+    run.failed[key] = run.failed.get(key, 0) + len(page)
+    verdict = _PASSED if word is Word.ACCEPT else Verdict(word, FAILED, sentence)
+    return _apply(run, step, page, [verdict] * len(page))

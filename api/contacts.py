@@ -1,0 +1,140 @@
+"""What programs with the permission to see contacts may ask: what became of one of them, and a batch's decisions as CSV."""
+
+from typing import Any, cast
+
+from django.contrib.auth.models import User
+from django.http import HttpResponseBase
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema, extend_schema_field
+from rest_framework import serializers
+from rest_framework.generics import GenericAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from actions import access
+from api import errors
+from api.access import View
+from api.fields import WordField
+from api.parameters import ExportAsked, FindAsked
+from api.serializers import NamedProjectSerializer, NamedSendoutSerializer
+from sendouts.inquiries import export, find
+from sendouts.inquiries import fate as inquiry_fate
+from sendouts.inquiries.csv import Form
+from sendouts.inquiries.export import Choice
+from sendouts.inquiries.fate import Fate, Found
+from sendouts.inquiries.streaming import streamed
+from sendouts.models import Answer, Batch, Outcome, Status, Verdict
+from sendouts.verbs import base
+from sendouts.verbs.base import NotDone
+
+REFUSALS = {
+    400: errors.ErrorSerializer, 401: errors.ErrorSerializer, 403: errors.ErrorSerializer, 404: errors.ErrorSerializer
+}  # fmt: skip
+
+
+class FoundSerializer(serializers.Serializer[Any]):
+    """One decision about the contact, and what became of it."""
+
+    id = serializers.IntegerField(source="decision.pk", help_text="Of the decision; 64 bits.")
+    batch = serializers.IntegerField(source="batch.pk")
+    row = serializers.IntegerField(source="decision.row", help_text="The place in the file or hook, counted from 0.")
+    project = NamedProjectSerializer(source="batch.project")
+    sendout = NamedSendoutSerializer(source="batch.sendout")
+    received_at = serializers.DateTimeField(source="batch.received_at")
+    ended_at = serializers.DateTimeField(source="batch.ended_at", allow_null=True)
+    status = serializers.ChoiceField(source="batch.status", choices=Status.choices)
+    outcome = serializers.ChoiceField(source="batch.outcome", choices=Outcome.choices)
+    fate = serializers.ChoiceField(
+        choices=[each.value for each in Fate],
+        help_text="got: the message went out. not: its rejection is confirmed. late: it timed out. open: nothing is final yet. "
+        "unknown: the platform did not confirm.",
+    )
+    sentence = serializers.SerializerMethodField(help_text="What became of it and why, for people.")
+    verdict = WordField(Verdict, source="decision.verdict")
+    unread = serializers.BooleanField(source="decision.unread")
+    reason = serializers.CharField(source="decision.reason")
+    text = serializers.CharField(source="decision.text")
+    action = serializers.CharField(source="decision.action")
+    evidence_at = serializers.DateTimeField(source="decision.evidence_at", allow_null=True)
+    decided_by = serializers.CharField(source="decision.decided_by.username", default=None, allow_null=True)
+    answer = WordField(Answer, source="decision.answer", help_text="What the platform said to the rejection.")
+    answer_status = serializers.IntegerField(source="decision.answer_status", help_text="0: no answer with a code.")
+    ruled_by = serializers.SerializerMethodField(help_text="Who accepted or rejected the batch; null: no person did.")
+    wrote = serializers.SerializerMethodField(help_text="Sentences on what was written about the contact.")
+
+    def get_sentence(self, found: Found) -> str:
+        return inquiry_fate.sentence(found, self.context["now"])
+
+    @extend_schema_field(serializers.CharField(allow_null=True))
+    def get_ruled_by(self, found: Found) -> str | None:
+        event = inquiry_fate.ruling(found)
+        return event.user.get_username() if event is not None and event.user is not None else None
+
+    def get_wrote(self, found: Found) -> list[str]:
+        return list(found.wrote)
+
+
+class FindingsSerializer(serializers.Serializer[Any]):
+    """A page of what was found, newest first."""
+
+    next_before = serializers.IntegerField(
+        allow_null=True, help_text="Ask again with this as `before`; null: there is nothing older. A page may be short."
+    )
+    results = FoundSerializer(many=True)
+
+
+class _Contacts(View):
+    """What is shared: who the contacts are is told only to those who may see both them and batches."""
+
+    needs = base.VIEW_CONTACTS
+
+    def check_permissions(self, request: Request) -> None:
+        super().check_permissions(request)
+        if not request.user.has_perm("sendouts.view_batch"):
+            self.permission_denied(request)
+
+
+class Find(_Contacts, GenericAPIView[Any]):
+    """What became of one contact, over all sendouts."""
+
+    serializer_class = FindAsked
+    queryset = Batch.objects.none()
+
+    @extend_schema(summary="Find a contact", responses={200: FindingsSerializer, **REFUSALS})
+    def post(self, request: Request) -> Response:
+        """Every decision about one contact id, newest first, in the projects that you see. Nothing is changed."""
+        asked = self.get_serializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        values = asked.validated_data
+        found = find.find(
+            values["contact_id"], cast(User, request.user), before=values.get("before"), limit=values["limit"]
+        )
+        shown = FoundSerializer(found.found, many=True, context={"now": timezone.now()})
+        return Response({"next_before": found.before, "results": shown.data})
+
+
+class Export(_Contacts, GenericAPIView[Batch]):
+    """The decisions of a batch as CSV."""
+
+    serializer_class = ExportAsked
+    queryset = Batch.objects.select_related("project", "sendout").defer("finish_uri", "download_uri")
+
+    @extend_schema(
+        summary="Export the decisions of a batch", responses={(200, "text/csv"): OpenApiTypes.STR, **REFUSALS}
+    )
+    def post(self, request: Request, pk: int) -> HttpResponseBase:
+        """CSV in UTF-8 with commas, streamed. The history of the batch names you. Cells that look like formulas have an `'`."""
+        asked = self.get_serializer(data=request.data)
+        user = cast(User, request.user)
+        batch = get_object_or_404(self.get_queryset().filter(access.within(user)), pk=pk)
+        asked.is_valid(raise_exception=True)
+        values = asked.validated_data
+        choice = Choice(values.get("only", ""), reason=values.get("reason"), action=values.get("action"))
+        try:
+            begun = export.begin(batch, user, choice, now=timezone.now())
+        except NotDone as problem:
+            return errors.refusal(problem, None)
+        body = export.parts(begun, choice, export.for_programs(), Form(bom=False))
+        return streamed(request._request, body, "text/csv; charset=utf-8", export.file_name(batch))

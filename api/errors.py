@@ -1,0 +1,56 @@
+"""How the API says no: always a code for programs and a sentence for people."""
+
+from typing import Any
+
+from rest_framework import serializers, status
+from rest_framework.exceptions import ValidationError
+from rest_framework.response import Response
+from rest_framework.views import exception_handler
+
+from sendouts.verbs.base import NotDone
+
+CONFLICTS = frozenset({"moved_on", "changed", "changing", "released", "second_person", "other_choice"})
+
+
+class ErrorSerializer(serializers.Serializer[Any]):
+    """Why something was not done."""
+
+    code = serializers.CharField(help_text="For programs.")
+    error = serializers.CharField(help_text="A sentence for people, in the language that Accept-Language asks for.")
+    problems = serializers.DictField(
+        child=serializers.ListField(child=serializers.CharField()),
+        required=False,
+        help_text="With the code `invalid`: what is wrong with each field or parameter.",
+    )
+
+
+class ConflictSerializer(serializers.Serializer[Any]):
+    """The batch is not as it was when it was read; nothing was done."""
+
+    code = serializers.ChoiceField(choices=sorted(CONFLICTS))
+    error = serializers.CharField()
+    revision = serializers.IntegerField(help_text="The revision that the batch has now.")
+
+
+def handle(error: Exception, context: dict[str, Any]) -> Response | None:
+    """Bring the framework's errors into our form; anything that it does not know stays an error of the server."""
+    response = exception_handler(error, context)
+    if response is None:
+        return None
+    if isinstance(error, ValidationError):
+        sentences = [f"{name}: {' '.join(map(str, texts))}" for name, texts in response.data.items()]
+        response.data = {"code": "invalid", "error": " ".join(sentences), "problems": response.data}
+    else:
+        detail = response.data["detail"]
+        response.data = {"code": detail.code, "error": str(detail)}
+    return response
+
+
+def refusal(problem: NotDone, revision: int | None) -> Response:
+    """Answer that a verb was not carried out. revision: the batch's own now, where it is known."""
+    body: dict[str, Any] = {"code": problem.code, "error": str(problem)}
+    if problem.code in CONFLICTS:
+        return Response(body | {"revision": revision}, status.HTTP_409_CONFLICT)
+    if problem.code == "not_allowed":
+        return Response(body, status.HTTP_403_FORBIDDEN)
+    return Response(body, status.HTTP_400_BAD_REQUEST)

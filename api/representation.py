@@ -1,0 +1,95 @@
+"""What rows hold as JSON, written out for programs: nothing here asks the database."""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from sendouts import rules
+from sendouts.models import Batch, BulkChange, Hold, Status, Verdict
+from sendouts.outlook.forecast import Forecast
+from sendouts.verbs.second_person import first_name
+from sendouts.wording import batch_sentences
+
+_ADDRESS = re.compile(r"\w+://\S+")
+
+
+def attention(batch: Batch) -> dict[str, str] | None:
+    """The stage that could not complete, as a code and a sentence."""
+    return {"code": batch.attention, "sentence": batch_sentences.attention(batch)} if batch.attention else None
+
+
+def forecast(found: Forecast | None) -> dict[str, Any] | None:
+    """When the rejections will be confirmed; null where none are being sent."""
+    if found is None:
+        return None
+    spare = round(found.spare.total_seconds())
+    return {"ends_at": found.ends_at, "in_time": found.in_time, "spare_seconds": spare, "silent": found.silent}
+
+
+def first_acceptance(batch: Batch) -> dict[str, Any] | None:
+    """Who accepted first and when, while a second person is waited for; null otherwise."""
+    if batch.status != Status.IN_REVIEW or not rules.is_first_accepted(batch):
+        return None
+    return {"user": first_name(batch), "at": batch.first_accepted_at, "undecided": batch.first_undecided}
+
+
+def hold(found: Hold | None) -> dict[str, Any] | None:
+    """Who put the batch on hold; null where nobody holds it."""
+    if found is None:
+        return None
+    return {"by": found.user.get_username(), "at": found.at, "note": found.note, "declared": found.declared}
+
+
+def change(running: BulkChange | None, batch: Batch) -> dict[str, Any] | None:
+    """The change of many decisions that is under way; null where there is none."""
+    if running is None:
+        return None
+    return {
+        "by": running.user.get_username(), "at": running.begun_at, "note": running.note,
+        "verdict": Verdict(running.verdict).name.lower(), "contacts": running.expected, "changed": running.changed,
+        "share": round(min(1.0, running.next_row / batch.total), 3) if batch.total else 1.0,
+    }  # fmt: skip
+
+
+def held_for(batch: Batch) -> list[dict[str, str]]:
+    """Why the batch was held for a person, as codes and sentences."""
+    found = zip(batch.held_for, batch_sentences.holds(batch), strict=True)
+    return [{"code": code, "sentence": sentence} for code, sentence in found]
+
+
+def reasons(batch: Batch) -> list[dict[str, Any]]:
+    """Reasons of the decisions with the number of contacts, most frequent first; the simply accepted are left out."""
+    return [
+        {"verdict": Verdict(verdict).name.lower(), "code": code, "text": text, "action": action, "contacts": contacts}
+        for verdict, code, text, action, contacts in batch.reasons
+    ]
+
+
+def plan(batch: Batch) -> dict[str, Any]:
+    """The frozen plan; configuration and details as the objects that their canonical text stands for."""
+    content: Mapping[str, Any] = batch.plan.content
+    return {
+        "actions": [
+            each | {"config": _read(each["config"]), "details": _read(each["details"])} for each in content["actions"]
+        ],
+        "unknown": [each | {"details": _read(each["details"])} for each in content["unknown"]],
+    }
+
+
+def _read(text: str) -> Any:
+    try:
+        return harmless(json.loads(text))
+    except RecursionError:
+        return "(nested too deeply)"
+
+
+def harmless(value: Any) -> Any:
+    """A JSON value without the addresses in it: whoever knows one might call it, or read a key in it."""
+    if isinstance(value, str):
+        return _ADDRESS.sub("…", value)
+    if isinstance(value, list):
+        return [harmless(each) for each in value]
+    if isinstance(value, dict):
+        return {_ADDRESS.sub("…", key): harmless(each) for key, each in value.items()}
+    return value

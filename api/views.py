@@ -1,0 +1,144 @@
+"""What programs may read: projects, batches, decisions and events."""
+
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from django.http import Http404
+from drf_spectacular.utils import extend_schema
+from rest_framework.generics import ListAPIView, RetrieveAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from actions import access
+from actions.models import Project
+from api.access import View
+from api.pages import NewestFirst, OldestFirst
+from api.parameters import After, BatchesAsked, DecisionsAsked
+from api.serializers import (
+    BatchSerializer,
+    DecisionSerializer,
+    EventSerializer,
+    ProjectSerializer,
+    WholeBatchSerializer,
+)
+from sendouts.models import Batch, Decision, Event, Status
+from sendouts.models.batch import OPEN
+from sendouts.models.decision import rows_of
+from sendouts.verbs import base
+
+# The open statuses stand here too, so that the index of open batches finds the few among many that ended.
+WAITING = Q(status__in=OPEN) & (Q(status=Status.IN_REVIEW) | ~Q(attention=""))
+# Addresses are secrets of the platform's, and long: they are not even loaded.
+BATCHES = Batch.objects.select_related("project", "sendout", "plan", "first_accepted_by").defer(
+    "finish_uri", "download_uri"
+)
+
+
+class Projects(View, ListAPIView[Project]):
+    """The projects, oldest first."""
+
+    needs = "actions.view_project"
+    parameters = After
+    queryset = Project.objects.all()
+    serializer_class = ProjectSerializer
+    pagination_class = OldestFirst
+
+    @extend_schema(parameters=[After])
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().get(request, *args, **kwargs)
+
+    def get_queryset(self) -> QuerySet[Project]:
+        return super().get_queryset().filter(access.within(self.request.user, "pk"))
+
+
+class OneProject(View, RetrieveAPIView[Project]):
+    """One project and its policies."""
+
+    needs = "actions.view_project"
+    queryset = Project.objects.all()
+    serializer_class = ProjectSerializer
+
+    def get_queryset(self) -> QuerySet[Project]:
+        return super().get_queryset().filter(access.within(self.request.user, "pk"))
+
+
+class Batches(View, ListAPIView[Batch]):
+    """The batches, newest first."""
+
+    needs = "sendouts.view_batch"
+    parameters = BatchesAsked
+    queryset = BATCHES.defer("reasons")
+    serializer_class = BatchSerializer
+    pagination_class = NewestFirst
+
+    @extend_schema(parameters=[BatchesAsked])
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().get(request, *args, **kwargs)
+
+    def get_queryset(self) -> QuerySet[Batch]:
+        found = super().get_queryset().filter(access.within(self.request.user))
+        for name in ("status", "project", "attention"):
+            if name in self.asked:
+                found = found.filter(**{name: self.asked[name]})
+        if "waiting" in self.asked:
+            found = found.filter(WAITING if self.asked["waiting"] else ~WAITING)
+        return found
+
+
+class OneBatch(View, RetrieveAPIView[Batch]):
+    """One batch with its plan, its numbers and why it waits."""
+
+    needs = "sendouts.view_batch"
+    queryset = BATCHES
+    serializer_class = WholeBatchSerializer
+
+    def get_queryset(self) -> QuerySet[Batch]:
+        return super().get_queryset().filter(access.within(self.request.user))
+
+
+class Decisions(View, ListAPIView[Decision]):
+    """What was decided on each contact of a batch, in the order of its file or hook."""
+
+    needs = "sendouts.view_batch"
+    parameters = DecisionsAsked
+    queryset = Decision.objects.select_related("decided_by").only(
+        "contact_id", "verdict", "unread", "reason", "text", "action", "evidence_at", "answer", "decided_by__username"
+    )
+    serializer_class = DecisionSerializer
+    pagination_class = OldestFirst
+
+    @extend_schema(parameters=[DecisionsAsked])
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().get(request, *args, **kwargs)
+
+    def get_serializer_context(self) -> dict[str, Any]:
+        sees = self.request.user.has_perm(base.VIEW_CONTACTS)
+        return {**super().get_serializer_context(), "sees_contacts": sees}
+
+    def get_queryset(self) -> QuerySet[Decision]:
+        found = super().get_queryset().filter(rows_of(existing(self.kwargs["pk"], self.request)))
+        return found.filter(verdict=self.asked["verdict"]) if "verdict" in self.asked else found
+
+
+class Events(View, ListAPIView[Event]):
+    """What happened to a batch, oldest first."""
+
+    needs = "sendouts.view_batch"
+    parameters = After
+    queryset = Event.objects.select_related("user")
+    serializer_class = EventSerializer
+    pagination_class = OldestFirst
+
+    @extend_schema(parameters=[After])
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().get(request, *args, **kwargs)
+
+    def get_queryset(self) -> QuerySet[Event]:
+        return super().get_queryset().filter(batch=existing(self.kwargs["pk"], self.request))
+
+
+def existing(batch_id: int, request: Request) -> int:
+    """The id of a batch that there is for who asks: an empty page must not stand for an unknown batch."""
+    if not Batch.objects.filter(access.within(request.user), pk=batch_id).exists():
+        raise Http404
+    return batch_id

@@ -1,0 +1,1 @@
+"""What marketers, managers and operators see."""

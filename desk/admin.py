@@ -1,0 +1,20 @@
+"""Every screen of the admin; Django looks for this module."""
+
+from desk.batch import list as batch_list
+from desk.operations import alarms, channels, webhooks
+from desk.people import accounts, tokens
+from desk.setup import code_pools, credentials, hosts, projects, suppression
+
+__all__ = [
+    "accounts",
+    "alarms",
+    "batch_list",
+    "channels",
+    "code_pools",
+    "credentials",
+    "hosts",
+    "projects",
+    "suppression",
+    "tokens",
+    "webhooks",
+]

@@ -1,0 +1,230 @@
+"""The contacts of one batch on its page: by verdict, by exact id, page after page, never counted and never skipped over."""
+
+import json
+from collections.abc import Collection, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from actions.whole import whole
+from sendouts.models import Answer, Batch, Decision, Status, Verdict
+from sendouts.models.decision import rows_of
+from sendouts.models.paging import through_an_index
+from sendouts.privacy.masking import masked
+from sendouts.wording.batch_sentences import column_time, number, reason
+
+PAGE = 25
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """One choice of contacts, with the number that the batch itself carries (None: nobody counted)."""
+
+    name: str
+    text: str
+    count: int | None
+    query: str
+    active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ContactRow:
+    """One decision as a line; `row` counts from 0, `to` is what a person could change it to (empty: nothing).
+
+    `contact` is the id, or only the place for readers who may not see who the contacts are.
+    """
+
+    row: int
+    contact: str
+    verdict: Verdict
+    word: str
+    reason: str
+    action: str
+    evidence: str
+    decided_by: str
+    answer: str
+    kept: tuple[tuple[str, str], ...]
+    to: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Contacts:
+    """What the table shows: `first` and `next` are the queries of the first page and of the one after this."""
+
+    tabs: list[Tab]
+    tab: str
+    search: str
+    reason: str
+    rows: list[ContactRow]
+    empty: str
+    first: str
+    next: str
+    kept_shown: bool
+    sees: bool
+
+    @property
+    def to(self) -> tuple[str, ...]:
+        """What some of the rows could become."""
+        return tuple(name for name in ("accept", "reject") if any(name in row.to for row in self.rows))
+
+
+def tabs(batch: Batch) -> dict[str, tuple[str, int | None]]:
+    """The tabs in their order: those who do not get it first, since they are what people look for."""
+    found: dict[str, tuple[str, int | None]] = {
+        "rejected": (_("Do not get it"), batch.rejected),
+        "undecided": (_("Undecided"), batch.undecided),
+        "accepted": (_("Get it"), batch.accepted),
+        "unread": (_("Unreadable"), batch.unread),
+    }
+    return {name: tab for name, tab in found.items() if tab[1] or name in {"rejected", "accepted"}}
+
+
+def contacts_page(batch: Batch, asked: Mapping[str, str], *, sees: bool, changes: bool) -> Contacts:
+    """One page of contacts. sees: ids and kept fields are shown, and ids are searched; changes: single decisions can be changed now.
+
+    asked: `tab`, `reason` as reason_key() writes it, `contact` (an exact id), `after` (a row).
+    """
+    found = tabs(batch)
+    default = next((name for name, (_text, count) in found.items() if count), "rejected")
+    tab = asked.get("tab", "") if asked.get("tab") in found else default
+    # Where ids are not shown they are not searched either: an answer would tell who is in the batch.
+    search = _text(asked.get("contact", "")) if sees else ""
+    after = -1 if (row := whole(asked.get("after", ""))) is None else row
+    only = _text(asked.get("reason", "")) if not search else ""
+    rows = _rows(batch, tab, search, only, after + 1)
+    rows = rows.select_related("decided_by").order_by("pk")[: PAGE + 1]
+    # An id has an index that is not in the order of the file, and few rows.
+    with nullcontext() if search else through_an_index():
+        page = list(rows)
+    more = len(page) > PAGE
+    shown = frozenset(batch.project.show_fields)
+    where = {"contact": search} if search else {"tab": tab} | ({"reason": only} if only else {})
+    return Contacts(
+        tabs=[Tab(name, text, n, urlencode({"tab": name}), name == tab) for name, (text, n) in found.items()],
+        tab="" if search else tab,
+        search=search,
+        reason=only,
+        rows=[_line(decision, shown, sees=sees, changes=changes) for decision in page[:PAGE]],
+        empty=_empty(batch, tab, search, only),
+        first=urlencode(where) if after >= 0 else "",
+        next=urlencode({**where, "after": page[PAGE - 1].row}) if more else "",
+        kept_shown=sees and any(decision.kept and not decision.unread for decision in page),
+        sees=sees,
+    )
+
+
+def _text(asked: str) -> str:
+    """What can be compared with a column: no database stores the character 0."""
+    return asked.replace("\0", "").strip()[:400]
+
+
+def reason_key(code: str, action: str) -> str:
+    """What a filter by reason is called: the text beside a code varies, and is not what contacts are found by."""
+    return f"{code}:{action}"
+
+
+def with_reason(batch: Batch, key: str, first: int = 0) -> QuerySet[Decision]:
+    """The decisions of a batch with one reason, from a row on; found through an index of their own, in the order of the file."""
+    code, _colon, action = key.partition(":")
+    rows = Decision.objects.filter(_from(batch, first), action=action, reason=code)
+    # The index holds what has a reason, and serves a query that says so.
+    return rows.exclude(reason="") if code else rows
+
+
+def _from(batch: Batch, first: int) -> Q:
+    """The rows of a batch from one on. One lower bound: given two, SQLite begins at the first and reads up to the other."""
+    first = min(first, (1 << 32) - 1)
+    return rows_of(batch.pk, first, (1 << 32) - first)
+
+
+def _rows(batch: Batch, tab: str, search: str, only: str, first: int) -> QuerySet[Decision]:
+    rows = with_reason(batch, only, first) if only else Decision.objects.filter(_from(batch, first))
+    rows = rows.defer("uri")
+    if search:
+        return rows.filter(contact_id=search)
+    if tab == "accepted":
+        return rows.filter(verdict=Verdict.ACCEPTED)
+    if tab == "rejected":
+        # The index of what is not accepted serves a query that says so.
+        return rows.exclude(verdict=Verdict.ACCEPTED).filter(verdict=Verdict.REJECTED)
+    return rows.filter(verdict=Verdict.UNDECIDED, unread=tab == "unread")
+
+
+def _line(decision: Decision, shown: Collection[str], *, sees: bool, changes: bool) -> ContactRow:
+    verdict = Verdict(decision.verdict)
+    kept = decision.kept or {}
+    where = _(" (place %(place)s)") % {"place": kept["place"]} if decision.unread and kept.get("place") else ""
+    unread = decision.unread and verdict == Verdict.UNDECIDED
+    word = _("unreadable") if unread else {
+        Verdict.ACCEPTED: _("gets it"), Verdict.REJECTED: _("does not get it"), Verdict.UNDECIDED: _("undecided")
+    }[verdict]  # fmt: skip
+    answered = verdict == Verdict.REJECTED and decision.answer != Answer.NONE
+    # What was sent before the release was stopped cannot be put back.
+    changes = changes and not answered
+    choices = {Verdict.ACCEPTED: ("reject",), Verdict.REJECTED: ("accept",), Verdict.UNDECIDED: ("accept", "reject")}
+    return ContactRow(
+        row=decision.row,
+        contact=decision.contact_id if sees else row_name(decision),
+        verdict=verdict,
+        word=word,
+        reason=reason(decision.reason, decision.text) + where,
+        action=decision.action,
+        evidence=column_time(decision.evidence_at, timezone.now()) if decision.evidence_at else "",
+        decided_by=decision.decided_by.get_username() if decision.decided_by else "",
+        answer=str(decision.get_answer_display()) if answered else "",
+        kept=_kept(kept, shown) if sees and not decision.unread else (),
+        to=choices[verdict] if changes else (),
+    )
+
+
+def row_name(decision: Decision) -> str:
+    """What a decision is called where the contact's id is not shown."""
+    return _("row %(row)s") % {"row": number(decision.row + 1)}
+
+
+def _kept(kept: Mapping[str, object], shown: Collection[str]) -> tuple[tuple[str, str], ...]:
+    """The fields that were stored; the project says which of them are shown as they are."""
+    return tuple((name, _short(value) if name in shown else masked(value)) for name, value in kept.items())
+
+
+def _short(value: object) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 80 else text[:79] + "…"
+
+
+def _empty(batch: Batch, tab: str, search: str, only: str = "") -> str:
+    if search:
+        text = _("No decision about %(id)s in this batch. Check the id: capitals and dashes count.")
+        return text % {"id": search}
+    if batch.status == Status.PLANNED:
+        return _("The contacts appear here as they are checked.")
+    if batch.retired_at is not None and batch.total:
+        return _("The contacts of this batch are no longer kept.")
+    if not batch.total:
+        return _("There is nobody in this batch.")
+    if only:
+        return _("No contact has this reason any more.")
+    return {
+        "rejected": _("Every contact passed."),
+        "accepted": _("Nobody gets it."),
+        "unread": _("Every row of the contact file could be read."),
+    }.get(tab, _("Nobody is undecided."))
+
+
+def unread_without_address(batch: Batch) -> int:
+    """Unreadable rows that can only be let through or left to time out."""
+    if not batch.unread:
+        return 0
+    # Few, and in an index of their own.
+    return Decision.objects.filter(rows_of(batch.pk), unread=True, verdict=Verdict.UNDECIDED, uri=b"").count()
+
+
+def decision_at(batch: Batch, row: int) -> Decision | None:
+    """One row of a batch."""
+    if not 0 <= row < 1 << 32:
+        return None
+    return Decision.objects.filter(rows_of(batch.pk, row, 1)).first()

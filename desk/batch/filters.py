@@ -1,0 +1,77 @@
+"""Which batches wait for a person, and the other parts of the list of batches."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.contrib.admin import SimpleListFilter
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from actions import access
+from desk.home.figures.in_review import WAITING
+from sendouts.models import Batch, Status
+from sendouts.models.batch import OPEN
+
+# More than so many is not a number that anybody acts on.
+COUNTED = 99
+
+
+def parts() -> dict[str, tuple[str, Q]]:
+    """The parts of the list: what waits, what is in work, what is over, all."""
+    return {
+        "waiting": (_("Waiting for a person"), WAITING),
+        "work": (_("In work"), Q(status__in=OPEN) & ~WAITING),
+        "over": (_("Over"), ~Q(status__in=OPEN)),
+        "all": (_("All"), Q()),
+    }
+
+
+class PartFilter(SimpleListFilter):
+    """The part of the list, or one status; without a choice that is what waits for a person."""
+
+    title = gettext_lazy("Status")
+    parameter_name = "show"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        found = [(name, text) for name, (text, _where) in parts().items()]
+        return found + [(str(value), str(text)) for value, text in Status.choices]
+
+    def value(self) -> str:
+        chosen = super().value()
+        return chosen if chosen in {name for name, _text in self.lookup_choices} else "waiting"
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Batch]) -> QuerySet[Batch]:
+        chosen = self.value()
+        if chosen in Status.values:
+            return queryset.filter(status=chosen)
+        return queryset.filter(parts()[chosen][1])
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        for name, text in self.lookup_choices:
+            query = changelist.get_query_string({self.parameter_name: name})
+            yield {"selected": self.value() == name, "query_string": query, "display": text}
+
+    def has_output(self) -> bool:
+        return True
+
+
+def waiting_count(request: HttpRequest) -> str:
+    """How many batches wait, for the entry of the menu; empty where none does or nobody may look."""
+    if not request.user.has_perm("sendouts.view_batch"):
+        return ""
+    waiting = Batch.objects.filter(WAITING, access.within(request.user)).order_by().values("pk")[: COUNTED + 1].count()
+    return f"{COUNTED}+" if waiting > COUNTED else str(waiting or "")
+
+
+def tabs(request: HttpRequest) -> list[dict[str, Any]]:
+    """The parts of the list as tabs above it."""
+    url = reverse("admin:sendouts_batch_changelist")
+    here = request.path == url
+    chosen = request.GET.get("show") or "waiting"
+    return [
+        {"title": text, "link": f"{url}?show={name}", "active": here and chosen == name}
+        for name, (text, _where) in parts().items()
+    ]

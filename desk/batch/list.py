@@ -1,0 +1,218 @@
+"""The list of batches, most urgent first, and the page of each, on which people decide."""
+
+from functools import partial
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.cache import patch_cache_control
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
+from unfold.decorators import display
+from unfold.views import ChangeList
+
+from desk.bases import ReadOnlyAdmin, reader
+from desk.batch import filters
+from desk.batch.live import live
+from desk.batch.page import page
+from desk.batch.parts import headline
+from desk.limited import LimitedAdmin, SeenProjects
+from desk.operations.alarms import open_count
+from desk.verbs import VERBS
+from desk.verbs.views import batch_verb, contact_verb, many_verb
+from sendouts.models import Batch, Status
+from sendouts.models.batch import OPEN
+from sendouts.verbs import base
+from sendouts.wording.batch_sentences import column_time, number, span, title
+
+
+class BatchList(ChangeList):
+    """The list, which says what it means when it is empty."""
+
+    @property
+    def empty(self) -> str:
+        if self.query or set(self.params) - {"show"}:
+            return _("No batch is like that.")
+        part = self.params.get("show", "waiting")
+        if part == "waiting":
+            return _("Nothing waits for a person.")
+        return _("Nothing in work.") if part == "work" else _("There is no batch here.")
+
+
+@admin.register(Batch)
+class BatchAdmin(ReadOnlyAdmin, LimitedAdmin):
+    """Batches are written by the stages; people act through the verbs on a batch's page."""
+
+    list_display = (
+        "sendout_names",
+        "shown_total",
+        "shown_accepted",
+        "shown_rejected",
+        "shown_undecided",
+        "shown_unread",
+        "shown_deadline",
+    )
+    list_filter = (
+        filters.PartFilter,
+        ("project", SeenProjects),
+        ("attention", ChoicesDropdownFilter),
+        ("source", ChoicesDropdownFilter),
+    )
+    list_select_related = ("project", "sendout")
+    list_before_template = "desk/list_before.html"
+    search_fields = ("=id", "sendout__name", "sendout__journey", "project__name")
+    search_help_text = gettext_lazy("Sendout, journey, project or number")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Batch]:
+        # The addresses of the platform are secrets that no screen needs.
+        rows = super().get_queryset(request).select_related("project", "sendout", "plan")
+        return rows.defer("download_uri")
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return BatchList
+
+    def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
+        urgent = request.GET.get("show", "waiting") in {"waiting", "work", *OPEN}
+        return ("deadline", "id") if urgent else ("-id",)
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        zone = timezone.localtime().tzname()
+        more = {
+            "title": _("Batches"), "tabs": filters.tabs(request), "zone": zone, "alarms": open_count(request),
+            **(extra_context or {}),
+        }  # fmt: skip
+        return super().changelist_view(request, more)
+
+    def get_list_display(self, request: HttpRequest) -> tuple[Any, ...]:
+        decides = request.user.has_perm(base.REVIEW)
+
+        @display(description=_("Status"), ordering="status")
+        def shown_status(obj: Batch) -> SafeString:
+            label = headline.label(obj, decides=decides)
+            why = obj.get_attention_display() if obj.attention and obj.is_open else ""
+            return format_html(
+                '<span><span class="gate-label gate-{}">{}</span><span class="gate-soft">{}</span></span>',
+                label.tone,
+                label.text,
+                why,
+            )
+
+        name, *others = self.list_display
+        return (name, shown_status, *others)
+
+    @display(description=gettext_lazy("Sendout"), ordering="sendout__name")
+    def sendout_names(self, obj: Batch) -> SafeString:
+        where = " · ".join(part for part in (obj.project.name, obj.sendout.journey) if part) or "–"
+        return format_html(
+            '<span><span class="gate-name">{}</span><span class="gate-soft">{}</span></span>', title(obj), where
+        )
+
+    @display(description=gettext_lazy("Contacts"), ordering="total")
+    def shown_total(self, obj: Batch) -> SafeString:
+        return _count(obj.total, known=bool(obj.total) or obj.status != Status.PLANNED)
+
+    @display(description=gettext_lazy("Get it"), ordering="accepted")
+    def shown_accepted(self, obj: Batch) -> SafeString:
+        return _count(obj.accepted, known=_is_counted(obj) and obj.status not in {Status.EXPIRED, Status.ABANDONED})
+
+    @display(description=gettext_lazy("Do not get it"), ordering="rejected")
+    def shown_rejected(self, obj: Batch) -> SafeString:
+        return _count(obj.rejected, known=_is_counted(obj))
+
+    @display(description=gettext_lazy("Undecided"), ordering="undecided")
+    def shown_undecided(self, obj: Batch) -> SafeString:
+        return _count(obj.undecided, known=_is_counted(obj), tone="undecided")
+
+    @display(description=gettext_lazy("Unreadable"), ordering="unread")
+    def shown_unread(self, obj: Batch) -> SafeString:
+        return _count(obj.unread, known=_is_counted(obj), tone="late")
+
+    @display(description=gettext_lazy("Deadline"), ordering="deadline")
+    def shown_deadline(self, obj: Batch) -> SafeString:
+        now = timezone.now()
+        left = obj.deadline - now
+        soft = ""
+        if obj.is_open:
+            soft = _("%(span)s left") % {"span": span(left)} if left.total_seconds() > 0 else _("passed")
+        return format_html(
+            '<span><span class="gate-time">{}</span><span class="gate-soft">{}</span></span>',
+            column_time(obj.deadline, now),
+            soft,
+        )
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        if request.method not in {"GET", "HEAD"}:
+            # Nothing is changed on this page; each verb has a page of its own.
+            return HttpResponse(status=405, headers={"Allow": "GET, HEAD"})
+        batch = self.get_object(request, object_id)
+        if batch is None:
+            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+        now = timezone.now()
+        shown = page(batch, reader(request), request.GET, now)
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": shown.title,
+            "batch": batch,
+            "page": shown,
+            "now": now.isoformat(),
+            "zone": timezone.localtime().tzname(),
+        }
+        return TemplateResponse(request, "desk/batch.html", context)
+
+    def live_view(self, request: HttpRequest, batch_id: int) -> HttpResponse:
+        """The parts of the page that change, for the page that is open already."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        if request.method not in {"GET", "HEAD"}:
+            return HttpResponse(status=405, headers={"Allow": "GET, HEAD"})
+        batch = get_object_or_404(self.get_queryset(request), pk=batch_id)
+        now = timezone.now()
+        answer = JsonResponse(live(batch, page(batch, reader(request), request.GET, now), request, now))
+        patch_cache_control(answer, no_store=True)
+        return answer
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        """The history of a batch is on its page."""
+        self.there(request, object_id)
+        return HttpResponseRedirect(reverse("admin:sendouts_batch_change", args=[object_id]) + "#history")
+
+    def get_urls(self) -> list[URLPattern]:
+        own = [
+            path(f"<int:batch_id>/{name}/", self._view(batch_verb, name=name), name=f"sendouts_batch_{name}")
+            for name in VERBS
+        ]
+        contact = path(
+            "<int:batch_id>/contacts/<int:row>/<slug:to>/", self._view(contact_verb), name="sendouts_batch_contact"
+        )
+        live_parts = path(
+            "<int:batch_id>/live/", self.admin_site.admin_view(self.live_view), name="sendouts_batch_live"
+        )
+        many = path("<int:batch_id>/many/<slug:to>/", self._view(many_verb), name="sendouts_batch_many")
+        return [*own, contact, many, live_parts, *super().get_urls()]
+
+    def _view(self, view: Any, **fixed: Any) -> Any:
+        return self.admin_site.admin_view(partial(view, self, **fixed))
+
+
+def _is_counted(batch: Batch) -> bool:
+    return batch.status != Status.PLANNED and bool(batch.total)
+
+
+def _count(value: int, *, known: bool, tone: str = "") -> SafeString:
+    """A number at the right; a dash where nobody counted."""
+    tone = f" gate-{tone}-text" if tone and value else "" if value else " gate-zero"
+    return format_html('<span class="gate-count{}">{}</span>', tone, number(value) if known else "–")

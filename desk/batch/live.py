@@ -1,0 +1,38 @@
+"""The parts of a batch's page that change, as they are now: for the page that is open already."""
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.template.loader import render_to_string
+
+from desk.batch.page import Page
+from sendouts.models import Batch
+
+# The elements of the page by their id, each with the template that fills it.
+REGIONS = {
+    "batch-head": "head",
+    "batch-compare": "compare",
+    "batch-work": "work",
+    "batch-numbers": "numbers",
+    "batch-reasons": "reasons",
+    "batch-stages": "stages",
+    "batch-plan": "plan",
+    "batch-effects": "effects",
+    "batch-contacts": "contacts",
+    "batch-events": "events",
+    "batch-clock": "clock",
+    "batch-outlook": "outlook",
+    "batch-verbs": "verbs",
+    "batch-lengths": "lengths",
+    "batch-thumb": "thumb",
+}
+
+
+def live(batch: Batch, shown: Page, request: HttpRequest, now: Any) -> dict[str, Any]:
+    """What live.js asks for: when, how soon again, what to say aloud, and the HTML of each region."""
+    context = {"batch": batch, "page": shown}
+    regions = {
+        element: render_to_string(f"sendouts/batch/{name}.html", context, request).strip()
+        for element, name in REGIONS.items()
+    }
+    return {"now": now.isoformat(), "every": shown.every, "say": shown.say, "regions": regions}

@@ -1,0 +1,174 @@
+"""Everything that the page of a batch shows, put together once; the templates only lay it out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import urlencode
+
+from django.contrib.auth.models import AbstractUser
+from django.utils.translation import gettext as _
+
+from desk.batch.contacts import Contacts, contacts_page
+from desk.batch.define import Definable, definable
+from desk.batch.effects import Acting, acting
+from desk.batch.parts import headline as headlines
+from desk.batch.parts.clock import Clock, Lengths, clock, lengths
+from desk.batch.parts.comparison import Comparison, comparison
+from desk.batch.parts.events import Line, history
+from desk.batch.parts.figures import Figure, figures
+from desk.batch.parts.headline import Label
+from desk.batch.parts.outlook import Outlook, in_short, outlook
+from desk.batch.parts.plan import Check, checks
+from desk.batch.parts.reasons import Reasons, reasons
+from desk.batch.parts.stages import Stage, moments, stages
+from desk.batch.parts.work import Progress, Reconciled, progress, reconciled
+from desk.verbs import Ticked, Verb, alike, held_by, offered, ticked
+from sendouts.models import Batch, EffectRun, Status
+from sendouts.models.batch import OPEN
+from sendouts.outlook import forecast
+from sendouts.outlook.progress import readings
+from sendouts.outlook.usual import usual_of
+from sendouts.verbs import base, second_person
+from sendouts.wording import batch_sentences
+from sendouts.wording.batch_sentences import time_of
+
+# How often an open page asks again, in seconds: while numbers move, and while only people can change something.
+IN_WORK, WAITING = 2, 10
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Everything on the page of one batch, for one reader. `every`: seconds until it is asked again, None: it is over."""
+
+    label: Label
+    title: str
+    headline: str
+    hint: str
+    holds: list[str]
+    definable: list[Definable]
+    comparison: Comparison | None
+    progress: list[Progress]
+    reconciled: Reconciled | None
+    figures: list[Figure]
+    reasons: Reasons
+    stages: list[Stage]
+    checks: list[Check]
+    acting: list[Acting]
+    contacts: Contacts
+    ticked: list[Ticked]
+    alike: list[Verb]
+    history: list[Line]
+    clock: Clock
+    lengths: Lengths | None
+    outlook: list[Outlook]
+    in_short: str
+    verbs: list[Verb]
+    not_allowed: bool
+    say: str
+    every: int | None
+    query: str
+
+    @property
+    def more(self) -> list[Verb]:
+        """The verbs that are seldom wanted."""
+        return [verb for verb in self.verbs if verb.quiet]
+
+    @property
+    def main(self) -> list[Verb]:
+        """The verbs that stand beside each other."""
+        return [verb for verb in self.verbs if not verb.quiet]
+
+    @property
+    def under_thumb(self) -> list[Verb]:
+        """The two that have room on a phone, the first one where the thumb is."""
+        return self.main[1::-1]
+
+    @property
+    def under_more(self) -> list[Verb]:
+        """What a phone shows on demand."""
+        return self.main[2:] + self.more
+
+
+def page(batch: Batch, user: AbstractUser, asked: Mapping[str, str], now: datetime) -> Page:
+    """Put the page of a batch together for a reader. asked: tab, reason, contact and after of the contacts."""
+    decides, sees = user.has_perm(base.REVIEW), user.has_perm(base.VIEW_CONTACTS)
+    held = batch.status == Status.IN_REVIEW and now < batch.deadline
+    label = headlines.label(batch, decides=decides)
+    known = forecast.lately(now) if batch.status in (Status.IN_REVIEW, *forecast.SENDING) else None
+    # What a stage could not complete has no end that anybody could foresee.
+    expected = forecast.forecast_of(batch, known, now) if known and not batch.attention else None
+    usual = usual_of(batch)
+    sizes = {batch.sendout_id: usual.total} if usual else {}
+    reading = readings([batch], sizes, now).get(batch.pk)
+    runs = list(EffectRun.objects.filter(batch=batch).order_by("step"))
+    seen = moments(batch)
+    changes = decides and held and batch.running_change is None
+    listed = contacts_page(batch, asked, sees=sees, changes=changes)
+    return Page(
+        label=label,
+        title=batch_sentences.title(batch),
+        headline=headlines.headline(batch, now, headlines.ending(batch), expected, reading),
+        hint=_hint(batch, now),
+        holds=[*_second(batch, user, now), *held_by(batch, now), *batch_sentences.holds(batch)]
+        if batch.status == Status.IN_REVIEW
+        else [],
+        definable=definable(batch, user, now),
+        comparison=comparison(batch, usual),
+        progress=progress(batch, runs, now, known=known, expected=expected, reading=reading),
+        reconciled=reconciled(batch),
+        figures=figures(batch, usual),
+        reasons=reasons(batch, usual),
+        stages=stages(batch, seen, runs, now, decides=decides, known=known, expected=expected),
+        checks=checks(batch),
+        acting=acting(batch, sees=sees),
+        contacts=listed,
+        ticked=ticked(batch, listed.to) if changes else [],
+        alike=alike(batch, user, listed.tab, listed.reason, now) if changes else [],
+        history=history(batch, now),
+        clock=clock(batch, now, known=known, expected=expected, reading=reading),
+        lengths=lengths(batch, seen),
+        outlook=outlook(batch, user, now, known),
+        in_short=in_short(batch, now),
+        verbs=offered(batch, user, now),
+        not_allowed=held and not decides,
+        say=f"{batch_sentences.title(batch)}: {label.text}",
+        every=every(batch, runs),
+        query=_query(asked, sees=sees),
+    )
+
+
+def _second(batch: Batch, user: AbstractUser, now: datetime) -> list[str]:
+    """That somebody accepted first, and that a second person is needed."""
+    text = second_person.told(batch, user, now)
+    return [text] if text else []
+
+
+def _query(asked: Mapping[str, str], *, sees: bool) -> str:
+    """What is asked of the contacts, for the page that asks again; an id only by who may search for it."""
+    names = ("tab", "reason", "after", *(("contact",) if sees else ()))
+    return urlencode({name: asked[name] for name in names if name in asked})
+
+
+def every(batch: Batch, runs: list[EffectRun]) -> int | None:
+    """How soon the page of a batch is to be looked at again."""
+    if batch.status not in OPEN:
+        return IN_WORK if any(run.due_at is not None and run.ended_at is None for run in runs) else None
+    if batch.running_change is not None:
+        return IN_WORK
+    moves = batch.status != Status.IN_REVIEW and (not batch.attention or batch.due_at is not None)
+    return IN_WORK if moves else WAITING
+
+
+def _hint(batch: Batch, now: datetime) -> str:
+    """What a person need not do: what goes on by itself, or that nothing does."""
+    if not batch.is_open:
+        done = batch.status == Status.FINISHED and batch.rejected == batch.confirmed
+        return _("Nothing left to do. What was decided here is what Symplify confirmed.") if done else ""
+    if batch.attention:
+        if batch.due_at is not None and batch.status != Status.IN_REVIEW:
+            text = _("The gateway tries again by itself, next at %(time)s. Nothing goes out in the meantime.")
+            return text % {"time": time_of(batch.due_at, now)}
+        return _("Nothing goes out until somebody settles this.")
+    if batch.status == Status.ACCEPTED and batch.rejected:
+        return _("No message leaves before the last rejection is confirmed. You can close this page.")
+    return ""

@@ -1,0 +1,159 @@
+"""The plan of a batch on its page: what was checked, in which order, where it came from, how it is set, what it did, who is left."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext, pgettext
+
+from actions import catalog
+from actions.contract import Phase
+from desk.batch.effects import progress_by_step
+from desk.batch.parts.parameters import Parameter, details, parameters
+from sendouts.models import Batch, Outcome, Status, Verdict
+from sendouts.wording.batch_sentences import number
+from sendouts.wording.stored import stored
+
+# Codes of what no action decided.
+_SETTLED = frozenset({"person", "at_deadline"})
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One action of the plan. `definition` is the id of what to look at, 0 where there is none; `left`: contacts after it."""
+
+    place: int
+    identifier: str
+    kind: str
+    origins: tuple[str, ...]
+    definition: int
+    effects: tuple[str, ...]
+    failures: tuple[str, ...]
+    parameters: tuple[Parameter, ...] = ()
+    details: tuple[Parameter, ...] = ()
+    left: str = ""
+
+
+def checks(batch: Batch) -> list[Check]:
+    """The plan in order, then what people changed, and last what was asked for and nobody defined."""
+    content: dict[str, Any] = batch.plan.content
+    acts = progress_by_step(batch) if any(each["phase"] != Phase.CHECK for each in content["actions"]) else {}
+    names = Counter(each["identifier"] for each in content["actions"])
+    left = _left(batch, content["actions"])
+    found = []
+    for place, each in enumerate(content["actions"], 1):
+        name = each["identifier"]
+        # Counts go by identifier; where two actions share one, nobody can tell them apart.
+        counted = _effects(batch, name) if names[name] == 1 and each["phase"] != Phase.TRANSFER else ()
+        written = acts.get(place - 1, ())
+        rejects = counted if any(key == name for *_, key, _count in batch.reasons) else ()
+        found.append(
+            Check(
+                place=place,
+                identifier=name,
+                kind=_kind(each["kind"]),
+                origins=_origins(each),
+                definition=each["origins"][0]["definition_id"],
+                effects=(*written, *rejects) if written else counted,
+                failures=tuple(_failure(one) for one in batch.failures if one["step"] == place - 1),
+                parameters=tuple(parameters(each["kind"], each["config"])),
+                details=tuple(details(each["details"])),
+                left=left[place - 1],
+            )
+        )
+    found += _by_people(batch, left)
+    for each in content["unknown"]:
+        told = tuple(details(each["details"]))
+        found.append(Check(0, each["identifier"], "", (_("hook"),), 0, (_("nobody defined it"),), (), details=told))
+    return found
+
+
+def _kind(name: str) -> str:
+    known = catalog.kinds().get(name)
+    return _(known.title) if known else name
+
+
+def _origins(planned: dict[str, Any]) -> tuple[str, ...]:
+    words = {"project": _("project"), "sendout": _("sendout")}
+    levels = dict.fromkeys(words[origin["level"]] for origin in planned["origins"])
+    asked = any(origin["asked"] for origin in planned["origins"])
+    return (*levels, *((_("hook"),) if asked else ()))
+
+
+def _counted(batch: Batch, identifier: str) -> Counter[int]:
+    counts: Counter[int] = Counter()
+    for verdict, _code, _text, action, count in batch.reasons:
+        if action == identifier:
+            counts[verdict] += count
+    return counts
+
+
+def _effects(batch: Batch, identifier: str) -> tuple[str, ...]:
+    counts = _counted(batch, identifier)
+    texts = []
+    if counts[Verdict.REJECTED]:
+        texts.append(_("rejected %(n)s") % {"n": number(counts[Verdict.REJECTED])})
+    if counts[Verdict.UNDECIDED]:
+        texts.append(_("could not judge %(n)s") % {"n": number(counts[Verdict.UNDECIDED])})
+    if not texts and batch.total and batch.status != Status.PLANNED:
+        texts.append(_("objected to nobody"))
+    return tuple(texts)
+
+
+def _left(batch: Batch, actions: list[dict[str, Any]]) -> list[str]:
+    """Who is left after each action: what one sees is what those above it left. Empty while nobody has counted."""
+    if batch.status == Status.PLANNED or not batch.total:
+        return [""] * len(actions)
+    last = {each["identifier"]: place for place, each in enumerate(actions)}
+    left = _readable(batch)
+    found = []
+    for place, each in enumerate(actions):
+        if each["phase"] == Phase.TRANSFER:
+            # Told of the outcome, whatever it is: it lets nobody through and holds nobody back.
+            found.append("")
+            continue
+        if place == last[each["identifier"]]:
+            counts = _counted(batch, each["identifier"])
+            left -= counts[Verdict.REJECTED] + counts[Verdict.UNDECIDED]
+            found.append(number(max(0, left)))
+        else:
+            found.append("–")
+    return found
+
+
+def _readable(batch: Batch) -> int:
+    """The contacts that the first action saw: all but the rows that could not be read, also where a person decided on these since."""
+    unread = sum(
+        count
+        for verdict, code, _text, action, count in batch.reasons
+        if verdict == Verdict.UNDECIDED and not action and code not in {*_SETTLED, "stopped"}
+    )
+    return batch.total - unread
+
+
+def _by_people(batch: Batch, left: list[str]) -> Iterator[Check]:
+    """What lies between the last action and who gets it: decisions of people."""
+    people: Counter[int] = Counter()
+    for verdict, code, _text, action, count in batch.reasons:
+        if code in _SETTLED and not action:
+            people[verdict] += count
+    whole = Status.REFUSED in (batch.status, batch.outcome) or batch.outcome == Outcome.REFUSED
+    if not any(people.values()) or whole:
+        return
+    texts = []
+    if people[Verdict.ACCEPTED]:
+        texts.append(pgettext("people", "put back %(n)s") % {"n": number(people[Verdict.ACCEPTED])})
+    if people[Verdict.REJECTED]:
+        texts.append(pgettext("people", "rejected %(n)s") % {"n": number(people[Verdict.REJECTED])})
+    yield Check(0, _("people"), "", (), 0, tuple(texts), (), left=number(batch.accepted) if any(left) else "")
+
+
+def _failure(failure: dict[str, Any]) -> str:
+    rows = failure["contacts"]
+    became = {
+        "reject": ngettext("%(n)s contact rejected", "%(n)s contacts rejected", rows),
+        "accept": ngettext("%(n)s contact let pass", "%(n)s contacts let pass", rows),
+    }.get(failure["became"], ngettext("%(n)s contact held", "%(n)s contacts held", rows))
+    return f"{stored(failure['sentence'])} {became % {'n': number(rows)}}."

@@ -1,0 +1,121 @@
+"""Why contacts do not simply get the message: one bar for each reason, with a tick where it usually ends."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import urlencode
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from desk.batch.contacts import reason_key
+from desk.batch.parts.figures import percent, share_of
+from sendouts.models import Batch, Outcome, Status, Verdict
+from sendouts.outlook.usual import Usual
+from sendouts.wording.batch_sentences import number, reason
+
+SHOWN = 40
+# Of the track: the longest bar leaves some of it, so that it is seen to be one.
+_LONGEST = 95.0
+_TABS = {Verdict.REJECTED: "rejected", Verdict.UNDECIDED: "undecided", Verdict.ACCEPTED: "accepted"}
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonLine:
+    """Contacts with one reason. `width` and `tick` (None: nothing is usual) are percent of the track; `query` finds the contacts."""
+
+    tone: str
+    text: str
+    verdict: str
+    action: str
+    count: int
+    width: float
+    tick: float | None
+    usually: str
+    share: str
+    query: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reasons:
+    """All of them, with what the card is called; `batches`: how many are compared with."""
+
+    title: str
+    lines: list[ReasonLine]
+    more: int
+    batches: int
+
+
+def reasons(batch: Batch, usual: Usual | None) -> Reasons:
+    """The reasons of a batch, most frequent first; texts that differ beside one code and action stand together."""
+    grouped = _grouped(batch.reasons)
+    compared = usual if Status.REFUSED not in (batch.status, batch.outcome) else None
+    lines = [_line(batch, key, rows, compared) for key, rows in grouped.items()]
+    lines.sort(key=lambda line: (line.tone == "accepted", -line.count))
+    expected = [share * batch.total / 100 for share in (compared.reasons.values() if compared else ())]
+    longest = max([1.0, *(line.count for line in lines if line.tone != "accepted"), *expected])
+    shown = [_scaled(line, longest) for line in lines[:SHOWN]]
+    return Reasons(_title(batch), shown, len(lines) - len(shown), compared.batches if compared else 0)
+
+
+def _grouped(rows: Sequence[Sequence[Any]]) -> dict[tuple[int, str, str], list[tuple[str, int]]]:
+    """The texts and counts of each verdict, code and action."""
+    found: dict[tuple[int, str, str], list[tuple[str, int]]] = {}
+    for verdict, code, text, action, count in rows:
+        found.setdefault((verdict, code, action), []).append((text, count))
+    return found
+
+
+def _line(batch: Batch, key: tuple[int, str, str], rows: list[tuple[str, int]], usual: Usual | None) -> ReasonLine:
+    verdict, code, action = key
+    words = {Verdict.REJECTED: "", Verdict.UNDECIDED: _("undecided"), Verdict.ACCEPTED: _("get it")}
+    tones = {Verdict.REJECTED: "rejected", Verdict.UNDECIDED: "undecided", Verdict.ACCEPTED: "accepted"}
+    count = sum(each for _text, each in rows)
+    unread = verdict == Verdict.UNDECIDED and not action and code != "stopped"
+    usually = None
+    if usual is not None and verdict == Verdict.REJECTED:
+        usually = usual.reasons.get((code, action), 0.0) * batch.total / 100
+    tab = "unread" if unread else _TABS[Verdict(verdict)]
+    return ReasonLine(
+        tone="late" if unread else tones[Verdict(verdict)],
+        text=_text(code, rows),
+        verdict=words[Verdict(verdict)],
+        action=action,
+        count=count,
+        width=0.0,
+        tick=usually,
+        usually="" if usually is None else number(round(usually)),
+        share=percent(share_of(count, batch.total), 2) if batch.total else "",
+        query=urlencode({"tab": tab, "reason": reason_key(code, action)}),
+    )
+
+
+def _text(code: str, rows: list[tuple[str, int]]) -> str:
+    """What the reason is called; where people gave several, that people did."""
+    if len({text for text, _count in rows}) == 1:
+        return reason(code, rows[0][0]) or "–"
+    if code == "person":
+        return reason(code, "")
+    text, _count = max(rows, key=lambda row: row[1])
+    return _("%(reason)s, and similar") % {"reason": reason(code, text).rstrip(".")}
+
+
+def _scaled(line: ReasonLine, longest: float) -> ReasonLine:
+    width = 0.0 if line.tone == "accepted" else max(0.4, round(_LONGEST * line.count / longest, 1))
+    tick = None if line.tick is None else round(_LONGEST * line.tick / longest, 1)
+    return replace(line, width=width, tick=tick)
+
+
+def _title(batch: Batch) -> str:
+    away = batch.total - batch.accepted
+    if not away or batch.status in {Status.EXPIRED, Status.ABANDONED, Status.REFUSED}:
+        return _("What the checks found")
+    if batch.outcome == Outcome.REFUSED:
+        return _("What the checks found")
+    if batch.status == Status.FINISHED:
+        text = ngettext("Why %(n)s contact did not get it", "Why %(n)s contacts did not get it", away)
+    elif batch.undecided or batch.unread:
+        text = ngettext("Why %(n)s contact is held back", "Why %(n)s contacts are held back", away)
+    else:
+        text = ngettext("Why %(n)s contact does not get it", "Why %(n)s contacts do not get it", away)
+    return text % {"n": number(away)}

@@ -1,0 +1,143 @@
+"""What is in work and needs nobody: how far it is, and when it will be ready."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Count, Min, Q
+
+from actions.models import Sendout
+from desk.home.figures.in_review import WAITING, name_of
+from sendouts.models import Batch, Status
+from sendouts.models.batch import OPEN
+from sendouts.outlook import forecast
+from sendouts.outlook.forecast import Lately
+from sendouts.outlook.progress import Reading, readings
+from sendouts.outlook.usual import usual_in
+from sendouts.wording import batch_sentences
+
+LINES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One batch in work, or all singles of one sendout that are.
+
+    `batch`: its id; None for singles, of which there are `count`. `stage`: received, screening, screened, sending, writing,
+    releasing, or singles. `done` of `of` contacts or rejections; `of` is None where nobody knows yet, and only what is usual
+    for the sendout where `guessed`. `ready_at` and `spare`, its distance from the deadline, are None without a forecast;
+    `early`: because it is too early for one. `silent`: the platform takes no calls at the moment.
+    """
+
+    sendout: int
+    batch: int | None
+    title: str
+    project: str
+    journey: str
+    stage: str
+    deadline: datetime
+    count: int = 1
+    done: int = 0
+    of: int | None = None
+    guessed: bool = False
+    early: bool = False
+    silent: bool = False
+    ready_at: datetime | None = None
+
+    @property
+    def spare(self) -> timedelta | None:
+        return self.deadline - self.ready_at if self.ready_at is not None else None
+
+    @property
+    def percent(self) -> int | None:
+        """How far it is; never full as long as it is in work."""
+        return min(99, 100 * self.done // self.of) if self.of else None
+
+
+@dataclass(frozen=True, slots=True)
+class Working:
+    """The lines, and how many batches have none."""
+
+    lines: list[Work]
+    hidden: int
+
+
+def working(seen: Q, known: Lately, now: datetime) -> Working:
+    """What is in work in the projects that a person sees, first what has to be ready first; at most six queries."""
+    there = Batch.objects.filter(seen, status__in=OPEN).exclude(WAITING)
+    files = there.filter(source=Batch.Source.BATCH)
+    found = list(
+        files.select_related("project", "sendout")
+        .defer("finish_uri", "download_uri", "reasons", "failures")
+        .order_by("deadline", "id")[: LINES + 1]
+    )
+    hidden = files.order_by().values("pk")[:1_000].count() - LINES if len(found) > LINES else 0
+    found = found[:LINES]
+    read = [batch.sendout_id for batch in found if batch.status == Status.PLANNED and batch.total]
+    sizes = {sendout: usual.total for sendout, usual in usual_in(read).items()}
+    reading = readings(found, sizes, now)
+    lines = []
+    for batch in found:
+        lines.append(_screening(batch, reading[batch.pk]) if batch.pk in reading else _line(batch, known, now))
+    return Working(lines + _singles(there.filter(source=Batch.Source.SINGLE)), hidden)
+
+
+def _work(batch: Batch, stage: str, **more: Any) -> Work:
+    return Work(
+        sendout=batch.sendout_id,
+        batch=batch.pk,
+        title=batch_sentences.title(batch),
+        project=batch.project.name,
+        journey=batch.sendout.journey,
+        stage=stage,
+        deadline=batch.deadline,
+        **more,
+    )
+
+
+def _screening(batch: Batch, reading: Reading) -> Work:
+    return _work(
+        batch,
+        "screening",
+        done=batch.total,
+        of=reading.of,
+        guessed=reading.guessed,
+        early=reading.early,
+        ready_at=reading.ends_at,
+    )
+
+
+def _line(batch: Batch, known: Lately, now: datetime) -> Work:
+    if batch.status == Status.PLANNED:
+        return _work(batch, "received", early=True)
+    if batch.status == Status.SCREENED:
+        return _work(batch, "screened", done=batch.total)
+    settled = batch.confirmed + batch.taken_on
+    if batch.status not in forecast.SENDING or settled >= batch.rejected:
+        return _work(batch, "writing" if batch.enrichments else "releasing", done=batch.accepted)
+    foreseen = forecast.forecast_of(batch, known, now)
+    return _work(
+        batch,
+        "sending",
+        done=settled,
+        of=batch.rejected,
+        ready_at=foreseen.ends_at if foreseen else None,
+        silent=bool(foreseen and foreseen.silent),
+    )
+
+
+def _singles(there: Any) -> list[Work]:
+    rows = list(
+        there.order_by()
+        .values("sendout")
+        .annotate(count=Count("pk"), soonest=Min("deadline"))
+        .order_by("soonest", "sendout")[:LINES]
+    )
+    named = Sendout.objects.select_related("project").in_bulk([row["sendout"] for row in rows])
+    found = []
+    for row in rows:
+        of = named[row["sendout"]]
+        found.append(
+            Work(of.pk, None, name_of(of), of.project.name, of.journey, "singles", row["soonest"], row["count"])
+        )
+    return found

@@ -1,0 +1,184 @@
+"""What waits for a person now, most urgent first: each batch, and the singles of one sendout together."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from operator import attrgetter
+from typing import Any
+
+from django.db.models import Count, Min, Q, Sum
+
+from actions.models import AtDeadline, Sendout
+from sendouts import deadlines
+from sendouts.models import Batch, Status
+from sendouts.models.batch import OPEN
+from sendouts.outlook import forecast
+from sendouts.outlook.forecast import Lately
+from sendouts.outlook.usual import Usual, usual_in
+from sendouts.wording import batch_sentences
+
+WAITING = Q(status__in=OPEN) & (Q(status=Status.IN_REVIEW) | ~Q(attention=""))
+# More lines are a list, and that is another page.
+LINES = 20
+# Nobody reads a larger number of waiting batches as a number.
+COUNTED = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One batch, or all waiting singles of one sendout.
+
+    `batch`: its id; None for singles. `count`: how many singles; `troubled`: how many of them, or of the one batch, need
+    attention, `trouble` says why. `accepting`, `rejecting`: how many the gateway accepts or rejects by itself when nobody
+    decides, first at `acts_at`; the others are left. The times of singles are those of the most urgent one.
+    """
+
+    sendout: int
+    batch: int | None
+    title: str
+    project: str
+    journey: str
+    count: int
+    troubled: int
+    trouble: str
+    total: int
+    accepted: int
+    rejected: int
+    undecided: int
+    unread: int
+    accepting: int
+    rejecting: int
+    acts_at: datetime | None
+    received_at: datetime
+    deadline: datetime
+    decide_before: datetime
+    usual: Usual | None
+
+    @property
+    def key(self) -> str:
+        """A name of the line that stays while it waits."""
+        return f"s{self.sendout}" if self.batch is None else f"b{self.batch}"
+
+    @property
+    def not_getting(self) -> int:
+        return self.rejected + self.undecided + self.unread
+
+    @property
+    def share(self) -> float:
+        """The rejected, in percent."""
+        return 100 * self.rejected / self.total if self.total else 0.0
+
+    @property
+    def soon_seconds(self) -> int:
+        """From how many seconds left on the time is short: twenty minutes, or the last fifth."""
+        return max(1200, int((self.decide_before - self.received_at) / timedelta(seconds=5)))
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The lines, and how many batches and singles wait in all (counted up to COUNTED each)."""
+
+    lines: list[Line]
+    batches: int
+    singles: int
+
+    @property
+    def hidden(self) -> int:
+        """Batches that have no line."""
+        return self.batches - sum(line.batch is not None for line in self.lines)
+
+
+def waiting(seen: Q, known: Lately, now: datetime) -> Waiting:
+    """What waits in the projects that a person sees: at most LINES batches and LINES sendouts of singles; four queries.
+
+    known: the platform's speed, from which follows when a decision comes too late.
+    """
+    there = Batch.objects.filter(seen, WAITING, deadline__gt=now)
+    files = there.filter(source=Batch.Source.BATCH)
+    found = list(
+        files.select_related("project", "sendout", "plan")
+        .defer("finish_uri", "download_uri", "reasons", "failures")
+        .order_by("deadline", "id")[:LINES]
+    )
+    count = len(found) if len(found) < LINES else files.order_by().values("pk")[:COUNTED].count()
+    usually = usual_in([batch.sendout_id for batch in found])
+    lines = [_line(batch, known, now, usually.get(batch.sendout_id)) for batch in found]
+    singles = _singles(there.filter(source=Batch.Source.SINGLE), known, now)
+    lines = sorted(lines + singles, key=attrgetter("decide_before"))
+    return Waiting(lines, count, sum(line.count for line in singles))
+
+
+def name_of(sendout: Sendout) -> str:
+    """What people call a sendout, as sentences.title() calls its batches."""
+    return sendout.name or sendout.journey or sendout.project.name or "–"
+
+
+def _line(batch: Batch, known: Lately, now: datetime, usually: Usual | None) -> Line:
+    acts_at = forecast.acts_at(batch, known, now) if batch.status == Status.IN_REVIEW else None
+    declared = batch.at_deadline if acts_at is not None else ""
+    return Line(
+        sendout=batch.sendout_id,
+        batch=batch.pk,
+        title=batch_sentences.title(batch),
+        project=batch.project.name,
+        journey=batch.sendout.journey,
+        count=1,
+        troubled=int(bool(batch.attention)),
+        trouble=batch_sentences.trouble(batch),
+        total=batch.total,
+        accepted=batch.accepted,
+        rejected=batch.rejected,
+        undecided=batch.undecided,
+        unread=batch.unread,
+        accepting=int(declared == AtDeadline.ACCEPT),
+        rejecting=int(declared == AtDeadline.REJECT),
+        acts_at=acts_at,
+        received_at=batch.received_at,
+        deadline=batch.deadline,
+        decide_before=forecast.decide_before(batch, known, now),
+        usual=usually,
+    )
+
+
+def _singles(there: Any, known: Lately, now: datetime) -> list[Line]:
+    """One line for each sendout, summed by the database."""
+    rows = list(
+        there.order_by()
+        .values("sendout")
+        .annotate(
+            count=Count("pk"),
+            troubled=Count("pk", filter=~Q(attention="")),
+            accepting=Count("pk", filter=Q(at_deadline=AtDeadline.ACCEPT, attention="", due_at__isnull=False)),
+            rejecting=Count("pk", filter=Q(at_deadline=AtDeadline.REJECT, attention="", due_at__isnull=False)),
+            acts_at=Min("due_at", filter=Q(status=Status.IN_REVIEW, attention="")),
+            soonest=Min("deadline"),
+            oldest=Min("received_at"),
+            **{f"sum_{name}": Sum(name) for name in ("total", "accepted", "rejected", "undecided", "unread")},
+        )
+        .order_by("soonest", "sendout")[:LINES]
+    )
+    named = Sendout.objects.select_related("project").in_bulk([row["sendout"] for row in rows])
+    return [_line_of_singles(row, named[row["sendout"]], known, now) for row in rows]
+
+
+def _line_of_singles(row: dict[str, Any], of: Sendout, known: Lately, now: datetime) -> Line:
+    rejections = row["sum_rejected"] + row["sum_undecided"] + row["sum_unread"]
+    silence = known.silence(now)
+    before = deadlines.decide_before(row["oldest"], row["soonest"], rejections, known.cautious, silence)
+    return Line(
+        sendout=of.pk,
+        batch=None,
+        title=name_of(of),
+        project=of.project.name,
+        journey=of.journey,
+        count=row["count"],
+        troubled=row["troubled"],
+        trouble="",
+        **{name: row[f"sum_{name}"] for name in ("total", "accepted", "rejected", "undecided", "unread")},
+        accepting=row["accepting"],
+        rejecting=row["rejecting"],
+        acts_at=row["acts_at"],
+        received_at=row["oldest"],
+        deadline=row["soonest"],
+        decide_before=min(before, row["acts_at"] or before),
+        usual=None,
+    )

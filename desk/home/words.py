@@ -1,0 +1,389 @@
+"""The lines of the home page as its templates lay them out: every number and sentence in the reader's language."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from math import ceil, log10
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.urls import reverse
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext, pgettext
+
+from actions.models import Review
+from desk.home.figures import rejections
+from desk.home.figures.days import days
+from desk.home.figures.in_progress import Work
+from desk.home.figures.in_review import Line
+from desk.home.figures.rejections import Reason
+from desk.home.figures.step_gap import LONGEST, Pace
+from desk.home.figures.week import Ways
+from sendouts.wording.batch_sentences import column_time, contacts, number, percent, span, time_of
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """One waiting line. `verbs`: (address, button) for a set of singles."""
+
+    line: Line
+    url: str
+    where: str
+    kind: str
+    tone: str
+    before: str
+    get: str
+    of: str
+    lost: str
+    compared: str
+    far: bool
+    trouble: str
+    unattended: str
+    then: str
+    button: str
+    verbs: list[tuple[str, str]]
+
+
+def waits(line: Line, now: datetime, *, decides: bool) -> Waits:
+    """Write one waiting line. decides: the reader may decide."""
+    left = line.decide_before - now
+    late, soon = timedelta(minutes=5), timedelta(seconds=line.soon_seconds)
+    unattended, then = _unattended(line, now)
+    single = line.batch is None
+    return Waits(
+        line=line,
+        url=reverse("desk:singles", args=[line.sendout])
+        if single
+        else reverse("admin:sendouts_batch_change", args=[line.batch]),
+        where=_where(line.project, line.journey),
+        kind=_kind(line),
+        tone="late" if left < late else "soon" if left < soon else "calm",
+        before=_("decide before %(time)s") % {"time": time_of(line.decide_before, now)}
+        if left > timedelta()
+        else _("decide at once"),
+        get=number(line.accepted),
+        of=_("of %(all)s") % {"all": number(line.total)},
+        lost=number(line.not_getting),
+        compared=_compared(line),
+        far=_far(line),
+        trouble=_trouble(line),
+        unattended=unattended,
+        then=then,
+        button=pgettext("verb", "Review") if decides else _("See the singles") if single else _("See the batch"),
+        verbs=_verbs(line) if single and decides else [],
+    )
+
+
+def _where(project: str, journey: str) -> str:
+    return " · ".join(part for part in (project, journey) if part)
+
+
+def _kind(line: Line) -> str:
+    if line.batch is not None:
+        return ""
+    return ngettext("%(n)s single", "%(n)s singles", line.count) % {"n": number(line.count)}
+
+
+def _trouble(line: Line) -> str:
+    if not line.troubled:
+        return ""
+    if line.batch is None:
+        text = ngettext("%(n)s of them needs attention", "%(n)s of them need attention", line.troubled)
+        return text % {"n": number(line.troubled)}
+    if not line.total:
+        return _("no contact was read")
+    return contacts(line.total)
+
+
+def _compared(line: Line) -> str:
+    share = percent(line.share)
+    if line.batch is None:
+        return share
+    if line.usual is None:
+        return _("%(share)s, no comparison yet") % {"share": share}
+    return _("%(share)s, usually %(usual)s") % {"share": share, "usual": percent(line.usual.share)}
+
+
+def _far(line: Line) -> bool:
+    return line.usual is not None and line.usual.stands_out(line.share) > 0
+
+
+def _unattended(line: Line, now: datetime) -> tuple[str, str]:
+    """What happens if nobody decides: a word and a sentence."""
+    time = {"time": time_of(line.acts_at or line.deadline, now)}
+    left = line.count - line.accepting - line.rejecting
+    if line.accepting and not left and not line.rejecting:
+        text = ngettext("%(n)s gets it at %(time)s", "%(n)s get it at %(time)s", line.accepted)
+        return _("Accept"), text % {**time, "n": number(line.accepted)}
+    if line.rejecting and not left and not line.accepting:
+        return _("Reject"), _("nobody gets it, all are rejected at %(time)s") % time
+    if left == line.count:
+        return _("Leave"), _("nobody gets it")
+    parts = (
+        (line.accepting, ngettext("%(n)s accepted", "%(n)s accepted", line.accepting)),
+        (line.rejecting, ngettext("%(n)s rejected", "%(n)s rejected", line.rejecting)),
+        (left, ngettext("%(n)s timed out", "%(n)s timed out", left)),
+    )
+    return _("Not the same for all"), ", ".join(text % {"n": number(count)} for count, text in parts if count)
+
+
+def _verbs(line: Line) -> list[tuple[str, str]]:
+    count = line.count - line.troubled
+    if not count:
+        return []
+    n = {"n": number(count)}
+    return [
+        (reverse("desk:singles_accept", args=[line.sendout]), _("Accept all %(n)s…") % n),
+        (reverse("desk:singles_refuse", args=[line.sendout]), _("Reject all %(n)s…") % n),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class InWork:
+    """One line in work; `late`: it will not be ready in time."""
+
+    work: Work
+    url: str
+    where: str
+    stage: str
+    detail: str
+    ready: str
+    spare: str
+    late: bool
+
+
+def in_work(work: Work, now: datetime) -> InWork:
+    """Write one line in work."""
+    singles = work.batch is None
+    address = (
+        reverse("admin:sendouts_batch_changelist")
+        + f"?show=work&source__exact=single&sendout__id__exact={work.sendout}"
+    )
+    ready, spare, late = _ready(work, now)
+    return InWork(
+        work=work,
+        url=address if singles else reverse("admin:sendouts_batch_change", args=[work.batch]),
+        where=_where(work.project, work.journey),
+        stage=_stage(work),
+        detail=_detail(work),
+        ready=ready,
+        spare=spare,
+        late=late,
+    )
+
+
+def _stage(work: Work) -> str:
+    if work.stage == "singles":
+        return ngettext("%(n)s single", "%(n)s singles", work.count) % {"n": number(work.count)}
+    word = {
+        "received": _("Received"),
+        "screening": _("Screening"),
+        "screened": _("Screened"),
+        "sending": _("Sending rejections"),
+        "writing": _("Writing to contacts"),
+        "releasing": _("Releasing"),
+    }[work.stage]
+    if work.percent is None or work.guessed:
+        return word
+    return f"{word} {percent(work.percent)}"
+
+
+def _detail(work: Work) -> str:
+    done = number(work.done)
+    match work.stage:
+        case "received":
+            return _("the contact file is being downloaded")
+        case "screening" if work.of and not work.guessed:
+            about = number(max(work.done, round(work.of, -2)))
+            return _("%(done)s of about %(all)s contacts") % {"done": done, "all": about}
+        case "screening" if work.of:
+            return _("%(done)s contacts read, usually about %(usual)s") % {"done": done, "usual": number(work.of)}
+        case "screening":
+            return _("%(done)s contacts read so far") % {"done": done}
+        case "screened":
+            return contacts(work.done)
+        case "sending":
+            return _("%(done)s of %(all)s") % {"done": done, "all": number(work.of or 0)}
+        case "writing":
+            return _("before the release")
+        case "releasing":
+            return ngettext("%(n)s message", "%(n)s messages", work.done) % {"n": done}
+    return _("in work")
+
+
+def _ready(work: Work, now: datetime) -> tuple[str, str, bool]:
+    """The forecast: when, how much to spare, and whether that is too late."""
+    deadline = _("deadline %(time)s") % {"time": column_time(work.deadline, now)}
+    if work.ready_at is None or work.spare is None:
+        return (_("Forecast in a few seconds") if work.early else ""), deadline, False
+    if work.spare <= timedelta():
+        return _("Not ready before the deadline"), deadline, True
+    time = {"time": time_of(work.ready_at, now)}
+    ready = _("Ready about %(time)s") % time if work.guessed else _("Ready %(time)s") % time
+    if work.silent:
+        ready = _("Ready %(time)s at the earliest") % time
+    return ready, _("%(span)s to spare") % {"span": span(work.spare)}, False
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One day of the chart: heights of its parts in percent of the scale, and its numbers."""
+
+    ways: Ways
+    name: str
+    share: str
+    accepted: float
+    rejected: float
+    late: float
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """The days, the lines of the scale (percent from below, number), and the sums."""
+
+    bars: list[Bar]
+    scale: list[tuple[int, str]]
+    accepted: int
+    rejected: int
+    timed_out: int
+    uncounted: int
+
+
+def chart(week: list[Ways], now: datetime) -> Chart:
+    """Lay seven days out on a round scale."""
+    top = _round_up(max(ways.all for ways in week))
+    today = days(now, 1)[0].date
+    bars = [
+        Bar(
+            ways=ways,
+            name=_("Today") if ways.date == today else date_format(ways.date, "D j"),
+            share=percent(ways.share) if ways.share is not None else "–",
+            accepted=round(100 * ways.accepted / top, 2),
+            rejected=round(100 * ways.rejected / top, 2),
+            late=round(100 * ways.timed_out / top, 2),
+        )
+        for ways in week
+    ]
+    sums = {
+        name: sum(getattr(ways, name) for ways in week) for name in ("accepted", "rejected", "timed_out", "uncounted")
+    }
+    return Chart(bars, [(25 * step, _short(top * step / 4)) for step in range(5)], **sums)
+
+
+def _round_up(value: int) -> int:
+    """The next number that four lines divide roundly: 4, 8, 20, 40, 80, …"""
+    if value <= 4:
+        return 4
+    power = 10 ** int(log10(value / 4))
+    return next(4 * factor * power for factor in (1, 2, 2.5, 5, 10) if 4 * factor * power >= value) // 1
+
+
+def _short(value: float) -> str:
+    """A number for the scale: thousands and millions are shortened."""
+    for size, text in ((1_000_000, _("%(n)sM")), (1_000, _("%(n)sk"))):
+        if value >= size:
+            short = round(value / size, 1)
+            return text % {"n": number(int(short) if short.is_integer() else short)}
+    return number(int(value))
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """One reason with its bar, in percent of the longest."""
+
+    text: str
+    width: float
+    count: str
+    share: str
+    before: str
+
+
+def why(found: list[Reason]) -> list[Why]:
+    """Write the reasons for rejections."""
+    most = max((reason.count for reason in found), default=1)
+    return [
+        Why(
+            text=rejections.sentence(reason),
+            width=round(100 * reason.count / most, 1),
+            count=number(reason.count),
+            share=percent(reason.share),
+            before=percent(reason.share_before) if reason.share_before is not None else "–",
+        )
+        for reason in found
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """A project's answer times, and what follows from them."""
+
+    name: str
+    review: str
+    batches: str
+    half: str
+    most: str
+    minutes: str
+    warning: str
+
+
+def apart(pace: Pace) -> Apart:
+    """Write how far apart a project's steps must be planned."""
+    warnings = []
+    if pace.needed > LONGEST:
+        text = _(
+            "Some answers take longer than the %(n)s minutes that a campaign waits: their contacts are left behind."
+        )
+        warnings.append(text % {"n": LONGEST})
+    if pace.late:
+        text = ngettext("%(n)s batch timed out.", "%(n)s batches timed out.", pace.late)
+        warnings.append(text % {"n": number(pace.late)})
+    review = {
+        Review.NEVER: pgettext("review", "never"),
+        Review.UNUSUAL: pgettext("review", "when unusual"),
+        Review.ALWAYS: pgettext("review", "always"),
+    }[Review(pace.review)]
+    minutes = ngettext("%(n)s minute", "%(n)s minutes", pace.apart) % {"n": pace.apart}
+    return Apart(
+        pace.name or "–", review, number(pace.batches), exact(pace.half), exact(pace.most), minutes, " ".join(warnings)
+    )
+
+
+def exact(length: timedelta) -> str:
+    """A length of time to the second, as long as seconds say something."""
+    seconds = ceil(length.total_seconds())
+    if seconds < 60 or seconds >= 600:
+        return span(timedelta(seconds=seconds))
+    minutes, rest = divmod(seconds, 60)
+    if not rest:
+        return span(timedelta(minutes=minutes)) if minutes > 1 else _("%(minutes)s min") % {"minutes": 1}
+    return _("%(minutes)s min %(seconds)s s") % {"minutes": minutes, "seconds": f"{rest:02}"}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Something to do before anything can come in; where it is done here, with a link."""
+
+    text: str
+    url: str = ""
+    link: str = ""
+
+
+def first_steps(user: User) -> list[Step]:
+    """What to do on a new gateway, for whoever sets it up; everybody else is told that nothing is missing on their side."""
+    if not user.has_perm("actions.add_project"):
+        return [Step(_("The first sendout appears here as soon as the platform has sent its hook."))]
+    address = {"url": f"{settings.BASE_URL}/webhooks/symplify/"}
+    return [
+        Step(
+            _("Set up a project under the name that it has in the platform, and the actions that check its contacts."),
+            reverse("admin:actions_project_changelist"),
+            _("Projects"),
+        ),
+        Step(_("In the platform, enter %(url)s as webhook in the account settings, with its credential.") % address),
+        Step(
+            _("If the platform uses a host of its own, allow it."),
+            reverse("admin:sendouts_allowedhost_changelist"),
+            _("Allowed hosts"),
+        ),
+        Step(_("Send a campaign with Send Gate Plus to yourself. It appears here as soon as its hook has come.")),
+    ]

@@ -1,0 +1,114 @@
+"""The hooks as they came in, and what became of each. Their bodies hold addresses, and are never shown."""
+
+from functools import partial
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
+from unfold.decorators import display
+
+from desk.bases import ReadOnlyAdmin, reader
+from desk.limited import LimitedAdmin
+from sendouts.models import Webhook
+from sendouts.verbs import base, run_again
+from sendouts.verbs.base import NotDone
+from sendouts.wording import batch_sentences
+from sendouts.wording.stored import stored
+from work.nudges import nudge
+
+_TONES = {
+    Webhook.Outcome.WAITING: "info",
+    Webhook.Outcome.PLANNED: "success",
+    Webhook.Outcome.DUPLICATE: "default",
+    Webhook.Outcome.UNREADABLE: "danger",
+    Webhook.Outcome.OTHER: "default",
+    Webhook.Outcome.FAILED: "danger",
+}
+
+
+@admin.register(Webhook)
+class WebhookAdmin(ReadOnlyAdmin, LimitedAdmin):
+    """Shown with their outcome, and the batch that came of them. Where none came of it nobody knows whose hook it is."""
+
+    project_paths = ("batch__project",)
+
+    list_display = ("shown_received", "source", "shown_outcome", "shown_detail", "shown_batch")
+    list_filter = (("outcome", ChoicesDropdownFilter), ("source", ChoicesDropdownFilter))
+    list_select_related = ("batch__sendout", "batch__project")
+    search_fields = ("=uuid",)
+    search_help_text = _("The number with which the hook was acknowledged")
+    fields = readonly_fields = (
+        "uuid", "shown_received", "source", "content_type", "shown_outcome", "shown_detail", "shown_batch", "shown_again"
+    )  # fmt: skip
+    ordering = ("-id",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Webhook]:
+        return super().get_queryset(request).defer("body")
+
+    @display(description=_("received"), ordering="received_at")
+    def shown_received(self, obj: Webhook) -> str:
+        return batch_sentences.column_time(obj.received_at, timezone.now(), seconds=True)
+
+    @display(description=_("outcome"), ordering="outcome")
+    def shown_outcome(self, obj: Webhook) -> SafeString:
+        tone = _TONES[Webhook.Outcome(obj.outcome)]
+        return format_html('<span class="gate-label gate-{}">{}</span>', tone, obj.get_outcome_display())
+
+    @display(description=_("detail"), empty_value="")
+    def shown_detail(self, obj: Webhook) -> str:
+        return stored(obj.detail)
+
+    @display(description=_("batch"), empty_value="–")
+    def shown_batch(self, obj: Webhook) -> SafeString | None:
+        if obj.batch is None:
+            return None
+        url = reverse("admin:sendouts_batch_change", args=[obj.batch_id])
+        return format_html('<a class="gate-link" href="{}">{}</a>', url, batch_sentences.title(obj.batch))
+
+    @display(description=_("plan again"), empty_value="–")
+    def shown_again(self, obj: Webhook) -> SafeString | None:
+        if obj.outcome != Webhook.Outcome.FAILED:
+            return None
+        url = reverse("admin:sendouts_webhook_again", args=[obj.pk])
+        return format_html('<a class="gate-link" href="{}">{}</a>', url, _("Plan again…"))
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.plan_again)
+        return [path("<int:webhook_id>/again/", view, name="sendouts_webhook_again"), *super().get_urls()]
+
+    def plan_again(self, request: HttpRequest, webhook_id: int) -> HttpResponse:
+        """Ask before a hook that could not be planned is tried again; POST does it."""
+        if not (self.has_view_permission(request) and request.user.has_perm(base.REVIEW)):
+            raise PermissionDenied
+        webhook = get_object_or_404(self.get_queryset(request), pk=webhook_id)
+        back = reverse("admin:sendouts_webhook_change", args=[webhook.pk])
+        problem = ""
+        if request.method == "POST":
+            try:
+                run_again.plan_again(webhook.pk, user=reader(request), now=timezone.now())
+            except NotDone as refusal:
+                problem = str(refusal)
+            else:
+                self.log_change(request, webhook, "Planned again.")
+                transaction.on_commit(partial(nudge, "sendouts.plan", [webhook.pk]))
+                messages.success(request, _("The hook is being planned again."))
+                return HttpResponseRedirect(back)
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": _("Plan this hook again?"),
+            "possible": webhook.outcome == Webhook.Outcome.FAILED and not problem,
+            "problem": problem,
+            "back": back,
+        }
+        return TemplateResponse(request, "desk/plan_again.html", context, status=409 if problem else 200)

@@ -1,0 +1,1 @@
+"""Accounts, roles, tokens, and the settings of the person who is logged in."""

@@ -1,0 +1,98 @@
+"""The page on which people choose of what they are told by mail, and the switch of languages, which mails follow too.
+
+GET shows, POST stores: a link in a mail opens the page and changes nothing.
+"""
+
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.contrib import admin, messages
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.i18n import set_language
+from unfold.widgets import UnfoldAdminSelectWidget
+
+from desk.bases import reader
+from notices.messages import choices as message_choices
+from notices.models import Occasion
+
+
+class ChoicesForm(forms.Form):
+    """The occasions for all projects, those of each that differs, and the language."""
+
+    language = forms.ChoiceField(
+        label=gettext_lazy("Language of mails"), required=False, widget=UnfoldAdminSelectWidget
+    )
+
+    def __init__(self, *args: Any, choices: message_choices.Choices, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        usual = dict(settings.LANGUAGES)[settings.LANGUAGE_CODE]
+        language: Any = self.fields["language"]
+        language.choices = [("", _("As here by default (%(language)s)") % {"language": usual}), *settings.LANGUAGES]
+        language.initial = choices.language
+        self.rows = [self._row(each) for each in (choices.for_all, *choices.projects)]
+
+    def _row(self, choice: message_choices.Choice) -> dict[str, Any]:
+        """Boxes of one line, as the template lays them out; `name` is what a checked one posts."""
+        key = str(choice.project.pk) if choice.project else "all"
+        if self.is_bound:
+            chosen, own = self.data.getlist(f"told-{key}"), f"own-{key}" in self.data  # type: ignore[attr-defined]
+        else:
+            chosen, own = choice.occasions, choice.own
+        title = choice.project.name if choice.project else ""
+        boxes = [
+            {"value": each.value, "label": each.label, "checked": each.value in chosen, "id": f"{key}-{each.value}"}
+            for each in Occasion
+        ]
+        return {"key": key, "title": title, "own": own, "boxes": boxes}
+
+    def chosen(self) -> dict[str, list[str]]:
+        """The occasions by the key of their line: `all`, and projects with a choice of their own."""
+        return {
+            row["key"]: [box["value"] for box in row["boxes"] if box["checked"]]
+            for row in self.rows
+            if row["key"] == "all" or row["own"]
+        }
+
+
+def my_messages(request: HttpRequest) -> HttpResponse:
+    """Of what the person who is logged in is told."""
+    user = reader(request)
+    choices = message_choices.choices(user)
+    form = ChoicesForm(request.POST if request.method == "POST" else None, choices=choices)
+    if form.is_valid():
+        chosen = form.chosen()
+        projects = {int(key): occasions for key, occasions in chosen.items() if key != "all"}
+        message_choices.choose(user, chosen["all"], projects, form.cleaned_data["language"])
+        messages.success(request, _("Stored. This holds from the next message on."))
+        return HttpResponseRedirect(reverse("my_messages"))
+    context = {
+        **admin.site.each_context(request),
+        "title": _("What I am told"),
+        "form": form,
+        "occasions": Occasion.choices,
+        "address": user.email,
+        "problem": sentence(choices.problem),
+    }
+    return TemplateResponse(request, "desk/me_told.html", context)
+
+
+def sentence(problem: str) -> str:
+    """Why somebody is not told by mail; empty where they are."""
+    return {
+        "no_mail": _("The gateway has no mail server, so nobody is told by mail. Whoever runs it sets EMAIL_URL."),
+        "no_address": _("There is no address in your account, so you are not told by mail. Ask an administrator."),
+        "may_not_look": _("You may not look at batches, so you are not told of them. Ask an administrator."),
+    }.get(problem, "")
+
+
+def switch_language(request: HttpRequest) -> HttpResponseBase:
+    """Django's own switch, remembered for mails."""
+    answer = set_language(request)
+    if request.method == "POST" and request.user.is_authenticated and request.POST.get("language"):
+        message_choices.speak(reader(request), request.POST["language"])
+    return answer

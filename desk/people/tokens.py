@@ -1,0 +1,47 @@
+"""The tokens of programs: made here, shown once, and recognised by how they begin."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils.translation import gettext as _
+
+from api.models import ApiToken
+from desk.bases import reader
+from desk.people import roles
+from desk.people.accounts import AccessAdmin
+
+
+@admin.register(ApiToken)
+class ApiTokenAdmin(AccessAdmin):
+    """Made and deleted, never changed. A token is shown on the page that answers its making, and nowhere again."""
+
+    actions = None
+    list_display = ("prefix", "user", "name", "created_at", "expires_at", "last_used")
+    fields = ("user", "name", "expires_at")
+    search_fields = ("user__username", "name", "prefix")
+    autocomplete_fields = ("user",)
+    list_select_related = ("user",)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        # Whoever holds a stronger person's token may do more than they should.
+        kwargs["queryset"] = roles.not_stronger(reader(request))
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def save_model(self, request: HttpRequest, obj: ApiToken, form: Any, change: bool) -> None:
+        # Carried by the object to response_add only: a message would lie in a cookie.
+        obj.text = obj.draw()  # type: ignore[attr-defined]
+        super().save_model(request, obj, form, change)
+
+    def response_add(self, request: HttpRequest, obj: Any, post_url_continue: Any = None) -> HttpResponse:
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": _("The new token"),
+            "token": obj,
+        }
+        return TemplateResponse(request, "desk/token.html", context)

@@ -1,0 +1,1 @@
+"""The screens on which projects, actions, lists, pools and credentials are set up."""

@@ -1,0 +1,178 @@
+"""The screen of the pools of promo codes: how many are left, how long they last, and where more are taken in."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.core.files.uploadedfile import UploadedFile
+from django.db.models import Model
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.formats import localize
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import action, display
+from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminTextareaWidget
+
+from actions.codes import runway
+from actions.codes.intake import MOST, BadCode, read, take_in
+from actions.codes.models import CodePool, PromoCode
+from desk.limited import LimitedAdmin, SeenProjects
+from desk.setup.history import HistoryAdmin
+
+FILE_BYTES = 20_000_000
+EXAMPLES = 5
+
+
+class AddCodes(forms.Form):
+    """Codes from a file, from the clipboard, or both; all of them are read before the first one is stored."""
+
+    file = forms.FileField(
+        label=_("File"),
+        required=False,
+        widget=UnfoldAdminFileFieldWidget,
+        help_text=_("Text or CSV in UTF-8: one code a line, in the first column. At most 20 MB and 200,000 codes."),
+    )
+    pasted = forms.CharField(
+        label=_("Codes"), required=False, widget=UnfoldAdminTextareaWidget, help_text=_("One a line.")
+    )
+
+    def clean_file(self) -> list[str]:
+        file: UploadedFile | None = self.cleaned_data["file"]
+        if file is None:
+            return []
+        if (file.size or 0) > FILE_BYTES:
+            raise forms.ValidationError(_("The file is larger than 20 MB."))
+        return _codes(file)
+
+    def clean_pasted(self) -> list[str]:
+        return _codes(line.encode() for line in self.cleaned_data["pasted"].splitlines())
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        if not self.errors and not (cleaned["file"] or cleaned["pasted"]):
+            raise forms.ValidationError(_("Choose a file, or enter codes."))
+        return cleaned
+
+
+def _codes(lines: Any) -> list[str]:
+    found: list[str] = []
+    try:
+        for code in read(lines):
+            found.append(code)
+            if len(found) > MOST:
+                raise forms.ValidationError(_("These are more than 200,000 codes."))
+    except BadCode as error:
+        text = _("Line %(line)s is not a code. Nothing was taken in.") % {"line": localize(error.line)}
+        raise forms.ValidationError(text) from None
+    return found
+
+
+@admin.register(CodePool)
+class CodePoolAdmin(LimitedAdmin, HistoryAdmin):
+    """Pools are archived instead of deleted, since what was sent refers to them."""
+
+    shared = True
+    list_display = ("name", "project", "source", "shown_free", "state")
+    list_filter = ("archived", "source", ("project", SeenProjects))
+    list_select_related = ("project",)
+    list_filter_submit = True
+    search_fields = ("name",)
+    autocomplete_fields = ("project",)
+    actions_detail = ("add_codes",)
+    warn_unsaved_form = True
+    readonly_fields = ("stock", "reach", "next_codes", "next_codes_masked")
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        service = {
+            "fields": ("url", "credential", "ask_for"),
+            "description": _("Only for a pool whose codes are asked of a service."),
+        }
+        pool = (None, {"fields": ("name", "project", "source", "low", "archived")})
+        shown = "next_codes" if self.has_change_permission(request, obj) else "next_codes_masked"
+        codes = [(_("Codes"), {"fields": ("stock", "reach", shown)})] if obj else []
+        return (*codes, pool, (_("Service"), service))
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    @display(description=_("free"))
+    def shown_free(self, obj: CodePool) -> str:
+        return str(localize(runway.free_codes(obj)))
+
+    @display(description=_("state"), label={"fine": "success", "low": "warning", "empty": "danger", "archived": "info"})
+    def state(self, obj: CodePool) -> tuple[str, Any]:
+        if obj.archived:
+            return "archived", _("archived")
+        free = runway.free_codes(obj)
+        if not free:
+            return "empty", _("empty")
+        return ("low", _("low")) if runway.is_low(obj, free) else ("fine", _("fine"))
+
+    @display(description=_("codes"))
+    def stock(self, obj: CodePool) -> str:
+        found = runway.stock(obj)
+        numbers = {"free": localize(found.free), "reserved": localize(found.reserved), "used": localize(found.used)}
+        return gettext("%(free)s free, %(reserved)s reserved, %(used)s used") % numbers
+
+    @display(description=_("reach"))
+    def reach(self, obj: CodePool) -> str:
+        found = runway.usual(obj)
+        if not found.size:
+            return gettext("No sendout has used codes of this pool yet.")
+        text = ngettext(
+            "Enough for %(n)s more sendout of the usual size (%(size)s).",
+            "Enough for %(n)s more sendouts of the usual size (%(size)s).",
+            found.sendouts,
+        )
+        return text % {"n": localize(found.sendouts), "size": localize(found.size)}
+
+    @display(description=_("next codes"), empty_value="–")
+    def next_codes(self, obj: CodePool) -> str | None:
+        return ", ".join(_next(obj)) or None
+
+    @display(description=_("next codes"), empty_value="–")
+    def next_codes_masked(self, obj: CodePool) -> str | None:
+        return ", ".join(map(masked, _next(obj))) or None
+
+    @action(description=_("Add codes"), url_path="add-codes", permissions=["change"])
+    def add_codes(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """A form; what it holds is stored before the answer."""
+        pool = get_object_or_404(self.get_queryset(request), pk=object_id)
+        if not self.has_change_permission(request, pool):
+            raise PermissionDenied
+        form = AddCodes(request.POST or None, request.FILES or None)
+        back = reverse("admin:actions_codepool_change", args=[pool.pk])
+        if request.method == "POST" and form.is_valid():
+            codes = dict.fromkeys([*form.cleaned_data["file"], *form.cleaned_data["pasted"]])
+            new = take_in(pool, codes)
+            text = ngettext("%(n)s new code was taken in.", "%(n)s new codes were taken in.", new) % {
+                "n": localize(new)
+            }
+            known = len(codes) - new
+            if known:
+                more = ngettext("%(n)s was there already.", "%(n)s were there already.", known) % {"n": localize(known)}
+                text = f"{text} {more}"
+            messages.success(request, text)
+            return HttpResponseRedirect(back)
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": gettext("Add codes to %(pool)s") % {"pool": pool.name},
+            "form": form,
+            "back": back,
+        }
+        return TemplateResponse(request, "desk/setup/add_codes.html", context)
+
+
+def _next(pool: CodePool) -> list[str]:
+    free = PromoCode.objects.filter(pool=pool, reserved_for__isnull=True).order_by("pk")
+    return list(free.values_list("text", flat=True)[:EXAMPLES])
+
+
+def masked(code: str) -> str:
+    """A code as it is shown to people who need not know it: its first two characters at most."""
+    return code[: min(2, len(code) // 3)] + "••••"

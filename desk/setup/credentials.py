@@ -1,0 +1,69 @@
+"""The screen on which credentials are stored: the secret goes in, and never comes out."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import action
+from unfold.widgets import UnfoldAdminPasswordWidget
+
+from actions.config.versions import UNTOLD
+from actions.secrets.credential import Credential
+from desk.limited import SharedAdmin
+from desk.setup.history import HistoryAdmin
+
+
+class CredentialForm(forms.ModelForm):
+    """A credential; where one is stored, an empty secret leaves it as it is."""
+
+    secret = forms.CharField(
+        label=_("Secret"),
+        required=False,
+        strip=True,
+        max_length=4_000,
+        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}),
+        help_text=_("Stored encrypted and never shown again. Empty: as it is."),
+    )
+
+    class Meta:
+        model = Credential
+        fields = ("name", "kind", "user", "header", "secret", "test_url")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.initial.pop("secret", None)
+
+    def clean_secret(self) -> Any:
+        secret: str = self.cleaned_data["secret"]
+        if not secret:
+            if not self.instance.pk:
+                raise forms.ValidationError(_("Enter the secret."))
+            return self.instance.secret
+        if not secret.isprintable():
+            raise forms.ValidationError(_("A secret is one line of text."))
+        return secret
+
+
+@admin.register(Credential)
+class CredentialAdmin(SharedAdmin, HistoryAdmin):
+    """Who changed what is in the history; the secret is not."""
+
+    form = CredentialForm
+    list_display = ("name", "kind", "user", "header", "changed_at")
+    list_filter = ("kind",)
+    search_fields = ("name",)
+    list_filter_submit = False
+    warn_unsaved_form = True
+    actions_detail = ("test",)
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        if change and "secret" in form.changed_data:
+            obj._change_reason = UNTOLD
+        super().save_model(request, obj, form, change)
+
+    @action(description=_("Test"), url_path="test-it", permissions=["change"])
+    def test(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return HttpResponseRedirect(reverse("test_credential", args=[object_id]))

@@ -1,0 +1,146 @@
+"""Screens whose rows have a history: who changed what, and for some the way back to a former version."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.formats import date_format
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from simple_history.admin import SimpleHistoryAdmin
+from unfold.admin import ModelAdmin
+from unfold.decorators import display
+
+from actions.config.versions import version
+from desk.limited import LimitedAdmin
+from desk.not_found import MissingAdmin
+from desk.setup.way_back import NotBroughtBack, bring_back, possible
+
+
+class HistoryAdmin(MissingAdmin, SimpleHistoryAdmin, ModelAdmin):
+    """A row with its former states: the list of changes for who may look, each state whole for who may edit."""
+
+    object_history_template = "desk/setup/history.html"
+    history_list_per_page = 50
+    goes_back = False
+
+    def set_history_delta_changes(self, request: HttpRequest, historical_records: Any, *args: Any) -> None:
+        """Tell each version beside the one before it, which for the last of a page stands on the next."""
+        records = list(historical_records)
+        before = [*records[1:], records[-1].prev_record] if records else []
+        for record, older in zip(records, before, strict=True):
+            record.told = version(record, older)
+        historical_records.object_list = records
+
+    def render_history_view(
+        self, request: HttpRequest, template: str, context: dict[str, Any], **kwargs: Any
+    ) -> HttpResponse:
+        obj = context.get("object")
+        goes_back = self.goes_back and obj is not None and self.has_change_permission(request, obj)
+        shown: HttpResponse = super().render_history_view(
+            request, template, {**context, "goes_back": goes_back}, **kwargs
+        )
+        return shown
+
+    def history_form_view(
+        self, request: HttpRequest, object_id: str, version_id: str, extra_context: Any = None
+    ) -> HttpResponse:
+        if not self.has_change_permission(request):
+            raise PermissionDenied
+        # The package hides its button where reverting is switched off, and saves what is posted all the same: to
+        # anybody who may look.
+        if request.method not in {"GET", "HEAD"}:
+            return HttpResponse(status=405, headers={"Allow": "GET, HEAD"})
+        # The framework's link to the history leads nowhere from here.
+        more = {"show_history": False, **(extra_context or {})}
+        shown: HttpResponse = super().history_form_view(request, object_id, version_id, more)
+        return shown
+
+
+def leads_to(request: HttpRequest) -> str:
+    """Where the reader comes from and wants to go back to, if that is a page of ours; else nothing."""
+    wanted = request.GET.get("next", "")
+    safe = url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure())
+    return wanted if safe else ""
+
+
+class ConfigurationAdmin(LimitedAdmin, HistoryAdmin):
+    """What is configured is archived instead of deleted, since what happened refers to it, and has a way back.
+
+    GET says what bringing a version back would change; POST makes the row so, as a new version. Who came with `?next=` goes
+    on there once the form is saved.
+    """
+
+    goes_back = True
+    change_form_outer_before_template = "desk/setup/comes_back.html"
+    list_filter_submit = False
+    warn_unsaved_form = True
+
+    @display(description=gettext_lazy("archived"), label={"archived": "info"})
+    def shown_archived(self, obj: Any) -> Any:
+        return ("archived", _("archived")) if obj.archived else ""
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        context |= {"comes_back": leads_to(request)}
+        shown: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
+        return shown
+
+    def response_add(self, request: HttpRequest, obj: Model, *args: Any, **kwargs: Any) -> HttpResponse:
+        return self._back(request, super().response_add(request, obj, *args, **kwargs))
+
+    def response_change(self, request: HttpRequest, obj: Model) -> HttpResponse:
+        return self._back(request, super().response_change(request, obj))
+
+    def _back(self, request: HttpRequest, after: HttpResponse) -> HttpResponse:
+        wanted = leads_to(request)
+        stays = {"_continue", "_addanother", "_saveasnew", "_popup"} & request.POST.keys()
+        return HttpResponseRedirect(wanted) if wanted and not stays else after
+
+    def get_urls(self) -> list[URLPattern]:
+        name = f"{self.opts.app_label}_{self.opts.model_name}_bring_back"
+        view = self.admin_site.admin_view(self.bring_back_view)
+        return [path("<path:object_id>/history/<int:version_id>/bring-back/", view, name=name), *super().get_urls()]
+
+    def bring_back_view(self, request: HttpRequest, object_id: str, version_id: int) -> HttpResponse:
+        obj: Any = self.get_object(request, object_id)
+        record = obj.history.filter(history_id=version_id).first() if obj is not None else None
+        if record is None:
+            raise Http404
+        if not self.has_change_permission(request, obj):
+            raise PermissionDenied
+        changes: tuple[Any, ...] = ()
+        problem = ""
+        try:
+            changes = possible(obj, record)
+            if request.method == "POST":
+                done = bring_back(obj, record, request.user)  # type: ignore[arg-type]
+                when = date_format(localtime(record.history_date), "DATETIME_FORMAT")
+                self.log_change(request, obj, f"Brought back version {record.history_id}.")
+                said = _("“%(name)s” is as it was on %(when)s again.") % {"name": obj, "when": when}
+                messages.success(request, said + " " + "; ".join(f"{each.label}: {each.new}" for each in done))
+                return HttpResponseRedirect(self._page(obj, "change"))
+        except NotBroughtBack as refusal:
+            problem = str(refusal)
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": _("Bring this version of “%(name)s” back?") % {"name": obj},
+            "record": record,
+            "changes": changes,
+            "problem": problem,
+            "back": self._page(obj, "history"),
+        }
+        status = 409 if problem and request.method == "POST" else 200
+        return TemplateResponse(request, "desk/setup/bring_back.html", context, status=status)
+
+    def _page(self, obj: Any, name: str) -> str:
+        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_{name}", args=[obj.pk])

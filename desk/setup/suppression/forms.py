@@ -1,0 +1,134 @@
+"""What people type for suppression lists."""
+
+from datetime import datetime
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
+
+from actions.models import ActionDefinition
+from actions.suppression import entries
+from actions.suppression.entries import NewEntry
+from actions.suppression.models import REASON_LENGTH, SuppressionList
+from actions.suppression.values import Unlike
+from desk.setup.suppression import states
+
+# Lines added by hand at once; more come as a file.
+BY_HAND = 1_000
+# Faults named at once.
+_NAMED = 5
+
+
+class ListForm(forms.ModelForm):
+    """A list. One that an action names stays: without it the action would fail."""
+
+    class Meta:
+        model = SuppressionList
+        fields = ("name", "project", "holds", "hashed", "calling_code", "note", "archived")
+
+    def clean_archived(self) -> bool:
+        archived: bool = self.cleaned_data["archived"]
+        naming = ActionDefinition.objects.filter(archived=False, config__list=self.instance.name)
+        if archived and (first := naming.first()):
+            raise forms.ValidationError(
+                _("The action “%(action)s” uses this list. Change or archive the action first."),
+                params={"action": first.identifier},
+            )
+        return archived
+
+
+class _SaidForm(forms.Form):
+    """What is said of several entries at once."""
+
+    reason = forms.CharField(
+        label=_("Reason"), required=False, max_length=REASON_LENGTH, widget=UnfoldAdminTextInputWidget,
+        help_text=_("Shown beside every batch with contacts that it rejects: name nobody in it."),
+    )  # fmt: skip
+    last_day = forms.DateField(
+        label=_("Last day"), required=False, widget=UnfoldAdminTextInputWidget(attrs={"type": "date"}),
+        help_text=_("The last day on which the entries count. Empty: for ever."),
+    )  # fmt: skip
+
+    def clean_last_day(self) -> datetime | None:
+        day = self.cleaned_data["last_day"]
+        try:
+            return entries.day_after(day) if day else None
+        except ValueError:
+            raise forms.ValidationError(_("Give a day between 1970 and 9000.")) from None
+
+    @property
+    def said(self) -> NewEntry:
+        return NewEntry(self.cleaned_data["reason"], self.cleaned_data["last_day"])
+
+
+class FileForm(_SaidForm):
+    """A whole file at once, as browsers without scripts send it."""
+
+    file = forms.FileField(
+        label=_("CSV file"),
+        widget=forms.FileInput(attrs={"accept": ".csv,.txt,text/csv,text/plain"}),
+        help_text=_(
+            "One entry a line. The first line may name the columns: the value, “reason”, “expires” (such as 2027-01-31)."
+        ),
+    )
+    field_order = ("file", "reason", "last_day")
+
+
+class AnnouncedForm(_SaidForm):
+    """A file that will come in pieces."""
+
+    file_name = forms.CharField(max_length=1_000)
+    size = forms.IntegerField(min_value=1, max_value=10**12, error_messages={"min_value": _("The file is empty.")})
+
+
+class AddForm(_SaidForm):
+    """Entries typed by hand, all of them or none."""
+
+    values = forms.CharField(
+        label=_("Entries"), widget=UnfoldAdminTextareaWidget(attrs={"rows": 8, "autocomplete": "off"}),
+        help_text=_("One a line."),
+    )  # fmt: skip
+    field_order = ("values", "reason", "last_day")
+
+    def __init__(self, of: SuppressionList, data: Any = None) -> None:
+        super().__init__(data)
+        self._of = of
+
+    def clean_values(self) -> list[str]:
+        typed = [
+            (number, line) for number, line in enumerate(self.cleaned_data["values"].splitlines(), 1) if line.strip()
+        ]
+        if len(typed) > BY_HAND:
+            raise forms.ValidationError(_("These are too many lines. Send them as a file."))
+        keys, wrong = [], []
+        for number, line in typed:
+            try:
+                keys.append(self._of.writing.key(line))
+            except Unlike:
+                wrong.append((number, self._of.holds))
+        if wrong:
+            raise forms.ValidationError(states.lines(wrong[:_NAMED]))
+        return keys
+
+
+class FindForm(forms.Form):
+    """One value, to be looked for exactly."""
+
+    value = forms.CharField(
+        label=_("Entry"), max_length=1_000, widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"})
+    )
+
+    def __init__(self, of: SuppressionList, data: Any = None) -> None:
+        super().__init__(data)
+        self._of = of
+        self.key = ""
+
+    def clean_value(self) -> str:
+        value: str = self.cleaned_data["value"]
+        try:
+            self.key = self._of.writing.key(value)
+        except Unlike:
+            problem = states.problem(self._of.holds)
+            raise forms.ValidationError(f"{problem[:1].upper()}{problem[1:]}.") from None
+        return value

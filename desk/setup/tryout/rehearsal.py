@@ -1,0 +1,166 @@
+"""The page on which a manager tries changed actions on a past batch. GET shows, POST tries; nothing is stored."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.debug import sensitive_post_parameters
+
+from actions import access, catalog
+from actions.models import ActionDefinition, Project, Sendout
+from desk.bases import reader
+from desk.setup.tryout import rehearsal_words
+from sendouts.inquiries import rehearsal
+from sendouts.models import Batch
+from sendouts.verbs import base
+from sendouts.wording.batch_sentences import column_time, contacts, title
+
+CHANGE = "actions.change_actiondefinition"
+# What the page itself asks beside the fields of a definition's form.
+BATCH, SERVICES = "rehearse_batch", "rehearse_services"
+_NOT_CARRIED = frozenset({"csrfmiddlewaretoken", BATCH, SERVICES})
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is tried: a draft of a definition (None: all that a project defines), where, and how it is called."""
+
+    draft: ActionDefinition | None
+    project: Project
+    sendout: Sendout | None
+    title: str
+    back: str
+    model: type[Model]
+
+
+def rehearse_project(request: HttpRequest, project_id: int) -> HttpResponse:
+    """Try all that is defined now on what was decided then."""
+    project = _project(request, project_id)
+    name = _("Try the actions of “%(name)s” on a past batch") % {"name": project.name}
+    back = reverse("admin:actions_project_change", args=[project.pk])
+    return _page(request, Subject(None, project, None, name, back, Project))
+
+
+@sensitive_post_parameters()
+def rehearse_definition(request: HttpRequest, definition_id: int) -> HttpResponse:
+    """Try one definition as it stands in its form, saved or not."""
+    _may(request)
+    seen = access.within(reader(request), "project", "sendout__project")
+    rows = ActionDefinition.objects.filter(seen).select_related("project", "sendout__project")
+    found = get_object_or_404(rows, pk=definition_id)
+    return _of_form(request, found)
+
+
+@sensitive_post_parameters()
+def rehearse_new(request: HttpRequest) -> HttpResponse:
+    """Try a definition that is not stored yet."""
+    _may(request)
+    if request.method != "POST" or request.GET.get("kind") not in catalog.kinds():
+        return HttpResponse(status=405, headers={"Allow": "POST"})
+    return _of_form(request, None)
+
+
+def _may(request: HttpRequest) -> None:
+    if not reader(request).has_perm(CHANGE):
+        raise PermissionDenied
+
+
+def _project(request: HttpRequest, project_id: int) -> Project:
+    _may(request)
+    seen = Project.objects.filter(access.within(reader(request), "pk"))
+    return get_object_or_404(seen, pk=project_id)
+
+
+def _of_form(request: HttpRequest, stored: ActionDefinition | None) -> HttpResponse:
+    """Read the definition's form as the page that shows it does; what is wrong with it is said instead of tried."""
+    draft: ActionDefinition | None = stored
+    problems: list[str] = []
+    if request.method == "POST" and "identifier" in request.POST:
+        draft, problems = _draft(request, stored)
+    back = (
+        reverse("admin:actions_actiondefinition_change", args=[stored.pk])
+        if stored
+        else reverse("admin:actions_actiondefinition_add") + f"?{request.GET.urlencode()}"
+    )
+    name = _("Try “%(name)s” on a past batch") % {"name": _called(draft or stored)}
+    where = None if draft is None else draft.sendout.project if draft.sendout else draft.project
+    if draft is None or where is None:
+        return _shown(request, name, back, ActionDefinition, problems=problems)
+    project = _project(request, where.pk)
+    return _page(request, Subject(draft, project, draft.sendout, name, back, ActionDefinition))
+
+
+def _called(found: ActionDefinition | None) -> str:
+    return (found.identifier if found is not None else "") or "–"
+
+
+def _draft(request: HttpRequest, stored: ActionDefinition | None) -> tuple[ActionDefinition | None, list[str]]:
+    """The definition that the form describes, unsaved, and what is wrong with it."""
+    forms: Any = admin.site.get_model_admin(ActionDefinition)
+    form = forms.get_form(request, stored, change=stored is not None)(request.POST, instance=stored)
+    if form.is_valid():
+        return form.instance, []
+    problems = []
+    for field, errors in form.errors.items():
+        label = form.fields[field].label if field in form.fields else ""
+        problems += [f"{label}: {error}" if label else str(error) for error in errors]
+    return None, problems
+
+
+def _page(request: HttpRequest, subject: Subject) -> HttpResponse:
+    """Offer the past batches; on POST try the newest, or the one that was chosen."""
+    found = rehearsal.candidates(subject.project, subject.sendout)
+    shown: dict[str, Any] = {
+        "choices": [(batch.pk, _named(batch)) for batch in found],
+        "carried": [
+            (name, value)
+            for name, values in request.POST.lists()
+            if name not in _NOT_CARRIED and not name.startswith("_")
+            for value in values
+        ],
+        "services": bool(request.POST.get(SERVICES)),
+        "asks": False,
+        "most": rehearsal.MOST_ASKED,
+        "keeps_nothing": _("No past batch keeps fields of its contacts, so that nothing can be tried on them."),
+    }
+    chosen = _chosen(request, found)
+    if chosen is not None:
+        merged, lacks = rehearsal.plan_with(chosen, subject.draft)
+        shown |= {"chosen": chosen.pk, "asks": rehearsal.asks(merged)}
+        if request.method == "POST":
+            result = rehearsal.rehearse(
+                chosen, merged, services=shown["services"], lacks=lacks, user_id=reader(request).pk
+            )
+            sees = reader(request).has_perm(base.VIEW_CONTACTS)
+            shown["result"] = rehearsal_words.shown(result, subject.draft, sees=sees)
+    return _shown(request, subject.title, subject.back, subject.model, **shown)
+
+
+def _chosen(request: HttpRequest, found: list[Batch]) -> Batch | None:
+    wanted = request.POST.get(BATCH, "")
+    return next((batch for batch in found if str(batch.pk) == wanted), found[0] if found else None)
+
+
+def _named(batch: Batch) -> str:
+    when = column_time(batch.received_at, timezone.now())
+    return f"{title(batch)} · {when} · {contacts(batch.total)}"
+
+
+def _shown(request: HttpRequest, name: str, back: str, model: type[Model], **more: Any) -> HttpResponse:
+    context = {
+        **admin.site.each_context(request),
+        "opts": model._meta,
+        "title": name,
+        "back": back,
+        "names": {"batch": BATCH, "services": SERVICES},
+        **more,
+    }
+    return TemplateResponse(request, "desk/rehearsal/page.html", context)

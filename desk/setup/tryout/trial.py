@@ -1,0 +1,129 @@
+"""The pages on which managers try out what they configured. GET shows, POST tries; nothing is stored."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.debug import sensitive_post_parameters
+from unfold.widgets import UnfoldAdminTextareaWidget
+
+from actions import access
+from actions.models import ActionDefinition, Credential
+from desk.bases import reader
+from sendouts.inquiries.probe import Probe, probe
+from sendouts.inquiries.trial import NoContact, Trial, read_contact, try_action
+from sendouts.models import Verdict
+from sendouts.wording.batch_sentences import column_time, reason
+from sendouts.wording.stored import stored
+
+
+class ContactForm(forms.Form):
+    """One contact, pasted."""
+
+    contact = forms.CharField(
+        label=gettext_lazy("Contact"),
+        max_length=100_000,
+        strip=True,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 10, "spellcheck": "false"}),
+        help_text=gettext_lazy(
+            "As the platform sends it, in JSON, or a header row and one row of CSV. Services are asked about this contact; "
+            "nothing is stored."
+        ),
+    )
+
+
+@sensitive_post_parameters("contact")
+def test_action(request: HttpRequest, definition_id: int) -> HttpResponse:
+    """Run one action on a pasted contact, for those who may change it."""
+    if not request.user.has_perm("actions.change_actiondefinition"):
+        raise PermissionDenied
+    seen = access.within(request.user, "project", "sendout__project")
+    rows = ActionDefinition.objects.filter(seen).select_related("project", "sendout__project")
+    definition = get_object_or_404(rows, pk=definition_id)
+    form = ContactForm(request.POST if request.method == "POST" else None)
+    shown: dict[str, Any] = {}
+    if form.is_valid():
+        try:
+            contact = read_contact(form.cleaned_data["contact"])
+        except NoContact as refusal:
+            form.add_error("contact", str(refusal))
+        else:
+            shown = _result(definition, try_action(definition, contact, reader(request).pk))
+    page = reverse("admin:actions_actiondefinition_change", args=[definition_id])
+    title = _("Test “%(name)s” with a contact") % {"name": definition.identifier}
+    return _page(request, ActionDefinition, title, page, form=form, **shown)
+
+
+def _result(definition: ActionDefinition, trial: Trial) -> dict[str, Any]:
+    words = {
+        Verdict.ACCEPTED: _("It would get the message."),
+        Verdict.REJECTED: _("It would not get the message."),
+        Verdict.UNDECIDED: _("It would wait for a person."),
+    }
+    failure = _("The action failed: %(why)s") % {"why": stored(trial.failure)} if trial.failure else ""
+    lines = [] if trial.failure else [(_("Reason"), reason(trial.code, trial.text))]
+    lines += [
+        (_("Reason code"), trial.code),
+        (_("Would be written"), trial.written),
+        (_("Evidence of"), column_time(trial.evidence_at, timezone.now()) if trial.evidence_at else ""),
+        (_("Took"), _("%(ms)d ms") % {"ms": round(trial.seconds * 1000)}),
+        (_("If the action fails"), definition.get_on_failure_display() if trial.failure else ""),
+    ]
+    return {"said": words[trial.verdict], "problem": failure, "lines": [line for line in lines if line[1]]}
+
+
+def test_credential(request: HttpRequest, credential_id: int) -> HttpResponse:
+    """Send a credential to its test URL, for those who may change it."""
+    if not request.user.has_perm("actions.change_credential") or not access.sees_all(request.user):
+        raise PermissionDenied
+    credential = get_object_or_404(Credential, pk=credential_id)
+    shown: dict[str, Any] = {}
+    if not credential.test_url:
+        shown["problem"] = sentence(Probe("no_url"))
+    else:
+        shown["confirm"] = _("A GET with this credential is sent to %(host)s.") % {"host": credential.test_host}
+    if credential.test_url and request.method == "POST":
+        found = probe(credential, reader(request).pk)
+        said = sentence(found)
+        LogEntry.objects.log_actions(reader(request).pk, [credential], CHANGE, said, single_object=True)
+        shown["said" if found.outcome == "accepted" else "problem"] = said
+    page = reverse("admin:actions_credential_change", args=[credential_id])
+    title = _("Test the credential “%(name)s”") % {"name": credential.name}
+    return _page(request, Credential, title, page, possible=bool(credential.test_url), **shown)
+
+
+def sentence(found: Probe) -> str:
+    """What came of a credential's test, for people."""
+    texts = {
+        "accepted": _("%(host)s accepted the credential (%(code)d)."),
+        "refused": _("%(host)s refused the credential (%(code)d)."),
+        "other": _(
+            "%(host)s answered %(code)d, which says nothing about the credential. Look at the URL to test with."
+        ),
+        "unreachable": _("%(host)s could not be reached, or did not answer in time."),
+        "not_allowed": _("%(host)s may not be called: it is not among the allowed hosts, or its address is private."),
+        "cannot_open": _("The stored secret cannot be opened with the keys in ENCRYPTION_KEYS: enter it again."),
+        "no_url": _("This credential has no URL to test with: enter one on its page."),
+    }
+    return texts[found.outcome] % {"host": found.host, "code": found.code}
+
+
+def _page(request: HttpRequest, model: Any, title: str, back: str, **more: Any) -> HttpResponse:
+    context = {
+        **admin.site.each_context(request),
+        "opts": model._meta,
+        "title": title,
+        "back": back,
+        "possible": True,
+        **more,
+    }
+    return TemplateResponse(request, "desk/trial.html", context)

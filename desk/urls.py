@@ -1,0 +1,19 @@
+"""The pages of the desk beside the admin's own: the live home page, its files, and singles decided together."""
+
+from django.contrib import admin
+from django.urls import path
+
+from desk import singles
+from desk.home import page
+
+_only = admin.site.admin_view
+app_name = "desk"
+urlpatterns = [
+    path("live/", _only(page.live), name="live"),
+    path("ways.csv", _only(page.ways_file), name="ways"),
+    path("reasons.csv", _only(page.reasons_file), name="reasons"),
+    path("spacing.csv", _only(page.spacing_file), name="spacing"),
+    path("singles/<int:sendout_id>/", _only(singles.page), name="singles"),
+    path("singles/<int:sendout_id>/accept/", _only(singles.decide), {"verb": "accept"}, name="singles_accept"),
+    path("singles/<int:sendout_id>/refuse/", _only(singles.decide), {"verb": "refuse"}, name="singles_refuse"),
+]

@@ -1,0 +1,160 @@
+"""The page on which a person confirms a verb. GET shows, POST acts; what went wrong is said on the same page.
+
+A script asks for the same page as the content of a dialog, with the header `X-Gate-Dialog`. What it gets carries that header
+too; once the verb is carried out, it gets {"to": address of the page that says so}.
+"""
+
+from functools import partial
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.admin import ModelAdmin
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.cache import patch_vary_headers
+from django.utils.translation import gettext as _
+
+from actions.whole import whole
+from desk.bases import reader
+from desk.batch.contacts import decision_at
+from desk.batch.parts.headline import label
+from desk.verbs import TO, VERBS, ChangeAll, ChangeOne, ChangeRows, Stop, Verb, which_of
+from desk.verbs.forms import NoteForm
+from sendouts.models import Batch, Verdict
+from sendouts.verbs import base
+from sendouts.verbs.base import NotDone
+from work.nudges import nudge
+
+_VERDICT_NAMES = {verdict.name.lower(): verdict for verdict in Verdict}
+DIALOG = "X-Gate-Dialog"
+
+
+def batch_verb(admin: ModelAdmin, request: HttpRequest, batch_id: int, name: str) -> HttpResponse:
+    """One of the verbs that act on a whole batch."""
+    return _confirmed(admin, request, batch_id, lambda batch: VERBS[name](batch, reader(request), timezone.now()))
+
+
+def contact_verb(admin: ModelAdmin, request: HttpRequest, batch_id: int, row: int, to: str) -> HttpResponse:
+    """Change the decision on one contact. row counts from 0; to is accept or reject."""
+    if to not in TO:
+        raise Http404
+
+    def make(batch: Batch) -> Verb:
+        decision = decision_at(batch, row)
+        if decision is None:
+            raise Http404
+        return ChangeOne(batch, reader(request), timezone.now(), decision, TO[to])
+
+    return _confirmed(admin, request, batch_id, make)
+
+
+def many_verb(admin: ModelAdmin, request: HttpRequest, batch_id: int, to: str) -> HttpResponse:
+    """Change many decisions: of the rows that are named (`row`, counted from 0), or of all with a `verdict` and perhaps a `reason`."""
+    if to not in TO:
+        raise Http404
+    asked = request.GET
+
+    def make(batch: Batch) -> Verb:
+        who, now = reader(request), timezone.now()
+        if "verdict" not in asked:
+            rows = [
+                number for row in asked.getlist("row") if (number := whole(row)) is not None and number < batch.total
+            ]
+            return ChangeRows(batch, who, now, TO[to], rows)
+        before = _VERDICT_NAMES.get(asked["verdict"])
+        if before is None or before == TO[to]:
+            raise Http404
+        return ChangeAll(batch, who, now, TO[to], which_of(before, asked.get("reason", "").replace("\0", "")))
+
+    return _confirmed(admin, request, batch_id, make)
+
+
+def _confirmed(admin: ModelAdmin, request: HttpRequest, batch_id: int, make: Any) -> HttpResponse:
+    if not admin.has_view_permission(request):
+        raise PermissionDenied
+    verb: Verb = make(_batch(admin, request, batch_id))
+    if not verb.is_permitted:
+        sentence = _("You may look at this batch, but not do this. Ask somebody who may.")
+        return _shown(admin, request, verb, None, sentence, status=403)
+    if request.method != "POST":
+        problem = "" if verb.is_possible else _gone(verb)
+        return _shown(admin, request, verb, verb.form(), problem, status=200)
+    form = verb.form(request.POST)
+    # What is no longer possible is tried all the same: the stage knows best, and says who was first.
+    if not form.is_valid() and verb.is_possible:
+        return _shown(admin, request, verb, form, "", status=200)
+    given = {"note": "", "revision": verb.batch.revision, **form.cleaned_data}
+    try:
+        verb.carry_out(given, timezone.now())
+    except Batch.DoesNotExist:
+        # Its project was taken away from this person a moment ago.
+        raise Http404 from None
+    except NotDone as refusal:
+        # The numbers and the revision below the sentence are those of now: who has looked again may decide again.
+        verb = make(_batch(admin, request, batch_id))
+        fresh = verb.form()
+        fresh.initial["note"] = given["note"]
+        return _shown(admin, request, verb, fresh, _refused(verb, refusal, given), status=409)
+    transaction.on_commit(partial(nudge, *verb.nudge))
+    messages.success(request, verb.done)
+    to = reverse("admin:sendouts_batch_change", args=[batch_id])
+    return JsonResponse({"to": to}) if DIALOG in request.headers else HttpResponseRedirect(to)
+
+
+def _batch(admin: ModelAdmin, request: HttpRequest, batch_id: int) -> Batch:
+    return get_object_or_404(admin.get_queryset(request), pk=batch_id)
+
+
+def _gone(verb: Verb) -> str:
+    """Why a verb that was offered a moment ago is not possible."""
+    if verb.is_over:
+        return base.moved_on(verb.batch, verb.now)
+    if not verb.while_changing and verb.batch.running_change is not None:
+        return base.is_changing(verb.batch.running_change)
+    return verb.why_not or _("This is not possible for the batch as it is now.")
+
+
+def _refused(verb: Verb, refusal: NotDone, given: dict[str, Any]) -> str:
+    """Why nothing was done, in the words of what the person wanted and of the numbers that they saw."""
+    if refusal.code == "moved_on":
+        return base.moved_on(verb.batch, verb.now, verb.act)
+    if refusal.code == "changed" and verb.is_possible:
+        return base.changed(verb.batch, given["revision"], seen=given.get("seen"), again=verb.again)
+    return str(refusal)
+
+
+def _shown(
+    admin: ModelAdmin, request: HttpRequest, verb: Verb, form: NoteForm | None, problem: str, *, status: int
+) -> HttpResponse:
+    batch = verb.batch
+    dialog = DIALOG in request.headers
+    context = {
+        "opts": admin.opts,
+        "title": verb.question,
+        "verb": verb,
+        "batch": batch,
+        "label": label(batch, decides=request.user.has_perm(base.REVIEW)),
+        "form": form if verb.is_possible else None,
+        "problem": problem,
+        "back": reverse("admin:sendouts_batch_change", args=[batch.pk]),
+        "action": request.get_full_path(),
+        "instead": _instead(verb) if problem else None,
+        "dialog": dialog,
+    }
+    if not dialog:
+        context = {**admin.admin_site.each_context(request), **context}
+    name = "desk/verb_body.html" if dialog else "desk/verb.html"
+    response = TemplateResponse(request, name, context, status=status, headers={DIALOG: "1"} if dialog else None)
+    patch_vary_headers(response, [DIALOG])
+    return response
+
+
+def _instead(verb: Verb) -> Verb | None:
+    """What is left to somebody who came too late for a decision: to stop it."""
+    stop = Stop(verb.batch, verb.user, verb.now)
+    return stop if not verb.is_possible and stop.is_possible and stop.is_permitted else None

@@ -1,0 +1,1 @@
+"""What orchestrators and operators ask."""

@@ -1,0 +1,69 @@
+"""Whether the gateway lives, and whether it can do its work; for orchestrators and alarms."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from django.conf import settings
+from django.db import DatabaseError, connection
+from django.http import HttpRequest, JsonResponse
+from django.utils import timezone
+
+from notices.alarms import progress
+from notices.alarms.findings import NOT_READY, OF_MACHINES, Finding
+from notices.alarms.traffic import JOURNAL_WAITS
+from notices.models import Alarm
+from sendouts.intake.journal import depth
+
+
+def live(request: HttpRequest) -> JsonResponse:
+    """The process answers."""
+    return JsonResponse({"ok": True})
+
+
+def ready(request: HttpRequest) -> JsonResponse:
+    """The database answers, due work is begun, the sweep runs, and no journal waits for long; else 503 names what is wrong.
+
+    `alarms` lists what is open, by code; those that are only warnings stand beside a 200. It is asked without a login, so
+    that it holds no name of anybody or anything.
+    """
+    found: dict[str, Any] = {"database": "ok", "work": "ok", "sweep": "ok", "journal": "ok"}
+    now = timezone.now()
+    alarms: list[dict[str, str]] = []
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+        for finding in (*progress.work_waits(now), *progress.sweep_silent(now)):
+            found["work" if finding.subject else "sweep"] = _sentence(finding)
+            alarms.append(_entry(finding.code.value, finding.subject, now))
+        alarms += _others()
+    except DatabaseError:
+        found["database"] = "The database does not answer."
+        alarms = [_entry("database", "", now)]
+    # Asked of this machine's disk, so that it is told also while the database is away.
+    waiting = depth(settings.JOURNAL_DIR)
+    if waiting.oldest is not None and now - waiting.oldest > JOURNAL_WAITS:
+        seconds = round((now - waiting.oldest).total_seconds())
+        found["journal"] = (
+            f"The journals hold {waiting.hooks} hooks, the oldest for {seconds} s: they wait for the database."
+        )
+        alarms.append(_entry("journal_waiting", "", waiting.oldest))
+    ok = all(value == "ok" for value in found.values())
+    return JsonResponse({"ok": ok, **found, "alarms": alarms}, status=200 if ok else 503)
+
+
+def _sentence(finding: Finding) -> str:
+    if finding.subject:
+        one = {"hooks": "A hook", "singles": "A single", "files": "A batch with a contact file"}[finding.subject]
+        return f"{one} has been due for {finding.data['seconds']} s: no worker or sweep does its work."
+    return f"The sweep has not run since {finding.data['since']}."
+
+
+def _others() -> Iterator[dict[str, str]]:
+    """Open alarms that were not just judged here: what is not ready is looked at, not remembered."""
+    for alarm in Alarm.objects.filter(closed_at=None).exclude(code__in=NOT_READY).order_by("opened_at", "pk")[:100]:
+        yield _entry(alarm.code, "" if alarm.code in OF_MACHINES else alarm.subject, alarm.opened_at)
+
+
+def _entry(code: str, subject: str, since: datetime) -> dict[str, str]:
+    return {"code": code, "since": since.astimezone(UTC).isoformat()} | ({"subject": subject} if subject else {})

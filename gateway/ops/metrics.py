@@ -1,0 +1,135 @@
+"""Figures for Prometheus, all of them from rows: several processes count, and their memories do not add up.
+
+Labels are words of the code. No name of a sendout, contact, host or process is among them.
+"""
+
+import hmac
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db.models import Count, Min, QuerySet, Sum
+from django.db.models.functions import Now
+from django.http import Http404, HttpRequest, HttpResponse
+from django.utils import timezone
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.registry import Collector
+
+from notices.alarms import progress, traffic
+from notices.models import Alarm, Code, Message
+from sendouts.models import Batch, Status, Webhook
+from sendouts.models.batch import OPEN
+from work import claims, pulses
+from work.models import Pulse
+
+HOUR = timedelta(hours=1)
+LOOPS = (pulses.SWEEP, pulses.BEAT, pulses.SMALL, pulses.FILES, pulses.QUEUE)
+
+
+def metrics(request: HttpRequest) -> HttpResponse:
+    """The figures, for who knows METRICS_TOKEN; without one the page does not exist."""
+    if not settings.METRICS_TOKEN:
+        raise Http404
+    wanted = f"Bearer {settings.METRICS_TOKEN}".encode()
+    if not hmac.compare_digest(request.headers.get("Authorization", "").encode(), wanted):
+        return HttpResponse(status=401, headers={"WWW-Authenticate": "Bearer"})
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(Figures(timezone.now()))
+    return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+
+
+class Figures(Collector):
+    """One look at the rows; every query goes by an index, or over what is open."""
+
+    def __init__(self, now: datetime) -> None:
+        self._now = now
+
+    def describe(self) -> Iterator[GaugeMetricFamily]:
+        """Nothing in advance: registering must not ask the database."""
+        yield from ()
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        yield from self._batches()
+        yield from self._work()
+        yield from self._hooks()
+        yield from self._alarms()
+        yield from self._messages()
+
+    def _batches(self) -> Iterator[GaugeMetricFamily]:
+        open_ones = Batch.objects.filter(status__in=OPEN)
+        counted = dict(open_ones.order_by().values_list("status").annotate(rows=Count("pk")))
+        yield _by("batches_open", "Batches that are not over, by the last stage that they completed.", "status",
+                  {status.value: counted.get(status, 0) for status in OPEN})  # fmt: skip
+        yield _one("batches_attention", "Open batches that wait for a person to act.",
+                   open_ones.exclude(attention="").count())  # fmt: skip
+        nearest = open_ones.aggregate(nearest=Min("deadline"))["nearest"]
+        yield _one("deadline_nearest_seconds", "Until the nearest deadline of an open batch; absent where none is open.",
+                   (nearest - self._now).total_seconds() if nearest else None)  # fmt: skip
+        # Whatever ended within the hour had its deadline after its beginning, so that the index on deadlines finds it.
+        ended = Batch.objects.filter(deadline__gte=self._now - HOUR, ended_at__gte=self._now - HOUR)
+        ends = [status for status in Status if status not in OPEN]
+        over = dict(ended.filter(status__in=ends).order_by().values_list("status").annotate(rows=Count("pk")))
+        yield _by("batches_ended_last_hour", "Batches that ended within the last hour.", "status",
+                  {status.value: over.get(status, 0) for status in ends})  # fmt: skip
+        sums = ended.filter(status=Status.FINISHED).aggregate(rows=Sum("confirmed"), seconds=Sum("delivery_seconds"))
+        yield _one(
+            "rejections_last_hour", "Rejections confirmed in batches that ended in the last hour.", sums["rows"] or 0
+        )
+        yield _one("delivery_seconds_last_hour", "Seconds spent on sending them.", sums["seconds"] or 0)
+
+    def _work(self) -> Iterator[GaugeMetricFamily]:
+        waits, claimed = {}, {}
+        for lane, rows in progress.lanes().items():
+            oldest = progress.oldest_due(lane)
+            waits[lane] = max(0.0, (self._now - oldest).total_seconds()) if oldest else 0.0
+            claimed[lane] = _claimed(rows)
+        yield _by("due_oldest_seconds", "Since when the oldest work that nobody is at has been due.", "lane", waits)
+        yield _by("claimed", "Rows that somebody is at work on.", "lane", claimed)
+        at = dict(Pulse.objects.filter(pk__in=LOOPS).values_list("pk", "at"))
+        yield _by("loop_age_seconds", "Since the loop last said that it is at work; a worker without work says nothing.",
+                  "loop", {name: max(0.0, (self._now - at[name]).total_seconds()) for name in LOOPS if name in at})  # fmt: skip
+
+    def _hooks(self) -> Iterator[GaugeMetricFamily]:
+        recent = Webhook.objects.filter(received_at__gte=self._now - HOUR).order_by()
+        found = dict(recent.values_list("outcome").annotate(rows=Count("pk")))
+        yield _by("hooks_last_hour", "Hooks received within the last hour.", "outcome",
+                  {each.value or "waiting": found.get(each.value, 0) for each in Webhook.Outcome})  # fmt: skip
+        answers = traffic.answers(self._now, traffic.BREAKER_SPAN)
+        yield _by("acknowledgements_last_5_minutes", "Answers of the door. Slow ones are among the stored.", "answer",
+                  answers)  # fmt: skip
+        doors = Pulse.objects.filter(pk__startswith=pulses.DOOR, at__gte=Now() - traffic.JOURNAL_FRESH)
+        yield _one("journal_hooks", "Hooks that wait in journals on disk.",
+                   sum(pulse.data.get("journal", 0) for pulse in doors))  # fmt: skip
+
+    def _alarms(self) -> Iterator[GaugeMetricFamily]:
+        found = dict(Alarm.objects.filter(closed_at=None).order_by().values_list("code").annotate(rows=Count("pk")))
+        yield _by("alarms_open", "Open alarms.", "code", {code.value: found.get(code, 0) for code in Code})
+
+    def _messages(self) -> Iterator[GaugeMetricFamily]:
+        marked = Message.objects.filter(at__gte=self._now - HOUR).order_by()
+        found = dict(marked.values_list("state").annotate(rows=Count("pk")))
+        states = [state for state in Message.State if state != Message.State.DROPPED]
+        yield _by("messages_last_hour", "Messages to people and channels that were tried within the last hour.", "state",
+                  {state.value: found.get(state, 0) for state in states})  # fmt: skip
+        due = Message.objects.filter(state=Message.State.WAITING, due_at__lte=self._now)
+        yield _one("messages_due", "Messages whose time has come.", due.count())
+
+
+def _claimed(rows: "QuerySet[Webhook] | QuerySet[Batch]") -> int:
+    return rows.filter(due_at__isnull=False).exclude(claims.free()).count()
+
+
+def _one(name: str, text: str, value: float | None) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(f"sendgate_{name}", text)
+    if value is not None:
+        family.add_metric([], value)
+    return family
+
+
+def _by(name: str, text: str, label: str, values: Mapping[str, float]) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(f"sendgate_{name}", text, labels=[label])
+    for word, value in values.items():
+        family.add_metric([word], value)
+    return family

@@ -1,0 +1,71 @@
+"""Everything in one process: the door, Django, workers in threads, beat and sweep. No broker to install."""
+
+import threading
+
+import structlog
+import uvicorn
+from celery.beat import EmbeddedService
+from django.conf import settings
+
+from gateway.celery import app, make_app
+from gateway.lanes import LANES, make_sweep
+from gateway.ops.startup import report_aside
+from sendouts.intake.sqs import configured_consumer
+from work import claims
+
+log = structlog.get_logger(__name__)
+STOP_SECONDS = 10
+
+
+def serve() -> None:
+    """Run until SIGTERM or SIGINT, then end every part."""
+    # No other process works on these rows, so a claim that is left is that of a process that died.
+    dropped = sum(claims.drop_all(model) for model in {lane.rows().model for lane in LANES})
+    if dropped:
+        log.info("claims_dropped", rows=dropped)
+    workers = [
+        # An application has one selection of queues, so that each worker needs its own.
+        make_app(queue).WorkController(
+            pool_cls="threads", concurrency=threads, queues=[queue], hostname=f"{queue}@embedded"
+        )
+        for queue, threads in (("small", settings.WORKER_CONCURRENCY), ("files", 2))
+    ]
+    for worker in workers:
+        threading.Thread(target=worker.start, name=f"worker-{worker.hostname}", daemon=True).start()
+    beat = EmbeddedService(app, thread=True)
+    beat.daemon = True
+    beat.start()
+    report_aside()
+    stop = threading.Event()
+    sweep = threading.Thread(target=make_sweep().run, args=(stop,), name="sweep", daemon=True)
+    sweep.start()
+    if settings.SQS_QUEUE_URL:
+        threading.Thread(target=configured_consumer().run, args=(stop,), name="sqs", daemon=True).start()
+    try:
+        uvicorn.Server(web_config("gateway.asgi:application")).run()
+    finally:
+        stop.set()
+        beat.stop()
+        for worker in workers:
+            worker.stop()
+        sweep.join(STOP_SECONDS)
+
+
+def web_config(application: str) -> uvicorn.Config:
+    """How the web process is served: quick parser and loop, and our own logs."""
+    return uvicorn.Config(
+        application,
+        host=settings.HOST,
+        port=settings.PORT,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=settings.BEHIND_TLS,
+        forwarded_allow_ips=settings.TRUSTED_PROXIES,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=5,
+    )

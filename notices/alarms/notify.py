@@ -1,0 +1,134 @@
+"""Telling operators, by mail or by a hook of theirs: at most once for each alarm, occasion and channel.
+
+A notice is marked before it leaves. What certainly did not leave is tried again some times; what may have left is not.
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.core.mail import EmailMessage
+from django.db.models import Exists, F, OuterRef, Q
+from django.utils import translation
+from django.utils.translation import gettext as _
+
+from notices import transports
+from notices.alarms import sentences
+from notices.models import Alarm, Notice
+from notices.transports import ATTEMPTS, FIRST_PAUSE, LONGEST_PAUSE, LOST_AFTER, Lost, NotSent
+from outbound.guard import AllowList
+from sendouts.services import hosts
+from work.retry import backoff
+
+log = structlog.get_logger(__name__)
+AT_ONCE = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message in the operators' language."""
+
+    subject: str
+    text: str
+    content: dict[str, Any]
+
+
+def compose(alarm: Alarm, occasion: str) -> Message:
+    """Say what is wrong, or that it is over. Names of sendouts at most: no contact, no address of the platform."""
+    with translation.override(settings.ALARM_LANGUAGE):
+        over = occasion == Notice.Occasion.CLOSED
+        what = sentences.sentence(alarm)
+        title = (_("Over: %(alarm)s") if over else _("Alarm: %(alarm)s")) % {"alarm": alarm.get_code_display()}
+        since = _("Since %(time)s.") % {"time": sentences.moment(alarm.opened_at)}
+        until = _("Over at %(time)s.") % {"time": sentences.moment(alarm.closed_at)} if alarm.closed_at else ""
+        lines = [title, what, f"{since} {until}".strip()]
+        advice = "" if over else sentences.advice(alarm.code)
+        url = sentences.url(alarm)
+        lines += [advice] if advice else []
+    content = {
+        "occasion": occasion,
+        "code": alarm.code,
+        "subject": alarm.subject,
+        "sentence": what,
+        "advice": advice,
+        "opened_at": alarm.opened_at.isoformat(),
+        "closed_at": alarm.closed_at.isoformat() if alarm.closed_at else None,
+        "url": url,
+        # What Slack, Teams and their kin show of it; the sentence for programs is above.
+        "text": transports.escaped("\n".join([*lines, url])),
+    }
+    return Message(f"[Send Gate] {title}", "\n\n".join([*lines, url]) + "\n", content)
+
+
+def trial(url: str) -> Message:
+    """A message that says nothing but that messages arrive."""
+    with translation.override(settings.ALARM_LANGUAGE):
+        text = _("This is a trial: messages of the gateway arrive here.")
+    return Message(
+        f"[Send Gate] {text}", f"{text}\n\n{url}\n", {"occasion": "trial", "text": f"{text}\n{url}", "url": url}
+    )
+
+
+def send_due(now: datetime, *, waiting_for: timedelta = timedelta(0), at_most: int = AT_ONCE) -> int:
+    """Send what is due, never inside a transaction; returns how many left.
+
+    waiting_for: leave younger ones to whoever else sends. at_most: bounds how long slow servers hold the caller.
+    """
+    _give_up_lost(now)
+    earlier = Notice.objects.filter(
+        alarm=OuterRef("alarm"), channel=OuterRef("channel"), pk__lt=OuterRef("pk"), state=Notice.State.WAITING
+    )
+    due = Notice.objects.filter(~Exists(earlier), state=Notice.State.WAITING, due_at__lte=now - waiting_for)
+    return sum(_send(pk, now) for pk in list(due.order_by("pk").values_list("pk", flat=True)[:at_most]))
+
+
+def _give_up_lost(now: datetime) -> None:
+    old = Q(state=Notice.State.SENDING, due_at__lte=now, at__lte=now - LOST_AFTER)
+    Notice.objects.filter(old).update(state=Notice.State.LOST)
+
+
+def _send(pk: int, now: datetime) -> bool:
+    """Mark the notice, send it, and store what came of it."""
+    marked = Notice.objects.filter(pk=pk, state=Notice.State.WAITING)
+    if not marked.update(state=Notice.State.SENDING, attempts=F("attempts") + 1, at=now):
+        return False
+    notice = Notice.objects.select_related("alarm").get(pk=pk)
+    state, due_at = Notice.State.SENT, notice.due_at
+    try:
+        deliver(Notice.Channel(notice.channel), compose(notice.alarm, notice.occasion), hosts.services())
+    except NotSent:
+        again = notice.attempts < ATTEMPTS
+        state = Notice.State.WAITING if again else Notice.State.FAILED
+        due_at = now + backoff(notice.attempts, first=FIRST_PAUSE, longest=LONGEST_PAUSE)
+    except Lost:
+        state = Notice.State.LOST
+    Notice.objects.filter(pk=pk, state=Notice.State.SENDING).update(state=state, due_at=due_at)
+    if state == Notice.State.SENT:
+        log.info("notice_sent", notice=pk, alarm=notice.alarm_id, channel=notice.channel)
+    else:
+        log.error("notice_not_sent", notice=pk, channel=notice.channel, state=state.value, attempts=notice.attempts)
+    return state == Notice.State.SENT
+
+
+def deliver(channel: Notice.Channel, message: Message, allow: AllowList) -> None:
+    """Send one message; raises NotSent or Lost. Never call it inside a transaction."""
+    if channel == Notice.Channel.MAIL:
+        _mail(message)
+    else:
+        _hook(message, allow)
+
+
+def configured_hosts() -> AllowList:
+    """The hosts that the environment names, for when the database cannot be asked for more."""
+    return AllowList.parse(settings.OUTBOUND_ALLOWED_HOSTS, allow_http=settings.OUTBOUND_ALLOW_HTTP)
+
+
+def _mail(message: Message) -> None:
+    transports.mail(EmailMessage(message.subject, message.text, settings.ALARM_MAIL_FROM, settings.ALARM_MAIL_TO))
+
+
+def _hook(message: Message, allow: AllowList) -> None:
+    transports.post(settings.ALARM_HOOK_URL, json.dumps(message.content).encode(), allow, word="alarm_hook")

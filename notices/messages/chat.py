@@ -1,0 +1,111 @@
+"""A message for Slack, for Teams, and for programs. Names in it are text: nobody is called by them, and nothing is a link."""
+
+import base64
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from actions.catalog.shared.sender import signed
+from notices.messages.content import Said, left_out
+from notices.models import Channel
+from notices.transports import escaped
+
+VERSION = 1
+# Of a digest.
+LISTED = 20
+# What these services take at most, in letters, of one text; what is listed leaves room for a sentence behind it.
+MOST = 2_990
+LONGEST = 2_800
+_TEAMS_TONES = {"waiting": "accent", "urgent": "warning", "trouble": "attention", "over": "default"}
+
+
+def body(kind: str, said: Said, mark: str) -> bytes:
+    """What is posted. mark: the id of this message, the same at every attempt of it."""
+    content = {Channel.Kind.SLACK: slack, Channel.Kind.TEAMS: teams}.get(Channel.Kind(kind), program)(said)
+    if kind == Channel.Kind.JSON:
+        content = {"version": VERSION, "id": mark, **content}
+    return json.dumps(content, ensure_ascii=False).encode()
+
+
+def headers(kind: str, secret: str, mark: str, content: bytes) -> dict[str, str]:
+    """By which a program knows a message that it has already, and, where there is a secret, that it is ours."""
+    if kind != Channel.Kind.JSON:
+        return {}
+    return {"Idempotency-Key": mark, **(signed(key_of(secret), mark, content) if secret else {})}
+
+
+def key_of(secret: str) -> bytes:
+    """The key that a secret holds: Base64 where it begins with whsec_. Raises ValueError."""
+    if not secret.startswith("whsec_"):
+        return secret.encode()
+    return base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+
+
+def slack(said: Said) -> dict[str, Any]:
+    """A text for the notification, and blocks with a button that opens the page."""
+    blocks: list[dict[str, Any]] = [_section(f"*{escaped(said.headline)}*")]
+    if said.lines:
+        blocks.append(_section("\n".join(_fitting(map(escaped, said.lines)))))
+    if said.figures:
+        fields = [{"type": "mrkdwn", "text": f"*{escaped(name)}*\n{escaped(value)}"} for name, value in said.figures]
+        blocks.append({"type": "section", "fields": fields[:10]})
+    if said.reasons:
+        blocks.append(_section("\n".join(_fitting(f"• {escaped(why)}: {count}" for why, count in said.reasons))))
+    if said.more:
+        links = _fitting(f"• <{url}|{escaped(what)}>" for what, url in said.more[:LISTED])
+        blocks.append(_section("\n".join([*links, *left_out(said, len(links))])))
+    button = {"type": "button", "text": {"type": "plain_text", "text": said.button[:75]}, "url": said.url}
+    blocks.append({"type": "actions", "elements": [button]})
+    return {"text": escaped(said.subject), "blocks": blocks}
+
+
+def _section(text: str) -> dict[str, Any]:
+    return {"type": "section", "text": {"type": "mrkdwn", "text": text[:MOST]}}
+
+
+def _fitting(lines: Iterable[str]) -> list[str]:
+    """As many whole lines as fit, and leave room for one more: a link that is cut is none."""
+    kept: list[str] = []
+    for line in lines:
+        if sum(map(len, kept)) + len(kept) + len(line) > LONGEST:
+            break
+        kept.append(line)
+    return kept
+
+
+def teams(said: Said) -> dict[str, Any]:
+    """An adaptive card, as workflows of Teams take it. Runs of text are not read as Markdown."""
+    rows: list[dict[str, Any]] = [_runs(said.headline, color=_TEAMS_TONES[said.tone], weight="bolder", size="large")]
+    rows += [_runs(line) for line in said.lines]
+    rows += [_pair(name, value) for name, value in (*said.figures, *said.reasons)]
+    for what, url in said.more[:LISTED]:
+        rows.append(_runs(what, selectAction={"type": "Action.OpenUrl", "url": url}))
+    rows += [_runs(sentence, isSubtle=True) for sentence in left_out(said, LISTED)]
+    card = {
+        "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
+        "type": "AdaptiveCard",
+        "version": "1.4",
+        "fallbackText": said.subject,
+        "msteams": {"width": "Full"},
+        "body": rows,
+        "actions": [{"type": "Action.OpenUrl", "title": said.button, "url": said.url}],
+    }
+    attachment = {"contentType": "application/vnd.microsoft.card.adaptive", "contentUrl": None, "content": card}
+    return {"type": "message", "summary": said.subject, "attachments": [attachment]}
+
+
+def _runs(text: str, **style: Any) -> dict[str, Any]:
+    return {"type": "RichTextBlock", "inlines": [{"type": "TextRun", "text": text, **style}]}
+
+
+def _pair(name: str, value: str) -> dict[str, Any]:
+    columns = [
+        {"type": "Column", "width": width, "items": [_runs(text, **style)]}
+        for text, width, style in ((name, "stretch", {"isSubtle": True}), (value, "auto", {"weight": "bolder"}))
+    ]
+    return {"type": "ColumnSet", "spacing": "small", "columns": columns}
+
+
+def program(said: Said) -> dict[str, Any]:
+    """Words and numbers of stable names, and the sentence for people."""
+    return {**said.data, "subject": said.subject, "text": said.headline}

@@ -1,0 +1,82 @@
+"""What people choose: of what they are told, and in which language. Screens show and call this; nothing else writes it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import transaction
+
+from actions import access
+from actions.models import Project
+from notices.messages.readers import LOOK, mail_works, occasions_for_all
+from notices.models import Occasion, ReaderLanguage, Subscription
+from sendouts.verbs import base
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The occasions of one project, or (None) of all the others. own: chosen for this project itself."""
+
+    project: Project | None
+    occasions: tuple[str, ...]
+    own: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What one person is told of, and what keeps them from being told, as a word: no_mail, no_address, may_not_look."""
+
+    for_all: Choice
+    projects: tuple[Choice, ...]
+    language: str
+    problem: str
+
+
+def choices(user: User) -> Choices:
+    """What holds for a person now, by their own choice or by their role."""
+    rows = Subscription.objects.filter(user=user)
+    chosen: dict[int | None, list[str]] = {row.project_id: row.occasions for row in rows}
+    usual = tuple(occasions_for_all(chosen, decides=user.has_perm(base.REVIEW)))
+    found = Project.objects.filter(access.within(user, "pk"), archived=False).order_by("name")
+    return Choices(
+        for_all=Choice(None, usual, None in chosen),
+        projects=tuple(Choice(each, tuple(chosen.get(each.pk, usual)), each.pk in chosen) for each in found),
+        language=ReaderLanguage.objects.filter(user=user).values_list("language", flat=True).first() or "",
+        problem=problem(user),
+    )
+
+
+def problem(user: User) -> str:
+    """Why a person is not told by mail, as a word; empty where they are."""
+    if not mail_works():
+        return "no_mail"
+    if not user.has_perm(LOOK):
+        return "may_not_look"
+    return "" if user.email else "no_address"
+
+
+def choose(user: User, for_all: Sequence[str], projects: Mapping[int, Sequence[str]], language: str) -> None:
+    """Store what a person wants. projects: those with a choice of their own; the others follow `for_all`."""
+    known = [each.value for each in Occasion]
+    rows: dict[int | None, Sequence[str]] = {None: for_all}
+    rows |= {pk: chosen for pk, chosen in projects.items() if access.sees(user, pk)}
+    with transaction.atomic():
+        User.objects.select_for_update().get(pk=user.pk)
+        # What somebody chose for a project that they do not see at the moment stays for when they do.
+        seen = Project.objects.filter(access.within(user, "pk"))
+        Subscription.objects.filter(user=user, project__in=seen).delete()
+        Subscription.objects.filter(user=user, project=None).delete()
+        Subscription.objects.bulk_create(
+            Subscription(user=user, project_id=pk, occasions=[each for each in known if each in chosen])
+            for pk, chosen in rows.items()
+        )
+    speak(user, language)
+
+
+def speak(user: User, language: str) -> None:
+    """Remember the language that a person reads; empty: that of the deployment."""
+    if language in dict(settings.LANGUAGES):
+        ReaderLanguage.objects.update_or_create(user=user, defaults={"language": language})
+    elif not language:
+        ReaderLanguage.objects.filter(user=user).delete()

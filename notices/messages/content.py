@@ -1,0 +1,247 @@
+"""What one message says, put together when its turn comes: from rows as they are then, or nothing where it became pointless."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.db.models import Q
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext, pgettext
+
+from actions.models import Sendout
+from notices.messages import subjects
+from notices.messages.outbox import HELD, WINDOW, is_held
+from notices.models import Message, Occasion
+from sendouts.models import Batch, Status
+from sendouts.outlook.forecast import answer_before
+from sendouts.wording.batch_sentences import contacts, number, span
+
+# From what presses most to what only tells.
+TONES = ("urgent", "trouble", "waiting", "over")
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One message in its reader's language. tone: one of TONES; data: the same for programs."""
+
+    subject: str
+    headline: str
+    lines: tuple[str, ...]
+    figures: tuple[tuple[str, str], ...]
+    reasons: tuple[tuple[str, str], ...]
+    button: str
+    url: str
+    tone: str
+    topic: str
+    until: datetime | None = None
+    more: tuple[tuple[str, str], ...] = ()
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+def say(message: Message, now: datetime) -> Said | None:
+    """What a message says at `now`; None where nobody needs it any more."""
+    if message.batch_id is None:
+        return _of_singles(message, now)
+    rows = Batch.objects.select_related("project", "sendout", "plan").defer("finish_uri", "download_uri")
+    batch = rows.get(pk=message.batch_id)
+    if message.occasion == Occasion.ENDED:
+        return _ended(batch, now) if batch.status == message.detail else None
+    if not is_held(batch) or now >= batch.deadline:
+        return None
+    if message.occasion == Occasion.ATTENTION:
+        return _stopped(batch, now) if batch.attention == message.detail else None
+    return _waiting(batch, Occasion(message.occasion), now)
+
+
+def _waiting(batch: Batch, occasion: Occasion, now: datetime) -> Said:
+    if batch.status != Status.IN_REVIEW:
+        return _stopped(batch, now, occasion)
+    before = answer_before(batch, now)
+    words = {
+        "name": subjects.name_of(batch), "get": number(batch.accepted), "all": contacts(batch.total),
+        "time": subjects.until(before, now), "left": span(before - now),
+    }  # fmt: skip
+    if occasion == Occasion.WAITING and batch.total:
+        subject = _("%(name)s: %(get)s of %(all)s would get it, answer before %(time)s") % words
+    elif occasion == Occasion.WAITING:
+        subject = _("%(name)s waits for a decision, answer before %(time)s") % words
+    elif occasion == Occasion.HALF_GONE:
+        subject = _("%(name)s still waits: half of its time is gone, answer before %(time)s") % words
+    else:
+        subject = _("%(name)s still waits: %(left)s left, answer before %(time)s") % words
+    return Said(
+        subject=subject,
+        headline=subjects.result(batch),
+        lines=(subjects.time_left(before, now), *subjects.why_held(batch), subjects.if_nobody(batch, now)),
+        figures=tuple(subjects.figures(batch, now)),
+        reasons=tuple(subjects.reasons(batch)),
+        button=pgettext("verb", "Review"),
+        tone="urgent" if occasion == Occasion.NEARLY_GONE else "waiting",
+        until=before,
+        **_about(batch, occasion, before),
+    )
+
+
+def _stopped(batch: Batch, now: datetime, occasion: Occasion = Occasion.ATTENTION) -> Said:
+    before = answer_before(batch, now)
+    words = {"name": subjects.name_of(batch), "time": subjects.until(before, now)}
+    return Said(
+        subject=_("%(name)s cannot go on, answer before %(time)s") % words,
+        headline=subjects.stops(batch),
+        lines=(subjects.time_left(before, now), *subjects.why_held(batch), subjects.if_nobody(batch, now)),
+        figures=tuple(subjects.figures(batch, now)),
+        reasons=tuple(subjects.reasons(batch)),
+        button=_("See the batch"),
+        tone="trouble",
+        until=before,
+        **_about(batch, occasion, before),
+    )
+
+
+def _ended(batch: Batch, now: datetime) -> Said:
+    subject, headline = subjects.end(batch, now)
+    decided = subjects.decided_by(subjects.verdict_of(batch))
+    return Said(
+        subject=subject,
+        headline=headline,
+        lines=(decided,) if decided else (),
+        figures=tuple(subjects.figures(batch, now)),
+        reasons=tuple(subjects.reasons(batch)),
+        button=_("See the batch"),
+        tone="over",
+        **_about(batch, Occasion.ENDED),
+    )
+
+
+def _about(batch: Batch, occasion: Occasion, before: datetime | None = None) -> dict[str, Any]:
+    """The link, and the fields for programs."""
+    url = settings.BASE_URL + reverse("admin:sendouts_batch_change", args=[batch.pk])
+    data = {
+        "occasion": occasion.value,
+        "batch": batch.pk,
+        "project": batch.project.name,
+        "journey": batch.sendout.journey,
+        "sendout": batch.sendout.name,
+        "status": batch.status,
+        "outcome": batch.outcome or None,
+        "attention": batch.attention or None,
+        "total": batch.total,
+        "accepted": batch.accepted,
+        "rejected": batch.rejected,
+        "undecided": batch.undecided,
+        "unread": batch.unread,
+        "received_at": batch.received_at.isoformat(),
+        "answer_before": before.isoformat() if before else None,
+        "deadline": batch.deadline.isoformat(),
+        "url": url,
+    }
+    return {"url": url, "topic": f"batch-{batch.pk}", "data": data}
+
+
+def _of_singles(message: Message, now: datetime) -> Said | None:
+    """How many singles of a sendout are like that now."""
+    sendout = Sendout.objects.select_related("project").get(pk=message.sendout_id)
+    ended = message.occasion == Occasion.ENDED
+    if ended:
+        where = _expired_since(message)
+    elif message.occasion == Occasion.ATTENTION:
+        where = HELD & Q(deadline__gt=now, attention=message.detail)
+    else:
+        where = HELD & Q(deadline__gt=now)
+    singles = Batch.objects.filter(where, sendout=sendout, source=Batch.Source.SINGLE).order_by()
+    count = singles.count()
+    first = singles.select_related("project", "plan").order_by("deadline", "pk").first()
+    if first is None:
+        return None
+    oldest = answer_before(first, now)
+    if ended:
+        headline = subjects.singles_late(count, sendout)
+    elif message.occasion == Occasion.ATTENTION:
+        headline = subjects.singles_stop(count, sendout, oldest, now)
+    else:
+        headline = subjects.singles_wait(count, sendout, oldest, now)
+    query = {"project__id__exact": sendout.project_id, "source__exact": "single", "q": sendout.name}
+    query |= {"show": Status.EXPIRED.value} if ended else {}
+    url = f"{settings.BASE_URL}{reverse('admin:sendouts_batch_changelist')}?{urlencode(query)}"
+    data = {
+        "occasion": message.occasion, "batch": None, "project": sendout.project.name, "journey": sendout.journey,
+        "sendout": sendout.name, "singles": count, "answer_before": None if ended else oldest.isoformat(),
+        "deadline": first.deadline.isoformat(), "url": url,
+    }  # fmt: skip
+    return Said(
+        subject=headline.rstrip("."),
+        headline=headline,
+        lines=() if ended else (_("You find them together in the list of batches."),),
+        figures=((_("Project"), subjects.plain(sendout.project.name)),),
+        reasons=(),
+        button=_("See them"),
+        url=url,
+        tone="over" if ended else "trouble" if message.occasion == Occasion.ATTENTION else "waiting",
+        topic=f"singles-{sendout.pk}",
+        until=None if ended else oldest,
+        data=data,
+    )
+
+
+def _expired_since(message: Message) -> Q:
+    """Singles that nobody was told of: those of the ten minutes, and of those before that had no message."""
+    whom = {"user": message.user_id, "channel": message.channel_id}
+    same = Message.objects.filter(sendout=message.sendout_id, occasion=message.occasion, detail=message.detail, **whom)
+    window: Any = message.window
+    earlier = same.filter(window__gte=window - timedelta(days=1), window__lt=window, state__in=["sent", "lost"])
+    last = earlier.order_by("-window").values_list("at", flat=True).first()
+    since = last or window - WINDOW
+    return Q(status=Status.EXPIRED, ended_at__gt=since, deadline__gt=since - timedelta(days=1))
+
+
+def digest(said: list[Said], now: datetime) -> Said:
+    """Many messages to one reader as one; of several on one batch, the latest."""
+    said = list(
+        {each.topic if each.topic.startswith("batch-") else index: each for index, each in enumerate(said)}.values()
+    )
+    waiting = [each.until for each in said if each.until is not None]
+    words = {"n": number(len(said))}
+    if waiting:
+        text = ngettext(
+            "%(n)s sendout needs somebody, the first before %(time)s",
+            "%(n)s sendouts need somebody, the first before %(time)s",
+            len(waiting),
+        )
+        subject = text % {"n": number(len(waiting)), "time": subjects.until(min(waiting), now)}
+    else:
+        subject = ngettext("%(n)s sendout is over", "%(n)s sendouts are over", len(said)) % words
+    first = sorted(said, key=lambda each: (each.until is None, each.until or now))
+    url = settings.BASE_URL + reverse("admin:sendouts_batch_changelist")
+    return Said(
+        subject=subject,
+        headline=f"{subject}.",
+        lines=(),
+        figures=(),
+        reasons=(),
+        button=_("See the list"),
+        url=url,
+        tone=next(tone for tone in TONES if any(each.tone == tone for each in said)),
+        topic="digest",
+        more=tuple((each.subject, each.url) for each in first),
+        data={"occasion": "digest", "messages": [each.data for each in first], "url": url},
+    )
+
+
+def left_out(said: Said, shown: int) -> list[str]:
+    """That a list of a digest goes on: one sentence, or none where all of it is shown."""
+    more = len(said.more) - shown
+    if more <= 0:
+        return []
+    return [ngettext("And %(n)s more in the list.", "And %(n)s more in the list.", more) % {"n": number(more)}]
+
+
+def trial(name: str) -> Said:
+    """A message that says nothing but that messages arrive."""
+    text = _("This is a trial: messages for “%(name)s” arrive here.") % {"name": subjects.plain(name)}
+    url = settings.BASE_URL + reverse("admin:index")
+    return Said(
+        text, text, (), (), (), _("Open the desk"), url, "over", "trial", data={"occasion": "trial", "url": url}
+    )

@@ -1,0 +1,219 @@
+"""What messages say, in the language that is active: whole sentences, with names of sendouts and numbers and nothing else."""
+
+import re
+from datetime import datetime
+
+from django.conf import settings
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext, pgettext
+
+from actions.models import AtDeadline, Sendout
+from sendouts.models import Batch, Event, Outcome, Status, Verdict, Word
+from sendouts.wording.batch_sentences import contacts, holds, number, quoted, reason, span, time_of, title, trouble
+from sendouts.wording.events import clock
+
+LONGEST_NAME = 80
+TOP_REASONS = 3
+# What somebody else's sentence may hold, and a message must not.
+_PERSONAL = re.compile(r"://|@")
+
+
+def plain(text: str, longest: int = LONGEST_NAME) -> str:
+    """A name on one line, of bearable length: nothing in it can begin a new line of a mail's head."""
+    text = " ".join("".join(each if each.isprintable() else " " for each in text).split())
+    return text if len(text) <= longest else text[: longest - 1].rstrip() + "…"
+
+
+def zone(moment: datetime) -> str:
+    """Whose time it is, for people: “Paris time”; with the zone's letters in the hour that a change of the clocks repeats."""
+    city = settings.TIME_ZONE.rpartition("/")[2].replace("_", " ")
+    name = _("%(city)s time") % {"city": city}
+    local = timezone.localtime(moment)
+    if local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset():
+        return f"{local.tzname()}, {name}"
+    return name
+
+
+def until(moment: datetime, now: datetime) -> str:
+    """A moment with its zone, and with the date where it is not today's."""
+    return _("%(time)s (%(zone)s)") % {"time": time_of(moment, now), "zone": zone(moment)}
+
+
+def in_full(moment: datetime) -> str:
+    """A moment with date and zone: a message is read at any time."""
+    day = date_format(timezone.localtime(moment), "j N Y")
+    time = _("%(time)s on %(date)s") % {"date": day, "time": clock(moment)}
+    return _("%(time)s (%(zone)s)") % {"time": time, "zone": zone(moment)}
+
+
+def name_of(batch: Batch) -> str:
+    return plain(title(batch))
+
+
+def name_of_singles(sendout: Sendout) -> str:
+    return plain(str(sendout))
+
+
+def result(batch: Batch) -> str:
+    """What acceptance would mean, as one sentence."""
+    values = {"name": name_of(batch), "get": number(batch.accepted), "all": contacts(batch.total)}
+    if not batch.total:
+        return _("“%(name)s” came without a single contact.") % values
+    return _("“%(name)s” goes to %(get)s of %(all)s if you accept.") % values
+
+
+def stops(batch: Batch) -> str:
+    """What stops it, as one sentence."""
+    return _("“%(name)s” cannot go on: %(reason)s.") % {"name": name_of(batch), "reason": trouble(batch)}
+
+
+def why_held(batch: Batch) -> list[str]:
+    return holds(batch) if batch.status == Status.IN_REVIEW else []
+
+
+def time_left(before: datetime, now: datetime) -> str:
+    words = {"left": span(before - now), "time": until(before, now)}
+    return _("%(left)s left, until %(time)s.") % words
+
+
+def if_nobody(batch: Batch, now: datetime) -> str:
+    """What happens when nobody does anything."""
+    if batch.status != Status.IN_REVIEW:
+        text = _(
+            "Nothing goes out until somebody settles this. At %(time)s whoever is not settled takes the “timed out” way."
+        )
+        return text % {"time": until(batch.deadline, now)}
+    acts = {"time": until(batch.due_at or batch.deadline, now)}
+    if batch.at_deadline == AtDeadline.LEAVE or batch.due_at is None:
+        return _("If nobody decides, nobody gets it: at %(time)s all contacts take the “timed out” way.") % {
+            "time": until(batch.deadline, now)
+        }
+    if batch.at_deadline == AtDeadline.REJECT:
+        return _("If nobody decides, nobody gets it: the gateway rejects all at %(time)s.") % acts
+    text = ngettext(
+        "If nobody decides, %(n)s contact gets it: the gateway accepts by itself at %(time)s.",
+        "If nobody decides, %(n)s contacts get it: the gateway accepts by itself at %(time)s.",
+        batch.accepted,
+    )
+    return text % {**acts, "n": number(batch.accepted)}
+
+
+def reasons(batch: Batch) -> list[tuple[str, str]]:
+    """The most frequent reasons for not getting it, with their numbers."""
+    found = []
+    for verdict, code, text, action, count in batch.reasons:
+        if verdict != Verdict.ACCEPTED:
+            why = reason(code, text).rstrip(".")
+            found.append((plain(action or code if _PERSONAL.search(why) else why, 120), number(count)))
+    return found[:TOP_REASONS]
+
+
+def decided_by(verdict: Event | None) -> str:
+    """Who accepted or rejected it; empty where nobody did."""
+    if verdict is None:
+        return ""
+    if verdict.user is None:
+        if (verdict.data or {}).get("by") == "at_deadline":
+            return _("Decided by the gateway, as declared for the deadline.")
+        return _("It went on by itself: nothing needed a person.")
+    words = {"who": plain(verdict.user.get_username()), "time": in_full(verdict.at)}
+    if verdict.new == Status.REFUSED:
+        return _("Rejected by %(who)s at %(time)s.") % words
+    return _("Accepted by %(who)s at %(time)s.") % words
+
+
+def verdict_of(batch: Batch) -> Event | None:
+    """The event by which a batch was accepted or rejected whole."""
+    events = Event.objects.filter(batch=batch, word=Word.MOVED, new__in=(Status.ACCEPTED, Status.REFUSED))
+    return events.select_related("user").order_by("pk").last()
+
+
+def end(batch: Batch, now: datetime) -> tuple[str, str]:
+    """How it ended: for the subject, and as a sentence."""
+    words = {
+        "name": name_of(batch), "get": contacts(batch.accepted), "n": number(batch.accepted),
+        "time": until(batch.ended_at or batch.deadline, now), "late": number(batch.timed_out),
+    }  # fmt: skip
+    match batch.status, batch.outcome:
+        case Status.FINISHED, Outcome.RELEASED:
+            sentence = ngettext(
+                "“%(name)s” went to %(n)s contact at %(time)s.",
+                "“%(name)s” went to %(n)s contacts at %(time)s.",
+                batch.accepted,
+            )
+            return _("%(name)s: released to %(get)s") % words, sentence % words
+        case Status.FINISHED, Outcome.REFUSED:
+            return _("%(name)s: rejected, nobody got it") % words, _("“%(name)s” was rejected. Nobody got it.") % words
+        case Status.FINISHED, _outcome:
+            sentence = _("Nobody got “%(name)s”: its checks rejected every contact.")
+            return _("%(name)s: nobody left to send to") % words, sentence % words
+        case Status.EXPIRED, _outcome:
+            text = ngettext(
+                "“%(name)s” was not answered to the end before its deadline: %(late)s contact takes the “timed out” way.",
+                "“%(name)s” was not answered to the end before its deadline: %(late)s contacts take the “timed out” way.",
+                batch.timed_out,
+            )
+            if not batch.total:
+                text = _(
+                    "“%(name)s” was not answered to the end before its deadline: its contacts take the “timed out” way."
+                )
+            if batch.finish_sent_at is not None:
+                text = _(
+                    "The release of “%(name)s” was called, but not confirmed before its deadline: look in Symplify whether its "
+                    "messages went out."
+                )
+            return _("%(name)s: deadline passed") % words, text % words
+    return _("%(name)s: given up") % words, _("“%(name)s” was given up at %(time)s.") % words
+
+
+def figures(batch: Batch, now: datetime) -> list[tuple[str, str]]:
+    """The numbers of a batch with their names."""
+    counted = [
+        (_("Contacts"), batch.total),
+        (_("Get it"), batch.accepted),
+        (_("Do not get it"), batch.rejected),
+        (_("Undecided"), batch.undecided),
+        (_("Unreadable"), batch.unread),
+    ]
+    if batch.status in {Status.EXPIRED, Status.ABANDONED}:
+        counted = [
+            (_("Contacts"), batch.total),
+            (pgettext("contacts", "Rejected"), batch.confirmed),
+            (_("Timed out"), batch.timed_out),
+        ]
+    shown = [(name, number(value)) for name, value in counted[:1] if batch.total]
+    shown += [(name, number(value)) for name, value in counted[1:] if value]
+    return [*shown, (_("Deadline"), in_full(batch.deadline))]
+
+
+def singles_wait(count: int, sendout: Sendout, oldest: datetime, now: datetime) -> str:
+    text = ngettext(
+        "%(n)s single of %(name)s waits, until %(time)s.",
+        "%(n)s singles of %(name)s wait, the oldest until %(time)s.",
+        count,
+    )
+    return text % {
+        "n": number(count), "name": quoted([name_of_singles(sendout)]), "time": until(oldest, now)
+    }  # fmt: skip
+
+
+def singles_stop(count: int, sendout: Sendout, oldest: datetime, now: datetime) -> str:
+    text = ngettext(
+        "%(n)s single of %(name)s cannot go on, until %(time)s.",
+        "%(n)s singles of %(name)s cannot go on, the oldest until %(time)s.",
+        count,
+    )
+    return text % {
+        "n": number(count), "name": quoted([name_of_singles(sendout)]), "time": until(oldest, now)
+    }  # fmt: skip
+
+
+def singles_late(count: int, sendout: Sendout) -> str:
+    text = ngettext(
+        "%(n)s single of %(name)s was not answered before its deadline and takes the “timed out” way.",
+        "%(n)s singles of %(name)s were not answered before their deadlines and take the “timed out” way.",
+        count,
+    )
+    return text % {"n": number(count), "name": quoted([name_of_singles(sendout)])}

@@ -1,0 +1,1 @@
+"""Questions about batches that change nothing: search, export, trial and rehearsal."""

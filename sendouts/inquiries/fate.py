@@ -1,0 +1,213 @@
+"""What became of one contact in one batch, and why, in one sentence: the decision, and what the batch made of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
+
+from sendouts.models import Answer, Batch, Decision, Event, Outcome, Status, Verdict
+from sendouts.wording.batch_sentences import reason, time_of, title
+
+
+class Fate(StrEnum):
+    """What became of a contact: got the message, did not, timed out, not final yet, or nobody can say."""
+
+    GOT = "got"
+    NOT = "not"
+    LATE = "late"
+    OPEN = "open"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One decision about a contact with its batch. `ruling`: who accepted or rejected the batch; `wrote`: sentences on effects."""
+
+    decision: Decision
+    batch: Batch
+    ruling: Event | None = None
+    wrote: tuple[str, ...] = ()
+
+    @property
+    def fate(self) -> Fate:
+        return fate(self.decision, self.batch)
+
+
+def fate(decision: Decision, batch: Batch) -> Fate:
+    """Say what became of the contact; a verdict counts only as far as the batch carried it out.
+
+    1. A rejection that the platform confirmed is final, whatever became of the batch.
+    2. While the batch is open, nothing else is.
+    3. A batch that ended without release let its other contacts time out. If the release had been called, nobody knows.
+    4. A rejection that a person took on without confirmation may not have taken effect.
+    """
+    if decision.answer == Answer.CONFIRMED and decision.verdict == Verdict.REJECTED:
+        return Fate.NOT
+    if batch.is_open:
+        return Fate.OPEN
+    if batch.status == Status.FINISHED:
+        unsure = batch.finish_lost or not 200 <= batch.finish_status < 300
+        if decision.verdict == Verdict.REJECTED or unsure:
+            return Fate.UNKNOWN
+        return Fate.GOT
+    return Fate.UNKNOWN if batch.finish_sent_at is not None else Fate.LATE
+
+
+def word(found: Found) -> str:
+    """The fate as a label."""
+    return {
+        Fate.GOT: pgettext("fate", "Got it"),
+        Fate.NOT: pgettext("fate", "Did not get it"),
+        Fate.LATE: _("Timed out"),
+        Fate.OPEN: pgettext("fate", "Not final yet"),
+        Fate.UNKNOWN: pgettext("fate", "Not known"),
+    }[found.fate]
+
+
+def headline(found: Found) -> str:
+    """The fate as a sentence with the names of contact and sendout."""
+    names = {"id": found.decision.contact_id, "name": title(found.batch)}
+    return {
+        Fate.GOT: _("%(id)s got “%(name)s”."),
+        Fate.NOT: _("%(id)s did not get “%(name)s”."),
+        Fate.LATE: _("%(id)s did not get “%(name)s”: the contact took the “timed out” way."),
+        Fate.OPEN: _("“%(name)s” is not through yet: nothing is final for %(id)s."),
+        Fate.UNKNOWN: _("Nobody can say for certain whether %(id)s got “%(name)s”."),
+    }[found.fate] % names
+
+
+def sentence(found: Found, now: datetime) -> str:
+    """The fate and its grounds in one sentence: “Did not get it: No consent, evidence of 13:02; Symplify confirmed.”"""
+    return _("%(fate)s: %(grounds)s.") % {"fate": word(found), "grounds": grounds(found, now)}
+
+
+def grounds(found: Found, now: datetime) -> str:
+    """Why, on which evidence, by whom, and what the platform said, as the end of a sentence."""
+    parts = [*_why(found, now), *_end(found, now)]
+    text = parts[0]
+    for part in parts[1:]:
+        text = _("%(first)s; %(second)s") % {"first": text, "second": part}
+    return text
+
+
+def _why(found: Found, now: datetime) -> Sequence[str]:
+    """What was decided about the contact, and on which grounds."""
+    decision = found.decision
+    if _turned_later(found):
+        return [_("the whole batch was rejected")]
+    why = why_decided(decision)
+    if decision.evidence_at is not None:
+        time = time_of(decision.evidence_at, now)
+        why = _("%(why)s, evidence of %(time)s") % {"why": why, "time": time}
+    if decision.decided_by is not None:
+        why = _("%(why)s, decided by %(who)s") % {"why": why, "who": decision.decided_by.get_username()}
+    if found.fate in {Fate.GOT, Fate.NOT}:
+        return [why]
+    verdicts = {
+        Verdict.ACCEPTED: pgettext("verdict", "accepted (%(why)s)"),
+        Verdict.REJECTED: pgettext("verdict", "rejected (%(why)s)"),
+        Verdict.UNDECIDED: pgettext("verdict", "undecided (%(why)s)"),
+    }
+    return [verdicts[Verdict(decision.verdict)] % {"why": why}]
+
+
+def why_decided(decision: Decision) -> str:
+    """The reason without its full stop; for a contact to whom nothing objected, that."""
+    if decision.verdict == Verdict.ACCEPTED and not decision.reason:
+        return _("every check passed")
+    return reason(decision.reason, decision.text).rstrip(".")
+
+
+def _turned_later(found: Found) -> bool:
+    """Whether the batch was rejected whole, and this decision was not yet turned, or never."""
+    event = ruling(found)
+    return (
+        event is not None
+        and event.new == Status.REFUSED
+        and found.decision.verdict != Verdict.REJECTED
+        and not found.decision.unread
+    )
+
+
+def _end(found: Found, now: datetime) -> Sequence[str]:
+    """What the batch and the platform made of the decision."""
+    batch, decision = found.batch, found.decision
+    ended = {"time": time_of(batch.ended_at or batch.deadline, now), "deadline": time_of(batch.deadline, now)}
+    match found.fate:
+        case Fate.NOT:
+            return [_("Symplify confirmed the rejection")]
+        case Fate.GOT:
+            return [_("released at %(time)s") % ended]
+        case Fate.OPEN:
+            return [_("the batch is at “%(status)s”") % {"status": batch.get_status_display()}]
+        case Fate.LATE if batch.status == Status.ABANDONED:
+            return [_("the batch was given up at %(time)s") % ended]
+        case Fate.LATE:
+            return [_("the batch was not released before %(deadline)s") % ended, *_unanswered(decision)]
+    if decision.verdict == Verdict.REJECTED and decision.answer == Answer.TAKEN_ON:
+        return [_("Symplify did not confirm the rejection, and a person took that on")]
+    return [_("the release was called, and Symplify did not confirm it")]
+
+
+def _unanswered(decision: Decision) -> Sequence[str]:
+    if decision.verdict != Verdict.REJECTED:
+        return []
+    said = {
+        Answer.LOST: _("the rejection was sent, and its answer was lost"),
+        Answer.REFUSED: _("Symplify did not take the rejection"),
+        Answer.RETRY: _("Symplify did not take the rejection in time"),
+    }
+    return [said[Answer(decision.answer)]] if decision.answer in said else []
+
+
+def answer(found: Found) -> str:
+    """What the platform said to the rejection; empty where none was due."""
+    decision = found.decision
+    if decision.verdict != Verdict.REJECTED:
+        return ""
+    if decision.answer_status:
+        return _("%(answer)s (%(code)s)") % {
+            "answer": decision.get_answer_display(),
+            "code": decision.answer_status,
+        }
+    return str(decision.get_answer_display())
+
+
+def ruling(found: Found) -> Event | None:
+    """Who accepted or rejected the batch, unless that was undone."""
+    return found.ruling if found.batch.decided_at is not None else None
+
+
+def ruled(found: Found, now: datetime) -> str:
+    """Who let the batch go, or rejected it, and when; empty where nobody has."""
+    event = ruling(found)
+    if event is None:
+        return ""
+    values = {"who": event.user.get_username() if event.user else "", "time": time_of(event.at, now)}
+    if event.new == Status.REFUSED:
+        if event.user is None:
+            return _("The gateway rejected the batch at %(time)s.") % values
+        return _("%(who)s rejected the batch at %(time)s.") % values
+    if event.user is None:
+        return _("The gateway accepted the batch at %(time)s.") % values
+    return _("%(who)s accepted the batch at %(time)s.") % values
+
+
+def outcome(found: Found, now: datetime) -> str:
+    """What became of the batch as a whole."""
+    batch = found.batch
+    if batch.is_open:
+        return str(batch.get_status_display())
+    when = time_of(batch.ended_at or batch.deadline, now)
+    words = {
+        Status.EXPIRED: _("Deadline passed"),
+        Status.ABANDONED: _("Given up"),
+    }
+    what = words.get(Status(batch.status)) or {
+        Outcome.RELEASED: _("Released"),
+        Outcome.REFUSED: _("Rejected whole"),
+    }.get(Outcome(batch.outcome), _("Nobody left to send to"))
+    return _("%(what)s, %(time)s") % {"what": what, "time": when}

@@ -1,0 +1,151 @@
+"""“Why did this person not get it?”: every decision about one contact id, over all sendouts that the reader may see."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from django.contrib.auth.models import User
+from django.db.models import F
+from django.utils.translation import gettext as _
+
+from actions import access
+from actions.codes.draw import holder_of
+from actions.contract import Permanent, Phase
+from actions.effect import Preparing
+from actions.models import PromoCode
+from actions.plan.build import build
+from sendouts.inquiries.fate import Found
+from sendouts.models import Batch, Decision, EffectRun, Event, PendingEffect, Status, Verdict, Word
+from sendouts.wording.batch_sentences import number
+from sendouts.wording.stored import stored
+
+PAGE = 25
+# Decisions read at once, and how often at most for one page: of a contact in many projects, the reader may see few.
+PIECE = 200
+PIECES = 10
+_BATCH = ("finish_uri", "download_uri", "reasons", "failures", "held_for")
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """One page, newest first. `before`: where the next one starts, None at the end. `thin`: it was looked through in vain."""
+
+    found: list[Found] = field(default_factory=list)
+    before: int | None = None
+    thin: bool = False
+
+
+def find(contact_id: str, user: User, *, before: int | None = None, limit: int = PAGE) -> Findings:
+    """Look for a contact by its exact id. before: only decisions with a lower id.
+
+    Bounded: at most PIECES times PIECE decisions are read; a page may then hold fewer than there are, and says where to go on.
+    """
+    # No database stores the character 0, and one of them refuses to look for it.
+    contact_id = contact_id.replace("\0", "")
+    if not contact_id:
+        return Findings()
+    rows: list[tuple[Decision, Batch]] = []
+    for _piece in range(PIECES):
+        decisions = _decisions(contact_id, before)
+        seen = _batches({decision.batch_id for decision in decisions}, user)
+        for decision in decisions:
+            if decision.batch_id in seen:
+                if len(rows) == limit:
+                    return Findings(_told(rows), rows[-1][0].pk)
+                rows.append((decision, seen[decision.batch_id]))
+        if len(decisions) < PIECE:
+            return Findings(_told(rows))
+        before = decisions[-1].pk
+    return Findings(_told(rows), before, thin=len(rows) < limit)
+
+
+def _decisions(contact_id: str, before: int | None) -> list[Decision]:
+    rows = Decision.objects.filter(contact_id=contact_id)
+    if before is not None:
+        rows = rows.filter(pk__lt=before)
+    # Sorted by a sum, so that PostgreSQL does not walk back through all decisions by their ids instead of by the contact.
+    return list(rows.select_related("decided_by").defer("uri").order_by((F("id") + 0).desc())[:PIECE])
+
+
+def _batches(ids: set[int], user: User) -> dict[int, Batch]:
+    found = Batch.objects.filter(access.within(user), pk__in=ids).select_related("project", "sendout").defer(*_BATCH)
+    return {batch.pk: batch for batch in found}
+
+
+def _told(rows: Sequence[tuple[Decision, Batch]]) -> list[Found]:
+    """Add to each decision who ruled on its batch, and what was written about the contact: some queries for all of them."""
+    ids = {batch.pk for _decision, batch in rows}
+    rulings = _rulings(ids)
+    wrote = _wrote(rows)
+    return [Found(decision, batch, rulings.get(batch.pk), tuple(wrote[decision.pk])) for decision, batch in rows]
+
+
+def _rulings(ids: set[int]) -> dict[int, Event]:
+    ruled = (Status.ACCEPTED, Status.REFUSED)
+    events = Event.objects.filter(batch_id__in=ids, word=Word.MOVED, new__in=ruled).select_related("user")
+    return {event.batch_id: event for event in events.order_by("pk")}
+
+
+def _wrote(rows: Sequence[tuple[Decision, Batch]]) -> Mapping[int, list[str]]:
+    """Sentences on what was written, or is to be, about each contact, by decision."""
+    ids = {batch.pk for _decision, batch in rows}
+    runs: dict[int, list[EffectRun]] = defaultdict(list)
+    for run in EffectRun.objects.filter(batch_id__in=ids).select_related("batch__plan").order_by("step"):
+        runs[run.batch_id].append(run)
+    pending: dict[tuple[int, int], PendingEffect] = {
+        (each.decision_id, each.step): each
+        for each in PendingEffect.objects.filter(decision_id__in=[decision.pk for decision, _batch in rows])
+    }
+    codes = _codes([(decision, batch) for decision, batch in rows if batch.pk in runs])
+    said: dict[int, list[str]] = defaultdict(list)
+    for decision, batch in rows:
+        for run in runs.get(batch.pk, ()):
+            said[decision.pk] += _of_run(run, decision, batch, pending.get((decision.pk, run.step)))
+        said[decision.pk] += codes.get(decision.pk, [])
+    return said
+
+
+def _of_run(run: EffectRun, decision: Decision, batch: Batch, waits: PendingEffect | None) -> Iterator[str]:
+    values = {"action": run.identifier, "n": number(run.done)}
+    if waits is not None and waits.state == PendingEffect.State.REFUSED:
+        why = stored(waits.text).rstrip(".") or _("no reason was given")
+        yield _("“%(action)s” was not carried out for this contact: %(why)s.") % {**values, "why": why}
+    elif waits is not None and (batch.is_open or batch.status == Status.FINISHED):
+        yield _("“%(action)s” is prepared: %(what)s.") % {**values, "what": _described(run, waits)}
+    elif run.ended_at is not None and run.done and run.done == run.total and _concerns(run, decision):
+        yield _("“%(action)s” was carried out for everybody for whom it was prepared (%(n)s).") % values
+
+
+def _concerns(run: EffectRun, decision: Decision) -> bool:
+    """Enrichment is about the accepted; a transfer may tell of the others too."""
+    return run.phase == Phase.TRANSFER or decision.verdict == Verdict.ACCEPTED
+
+
+def _described(run: EffectRun, waits: PendingEffect) -> str:
+    try:
+        kind = build(run.kind, run.batch.plan.content["actions"][run.step]["config"])
+    except Permanent:
+        return waits.payload
+    return kind.describe(json.loads(waits.payload)) if isinstance(kind, Preparing) else waits.payload
+
+
+def _codes(rows: Sequence[tuple[Decision, Batch]]) -> Mapping[int, list[str]]:
+    """The promo codes that contacts hold, by decision."""
+    holders: dict[UUID, list[int]] = defaultdict(list)
+    for decision, batch in rows:
+        holders[holder_of(batch.pk, decision.contact_id)].append(decision.pk)
+    found: dict[int, list[str]] = defaultdict(list)
+    if not holders:
+        return found
+    for code in PromoCode.objects.filter(holder__in=list(holders)).select_related("pool").order_by("pk"):
+        values = {"code": code.text, "pool": code.pool.name}
+        text = (
+            _("The code %(code)s of “%(pool)s” was given to this contact.")
+            if code.used_at is not None
+            else _("The code %(code)s of “%(pool)s” is reserved for this contact.")
+        ) % values
+        for pk in holders[code.holder] if code.holder else ():
+            found[pk].append(text)
+    return found

@@ -1,0 +1,60 @@
+"""One credential tried at its service: what came back, and never what was sent or said."""
+
+from dataclasses import dataclass
+
+import structlog
+from django.conf import settings
+
+from actions.contract import Permanent
+from actions.models import Credential
+from outbound.guard import Refused
+from outbound.session import GuardedSession, Unreachable
+from sendouts.services import credentials
+from sendouts.services.hosts import services
+
+log = structlog.get_logger(__name__)
+# How much of the time that a page has it takes to connect, and then to wait for the answer, at most.
+_SHARES_OF_PAGE = (0.3, 0.4)
+_REFUSED = frozenset({401, 403})
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What came of it. `code` is that of the answer, 0 without one.
+
+    `outcome` is one of accepted, refused, other, unreachable, not_allowed, cannot_open, no_url.
+    """
+
+    outcome: str
+    host: str = ""
+    code: int = 0
+
+
+def probe(credential: Credential, user_id: int) -> Probe:
+    """Send a GET with the credential to its test URL, as actions would send it; the body of the answer is not read."""
+    found = _probe(credential)
+    log.info("credential_tested", credential=credential.pk, user=user_id, outcome=found.outcome, code=found.code)
+    return found
+
+
+def _probe(credential: Credential) -> Probe:
+    if not credential.test_url:
+        return Probe("no_url")
+    try:
+        # That of the environment wins here as it does for actions.
+        headers = credentials.headers(credential.name, {credential.name: credential})
+    except Permanent:
+        return Probe("cannot_open")
+    connect, read = (settings.PAGE_SECONDS * share for share in _SHARES_OF_PAGE)
+    try:
+        with (
+            GuardedSession(services(), (connect, read)) as session,
+            session.get(credential.test_url, headers=dict(headers), stream=True) as answer,
+        ):
+            code = answer.status_code
+    except Refused as refused:
+        return Probe("not_allowed", refused.host)
+    except Unreachable as error:
+        return Probe("unreachable", error.host)
+    outcome = "accepted" if 200 <= code < 300 else "refused" if code in _REFUSED else "other"
+    return Probe(outcome, credential.test_host, code)

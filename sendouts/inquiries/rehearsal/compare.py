@@ -1,0 +1,65 @@
+"""What the tried checks say, beside what was decided then."""
+
+from collections.abc import Sequence
+
+from actions.contract import Phase
+from actions.plan.merge import PlannedAction, folded, from_data
+from actions.plan.run import Result
+from sendouts.inquiries.rehearsal.results import SAMPLES, Change, Left, Past, Rehearsal
+from sendouts.models import Batch, Verdict
+from sendouts.stages.screening.judge import VERDICTS
+
+
+class Comparison:
+    """What an action that is left out had said of a contact then, as far as that is known."""
+
+    def __init__(self, batch: Batch, left: Sequence[Left]) -> None:
+        then = from_data(batch.plan.content).actions
+        self._place = {action.identifier: place for place, action in reversed(list(enumerate(then)))}
+        same = {essence(action): place for place, action in enumerate(then)}
+        checks = [each for each in left if each.action.phase == Phase.CHECK]
+        # Where those that are left out stood; an action that is new or changed has said nothing yet.
+        self._places = [same[essence(each.action)] for each in checks if each.judged]
+        self._new = not all(each.judged for each in checks)
+        self._names = {each.action.identifier for each in left if each.judged}
+
+    def said(self, past: Past) -> bool:
+        """Whether the decision of then is that of an action that is left out, and stays."""
+        return past.action in self._names and past.verdict != Verdict.ACCEPTED
+
+    def is_open(self, past: Past) -> bool:
+        """Whether it is not known what an action that is left out says of this contact.
+
+        It is new; or another one rejected the contact, so that it was not asked, or its doubt not told; or another one was
+        in doubt before it.
+        """
+        if self._new:
+            return True
+        if past.verdict == Verdict.REJECTED:
+            return bool(self._places)
+        place = self._place.get(past.action, -1)
+        return past.verdict == Verdict.UNDECIDED and any(each > place for each in self._places)
+
+
+def essence(action: PlannedAction) -> tuple[str, str, str, str]:
+    return folded(action.identifier), action.kind, action.config, action.details
+
+
+def count(found: Rehearsal, rows: Sequence[Past], result: Result, compare: Comparison) -> None:
+    """Compare what the tried checks say with what was decided."""
+    found.tried += len(rows)
+    for failure in result.failures:
+        found.failures[failure.identifier, failure.sentence] += failure.contacts
+    for past, verdict, action in zip(rows, result.verdicts, result.action, strict=True):
+        was, now = Verdict(past.verdict), Verdict(VERDICTS[verdict.word])
+        if now != Verdict.REJECTED and compare.said(past):
+            continue
+        if now == Verdict.ACCEPTED and compare.is_open(past):
+            found.unknown += 1
+            continue
+        if was == now:
+            continue
+        found.moved[was, now] += 1
+        found.reasons[now, verdict.code, verdict.text, action] += 1
+        if len(found.changes[now]) < SAMPLES:
+            found.changes[now].append(Change(past, now, verdict.code, verdict.text, action))

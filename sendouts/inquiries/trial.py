@@ -1,0 +1,104 @@
+"""One action tried on one pasted contact: real services are asked, nothing is stored, and nothing else happens."""
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+from django.conf import settings
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from actions.catalog import phases
+from actions.effect import Preparing
+from actions.models import ActionDefinition, Sendout, definition_of
+from actions.plan.build import build
+from actions.plan.merge import Asked, canonical, merge, to_json
+from sendouts.models import Batch, Plan, Verdict
+from sendouts.stages.screening.judge import Judge
+from sendouts.symplify.items import Reader, Row
+from sendouts.symplify.plain import decode
+from sendouts.symplify.rows import Findings, RowMaker
+
+log = structlog.get_logger(__name__)
+# How much of the time that a page has the service gets: what comes later would be answered with 503.
+SHARE_OF_PAGE = 0.7
+# What does not matter here: nothing will be sent.
+_WITHOUT_ADDRESS = "no_uri"
+
+
+class NoContact(ValueError):
+    """What was pasted is no contact; str() is a sentence for the screen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What an action said about a contact, or why it could not: then `failure` is a sentence.
+
+    `seconds` is how long it took; `written` is what an action that writes would write about the contact.
+    """
+
+    verdict: Verdict
+    code: str
+    text: str
+    evidence_at: datetime | None
+    failure: str
+    seconds: float
+    written: str = ""
+
+
+def read_contact(text: str) -> Row:
+    """One contact, as the platform sends it (JSON) or as a header row and one row of CSV; raises NoContact."""
+    rows = list(_rows(text.strip()))
+    if len(rows) != 1:
+        raise NoContact(_("Paste one contact: a JSON object, or a header row and one row below it."))
+    row = rows[0]
+    if row.problem in ("no_id", _WITHOUT_ADDRESS) and not row.contact_id:
+        raise NoContact(_("The contact has no id: give it one under contactId."))
+    if row.problem not in ("", _WITHOUT_ADDRESS):
+        raise NoContact(_("This contact cannot be read."))
+    return Row(row.contact_id, row.uri, row.fields)
+
+
+def _rows(text: str) -> Iterator[Row]:
+    raw = text.encode("utf-8", errors="replace")
+    if not text.startswith(("{", "[")):
+        for chunk in Reader([raw], transport_proves_end=lambda: True).chunks(2):
+            yield from chunk
+        return
+    value, problem = decode(raw)
+    maker = RowMaker(Findings())
+    for place, each in enumerate(value if isinstance(value, list) else [value], start=1):
+        yield maker.single(each, problem, place)
+
+
+def try_action(definition: ActionDefinition, contact: Row, user_id: int) -> Trial:
+    """Judge the contact by this one action, on the way that a batch goes: same code, same guard, same limits."""
+    sendout = definition.sendout or Sendout(project=definition.project)
+    now = timezone.now()
+    ends = now + timedelta(seconds=settings.PAGE_SECONDS * SHARE_OF_PAGE)
+    batch = Batch(project=sendout.project, sendout=sendout, plan=_plan(definition), received_at=now, deadline=ends)
+    began = time.monotonic()
+    screened = Judge(batch, ends).judge([contact], [0])
+    seconds = time.monotonic() - began
+    (decision,) = screened.decisions
+    failure = screened.failures[0]["sentence"] if screened.failures else ""
+    written = "".join(_described(definition, effect.payload) for effect in screened.effects)
+    verdict = Verdict(decision.verdict)
+    outcome = "failed" if failure else verdict.name.lower()
+    log.info("action_tried", definition=definition.pk, user=user_id, outcome=outcome, ms=round(seconds * 1000))
+    return Trial(verdict, decision.reason, decision.text, decision.evidence_at, failure, seconds, written)
+
+
+def _described(definition: ActionDefinition, payload: str) -> str:
+    kind = build(definition.kind, canonical(definition.config))
+    return kind.describe(json.loads(payload)) if isinstance(kind, Preparing) else ""
+
+
+def _plan(definition: ActionDefinition) -> Plan:
+    """The plan that a hook would get which names this action, and nothing else that is defined."""
+    return Plan(
+        content=json.loads(to_json(merge([definition_of(definition)], [Asked.of(definition.identifier)], phases())))
+    )

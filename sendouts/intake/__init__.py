@@ -1,0 +1,1 @@
+"""From the socket or the queue to a stored hook."""

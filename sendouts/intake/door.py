@@ -1,0 +1,173 @@
+"""The webhook's door: a small ASGI application in front of Django's.
+
+It authenticates, stores, and acknowledges; nothing else, because the platform waits one second and never asks twice.
+"""
+
+import asyncio
+import base64
+import binascii
+import hmac
+from collections.abc import Awaitable, Callable, MutableMapping
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import structlog
+
+from sendouts.intake.store import NotStored, Store, taken_in
+from sendouts.intake.watch import DoorWatch
+from sendouts.symplify.payload import Unreadable, is_readable
+from work.throttled_log import Knocks
+
+log = structlog.get_logger(__name__)
+# Counted, and never slowed down: who is slowed down may be the platform behind a credential that was just changed.
+not_authenticated = Knocks("hook_not_authenticated")
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+PATH = "/webhooks/symplify"
+BODY_SECONDS = 10.0
+# Above this size a body is sealed and checked in another thread, so that nobody else's acknowledgement waits for it.
+SMALL_BODY = 100_000
+
+
+class Door:
+    """Takes hooks at one path and passes everything else on.
+
+    basic: pairs of user and password; header: a name and its valid tokens. All of them are valid at once, for rotation.
+    """
+
+    def __init__(
+        self,
+        inner: Application | None,
+        *,
+        basic: tuple[tuple[str, str], ...],
+        header: str,
+        tokens: tuple[str, ...],
+        max_bytes: int,
+        store: Store | None = None,
+        watch: DoorWatch | None = None,
+    ) -> None:
+        self._inner = inner
+        self._basic = [f"{user}:{password}".encode() for user, password in basic]
+        self._header = header.lower().encode()
+        self._tokens = [token.encode() for token in tokens]
+        self._max_bytes = max_bytes
+        self._store = store or Store()
+        self._watch = watch or DoorWatch()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        elif scope["type"] == "http" and scope["path"].rstrip("/") == PATH:
+            await self._hook(scope, receive, self._watch.watching(send))
+        elif self._inner is not None:
+            await self._inner(scope, receive, send)
+        elif scope["type"] == "http":
+            await _answer(send, 404, "This address takes webhooks only, at " + PATH + "/.")
+
+    async def _hook(self, scope: Scope, receive: Receive, send: Send) -> None:
+        received_at = datetime.now(UTC)
+        headers = dict(scope["headers"])
+        if scope["method"] != "POST":
+            hint = "The webhook is called with POST. Enter this address in the platform's account settings."
+            return await _answer(send, 405, hint, (b"allow", b"POST"))
+        if not self._may_enter(headers):
+            not_authenticated.count()
+            return await _answer(send, 401, "", (b"www-authenticate", b'Basic realm="webhook"'))
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                body = await self._body(headers, receive)
+        except TimeoutError:
+            return await _answer(send, 408, "The request's body did not arrive in time.")
+        if body is None:
+            return await _answer(send, 413, f"A hook has at most {self._max_bytes} bytes.")
+        kind = headers.get(b"content-type", b"").decode("latin-1")
+        if len(body) > SMALL_BODY:
+            hook = await asyncio.to_thread(taken_in, body, kind, received_at)
+        else:
+            hook = taken_in(body, kind, received_at)
+        try:
+            await self._store.keep(hook)
+        except NotStored:
+            # A write may still go on: the hook is then stored though refused, which loses nobody.
+            log.error("hook_refused", hook=str(hook.uuid))
+            return await _answer(send, 503, "The hook could not be stored. Send it again.", (b"retry-after", b"5"))
+        try:
+            if len(body) > SMALL_BODY:
+                await asyncio.to_thread(is_readable, body)
+            else:
+                is_readable(body)
+        except Unreadable as problem:
+            return await _answer(send, 400, str(problem), id=str(hook.uuid))
+        return await _answer(send, 202, "", id=str(hook.uuid))
+
+    def _may_enter(self, headers: dict[bytes, bytes]) -> bool:
+        """Compare with every credential, each in constant time."""
+        entered = False
+        scheme, _, encoded = headers.get(b"authorization", b"").partition(b" ")
+        if scheme.lower() == b"basic":
+            try:
+                given = base64.b64decode(encoded.strip(), validate=True)
+            except (binascii.Error, ValueError):
+                given = b""
+            for pair in self._basic:
+                entered |= hmac.compare_digest(given, pair)
+        if self._header and (token := headers.get(self._header)) is not None:
+            for valid in self._tokens:
+                entered |= hmac.compare_digest(token, valid)
+        return entered
+
+    async def _body(self, headers: dict[bytes, bytes], receive: Receive) -> bytes | None:
+        """The whole body, or None when it is over the limit."""
+        declared = headers.get(b"content-length", b"")
+        if declared.isdigit() and int(declared) > self._max_bytes:
+            return None
+        parts: list[bytes] = []
+        size = 0
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise TimeoutError
+            part = message.get("body", b"")
+            size += len(part)
+            if size > self._max_bytes:
+                return None
+            parts.append(part)
+            if not message.get("more_body", False):
+                return b"".join(parts)
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                self._store.start()
+                self._watch.start()
+            else:
+                await asyncio.to_thread(self._store.close)
+                await asyncio.to_thread(self._watch.close)
+            await send({"type": message["type"] + ".complete"})
+            if message["type"] == "lifespan.shutdown":
+                return
+
+
+async def _answer(send: Send, status: int, sentence: str, *headers: tuple[bytes, bytes], **more: str) -> None:
+    content = more | ({"error": sentence} if sentence else {})
+    body = msgspec.json.encode(content) if content else b""
+    await send(
+        {
+            "type": "http.response.start",
+            "status": status,
+            "headers": [
+                (b"content-type", b"application/json"),
+                (b"content-length", str(len(body)).encode()),
+                (b"cache-control", b"no-store"),
+                (b"x-content-type-options", b"nosniff"),
+                *headers,
+            ],
+        }
+    )
+    await send({"type": "http.response.body", "body": body})

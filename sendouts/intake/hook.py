@@ -1,0 +1,18 @@
+"""One hook between the socket and its row."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID, uuid4
+
+from sendouts.privacy.at_rest import AtRest
+
+
+@dataclass(slots=True)
+class Received:
+    """One hook on its way into the table; received_at is aware, and what its deadline runs from."""
+
+    body: AtRest
+    content_type: str
+    received_at: datetime
+    source: str = "http"
+    uuid: UUID = field(default_factory=uuid4)

@@ -1,0 +1,117 @@
+"""Bringing journaled hooks into the table, from the files of this process and of those that are gone."""
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import structlog
+from django.db import DataError, IntegrityError
+
+from sendouts.intake.hook import Received
+from sendouts.intake.journal import Journal, JournalFile, orphans
+from work.nudges import nudge
+
+log = structlog.get_logger(__name__)
+# Small groups: hooks that arrive meanwhile wait for one of them.
+LOAD_HOOKS = 200
+LOAD_BYTES = 2_000_000
+
+Write = Callable[[list[Received]], list[int]]
+
+
+class Loader:
+    """Loads group by group, so that its thread can serve others in between.
+
+    A file is removed after the COMMIT of its last group. Killed before that, all of it is loaded again, and what is in the
+    table already is left as it is.
+    """
+
+    def __init__(self, folder: Path, write: Write, journal: Journal | None) -> None:
+        self._folder = folder
+        self._write = write
+        self._journal = journal
+        self._held: list[JournalFile] = []
+        self._steps: Iterator[None] | None = None
+
+    @property
+    def has_work(self) -> bool:
+        """Whether this process holds files that are not loaded yet."""
+        return bool(self._held) or (self._journal is not None and self._journal.holds_hooks)
+
+    def step(self) -> bool:
+        """Load one group; False when nothing is left. Raises what the database raises; the files are kept then."""
+        steps, self._steps = self._steps or self._load_all(), None
+        for _ in steps:
+            self._steps = steps
+            return True
+        return False
+
+    def close(self) -> None:
+        """Let go of the files that were not loaded."""
+        while self._held:
+            self._held.pop().close()
+
+    def _load_all(self) -> Iterator[None]:
+        if self._journal is not None:
+            self._held += self._journal.take()
+        self._held += orphans(self._folder)
+        while self._held:
+            yield from self._load(self._held[0])
+            self._held.pop(0)
+
+    def _load(self, file: JournalFile) -> Iterator[None]:
+        try:
+            contents = file.read()
+        except OSError as error:
+            return _leave(file, error)
+        refused: list[Received] = []
+        loaded = 0
+        for group in _groups(contents.hooks):
+            ids = insert(self._write, group, refused)
+            loaded += len(ids)
+            nudge("sendouts.plan", ids)
+            yield
+        try:
+            if contents.damaged or refused:
+                uuids = [str(hook.uuid) for hook in refused]
+                log.error("journal_damaged", file=file.path.name, stretches=contents.damaged, refused=uuids)
+                file.set_aside()
+            else:
+                file.remove()
+        except OSError as error:
+            return _leave(file, error)
+        if contents.hooks:
+            log.info("journal_loaded", file=file.path.name, hooks=len(contents.hooks), new=loaded)
+        return None
+
+
+def insert(write: Write, group: list[Received], refused: list[Received]) -> list[int]:
+    """Write the hooks and return their row ids; one that the database refuses for itself does not keep the others out."""
+    try:
+        return write(group)
+    except (DataError, IntegrityError):
+        if len(group) == 1:
+            refused += group
+            return []
+        half = len(group) // 2
+        return insert(write, group[:half], refused) + insert(write, group[half:], refused)
+
+
+def _leave(file: JournalFile, error: OSError) -> None:
+    """Let go of a file that the disk does not give or take away; it is an orphan now, and looked at again later."""
+    log.error("journal_not_read", file=file.path.name, error=type(error).__name__)
+    with suppress(OSError):
+        file.close()
+
+
+def _groups(hooks: list[Received]) -> Iterator[list[Received]]:
+    group: list[Received] = []
+    size = 0
+    for hook in hooks:
+        size += len(hook.body)
+        if group and (size > LOAD_BYTES or len(group) == LOAD_HOOKS):
+            yield group
+            group, size = [], len(hook.body)
+        group.append(hook)
+    if group:
+        yield group

@@ -1,0 +1,94 @@
+"""A line of hooks that wait for one thread, which takes all of them at once. Free of Django."""
+
+import asyncio
+import threading
+from collections.abc import Iterable
+from contextlib import suppress
+
+from sendouts.intake.hook import Received
+
+# One INSERT, or one write, for what arrived together; PostgreSQL takes at most 65,535 parameters, memory sets the rest.
+GROUP_HOOKS = 500
+GROUP_BYTES = 20_000_000
+
+Promise = asyncio.Future[bool]
+Group = dict[Promise, Received]
+
+
+class Line:
+    """Hooks come in on event loops, and are taken in groups by a thread. What was not taken yet can be withdrawn."""
+
+    def __init__(self) -> None:
+        self._waiting: Group = {}
+        self._changed = threading.Condition()
+        self.stopped = False
+
+    def put(self, hook: Received) -> Promise:
+        """Hand a hook over; the future says whether it became durable."""
+        promise: Promise = asyncio.get_running_loop().create_future()
+        with self._changed:
+            self._waiting[promise] = hook
+            self._changed.notify()
+        return promise
+
+    def withdraw(self, promise: Promise) -> None:
+        """Take a hook back, unless the thread has it already."""
+        with self._changed:
+            self._waiting.pop(promise, None)
+
+    def take(self, timeout: float | None = None) -> Group:
+        """The next hooks, in the order of their arrival; none after `timeout` seconds, or when the line has stopped."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self.stopped, timeout)
+            group: Group = {}
+            size = 0
+            for promise, hook in self._waiting.items():
+                size += len(hook.body)
+                if group and (size > GROUP_BYTES or len(group) == GROUP_HOOKS):
+                    break
+                group[promise] = hook
+            for promise in group:
+                del self._waiting[promise]
+            return group
+
+    def stop(self) -> None:
+        """Let the thread end when nothing waits any more."""
+        with self._changed:
+            self.stopped = True
+            self._changed.notify_all()
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+
+def settle(promises: Iterable[Promise], durable: bool) -> None:
+    """Tell those who wait, each on its own event loop."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[Promise]] = {}
+    for promise in promises:
+        by_loop.setdefault(promise.get_loop(), []).append(promise)
+    for loop, mine in by_loop.items():
+        # A loop that is closed has nobody who waits.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(_set, mine, durable)
+
+
+def _set(promises: list[Promise], durable: bool) -> None:
+    for promise in promises:
+        if not promise.done():
+            promise.set_result(durable)
+
+
+async def kept(promises: Iterable[Promise], seconds: float) -> bool:
+    """Whether one of these becomes durable within this time; False as soon as none of them can."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + seconds
+    left = set(promises)
+    while left:
+        done, left = await asyncio.wait(
+            left, timeout=max(0.0, until - loop.time()), return_when=asyncio.FIRST_COMPLETED
+        )
+        if not done:
+            return False
+        if any(promise.result() for promise in done):
+            return True
+    return False

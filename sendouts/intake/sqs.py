@@ -1,0 +1,216 @@
+"""The second door: hooks that come through an SQS queue. Stored as those of the webhook are, then deleted from the queue.
+
+A message is deleted only after its hook is stored. Its row gets an id made of the queue's address and the message's id, so that a
+message that comes again (a kill between the two, a delete that failed) finds its row there. Whatever else goes wrong, the message
+stays in the queue and comes again: the queue is the journal of this door.
+"""
+
+import re
+import threading
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid5
+
+import structlog
+from django.conf import settings
+from django.db import Error, InterfaceError, OperationalError, close_old_connections, connection
+from django.utils import timezone
+
+from sendouts.intake.hook import Received
+from sendouts.intake.store import store, taken_in
+from sendouts.models import Webhook
+from sendouts.symplify.envelopes import unwrap
+from sendouts.symplify.payload import Unreadable, is_readable
+from work import pulses
+from work.nudges import nudge
+from work.retry import backoff
+from work.sqlite.gate import urgent
+
+log = structlog.get_logger(__name__)
+# The most that SQS gives and takes at once.
+MESSAGES = 10
+# One long poll, in seconds: also how long a stop may take.
+WAIT_SECONDS = 10
+# While the database is away the messages in hand stay ours for so long after each try.
+HOLD_SECONDS = 120
+_IDS = UUID("5f0d4a0e-3f9c-4d55-9d8e-2a4f1f8f4f0b")
+_REGION = re.compile(r"//(?:sqs\.|queue\.)?([a-z]{2}(?:-[a-z]+)+-\d)\.")
+
+
+def make_client(queue_url: str, endpoint: str = "") -> Any:
+    """A client for the queue: credentials by AWS's own chain, the region from the environment or the queue's address.
+
+    endpoint: a URL to ask instead of AWS's own, for stand-ins and private endpoints.
+    """
+    # Imported here: it takes a quarter of a second and 30 MB, for nobody who has no queue.
+    import boto3
+    from botocore.config import Config
+
+    session = boto3.session.Session()
+    found = _REGION.search(queue_url)
+    region = session.region_name or (found.group(1) if found else "us-east-1")
+    # Our own loop repeats; the connection outlasts a long poll.
+    config = Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=WAIT_SECONDS + 10)
+    return session.client("sqs", region_name=region, endpoint_url=endpoint or None, config=config)
+
+
+class Consumer:
+    """Takes hooks out of one queue with some threads; several consumers may share a queue."""
+
+    def __init__(self, queue_url: str, client: Any, *, threads: int = 4) -> None:
+        self._url = queue_url
+        self._client = client
+        self._threads = threads
+        self._stop = threading.Event()
+        self._leaves_unreadable = False
+
+    def run(self, stop: threading.Event) -> None:
+        """Consume until `stop` is set; what is in hand then is stored, or comes again to somebody else."""
+        self._stop = stop
+        self._leaves_unreadable = self._has_dead_letter_queue()
+        loops = [
+            threading.Thread(target=self._loop, name=f"sqs-{number}", daemon=True) for number in range(self._threads)
+        ]
+        for loop in loops:
+            loop.start()
+        for loop in loops:
+            loop.join()
+
+    def _has_dead_letter_queue(self) -> bool:
+        """Whether the queue sets a message aside that comes too often. Where that cannot be known, it does not."""
+        try:
+            answer = self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=["RedrivePolicy"])
+        except Exception as error:
+            log.warning("sqs_queue_not_described", error=_word(error))
+            return False
+        return "RedrivePolicy" in answer.get("Attributes", {})
+
+    def _loop(self) -> None:
+        failures = 0
+        while not self._stop.is_set():
+            try:
+                messages = self._receive()
+                failures = 0
+                self._sign()
+            except Exception as error:
+                # Whatever the queue or the way to it can do wrong: messages wait in the queue meanwhile.
+                failures += 1
+                log.error("sqs_not_received", error=_word(error), attempts=failures)
+                self._stop.wait(backoff(failures).total_seconds())
+                continue
+            if messages:
+                self._take_in(messages)
+        connection.close()
+
+    @staticmethod
+    def _sign() -> None:
+        """Say that the queue is read; a database that is away must not keep messages from being held."""
+        try:
+            pulses.sign(pulses.QUEUE)
+        except Error as error:
+            log.warning("sqs_not_signed", error=type(error).__name__)
+            close_old_connections()
+
+    def _receive(self) -> list[dict[str, Any]]:
+        answer = self._client.receive_message(
+            QueueUrl=self._url,
+            MaxNumberOfMessages=MESSAGES,
+            WaitTimeSeconds=WAIT_SECONDS,
+            MessageSystemAttributeNames=["SentTimestamp", "ApproximateReceiveCount"],
+        )
+        found: list[dict[str, Any]] = answer.get("Messages", [])
+        return found
+
+    def _take_in(self, messages: Sequence[dict[str, Any]]) -> None:
+        """Store the hooks of these messages, then delete the messages."""
+        hooks = {message["MessageId"]: self._received(message) for message in messages}
+        stored = self._store(messages, list(hooks.values()))
+        done = [message for message in messages if hooks[message["MessageId"]].uuid in stored]
+        self._delete([message for message in done if not self._is_left(message, hooks[message["MessageId"]])])
+
+    def _received(self, message: dict[str, Any]) -> Received:
+        """The hook in a message; it arrived when it was sent to the queue."""
+        sent = message.get("Attributes", {}).get("SentTimestamp", "")
+        at = datetime.fromtimestamp(int(sent) / 1000, UTC) if sent.isdigit() else timezone.now()
+        uuid = uuid5(_IDS, f"{self._url}\n{message['MessageId']}")
+        return taken_in(unwrap(message["Body"]), "application/json", at, Webhook.Source.SQS, uuid)
+
+    def _store(self, messages: Sequence[dict[str, Any]], hooks: Sequence[Received]) -> set[UUID]:
+        """Store until the database takes them or the consumer is to stop; returns what is stored."""
+        attempts = 0
+        while True:
+            try:
+                return self._store_or_split(hooks)
+            except (OperationalError, InterfaceError) as error:
+                attempts += 1
+                log.error("sqs_hooks_not_stored", hooks=len(hooks), attempts=attempts, error=type(error).__name__)
+                close_old_connections()
+            self._hold(messages, HOLD_SECONDS)
+            if self._stop.wait(backoff(attempts).total_seconds()):
+                self._hold(messages, 0)
+                return set()
+
+    def _store_or_split(self, hooks: Sequence[Received]) -> set[UUID]:
+        """Store a group; one that fails for a reason of its own is halved until the bad hook stands alone."""
+        try:
+            with urgent():
+                nudge("sendouts.plan", store(list(hooks)))
+        except (OperationalError, InterfaceError):
+            raise
+        except Error as error:
+            if len(hooks) > 1:
+                middle = len(hooks) // 2
+                return self._store_or_split(hooks[:middle]) | self._store_or_split(hooks[middle:])
+            log.error("sqs_hook_left_in_queue", hook=str(hooks[0].uuid), error=type(error).__name__)
+            return set()
+        return {hook.uuid for hook in hooks}
+
+    def _is_left(self, message: dict[str, Any], hook: Received) -> bool:
+        """Whether a stored message is left to the queue's dead-letter policy: nobody could read it."""
+        try:
+            is_readable(unwrap(message["Body"]))
+        except Unreadable:
+            count = message.get("Attributes", {}).get("ApproximateReceiveCount", "")
+            log.error("sqs_hook_unreadable", hook=str(hook.uuid), received=count, left=self._leaves_unreadable)
+            return self._leaves_unreadable
+        return False
+
+    def _hold(self, messages: Iterable[dict[str, Any]], seconds: int) -> None:
+        """Keep the messages from others for so long, 0 to give them back; where that fails they come again all the same."""
+        entries = [
+            {"Id": str(number), "ReceiptHandle": message["ReceiptHandle"], "VisibilityTimeout": seconds}
+            for number, message in enumerate(messages)
+        ]
+        self._ask("change_message_visibility_batch", entries)
+
+    def _delete(self, messages: Iterable[dict[str, Any]]) -> None:
+        entries = [
+            {"Id": str(number), "ReceiptHandle": message["ReceiptHandle"]} for number, message in enumerate(messages)
+        ]
+        self._ask("delete_message_batch", entries)
+
+    def _ask(self, call: str, entries: list[dict[str, Any]]) -> None:
+        """Make a call for a batch of messages; what fails of it is not repeated, since the messages come again."""
+        if not entries:
+            return
+        try:
+            answer = getattr(self._client, call)(QueueUrl=self._url, Entries=entries)
+            failed, why = len(answer.get("Failed", [])), ""
+        except Exception as error:
+            failed, why = len(entries), _word(error)
+        if failed:
+            log.warning("sqs_call_failed", call=call, messages=failed, error=why)
+
+
+def configured_consumer() -> Consumer:
+    """The consumer of the queue that the settings name."""
+    client = make_client(settings.SQS_QUEUE_URL, settings.AWS_ENDPOINT_URL)
+    return Consumer(settings.SQS_QUEUE_URL, client, threads=settings.SQS_THREADS)
+
+
+def _word(error: Exception) -> str:
+    """What went wrong, in a word: messages of AWS's errors name queues and accounts."""
+    response = getattr(error, "response", None)
+    code = response.get("Error", {}).get("Code", "") if isinstance(response, dict) else ""
+    return f"{type(error).__name__} {code}".strip()

@@ -1,0 +1,235 @@
+"""Storing hooks, in groups, before anything is read from them: in the database, or else in the journal."""
+
+import threading
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import structlog
+from django.db import DataError, IntegrityError, InterfaceError, OperationalError, connection, transaction
+
+from sendouts.intake.hook import Received
+from sendouts.intake.journal import Journal
+from sendouts.intake.journal.writer import JournalThread
+from sendouts.intake.journal_loader import Loader, insert
+from sendouts.intake.queue import Group, Line, Promise, kept, settle
+from sendouts.models import Webhook
+from sendouts.privacy.sealing import keyring, of_hook
+from work.nudges import nudge
+from work.sqlite.gate import urgent
+
+log = structlog.get_logger(__name__)
+# The platform gives up after 1 s; the way there and back takes its part.
+STORE_SECONDS = 0.4
+JOURNAL_SECONDS = 0.4
+# How often the thread looks whether the database is back, or whether the journal has hooks for it.
+LOOK_SECONDS = 0.5
+# How often it looks for the journals of processes that are gone.
+ADOPT_SECONDS = 15.0
+
+
+class NotStored(Exception):
+    """Neither the database nor the journal took the hook in time."""
+
+
+def taken_in(
+    body: bytes, content_type: str, received_at: datetime, source: str = "http", uuid: UUID | None = None
+) -> Received:
+    """A hook that has just come, sealed before anything is written of it."""
+    uuid = uuid or uuid4()
+    return Received(keyring().seal(body, of_hook(uuid)), content_type, received_at, source, uuid)
+
+
+def store(hooks: list[Received]) -> list[int]:
+    """Write the hooks with one INSERT and return their row ids; what is there already is left as it is.
+
+    Without hooks it only asks whether the database answers.
+    """
+    columns = "uuid, body, content_type, source, received_at, outcome, detail, due_at, attempts"
+    one = "(" + ", ".join(["%s"] * 9) + ")"
+    adapt = connection.ops.adapt_datetimefield_value
+    values: list[Any] = []
+    for hook in hooks:
+        at = adapt(hook.received_at)
+        key = hook.uuid if connection.features.has_native_uuid_field else hook.uuid.hex
+        # PostgreSQL's text takes no NUL, and a hook must not be refused for what its header says.
+        kind = hook.content_type[:100].replace("\0", "")
+        values += [key, hook.body, kind, hook.source, at, "", "", at, 0]
+    with transaction.atomic(), connection.cursor() as cursor:
+        if not hooks:
+            cursor.execute("SELECT 1")
+            return []
+        cursor.execute(
+            f"INSERT INTO {Webhook._meta.db_table} ({columns}) VALUES {', '.join([one] * len(hooks))} "
+            "ON CONFLICT (uuid) DO NOTHING RETURNING id",
+            values,
+        )
+        return [row[0] for row in cursor.fetchall()]
+
+
+class Store:
+    """A thread with a connection of its own that stores whatever arrived while it wrote the group before.
+
+    journal: where hooks go that the database does not take in time; None refuses them. folder: where journals of processes that
+    are gone may be, to be loaded; that of `journal` by itself. The thread may sit in one call for as long as the database hangs.
+    """
+
+    def __init__(
+        self,
+        write: Callable[[list[Received]], list[int]] = store,
+        *,
+        folder: Path | None = None,
+        journal: Journal | None = None,
+    ) -> None:
+        self._write = write
+        self._line = Line()
+        self._journal = JournalThread(journal) if journal is not None else None
+        if journal is not None:
+            folder = journal.folder
+        self._loader = Loader(folder, self._watched_write, journal) if folder is not None else None
+        self._in_hand: Group = {}
+        self._busy_since: float | None = None
+        self._away = False
+        self._more_to_load = False
+        self._looked_at = float("-inf")
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._turn: Callable[[], AbstractContextManager[None]] = (
+            urgent if connection.vendor == "sqlite" else nullcontext
+        )
+
+    async def keep(self, hook: Received) -> None:
+        """Return once the hook is durable, in the database or in the journal. Raises NotStored.
+
+        While the database is known to hang or to be away, nobody waits for it.
+        """
+        promise: Promise | None = None
+        if self._journal is None or self.database_answers:
+            promise = self.put(hook)
+            if await kept([promise], STORE_SECONDS):
+                return
+        written = False
+        if self._journal is not None:
+            copy = self._journal.put(hook)
+            written = await kept([copy] if promise is None else [promise, copy], JOURNAL_SECONDS)
+            self._journal.withdraw(copy)
+        if promise is not None:
+            # Memory stays bounded however long the database is away.
+            self._line.withdraw(promise)
+        if not written:
+            raise NotStored
+
+    def put(self, hook: Received) -> Promise:
+        """Hand a hook over to the database alone; the future says whether it is stored."""
+        promise = self._line.put(hook)
+        if self._thread is None:
+            self.start()
+        return promise
+
+    @property
+    def database_answers(self) -> bool:
+        """Whether the last write went well, and none has been under way for too long."""
+        since = self._busy_since
+        return not self._away and (since is None or time.monotonic() - since < STORE_SECONDS)
+
+    def start(self) -> None:
+        """Begin, so that journals are loaded though no hook arrives."""
+        with self._lock:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="hook-store", daemon=True)
+                self._thread.start()
+                if self._journal is not None:
+                    self._journal.start()
+
+    def close(self, timeout: float = 3) -> None:
+        """Write what still waits, into the database or else into the journal, then end the threads."""
+        self._line.stop()
+        if self._thread is not None:
+            self._thread.join(timeout)
+        left = dict(self._in_hand)
+        while group := self._line.take(0):
+            left |= group
+        if left:
+            settle(left, self._journal is not None and self._journal.write(list(left.values())))
+        if self._journal is not None:
+            self._journal.close(timeout)
+
+    def _run(self) -> None:
+        while not self._line.stopped or len(self._line):
+            if group := self._line.take(0 if self._more_to_load else LOOK_SECONDS):
+                self._store_group(group)
+            if self._loader is not None and self._is_time_to_look(self._loader):
+                self._look(self._loader)
+        if self._loader is not None:
+            self._loader.close()
+        connection.close()
+
+    def _store_group(self, group: Group) -> None:
+        self._in_hand = group
+        started = time.monotonic()
+        refused: list[Received] = []
+        stored: list[Promise] = []
+        try:
+            with self._turn():
+                ids = insert(self._watched_write, list(group.values()), refused)
+        except Exception:
+            # Whatever went wrong with the database: the hooks go to the journal, or are refused.
+            log.exception("hooks_not_stored", hooks=len(group))
+        else:
+            stored = [promise for promise, hook in group.items() if hook not in refused] if refused else list(group)
+            log.debug("hooks_stored", hooks=len(group), ms=round((time.monotonic() - started) * 1000))
+            nudge("sendouts.plan", ids)
+        if refused:
+            log.error("hooks_not_stored", hooks=len(refused), refused=[str(hook.uuid) for hook in refused])
+        settle(stored, True)
+        settle(group.keys() - set(stored), False)
+        self._in_hand = {}
+
+    def _is_time_to_look(self, loader: Loader) -> bool:
+        pause = LOOK_SECONDS if self._away or loader.has_work else ADOPT_SECONDS
+        return self._more_to_load or time.monotonic() >= self._looked_at + pause
+
+    def _look(self, loader: Loader) -> None:
+        """Load one group from the journals; while the database is away, this is the one that knocks."""
+        self._looked_at = time.monotonic()
+        self._more_to_load = False
+        was_away = self._away
+        try:
+            if was_away:
+                self._watched_write([])
+                log.warning("database_back")
+            self._more_to_load = loader.step()
+        except Exception:
+            # Told once, not twice a second for as long as the database is away.
+            if not was_away:
+                log.exception("journal_not_loaded")
+
+    def _write_again(self, hooks: list[Received]) -> list[int]:
+        """Write; once more where only the connection was dead, as after a restart of the database."""
+        had_connection = connection.connection is not None
+        try:
+            return self._write(hooks)
+        except (OperationalError, InterfaceError):
+            if not had_connection:
+                raise
+            connection.close()
+            return self._write(hooks)
+
+    def _watched_write(self, hooks: list[Received]) -> list[int]:
+        """Write, and let others see how long the database takes, and whether it answered."""
+        self._busy_since = time.monotonic()
+        try:
+            ids = self._write_again(hooks)
+        except Exception as error:
+            # It answers where it only refuses what is in one of these hooks.
+            self._away = not isinstance(error, DataError | IntegrityError)
+            connection.close()
+            raise
+        finally:
+            self._busy_since = None
+        self._away = False
+        return ids

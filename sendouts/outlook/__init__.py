@@ -1,0 +1,1 @@
+"""When a batch will be done, and whether its numbers are usual."""

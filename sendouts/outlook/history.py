@@ -1,0 +1,87 @@
+"""The batches before, to which a screened one is compared: one query for a set, bounded by an index.
+
+What counts is what went its way: batches of contact files that ended, complete, and were not rejected whole or given up. One
+that was held as unusual counts only if a person accepted it: that makes it usual. What the clock let through does not.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Q, QuerySet
+
+from sendouts.models import Batch, Event, Outcome, Status, Verdict, Word
+from sendouts.models.batch import UNUSUAL
+from sendouts.outlook import anomalies
+from sendouts.outlook.anomalies import REMEMBERED, Screened
+
+# Read beyond those that are remembered, since some of them do not count.
+LOOKED_AT = 2 * REMEMBERED
+ENDED = Q(source=Batch.Source.BATCH, ended_at__isnull=False)
+_COUNTS = (Status.FINISHED, Status.EXPIRED)
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """The earlier batches of a project and of a sendout, newest first."""
+
+    project: Sequence[Screened]
+    sendout: Sequence[Screened]
+
+
+def earlier(batches: Collection[Batch]) -> dict[int, Earlier]:
+    """What came before each of these batches, by its id; batches that are never compared are left out."""
+    compared = [each for each in batches if not each.is_single and each.total >= anomalies.CONTACTS]
+    if not compared:
+        return {}
+    rows = sorted(_rows(compared), key=lambda row: -row["pk"])
+    projects: dict[int, list[Screened]] = defaultdict(list)
+    sendouts: dict[int, list[Screened]] = defaultdict(list)
+    seen = set()
+    unusual = _unaccepted(rows)
+    for row in rows:
+        if row["pk"] in seen or row["pk"] in unusual or not _counts(row):
+            continue
+        seen.add(row["pk"])
+        found = screened(row["total"], row["plan__content"], row["reasons"])
+        projects[row["project_id"]].append(found)
+        sendouts[row["sendout_id"]].append(found)
+    return {each.pk: Earlier(projects[each.project_id], sendouts[each.sendout_id]) for each in compared}
+
+
+def screened(total: int, plan: dict[str, Any], reasons: Iterable[Sequence[Any]]) -> Screened:
+    """A batch in the form in which it is compared: what people decided is left out."""
+    rejected = dict.fromkeys((each["identifier"] for each in plan["actions"] if each["phase"] != "transfer"), 0)
+    for verdict, _code, _text, action, count in reasons:
+        if verdict == Verdict.REJECTED and action in rejected:
+            rejected[action] += count
+    return Screened(total, rejected)
+
+
+def _rows(batches: Iterable[Batch]) -> list[dict[str, Any]]:
+    """The last ended batches of each project and each sendout, in one query; some may come twice."""
+    wanted = [Q(project=pk) for pk in sorted({each.project_id for each in batches})]
+    wanted += [Q(sendout=pk) for pk in sorted({each.sendout_id for each in batches})]
+    first, *more = [_last(where) for where in wanted]
+    return list(first.union(*more, all=True))
+
+
+def _last(where: Q) -> QuerySet[Batch, dict[str, Any]]:
+    # The limit stands one level down, since SQLite takes none in the parts of a union.
+    ids = Batch.objects.filter(where, ENDED).order_by("-pk").values("pk")[:LOOKED_AT]
+    columns = ("pk", "project_id", "sendout_id", "status", "outcome", "total", "file_complete", "held_for", "reasons")
+    return Batch.objects.filter(pk__in=ids).order_by().values(*columns, "plan__content")
+
+
+def _counts(row: dict[str, Any]) -> bool:
+    return row["status"] in _COUNTS and row["outcome"] != Outcome.REFUSED and row["file_complete"] and row["total"] > 0
+
+
+def _unaccepted(rows: Iterable[dict[str, Any]]) -> set[int]:
+    """Those that were held as unusual and that no person accepted."""
+    held = {row["pk"] for row in rows if set(row["held_for"]) & set(UNUSUAL)}
+    if not held:
+        return held
+    accepted = Event.objects.filter(batch__in=held, word=Word.MOVED, new=Status.ACCEPTED, user__isnull=False)
+    return held - set(accepted.values_list("batch_id", flat=True))

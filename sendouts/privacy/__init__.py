@@ -1,0 +1,1 @@
+"""Addresses sealed at rest, rotated, masked, and deleted in time."""

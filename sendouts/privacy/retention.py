@@ -1,0 +1,99 @@
+"""Delete what is over: the platform's URIs after some hours, contacts after the retention period.
+
+URIs are keys: once a batch is over they open nothing that we still want. Decisions, with who and why, stay for RETENTION_DAYS.
+"""
+
+import time
+from datetime import datetime, timedelta
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+
+from actions.codes.draw import forget_holders
+from sendouts.models import Batch, Chunk, Decision, KeptDecision, PendingEffect, Webhook
+from sendouts.models.decision import rows_of
+from sendouts.models.effect import effects_of
+
+log = structlog.get_logger(__name__)
+# Batches, and hooks without a batch, looked at together.
+AT_ONCE = 200
+# Rows in one transaction: on SQLite it keeps every other writer waiting.
+ROWS = 2_000
+# One run of the task; what is left is done by the next.
+LONGEST_SECONDS = 300.0
+
+
+def retire(now: datetime) -> int:
+    """Retire everything that is old, or as much as fits into one run; returns how many batches."""
+    retired = 0
+    until = time.monotonic() + LONGEST_SECONDS
+    while time.monotonic() < until:
+        done = retire_some(now)
+        retired += done
+        if done < AT_ONCE:
+            break
+    return retired
+
+
+def retire_some(now: datetime) -> int:
+    """Delete decisions and hooks of batches that ended before the period; returns how many batches."""
+    before = now - timedelta(days=settings.RETENTION_DAYS)
+    old = Batch.objects.filter(ended_at__lt=before, retired_at__isnull=True).order_by("ended_at")[:AT_ONCE]
+    retired = 0
+    for batch_id in list(old.values_list("pk", flat=True)):
+        with transaction.atomic():
+            Decision.objects.filter(rows_of(batch_id)).delete()
+            Chunk.objects.filter(batch_id=batch_id).delete()
+            PendingEffect.objects.filter(effects_of(batch_id)).delete()
+            KeptDecision.objects.filter(batch_id=batch_id).delete()
+            forget_holders(batch_id)
+            Webhook.objects.filter(batch_id=batch_id).update(body=b"")
+            Batch.objects.filter(pk=batch_id).update(finish_uri=b"", download_uri=b"", retired_at=now)
+        retired += 1
+    others = Webhook.objects.filter(received_at__lt=before, batch__isnull=True, due_at__isnull=True)
+    deleted, _ = others.filter(pk__in=list(others.values_list("pk", flat=True)[:5_000])).delete()
+    if retired or deleted:
+        log.info("retired", batches=retired, hooks=deleted)
+    return retired
+
+
+def wipe(now: datetime) -> int:
+    """Wipe what has been over for URI_RETENTION_HOURS, or as much as fits into one run; returns how many batches."""
+    before = now - timedelta(hours=settings.URI_RETENTION_HOURS)
+    until = time.monotonic() + LONGEST_SECONDS
+    wiped = hooks = 0
+    while time.monotonic() < until:
+        batches, bodies = _wipe_batches(before, until), _wipe_hooks(before)
+        wiped, hooks = wiped + batches, hooks + bodies
+        if batches < AT_ONCE and bodies < AT_ONCE:
+            break
+    if wiped or hooks:
+        log.info("uris_wiped", batches=wiped, hooks=hooks)
+    return wiped
+
+
+def _wipe_batches(before: datetime, until: float) -> int:
+    """The next batches, oldest end first. The batch's own URIs go last: where they are gone, all are."""
+    over = Batch.objects.filter(ended_at__lt=before).exclude(finish_uri=b"").order_by("ended_at")
+    found = list(over.values_list("pk", flat=True)[:AT_ONCE])
+    done = 0
+    for pk in found:
+        # A screening that never came to its end left rows and no total: the highest row says how far they go.
+        last = Decision.objects.filter(rows_of(pk)).order_by("pk").last()
+        rows = last.row + 1 if last is not None else 0
+        for first in range(0, rows, ROWS):
+            Decision.objects.filter(rows_of(pk, first, ROWS)).exclude(uri=b"").update(uri=b"")
+            if time.monotonic() > until:
+                return done
+        with transaction.atomic():
+            Webhook.objects.filter(batch_id=pk).update(body=b"")
+            Batch.objects.filter(pk=pk).update(finish_uri=b"", download_uri=b"")
+        done += 1
+    return done
+
+
+def _wipe_hooks(before: datetime) -> int:
+    """Hooks that led to no batch: other events, and what could not be read."""
+    over = Webhook.objects.filter(received_at__lt=before, batch__isnull=True, due_at__isnull=True).exclude(body=b"")
+    return Webhook.objects.filter(pk__in=list(over.values_list("pk", flat=True)[:AT_ONCE])).update(body=b"")

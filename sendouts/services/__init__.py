@@ -1,0 +1,1 @@
+"""What a kind of action is handed: hosts, credentials, context and codes."""

@@ -1,0 +1,57 @@
+"""What a kind may know about its work beside the contacts."""
+
+import json
+import threading
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+
+from django.utils import timezone
+
+from actions.contract import Context
+from actions.plan.merge import PlannedAction
+from actions.suppression.lookups import suppressed
+from outbound.breaker import service_breakers
+from outbound.guard import AllowList
+from outbound.session import GuardedSession
+from sendouts.models import Batch
+from sendouts.services import credentials
+from sendouts.services.codes import Pools
+from sendouts.services.hosts import services
+
+_local = threading.local()
+
+
+class Contexts:
+    """Makes the context of each action, for batches that share project and sendout; `ends` is when their time is used up."""
+
+    def __init__(self, batch: Batch, ends: datetime) -> None:
+        self.ends = ends
+        self._batch_number = batch.pk
+        self._names = batch.project.name, batch.sendout.journey, batch.sendout.name
+        self._credential = partial(credentials.headers, stored=credentials.stored())
+
+    def of(self, action: PlannedAction) -> Context:
+        project, journey, sendout = self._names
+        ends = self.ends
+        # Looked up here: the threads that ask must not each hold a connection to the database.
+        allow = services()
+        context = Context(
+            project=project,
+            journey=journey,
+            sendout=sendout,
+            details=json.loads(action.details),
+            time_left=lambda: (ends - timezone.now()).total_seconds(),
+            http=lambda: staff_session(allow),
+            credential=self._credential,
+            suppressed=partial(suppressed, project=project),
+        )
+        return replace(context, codes=Pools(self._batch_number, context))
+
+
+def staff_session(allow: AllowList) -> GuardedSession:
+    """This thread's session for services that staff configured, inside their own allow-list."""
+    if getattr(_local, "allow", None) != allow:
+        _local.allow, _local.session = allow, GuardedSession(allow, breakers=service_breakers)
+    session: GuardedSession = _local.session
+    return session

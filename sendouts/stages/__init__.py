@@ -1,0 +1,1 @@
+"""The stages of a batch, in the order that data flows."""

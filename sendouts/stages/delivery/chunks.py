@@ -1,0 +1,120 @@
+"""The rejections that are still to be sent, read chunk by chunk.
+
+Chunks are marked before the first of their rejections leaves: after a kill, an unanswered rejection of a marked chunk may have
+had its effect, so that “gone” is then a confirmation.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from actions.secrets.encrypted import CannotOpen
+from sendouts.models import Answer, Batch, Chunk, Decision, Status, Verdict
+from sendouts.models.decision import TO_SEND, rows_of
+from sendouts.privacy import sealing
+from sendouts.stages.delivery.totals import Pass
+from sendouts.symplify.client import Ask
+
+# Chunks marked at once as being sent: one small UPDATE for some thousands of rejections.
+MARKED_AT_ONCE = 8
+# Chunks that are read from the database at once.
+CHUNKS_READ = 200
+# Rows that are asked for by their ids, together with those of other batches; more of one batch are a range of their own.
+FEW_ROWS = 100
+
+
+def asks(work: Pass, batches: Iterable[Batch]) -> Iterator[Ask]:
+    """The rejections to send, chunk by chunk; a batch past its deadline sends nothing more."""
+    waiting: list[tuple[Batch, Chunk]] = []
+    for batch in batches:
+        for chunk in _chunks(batch):
+            waiting.append((batch, chunk))
+            if len(waiting) >= (MARKED_AT_ONCE if not batch.is_single else 200):
+                yield from _marked(work, waiting)
+                waiting = []
+    yield from _marked(work, waiting)
+
+
+def _chunks(batch: Batch) -> Iterator[Chunk]:
+    """The chunks of a batch in their order, some hundred a query.
+
+    One open query over all of them would have SQLite refuse every write in between, once anybody else has written.
+    """
+    last = -1
+    while some := list(Chunk.objects.filter(batch=batch, number__gt=last).order_by("number")[:CHUNKS_READ]):
+        yield from some
+        last = some[-1].number
+
+
+def _marked(work: Pass, chunks: list[tuple[Batch, Chunk]]) -> Iterator[Ask]:
+    now = timezone.now()
+    chunks = [(batch, chunk) for batch, chunk in chunks if batch.deadline > now and batch.pk not in work.held]
+    if not chunks:
+        return
+    ids = [chunk.pk for _, chunk in chunks]
+    with transaction.atomic():
+        work.claim.extend(work.ids)
+        Chunk.objects.filter(pk__in=ids).update(sending=True)
+        for batch, chunk in chunks:
+            if batch.status == Status.REFUSED:
+                _refuse_rows(_span(batch, chunk), work.refused_by(batch))
+    work.marked += ids
+    work.in_doubt |= {chunk.pk for _, chunk in chunks if chunk.sending}
+    lost = {(batch.pk << 32) + batch.chunk_rows * chunk.number for batch, chunk in chunks if chunk.sending}
+    by_id = {batch.pk: batch for batch, _ in chunks}
+    unseal = sealing.keyring().open
+    for where in wheres(chunks):
+        open_rows = Decision.objects.filter(where, verdict=Verdict.REJECTED, answer__in=TO_SEND).order_by("pk")
+        rows = list(open_rows.values_list("pk", "uri", "answer"))
+        # Somebody may have stopped the release since the chunks were marked, and changed a decision: what is sent was read
+        # while it was still to be sent.
+        work.claim.check(work.ids)
+        now = timezone.now()
+        for count, (pk, sealed, answer) in enumerate(rows):
+            batch = by_id[pk >> 32]
+            if count % 100 == 0:
+                now = timezone.now()
+            if batch.deadline <= now or batch.pk in work.held:
+                continue
+            try:
+                uri = unseal(sealed, sealing.of_decision(pk)).decode()
+            except CannotOpen:
+                work.shut.add(batch.pk)
+                continue
+            chunk_start = pk - (pk & 0xFFFF_FFFF) % batch.chunk_rows
+            yield Ask(pk, uri, repeat_of_lost=answer == Answer.LOST or chunk_start in lost)
+
+
+def wheres(chunks: Sequence[tuple[Batch, Chunk]]) -> Iterator[Q]:
+    """Conditions that find the rows of these chunks through the primary key, in few queries.
+
+    Ranges joined by OR would have SQLite read the whole table: hence one range for the chunks of a file that follow each
+    other, and the ids themselves for singles, which have few rows each.
+    """
+    ids: list[int] = []
+    for batch, group in groupby(chunks, key=itemgetter(0)):
+        parts = [chunk for _, chunk in group]
+        first, last = parts[0].number * batch.chunk_rows, parts[-1].number * batch.chunk_rows + parts[-1].rows
+        if last - first > FEW_ROWS:
+            yield rows_of(batch.pk, first, last - first)
+            continue
+        ids += range(batch.first_decision + first, batch.first_decision + last)
+        if len(ids) >= FEW_ROWS:
+            yield Q(pk__in=ids)
+            ids = []
+    if ids:
+        yield Q(pk__in=ids)
+
+
+def _span(batch: Batch, chunk: Chunk) -> Q:
+    return rows_of(batch.pk, chunk.number * batch.chunk_rows, chunk.rows)
+
+
+def _refuse_rows(span: Q, user_id: int | None) -> None:
+    """Turn the decisions of a chunk of a refused batch to rejected, as the person who refused it decided."""
+    rows = Decision.objects.filter(span).exclude(verdict=Verdict.REJECTED).exclude(uri=b"")
+    rows.update(verdict=Verdict.REJECTED, reason="refused", text="", action="", decided_by=user_id)

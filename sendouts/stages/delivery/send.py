@@ -1,0 +1,193 @@
+"""Sending the rejections, many at a time, and storing every answer, in groups.
+
+A pass sends what is not confirmed yet. What may be repeated is repeated in a later pass, whose moment stands on the batch;
+nobody sleeps.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import InterfaceError, OperationalError, transaction
+from django.db.models import Count, F
+from django.utils import timezone
+
+from sendouts import lifecycle
+from sendouts.models import Answer, Attention, Batch, Chunk, Decision, Outcome, Status, Verdict
+from sendouts.models.decision import TO_SEND, rows_of
+from sendouts.outlook import forecast
+from sendouts.services.hosts import platform
+from sendouts.stages import storage
+from sendouts.stages.delivery.chunks import asks
+from sendouts.stages.delivery.totals import Pass
+from sendouts.symplify import client
+from sendouts.symplify.client import Attempt
+from work import claims
+from work.retry import backoff
+
+# Answers are stored in groups of so many, or after so many seconds, whichever comes first.
+GROUP = 1_000
+GROUP_SECONDS = 0.25
+# What the platform's speed is measured over, in seconds, while a pass goes on.
+MEASURED_SECONDS = 5.0
+QUIET_PASSES = 4
+# A batch whose answers do not come is looked at again at least this often, whatever Retry-After says.
+LONGEST_PAUSE = timedelta(minutes=2)
+_WORDS = {
+    client.Outcome.CONFIRMED: Answer.CONFIRMED,
+    client.Outcome.LOST: Answer.LOST,
+    client.Outcome.RETRY: Answer.RETRY,
+    client.Outcome.REFUSED: Answer.REFUSED,
+}
+
+
+def deliver(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> None:
+    """Send the open rejections of accepted and refused batches, and move on those that are all confirmed."""
+    started = time.monotonic()
+    sending = [batch for batch in batches if batch.status == Status.ACCEPTED or settings.REFUSAL_REJECTS]
+    work = Pass(claim, [batch.pk for batch in batches])
+    with_rejections = [batch for batch in sending if batch.rejected > batch.confirmed + batch.taken_on]
+    try:
+        for attempts in client.reject_many(platform(), asks(work, with_rejections)):
+            _collect(work, attempts)
+    except (OperationalError, InterfaceError):
+        _keep_known(work)
+        raise
+    _store(work, done=True)
+    _measure(work)
+    _conclude(work, batches, now, (time.monotonic() - started) if with_rejections else 0.0)
+
+
+def _keep_known(work: Pass) -> None:
+    """The database failed while the next rejections were read: an answer that came before is not to be asked for again."""
+    if work.answers:
+        with suppress(OperationalError, InterfaceError):
+            _store(work)
+
+
+def _measure(work: Pass) -> None:
+    """Tell others how fast the platform confirms, where there was enough to measure."""
+    now = time.monotonic()
+    seconds, work.measured_at = now - work.measured_at, now
+    confirmed, work.confirmed = work.confirmed, 0
+    if confirmed >= forecast.MEASURABLE or (confirmed and seconds >= MEASURED_SECONDS):
+        forecast.measured(confirmed, seconds, timezone.now())
+
+
+def _collect(work: Pass, attempts: list[Attempt]) -> None:
+    for attempt in attempts:
+        if attempt.outcome is client.Outcome.HELD:
+            # Not called: nothing to store. Its rows stay as they are, and so does any doubt about them.
+            work.held[attempt.key >> 32] = attempt.retry_after or 0.0
+            continue
+        work.answers.append((attempt.key, _WORDS[attempt.outcome], attempt.status))
+        batch_id = attempt.key >> 32
+        if attempt.retry_after:
+            work.pauses[batch_id] = max(attempt.retry_after, work.pauses.get(batch_id, 0.0))
+        if attempt.host:
+            work.hosts[batch_id] = attempt.code, attempt.host
+    if len(work.answers) >= GROUP or time.monotonic() - work.stored_at >= GROUP_SECONDS:
+        _store(work)
+
+
+def _store(work: Pass, *, done: bool = False) -> None:
+    """Store the answers that came; also without any, the claim is extended. done: none is waited for any more."""
+    answers, work.answers = work.answers, []
+    work.stored_at = time.monotonic()
+    confirmed = Counter(pk >> 32 for pk, word, _ in answers if word == Answer.CONFIRMED)
+    repeated = Counter(pk >> 32 for pk, word, _ in answers if word in {Answer.RETRY, Answer.LOST})
+    work.confirmed += confirmed.total()
+    with transaction.atomic():
+        work.claim.extend(work.ids, progress=bool(answers))
+        if done and (settled := work.settled()):
+            Chunk.objects.filter(pk__in=settled).update(sending=False)
+        if answers:
+            storage.store_answers(answers)
+        if confirmed:
+            storage.add_confirmed(dict(confirmed))
+        for pk, count in repeated.items():
+            Batch.objects.filter(pk=pk).update(repeated=F("repeated") + count)
+    if time.monotonic() - work.measured_at >= MEASURED_SECONDS:
+        _measure(work)
+
+
+def _conclude(work: Pass, batches: Sequence[Batch], now: datetime, seconds: float) -> None:
+    """Move on what is confirmed; say of the rest when it is tried again, or that a person must act."""
+    counts = {
+        pk: (confirmed + taken_on, rejected)
+        for pk, confirmed, taken_on, rejected in Batch.objects.filter(pk__in=work.ids).values_list(
+            "pk", "confirmed", "taken_on", "rejected"
+        )
+    }
+    if work.held:
+        forecast.silent(timezone.now() + timedelta(seconds=max(work.held.values())))
+    done: dict[Status, dict[int, dict[str, Any]]] = {Status.ACCEPTED: {}, Status.REFUSED: {}}
+    for batch in batches:
+        answered, rejected = counts[batch.pk]
+        if answered < rejected and (batch.status == Status.ACCEPTED or settings.REFUSAL_REJECTS):
+            _try_later(work, batch, now)
+        elif batch.enrichments:
+            # Every rejection is confirmed; what is written about the accepted comes next.
+            continue
+        elif batch.status == Status.REFUSED and not _refusal_ends(work, batch, now):
+            continue
+        else:
+            share = seconds / len(batches)
+            done[Status(batch.status)][batch.pk] = _delivered(batch, now, share)
+    for old, columns in done.items():
+        lifecycle.move(columns, old, Status.DELIVERED, now=now, claim=work.claim)
+
+
+def move_on(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> None:
+    """Move on the accepted batches that lack nothing any more; where an action rejected contacts, these are sent first."""
+    done = {
+        batch.pk: _delivered(batch, now, 0.0) for batch in batches if batch.rejected == batch.confirmed + batch.taken_on
+    }
+    lifecycle.move(done, Status.ACCEPTED, Status.DELIVERED, now=now, claim=claim)
+
+
+def _delivered(batch: Batch, now: datetime, seconds: float) -> dict[str, Any]:
+    released = Outcome.RELEASED if batch.accepted else Outcome.EMPTY
+    outcome = Outcome.REFUSED if batch.status == Status.REFUSED else released
+    columns = {"outcome": outcome, "attention": "", "attention_data": {}, "attempts": 0, "due_at": now}
+    return columns | ({"delivery_seconds": F("delivery_seconds") + round(seconds, 3)} if not batch.is_single else {})
+
+
+def _refusal_ends(work: Pass, batch: Batch, now: datetime) -> bool:
+    """Whether a refused batch may be finished; where it may not, it is left to time out, and a person is told."""
+    if batch.unread == 0 and batch.file_complete and settings.REFUSAL_REJECTS and settings.REFUSAL_FINISHES:
+        return True
+    data = {"rows": batch.unread, "complete": batch.file_complete, "rejected": batch.rejected}
+    lifecycle.attention(batch.pk, Attention.REFUSAL_STOPS, now=now, claim=work.claim, due_at=None, data=data)
+    return False
+
+
+def _try_later(work: Pass, batch: Batch, now: datetime) -> None:
+    if batch.pk in work.shut:
+        lifecycle.cannot_open(batch.pk, now=now, claim=work.claim)
+        return
+    open_rows = Decision.objects.filter(rows_of(batch.pk), verdict=Verdict.REJECTED).exclude(
+        answer__in=(Answer.CONFIRMED, Answer.TAKEN_ON)
+    )
+    by_answer: dict[int, int] = dict(open_rows.values_list("answer").annotate(Count("pk")).order_by())
+    repeatable = sum(by_answer.get(word, 0) for word in TO_SEND)
+    data: dict[str, Any] = {"rows": sum(by_answer.values())}
+    if batch.pk in work.hosts:
+        data["code"], data["host"] = work.hosts[batch.pk]
+    held = work.held.get(batch.pk)
+    if held is not None:
+        data["held"] = True
+    if not repeatable:
+        lifecycle.attention(batch.pk, Attention.UNCONFIRMED, now=now, claim=work.claim, due_at=None, data=data)
+        return
+    asked = timedelta(seconds=work.pauses.get(batch.pk, 0.0))
+    pause = backoff(batch.attempts + 1) if held is None else timedelta(seconds=held)
+    due_at = timezone.now() + min(max(pause, asked), LONGEST_PAUSE)
+    if batch.attempts + 1 >= QUIET_PASSES:
+        lifecycle.attention(batch.pk, Attention.UNCONFIRMED, now=now, claim=work.claim, due_at=due_at, data=data)
+    else:
+        lifecycle.try_again([batch.pk], claim=work.claim, due_at=due_at)

@@ -1,0 +1,28 @@
+"""Effects on contacts: counted when screening ends, carried out before the release or after it, cleared when they are done."""
+
+from sendouts.stages.effects.runs import (
+    begin,
+    count_prepared,
+    enrichments_of,
+    not_prepared,
+    open_enrichments,
+    send_again,
+    stuck_transfers,
+    take_on,
+    try_again,
+)
+from sendouts.stages.effects.unused_codes import codes_wait, give_back_codes
+
+__all__ = [
+    "begin",
+    "codes_wait",
+    "count_prepared",
+    "enrichments_of",
+    "give_back_codes",
+    "not_prepared",
+    "open_enrichments",
+    "send_again",
+    "stuck_transfers",
+    "take_on",
+    "try_again",
+]

@@ -1,0 +1,241 @@
+"""Carrying out one run: its pending effects through their kind, in pages or as a whole, each answer stored.
+
+A pass carries out what can be carried out now. What must be tried again waits for a later pass; nobody sleeps.
+"""
+
+import json
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+from django.db import transaction
+from django.db.models import F, QuerySet
+
+from actions.contract import Context, Permanent, Retryable, Word
+from actions.effect import Applied, Effect, Pending, Preparing, Run, WholeEffect
+from actions.plan.build import build
+from actions.plan.merge import from_data
+from sendouts.models import Batch, Decision, EffectRun, PendingEffect, Verdict
+from sendouts.models.effect import effects_of
+from sendouts.services.context import Contexts
+
+log = structlog.get_logger(__name__)
+_PAGES_IN_FLIGHT = 16
+# While a page is waited for, the claim is held on so often.
+TICK_SECONDS = 1.0
+_NO_TIME = "No time was left to ask."
+# So many pages in a row that fail end the pass: the other side is not there.
+FAILED_PAGES = 4
+_WORDS = {Verdict.ACCEPTED: Word.ACCEPT, Verdict.REJECTED: Word.REJECT, Verdict.UNDECIDED: Word.UNDECIDED}
+_local = threading.local()
+
+
+@dataclass(slots=True)
+class Passed:
+    """How a pass ended: `through` when nothing waits any more; else why, and when it may be tried again (None: of no use)."""
+
+    through: bool
+    error: str = ""
+    again_in: float | None = None
+    # The other side works on it, and nothing is wrong.
+    working: bool = False
+
+
+@dataclass(slots=True)
+class Work:
+    """What carrying out a run needs to know. `store(progress)` holds the claim on, inside a transaction, or raises ClaimLost."""
+
+    run: EffectRun
+    batch: Batch
+    contexts: Contexts
+    store: Callable[[bool], None]
+    tick: Callable[[], None]
+    failures: int = 0
+    _pauses: list[float] = field(default_factory=list)
+    _error: str = ""
+
+    def carry_out(self) -> Passed:
+        """Carry out everything that waits, as far as it goes now."""
+        planned = from_data(self.batch.plan.content).actions[self.run.step]
+        try:
+            kind = build(planned.kind, planned.config)
+            context = self.contexts.of(planned)
+            if isinstance(kind, WholeEffect) and kind.takes(self.run.total):
+                return self._as_a_whole(kind, context)
+            elif isinstance(kind, Effect):
+                self._by_pages(kind, context)
+            else:
+                raise Permanent(f"The kind {planned.kind} cannot act.")
+        except Permanent as error:
+            return Passed(False, str(error))
+        if self._pauses:
+            return Passed(False, self._error, max(self._pauses))
+        # The time was used up between two pages.
+        return Passed(False, _NO_TIME, 0.0) if self._waiting().exists() else Passed(True)
+
+    def _waiting(self) -> QuerySet[PendingEffect]:
+        rows = PendingEffect.objects.filter(effects_of(self.batch.pk), step=self.run.step)
+        return rows.filter(state=PendingEffect.State.WAITING)
+
+    def _by_pages(self, kind: Effect, context: Context) -> None:
+        flying: dict[Future[Sequence[Applied]], Sequence[Pending]] = {}
+        try:
+            for page in self.pages(kind, kind.apply_size or kind.page_size):
+                with transaction.atomic():
+                    self.store(False)
+                    kind.starting(page, context)
+                flying[_pool().submit(_applied, kind, context, page)] = page
+                while len(flying) >= kind.parallel:
+                    self._settle_next(flying)
+                if self.failures >= FAILED_PAGES or context.time_left() <= 0:
+                    break
+            while flying:
+                self._settle_next(flying)
+        finally:
+            for left in flying:
+                left.cancel()
+            wait(flying)
+
+    def _settle_next(self, flying: dict[Future[Sequence[Applied]], Sequence[Pending]]) -> None:
+        done = wait(flying, timeout=TICK_SECONDS, return_when=FIRST_COMPLETED).done
+        self.tick()
+        for each in done:
+            page = flying.pop(each)
+            try:
+                answers = each.result()
+            except Retryable as error:
+                self.failures += 1
+                self._pauses.append(error.retry_after or 0.0)
+                self._error = str(error)
+                continue
+            again = [answer for answer in answers if answer.again_in is not None]
+            self.failures = self.failures + 1 if len(again) == len(answers) else 0
+            if again:
+                self._pauses.append(max(answer.again_in or 0.0 for answer in again))
+                self._error = again[0].text
+            self._settle(page, answers)
+
+    def _settle(self, page: Sequence[Pending], answers: Sequence[Applied]) -> None:
+        """Store what became of a page: what is done is forgotten, what was refused is kept with the reason."""
+        done: list[int] = []
+        refused: list[tuple[int, str]] = []
+        for pending, answer in zip(page, answers, strict=True):
+            pk = self.batch.first_decision + pending.row
+            if answer.done:
+                done.append(pk)
+            elif answer.again_in is None:
+                refused.append((pk, answer.text))
+        with transaction.atomic():
+            self.store(True)
+            rows = PendingEffect.objects.filter(step=self.run.step)
+            rows.filter(decision_id__in=done).delete()
+            for text in {text for _, text in refused}:
+                ids = [pk for pk, why in refused if why == text]
+                rows.filter(decision_id__in=ids).update(state=PendingEffect.State.REFUSED, text=text[:500])
+            counts = {"done": F("done") + len(done), "refused": F("refused") + len(refused)}
+            EffectRun.objects.filter(pk=self.run.pk).update(**counts)
+
+    def _as_a_whole(self, kind: WholeEffect, context: Context) -> Passed:
+        whole = _Whole(self, kind)
+        try:
+            pause = kind.work(whole, context)
+        except Retryable as error:
+            return Passed(False, str(error), error.retry_after or 0.0)
+        except Permanent:
+            raise
+        except Exception as error:
+            raise Permanent(f"The kind {kind.name} raised {type(error).__name__}.") from error
+        if pause is not None:
+            return Passed(False, again_in=pause.seconds, working=True)
+        while page := next(self.pages(kind, 2_000), None):
+            self._settle(page, [Applied(True)] * len(page))
+        return Passed(True)
+
+    def pages(self, kind: Preparing, size: int) -> Iterator[Sequence[Pending]]:
+        """What waits, in the order of the contact file; what the kind does not want any more is left out for good."""
+        last = -1
+        while True:
+            waiting = self._waiting().filter(decision_id__gt=last).order_by("decision_id")
+            found = list(waiting.values_list("decision_id", "payload")[:size])
+            if not found:
+                return
+            last = found[-1][0]
+            decided = {
+                pk: (contact, _WORDS[Verdict(verdict)], reason, text)
+                for pk, contact, verdict, reason, text in Decision.objects.filter(
+                    pk__gte=found[0][0], pk__lte=last, pk__in=[pk for pk, _ in found]
+                ).values_list("pk", "contact_id", "verdict", "reason", "text")
+            }
+            page = [
+                self._pending(pk, json.loads(payload), *decided[pk])
+                for pk, payload in found
+                if pk in decided and kind.wants(decided[pk][1])
+            ]
+            wanted = {self.batch.first_decision + pending.row for pending in page}
+            if unwanted := [pk for pk, _ in found if pk not in wanted]:
+                self._leave_out(unwanted)
+            if page:
+                yield page
+
+    def _pending(self, pk: int, payload: Any, contact: str, verdict: Word, reason: str, text: str) -> Pending:
+        key, row = f"{pk}-{self.run.step}", pk & 0xFFFF_FFFF
+        return Pending(key, row, contact, verdict, payload, self.batch.pk, reason, text)
+
+    def _leave_out(self, ids: Sequence[int]) -> None:
+        with transaction.atomic():
+            self.store(True)
+            PendingEffect.objects.filter(step=self.run.step, decision_id__in=ids).delete()
+            EffectRun.objects.filter(pk=self.run.pk).update(left_out=F("left_out") + len(ids))
+
+
+class _Whole(Run):
+    """A run as a kind sees it that acts on all of it at once."""
+
+    def __init__(self, work: Work, kind: WholeEffect) -> None:
+        self._work, self._kind = work, kind
+        self.key = f"{work.run.batch_id}-{work.run.step}"
+        self.total = work.run.waiting
+        self.state = work.run.state
+
+    def pages(self, size: int) -> Iterator[Sequence[Pending]]:
+        for page in self._work.pages(self._kind, size):
+            self._work.tick()
+            yield page
+
+    def tick(self) -> None:
+        self._work.tick()
+
+    def keep(self, **state: Any) -> None:
+        self.state = {**self.state, **state}
+        with transaction.atomic():
+            self._work.store(True)
+            EffectRun.objects.filter(pk=self._work.run.pk).update(state=self.state)
+
+
+def _applied(kind: Effect, context: Context, page: Sequence[Pending]) -> Sequence[Applied]:
+    """Carry out one page; raises Retryable or Permanent and nothing else."""
+    if context.time_left() <= 0:
+        raise Retryable(_NO_TIME)
+    try:
+        answers = kind.apply(page, context)
+    except (Retryable, Permanent):
+        raise
+    except Exception as error:
+        # The text of an unforeseen error may hold contact data, so that only its class is named.
+        raise Permanent(f"The kind {kind.name} raised {type(error).__name__}.") from error
+    if not isinstance(answers, Sequence) or len(answers) != len(page):
+        raise Permanent("The kind did not return one answer for each contact.")
+    if not all(type(answer) is Applied for answer in answers):
+        raise Permanent("The kind returned something that is not an answer.")
+    return answers
+
+
+def _pool() -> ThreadPoolExecutor:
+    """This thread's pool; its threads keep their connections from one page to the next."""
+    if not hasattr(_local, "pool"):
+        _local.pool = ThreadPoolExecutor(_PAGES_IN_FLIGHT, thread_name_prefix="effects")
+    pool: ThreadPoolExecutor = _local.pool
+    return pool

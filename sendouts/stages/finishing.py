@@ -1,0 +1,130 @@
+"""Calling finishUri: once, after the intent is stored; again only where the answer was lost, or asked for another time."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from actions.secrets.encrypted import CannotOpen
+from sendouts import lifecycle
+from sendouts.models import Attention, Batch, Outcome, Status, Word
+from sendouts.privacy import sealing
+from sendouts.services.hosts import platform
+from sendouts.symplify import client
+from sendouts.symplify.client import Ask, Attempt
+from work import claims
+from work.retry import backoff
+
+log = structlog.get_logger(__name__)
+LONGEST_PAUSE = timedelta(minutes=2)
+QUIET_CALLS = 4
+
+
+def finish(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> None:
+    """Release delivered batches. The database refuses the intent while anybody is undecided, unread or unconfirmed."""
+    uris = _callable(claim, [batch for batch in batches if batch.deadline > timezone.now()], now)
+    batches = [batch for batch in batches if batch.pk in uris]
+    if not batches:
+        return
+    by_id = {batch.pk: batch for batch in batches}
+    _intend(claim, batches, now)
+    asks = [
+        # An intent without a stored answer is one whose answer was lost, with the process that waited for it.
+        Ask(batch.pk, uris[batch.pk], repeat_of_lost=batch.finish_lost, nobody_left=batch.outcome != Outcome.RELEASED)
+        for batch in batches
+    ]
+    for attempts in client.finish_many(platform(), asks):
+        _conclude(claim, [(by_id[attempt.key], attempt) for attempt in attempts])
+        with transaction.atomic():
+            for attempt in attempts:
+                by_id.pop(attempt.key)
+            claim.extend(list(by_id))
+
+
+def _callable(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> dict[int, str]:
+    """The finishUris of the batches whose platform takes calls, by batch.
+
+    No intent is stored for the others: they wait for the platform's next probe, or for the key that opens their URI.
+    """
+    ready = {}
+    keys = sealing.keyring()
+    for batch in batches:
+        try:
+            uri = keys.open(batch.finish_uri, sealing.of_finish(batch.delivery_key)).decode()
+        except CannotOpen:
+            lifecycle.cannot_open(batch.pk, now=now, claim=claim)
+            continue
+        wait = client.wait_before(platform(), uri)
+        if wait:
+            data = {"status": batch.finish_status, "lost": batch.finish_lost, "held": True}
+            _try_later(claim, batch, timedelta(seconds=wait), data, now)
+        else:
+            ready[batch.pk] = uri
+    return ready
+
+
+def _intend(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> None:
+    """Store that finishUri is about to be called, and that its answer is lost until it is stored."""
+    repeated = [batch.pk for batch in batches if batch.finish_sent_at is not None]
+    first = [batch.pk for batch in batches if batch.finish_sent_at is None]
+    with transaction.atomic():
+        claim.extend(first + repeated)
+        intent: dict[str, Any] = {"finish_attempts": F("finish_attempts") + 1, "finish_lost": True}
+        Batch.objects.filter(pk__in=first).update(finish_sent_at=now, **intent)
+        Batch.objects.filter(pk__in=repeated).update(**intent)
+        lifecycle.record(first, Word.FINISH_SENT, now=now)
+        data = {batch.pk: {"lost": batch.finish_lost, "status": batch.finish_status} for batch in batches}
+        lifecycle.record(repeated, Word.FINISH_REPEATED, now=now, data=data)
+
+
+def _conclude(claim: claims.Claim, answered: Sequence[tuple[Batch, Attempt]]) -> None:
+    """Store what the platform said. A 2xx counts also where the deadline ended the batch while the call was open."""
+    now = timezone.now()
+    confirmed = {}
+    for batch, attempt in answered:
+        if attempt.outcome is client.Outcome.CONFIRMED:
+            confirmed[batch.pk] = {
+                "finish_status": attempt.status,
+                "finish_lost": False,
+                "outcome": batch.outcome,
+                "attention": "",
+                "attention_data": {},
+                "ended_at": now,
+                "due_at": None,
+            }
+    moved = lifecycle.move(confirmed, Status.DELIVERED, Status.FINISHED, now=now)
+    late = {pk: columns for pk, columns in confirmed.items() if pk not in moved}
+    if late:
+        lifecycle.move(late, Status.EXPIRED, Status.FINISHED, now=now)
+    for batch, attempt in answered:
+        if attempt.outcome is not client.Outcome.CONFIRMED:
+            _not_confirmed(claim, batch, attempt, now)
+
+
+def _not_confirmed(claim: claims.Claim, batch: Batch, attempt: Attempt, now: datetime) -> None:
+    # Once an answer was lost, the release may have happened: a definite answer to a repeat does not undo that doubt.
+    lost = attempt.outcome is client.Outcome.LOST or batch.finish_lost
+    Batch.objects.filter(pk=batch.pk, claim_id=claim.id).update(finish_lost=lost, finish_status=attempt.status)
+    log.warning("finish_not_confirmed", batch=batch.pk, status=attempt.status, outcome=attempt.outcome.value)
+    data: dict[str, Any] = {"status": attempt.status, "lost": lost}
+    if attempt.host:
+        data |= {"host": attempt.host, "code": attempt.code}
+    if attempt.outcome is client.Outcome.REFUSED:
+        lifecycle.attention(batch.pk, Attention.FINISH_UNCONFIRMED, now=now, claim=claim, due_at=None, data=data)
+        return
+    asked = timedelta(seconds=attempt.retry_after or 0)
+    held = attempt.outcome is client.Outcome.HELD
+    data |= {"held": True} if held else {}
+    _try_later(claim, batch, asked if held else max(backoff(batch.attempts + 1), asked), data, now)
+
+
+def _try_later(claim: claims.Claim, batch: Batch, pause: timedelta, data: dict[str, Any], now: datetime) -> None:
+    due_at = now + min(pause, LONGEST_PAUSE)
+    if batch.attempts + 1 >= QUIET_CALLS:
+        lifecycle.attention(batch.pk, Attention.FINISH_UNCONFIRMED, now=now, claim=claim, due_at=due_at, data=data)
+    else:
+        lifecycle.try_again([batch.pk], claim=claim, due_at=due_at)

@@ -1,0 +1,257 @@
+"""From a stored hook to a planned batch: who is it for, what is to be done, until when."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from django.db import DatabaseError, InterfaceError, OperationalError, transaction
+
+from actions.catalog import kinds
+from actions.models import Policy, Project, Sendout, definitions_for, normal_name, policy
+from actions.plan import merge
+from actions.secrets.encrypted import CannotOpen
+from sendouts import lifecycle
+from sendouts.models import Attention, Batch, Plan, Status, Webhook, Word
+from sendouts.privacy import sealing
+from sendouts.symplify.payload import Hook, OtherEvent, Unreadable, parse
+from work import claims
+from work.retry import backoff
+
+log = structlog.get_logger(__name__)
+GROUP = 200
+# So far this process's clock and the database's may be apart before the difference counts.
+CLOCK_DOUBT = timedelta(seconds=60)
+KEY_MISSING = "No key in ENCRYPTION_KEYS opens this hook: put the old key back. It is tried again."
+_DONE: dict[str, Any] = {"due_at": None, "claim_id": None, "claimed_until": None}
+
+
+def plan(webhook_ids: Sequence[int], now: datetime) -> list[int]:
+    """Plan the hooks that are due and free among these; returns the ids of the batches that came of them.
+
+    A hook at which a worker died is planned alone, after the others.
+    """
+    batches: list[int] = []
+    for start in range(0, len(webhook_ids), GROUP):
+        claim = claims.take(Webhook, webhook_ids[start : start + GROUP])
+        if claim.ids:
+            try:
+                batches += _plan_or_split(claim, claim.ids, now)
+            finally:
+                claim.release()
+        for pk in claim.suspects:
+            with claims.alone(Webhook, pk) as one:
+                if one.deaths >= claims.DEATHS:
+                    _leave_to_a_person(one)
+                elif one.ids:
+                    batches += _plan_or_split(one, one.ids, now)
+    return batches
+
+
+def _leave_to_a_person(claim: claims.Claim) -> None:
+    """Stop with a hook that has killed worker after worker; it is kept, and staff can have it planned again."""
+    (pk,) = claim.ids
+    detail = f"Planning ended the worker {claim.deaths} times; it is not tried again by itself."
+    ended = {"outcome": Webhook.Outcome.FAILED, "detail": detail, **_DONE}
+    Webhook.objects.filter(pk=pk, claim_id=claim.id).update(**ended)
+    log.error("hook_failed", webhook=pk, deaths=claim.deaths)
+
+
+def _plan_or_split(claim: claims.Claim, ids: Sequence[int], now: datetime) -> list[int]:
+    """Plan a group; one that fails for a reason of its own is halved until the bad hook stands alone."""
+    try:
+        with transaction.atomic():
+            claim.extend(ids)
+            return _plan_group(ids, now)
+    except (OperationalError, InterfaceError, claims.ClaimLost):
+        raise
+    except Exception as error:
+        # Anything else may lie in one hook: it must not take its neighbours with it.
+        if len(ids) > 1:
+            middle = len(ids) // 2
+            return _plan_or_split(claim, ids[:middle], now) + _plan_or_split(claim, ids[middle:], now)
+        _postpone(ids[0], error, now)
+        return []
+
+
+def _postpone(webhook_id: int, error: Exception, now: datetime) -> None:
+    """Try a hook that fails alone again later; a duplicate that arrived at the same moment is recognised then."""
+    attempts = Webhook.objects.values_list("attempts", flat=True).get(pk=webhook_id) + 1
+    Webhook.objects.filter(pk=webhook_id).update(
+        attempts=attempts,
+        deaths=0,
+        due_at=now + backoff(attempts, longest=60),
+        detail=f"Planning failed {attempts} times ({type(error).__name__}); it is tried again."[:300],
+    )
+    if not isinstance(error, DatabaseError) or attempts > 1:
+        log.error("hook_not_planned", webhook=webhook_id, attempts=attempts, exc_info=error)
+
+
+def _plan_group(ids: Sequence[int], now: datetime) -> list[int]:
+    hooks: dict[int, Hook] = {}
+    received: dict[int, datetime] = {}
+    for webhook in Webhook.objects.filter(pk__in=ids).order_by("pk"):
+        try:
+            read = read_hook(webhook)
+        except CannotOpen:
+            _wait_for_key(webhook, now)
+            continue
+        if read is not None:
+            hooks[webhook.pk] = read
+            received[webhook.pk] = webhook.received_at
+    fresh, known = _tell_duplicates(hooks)
+    same_finish = _known_finishes(hooks[pk] for pk in fresh)
+    catalog = Catalog(hooks[pk] for pk in fresh)
+    batches = []
+    for pk in fresh:
+        hook = hooks[pk]
+        finish = finish_key(hook)
+        attention = (
+            Attention.HOOK_UNCLEAR
+            if hook.problems
+            else Attention.SAME_FINISH
+            if finish in same_finish and hook.download_uri
+            else Attention.NONE
+        )
+        batches.append(catalog.batch(hook, received[pk], now, finish, attention))
+        same_finish.add(finish)
+    Batch.objects.bulk_create(batches)
+    by_key = known | {batch.delivery_key: batch.pk for batch in batches}
+    _record(batches, now)
+    _settle_hooks(hooks, set(fresh), by_key, now)
+    return [batch.pk for batch in batches if batch.is_open]
+
+
+def read_hook(webhook: Webhook) -> Hook | None:
+    """Parse a stored body; what is no held delivery gets its outcome here. Raises CannotOpen."""
+    try:
+        read = parse(sealing.keyring().open(webhook.body, sealing.of_hook(webhook.uuid)))
+    except Unreadable as problem:
+        outcome, detail = Webhook.Outcome.UNREADABLE, str(problem)
+    else:
+        if not isinstance(read, OtherEvent):
+            return read
+        outcome, detail = Webhook.Outcome.OTHER, "Keys: " + ", ".join(read.keys)
+    Webhook.objects.filter(pk=webhook.pk).update(outcome=outcome, detail=detail[:300], **_DONE)
+    log.info("hook_read", webhook=webhook.pk, outcome=outcome.value)
+    return None
+
+
+def _wait_for_key(webhook: Webhook, now: datetime) -> None:
+    """Keep a hook that no key opens, and look again by itself: nothing but the key is missing."""
+    attempts = webhook.attempts + 1
+    waits = {"attempts": attempts, "due_at": now + backoff(attempts, longest=60), "detail": KEY_MISSING}
+    Webhook.objects.filter(pk=webhook.pk).update(**waits)
+    log.error("hook_cannot_be_opened", webhook=webhook.pk, attempts=attempts)
+
+
+def _tell_duplicates(hooks: dict[int, Hook]) -> tuple[list[int], dict[str, int]]:
+    """The hooks whose delivery is new, first come first, and the batches of deliveries that are known already."""
+    keys = {hook.delivery_key for hook in hooks.values()}
+    known = dict(Batch.objects.filter(delivery_key__in=keys).values_list("delivery_key", "pk"))
+    fresh, seen = [], set(known)
+    for pk, hook in hooks.items():
+        if hook.delivery_key not in seen:
+            seen.add(hook.delivery_key)
+            fresh.append(pk)
+    return fresh, known
+
+
+def _known_finishes(hooks: Iterable[Hook]) -> set[str]:
+    keys = {finish_key(hook) for hook in hooks}
+    return set(Batch.objects.filter(finish_key__in=keys).values_list("finish_key", flat=True))
+
+
+def finish_key(hook: Hook) -> str:
+    """SHA-256 of the finishUri: the URI itself is a secret, and longer than an index takes."""
+    return hashlib.sha256(hook.finish_uri.encode()).hexdigest()
+
+
+def _record(batches: list[Batch], now: datetime) -> None:
+    for status in {batch.status for batch in batches}:
+        found = [batch.pk for batch in batches if batch.status == status]
+        lifecycle.record(found, Word.MOVED, now=now, new=status)
+        if status == Status.EXPIRED:
+            log.error("arrived_after_deadline", batches=found)
+    for batch in batches:
+        if batch.attention:
+            lifecycle.record([batch.pk], Word.ATTENTION, now=now, data={batch.pk: {"code": batch.attention}})
+
+
+def _settle_hooks(hooks: dict[int, Hook], fresh: set[int], by_key: dict[str, int], now: datetime) -> None:
+    rows = []
+    for pk, hook in hooks.items():
+        outcome = Webhook.Outcome.PLANNED if pk in fresh else Webhook.Outcome.DUPLICATE
+        rows.append(Webhook(pk=pk, outcome=outcome, detail="", batch_id=by_key[hook.delivery_key], **_DONE))
+        if pk not in fresh:
+            lifecycle.record([by_key[hook.delivery_key]], Word.DUPLICATE, now=now, data={})
+    Webhook.objects.bulk_update(rows, ["outcome", "detail", "batch", *_DONE])
+
+
+class Catalog:
+    """Projects, sendouts, policies and plans of one group of hooks, each looked up once."""
+
+    def __init__(self, hooks: Iterable[Hook]) -> None:
+        self._phases = {name: kind.phase for name, kind in kinds().items()}
+        self._plans: dict[tuple[int, tuple[merge.Asked, ...]], Plan] = {}
+        names = {(normal_name(h.project), normal_name(h.journey), normal_name(h.sendout)) for h in hooks}
+        self._sendouts = {
+            (sendout.project.name, sendout.journey, sendout.name): sendout
+            for sendout in Sendout.objects.select_related("project").filter(
+                project__name__in={name[0] for name in names}, name__in={name[2] for name in names}
+            )
+        }
+        for project_name, journey, name in names - set(self._sendouts):
+            # A project that only a hook knows is kept as not declared: its batches wait until somebody looks at it.
+            project, _ = Project.objects.get_or_create(name=project_name, defaults={"declared": False})
+            sendout, _ = Sendout.objects.get_or_create(project=project, journey=journey, name=name)
+            self._sendouts[project_name, journey, name] = sendout
+        self._database_now = claims.database_now()
+        self._policies: dict[int, Policy] = {
+            sendout.pk: policy(sendout.project, sendout) for sendout in self._sendouts.values()
+        }
+
+    def batch(self, hook: Hook, received_at: datetime, now: datetime, finish: str, attention: Attention) -> Batch:
+        sendout = self._sendouts[normal_name(hook.project), normal_name(hook.journey), normal_name(hook.sendout)]
+        rules = self._policies[sendout.pk]
+        behind = self._database_now - now
+        if behind > CLOCK_DOUBT:
+            # Our clock is behind: what it says was received hours ago would be over as soon as it is put right.
+            received_at += behind
+        deadline = received_at + rules.answer_within
+        # A clock of ours that is ahead must not end what the database's says is in time.
+        late = deadline <= min(now, self._database_now)
+        keys = sealing.keyring()
+        return Batch(
+            source=Batch.Source.BATCH if hook.download_uri else Batch.Source.SINGLE,
+            delivery_key=hook.delivery_key,
+            finish_key=finish,
+            finish_uri=keys.seal(hook.finish_uri.encode(), sealing.of_finish(hook.delivery_key)),
+            download_uri=keys.seal(hook.download_uri.encode(), sealing.of_download(hook.delivery_key)),
+            project=sendout.project,
+            sendout=sendout,
+            plan=self._plan(hook, sendout),
+            review=rules.review,
+            at_deadline=rules.at_deadline,
+            status=Status.EXPIRED if late else Status.PLANNED,
+            attention=attention,
+            attention_data={"problems": list(hook.problems)} if attention == Attention.HOOK_UNCLEAR else {},
+            received_at=received_at,
+            deadline=deadline,
+            due_at=None if late else now,
+            ended_at=now if late else None,
+            tell_at=now if late or attention else None,
+        )
+
+    def _plan(self, hook: Hook, sendout: Sendout) -> Plan:
+        asked = tuple(merge.Asked.of(each.identifier, each.details) for each in hook.asked)
+        key = sendout.pk, asked
+        if key not in self._plans:
+            merged = merge.merge(definitions_for(sendout.project, sendout), asked, self._phases)
+            text = merge.to_json(merged)
+            self._plans[key], _ = Plan.objects.get_or_create(
+                digest=merge.digest(text), defaults={"content": json.loads(text)}
+            )
+        return self._plans[key]

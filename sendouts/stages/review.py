@@ -1,0 +1,215 @@
+"""Who waits for a person, what people decide, and what is declared to happen at the deadline."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models import Count, Q
+
+from actions.models import AtDeadline, Review
+from sendouts import lifecycle, rules
+from sendouts.models import Attention, Batch, Decision, Status, Verdict
+from sendouts.models.batch import STOPPED, WAS_ON_HOLD
+from sendouts.models.counts import sum_reasons
+from sendouts.models.decision import rows_of
+from sendouts.outlook import anomalies, forecast
+from sendouts.outlook.history import earlier, screened
+from work import claims
+
+# Attention that no acceptance can lift: who is missing from the file would be released unseen.
+BLOCKS_ACCEPTANCE = frozenset({Attention.NO_PROVEN_END})
+_REASONS = ("verdict", "reason", "text", "action")
+
+
+def reasons_to_hold(batch: Batch) -> list[str]:
+    """Why a screened batch waits for a person; empty when it goes on by itself. See the table in docs/architecture.md.
+
+    What is unusual beside the batches before it stands in `batch.anomalies` by now.
+    """
+    held = []
+    if not batch.project.declared or batch.project.archived:
+        held.append("unknown_project")
+    if batch.plan.content["unknown"]:
+        held.append("unknown_action")
+    elif not batch.plan.content["actions"]:
+        held.append("empty_plan")
+    if batch.undecided:
+        held.append("undecided")
+    if not batch.total:
+        held.append("no_contacts")
+    if batch.review != Review.NEVER:
+        if any(failure["became"] != "undecided" for failure in batch.failures):
+            held.append("action_failed")
+        if not batch.is_single and batch.total and batch.rejected == batch.total:
+            held.append("everybody_rejected")
+        held += dict.fromkeys(each["code"] for each in batch.anomalies)
+    if batch.review == Review.ALWAYS:
+        held.append("always")
+    # What a person had stopped or put on hold waits for a person, whatever checks find that ran again.
+    held += [code for code in batch.held_for if code in {STOPPED, WAS_ON_HOLD}]
+    if not held and rules.changed_by_people(batch):
+        # Its checks ran again with what people had decided: that is accepted by people as well.
+        held.append("changed")
+    return held
+
+
+def settle(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> None:
+    """Let screened batches go on, or hold them for a person."""
+    going: dict[int, dict[str, Any]] = {}
+    held: dict[int, dict[str, Any]] = {}
+    known = forecast.lately(now) if any(batch.at_deadline != AtDeadline.LEAVE for batch in batches) else None
+    _compare(batches)
+    for batch in batches:
+        batch.held_for = reasons_to_hold(batch)
+        if batch.held_for or batch.attention:
+            due_at = forecast.acts_at(batch, known, now) if known else None
+            held[batch.pk] = {"held_for": batch.held_for, "anomalies": batch.anomalies, "due_at": due_at}
+        else:
+            going[batch.pk] = {"decided_at": now, "due_at": now}
+    with transaction.atomic():
+        lifecycle.move(going, Status.SCREENED, Status.ACCEPTED, now=now, claim=claim)
+        lifecycle.move(held, Status.SCREENED, Status.IN_REVIEW, now=now, claim=claim)
+
+
+def _compare(batches: Sequence[Batch]) -> None:
+    """Find what is unusual beside the batches before; nothing is asked where nobody wants to know."""
+    before = earlier([batch for batch in batches if batch.review != Review.NEVER])
+    for batch in batches:
+        known = before.get(batch.pk)
+        if known is None:
+            batch.anomalies = []
+            continue
+        found = anomalies.find(screened(batch.total, batch.plan.content, batch.reasons), known.project, known.sendout)
+        batch.anomalies = [each.as_data() for each in found]
+
+
+def at_deadline(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> None:
+    """Carry out what is declared for held batches that nobody decided on in time."""
+    for found in batches:
+        with transaction.atomic():
+            claim.extend([found.pk])
+            # As it is now: people may have decided, or changed a contact, since it was found due.
+            batch = Batch.objects.select_for_update().get(pk=found.pk)
+            if batch.status != Status.IN_REVIEW or batch.due_at is None or batch.due_at > now + claims.SLACK:
+                continue
+            accepts = batch.at_deadline == AtDeadline.ACCEPT
+            if batch.attention or batch.at_deadline == AtDeadline.LEAVE or (accepts and rules.clock_waits(batch)):
+                Batch.objects.filter(pk=batch.pk).update(due_at=None)
+            elif accepts:
+                release(batch, now=now, user=None, note="", undecided=Verdict.REJECTED, data={"by": "at_deadline"})
+            else:
+                reject_all(batch, now=now, user=None, note="", data={"by": "at_deadline"})
+
+
+def unread_without_address(batch: Batch) -> int:
+    if not batch.unread:
+        return 0
+    return Decision.objects.filter(rows_of(batch.pk), unread=True, verdict=Verdict.UNDECIDED, uri=b"").count()
+
+
+def release(
+    batch: Batch,
+    *,
+    now: datetime,
+    user: User | None,
+    note: str,
+    undecided: Verdict,
+    taken_on: int = 0,
+    persons: Mapping[str, Any] = rules.NOBODY,
+    data: dict[str, Any] | None = None,
+) -> None:
+    """Settle who is undecided, and move; the caller holds the row's lock. persons: the columns of who accepted."""
+    open_rows = Decision.objects.filter(rows_of(batch.pk), verdict=Verdict.UNDECIDED)
+    settled = {"decided_by": user, "reason": "person" if user else "at_deadline", "text": "", "action": ""}
+    # Rows without an address can only be let through; the person took them on.
+    let_through = open_rows.filter(uri=b"").update(verdict=Verdict.ACCEPTED, decided_by=user)
+    chosen = open_rows.exclude(uri=b"").update(verdict=undecided, **settled)
+    accepted = batch.accepted + let_through + (chosen if undecided == Verdict.ACCEPTED else 0)
+    columns = {
+        "accepted": accepted,
+        "rejected": batch.total - accepted,
+        "undecided": 0,
+        "unread": 0,
+        "unread_taken_on": taken_on,
+        **persons,
+        "attention": "",
+        "attention_data": {},
+        "attempts": 0,
+        "decided_at": now,
+        "due_at": now,
+    }
+    if let_through or chosen:
+        columns["reasons"] = count_reasons(batch.pk)
+    more = (data or {}) | ({"undecided": undecided.name.lower(), "contacts": chosen} if chosen else {})
+    more |= ({"taken_on": taken_on} if taken_on else {}) | _lifted(batch)
+    if persons["second_accepted_by"]:
+        more["first_by"] = batch.first_accepted_by_id
+    lifecycle.move(
+        {batch.pk: columns}, Status.IN_REVIEW, Status.ACCEPTED, now=now, user=user, note=note, data={batch.pk: more}
+    )
+
+
+def reject_all(
+    batch: Batch, *, now: datetime, user: User | None, note: str, data: dict[str, Any] | None = None
+) -> None:
+    """Move; delivery turns the decisions chunk by chunk before it sends them. The caller holds the row's lock."""
+    unreachable = unread_without_address(batch)
+    columns = {
+        "accepted": 0,
+        "rejected": batch.total - unreachable,
+        "undecided": 0,
+        "unread": unreachable,
+        # Nobody is left for whom anything is to be written.
+        "enrichments": 0,
+        "attention": "",
+        "attention_data": {},
+        "attempts": 0,
+        "decided_at": now,
+        "due_at": now,
+    }
+    by = {batch.pk: (data or {}) | _lifted(batch)}
+    lifecycle.move({batch.pk: columns}, Status.IN_REVIEW, Status.REFUSED, now=now, user=user, note=note, data=by)
+
+
+def _lifted(batch: Batch) -> dict[str, Any]:
+    """What a decision lifts, for the record, and for whoever takes the decision back."""
+    if not batch.attention:
+        return {}
+    return {"lifted": {"attention": batch.attention, "data": batch.attention_data}}
+
+
+def recount(batch: Batch, now: datetime) -> dict[str, Any]:
+    """The columns that bring a held batch's counts, hold and moment of acting in line with its decisions."""
+    sums = Decision.objects.filter(rows_of(batch.pk)).aggregate(
+        accepted=Count("pk", filter=Q(verdict=Verdict.ACCEPTED)),
+        rejected=Count("pk", filter=Q(verdict=Verdict.REJECTED)),
+        undecided=Count("pk", filter=Q(verdict=Verdict.UNDECIDED, unread=False)),
+        unread=Count("pk", filter=Q(verdict=Verdict.UNDECIDED, unread=True)),
+    )
+    for name, value in sums.items():
+        setattr(batch, name, value)
+    return {**sums, "reasons": count_reasons(batch.pk), **standing(batch, now)}
+
+
+def standing(batch: Batch, now: datetime) -> dict[str, Any]:
+    """The columns that bring a held batch's attention, hold and moment of acting in line with its counts."""
+    if batch.attention == Attention.UNREAD_ROWS and not batch.unread:
+        batch.attention, batch.attention_data = "", {}
+    if not batch.undecided and "undecided" in batch.held_for:
+        batch.held_for = [code for code in batch.held_for if code != "undecided"] or ["changed"]
+    held = {name: getattr(batch, name) for name in ("attention", "attention_data", "held_for")}
+    return {**held, "due_at": forecast.acts_at(batch, forecast.lately(now), now)}
+
+
+def count_reasons(batch_id: int) -> list[list[Any]]:
+    """Count the reasons of a batch's decisions anew: [verdict, code, text, action, count]; the simply accepted are left out."""
+    rows = (
+        Decision.objects.filter(rows_of(batch_id))
+        .exclude(verdict=Verdict.ACCEPTED, reason="")
+        .values_list(*_REASONS)
+        .annotate(count=Count("pk"))
+        .order_by()
+    )
+    return sum_reasons([[list(row) for row in rows]])

@@ -1,0 +1,225 @@
+"""Screening a contact file: streamed once, in chunks that are each stored with their verdicts."""
+
+import hashlib
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, Sum
+from django.utils import timezone
+
+from actions.secrets.encrypted import CannotOpen
+from sendouts import lifecycle
+from sendouts.deadlines import screening_ends
+from sendouts.models import Attention, Batch, Chunk, Status, Word
+from sendouts.models.counts import sum_failures, sum_reasons
+from sendouts.privacy import sealing
+from sendouts.services.hosts import platform
+from sendouts.stages import effects
+from sendouts.stages.screening import own_decisions
+from sendouts.stages.screening.judge import Judge, Judged
+from sendouts.stages.storage import insert_decisions, insert_effects
+from sendouts.symplify import client
+from sendouts.symplify.errors import Permanent, Retryable
+from sendouts.symplify.items import Reader, Row, canonical
+from work import claims
+from work.retry import backoff
+
+log = structlog.get_logger(__name__)
+# A file whose end is not proven is downloaded so many times before a person is asked.
+FILE_TRIES = 3
+# A download that fails is repeated until the deadline; people are told after so many times.
+QUIET_TRIES = 4
+# A file that was screened for so long lets others go first that wait. To go on it is downloaded anew, and what is stored skipped.
+TURN_SECONDS = 30.0
+WAITING = timedelta(seconds=1)
+_COUNTS = ("accepted", "rejected", "undecided", "unread")
+
+
+class FileChanged(Exception):
+    """The second download is not the file that was stored from the first."""
+
+
+class TurnOver(Exception):
+    """Others wait, and this batch has had its turn."""
+
+
+class NotProven(Exception):
+    """The file ended without a proof that nothing is missing."""
+
+
+def screen_file(claim: claims.Claim, batch: Batch, now: datetime) -> None:
+    """Bring one planned batch with a contact file to `screened`, or say why not and when it is tried again."""
+    last_try = batch.attempts + 1 >= FILE_TRIES
+    try:
+        _screen(claim, batch, now, keep_broken=last_try)
+    except CannotOpen:
+        lifecycle.cannot_open(batch.pk, now=now, claim=claim)
+    except TurnOver:
+        lifecycle.let_others_go_first(batch.pk, claim=claim)
+    except FileChanged:
+        _start_over(claim, batch, now)
+    except NotProven:
+        lifecycle.try_again([batch.pk], claim=claim, due_at=now + backoff(batch.attempts + 1))
+    except Retryable as problem:
+        due_at = now + max(backoff(batch.attempts + 1), timedelta(seconds=problem.retry_after or 0))
+        if batch.attempts + 1 < QUIET_TRIES:
+            lifecycle.try_again([batch.pk], claim=claim, due_at=due_at)
+        else:
+            data: dict[str, Any] = {"status": problem.status} | ({"held": True} if problem.held else {})
+            lifecycle.attention(batch.pk, Attention.NO_DOWNLOAD, now=now, claim=claim, due_at=due_at, data=data)
+    except client.NotAllowed as problem:
+        data = {"host": problem.host, "code": problem.code}
+        lifecycle.attention(batch.pk, Attention.HOST_NOT_LISTED, now=now, claim=claim, due_at=None, data=data)
+    except Permanent as problem:
+        data = {"status": problem.status}
+        lifecycle.attention(batch.pk, Attention.NO_DOWNLOAD, now=now, claim=claim, due_at=None, data=data)
+
+
+def _screen(claim: claims.Claim, batch: Batch, now: datetime, *, keep_broken: bool) -> None:
+    started = time.monotonic()
+    size = batch.chunk_rows or settings.CHUNK_ROWS
+    if not batch.chunk_rows:
+        Batch.objects.filter(pk=batch.pk, claim_id=claim.id).update(chunk_rows=size)
+    stored = dict(Chunk.objects.filter(batch=batch).values_list("number", "digest"))
+    uri = sealing.keyring().open(batch.download_uri, sealing.of_download(batch.delivery_key)).decode()
+    judge = Judge(batch, tick=claim.keep)
+    kept = bool(own_decisions.batches_with([batch.pk]))
+    with ExitStack() as open_things:
+        seconds = (screening_ends(batch.received_at, batch.deadline) - timezone.now()).total_seconds()
+        download = open_things.enter_context(client.open_contacts(platform(), uri, seconds=seconds))
+        reader = Reader(
+            download.blocks(),
+            content_encoding=download.content_encoding,
+            transport_proves_end=download.proves_end,
+        )
+        digest = hashlib.sha256()
+        number = -1
+        for number, rows, last in _with_last(reader.chunks(size)):
+            digest.update(canonical(rows))
+            if number in stored:
+                if bytes(stored[number]) != digest.digest():
+                    raise FileChanged
+                continue
+            if last and not reader.complete and not keep_broken:
+                raise NotProven
+            first = batch.first_decision + number * size
+            screened = judge.judge(rows, range(first, first + len(rows)))
+            own = own_decisions.apply(batch.pk, screened.decisions) if kept else None
+            if own is not None:
+                screened = screened._replace(decisions=own.decisions)
+            _store_chunk(claim, batch.pk, number, Judged.of(screened), digest.digest(), download.share, own)
+            if not last and time.monotonic() - started > TURN_SECONDS and _others_wait(batch.pk):
+                raise TurnOver
+        if len(stored) > number + 1:
+            raise FileChanged
+        if not reader.complete and not keep_broken:
+            raise NotProven
+        _finish(claim, batch, reader, now)
+
+
+def _others_wait(batch_id: int) -> bool:
+    """Whether another contact file has been due for longer than a nudge takes, and nobody is at work on it."""
+    since = timezone.now() - WAITING
+    files = Batch.objects.filter(claims.free(), source=Batch.Source.BATCH, due_at__lte=since)
+    return files.exclude(pk=batch_id).exclude(status=Status.IN_REVIEW).exists()
+
+
+def _with_last(chunks: Iterator[list[Row]]) -> Iterator[tuple[int, list[Row], bool]]:
+    """Number the chunks and mark the last one, which is only known when the reader is through."""
+    number = 0
+    waiting: list[Row] | None = None
+    for rows in chunks:
+        if waiting is not None:
+            yield number, waiting, False
+            number += 1
+        waiting = rows
+    if waiting is not None:
+        yield number, waiting, True
+
+
+def _store_chunk(
+    claim: claims.Claim,
+    batch_id: int,
+    number: int,
+    judged: Judged,
+    digest: bytes,
+    share: float,
+    own: own_decisions.Applied | None,
+) -> None:
+    with transaction.atomic():
+        claim.extend([batch_id], progress=True)
+        Chunk.objects.create(
+            batch_id=batch_id,
+            number=number,
+            rows=len(judged.decisions),
+            reasons=judged.reasons,
+            failures=judged.failures,
+            digest=digest,
+            **{name: getattr(judged, name) for name in _COUNTS},
+        )
+        insert_decisions(judged.decisions)
+        insert_effects(judged.effects)
+        if own is not None:
+            own_decisions.store(own)
+        # Seen while screening goes on; the sums that count are made at its end.
+        seen = {"total": F("total") + len(judged.decisions), "read_share": share}
+        Batch.objects.filter(pk=batch_id).update(**seen)
+
+
+def _finish(claim: claims.Claim, batch: Batch, reader: Reader, now: datetime) -> None:
+    """Sum up the chunks and leave the batch `screened`."""
+    chunks = Chunk.objects.filter(batch=batch)
+    sums: dict[str, Any] = {
+        name: total or 0 for name, total in chunks.aggregate(**{n: Sum(n) for n in _COUNTS}).items()
+    }
+    parts = list(chunks.order_by("number").values_list("reasons", "failures"))
+    attention, data = _trouble(batch, reader)
+    columns = sums | {
+        "total": sum(sums.values()),
+        "file_complete": reader.complete,
+        "reasons": sum_reasons(reasons for reasons, _ in parts),
+        "failures": sum_failures(failures for _, failures in parts),
+        "attention": attention,
+        "attention_data": data,
+        "attempts": 0,
+        "due_at": now,
+    }
+    with transaction.atomic():
+        columns["enrichments"] = effects.begin([batch], {batch.pk: effects.count_prepared(batch)}, now)[batch.pk]
+        if not lifecycle.move({batch.pk: columns}, Status.PLANNED, Status.SCREENED, now=now, claim=claim):
+            return
+        if attention:
+            lifecycle.record([batch.pk], Word.ATTENTION, now=now, data={batch.pk: {"code": attention, **data}})
+        if own := own_decisions.end(batch.pk):
+            lifecycle.record([batch.pk], Word.KEPT, now=now, data={batch.pk: own})
+
+
+def _trouble(batch: Batch, reader: Reader) -> tuple[str, dict[str, Any]]:
+    """What about the file needs a person, most serious first; what planning found stays."""
+    if not reader.complete:
+        return Attention.NO_PROVEN_END, {"code": reader.broken, "rows": reader.rows, "format": reader.format}
+    if reader.unread and reader.first_problem:
+        code, place = reader.first_problem
+        return Attention.UNREAD_ROWS, {"rows": reader.unread, "code": code, "place": place, "format": reader.format}
+    return lifecycle.found_in_hook(batch)
+
+
+def _start_over(claim: claims.Claim, batch: Batch, now: datetime) -> None:
+    """Forget what was stored and screen from the start: once. A file that changes again needs a person."""
+    if batch.restarts:
+        lifecycle.attention(batch.pk, Attention.FILE_CHANGED, now=now, claim=claim, due_at=None, data={})
+        return
+    with transaction.atomic():
+        claim.extend([batch.pk], progress=True)
+        lifecycle.forget_screening(batch.pk)
+        own_decisions.again(batch.pk)
+        batch.refresh_from_db(fields=["revision"])
+        again: dict[str, Any] = {"restarts": F("restarts") + 1, "total": 0, "due_at": now}
+        lifecycle.change(batch, Word.RESTARTED, now=now, **again)
+    log.warning("file_changed", batch=batch.pk)

@@ -1,0 +1,166 @@
+"""Rows of a delivery through the checks of its plan, and what is stored of them."""
+
+import json
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from django.utils import timezone
+
+from actions.catalog import kinds
+from actions.contact import MISSING
+from actions.contract import Contact, Word
+from actions.models import KeepContacts
+from actions.plan.merge import from_data
+from actions.plan.run import run_plan
+from sendouts.deadlines import screening_ends
+from sendouts.models import Batch, Plan, Verdict
+from sendouts.privacy import sealing
+from sendouts.privacy.at_rest import AtRest
+from sendouts.services.context import Contexts
+from sendouts.stages.storage import NewDecision, NewEffect
+from sendouts.symplify.items import Row
+
+# Plain numbers: counting and storing members of an enum costs a call of Python for each row.
+VERDICTS = {
+    Word.ACCEPT: int(Verdict.ACCEPTED),
+    Word.REJECT: int(Verdict.REJECTED),
+    Word.UNDECIDED: int(Verdict.UNDECIDED),
+}
+# Pages of checks that wait for other services, asked at once from one worker. Each has its own pool: a slow service that
+# fills it holds up the batch that needs it, and no other.
+_PAGES_IN_FLIGHT = 16
+# So long after its time a kind may still be waited for with the claim held.
+GRACE = timedelta(seconds=30)
+
+
+class Screened(NamedTuple):
+    """What came of some rows: their decisions, what failed, and what their effects will need."""
+
+    decisions: list[NewDecision]
+    failures: list[dict[str, Any]]
+    effects: list[NewEffect]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Rows with their verdicts, ready to be stored, and the sums of them."""
+
+    decisions: list[NewDecision]
+    accepted: int
+    rejected: int
+    undecided: int
+    unread: int
+    # [verdict, reason code, reason text, action, count] of all that are not simply accepted
+    reasons: list[list[Any]]
+    failures: list[dict[str, Any]]
+    effects: list[NewEffect]
+
+    @classmethod
+    def of(cls, screened: Screened) -> "Judged":
+        """Add the decisions up."""
+        decisions, failures, effects = screened
+        keys = Counter((row.verdict, row.reason, row.text, row.action, row.unread) for row in decisions)
+        sums: Counter[int] = Counter()
+        reasons: list[list[Any]] = []
+        for (verdict, code, text, action, unread), count in keys.items():
+            sums[-1 if unread else verdict] += count
+            if code or verdict != Verdict.ACCEPTED:
+                reasons.append([int(verdict), code, text, action, count])
+        return cls(
+            decisions,
+            sums[Verdict.ACCEPTED],
+            sums[Verdict.REJECTED],
+            sums[Verdict.UNDECIDED],
+            sums[-1],
+            reasons,
+            failures,
+            effects,
+        )
+
+
+def asks(plan: Plan) -> bool:
+    """Whether an action of the plan waits for another service."""
+    found = kinds()
+    return any(action["kind"] in found and found[action["kind"]].waits for action in plan.content["actions"])
+
+
+class Judge:
+    """Judges the rows of batches that share plan, project and sendout; `batch` is any of them.
+
+    `tick` is called about once a second while a service is waited for.
+    """
+
+    def __init__(self, batch: Batch, ends: datetime | None = None, tick: Callable[[], None] | None = None) -> None:
+        self._plan = from_data(batch.plan.content)
+        self._tick = tick
+        self._ends = ends or screening_ends(batch.received_at, batch.deadline)
+        self._contexts = Contexts(batch, self._ends)
+        keep, names = batch.project.keep_contacts, list(batch.project.keep_fields)
+        self._keeps_accepted = keep == KeepContacts.ALL and bool(names)
+        self._keeps_rejected = keep != KeepContacts.NONE and bool(names)
+        self._kept_fields = names
+
+    def judge(self, rows: Sequence[Row], ids: Iterable[int], stop: threading.Event | None = None) -> Screened:
+        """Judge rows; `ids` are those of their decisions, in the same order."""
+        pairs = list(zip(ids, rows, strict=True))
+        contacts = [Contact(row.contact_id, row.fields, pk) for pk, row in pairs if not row.problem]
+        result = run_plan(self._plan.actions, contacts, self._contexts.of, pool=_pool(), stop=stop, tick=self._at_work)
+        judged = zip(contacts, result.verdicts, result.action, strict=True)
+        decisions = []
+        seal, place = sealing.keyring().seal, sealing.of_decision
+        for pk, row in pairs:
+            uri = seal(row.uri.encode(), place(pk))
+            if row.problem:
+                decisions.append(_unread(pk, row, uri))
+                continue
+            contact, verdict, action = next(judged)
+            word = VERDICTS[verdict.word]
+            keeps = self._keeps_accepted if word == Verdict.ACCEPTED else self._keeps_rejected
+            kept = self._kept(contact) if keeps else None
+            decisions.append(
+                NewDecision(
+                    pk,
+                    row.contact_id,
+                    uri,
+                    word,
+                    False,
+                    verdict.code,
+                    verdict.text,
+                    action,
+                    kept,
+                    verdict.evidence_at,
+                )
+            )
+        effects = [NewEffect(contacts[place].key, step, payload) for place, step, payload in result.payloads]
+        return Screened(decisions, [asdict(failure) for failure in result.failures], effects)
+
+    def _at_work(self) -> None:
+        # A kind that hangs beyond its time does not keep the batch from ending.
+        if self._tick is not None and timezone.now() < self._ends + GRACE:
+            self._tick()
+
+    def _kept(self, contact: Contact) -> str:
+        found = {name: contact.field(name) for name in self._kept_fields}
+        return json.dumps({name: value for name, value in found.items() if value is not MISSING}, default=str)
+
+
+def _unread(pk: int, row: Row, uri: AtRest) -> NewDecision:
+    """A row that could not be read is nobody's verdict; where it stands is kept for the screen."""
+    place = json.dumps({"place": row.place})
+    return NewDecision(pk, row.contact_id, uri, Verdict.UNDECIDED, True, row.problem, "", "", place)
+
+
+_local = threading.local()
+
+
+def _pool() -> ThreadPoolExecutor:
+    """This thread's pool; its threads keep their connections from one chunk to the next."""
+    if not hasattr(_local, "pool"):
+        _local.pool = ThreadPoolExecutor(_PAGES_IN_FLIGHT, thread_name_prefix="checks")
+    pool: ThreadPoolExecutor = _local.pool
+    return pool

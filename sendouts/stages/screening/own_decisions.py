@@ -1,0 +1,138 @@
+"""People's own decisions, kept while the checks of a batch run again, and applied to what these find.
+
+A decision is about a contact. Where it is one row of the file, or every row of the contact says the same, the decision holds for the
+contact wherever it stands in the second file. Where the rows of a contact were decided differently, each holds for its own
+row, as long as the same contact stands there again. An unreadable row names nobody: what was decided on it is not kept.
+
+Nothing of it is held in memory: it is copied inside the database, and applied chunk by chunk as the rows are screened.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from django.db import connection
+from django.db.backends.utils import CursorWrapper
+from django.db.models import Count
+
+from sendouts.models import Decision, KeptDecision, Verdict
+from sendouts.models.decision import rows_of
+from sendouts.stages.storage import NewDecision
+
+_KEPT, _DECISIONS = KeptDecision._meta.db_table, Decision._meta.db_table
+# Contacts that are asked for in one query; far from SQLite's 32,766 variables.
+_AT_ONCE = 5_000
+# Read rows say it to the database's own true and false: none of these is unread, so that `whole` begins true, `applied` false.
+# A person's own decision carries the note; what an acceptance settles by its own choice has none.
+_OWN = "reason = 'person' AND text <> '' AND NOT unread AND decided_by_id IS NOT NULL"
+_COPY = f"""
+    INSERT INTO {_KEPT} (id, batch_id, contact_id, verdict, text, user_id, whole, applied)
+    SELECT id, %s, contact_id, verdict, text, decided_by_id, NOT unread, unread
+    FROM {_DECISIONS} WHERE id >= %s AND id < %s AND {_OWN} AND contact_id <> ''"""
+# Contacts of which a row says something else than a person decided on another.
+_PART = f"""
+    UPDATE {_KEPT} SET whole = applied WHERE batch_id = %s AND contact_id IN (
+        SELECT contact_id FROM {_DECISIONS} WHERE id >= %s AND id < %s AND contact_id <> '' GROUP BY contact_id
+        HAVING COUNT(*) > 1 AND (
+            COUNT(*) > SUM(CASE WHEN {_OWN} THEN 1 ELSE 0 END) OR MIN(verdict) <> MAX(verdict)
+        )
+    )"""
+PERSON = "person"
+
+
+class Applied(NamedTuple):
+    """What came of applying: the decisions as people had made them, by whom, and which of the kept ones were used."""
+
+    decisions: list[NewDecision]
+    by: dict[int, list[int]]
+    used: list[int]
+
+
+def keep(batch_id: int) -> int:
+    """Copy the decisions of people on contacts of a batch, in the caller's transaction; returns how many."""
+    KeptDecision.objects.filter(rows_of(batch_id)).delete()
+    rows = batch_id << 32, (batch_id + 1) << 32
+    with connection.cursor() as cursor:
+        cursor.execute(_COPY, [batch_id, *rows])
+        kept = cursor.rowcount
+        if kept:
+            with _hashed(cursor):
+                cursor.execute(_PART, [batch_id, *rows])
+    return kept
+
+
+@contextmanager
+def _hashed(cursor: CursorWrapper) -> Iterator[None]:
+    """Within, PostgreSQL compares by hashing: it does not know how many there are, and might go through all for each."""
+    if connection.vendor == "postgresql":
+        cursor.execute("SET LOCAL enable_nestloop = off")
+    yield
+    if connection.vendor == "postgresql":
+        cursor.execute("SET LOCAL enable_nestloop = on")
+
+
+def again(batch_id: int) -> None:
+    """Have what was kept applied once more: the rows are screened from the start."""
+    KeptDecision.objects.filter(rows_of(batch_id), applied=True).update(applied=False)
+
+
+def batches_with(batch_ids: Iterable[int]) -> set[int]:
+    """Those of the batches for which decisions are kept."""
+    return {pk for pk in batch_ids if KeptDecision.objects.filter(rows_of(pk)).exists()}
+
+
+def apply(batch_id: int, decisions: Sequence[NewDecision]) -> Applied:
+    """Put people's decisions in the place of what the checks said about these rows; nothing is stored yet."""
+    kept = _kept(batch_id, {row.contact_id for row in decisions if not row.unread})
+    found, used = list(decisions), set()
+    by: dict[int, list[int]] = defaultdict(list)
+    for place, row in enumerate(decisions):
+        own = None if row.unread else _own(row, kept.get(row.contact_id, ()))
+        if own is not None:
+            found[place] = row._replace(verdict=own.verdict, reason=PERSON, text=own.text, action="")
+            by[own.user_id].append(row.id)
+            used |= {each.pk for each in kept[row.contact_id] if each.whole} if own.whole else {own.pk}
+    return Applied(found, dict(by), sorted(used))
+
+
+def _own(row: NewDecision, kept: Sequence[KeptDecision]) -> KeptDecision | None:
+    """What a person decided on this row: on this very place, else on its contact as a whole."""
+    for each in kept:
+        if each.pk == row.id:
+            return each
+    return next((each for each in kept if each.whole), None)
+
+
+def _kept(batch_id: int, contact_ids: Iterable[str]) -> dict[str, list[KeptDecision]]:
+    wanted = list(contact_ids)
+    found: dict[str, list[KeptDecision]] = defaultdict(list)
+    for start in range(0, len(wanted), _AT_ONCE):
+        some = KeptDecision.objects.filter(batch_id=batch_id, contact_id__in=wanted[start : start + _AT_ONCE])
+        for each in some:
+            found[each.contact_id].append(each)
+    return found
+
+
+def store(applied: Applied) -> None:
+    """Name the people whose decisions were applied, once their rows are stored, in the caller's transaction."""
+    for user_id, ids in applied.by.items():
+        rows = Decision.objects.filter(pk__in=ids, pk__gte=min(ids), pk__lte=max(ids))
+        rows.update(decided_by=user_id)
+    if applied.used:
+        KeptDecision.objects.filter(pk__in=applied.used).update(applied=True)
+
+
+def end(batch_id: int) -> dict[str, int]:
+    """Forget what was kept once every row is screened, in the caller's transaction; returns what the event tells.
+
+    accepted, rejected: decisions of people that hold again; missing: those whose contact is not there any more. Empty where nothing
+    was kept.
+    """
+    kept = KeptDecision.objects.filter(rows_of(batch_id))
+    counts = list(kept.values_list("verdict", "applied").annotate(Count("pk")).order_by())
+    kept.delete()
+    found: dict[str, int] = defaultdict(int)
+    for verdict, applied, count in counts:
+        found[Verdict(verdict).name.lower() if applied else "missing"] += count
+    return dict(found)

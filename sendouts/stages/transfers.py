@@ -1,0 +1,111 @@
+"""What follows the end of a batch: telling other systems of its outcome, and clearing away what is not wanted any more.
+
+Each run is work of its own: due, claimed, and tried again for a day; it keeps no release waiting.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import structlog
+from django.db import transaction
+from django.db.models import Max
+from django.utils import timezone
+
+from actions.contract import Phase
+from sendouts.models import Batch, EffectRun, Event, PendingEffect, Status, Word
+from sendouts.models.effect import effects_of
+from sendouts.services.context import Contexts
+from sendouts.stages.effects import runs
+from sendouts.stages.effects.carry_out import Passed, Work
+from work import claims
+from work.retry import backoff
+
+log = structlog.get_logger(__name__)
+# A receiver that is away is tried for so long after the end, or after a person had it told again.
+TRIED_FOR = timedelta(hours=24)
+LONGEST_PAUSE = timedelta(minutes=10)
+
+
+def see_to(run_ids: Sequence[int]) -> int:
+    """Claim those of the runs that are due and free, and carry each out or clear it away; returns how many it claimed."""
+    claim = claims.take(EffectRun, run_ids)
+    try:
+        for pk in claim.ids:
+            _see_to(claim, pk)
+    except claims.ClaimLost:
+        log.warning("claim_lost", first=claim.ids[0], effects=len(claim.ids))
+    finally:
+        if claim.ids:
+            claim.release()
+    for pk in claim.suspects:
+        with claims.alone(EffectRun, pk) as one:
+            for each in one.ids:
+                _see_to_suspect(one, each)
+    return len(claim.ids) + len(claim.suspects)
+
+
+def _see_to_suspect(claim: claims.Claim, pk: int) -> None:
+    try:
+        if claim.deaths >= claims.DEATHS:
+            _give_up(claim, EffectRun.objects.get(pk=pk), "A worker died of it again and again.")
+        else:
+            _see_to(claim, pk)
+    except claims.ClaimLost:
+        log.warning("claim_lost", first=pk, effects=1)
+
+
+def _see_to(claim: claims.Claim, pk: int) -> None:
+    run = EffectRun.objects.select_related("batch__project", "batch__sendout", "batch__plan").get(pk=pk)
+    now = timezone.now()
+    batch = run.batch
+    if run.phase != Phase.TRANSFER or batch.status != Status.FINISHED:
+        # Enrichment that was not needed any more, or a transfer of an outcome that there is not.
+        _end(claim, run, now, leave_out=True)
+        return
+    ends = _tried_since(batch, now) + TRIED_FOR
+    contexts = Contexts(batch, ends)
+    work = Work(run, batch, contexts, lambda progress: claim.extend([pk], progress=progress), claim.keep)
+    passed = work.carry_out()
+    if passed.through:
+        _end(claim, run, now, leave_out=False)
+    elif passed.again_in is None or now >= ends:
+        _give_up(claim, run, passed.error)
+    else:
+        _later(claim, run, passed)
+
+
+def _tried_since(batch: Batch, now: datetime) -> datetime:
+    """Since when others are told of the outcome: the end, or later, when a person had it sent again."""
+    again = Event.objects.filter(batch=batch, word=Word.RETRIED).aggregate(at=Max("at"))["at"]
+    ended = batch.ended_at or now
+    return max(ended, again) if again else ended
+
+
+def _end(claim: claims.Claim, run: EffectRun, now: datetime, *, leave_out: bool) -> None:
+    with transaction.atomic():
+        claim.extend([run.pk], progress=True)
+        if leave_out:
+            runs.leave_out(run)
+        elif PendingEffect.objects.filter(effects_of(run.batch_id), step=run.step).exists():
+            # Some were refused: they stay, with the reason, until a person has them tried again.
+            EffectRun.objects.filter(pk=run.pk).update(due_at=None, attempts=0)
+            log.error("transfer_failed", batch=run.batch_id, step=run.step)
+            return
+        runs.end(run, now)
+
+
+def _give_up(claim: claims.Claim, run: EffectRun, error: str) -> None:
+    """Leave it to a person; what waits stays, so that it can be tried again."""
+    with transaction.atomic():
+        claim.extend([run.pk], progress=True)
+        EffectRun.objects.filter(pk=run.pk).update(due_at=None, error=error[:500], attempts=0)
+    log.error("transfer_failed", batch=run.batch_id, step=run.step)
+
+
+def _later(claim: claims.Claim, run: EffectRun, passed: Passed) -> None:
+    asked = timedelta(seconds=passed.again_in or 0)
+    attempts = 0 if passed.working else run.attempts + 1
+    with transaction.atomic():
+        claim.extend([run.pk], progress=True)
+        due_at = timezone.now() + max(min(backoff(run.attempts + 1), LONGEST_PAUSE), asked)
+        EffectRun.objects.filter(pk=run.pk).update(due_at=due_at, attempts=attempts, error=passed.error[:500])

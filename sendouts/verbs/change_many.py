@@ -1,0 +1,279 @@
+"""Changing many decisions of a held batch at once: all that say one thing, or all with one reason.
+
+Few are changed at once. Many are changed piece by piece by a worker: the row of the change carries the work, so that a worker
+that is killed is followed by one that goes on where it stopped. Meanwhile nobody accepts or rejects the batch, people.lock()
+sees to that, and the clock leaves it: `due_at` of the batch is empty until the change has ended.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import structlog
+from django.contrib.auth.models import User
+from django.db import InterfaceError, OperationalError, transaction
+from django.db.models import Count, F, Q
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from sendouts import lifecycle
+from sendouts.models import Answer, Batch, BulkChange, Decision, Status, Verdict, Word
+from sendouts.models.counts import sum_reasons
+from sendouts.models.decision import rows_of
+from sendouts.stages.review import recount, standing
+from sendouts.verbs import base
+from sendouts.verbs.base import NotDone
+from work import claims
+from work.retry import backoff
+
+log = structlog.get_logger(__name__)
+# Up to so many are changed while the person waits, where few rows have to be looked at to find them.
+AT_ONCE = 500
+FEW_ROWS = 20_000
+# Rows looked at in one transaction.
+PIECE = 5_000
+# After so long others that wait go first: the workers are those of the contact files, which have deadlines.
+TURN_SECONDS = 10.0
+# A change that fails so often without getting any further is given up.
+FAILURES = 3
+State = BulkChange.State
+_LEFT = ("sent", "no_address", "unread")
+
+
+@dataclass(frozen=True, slots=True)
+class Which:
+    """The decisions to change: those that say `before`; with a reason (code and action) only those that have it."""
+
+    before: Verdict
+    reason: tuple[str, str] | None = None
+
+    def count(self, batch: Batch) -> int:
+        """How many there are, as the batch itself counts; nothing is asked of the database."""
+        if self.reason is None:
+            counts = {Verdict.ACCEPTED: batch.accepted, Verdict.REJECTED: batch.rejected}
+            return counts.get(self.before, batch.undecided)
+        wanted = (self.before, *self.reason)
+        return sum(count for verdict, code, _text, action, count in batch.reasons if (verdict, code, action) == wanted)
+
+
+def begin(
+    batch_id: int, which: Which, verdict: Verdict, *, user: User, revision: int | None, note: str, now: datetime
+) -> BulkChange:
+    """Change all these decisions to accepted or rejected, at once or, where they are many, by a worker. Raises NotDone.
+
+    What nobody can change stays, and is counted: rejections that were sent, rows without an address that would have to be
+    rejected, unreadable rows that would get the message unseen.
+    """
+    if verdict not in {Verdict.ACCEPTED, Verdict.REJECTED} or verdict == which.before:
+        raise ValueError("a person accepts or rejects what is not that already")
+    note = base.require_note(note)
+    with transaction.atomic():
+        batch = base.lock(batch_id, user, revision, now=now, statuses=(Status.IN_REVIEW,))
+        expected = which.count(batch)
+        if not expected:
+            raise NotDone("nothing", _("There is nothing to change: no contact is like that any more."))
+        code, action = which.reason or ("", "")
+        bulk = BulkChange(batch=batch, user=user, note=note, verdict=verdict, before=which.before, begun_at=now)
+        bulk.by_reason, bulk.reason, bulk.action = which.reason is not None, code, action
+        bulk.expected = expected
+        if takes_time(batch, which):
+            bulk.due_at = now
+            bulk.save()
+            lifecycle.change(batch, Word.CHANGE_BEGUN, now=now, user=user, note=note, data=_data(bulk), due_at=None)
+        else:
+            _at_once(batch, bulk, now)
+    log.info("decisions_changed", batch=batch_id, user=user.pk, expected=expected, at_once=not bulk.is_running)
+    return bulk
+
+
+def takes_time(batch: Batch, which: Which) -> bool:
+    """Whether a change is carried out piece by piece, and not while the person waits.
+
+    The index of what is not accepted finds few rows among many; few accepted ones would be looked for in all.
+    """
+    return which.count(batch) > AT_ONCE or (which.before == Verdict.ACCEPTED and batch.total > FEW_ROWS)
+
+
+def _at_once(batch: Batch, bulk: BulkChange, now: datetime) -> None:
+    columns = _change(batch, bulk, rows_of(batch.pk))
+    if not bulk.changed:
+        raise NotDone("nothing", _nothing(bulk))
+    bulk.state, bulk.ended_at, bulk.next_row = State.DONE, now, batch.total
+    bulk.save()
+    for name, value in columns.items():
+        setattr(batch, name, value)
+    columns |= standing(batch, now)
+    lifecycle.change(batch, Word.CHANGED, now=now, user=bulk.user, note=bulk.note, data=_data(bulk), **columns)
+
+
+def _nothing(bulk: BulkChange) -> str:
+    if bulk.sent:
+        return _("These rejections were sent before the release was stopped: they cannot be taken back.")
+    if bulk.no_address:
+        return _("These rows have no address through which they could be rejected.")
+    return _("These rows could not be read: each needs a person who lets it through.")
+
+
+def _data(bulk: BulkChange) -> dict[str, Any]:
+    """What the event of a change tells, in numbers."""
+    data: dict[str, Any] = {"verdict": Verdict(bulk.verdict).name.lower(), "before": Verdict(bulk.before).name.lower()}
+    if bulk.by_reason:
+        data["reason"] = [bulk.reason, bulk.action]
+    if bulk.is_running and not bulk.changed:
+        return data | {"contacts": bulk.expected}
+    left = {name: getattr(bulk, name) for name in _LEFT if getattr(bulk, name)}
+    return data | {"contacts": bulk.changed} | left
+
+
+def run(bulk_ids: Sequence[int]) -> None:
+    """Claim those of the changes that are due and free, and carry each on for one turn at most."""
+    for pk in bulk_ids:
+        claim = claims.take(BulkChange, [pk])
+        if claim.ids:
+            try:
+                _turn(claim, pk)
+            finally:
+                claim.release()
+        for suspect in claim.suspects:
+            with claims.alone(BulkChange, suspect) as one:
+                if one.ids:
+                    _turn(one, suspect)
+
+
+def _turn(claim: claims.Claim, pk: int) -> None:
+    try:
+        if claim.deaths >= claims.DEATHS:
+            log.error("worker_died", bulk_change=pk, deaths=claim.deaths)
+            _give_up(claim, pk)
+        else:
+            _pieces(claim, pk)
+    except claims.ClaimLost:
+        # Somebody cancelled it, or took it over; what was not committed is not done.
+        log.warning("claim_lost", bulk_change=pk)
+
+
+def _pieces(claim: claims.Claim, pk: int) -> None:
+    until = time.monotonic() + TURN_SECONDS
+    try:
+        while _piece(claim, pk, timezone.now()) and time.monotonic() < until:
+            pass
+    except (OperationalError, InterfaceError, claims.ClaimLost):
+        raise
+    except Exception as error:
+        _failed(claim, pk, error)
+
+
+def _piece(claim: claims.Claim, pk: int, now: datetime) -> bool:
+    """Change what is to be changed in the next rows, in one transaction; whether there is more to do."""
+    with transaction.atomic():
+        batch, bulk = _locked(claim, pk, progress=True)
+        if batch.status != Status.IN_REVIEW or now >= batch.deadline:
+            _end(batch, bulk, State.OVERTAKEN, now)
+            return False
+        columns = _change(batch, bulk, rows_of(batch.pk, bulk.next_row, PIECE))
+        Batch.objects.filter(pk=batch.pk).update(**columns)
+        for name, value in columns.items():
+            setattr(batch, name, value)
+        bulk.next_row += PIECE
+        if bulk.next_row >= batch.total:
+            _end(batch, bulk, State.DONE, now)
+            return False
+        done = {name: getattr(bulk, name) for name in ("next_row", "changed", *_LEFT)}
+        # Due as of now: behind what else waits.
+        BulkChange.objects.filter(pk=pk).update(attempts=0, due_at=now, **done)
+    return True
+
+
+def _locked(claim: claims.Claim, pk: int, *, progress: bool = False) -> tuple[Batch, BulkChange]:
+    """Lock the batch, then the change, in the order in which people do."""
+    batch_id = BulkChange.objects.values_list("batch_id", flat=True).get(pk=pk)
+    batch = Batch.objects.select_for_update(of=("self",)).select_related("plan").get(pk=batch_id)
+    claim.extend([pk], progress=progress)
+    return batch, BulkChange.objects.select_related("user").get(pk=pk)
+
+
+def _change(batch: Batch, bulk: BulkChange, where: Q) -> dict[str, Any]:
+    """Change the decisions among these rows that the change is about; returns the batch's counts and reasons after it.
+
+    Sums are kept by their differences: counting a million rows after each piece would cost more than changing them.
+    """
+    why = {"reason": bulk.reason, "action": bulk.action} if bulk.by_reason else {}
+    found = Decision.objects.filter(where, verdict=bulk.before, **why)
+    if bulk.before != Verdict.ACCEPTED:
+        # The index of what is not accepted serves a query that says so.
+        found = found.exclude(verdict=Verdict.ACCEPTED)
+    if bulk.before == Verdict.UNDECIDED and not bulk.by_reason:
+        found = found.filter(unread=False)
+    stays = Q(answer=Answer.NONE)
+    if bulk.before == Verdict.REJECTED:
+        bulk.sent += found.exclude(stays).count()
+        found = found.filter(stays)
+    if bulk.verdict == Verdict.REJECTED:
+        bulk.no_address += found.filter(uri=b"").count()
+        found = found.exclude(uri=b"")
+    else:
+        bulk.unread += found.filter(unread=True).count()
+        found = found.filter(unread=False)
+    groups = list(found.values_list("unread", "reason", "text", "action").annotate(Count("pk")).order_by())
+    text = bulk.note[:500]
+    rows = found.update(verdict=bulk.verdict, decided_by=bulk.user, reason="person", text=text, action="")
+    bulk.changed += rows
+    before = Verdict(bulk.before)
+    gone = [[int(before), code, said, action, -count] for _unread, code, said, action, count in groups]
+    unread = sum(count for was_unread, *_rest, count in groups if was_unread and before == Verdict.UNDECIDED)
+    counts = {"accepted": batch.accepted, "rejected": batch.rejected, "undecided": batch.undecided}
+    counts[before.name.lower()] -= rows - unread
+    counts[Verdict(bulk.verdict).name.lower()] += rows
+    come = [[int(bulk.verdict), "person", text, "", rows]]
+    return {**counts, "unread": batch.unread - unread, "reasons": sum_reasons([batch.reasons, gone, come])}
+
+
+def _end(batch: Batch, bulk: BulkChange, state: State, now: datetime, user: User | None = None, note: str = "") -> None:
+    """End a change in the caller's transaction, which has locked the batch: count once, and let the clock act again."""
+    bulk.state = state
+    done = {name: getattr(bulk, name) for name in ("next_row", "changed", *_LEFT)}
+    free = {"due_at": None, "claim_id": None, "claimed_until": None, "ended_at": now}
+    BulkChange.objects.filter(pk=bulk.pk).update(state=state, **done, **free)
+    data = _data(bulk) | ({"state": state.value} if state != State.DONE else {})
+    if batch.status != Status.IN_REVIEW or state == State.OVERTAKEN:
+        lifecycle.record([batch.pk], Word.CHANGE_ENDED, now=now, data={batch.pk: data})
+    else:
+        columns = recount(batch, now)
+        if state != State.DONE and columns["due_at"] is not None and columns["due_at"] <= now:
+            # Nobody declared acceptance for a change that stopped half-way: people look at it first.
+            columns["due_at"] = None
+        who = user if user is not None else bulk.user
+        lifecycle.change(batch, Word.CHANGE_ENDED, now=now, user=who, note=note, data=data, **columns)
+    log.info("change_ended", batch=batch.pk, state=state.value, changed=bulk.changed)
+
+
+def cancel(batch_id: int, *, user: User, revision: int | None, note: str = "", now: datetime) -> BulkChange:
+    """Stop the change of many decisions that is under way; what is done stays. Raises NotDone."""
+    with transaction.atomic():
+        held = (Status.IN_REVIEW,)
+        batch = base.lock(batch_id, user, revision, now=now, statuses=held, while_changing=True)
+        bulk = base.changing(batch)
+        if bulk is None:
+            raise NotDone("nothing", _("There is nothing to stop: the change has ended."))
+        _end(batch, bulk, State.CANCELLED, now, user=user, note=note)
+    return bulk
+
+
+def _give_up(claim: claims.Claim, pk: int) -> None:
+    with transaction.atomic():
+        batch, bulk = _locked(claim, pk)
+        _end(batch, bulk, State.FAILED, timezone.now())
+
+
+def _failed(claim: claims.Claim, pk: int, error: Exception) -> None:
+    attempts = BulkChange.objects.values_list("attempts", flat=True).get(pk=pk) + 1
+    log.error("change_failed", bulk_change=pk, attempts=attempts, exc_info=error)
+    if attempts >= FAILURES:
+        _give_up(claim, pk)
+        return
+    with transaction.atomic():
+        claim.extend([pk])
+        later = timezone.now() + backoff(attempts, first=2)
+        BulkChange.objects.filter(pk=pk).update(attempts=F("attempts") + 1, due_at=later)

@@ -1,0 +1,98 @@
+"""Run the checks of a batch again, or plan a hook again."""
+
+from datetime import datetime
+from typing import Any
+
+import structlog
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils.translation import gettext, ngettext
+
+from actions.secrets.encrypted import CannotOpen
+from sendouts import lifecycle
+from sendouts.models import Answer, Attention, Batch, Decision, Hold, Status, Verdict, Webhook, Word
+from sendouts.models.batch import STOPPED, WAS_ON_HOLD
+from sendouts.models.decision import rows_of
+from sendouts.stages.planning import Catalog, read_hook
+from sendouts.stages.screening import own_decisions
+from sendouts.symplify.payload import Hook
+from sendouts.verbs import base
+from sendouts.verbs.base import NotDone
+
+log = structlog.get_logger(__name__)
+
+
+def run_again(batch_id: int, *, user: User | None, revision: int, note: str, now: datetime) -> None:
+    """Merge the plan anew from what is defined today, and screen the batch from its start.
+
+    What people decided on contacts is kept, and applied again to what the checks find.
+    """
+    with transaction.atomic():
+        batch = base.lock(batch_id, user, revision, now=now, statuses=(Status.IN_REVIEW, Status.PLANNED))
+        _nothing_has_left(batch)
+        webhook = Webhook.objects.filter(batch=batch, outcome=Webhook.Outcome.PLANNED).first()
+        hook = _read_again(webhook) if webhook is not None else None
+        if batch.status == Status.IN_REVIEW:
+            own_decisions.keep(batch.pk)
+        else:
+            own_decisions.again(batch.pk)
+        lifecycle.forget_screening(batch.pk)
+        columns: dict[str, Any] = dict.fromkeys(
+            ("total", "accepted", "rejected", "undecided", "unread", "attempts", "restarts", "chunk_rows"), 0
+        )
+        columns |= {
+            "held_for": still_held(batch),
+            "anomalies": [],
+            "reasons": [],
+            "failures": [],
+            "file_complete": False,
+            "due_at": now,
+        }
+        # Whoever is still at work on the old plan loses its claim, and with it what it has not committed.
+        columns |= {"attention": "", "attention_data": {}, "claim_id": None, "claimed_until": None}
+        if hook is not None:
+            again = Catalog([hook]).batch(hook, batch.received_at, now, batch.finish_key, Attention.NONE)
+            columns["plan"] = again.plan
+            if hook.problems:
+                columns |= {"attention": Attention.HOOK_UNCLEAR, "attention_data": {"problems": list(hook.problems)}}
+        if batch.status == Status.PLANNED:
+            lifecycle.change(batch, Word.RESTARTED, now=now, user=user, note=note, deaths=0, **columns)
+        else:
+            lifecycle.move({batch.pk: columns}, Status.IN_REVIEW, Status.PLANNED, now=now, user=user, note=note)
+
+
+def plan_again(webhook_id: int, *, user: User, now: datetime) -> None:
+    """Try a hook again that could not be planned. Raises NotDone."""
+    base.check_permission(user, base.REVIEW)
+    failed = Webhook.objects.filter(pk=webhook_id, outcome=Webhook.Outcome.FAILED)
+    again = {"outcome": Webhook.Outcome.WAITING, "detail": "", "due_at": now, "attempts": 0, "deaths": 0}
+    if not failed.update(**again):
+        raise NotDone("moved_on", gettext("This hook is not waiting for anybody. Nothing was changed."))
+    log.warning("hook_planned_again", webhook=webhook_id, user=user.pk)
+
+
+def still_held(batch: Batch) -> list[str]:
+    """What a person did that keeps a batch from going on by itself, whatever its checks find now."""
+    on_hold = Hold.objects.filter(batch=batch).exists()
+    return [STOPPED] * (STOPPED in batch.held_for) + [WAS_ON_HOLD] * on_hold
+
+
+def _read_again(webhook: Webhook) -> Hook | None:
+    """Read a hook once more for a person. Raises NotDone where its key is missing."""
+    try:
+        return read_hook(webhook)
+    except CannotOpen:
+        sentence = gettext("The hook is encrypted with a key that the gateway no longer has. Nothing was changed.")
+        raise NotDone("key_missing", sentence) from None
+
+
+def _nothing_has_left(batch: Batch) -> None:
+    """A rejection that was sent is final: checks that run anew would forget it. Raises NotDone."""
+    sent = Decision.objects.filter(rows_of(batch.pk), verdict=Verdict.REJECTED).exclude(answer=Answer.NONE).count()
+    if sent:
+        sentence = ngettext(
+            "%(n)d rejection was sent before the release was stopped, and stays: the checks cannot run again.",
+            "%(n)d rejections were sent before the release was stopped, and stay: the checks cannot run again.",
+            sent,
+        )
+        raise NotDone("sent", sentence % {"n": sent})

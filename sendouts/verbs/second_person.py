@@ -1,0 +1,100 @@
+"""Where two people must accept: the first acceptance, what voids it, and what a second person is told.
+
+The batch stays in review between the two. Any change raises its revision, and with that the first acceptance is void.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from sendouts import lifecycle, rules
+from sendouts.models import Batch, Status, Word
+from sendouts.verbs import base
+from sendouts.verbs.base import NotDone
+from sendouts.wording.batch_sentences import number, time_of
+
+
+def accept(
+    batch: Batch, user: User | None, undecided: str, *, note: str, now: datetime, together: int = 0
+) -> dict[str, Any] | None:
+    """Take one person's acceptance of a batch that the caller has locked.
+
+    undecided: `reject` or `accept`. Returns the columns with which the batch is accepted, or None where this was the first
+    acceptance of two, which is recorded. Raises NotDone where the same person comes again, or the second chose otherwise.
+    """
+    if user is None or not rules.needed(batch, user, together):
+        return rules.NOBODY
+    if not rules.is_first_accepted(batch):
+        _record(batch, user, undecided, note=note, now=now)
+        return None
+    if batch.first_accepted_by_id == user.pk:
+        raise NotDone("second_person", told(batch, user, now))
+    if undecided != batch.first_undecided and batch.undecided + batch.unread:
+        sentence = _(
+            "%(who)s chose otherwise for the undecided: %(choice)s Choose the same, or change them one by one."
+        )
+        raise NotDone("other_choice", sentence % {"who": first_name(batch), "choice": choice(batch)})
+    return {"second_accepted_by": user}
+
+
+def _record(batch: Batch, user: User, undecided: str, *, note: str, now: datetime) -> None:
+    columns = {
+        "first_accepted_by": user,
+        "first_accepted_at": now,
+        "first_undecided": undecided,
+        "first_revision": batch.revision + 1,
+        "second_accepted_by": None,
+    }
+    data = {"undecided": undecided} if batch.undecided + batch.unread else {}
+    lifecycle.change(batch, Word.FIRST_ACCEPTED, now=now, user=user, note=note, data=data, **columns)
+
+
+def take_back(batch_id: int, *, user: User, revision: int | None, note: str = "", now: datetime) -> Batch:
+    """Take one's own first acceptance back. Raises NotDone."""
+    with transaction.atomic():
+        batch = base.lock(batch_id, user, revision, now=now, statuses=(Status.IN_REVIEW,))
+        if not rules.is_first_accepted(batch) or batch.first_accepted_by_id != user.pk:
+            raise NotDone(
+                "nothing", _("There is nothing to take back: you have not accepted this batch as first person.")
+            )
+        lifecycle.change(batch, Word.TAKEN_BACK, now=now, user=user, note=note, **rules.NOBODY)
+    return batch
+
+
+def first_name(batch: Batch) -> str:
+    """Who accepted first."""
+    return batch.first_accepted_by.get_username() if batch.first_accepted_by else ""
+
+
+def choice(batch: Batch) -> str:
+    """What the first person chose for the undecided, as a sentence."""
+    return _("They get the message.") if batch.first_undecided == "accept" else _("They are rejected.")
+
+
+def told(batch: Batch, reader: Any, now: datetime) -> str:
+    """What one reader is told of a batch with a first acceptance; empty where there is none."""
+    if not rules.is_first_accepted(batch) or batch.first_accepted_at is None:
+        return ""
+    words = {"who": first_name(batch), "time": time_of(batch.first_accepted_at, now)}
+    if reader is not None and batch.first_accepted_by_id == reader.pk:
+        return _("You accepted as first person at %(time)s; a second person is needed.") % words
+    return _("%(who)s accepted as first person at %(time)s; a second person is needed.") % words
+
+
+def why_two(batch: Batch, user: User) -> str:
+    """Why this person's acceptance alone is not enough; empty where it is."""
+    if changed := rules.changed_by(batch, user):
+        text = ngettext(
+            "You changed %(n)s decision of this batch, so somebody else must accept it.",
+            "You changed %(n)s decisions of this batch, so somebody else must accept it.",
+            changed,
+        )
+        return text % {"n": number(changed)}
+    if rules.by_size(batch):
+        text = _("From %(n)s contacts on, two people must accept a batch of this project.")
+        return text % {"n": number(batch.project.second_person_from or 0)}
+    return ""

@@ -1,0 +1,1 @@
+"""Codes and data of a batch, as sentences for people."""

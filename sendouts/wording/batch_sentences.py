@@ -1,0 +1,328 @@
+"""What codes and numbers mean, in sentences for people: why a batch is held, what stops it, what a reason is."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.utils import timezone
+from django.utils.formats import date_format, localize
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from sendouts.models import Attention, Batch, Status
+from sendouts.models.batch import EVERYBODY, NOBODY, SHARE, SIZE, UNUSUAL
+from sendouts.wording.events import clock
+from sendouts.wording.stored import stored
+
+# Rows of these formats stand on lines; in the others they have a position in a list.
+_LINED = frozenset({"ndjson", "csv"})
+_SECONDS, _MINUTES, _HOURS = timedelta(seconds=90), timedelta(minutes=90), timedelta(hours=48)
+
+
+def number(value: float) -> str:
+    """Write a number with the separators of the reader's language."""
+    return str(localize(value))
+
+
+def percent(share: float) -> str:
+    """Write a share that is given in percent: one decimal, and none where it says nothing."""
+    if 0 < share < 0.1:
+        return _("less than 0.1%%") % {}
+    rounded = round(float(share), 1)
+    return _("%(share)s%%") % {"share": number(int(rounded) if rounded.is_integer() else rounded)}
+
+
+def contacts(value: int) -> str:
+    return ngettext("%(n)s contact", "%(n)s contacts", value) % {"n": number(value)}
+
+
+def quoted(names: Sequence[str]) -> str:
+    return ", ".join(_("“%(name)s”") % {"name": name} for name in names)
+
+
+def span(length: timedelta) -> str:
+    """Write a length of time as coarsely as people need it."""
+    seconds = max(0, int(length.total_seconds()))
+    if length < _SECONDS:
+        return _("%(seconds)s s") % {"seconds": seconds}
+    if length < _MINUTES:
+        return _("%(minutes)s min") % {"minutes": seconds // 60}
+    if length < _HOURS:
+        hours, minutes = divmod(seconds // 60, 60)
+        return _("%(hours)s h %(minutes)s min") % {"hours": hours, "minutes": f"{minutes:02}"}
+    return ngettext("%(days)s day", "%(days)s days", seconds // 86_400) % {"days": seconds // 86_400}
+
+
+def time_of(moment: datetime, now: datetime) -> str:
+    """Write a moment for a sentence: the time of day, with the date where it is not today's."""
+    local = timezone.localtime(moment)
+    if local.date() == timezone.localtime(now).date():
+        return clock(moment)
+    return _("%(time)s on %(date)s") % {"date": date_format(local, "j N Y"), "time": clock(moment)}
+
+
+def column_time(moment: datetime, now: datetime, *, seconds: bool = False) -> str:
+    """Write a moment for a table: digits and the zone, with the date where it is not today's."""
+    local = timezone.localtime(moment)
+    day = "" if local.date() == timezone.localtime(now).date() else date_format(local, "j N Y") + " "
+    return f"{day}{local.strftime('%H:%M:%S' if seconds else '%H:%M')} {local.tzname()}"
+
+
+def title(batch: Batch) -> str:
+    """What people call a batch: its sendout's name, else the journey's, else the project's."""
+    return batch.sendout.name or batch.sendout.journey or batch.project.name or "–"
+
+
+def holds(batch: Batch, codes: Sequence[str] | None = None) -> list[str]:
+    """Why a batch waits for a person, one sentence for each code of `held_for`, or for some of them."""
+    return [_hold(batch, code) for code in (batch.held_for if codes is None else codes)]
+
+
+def _hold(batch: Batch, code: str) -> str:
+    if code == "unknown_action":
+        names = [each["identifier"] for each in batch.plan.content["unknown"]]
+        sentence = ngettext(
+            "Nobody has defined the action %(names)s here, so nobody has checked what it asks for.",
+            "Nobody has defined the actions %(names)s here, so nobody has checked what they ask for.",
+            len(names),
+        )
+        return sentence % {"names": quoted(names)}
+    if code == "undecided":
+        sentence = ngettext(
+            "%(n)s contact could not be judged. You choose what becomes of it.",
+            "%(n)s contacts could not be judged. You choose what becomes of them.",
+            batch.undecided,
+        )
+        return sentence % {"n": number(batch.undecided)}
+    if code == "action_failed":
+        names = list(dict.fromkeys(each["identifier"] for each in batch.failures if each["became"] != "undecided"))
+        sentence = ngettext(
+            "The action %(names)s failed, and its contacts were treated as its settings say.",
+            "The actions %(names)s failed, and their contacts were treated as their settings say.",
+            len(names),
+        )
+        return sentence % {"names": quoted(names)}
+    if code in UNUSUAL:
+        return " ".join(_anomaly(each) for each in batch.anomalies if each["code"] == code) or code
+    if code == "unknown_project":
+        return _("The project %(name)s is not set up here.") % {"name": quoted([batch.project.name or "–"])}
+    plain = {
+        "empty_plan": _("No action was asked for and none always runs, so nobody has checked these contacts."),
+        "no_contacts": _("The contact file is complete, but there is nobody in it."),
+        "everybody_rejected": _("The checks rejected everybody."),
+        "always": _("Every batch of this sendout waits for a person."),
+        "stopped": _("A person stopped its release. Accept or reject it."),
+        "was_on_hold": _("It was on hold when its checks ran again. Accept or reject it."),
+        "changed": _("Every contact is decided now, some by a person. Accept or reject the batch."),
+    }
+    return plain.get(code, code)
+
+
+def _anomaly(data: dict[str, Any]) -> str:
+    """One comparison with the batches before, in one sentence."""
+    if data["code"] == SIZE:
+        now, low, high = contacts(data["now"]), number(data["low"]), number(data["high"])
+    else:
+        now, low, high = (percent(100 * data[name]) for name in ("now", "low", "high"))
+    values = {"now": now, "n": number(data["batches"]), "check": quoted([data["check"]]), "usual": low}
+    if low != high:
+        values["usual"] = _("%(low)s to %(high)s") % {"low": low, "high": high}
+    text = {
+        SHARE: _("%(now)s do not get it; the last %(n)s batches of this project had %(usual)s."),
+        SIZE: _("It has %(now)s; the last %(n)s batches of this sendout had %(usual)s."),
+        NOBODY: _("The check %(check)s rejected nobody; in the last %(n)s batches it rejected %(usual)s."),
+        EVERYBODY: _(
+            "The check %(check)s rejected everybody whom it saw; in the last %(n)s batches it rejected %(usual)s."
+        ),
+    }[data["code"]]
+    return text % values
+
+
+def attention(batch: Batch) -> str:
+    """What stops a batch, as a sentence of its own; empty where nothing does."""
+    clause = trouble(batch)
+    return f"{capfirst(clause)}." if clause else ""
+
+
+def trouble(batch: Batch) -> str:
+    """What stops a batch, as the end of a sentence: “… cannot go on: the contacts cannot be downloaded”."""
+    clause = _trouble(batch)
+    if clause and (batch.attention_data or {}).get("held"):
+        return _("%(trouble)s; Symplify takes no calls at the moment") % {"trouble": clause}
+    return clause
+
+
+def _trouble(batch: Batch) -> str:
+    data: dict[str, Any] = batch.attention_data or {}
+    match batch.attention:
+        case Attention.NO_DOWNLOAD if data.get("status"):
+            return _("the contacts cannot be downloaded, Symplify answered with code %(status)s") % data
+        case Attention.NO_DOWNLOAD:
+            return _("the contacts cannot be downloaded, Symplify did not answer")
+        case Attention.HOST_NOT_LISTED:
+            return _host(data)
+        case Attention.NO_PROVEN_END:
+            return _broken(data)
+        case Attention.FILE_CHANGED:
+            return _("the contact file was not the same at the second download")
+        case Attention.UNREAD_ROWS:
+            return _unread(data)
+        case Attention.HOOK_UNCLEAR:
+            return _hook(data)
+        case Attention.SAME_FINISH:
+            return _("another batch has the same release address, and one call would release both")
+        case Attention.UNCONFIRMED:
+            return _unconfirmed(data)
+        case Attention.FINISH_UNCONFIRMED:
+            return _release(data)
+        case Attention.REFUSAL_STOPS:
+            return _refusal(data)
+        case Attention.SCREENING_FAILED:
+            names = {"stage": Status(data["status"]).label if data.get("status") in Status.values else "–"}
+            return _("a step after “%(stage)s” failed several times; the log of the server says more") % names
+        case Attention.EFFECT_FAILED:
+            return _effect(data)
+        case Attention.WORKER_DIED:
+            names = {"stage": Status(data["status"]).label if data.get("status") in Status.values else "–"}
+            deaths = {**names, "n": number(data.get("deaths", 0))}
+            return _("a step after “%(stage)s” ended its worker %(n)s times and got no further") % deaths
+        case Attention.KEY_MISSING:
+            return _(
+                "its addresses are encrypted with a key that the gateway no longer has; whoever runs the gateway must "
+                "put the old key back into ENCRYPTION_KEYS"
+            )
+    return str(batch.get_attention_display()) if batch.attention else ""
+
+
+def _effect(data: dict[str, Any]) -> str:
+    rows = data.get("rows", 0)
+    sentence = ngettext(
+        "the action %(name)s failed for %(n)s accepted contact",
+        "the action %(name)s failed for %(n)s accepted contacts",
+        rows,
+    ) % {"name": quoted([data.get("identifier") or "–"]), "n": number(rows)}
+    if not data.get("text"):
+        return sentence
+    # What a kind says ends with a full stop; the clause stands inside another sentence.
+    return _("%(what)s: %(why)s") % {"what": sentence, "why": stored(data["text"]).rstrip(".")}
+
+
+def _host(data: dict[str, Any]) -> str:
+    host = {"host": data.get("host") or "–"}
+    return {
+        "private_address": _("the address %(host)s leads into a private network, which is not allowed"),
+        "scheme": _("the address %(host)s is not HTTPS"),
+        "userinfo": _("the address of %(host)s carries a login, which is not allowed"),
+        "bad_uri": _("an address of the hook cannot be read"),
+    }.get(data.get("code", ""), _("the host %(host)s is not on the list of allowed hosts")) % host
+
+
+def _broken(data: dict[str, Any]) -> str:
+    why = {
+        "cut": _("the contact file was cut off after %(rows)s rows"),
+        "bad_gzip": _("the contact file is damaged after %(rows)s rows, its compression cannot be read"),
+        "bad_json": _("the contact file is damaged after %(rows)s rows, the rest is not JSON"),
+        "not_a_contact_file": _("what was downloaded is not a contact file"),
+        "two_arrays": _("the contact file holds several lists, and it is unclear which are the contacts"),
+    }.get(data.get("code", ""), _("the contact file could not be read after %(rows)s rows"))
+    return why % {"rows": number(data.get("rows", 0))}
+
+
+def _unread(data: dict[str, Any]) -> str:
+    rows = data.get("rows", 0)
+    place = {"place": number(data.get("place", 0))}
+    where = (_("line %(place)s") if data.get("format") in _LINED else _("position %(place)s")) % place
+    sentence = ngettext(
+        "%(n)s row cannot be read, at %(where)s: %(why)s",
+        "%(n)s rows cannot be read, the first at %(where)s: %(why)s",
+        rows,
+    )
+    return sentence % {"n": number(rows), "where": where, "why": row_problem(data.get("code", ""))}
+
+
+def row_problem(code: str) -> str:
+    """What is wrong with one row of the contact file."""
+    return {
+        "not_an_object": _("it is not a contact"),
+        "no_id": _("the contact id is missing"),
+        "no_uri": _("its reject address is missing"),
+        "bad_json": _("it is not JSON"),
+        "bad_columns": _("it has not as many columns as the first line"),
+        "bad_text": _("it holds characters that are no text"),
+        "too_long": _("its id or address is too long"),
+        "too_deep": _("it is nested too deeply"),
+        "too_big": _("it is too big for a contact"),
+    }.get(code, code)
+
+
+def _hook(data: dict[str, Any]) -> str:
+    problems = [hook_problem(code) for code in data.get("problems", [])]
+    if not problems:
+        return _("the hook contradicts itself or misses something")
+    return _("the hook is unclear, %(problems)s") % {"problems": ", ".join(problems)}
+
+
+def hook_problem(code: str) -> str:
+    """What is wrong with a hook."""
+    return {
+        "both_file_and_items": _("it brings a contact file and single contacts at once"),
+        "neither_file_nor_items": _("it brings no contacts"),
+        "items_not_a_list": _("its contacts are not a list"),
+        "actions_not_a_list": _("its actions are not a list"),
+        "unreadable_action": _("one of its actions has no name"),
+        "download_uri_not_text": _("its download address cannot be read"),
+    }.get(code, code)
+
+
+def _unconfirmed(data: dict[str, Any]) -> str:
+    rows = data.get("rows", 0)
+    values = {"n": number(rows), "host": data.get("host", "")}
+    if data.get("host"):
+        return (
+            ngettext(
+                "%(n)s rejection is not confirmed, the host %(host)s may not be called",
+                "%(n)s rejections are not confirmed, the host %(host)s may not be called",
+                rows,
+            )
+            % values
+        )
+    return ngettext("%(n)s rejection is not confirmed", "%(n)s rejections are not confirmed", rows) % values
+
+
+def _release(data: dict[str, Any]) -> str:
+    if data.get("host"):
+        return _("the release was not called, the host %(host)s may not be called") % {"host": data["host"]}
+    if data.get("held") and not data.get("lost") and not data.get("status"):
+        return _("the release was not called yet")
+    if data.get("lost"):
+        return _("the release was called, but its answer was lost; the messages may have gone out")
+    return _("the release is not confirmed, Symplify answered with code %(status)s") % {"status": data.get("status", 0)}
+
+
+def _refusal(data: dict[str, Any]) -> str:
+    if not data.get("complete", True):
+        return _("it cannot be rejected whole, its contact file is not complete; who is missing in it will time out")
+    rows = data.get("rows", 0)
+    if not rows:
+        return _("a rejection of a whole batch is not completed here, as the settings say; the contacts will time out")
+    return ngettext(
+        "it cannot be rejected whole, %(n)s row has no address to reject it; it will time out",
+        "it cannot be rejected whole, %(n)s rows have no address to reject them; they will time out",
+        rows,
+    ) % {"n": number(rows)}
+
+
+def reason(code: str, text: str) -> str:
+    """Why one contact was decided as it was: its sentence, else what its code means."""
+    if text:
+        return stored(text)
+    problem = row_problem(code)
+    if problem != code:
+        return _("Unreadable: %(problem)s") % {"problem": problem}
+    return {
+        "person": _("Decided by a person"),
+        "refused": _("The whole batch was rejected"),
+        "stopped": _("Undecided again, since the release was stopped"),
+        "at_deadline": _("Undecided when the deadline came near"),
+    }.get(code, code)

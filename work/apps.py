@@ -1,0 +1,7 @@
+"""The work machine as an application."""
+
+from django.apps import AppConfig
+
+
+class WorkConfig(AppConfig):
+    name = "work"

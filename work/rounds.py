@@ -1,0 +1,79 @@
+"""What the rounds of the sweep tell of the others: whether workers take up what they are nudged for.
+
+A worker may hold its connection and hear nothing. So the sweep asks no worker. It notes that it had to do the work itself,
+round after round; the worker's own sign of life in the rows contradicts this, or does not.
+"""
+
+import os
+import time
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from work import pulses
+from work.lanes import Lane
+from work.models import Pulse
+
+NUDGES = "nudges"
+WRITE_SECONDS = 5.0
+# Several rounds, and longer than a worker that is alive keeps silent.
+ROUNDS, SILENT_SECONDS = 3, 15.0
+
+
+class Rounds:
+    """The notes of one sweep. `saw` is cheap; `end` writes them, with the sweep's own sign of life, every five seconds."""
+
+    def __init__(self, lanes: Sequence[Lane]) -> None:
+        self._lanes = lanes
+        # Two sweeps may run: each has a row of its own for what it notes, and one for both says that any runs.
+        self._row = f"{pulses.ROUNDS}{pulses.machine()}:{os.getpid()}"
+        self._troubles: dict[str, dict[str, Any]] = {}
+        self._told = False
+        self._written = -WRITE_SECONDS
+
+    def saw(self, lane: Lane, *, left: bool, due: Collection[int], own: Collection[int]) -> None:
+        """Note of one lane: rows that are due, whether the nudge left, and which rows the sweep does itself."""
+        if due and left:
+            self._troubles.pop(NUDGES, None)
+        if due and not left:
+            self._count(NUDGES)
+        elif own:
+            self._count(lane.worker)
+
+    def end(self, under_way: Collection[tuple[str, int]]) -> None:
+        """End the round. under_way: the rows, by lane and id, that the sweep is at work on."""
+        if time.monotonic() - self._written < WRITE_SECONDS:
+            return
+        if self._troubles:
+            self._forget_what_is_over(under_way)
+        pulses.write(pulses.SWEEP)
+        if self._troubles or self._told:
+            pulses.write(self._row, {"troubles": self._troubles})
+        self._told = bool(self._troubles)
+        self._written = time.monotonic()
+
+    def _count(self, name: str) -> None:
+        trouble = self._troubles.setdefault(name, {"since": timezone.now().isoformat(), "rounds": 0})
+        trouble["rounds"] += 1
+
+    def _forget_what_is_over(self, under_way: Collection[tuple[str, int]]) -> None:
+        names = {lane.worker for lane in self._lanes} | {pulses.BEAT}
+        signs = dict(Pulse.objects.filter(pk__in=names).values_list("pk", "at"))
+        for name, trouble in list(self._troubles.items()):
+            sign = signs.get(pulses.BEAT if name == NUDGES else name)
+            alive = sign is not None and sign > datetime.fromisoformat(trouble["since"])
+            if alive or (name != NUDGES and self._is_busy(name, under_way)):
+                del self._troubles[name]
+
+    def _is_busy(self, worker: str, under_way: Collection[tuple[str, int]]) -> bool:
+        """Return whether another process is at work on rows of this worker: all of its threads may be taken."""
+        return any(_is_claimed(lane, under_way) for lane in self._lanes if lane.worker == worker)
+
+
+def _is_claimed(lane: Lane, under_way: Collection[tuple[str, int]]) -> bool:
+    own = [pk for name, pk in under_way if name == lane.name]
+    # Only rows that are due can be claimed, so that the index on them finds these.
+    return lane.rows().filter(due_at__isnull=False, claimed_until__gt=Now()).exclude(pk__in=own).exists()

@@ -1,0 +1,164 @@
+"""The clock of the gateway: ask the database what is due, again and again, and see that it is done.
+
+It needs no broker, and may run twice. It nudges the workers for what it finds. Where a nudge fails, or a row stays due for
+two rounds, it does the work itself in threads of its own, so that deadlines are still kept meanwhile.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+
+import structlog
+from django.conf import settings
+from django.db import Error, close_old_connections, connection
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from work.lanes import Lane
+from work.nudges import nudge
+from work.rounds import Rounds
+
+log = structlog.get_logger(__name__)
+ROUND_ROWS = 1_000
+NUDGE_SECONDS = 1.0
+# A clock that jumps further than this between two rounds is not believed for a while.
+CLOCK_JUMP = timedelta(seconds=60)
+PAUSE_AFTER_JUMP = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Chore:
+    """Work of the sweep that no row carries.
+
+    `wait` is the least number of seconds between two turns. `trusts_clock`: leave it out while a clock that jumped is not
+    believed. With `needed`, the chore runs in a thread of the sweep, one at a time, and only when `needed` says so.
+    """
+
+    name: str
+    run: Callable[[datetime], object]
+    wait: float = 0.0
+    trusts_clock: bool = False
+    needed: Callable[[], bool] | None = None
+
+
+def _run_chore(chore: Chore, ids: Sequence[int]) -> None:
+    chore.run(timezone.now())
+
+
+class Sweep:
+    """Rounds over what is due. One object for one loop; `threads` bounds the work that it does itself at a time.
+
+    `beside` starts the threads that run beside the sweep until the event is set; `tell_jump` is told of a clock that jumped,
+    in seconds.
+    """
+
+    def __init__(
+        self,
+        lanes: Sequence[Lane],
+        chores: Sequence[Chore] = (),
+        *,
+        beside: Sequence[Callable[[threading.Event], None]] = (),
+        tell_jump: Callable[[int], None] = lambda seconds: None,
+        threads: int = 2,
+    ) -> None:
+        self._lanes = lanes
+        self._chores = chores
+        self._beside = beside
+        self._tell_jump = tell_jump
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="sweep-work")
+        self._under_way: set[tuple[str, int]] = set()
+        self._seen: dict[tuple[str, int], int] = {}
+        self._last: tuple[datetime, float] | None = None
+        self._clock_doubted_until = 0.0
+        self._rounds = Rounds(lanes)
+        self._did: dict[str, float] = {}
+
+    def run(self, stop: threading.Event) -> None:
+        """Sweep until `stop` is set; a round that fails is logged, and the next one comes."""
+        for start in self._beside:
+            start(stop)
+        while not stop.is_set():
+            try:
+                self.round()
+            except Error as error:
+                log.warning("sweep_failed", error=type(error).__name__)
+            finally:
+                close_old_connections()
+            stop.wait(settings.SWEEP_SECONDS)
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        connection.close()
+
+    def round(self) -> None:
+        """Look at the database once."""
+        now = timezone.now()
+        self._watch_clock(now)
+        self._do_chores(now)
+        due = {lane.name: lane.due(ROUND_ROWS) for lane in self._lanes}
+        found = {(name, pk) for name, ids in due.items() for pk in ids}
+        self._seen = {key: self._seen.get(key, 0) + 1 for key in found}
+        for lane in self._lanes:
+            self._work_off(lane, due[lane.name])
+        self._rounds.end(self._under_way)
+
+    def _do_chores(self, now: datetime) -> None:
+        monotonic = time.monotonic()
+        for chore in self._chores:
+            if chore.trusts_clock and monotonic < self._clock_doubted_until:
+                continue
+            if monotonic - self._did.get(chore.name, float("-inf")) < chore.wait:
+                continue
+            self._did[chore.name] = monotonic
+            if chore.needed is None:
+                chore.run(now)
+            elif (chore.name, 0) not in self._under_way and chore.needed():
+                self._submit(chore.name, [0], partial(_run_chore, chore))
+
+    def _work_off(self, lane: Lane, ids: list[int]) -> None:
+        """Nudge for the rows, and do what nobody else does."""
+        left = nudge(lane.task, ids, wait=NUDGE_SECONDS)
+        own = [
+            pk for pk in ids if (not left or self._seen[lane.name, pk] > 2) and (lane.name, pk) not in self._under_way
+        ]
+        self._rounds.saw(lane, left=left, due=ids, own=own)
+        for group in [own] if lane.together and own else [[pk] for pk in own]:
+            self._submit(lane.name, group, lane.run)
+
+    def _submit(self, name: str, ids: Sequence[int], run: Callable[[Sequence[int]], object]) -> None:
+        self._under_way |= {(name, pk) for pk in ids}
+        self._pool.submit(self._work, name, ids, run)
+
+    def _work(self, name: str, ids: Sequence[int], run: Callable[[Sequence[int]], object]) -> None:
+        try:
+            run(ids)
+        except Exception:
+            # Also a database that went away: the rows are still due, and a later round finds them.
+            log.exception("sweep_work_failed", work=name, rows=len(ids), first=ids[0])
+        finally:
+            self._under_way -= {(name, pk) for pk in ids}
+            close_old_connections()
+
+    def _watch_clock(self, now: datetime) -> None:
+        monotonic = time.monotonic()
+        last, self._last = self._last, (now, monotonic)
+        if last is not None:
+            wall = now - last[0]
+            jump = abs(wall - timedelta(seconds=monotonic - last[1]))
+            if jump > CLOCK_JUMP:
+                seconds = round(jump.total_seconds())
+                self._clock_doubted_until = monotonic + PAUSE_AFTER_JUMP
+                log.error("clock_jumped", seconds=seconds)
+                self._tell_jump(seconds)
+                self._look_again()
+
+    def _look_again(self) -> None:
+        """Make due now what is due later: its moment may come from a clock that was wrong.
+
+        To look too early changes nothing. A lane keeps what waits for a person or for a declared moment.
+        """
+        for lane in self._lanes:
+            if lane.early is not None:
+                lane.early(lane.rows()).filter(due_at__gt=Now()).update(due_at=Now())
