@@ -12,9 +12,12 @@ class Reach(models.Model):
         settings.AUTH_USER_MODEL, primary_key=True, on_delete=models.CASCADE, related_name="reach"
     )
     projects = models.ManyToManyField(
-        "actions.Project", blank=True, related_name="+", verbose_name=_("projects"),
+        "actions.Project",
+        blank=True,
+        related_name="+",
+        verbose_name=_("projects"),
         help_text=_("Batches, contacts and figures of other projects are not shown to this person."),
-    )  # fmt: skip
+    )
 
     class Meta:
         app_label = "sendouts"

@@ -98,13 +98,18 @@ class Project(models.Model):
     keep_fields = models.JSONField(_("fields to keep"), default=list, blank=True)
     show_fields = models.JSONField(_("fields to show"), default=list, db_default=[], blank=True)
     second_person_from = models.PositiveIntegerField(
-        _("a second person accepts from"), null=True, blank=True, validators=[MinValueValidator(1)],
+        _("a second person accepts from"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
         help_text=_("Contacts in a batch from which on two people must accept it. Empty: never."),
-    )  # fmt: skip
+    )
     no_own_changes = models.BooleanField(
-        _("nobody accepts alone what they changed"), default=False, db_default=False,
+        _("nobody accepts alone what they changed"),
+        default=False,
+        db_default=False,
         help_text=_("Whoever changed decisions of a batch needs another person to accept it."),
-    )  # fmt: skip
+    )
     archived = models.BooleanField(_("archived"), default=False)
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
     history = HistoricalRecords()
@@ -202,9 +207,12 @@ class ActionDefinition(models.Model):
     kind = models.CharField(_("kind"), max_length=100)
     config = models.JSONField(_("configuration"), default=dict, blank=True)
     on_failure = models.CharField(
-        _("if the action fails"), max_length=10, choices=OnFailure, default=OnFailure.HOLD,
+        _("if the action fails"),
+        max_length=10,
+        choices=OnFailure,
+        default=OnFailure.HOLD,
         help_text=_("What becomes of the contacts that it could not judge."),
-    )  # fmt: skip
+    )
     run = models.CharField(_("runs"), max_length=10, choices=Run, default=Run.ASKED)
     position = models.PositiveIntegerField(
         _("position"), default=0, help_text=_("Actions of one level run from the lowest position to the highest.")

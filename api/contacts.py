@@ -30,8 +30,11 @@ from sendouts.verbs import base
 from sendouts.verbs.base import NotDone
 
 REFUSALS = {
-    400: errors.ErrorSerializer, 401: errors.ErrorSerializer, 403: errors.ErrorSerializer, 404: errors.ErrorSerializer
-}  # fmt: skip
+    400: errors.ErrorSerializer,
+    401: errors.ErrorSerializer,
+    403: errors.ErrorSerializer,
+    404: errors.ErrorSerializer,
+}
 
 
 class FoundSerializer(serializers.Serializer[Any]):

@@ -46,10 +46,14 @@ def change(running: BulkChange | None, batch: Batch) -> dict[str, Any] | None:
     if running is None:
         return None
     return {
-        "by": running.user.get_username(), "at": running.begun_at, "note": running.note,
-        "verdict": Verdict(running.verdict).name.lower(), "contacts": running.expected, "changed": running.changed,
+        "by": running.user.get_username(),
+        "at": running.begun_at,
+        "note": running.note,
+        "verdict": Verdict(running.verdict).name.lower(),
+        "contacts": running.expected,
+        "changed": running.changed,
         "share": round(min(1.0, running.next_row / batch.total), 3) if batch.total else 1.0,
-    }  # fmt: skip
+    }
 
 
 def held_for(batch: Batch) -> list[dict[str, str]]:

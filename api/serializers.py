@@ -22,9 +22,20 @@ class ProjectSerializer(serializers.ModelSerializer[Project]):
     class Meta:
         model = Project
         fields = [
-            "id", "name", "declared", "archived", "review", "at_deadline", "answer_within", "keep_contacts",
-            "keep_fields", "show_fields", "second_person_from", "no_own_changes", "created_at",
-        ]  # fmt: skip
+            "id",
+            "name",
+            "declared",
+            "archived",
+            "review",
+            "at_deadline",
+            "answer_within",
+            "keep_contacts",
+            "keep_fields",
+            "show_fields",
+            "second_person_from",
+            "no_own_changes",
+            "created_at",
+        ]
         read_only_fields = fields
 
 
@@ -154,11 +165,35 @@ class BatchSerializer(serializers.ModelSerializer[Batch]):
     class Meta:
         model = Batch
         fields = [
-            "id", "source", "project", "sendout", "status", "outcome", "attention", "held_for", "revision", "review",
-            "at_deadline", "received_at", "deadline", "decided_at", "ended_at", "file_complete", "total", "accepted",
-            "rejected", "undecided", "unread", "confirmed", "taken_on", "unread_taken_on", "final", "timed_out",
-            "forecast", "first_acceptance",
-        ]  # fmt: skip
+            "id",
+            "source",
+            "project",
+            "sendout",
+            "status",
+            "outcome",
+            "attention",
+            "held_for",
+            "revision",
+            "review",
+            "at_deadline",
+            "received_at",
+            "deadline",
+            "decided_at",
+            "ended_at",
+            "file_complete",
+            "total",
+            "accepted",
+            "rejected",
+            "undecided",
+            "unread",
+            "confirmed",
+            "taken_on",
+            "unread_taken_on",
+            "final",
+            "timed_out",
+            "forecast",
+            "first_acceptance",
+        ]
         read_only_fields = fields
 
     @extend_schema_field(SentenceSerializer(allow_null=True))
@@ -235,9 +270,18 @@ class DecisionSerializer(serializers.ModelSerializer[Decision]):
     class Meta:
         model = Decision
         fields = [
-            "id", "contact_id", "row", "verdict", "unread", "reason", "text", "action", "evidence_at", "decided_by",
+            "id",
+            "contact_id",
+            "row",
+            "verdict",
+            "unread",
+            "reason",
+            "text",
+            "action",
+            "evidence_at",
+            "decided_by",
             "answer",
-        ]  # fmt: skip
+        ]
         read_only_fields = fields
 
     @extend_schema_field(serializers.CharField(allow_null=True))

@@ -70,27 +70,75 @@ def _under_25(index: int) -> bool:
 
 
 ACTS = (
-    Act("JSON array", "batch", ("Newsletter", "Nouveautés de juillet", "Annonce"), Ways(9_000, 1_000, 0),
-        {"contacts": 10_000, "format": "json"}),
-    Act("gzipped NDJSON", "batch", ("Newsletter", "Carnet de voyage", "Épisode 3"), Ways(7_200, 800, 0),
-        {"contacts": 8_000, "format": "ndjson", "gzip": "header"}),
-    Act("CSV, Windows-1252", "batch", ("Boutique en ligne", "Rendez-vous en boutique", "Essayages"),
+    Act(
+        "JSON array",
+        "batch",
+        ("Newsletter", "Nouveautés de juillet", "Annonce"),
+        Ways(9_000, 1_000, 0),
+        {"contacts": 10_000, "format": "json"},
+    ),
+    Act(
+        "gzipped NDJSON",
+        "batch",
+        ("Newsletter", "Carnet de voyage", "Épisode 3"),
+        Ways(7_200, 800, 0),
+        {"contacts": 8_000, "format": "ndjson", "gzip": "header"},
+    ),
+    Act(
+        "CSV, Windows-1252",
+        "batch",
+        ("Boutique en ligne", "Rendez-vous en boutique", "Essayages"),
         Ways(3_500, 1_500, 0),
-        {"contacts": 5_000, "format": "csv", "delimiter": ";", "encoding": "windows-1252",
-         "actions": [CONSENT, "boutique-ouverte"], "due": _due(5_000, _in_nimes)}),
+        {
+            "contacts": 5_000,
+            "format": "csv",
+            "delimiter": ";",
+            "encoding": "windows-1252",
+            "actions": [CONSENT, "boutique-ouverte"],
+            "due": _due(5_000, _in_nimes),
+        },
+    ),
     # Of sixty contacts six have no consent, seven are under 25, and one is both.
-    Act("merged actions", "batch", ("Club fidélité", "Escapades d’été", "Location de voiture"), Ways(4_800, 1_200, 0),
-        {"contacts": 6_000, "actions": [CONSENT, "age-minimum"], "due": _due(6_000, _under_25)}),
-    Act("200 singles", "single", ("Panier et commandes", "Panier oublié", "Rappel à 24 h"), Ways(180, 20, 0),
-        {"contacts": 1, "hooks": 200}),
-    Act("unknown action", "batch", ("Newsletter", "Rentrée", "Avant-première"), Ways(1_800, 200, 0),
+    Act(
+        "merged actions",
+        "batch",
+        ("Club fidélité", "Escapades d’été", "Location de voiture"),
+        Ways(4_800, 1_200, 0),
+        {"contacts": 6_000, "actions": [CONSENT, "age-minimum"], "due": _due(6_000, _under_25)},
+    ),
+    Act(
+        "200 singles",
+        "single",
+        ("Panier et commandes", "Panier oublié", "Rappel à 24 h"),
+        Ways(180, 20, 0),
+        {"contacts": 1, "hooks": 200},
+    ),
+    Act(
+        "unknown action",
+        "batch",
+        ("Newsletter", "Rentrée", "Avant-première"),
+        Ways(1_800, 200, 0),
         {"contacts": 2_000, "actions": [CONSENT, "vip-rentree"]},
-        "accept", "Vérifié : l’action « vip-rentree » n’est plus utilisée."),
-    Act("refused whole", "batch", ("Club fidélité", "Soldes d’été", "Dernière chance"), Ways(0, 1_500, 0),
-        {"contacts": 1_500, "due": "all"}, "reject", "Le prix annoncé est faux."),
-    Act("left unanswered", "batch", ("Événements", "Soirée d’ouverture", "Invitation"), Ways(0, 0, 1_200),
-        {"contacts": 1_200, "due": "none", "timeout": SHORT_DEADLINE}),
-)  # fmt: skip
+        "accept",
+        "Vérifié : l’action « vip-rentree » n’est plus utilisée.",
+    ),
+    Act(
+        "refused whole",
+        "batch",
+        ("Club fidélité", "Soldes d’été", "Dernière chance"),
+        Ways(0, 1_500, 0),
+        {"contacts": 1_500, "due": "all"},
+        "reject",
+        "Le prix annoncé est faux.",
+    ),
+    Act(
+        "left unanswered",
+        "batch",
+        ("Événements", "Soirée d’ouverture", "Invitation"),
+        Ways(0, 0, 1_200),
+        {"contacts": 1_200, "due": "none", "timeout": SHORT_DEADLINE},
+    ),
+)
 
 
 def afterwards(number: int) -> Act:

@@ -122,9 +122,15 @@ def _prepare(screen: Screen, folder: Path, env: dict[str, str], config: Path, pa
     with log.open("ab") as errors:
         process = subprocess.Popen(
             [sys.executable, "-m", "demo.prepare", str(config)],
-            cwd=ROOT, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, encoding="utf-8",
-            start_new_session=True, preexec_fn=die_with_parent,
-        )  # fmt: skip
+            cwd=ROOT,
+            env=env,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            encoding="utf-8",
+            start_new_session=True,
+            preexec_fn=die_with_parent,
+        )
     with process:
         try:
             to_it, from_it = cast(IO[str], process.stdin), cast(IO[str], process.stdout)

@@ -138,7 +138,5 @@ def sentence(found: Export) -> str:
             found.written,
         )
         return stopped % values
-    text = ngettext(
-        "The file is complete: %(n)s contact.", "The file is complete: %(n)s contacts.", found.written
-    )  # fmt: skip
+    text = ngettext("The file is complete: %(n)s contact.", "The file is complete: %(n)s contacts.", found.written)
     return text % values

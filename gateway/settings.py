@@ -312,8 +312,14 @@ LOGGING = {
     "json": LOG_JSON,
     "debug": DEBUG,
     "secrets": environment.secret_texts(
-        SECRET_KEY, SECRET_KEY_FALLBACKS, ENCRYPTION_KEYS, WEBHOOK_BASIC_AUTH, WEBHOOK_HEADER_TOKENS, CREDENTIALS,
-        SYMPLIFY_HEADERS, DATABASES["default"].get("PASSWORD"),
+        SECRET_KEY,
+        SECRET_KEY_FALLBACKS,
+        ENCRYPTION_KEYS,
+        WEBHOOK_BASIC_AUTH,
+        WEBHOOK_HEADER_TOKENS,
+        CREDENTIALS,
+        SYMPLIFY_HEADERS,
+        DATABASES["default"].get("PASSWORD"),
     ),
-}  # fmt: skip
+}
 DEFAULT_EXCEPTION_REPORTER_FILTER = "gateway.web.error_reports.QuietReporter"

@@ -18,10 +18,18 @@ _PATH = re.compile(r"[\w.-]+(/[\w.-]+)*")
 # Below a byte a second for this long, nobody is there any more.
 STALLED_SECONDS = 30
 CONNECT_SECONDS = 10
-_AGAIN = frozenset({
-    pycurl.E_COULDNT_RESOLVE_HOST, pycurl.E_COULDNT_CONNECT, pycurl.E_OPERATION_TIMEDOUT, pycurl.E_SEND_ERROR,
-    pycurl.E_RECV_ERROR, pycurl.E_GOT_NOTHING, pycurl.E_REMOTE_DISK_FULL, pycurl.E_SSH,
-})  # fmt: skip
+_AGAIN = frozenset(
+    {
+        pycurl.E_COULDNT_RESOLVE_HOST,
+        pycurl.E_COULDNT_CONNECT,
+        pycurl.E_OPERATION_TIMEDOUT,
+        pycurl.E_SEND_ERROR,
+        pycurl.E_RECV_ERROR,
+        pycurl.E_GOT_NOTHING,
+        pycurl.E_REMOTE_DISK_FULL,
+        pycurl.E_SSH,
+    }
+)
 
 
 class NotStored(Exception):

@@ -141,10 +141,23 @@ class Faults:
 
 
 _TYPES: dict[str, tuple[type, ...]] = {
-    "share": (int, float), "times": (int,), "total": (int,), "seed": (int,), "status": (int,), "location": (str,),
-    "retry_after": (int, float, str), "seconds": (int, float), "bytes": (int,), "interval": (int, float),
-    "effect": (bool,), "at": (int, float), "clean": (bool,), "by": (int,), "type": (str,), "row": (int,),
-}  # fmt: skip
+    "share": (int, float),
+    "times": (int,),
+    "total": (int,),
+    "seed": (int,),
+    "status": (int,),
+    "location": (str,),
+    "retry_after": (int, float, str),
+    "seconds": (int, float),
+    "bytes": (int,),
+    "interval": (int, float),
+    "effect": (bool,),
+    "at": (int, float),
+    "clean": (bool,),
+    "by": (int,),
+    "type": (str,),
+    "row": (int,),
+}
 assert set(_TYPES) <= {each.name for each in fields(Fault)}
 
 

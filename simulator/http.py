@@ -51,9 +51,25 @@ class Connection(asyncio.Protocol):
     """Parses requests, hands each to the handler in turn, and writes the reply in the manner that it asks for."""
 
     __slots__ = (
-        "body", "broken", "busy", "closed", "handle", "headers", "loop", "parser", "queue", "reading", "reply",
-        "request", "size", "target", "task", "timer", "transport", "writable",
-    )  # fmt: skip
+        "body",
+        "broken",
+        "busy",
+        "closed",
+        "handle",
+        "headers",
+        "loop",
+        "parser",
+        "queue",
+        "reading",
+        "reply",
+        "request",
+        "size",
+        "target",
+        "task",
+        "timer",
+        "transport",
+        "writable",
+    )
 
     def __init__(self, handle: Handler, loop: asyncio.AbstractEventLoop) -> None:
         self.handle = handle

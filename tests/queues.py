@@ -72,8 +72,10 @@ def stand_in(folder: Path, **settings: str) -> Iterator[str]:
     with log.open("wb") as out:
         process = subprocess.Popen(
             [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
-            stdout=out, stderr=out, env={**os.environ, **CREDENTIALS, **settings},
-        )  # fmt: skip
+            stdout=out,
+            stderr=out,
+            env={**os.environ, **CREDENTIALS, **settings},
+        )
     try:
         wait_for_port(port, process, log)
         yield f"http://127.0.0.1:{port}"

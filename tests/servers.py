@@ -116,12 +116,34 @@ def postgresql_server(folder: Path) -> Iterator[Server]:
     data = folder / "data"
     environment = {**os.environ, "LC_ALL": "C"}
     subprocess.run(
-        [*as_user, str(binaries / "initdb"), "-D", str(data), "-U", "gateway", "-A", "trust", "-E", "UTF8", "--no-sync"],
-        check=True, stdout=subprocess.DEVNULL, env=environment,
-    )  # fmt: skip
+        [
+            *as_user,
+            str(binaries / "initdb"),
+            "-D",
+            str(data),
+            "-U",
+            "gateway",
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "--no-sync",
+        ],
+        check=True,
+        stdout=subprocess.DEVNULL,
+        env=environment,
+    )
     port = free_port()
-    settings = {"port": port, "listen_addresses": "127.0.0.1", "unix_socket_directories": "", "max_connections": 200,
-                "shared_buffers": "256MB", "fsync": "on", "synchronous_commit": "on", "max_wal_size": "2GB"}  # fmt: skip
+    settings = {
+        "port": port,
+        "listen_addresses": "127.0.0.1",
+        "unix_socket_directories": "",
+        "max_connections": 200,
+        "shared_buffers": "256MB",
+        "fsync": "on",
+        "synchronous_commit": "on",
+        "max_wal_size": "2GB",
+    }
     options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
     command = [*as_user, str(binaries / "postgres"), "-D", str(data), *options]
     url = f"postgres://gateway@127.0.0.1:{port}/postgres"

@@ -99,6 +99,10 @@ def storage_server(folder: Path) -> Iterator[tuple[str, str, str]]:
 def _client(service: str, endpoint: str, access_key: str, secret_key: str) -> Any:
     config = Config(s3={"addressing_style": "path"}, retries={"max_attempts": 1})
     return boto3.client(
-        service, endpoint_url=endpoint, region_name=REGION, config=config,
-        aws_access_key_id=access_key, aws_secret_access_key=secret_key,
-    )  # fmt: skip
+        service,
+        endpoint_url=endpoint,
+        region_name=REGION,
+        config=config,
+        aws_access_key_id=access_key,
+        aws_secret_access_key=secret_key,
+    )

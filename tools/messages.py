@@ -62,8 +62,16 @@ def sources() -> Iterator[tuple[str, str]]:
 
 
 # Of unfold what is installed here, and not what it offers to other packages.
-UNFOLD_PARTS = ("mixins", "templates/admin", "templates/unfold", "templates/registration", "templates/auth", "contrib/filters",
-                "contrib/forms", "contrib/simple_history")  # fmt: skip
+UNFOLD_PARTS = (
+    "mixins",
+    "templates/admin",
+    "templates/unfold",
+    "templates/registration",
+    "templates/auth",
+    "contrib/filters",
+    "contrib/forms",
+    "contrib/simple_history",
+)
 
 
 def spoken_by_django(text: str) -> bool:

@@ -28,24 +28,34 @@ class CodePool(models.Model):
         _("name"), max_length=100, unique=True, help_text=_("As actions call it in their configuration.")
     )
     project = models.ForeignKey(
-        "actions.Project", null=True, blank=True, on_delete=models.PROTECT, related_name="code_pools",
-        verbose_name=_("project"), help_text=_("Empty: every project may draw from it."),
-    )  # fmt: skip
+        "actions.Project",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="code_pools",
+        verbose_name=_("project"),
+        help_text=_("Empty: every project may draw from it."),
+    )
     source = models.CharField(_("source"), max_length=10, choices=Source, default=Source.UPLOAD)
     low = models.PositiveIntegerField(
         _("low at"), default=0, help_text=_("With fewer free codes the pool is shown as low. 0: never.")
     )
     url = models.CharField(
-        _("URL"), max_length=2000, blank=True, default="",
+        _("URL"),
+        max_length=2000,
+        blank=True,
+        default="",
         help_text=_("Only for a service: asked {“key”, “count”}, answers {“codes”: […]}; the same to the same key."),
-    )  # fmt: skip
+    )
     credential = models.CharField(
         _("credential"), max_length=100, blank=True, default="", help_text=_("Name of a credential for the service.")
     )
     ask_for = models.PositiveIntegerField(
-        _("codes in one question"), default=1000, validators=[MinValueValidator(1), MaxValueValidator(20_000)],
+        _("codes in one question"),
+        default=1000,
+        validators=[MinValueValidator(1), MaxValueValidator(20_000)],
         help_text=_("At least so many are asked of the service at a time."),
-    )  # fmt: skip
+    )
     archived = models.BooleanField(_("archived"), default=False, help_text=_("Nothing is drawn from it any more."))
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
     history = HistoricalRecords()

@@ -5,11 +5,30 @@ from datetime import timedelta
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _WORDS = {
-    "": "m", "s": "s", "sec": "s", "second": "s", "seconds": "s", "seconde": "s", "secondes": "s",
-    "m": "m", "min": "m", "mins": "m", "minute": "m", "minutes": "m",
-    "h": "h", "hour": "h", "hours": "h", "heure": "h", "heures": "h",
-    "d": "d", "j": "d", "day": "d", "days": "d", "jour": "d", "jours": "d",
-}  # fmt: skip
+    "": "m",
+    "s": "s",
+    "sec": "s",
+    "second": "s",
+    "seconds": "s",
+    "seconde": "s",
+    "secondes": "s",
+    "m": "m",
+    "min": "m",
+    "mins": "m",
+    "minute": "m",
+    "minutes": "m",
+    "h": "h",
+    "hour": "h",
+    "hours": "h",
+    "heure": "h",
+    "heures": "h",
+    "d": "d",
+    "j": "d",
+    "day": "d",
+    "days": "d",
+    "jour": "d",
+    "jours": "d",
+}
 _STRICT = re.compile(r"([0-9]{1,7})([smhd])")
 _LOOSE = re.compile(r"([0-9]{1,7})\s*([a-z]*)")
 

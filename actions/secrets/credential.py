@@ -36,14 +36,23 @@ class Credential(models.Model):
     kind = models.CharField(_("kind"), max_length=10, choices=Kind, default=Kind.BEARER)
     user = models.CharField(_("user"), max_length=255, blank=True, default="", help_text=_("Only beside a password."))
     header = models.CharField(
-        _("header"), max_length=100, blank=True, default="", validators=[_HEADER],
+        _("header"),
+        max_length=100,
+        blank=True,
+        default="",
+        validators=[_HEADER],
         help_text=_("Name of the header, such as X-Api-Key; only for a header of its own."),
-    )  # fmt: skip
+    )
     secret = EncryptedTextField(_("secret"))
     test_url = models.CharField(
-        _("URL to test with"), max_length=2_000, blank=True, default="",
-        help_text=_("Where the service accepts a GET with this credential, and changes nothing by it. For the button “Test”."),
-    )  # fmt: skip
+        _("URL to test with"),
+        max_length=2_000,
+        blank=True,
+        default="",
+        help_text=_(
+            "Where the service accepts a GET with this credential, and changes nothing by it. For the button “Test”."
+        ),
+    )
     changed_at = models.DateTimeField(_("changed"), auto_now=True)
     history = HistoricalRecords(excluded_fields=["secret"])
 

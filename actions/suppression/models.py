@@ -37,13 +37,18 @@ class SuppressionList(models.Model):
     )
     holds = models.CharField(_("holds"), max_length=10, choices=Holds, default=Holds.CONTACT_ID)
     hashed = models.BooleanField(
-        _("only fingerprints"), default=False,
+        _("only fingerprints"),
+        default=False,
         help_text=_("Stores the SHA-256 of each entry instead of the entry itself: nobody can read the list."),
-    )  # fmt: skip
+    )
     calling_code = models.CharField(
-        _("calling code"), max_length=3, blank=True, default="", validators=[_CALLING_CODE],
+        _("calling code"),
+        max_length=3,
+        blank=True,
+        default="",
+        validators=[_CALLING_CODE],
         help_text=_("Of numbers that begin with a single 0, such as 33 for France. Only for phone numbers."),
-    )  # fmt: skip
+    )
     note = models.CharField(_("note"), max_length=300, blank=True, default="")
     archived = models.BooleanField(
         _("archived"),
@@ -92,9 +97,13 @@ class SuppressionEntry(models.Model):
     expires_at = models.DateTimeField(_("expires"), null=True)
     added_at = models.DateTimeField(_("added"))
     added_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, verbose_name=_("added by"), null=True, on_delete=models.PROTECT, related_name="+",
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("added by"),
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="+",
         db_index=False,
-    )  # fmt: skip
+    )
 
     class Meta:
         verbose_name = _("entry")

@@ -159,9 +159,15 @@ def _line(decision: Decision, shown: Collection[str], *, sees: bool, changes: bo
     kept = decision.kept or {}
     where = _(" (place %(place)s)") % {"place": kept["place"]} if decision.unread and kept.get("place") else ""
     unread = decision.unread and verdict == Verdict.UNDECIDED
-    word = _("unreadable") if unread else {
-        Verdict.ACCEPTED: _("gets it"), Verdict.REJECTED: _("does not get it"), Verdict.UNDECIDED: _("undecided")
-    }[verdict]  # fmt: skip
+    word = (
+        _("unreadable")
+        if unread
+        else {
+            Verdict.ACCEPTED: _("gets it"),
+            Verdict.REJECTED: _("does not get it"),
+            Verdict.UNDECIDED: _("undecided"),
+        }[verdict]
+    )
     answered = verdict == Verdict.REJECTED and decision.answer != Answer.NONE
     # What was sent before the release was stopped cannot be put back.
     changes = changes and not answered

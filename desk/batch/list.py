@@ -87,9 +87,12 @@ class BatchAdmin(ReadOnlyAdmin, LimitedAdmin):
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         zone = timezone.localtime().tzname()
         more = {
-            "title": _("Batches"), "tabs": filters.tabs(request), "zone": zone, "alarms": open_count(request),
+            "title": _("Batches"),
+            "tabs": filters.tabs(request),
+            "zone": zone,
+            "alarms": open_count(request),
             **(extra_context or {}),
-        }  # fmt: skip
+        }
         return super().changelist_view(request, more)
 
     def get_list_display(self, request: HttpRequest) -> tuple[Any, ...]:

@@ -34,8 +34,13 @@ class AlarmAdmin(ReadOnlyAdmin, LimitedAdmin):
     list_display = ("shown_sentence", "shown_state", "shown_since", "shown_until", "shown_notices")
     list_filter = (("code", ChoicesDropdownFilter),)
     fields = readonly_fields = (
-        "shown_state", "shown_sentence", "shown_advice", "shown_since", "shown_until", "shown_notices"
-    )  # fmt: skip
+        "shown_state",
+        "shown_sentence",
+        "shown_advice",
+        "shown_since",
+        "shown_until",
+        "shown_notices",
+    )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Alarm]:
         return reach.alarms(request.user).order_by(*self.model._meta.ordering).prefetch_related("notices")
@@ -68,8 +73,12 @@ class AlarmAdmin(ReadOnlyAdmin, LimitedAdmin):
         rows = sorted(obj.notices.all(), key=lambda notice: notice.pk)
         line = '<span class="gate-label gate-{}">{} · {} · {}</span> '
         parts = (
-            (_TONES.get(Notice.State(each.state), "warning"), each.get_channel_display(),
-             each.get_occasion_display(), each.get_state_display())
+            (
+                _TONES.get(Notice.State(each.state), "warning"),
+                each.get_channel_display(),
+                each.get_occasion_display(),
+                each.get_state_display(),
+            )
             for each in rows
-        )  # fmt: skip
+        )
         return format_html_join("", line, parts) if rows else None

@@ -36,20 +36,24 @@ class ChannelForm(forms.ModelForm):
     """A channel; where a URL is stored, an empty one leaves it as it is."""
 
     url = forms.CharField(
-        label=gettext_lazy("URL"), required=False, max_length=2_000,
+        label=gettext_lazy("URL"),
+        required=False,
+        max_length=2_000,
         widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}),
         help_text=gettext_lazy(
             "Of the incoming webhook. Stored encrypted and never shown again. Empty: as it is. "
             "Its host must be among the allowed hosts of services."
         ),
-    )  # fmt: skip
+    )
     secret = forms.CharField(
-        label=gettext_lazy("Secret to sign with"), required=False, max_length=500,
+        label=gettext_lazy("Secret to sign with"),
+        required=False,
+        max_length=500,
         widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}),
         help_text=gettext_lazy(
             "Only for programs: each message is signed (HMAC-SHA256, as Standard Webhooks says). Empty: as it is."
         ),
-    )  # fmt: skip
+    )
     occasions = forms.MultipleChoiceField(
         label=gettext_lazy("Told when"), choices=Occasion.choices, widget=UnfoldAdminCheckboxSelectMultipleWidget
     )
@@ -167,8 +171,14 @@ class MessageAdmin(ReadOnlyAdmin):
     search_help_text = gettext_lazy("Number of a batch, person or channel")
     list_select_related = ("sendout__project", "user", "channel")
     fields = readonly_fields = (
-        "shown_state", "shown_about", "shown_occasion", "shown_reader", "shown_made", "shown_at", "attempts"
-    )  # fmt: skip
+        "shown_state",
+        "shown_about",
+        "shown_occasion",
+        "shown_reader",
+        "shown_made",
+        "shown_at",
+        "attempts",
+    )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Message]:
         return super().get_queryset(request).filter(access.within(reader(request), "sendout__project"))

@@ -48,8 +48,15 @@ class WebhookAdmin(ReadOnlyAdmin, LimitedAdmin):
     search_fields = ("=uuid",)
     search_help_text = _("The number with which the hook was acknowledged")
     fields = readonly_fields = (
-        "uuid", "shown_received", "source", "content_type", "shown_outcome", "shown_detail", "shown_batch", "shown_again"
-    )  # fmt: skip
+        "uuid",
+        "shown_received",
+        "source",
+        "content_type",
+        "shown_outcome",
+        "shown_detail",
+        "shown_batch",
+        "shown_again",
+    )
     ordering = ("-id",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Webhook]:

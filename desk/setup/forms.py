@@ -241,9 +241,17 @@ class ProjectForm(forms.ModelForm):
     class Meta:
         model = Project
         fields = (
-            "name", "review", "at_deadline", "answer_within", "keep_contacts", "keep_fields", "show_fields",
-            "second_person_from", "no_own_changes", "archived",
-        )  # fmt: skip
+            "name",
+            "review",
+            "at_deadline",
+            "answer_within",
+            "keep_contacts",
+            "keep_fields",
+            "show_fields",
+            "second_person_from",
+            "no_own_changes",
+            "archived",
+        )
         help_texts = {"review": REVIEW_HELP, "at_deadline": AT_DEADLINE_HELP}
 
     def clean(self) -> dict[str, Any]:

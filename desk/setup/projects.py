@@ -201,8 +201,15 @@ class ActionDefinitionAdmin(ConfigurationAdmin):
     """A definition's kind is chosen first and stays; its configuration has the fields of that kind."""
 
     list_display = (
-        "identifier", "kind_title", "used_in", "run", "on_failure", "position", "shown_archived", "shown_test"
-    )  # fmt: skip
+        "identifier",
+        "kind_title",
+        "used_in",
+        "run",
+        "on_failure",
+        "position",
+        "shown_archived",
+        "shown_test",
+    )
     project_paths = ("project", "sendout__project")
     list_filter = ("archived", "kind", "run", "on_failure", ("project", SeenProjects))
     list_filter_submit = True

@@ -19,9 +19,21 @@ from desk.verbs.stop import Stop
 from sendouts.models import Batch
 
 __all__ = [
-    "TO", "VERBS", "Accept", "ChangeAll", "ChangeOne", "ChangeRows", "Stop", "Ticked", "Verb", "alike", "held_by", "offered", "ticked",
+    "TO",
+    "VERBS",
+    "Accept",
+    "ChangeAll",
+    "ChangeOne",
+    "ChangeRows",
+    "Stop",
+    "Ticked",
+    "Verb",
+    "alike",
+    "held_by",
+    "offered",
+    "ticked",
     "which_of",
-]  # fmt: skip
+]
 
 VERBS: Mapping[str, type[Verb]] = {
     verb.name: verb

@@ -63,7 +63,7 @@ class RunAgain(Verb):
         else:
             text = ngettext(
                 "contact is downloaded and checked again", "contacts are downloaded and checked again", total
-            )  # fmt: skip
+            )
         own = ngettext(
             "decision of people is kept and applied again", "decisions of people are kept and applied again", self._own
         )

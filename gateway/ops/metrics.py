@@ -60,19 +60,31 @@ class Figures(Collector):
     def _batches(self) -> Iterator[GaugeMetricFamily]:
         open_ones = Batch.objects.filter(status__in=OPEN)
         counted = dict(open_ones.order_by().values_list("status").annotate(rows=Count("pk")))
-        yield _by("batches_open", "Batches that are not over, by the last stage that they completed.", "status",
-                  {status.value: counted.get(status, 0) for status in OPEN})  # fmt: skip
-        yield _one("batches_attention", "Open batches that wait for a person to act.",
-                   open_ones.exclude(attention="").count())  # fmt: skip
+        yield _by(
+            "batches_open",
+            "Batches that are not over, by the last stage that they completed.",
+            "status",
+            {status.value: counted.get(status, 0) for status in OPEN},
+        )
+        yield _one(
+            "batches_attention", "Open batches that wait for a person to act.", open_ones.exclude(attention="").count()
+        )
         nearest = open_ones.aggregate(nearest=Min("deadline"))["nearest"]
-        yield _one("deadline_nearest_seconds", "Until the nearest deadline of an open batch; absent where none is open.",
-                   (nearest - self._now).total_seconds() if nearest else None)  # fmt: skip
+        yield _one(
+            "deadline_nearest_seconds",
+            "Until the nearest deadline of an open batch; absent where none is open.",
+            (nearest - self._now).total_seconds() if nearest else None,
+        )
         # Whatever ended within the hour had its deadline after its beginning, so that the index on deadlines finds it.
         ended = Batch.objects.filter(deadline__gte=self._now - HOUR, ended_at__gte=self._now - HOUR)
         ends = [status for status in Status if status not in OPEN]
         over = dict(ended.filter(status__in=ends).order_by().values_list("status").annotate(rows=Count("pk")))
-        yield _by("batches_ended_last_hour", "Batches that ended within the last hour.", "status",
-                  {status.value: over.get(status, 0) for status in ends})  # fmt: skip
+        yield _by(
+            "batches_ended_last_hour",
+            "Batches that ended within the last hour.",
+            "status",
+            {status.value: over.get(status, 0) for status in ends},
+        )
         sums = ended.filter(status=Status.FINISHED).aggregate(rows=Sum("confirmed"), seconds=Sum("delivery_seconds"))
         yield _one(
             "rejections_last_hour", "Rejections confirmed in batches that ended in the last hour.", sums["rows"] or 0
@@ -88,20 +100,32 @@ class Figures(Collector):
         yield _by("due_oldest_seconds", "Since when the oldest work that nobody is at has been due.", "lane", waits)
         yield _by("claimed", "Rows that somebody is at work on.", "lane", claimed)
         at = dict(Pulse.objects.filter(pk__in=LOOPS).values_list("pk", "at"))
-        yield _by("loop_age_seconds", "Since the loop last said that it is at work; a worker without work says nothing.",
-                  "loop", {name: max(0.0, (self._now - at[name]).total_seconds()) for name in LOOPS if name in at})  # fmt: skip
+        yield _by(
+            "loop_age_seconds",
+            "Since the loop last said that it is at work; a worker without work says nothing.",
+            "loop",
+            {name: max(0.0, (self._now - at[name]).total_seconds()) for name in LOOPS if name in at},
+        )
 
     def _hooks(self) -> Iterator[GaugeMetricFamily]:
         recent = Webhook.objects.filter(received_at__gte=self._now - HOUR).order_by()
         found = dict(recent.values_list("outcome").annotate(rows=Count("pk")))
-        yield _by("hooks_last_hour", "Hooks received within the last hour.", "outcome",
-                  {each.value or "waiting": found.get(each.value, 0) for each in Webhook.Outcome})  # fmt: skip
+        yield _by(
+            "hooks_last_hour",
+            "Hooks received within the last hour.",
+            "outcome",
+            {each.value or "waiting": found.get(each.value, 0) for each in Webhook.Outcome},
+        )
         answers = traffic.answers(self._now, traffic.BREAKER_SPAN)
-        yield _by("acknowledgements_last_5_minutes", "Answers of the door. Slow ones are among the stored.", "answer",
-                  answers)  # fmt: skip
+        yield _by(
+            "acknowledgements_last_5_minutes", "Answers of the door. Slow ones are among the stored.", "answer", answers
+        )
         doors = Pulse.objects.filter(pk__startswith=pulses.DOOR, at__gte=Now() - traffic.JOURNAL_FRESH)
-        yield _one("journal_hooks", "Hooks that wait in journals on disk.",
-                   sum(pulse.data.get("journal", 0) for pulse in doors))  # fmt: skip
+        yield _one(
+            "journal_hooks",
+            "Hooks that wait in journals on disk.",
+            sum(pulse.data.get("journal", 0) for pulse in doors),
+        )
 
     def _alarms(self) -> Iterator[GaugeMetricFamily]:
         found = dict(Alarm.objects.filter(closed_at=None).order_by().values_list("code").annotate(rows=Count("pk")))
@@ -111,8 +135,12 @@ class Figures(Collector):
         marked = Message.objects.filter(at__gte=self._now - HOUR).order_by()
         found = dict(marked.values_list("state").annotate(rows=Count("pk")))
         states = [state for state in Message.State if state != Message.State.DROPPED]
-        yield _by("messages_last_hour", "Messages to people and channels that were tried within the last hour.", "state",
-                  {state.value: found.get(state, 0) for state in states})  # fmt: skip
+        yield _by(
+            "messages_last_hour",
+            "Messages to people and channels that were tried within the last hour.",
+            "state",
+            {state.value: found.get(state, 0) for state in states},
+        )
         due = Message.objects.filter(state=Message.State.WAITING, due_at__lte=self._now)
         yield _one("messages_due", "Messages whose time has come.", due.count())
 

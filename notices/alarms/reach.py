@@ -12,9 +12,19 @@ from sendouts.models import Batch
 _OF_BATCHES, _OF_SENDOUTS = (Code.ATTENTION,), (Code.SENDOUT_SILENT,)
 # Of the gateway itself. What counts the rows of all projects is for who sees them all, and so is what is not named here.
 _OF_GATEWAY = (
-    Code.DATABASE, Code.WORK_WAITS, Code.SWEEP_SILENT, Code.WORKERS_SILENT, Code.BROKER_AWAY, Code.BEAT_SILENT,
-    Code.QUEUE_SILENT, Code.BREAKER_NEAR, Code.JOURNAL_WAITING, Code.CLOCK_JUMPED, Code.DISK_FULL, Code.DATABASE_SLOW,
-)  # fmt: skip
+    Code.DATABASE,
+    Code.WORK_WAITS,
+    Code.SWEEP_SILENT,
+    Code.WORKERS_SILENT,
+    Code.BROKER_AWAY,
+    Code.BEAT_SILENT,
+    Code.QUEUE_SILENT,
+    Code.BREAKER_NEAR,
+    Code.JOURNAL_WAITING,
+    Code.CLOCK_JUMPED,
+    Code.DISK_FULL,
+    Code.DATABASE_SLOW,
+)
 
 
 def alarms(user: Person) -> QuerySet[Alarm]:

@@ -61,9 +61,12 @@ def _waiting(batch: Batch, occasion: Occasion, now: datetime) -> Said:
         return _stopped(batch, now, occasion)
     before = answer_before(batch, now)
     words = {
-        "name": subjects.name_of(batch), "get": number(batch.accepted), "all": contacts(batch.total),
-        "time": subjects.until(before, now), "left": span(before - now),
-    }  # fmt: skip
+        "name": subjects.name_of(batch),
+        "get": number(batch.accepted),
+        "all": contacts(batch.total),
+        "time": subjects.until(before, now),
+        "left": span(before - now),
+    }
     if occasion == Occasion.WAITING and batch.total:
         subject = _("%(name)s: %(get)s of %(all)s would get it, answer before %(time)s") % words
     elif occasion == Occasion.WAITING:
@@ -167,10 +170,16 @@ def _of_singles(message: Message, now: datetime) -> Said | None:
     query |= {"show": Status.EXPIRED.value} if ended else {}
     url = f"{settings.BASE_URL}{reverse('admin:sendouts_batch_changelist')}?{urlencode(query)}"
     data = {
-        "occasion": message.occasion, "batch": None, "project": sendout.project.name, "journey": sendout.journey,
-        "sendout": sendout.name, "singles": count, "answer_before": None if ended else oldest.isoformat(),
-        "deadline": first.deadline.isoformat(), "url": url,
-    }  # fmt: skip
+        "occasion": message.occasion,
+        "batch": None,
+        "project": sendout.project.name,
+        "journey": sendout.journey,
+        "sendout": sendout.name,
+        "singles": count,
+        "answer_before": None if ended else oldest.isoformat(),
+        "deadline": first.deadline.isoformat(),
+        "url": url,
+    }
     return Said(
         subject=headline.rstrip("."),
         headline=headline,

@@ -133,9 +133,12 @@ def verdict_of(batch: Batch) -> Event | None:
 def end(batch: Batch, now: datetime) -> tuple[str, str]:
     """How it ended: for the subject, and as a sentence."""
     words = {
-        "name": name_of(batch), "get": contacts(batch.accepted), "n": number(batch.accepted),
-        "time": until(batch.ended_at or batch.deadline, now), "late": number(batch.timed_out),
-    }  # fmt: skip
+        "name": name_of(batch),
+        "get": contacts(batch.accepted),
+        "n": number(batch.accepted),
+        "time": until(batch.ended_at or batch.deadline, now),
+        "late": number(batch.timed_out),
+    }
     match batch.status, batch.outcome:
         case Status.FINISHED, Outcome.RELEASED:
             sentence = ngettext(
@@ -194,9 +197,7 @@ def singles_wait(count: int, sendout: Sendout, oldest: datetime, now: datetime) 
         "%(n)s singles of %(name)s wait, the oldest until %(time)s.",
         count,
     )
-    return text % {
-        "n": number(count), "name": quoted([name_of_singles(sendout)]), "time": until(oldest, now)
-    }  # fmt: skip
+    return text % {"n": number(count), "name": quoted([name_of_singles(sendout)]), "time": until(oldest, now)}
 
 
 def singles_stop(count: int, sendout: Sendout, oldest: datetime, now: datetime) -> str:
@@ -205,9 +206,7 @@ def singles_stop(count: int, sendout: Sendout, oldest: datetime, now: datetime) 
         "%(n)s singles of %(name)s cannot go on, the oldest until %(time)s.",
         count,
     )
-    return text % {
-        "n": number(count), "name": quoted([name_of_singles(sendout)]), "time": until(oldest, now)
-    }  # fmt: skip
+    return text % {"n": number(count), "name": quoted([name_of_singles(sendout)]), "time": until(oldest, now)}
 
 
 def singles_late(count: int, sendout: Sendout) -> str:

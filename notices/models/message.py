@@ -77,9 +77,14 @@ class Channel(models.Model):
 
     name = models.CharField(_("name"), max_length=100, unique=True)
     project = models.ForeignKey(
-        Project, verbose_name=_("project"), null=True, blank=True, on_delete=models.CASCADE, related_name="channels",
+        Project,
+        verbose_name=_("project"),
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="channels",
         help_text=_("Empty: told of every project."),
-    )  # fmt: skip
+    )
     kind = models.CharField(_("kind"), max_length=5, choices=Kind, default=Kind.SLACK)
     url = EncryptedTextField(_("URL"))
     secret = EncryptedTextField(_("secret to sign with"), null=True, blank=True)
@@ -163,7 +168,8 @@ class Message(models.Model):
         constraints = [
             *(
                 models.UniqueConstraint(
-                    fields=["batch", "occasion", "detail", reader], name=f"message_of_batch_once_{reader}",
+                    fields=["batch", "occasion", "detail", reader],
+                    name=f"message_of_batch_once_{reader}",
                     condition=Q(**{"batch__isnull": False, f"{reader}__isnull": False}),
                 )
                 for reader in ("user", "channel")
@@ -183,7 +189,7 @@ class Message(models.Model):
                 name="message_of_batch_or_singles", condition=Q(batch__isnull=True) ^ Q(window__isnull=True)
             ),
             models.CheckConstraint(name="message_occasion_known", condition=Q(occasion__in=Occasion.values)),
-        ]  # fmt: skip
+        ]
         indexes = [
             models.Index(fields=["due_at"], name="message_due", condition=Q(state__in=["waiting", "sending"])),
             models.Index(fields=["at"], name="message_at"),

@@ -32,9 +32,19 @@ NOTED_SECONDS = 1.0
 KEPT = timedelta(days=1)
 TABS = ("rejected", "undecided", "accepted", "unread")
 _COLUMNS = (
-    "pk", "contact_id", "verdict", "unread", "reason", "text", "action", "decided_by__username", "evidence_at", "answer",
-    "answer_status", "kept",
-)  # fmt: skip
+    "pk",
+    "contact_id",
+    "verdict",
+    "unread",
+    "reason",
+    "text",
+    "action",
+    "decided_by__username",
+    "evidence_at",
+    "answer",
+    "answer_status",
+    "kept",
+)
 Row = tuple[Any, ...]
 
 
@@ -148,9 +158,7 @@ def for_people(batch: Batch) -> Columns:
     fields = list(batch.project.keep_fields)
     # What a project does not say that it shows is masked, as beside the contacts on the screen.
     show = frozenset(batch.project.show_fields)
-    words = {
-        Verdict.ACCEPTED: _("gets it"), Verdict.REJECTED: _("does not get it"), Verdict.UNDECIDED: _("undecided")
-    }  # fmt: skip
+    words = {Verdict.ACCEPTED: _("gets it"), Verdict.REJECTED: _("does not get it"), Verdict.UNDECIDED: _("undecided")}
     unreadable = _("unreadable")
     answers = {value: str(label) for value, label in Answer.choices}
     said: dict[tuple[str, str], str] = {}
@@ -183,19 +191,36 @@ def for_people(batch: Batch) -> Columns:
         ]
 
     names = [
-        _("Row"), _("Contact id"), _("Decision"), _("Reason"), _("Action"), _("Decided by"),
-        _("Evidence of (%(zone)s)") % {"zone": timezone.get_current_timezone_name()}, _("Symplify’s answer"),
-        _("Answer code"), *fields, _("Other fields kept"),
-    ]  # fmt: skip
+        _("Row"),
+        _("Contact id"),
+        _("Decision"),
+        _("Reason"),
+        _("Action"),
+        _("Decided by"),
+        _("Evidence of (%(zone)s)") % {"zone": timezone.get_current_timezone_name()},
+        _("Symplify’s answer"),
+        _("Answer code"),
+        *fields,
+        _("Other fields kept"),
+    ]
     return Columns(names, cells)
 
 
 def for_programs() -> Columns:
     """The columns as the API names them; rows count from 0. Kept fields are not among them, as nowhere in the API."""
     names = (
-        "row", "contact_id", "verdict", "unread", "reason", "text", "action", "decided_by", "evidence_at", "answer",
+        "row",
+        "contact_id",
+        "verdict",
+        "unread",
+        "reason",
+        "text",
+        "action",
+        "decided_by",
+        "evidence_at",
+        "answer",
         "answer_status",
-    )  # fmt: skip
+    )
     verdicts = {value: word.lower() for word, value in ((each.name, each.value) for each in Verdict)}
     answers = {value: word.lower() for word, value in ((each.name, each.value) for each in Answer)}
 
@@ -204,8 +229,18 @@ def for_programs() -> Columns:
         moment = evidence.isoformat() if evidence else ""
         flag = "true" if unread else "false"
         return [
-            pk & 0xFFFF_FFFF, contact, verdicts[verdict], flag, code, text, action, who, moment, answers[answer], status
-        ]  # fmt: skip
+            pk & 0xFFFF_FFFF,
+            contact,
+            verdicts[verdict],
+            flag,
+            code,
+            text,
+            action,
+            who,
+            moment,
+            answers[answer],
+            status,
+        ]
 
     return Columns(names, cells)
 

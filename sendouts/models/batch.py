@@ -140,14 +140,22 @@ class Batch(models.Model):
     # Where two people must accept: who did first, when, what they chose for the undecided, and the revision that this made.
     # It counts while the batch still has that revision. Who completed it stands beside it.
     first_accepted_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, verbose_name=_("accepted first by"), null=True, on_delete=models.PROTECT, related_name="+",
-    )  # fmt: skip
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("accepted first by"),
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+    )
     first_accepted_at = models.DateTimeField(_("accepted first"), null=True)
     first_undecided = models.CharField(max_length=6, blank=True, default="", db_default="")
     first_revision = models.PositiveIntegerField(null=True)
     second_accepted_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, verbose_name=_("accepted second by"), null=True, on_delete=models.PROTECT, related_name="+",
-    )  # fmt: skip
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("accepted second by"),
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+    )
 
     # When readers are told of it next, or seen not to be (null: nothing to tell).
     tell_at = models.DateTimeField(null=True)

@@ -53,15 +53,15 @@ def told(event: Event, batch: Batch) -> str:
             return _kept(data)
         case Word.TAKEN_ON if "rejections" in data:
             rows = data["rejections"]
-            text = ngettext(
-                "%(n)s unconfirmed rejection taken on", "%(n)s unconfirmed rejections taken on", rows
-            )  # fmt: skip
+            text = ngettext("%(n)s unconfirmed rejection taken on", "%(n)s unconfirmed rejections taken on", rows)
             return text % {"n": localize(rows)}
         case Word.TAKEN_ON if "effects" in data:
             rows = data["effects"]
             text = ngettext(
-                "Goes on without the failed action for %(n)s contact", "Goes on without the failed action for %(n)s contacts", rows
-            )  # fmt: skip
+                "Goes on without the failed action for %(n)s contact",
+                "Goes on without the failed action for %(n)s contacts",
+                rows,
+            )
             return text % {"n": localize(rows)}
         case Word.TAKEN_ON:
             return _("Release taken on, although it was not confirmed")
@@ -183,9 +183,7 @@ def _changed(data: dict[str, Any], rows: int) -> str:
         text = ngettext("%(n)s rejection had left and stays", "%(n)s rejections had left and stay", sent)
         parts.append(text % {"n": localize(sent)})
     if without := data.get("no_address"):
-        text = ngettext(
-            "%(n)s row has no address to reject it", "%(n)s rows have no address to reject them", without
-        )  # fmt: skip
+        text = ngettext("%(n)s row has no address to reject it", "%(n)s rows have no address to reject them", without)
         parts.append(text % {"n": localize(without)})
     if unread := data.get("unread"):
         text = ngettext("%(n)s unreadable row stays as it is", "%(n)s unreadable rows stay as they are", unread)

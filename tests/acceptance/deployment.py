@@ -87,9 +87,14 @@ class Deployment:
 
     def manage(self, *arguments: str, stdin: str = "") -> str:
         done = subprocess.run(
-            [sys.executable, "manage.py", *arguments], cwd=ROOT, env=self.environment, input=stdin,
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            [sys.executable, "manage.py", *arguments],
+            cwd=ROOT,
+            env=self.environment,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert done.returncode == 0, done.stderr[-3000:]
         return done.stdout
 
@@ -100,9 +105,13 @@ class Deployment:
         """
         if self._within is None or self._within.poll() is not None:
             self._within = subprocess.Popen(
-                [sys.executable, "-c", _WITHIN], cwd=ROOT, env=self.environment | {"DJANGO_SETTINGS_MODULE": "gateway.settings"},
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-            )  # fmt: skip
+                [sys.executable, "-c", _WITHIN],
+                cwd=ROOT,
+                env=self.environment | {"DJANGO_SETTINGS_MODULE": "gateway.settings"},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
         assert self._within.stdin is not None and self._within.stdout is not None
         self._within.stdin.write(json.dumps(code) + "\n")
         self._within.stdin.flush()
@@ -116,9 +125,13 @@ class Deployment:
     def start(self) -> None:
         with self.log.open("ab") as out:
             self.process = subprocess.Popen(
-                [sys.executable, "manage.py", "run"], cwd=ROOT, env=self.environment, stdout=out, stderr=out,
+                [sys.executable, "manage.py", "run"],
+                cwd=ROOT,
+                env=self.environment,
+                stdout=out,
+                stderr=out,
                 start_new_session=True,
-            )  # fmt: skip
+            )
         wait_until(self.answers, START_SECONDS, "the gateway answers", self.tail)
 
     def stop(self) -> None:

@@ -123,8 +123,10 @@ def test_hooks_outlive_a_database_that_hangs_dies_and_comes_back_and_pages_say_s
         assert all_stored(server, acknowledged)
         wait_until(
             lambda: gateway.rows("SELECT count(*) FROM sendouts_webhook WHERE outcome <> 'other'") == [(0,)],
-            20, "everything was planned", gateway.tail,
-        )  # fmt: skip
+            20,
+            "everything was planned",
+            gateway.tail,
+        )
 
 
 def test_hooks_in_the_journal_outlive_the_gateway_too(tmp_path: Path) -> None:

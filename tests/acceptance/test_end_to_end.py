@@ -25,8 +25,10 @@ def test_batches_and_singles_go_through_the_gate(tmp_path: Path, mode: str) -> N
         # The platform knows before the answer is stored.
         wait_until(
             lambda: gateway.rows("SELECT count(*) FROM sendouts_batch WHERE status <> 'finished'") == [(0,)],
-            20, "every answer is stored", gateway.tail,
-        )  # fmt: skip
+            20,
+            "every answer is stored",
+            gateway.tail,
+        )
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -96,7 +98,9 @@ def test_deadlines_are_kept_without_redis(tmp_path: Path) -> None:
         assert (seen["accepted"], seen["rejected"], seen["violations"]) == (900, 100, [])
         wait_until(
             lambda: gateway.rows("SELECT count(*) FROM sendouts_batch WHERE status = 'expired'") == [(1,)],
-            30, "the held batch expires", gateway.tail,
-        )  # fmt: skip
+            30,
+            "the held batch expires",
+            gateway.tail,
+        )
         seen = platform.wait_for(held["id"], lambda now: not now["waiting"], within=20)
         assert (seen["timed_out"], seen["violations"]) == (1_000, [])

@@ -58,15 +58,21 @@ def test_everybody_has_one_code_before_the_release_though_workers_die(tmp_path: 
         kill()
         wait_until(
             lambda: gateway.rows("SELECT count(*) FROM sendouts_effectrun WHERE ended_at IS NULL") == [(0,)],
-            60, "everybody is told", gateway.tail,
-        )  # fmt: skip
+            60,
+            "everybody is told",
+            gateway.tail,
+        )
         received = platform.received("crm")
         told = [entry for kept in received["kept"] for entry in json.loads(kept["body"])["contacts"]]
         assert len({entry["contact_id"] for entry in told}) == 600 and received["violations"] == []
         wait_until(
-            lambda: gateway.rows("SELECT count(*) FROM actions_promocode WHERE reserved_for IS NULL") == [(CODES - 540,)],
-            20, "what nobody used is given back", gateway.tail,
-        )  # fmt: skip
+            lambda: (
+                gateway.rows("SELECT count(*) FROM actions_promocode WHERE reserved_for IS NULL") == [(CODES - 540,)]
+            ),
+            20,
+            "what nobody used is given back",
+            gateway.tail,
+        )
         used = gateway.rows("SELECT count(*), count(DISTINCT holder) FROM actions_promocode WHERE used_at IS NOT NULL")
         assert used == [(540, 540)]
         assert gateway.rows("SELECT count(*) FROM sendouts_pendingeffect") == [(0,)]

@@ -110,14 +110,18 @@ def make_it_fail(gateway: Deployment, platform: Simulator, mode: str) -> None:
     platform.create("batch", project="Keeps", sendout="Poisoned", rows=rows, **spec)
     wait_until(
         lambda: gateway.rows("SELECT count(*) FROM sendouts_decision WHERE length(uri) > 0")[0][0] > 600,
-        60, "the faulty ones go on", gateway.tail,
-    )  # fmt: skip
+        60,
+        "the faulty ones go on",
+        gateway.tail,
+    )
     execute(gateway, mode, REFUSE[mode])
     platform.create("batch", project="Keeps", sendout="Refused by the database", contacts=50, **spec)
     wait_until(
         lambda: gateway.rows("SELECT count(*) FROM sendouts_batch WHERE attention = 'screening_failed'")[0][0],
-        60, "the database refuses the rows", gateway.tail,
-    )  # fmt: skip
+        60,
+        "the database refuses the rows",
+        gateway.tail,
+    )
 
 
 def forbidden(gateway: Deployment, token: str) -> dict[str, set[str]]:
@@ -131,7 +135,12 @@ def forbidden(gateway: Deployment, token: str) -> dict[str, set[str]]:
     environment = gateway.environment
     return {
         "secret": {
-            TEST_AUTH.partition(":")[2], environment["SECRET_KEY"], token, PASSWORD, STORED_SECRET, SERVICE_SECRET,
+            TEST_AUTH.partition(":")[2],
+            environment["SECRET_KEY"],
+            token,
+            PASSWORD,
+            STORED_SECRET,
+            SERVICE_SECRET,
             environment["ENCRYPTION_KEYS"],
         },
         "path of a URI": paths | {path.rpartition("/")[2] for path in paths},
@@ -139,16 +148,19 @@ def forbidden(gateway: Deployment, token: str) -> dict[str, set[str]]:
         "contact": {f"A-{number:06d}" for number in range(1, 301)},
         "person": {"@example.com", "root@"},
         "field": set(CITIES) | {json.dumps(city).strip('"') for city in CITIES},
-    }  # fmt: skip
+    }
 
 
 @pytest.mark.parametrize("mode", MODES)
 def test_a_run_in_which_everything_fails_logs_no_secret_no_uri_and_nobodys_data(tmp_path: Path, mode: str) -> None:
     key = "cZ4lYlSYjOEbCJDBwVmKn2z4b1pQ6Kz9L6P4rJ0cWqE="
     more: dict[str, Any] = {
-        "LOG_LEVEL": "DEBUG", "LOG_JSON": "1", "ENCRYPTION_KEYS": key, "CREDENTIAL_CONSENT": f"bearer:{SERVICE_SECRET}",
+        "LOG_LEVEL": "DEBUG",
+        "LOG_JSON": "1",
+        "ENCRYPTION_KEYS": key,
+        "CREDENTIAL_CONSENT": f"bearer:{SERVICE_SECRET}",
         "DJANGO_SUPERUSER_PASSWORD": PASSWORD,
-    }  # fmt: skip
+    }
     with deployment(tmp_path, mode, **more) as (gateway, platform):
         gateway.manage("apply_config", "-", stdin=ASKS)
         gateway.manage("createsuperuser", "--noinput", "--username", "root", "--email", "root@example.com")

@@ -168,10 +168,18 @@ def test_an_action_on_nothing_or_on_both_is_refused(staff: Client, project: Proj
 
 def test_numbers_and_addresses_of_another_kind(staff: Client, project: Project) -> None:
     values = {
-        "identifier": "live", "run": "always", "on_failure": "reject", "position": "1", "project": project.pk,
-        "config__url": "http://consent:8000/check", "config__page_size": "200", "config__parallel": "",
-        "config__timeout": "2.5", "config__credential": "", "config__reason": "",
-    }  # fmt: skip
+        "identifier": "live",
+        "run": "always",
+        "on_failure": "reject",
+        "position": "1",
+        "project": project.pk,
+        "config__url": "http://consent:8000/check",
+        "config__page_size": "200",
+        "config__parallel": "",
+        "config__timeout": "2.5",
+        "config__credential": "",
+        "config__reason": "",
+    }
     response = add(staff, "consent_check", values)
     assert response.status_code == 302, errors(response)
     config = ActionDefinition.objects.get().config
@@ -202,10 +210,17 @@ def test_an_action_of_a_kind_that_is_gone_is_shown_and_keeps_its_configuration(s
 
 def project_data(**values: Any) -> dict[str, Any]:
     return {
-        "name": "Newsletter", "review": "unusual", "at_deadline": "leave", "answer_within": "90 min",
-        "keep_contacts": "rejected", "keep_fields": "email\r\n\r\n properties.city ", "show_fields": "properties.city",
-        "actions-TOTAL_FORMS": "0", "actions-INITIAL_FORMS": "0", **values,
-    }  # fmt: skip
+        "name": "Newsletter",
+        "review": "unusual",
+        "at_deadline": "leave",
+        "answer_within": "90 min",
+        "keep_contacts": "rejected",
+        "keep_fields": "email\r\n\r\n properties.city ",
+        "show_fields": "properties.city",
+        "actions-TOTAL_FORMS": "0",
+        "actions-INITIAL_FORMS": "0",
+        **values,
+    }
 
 
 def test_a_project_met_in_a_hook_is_marked_until_staff_saves_it(staff: Client, project: Project) -> None:
@@ -244,9 +259,15 @@ def test_a_name_with_spaces_around_is_the_name(staff: Client, project: Project) 
 
 def test_a_sendout_leaves_to_the_project_what_is_empty(staff: Client, project: Project) -> None:
     data = {
-        "project": project.pk, "journey": "Welcome", "name": "Day 1", "review": "", "at_deadline": "reject",
-        "answer_within": "", "actions-TOTAL_FORMS": "0", "actions-INITIAL_FORMS": "0",
-    }  # fmt: skip
+        "project": project.pk,
+        "journey": "Welcome",
+        "name": "Day 1",
+        "review": "",
+        "at_deadline": "reject",
+        "answer_within": "",
+        "actions-TOTAL_FORMS": "0",
+        "actions-INITIAL_FORMS": "0",
+    }
     response = staff.post(reverse("admin:actions_sendout_add"), data)
     assert response.status_code == 302, errors(response)
     sendout = Sendout.objects.get()

@@ -116,9 +116,14 @@ def test_what_is_dumped_and_applied_again_changes_nothing() -> None:
     apply(FILE)
     project = Project.objects.get()
     ActionDefinition.objects.create(
-        project=project, identifier="Été", kind="field_rule", position=40, run="always", on_failure="reject",
+        project=project,
+        identifier="Été",
+        kind="field_rule",
+        position=40,
+        run="always",
+        on_failure="reject",
         config={"field": "age", "reject_if": {"in": [1, "1", True, 1.5, "oui", "é"]}},
-    )  # fmt: skip
+    )
     Project.objects.update(
         keep_contacts="all", keep_fields=["email", "city"], show_fields=["city"], answer_within=timedelta(seconds=90)
     )

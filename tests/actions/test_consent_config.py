@@ -70,8 +70,11 @@ def test_status_codes_must_be_told() -> None:
 def test_a_configuration_of_before_means_what_it_meant() -> None:
     config = ConsentCheck.read_config(BASE)
     assert (config.method, config.body, config.shape, config.answers_at) == (
-        "POST", {"contacts": "{ids}"}, "map", "verdicts",
-    )  # fmt: skip
+        "POST",
+        {"contacts": "{ids}"},
+        "map",
+        "verdicts",
+    )
     assert (config.yes_values, config.no_values, config.absent, config.per_second) == ((True,), (False,), "hold", 0.0)
 
 
@@ -88,29 +91,45 @@ def test_what_is_put_into_an_address_stays_in_its_part() -> None:
 
 def test_a_body_keeps_types_and_repeats_the_list_that_names_a_contact() -> None:
     template = {
-        "ids": "{ids}", "fixed": ["a", "b"], "people": [{"id": "{id}", "age": "{field:age}", "note": "of {id}"}],
-        "where": "{project} / {journey} / {sendout}", "limit": 10, "deep": {"none": None},
-    }  # fmt: skip
+        "ids": "{ids}",
+        "fixed": ["a", "b"],
+        "people": [{"id": "{id}", "age": "{field:age}", "note": "of {id}"}],
+        "where": "{project} / {journey} / {sendout}",
+        "limit": 10,
+        "deep": {"none": None},
+    }
     assert fill_body(template, [PERSON, Person("B", {"age": 3.5})], NAMES) == {
-        "ids": ["A/1 é", "B"], "fixed": ["a", "b"],
+        "ids": ["A/1 é", "B"],
+        "fixed": ["a", "b"],
         "people": [{"id": "A/1 é", "age": 17, "note": "of A/1 é"}, {"id": "B", "age": 3.5, "note": "of B"}],
-        "where": "News & more / Welcome / Day 1", "limit": 10, "deep": {"none": None},
-    }  # fmt: skip
+        "where": "News & more / Welcome / Day 1",
+        "limit": 10,
+        "deep": {"none": None},
+    }
 
 
 def test_paths_lead_through_objects_lists_and_pointers() -> None:
     answer = {"data": [{"a.b": {"c/d": 1}}], "": 2}
     assert [follow(answer, path) for path in ("data.0", "/data/0/a.b/c~1d", ".", "/")] == [
-        answer["data"][0], 1, answer, 2,
-    ]  # fmt: skip
+        answer["data"][0],
+        1,
+        answer,
+        2,
+    ]
     assert {follow(answer, path) for path in ("data.1", "data.x", "data.0.a.b", "data.-1", "data.²")} == {MISSING}
 
 
 def mapped(**config: Any) -> Mapped:
     values = {
-        "shape": "objects", "answers_at": ".", "id_at": "id", "value_at": "ok", "recorded_at": "", "ignore_case": False,
-        "yes": frozenset({key_of(True)}), "no": frozenset({key_of(False)}),
-    }  # fmt: skip
+        "shape": "objects",
+        "answers_at": ".",
+        "id_at": "id",
+        "value_at": "ok",
+        "recorded_at": "",
+        "ignore_case": False,
+        "yes": frozenset({key_of(True)}),
+        "no": frozenset({key_of(False)}),
+    }
     return Mapped(**(values | config))
 
 
@@ -171,12 +190,28 @@ def test_the_form_gives_a_whole_mapping_back(settings: Any) -> None:
     manager: Client = client_of("Manager")
     project = Project.objects.create(name="Newsletter")
     wanted = {
-        "url": "https://consent.example.com/people?for={project}", "method": "PUT", "credential": "consent",
-        "headers": {"Accept-Language": "fr"}, "identifier": "properties.email", "ignore_case": True,
-        "body": {"people": [{"key": "{id}"}]}, "asks": "page", "shape": "objects", "answers_at": "/data/items",
-        "id_at": "key", "value_at": "state", "absent": "reject", "yes_values": ["granted", "true", 1], "no_values": [],
-        "recorded_at": "since", "reason": "Withdrawn", "page_size": 50, "parallel": 2, "per_second": 12.5, "timeout": 4.0,
-    }  # fmt: skip
+        "url": "https://consent.example.com/people?for={project}",
+        "method": "PUT",
+        "credential": "consent",
+        "headers": {"Accept-Language": "fr"},
+        "identifier": "properties.email",
+        "ignore_case": True,
+        "body": {"people": [{"key": "{id}"}]},
+        "asks": "page",
+        "shape": "objects",
+        "answers_at": "/data/items",
+        "id_at": "key",
+        "value_at": "state",
+        "absent": "reject",
+        "yes_values": ["granted", "true", 1],
+        "no_values": [],
+        "recorded_at": "since",
+        "reason": "Withdrawn",
+        "page_size": 50,
+        "parallel": 2,
+        "per_second": 12.5,
+        "timeout": 4.0,
+    }
     made = ActionDefinition.objects.create(project=project, identifier="ask", kind="consent_check", config=wanted)
     page = reverse("admin:actions_actiondefinition_change", args=[made.pk])
     form = manager.get(page).context["adminform"].form

@@ -53,26 +53,41 @@ def config(sim: Simulator, path: str, **more: Any) -> dict[str, Any]:
 def objects(sim: Simulator, **more: Any) -> dict[str, Any]:
     """A service that gets a list of objects and answers with another, with states and times."""
     mapping: dict[str, Any] = {
-        "method": "PUT", "body": {"people": [{"key": "{id}"}], "purpose": "{project}: {sendout}"}, "shape": "objects",
-        "answers_at": "/data/items", "id_at": "key", "value_at": "state", "yes_values": ["granted"], "no_values": ["withdrawn"],
+        "method": "PUT",
+        "body": {"people": [{"key": "{id}"}], "purpose": "{project}: {sendout}"},
+        "shape": "objects",
+        "answers_at": "/data/items",
+        "id_at": "key",
+        "value_at": "state",
+        "yes_values": ["granted"],
+        "no_values": ["withdrawn"],
         "recorded_at": "since",
-    }  # fmt: skip
+    }
     return config(sim, "people", **(mapping | more))
 
 
 def one_by_one(sim: Simulator, **more: Any) -> dict[str, Any]:
     mapping: dict[str, Any] = {
-        "method": "GET", "asks": "contact", "shape": "value", "answers_at": "consent.mail",
+        "method": "GET",
+        "asks": "contact",
+        "shape": "value",
+        "answers_at": "consent.mail",
         "recorded_at": "consent.recorded",
-    }  # fmt: skip
+    }
     return config(sim, "people/{id}", **(mapping | more))
 
 
 def suppressed(sim: Simulator, **more: Any) -> dict[str, Any]:
     mapping: dict[str, Any] = {
-        "method": "GET", "identifier": "properties.email", "ignore_case": True, "shape": "refusing",
-        "answers_at": "suppressed", "id_at": "email", "absent": "accept", "recorded_at": "since",
-    }  # fmt: skip
+        "method": "GET",
+        "identifier": "properties.email",
+        "ignore_case": True,
+        "shape": "refusing",
+        "answers_at": "suppressed",
+        "id_at": "email",
+        "absent": "accept",
+        "recorded_at": "since",
+    }
     return config(sim, "suppressed?emails={ids}", **(mapping | more))
 
 
@@ -169,10 +184,12 @@ def test_another_form_than_was_declared_accepts_nobody(sim: Simulator, mapping: 
 @pytest.mark.parametrize(
     "fault",
     [
-        {"kind": "status", "status": 503}, {"kind": "status", "status": 429, "retry_after": 0},
-        {"kind": "reset_before"}, {"kind": "cut"},
+        {"kind": "status", "status": 503},
+        {"kind": "status", "status": 429, "retry_after": 0},
+        {"kind": "reset_before"},
+        {"kind": "cut"},
     ],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("mapping", [objects, one_by_one, suppressed])
 def test_a_service_that_stumbles_is_asked_again(
     sim: Simulator, mapping: Any, fault: dict[str, Any], pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch

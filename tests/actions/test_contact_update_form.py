@@ -27,12 +27,23 @@ def typed(properties: str, **more: str) -> dict[str, str]:
     """What a browser sends."""
     project = Project.objects.get_or_create(name="Newsletter")[0]
     return {
-        "identifier": "write", "run": "asked", "on_failure": "hold", "position": "0", "project": str(project.pk),
-        "config__url": "https://eu-proxy-1.symplifymail.com/rest", "config__customer_id": "7", "config__list_id": "3",
-        "config__credential": "symplify", "config__properties": properties, "config__tag_value": "true",
-        "config__if_missing": "hold", "config__import_from": "0", "config__import_seconds": "900",
-        "config__parallel": "8", **more,
-    }  # fmt: skip
+        "identifier": "write",
+        "run": "asked",
+        "on_failure": "hold",
+        "position": "0",
+        "project": str(project.pk),
+        "config__url": "https://eu-proxy-1.symplifymail.com/rest",
+        "config__customer_id": "7",
+        "config__list_id": "3",
+        "config__credential": "symplify",
+        "config__properties": properties,
+        "config__tag_value": "true",
+        "config__if_missing": "hold",
+        "config__import_from": "0",
+        "config__import_seconds": "900",
+        "config__parallel": "8",
+        **more,
+    }
 
 
 def test_properties_are_lines_of_names_and_values(manager: Client) -> None:

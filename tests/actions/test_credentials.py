@@ -98,11 +98,15 @@ def test_an_empty_secret_leaves_the_stored_one_and_a_new_one_replaces_it(manager
 @pytest.mark.parametrize(
     ("more", "field"),
     [
-        ({"secret": ""}, "secret"), ({"secret": "two\nlines"}, "secret"), ({"name": "Über uns"}, "name"),
-        ({"kind": "basic"}, "user"), ({"user": "gate"}, "user"), ({"kind": "header"}, "header"),
+        ({"secret": ""}, "secret"),
+        ({"secret": "two\nlines"}, "secret"),
+        ({"name": "Über uns"}, "name"),
+        ({"kind": "basic"}, "user"),
+        ({"user": "gate"}, "user"),
+        ({"kind": "header"}, "header"),
         ({"kind": "header", "header": "X: y"}, "header"),
     ],
-)  # fmt: skip
+)
 def test_what_makes_no_credential_is_refused_at_its_field(manager: Client, more: dict[str, str], field: str) -> None:
     response = manager.post(ADD, given(**more))
     assert list(response.context["adminform"].form.errors) == [field]

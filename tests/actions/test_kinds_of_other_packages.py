@@ -34,8 +34,10 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
         (info / "METADATA").write_text(
             f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
         )
-        lines = [f"[{group}]\n" + "".join(f"{key} = {value}\n" for key, value in entries.items())
-                 for group, entries in project["entry-points"].items()]  # fmt: skip
+        lines = [
+            f"[{group}]\n" + "".join(f"{key} = {value}\n" for key, value in entries.items())
+            for group, entries in project["entry-points"].items()
+        ]
         (info / "entry_points.txt").write_text("\n".join(lines))
         for name, text in files.items():
             if name.endswith(".py"):

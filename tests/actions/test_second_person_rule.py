@@ -16,9 +16,15 @@ from tests.sendouts.gate import person, reviewer
 pytestmark = pytest.mark.django_db
 RULES: dict[str, Any] = {"second_person_from": 10_000, "no_own_changes": True}
 FORM = {
-    "name": "Newsletter", "review": "always", "at_deadline": "leave", "answer_within": "60 min", "keep_contacts": "none",
-    "keep_fields": "", "actions-TOTAL_FORMS": "0", "actions-INITIAL_FORMS": "0",
-}  # fmt: skip
+    "name": "Newsletter",
+    "review": "always",
+    "at_deadline": "leave",
+    "answer_within": "60 min",
+    "keep_contacts": "none",
+    "keep_fields": "",
+    "actions-TOTAL_FORMS": "0",
+    "actions-INITIAL_FORMS": "0",
+}
 
 
 @pytest.fixture(autouse=True)

@@ -19,9 +19,16 @@ from tests.sendouts.admin_cases import client_of, plain_english
 pytestmark = pytest.mark.django_db
 ADD = reverse("admin:actions_actiondefinition_add")
 RULE = {
-    "identifier": "vip-2026", "run": "asked", "on_failure": "hold", "position": "0", "config__field": "consent",
-    "config__reject_if__operator": "equals", "config__reject_if": "false", "config__if_missing": "hold", "config__reason": "",
-}  # fmt: skip
+    "identifier": "vip-2026",
+    "run": "asked",
+    "on_failure": "hold",
+    "position": "0",
+    "config__field": "consent",
+    "config__reject_if__operator": "equals",
+    "config__reject_if": "false",
+    "config__if_missing": "hold",
+    "config__reason": "",
+}
 
 
 @pytest.fixture
@@ -88,9 +95,14 @@ def test_nobody_is_led_to_another_site(manager: Client, met: Project, elsewhere:
 
 def project_form(**values: Any) -> dict[str, Any]:
     return {
-        "name": "Boutique", "review": "always", "at_deadline": "leave", "answer_within": "60 min", "keep_contacts": "none",
-        "keep_fields": "", **values,
-    }  # fmt: skip
+        "name": "Boutique",
+        "review": "always",
+        "at_deadline": "leave",
+        "answer_within": "60 min",
+        "keep_contacts": "none",
+        "keep_fields": "",
+        **values,
+    }
 
 
 @pytest.mark.parametrize(

@@ -158,8 +158,18 @@ def test_a_line_of_json_is_an_object_of_its_own() -> None:
     content = Writing("ndjson", False, ()).write([pending(1, **VALUES), pending(2)], make_context())
     first, second = (json.loads(line) for line in content.splitlines())
     assert first["fields"] == VALUES | {"half": "?"}
-    assert second == {"batch": 7, "project": "Newsletter", "journey": "Welcome", "sendout": "Day 1", "key": "2-1",
-                      "contact_id": "A-2", "verdict": "rejected", "reason": "rule", "text": "No consent", "fields": {}}  # fmt: skip
+    assert second == {
+        "batch": 7,
+        "project": "Newsletter",
+        "journey": "Welcome",
+        "sendout": "Day 1",
+        "key": "2-1",
+        "contact_id": "A-2",
+        "verdict": "rejected",
+        "reason": "rule",
+        "text": "No consent",
+        "fields": {},
+    }
 
 
 def test_a_reviewer_reads_which_fields_will_be_told() -> None:

@@ -92,8 +92,12 @@ def gateway(mode: str, **more: str) -> Iterator[Gateway]:
         subprocess.run([*manage, "migrate", "-v0"], cwd=ROOT, env=environment, check=True)
         subprocess.run(
             [*manage, "apply_config", "-"],
-            cwd=ROOT, env=environment, check=True, input=CONFIG.encode(), stdout=subprocess.DEVNULL,
-        )  # fmt: skip
+            cwd=ROOT,
+            env=environment,
+            check=True,
+            input=CONFIG.encode(),
+            stdout=subprocess.DEVNULL,
+        )
         log = folder / "gateway.log"
         with log.open("wb") as out:
             process = subprocess.Popen([*manage, "run"], cwd=ROOT, env=environment, stdout=out, stderr=out)

@@ -49,8 +49,12 @@ def looking(mode: str, decisions: int) -> list[Looking]:
         subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, env=environment, check=True)
         said = subprocess.run(
             [sys.executable, "-m", "tests.benchmarks.pages", mode, str(decisions)],
-            cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE, timeout=LIMIT_SECONDS,
-        )  # fmt: skip
+            cwd=ROOT,
+            env=environment,
+            check=True,
+            stdout=subprocess.PIPE,
+            timeout=LIMIT_SECONDS,
+        )
     return [Looking(**one) for one in map(json.loads, said.stdout.splitlines())]
 
 

@@ -52,8 +52,12 @@ def suppressing(mode: str, entries: int, contacts: int) -> list[Suppressing]:
         subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, env=environment, check=True)
         said = subprocess.run(
             [sys.executable, "-m", "tests.benchmarks.suppressing", mode, str(entries), str(contacts)],
-            cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE, timeout=LIMIT_SECONDS,
-        )  # fmt: skip
+            cwd=ROOT,
+            env=environment,
+            check=True,
+            stdout=subprocess.PIPE,
+            timeout=LIMIT_SECONDS,
+        )
     return [Suppressing(**{**one, "wrong": tuple(one["wrong"])}) for one in map(json.loads, said.stdout.splitlines())]
 
 

@@ -83,9 +83,14 @@ def build(now: datetime | None = None) -> dict[str, int]:
     }
     for place in range(6):
         batch(
-            sendout=sendouts["bienvenue"], source="single", accepted=1, now=now, left=timedelta(minutes=41 + place),
-            review="always", held_for=["always"],
-        )  # fmt: skip
+            sendout=sendouts["bienvenue"],
+            source="single",
+            accepted=1,
+            now=now,
+            left=timedelta(minutes=41 + place),
+            review="always",
+            held_for=["always"],
+        )
     webhook("unreadable", detail="The body is not JSON: line 1, column 1.", due_at=None)
     return numbers | {"newsletter": newsletter.pk}
 
@@ -125,12 +130,16 @@ def _plan(project: Project, *, unknown: tuple[str, ...] = ()) -> Plan:
     """What its project defines, as planning would have frozen it."""
     actions = [
         {
-            "identifier": each.identifier, "kind": each.kind, "config": canonical(each.config), "on_failure": "hold",
-            "details": "{}", "phase": "check",
+            "identifier": each.identifier,
+            "kind": each.kind,
+            "config": canonical(each.config),
+            "on_failure": "hold",
+            "details": "{}",
+            "phase": "check",
             "origins": [{"level": "project", "definition_id": each.pk, "asked": True, "identifier": each.identifier}],
         }
         for each in project.actions.order_by("position")
-    ]  # fmt: skip
+    ]
     return plan(*actions, unknown=unknown)
 
 
@@ -153,14 +162,17 @@ def _rows(made: Batch, *, rejected: int, accepted: int) -> None:
         out = row < rejected
         rows.append(
             Decision(
-                id=made.first_decision + row, contact_id=f"A-{41_000 + 37 * row}",
+                id=made.first_decision + row,
+                contact_id=f"A-{41_000 + 37 * row}",
                 uri=f"https://gate.example.com/cancel/{row}".encode(),
-                verdict=Verdict.REJECTED if out else Verdict.ACCEPTED, reason="rule" if out else "",
-                text=text if out else "", action=action if out else "",
+                verdict=Verdict.REJECTED if out else Verdict.ACCEPTED,
+                reason="rule" if out else "",
+                text=text if out else "",
+                action=action if out else "",
                 evidence_at=made.received_at + timedelta(seconds=40),
                 kept={"properties.city": _chance.choice(CITIES), "email": f"contact{row}@example.com"},
             )
-        )  # fmt: skip
+        )
     Decision.objects.bulk_create(rows)
 
 
@@ -168,33 +180,59 @@ def _big(sendout: Sendout, status: Status, counts: tuple[int, int, int], **colum
     """A batch of (accepted, rejected, undecided) contacts, of which only the first are rows."""
     accepted, rejected, undecided = counts
     made = batch(
-        status, accepted=accepted, rejected=rejected, undecided=undecided, decisions=False, sendout=sendout,
-        plan=_plan(sendout.project), way=_WAY[status], **({"reasons": _shares(rejected, undecided)} | columns),
-    )  # fmt: skip
+        status,
+        accepted=accepted,
+        rejected=rejected,
+        undecided=undecided,
+        decisions=False,
+        sendout=sendout,
+        plan=_plan(sendout.project),
+        way=_WAY[status],
+        **({"reasons": _shares(rejected, undecided)} | columns),
+    )
     _rows(made, rejected=min(rejected, 120), accepted=min(accepted, 60))
     return made
 
 
 def _held(sendout: Sendout, now: datetime) -> Batch:
     return _big(
-        sendout, Status.IN_REVIEW, (131_734, 9_657, 0), now=now, left=timedelta(minutes=21, seconds=20),
-        review="always", held_for=["always"],
-    )  # fmt: skip
+        sendout,
+        Status.IN_REVIEW,
+        (131_734, 9_657, 0),
+        now=now,
+        left=timedelta(minutes=21, seconds=20),
+        review="always",
+        held_for=["always"],
+    )
 
 
 def _calm(sendout: Sendout, now: datetime) -> Batch:
     due = now + timedelta(minutes=48)
     return _big(
-        sendout, Status.IN_REVIEW, (50_925, 1_088, 5), now=now, left=timedelta(minutes=53), review="always",
-        held_for=["undecided", "always"], at_deadline="accept", due_at=due,
-    )  # fmt: skip
+        sendout,
+        Status.IN_REVIEW,
+        (50_925, 1_088, 5),
+        now=now,
+        left=timedelta(minutes=53),
+        review="always",
+        held_for=["undecided", "always"],
+        at_deadline="accept",
+        due_at=due,
+    )
 
 
 def _unknown(sendout: Sendout, now: datetime) -> Batch:
     return batch(
-        Status.IN_REVIEW, accepted=8_412, decisions=False, now=now, left=timedelta(minutes=34), sendout=sendout,
-        plan=_plan(sendout.project, unknown=("vip-2026",)), held_for=["unknown_action"], reasons=[],
-    )  # fmt: skip
+        Status.IN_REVIEW,
+        accepted=8_412,
+        decisions=False,
+        now=now,
+        left=timedelta(minutes=34),
+        sendout=sendout,
+        plan=_plan(sendout.project, unknown=("vip-2026",)),
+        held_for=["unknown_action"],
+        reasons=[],
+    )
 
 
 def _working(now: datetime) -> dict[str, Any]:
@@ -203,49 +241,91 @@ def _working(now: datetime) -> dict[str, Any]:
 
 def _screening(sendout: Sendout, now: datetime) -> Batch:
     made = batch(
-        Status.PLANNED, decisions=False, left=timedelta(minutes=39), sendout=sendout, plan=_plan(sendout.project),
+        Status.PLANNED,
+        decisions=False,
+        left=timedelta(minutes=39),
+        sendout=sendout,
+        plan=_plan(sendout.project),
         **_working(now),
-    )  # fmt: skip
+    )
     Batch.objects.filter(pk=made.pk).update(total=212_600, accepted=203_000, rejected=9_600, read_share=0.6)
     for number in range(3):
         Chunk.objects.create(
-            batch=made, number=number, rows=9_000, accepted=8_600, rejected=400, undecided=0, unread=0, digest=bytes(32),
-            reasons=_shares(400), stored_at=now - timedelta(seconds=3 * (2 - number)),
-        )  # fmt: skip
+            batch=made,
+            number=number,
+            rows=9_000,
+            accepted=8_600,
+            rejected=400,
+            undecided=0,
+            unread=0,
+            digest=bytes(32),
+            reasons=_shares(400),
+            stored_at=now - timedelta(seconds=3 * (2 - number)),
+        )
     return made
 
 
 def _delivering(sendout: Sendout, reviewer: User, now: datetime) -> Batch:
     return _big(
-        sendout, Status.ACCEPTED, (40_310, 3_118, 0), left=timedelta(minutes=23), confirmed=1_204, by=reviewer,
-        decided_at=now - timedelta(seconds=40), **_working(now),
-    )  # fmt: skip
+        sendout,
+        Status.ACCEPTED,
+        (40_310, 3_118, 0),
+        left=timedelta(minutes=23),
+        confirmed=1_204,
+        by=reviewer,
+        decided_at=now - timedelta(seconds=40),
+        **_working(now),
+    )
 
 
 def _stuck(sendout: Sendout, reviewer: User, now: datetime) -> Batch:
     return _big(
-        sendout, Status.ACCEPTED, (12_040, 212, 0), now=now, left=timedelta(minutes=12), confirmed=200, by=reviewer,
-        decided_at=now - timedelta(minutes=4), attention=Attention.UNCONFIRMED,
+        sendout,
+        Status.ACCEPTED,
+        (12_040, 212, 0),
+        now=now,
+        left=timedelta(minutes=12),
+        confirmed=200,
+        by=reviewer,
+        decided_at=now - timedelta(minutes=4),
+        attention=Attention.UNCONFIRMED,
         attention_data={"rows": 12},
-    )  # fmt: skip
+    )
 
 
 def _released(sendout: Sendout, reviewer: User, now: datetime) -> Batch:
     received = now - timedelta(hours=3)
     return _big(
-        sendout, Status.FINISHED, (128_400, 8_921, 0), now=received + timedelta(minutes=20), confirmed=8_921,
-        outcome=Outcome.RELEASED, received_at=received, deadline=received + timedelta(hours=1), finish_status=204,
-        decided_at=received + timedelta(minutes=20), ended_at=received + timedelta(minutes=21), by=reviewer,
-        finish_sent_at=received + timedelta(minutes=21), finish_attempts=1,
-    )  # fmt: skip
+        sendout,
+        Status.FINISHED,
+        (128_400, 8_921, 0),
+        now=received + timedelta(minutes=20),
+        confirmed=8_921,
+        outcome=Outcome.RELEASED,
+        received_at=received,
+        deadline=received + timedelta(hours=1),
+        finish_status=204,
+        decided_at=received + timedelta(minutes=20),
+        ended_at=received + timedelta(minutes=21),
+        by=reviewer,
+        finish_sent_at=received + timedelta(minutes=21),
+        finish_attempts=1,
+    )
 
 
 def _expired(sendout: Sendout, now: datetime) -> Batch:
     received = now - timedelta(hours=9)
     return _big(
-        sendout, Status.EXPIRED, (412, 9, 0), now=received, received_at=received, review="always",
-        deadline=received + timedelta(hours=1), ended_at=received + timedelta(hours=1), held_for=["always"],
-    )  # fmt: skip
+        sendout,
+        Status.EXPIRED,
+        (412, 9, 0),
+        now=received,
+        received_at=received,
+        review="always",
+        deadline=received + timedelta(hours=1),
+        ended_at=received + timedelta(hours=1),
+        held_for=["always"],
+    )
 
 
 def _history(sendouts: dict[str, Sendout], now: datetime) -> None:
@@ -257,11 +337,24 @@ def _history(sendouts: dict[str, Sendout], now: datetime) -> None:
             rejected = int(total * _chance.uniform(0.042, 0.06))
             ended = made_at + timedelta(seconds=60 * minutes * _chance.uniform(0.5, 2))
             batch(
-                Status.FINISHED, accepted=total - rejected, rejected=rejected, confirmed=rejected, decisions=False,
-                sendout=sendouts[name], now=made_at, received_at=made_at, deadline=made_at + timedelta(hours=1),
-                decided_at=ended, ended_at=ended, finish_sent_at=ended, finish_attempts=1, finish_status=204,
-                outcome=Outcome.RELEASED, plan=_plan(sendouts[name].project), reasons=_shares(rejected),
-            )  # fmt: skip
+                Status.FINISHED,
+                accepted=total - rejected,
+                rejected=rejected,
+                confirmed=rejected,
+                decisions=False,
+                sendout=sendouts[name],
+                now=made_at,
+                received_at=made_at,
+                deadline=made_at + timedelta(hours=1),
+                decided_at=ended,
+                ended_at=ended,
+                finish_sent_at=ended,
+                finish_attempts=1,
+                finish_status=204,
+                outcome=Outcome.RELEASED,
+                plan=_plan(sendouts[name].project),
+                reasons=_shares(rejected),
+            )
 
 
 def _usual_day() -> Iterator[tuple[str, int, float]]:

@@ -12,10 +12,13 @@ from tests.browser.conftest import Visit
 ADD = "/admin/actions/actiondefinition/add/?kind=contact_update"
 
 
-@pytest.mark.parametrize(("locale", "width", "sentence"), [
-    ("en-GB", 1440, "where: Nothing has this name. It is character 1."),
-    ("fr-FR", 390, "where: Rien ne porte ce nom. C’est le caractère 1."),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("locale", "width", "sentence"),
+    [
+        ("en-GB", 1440, "where: Nothing has this name. It is character 1."),
+        ("fr-FR", 390, "where: Rien ne porte ce nom. C’est le caractère 1."),
+    ],
+)
 def test_what_is_typed_is_shown_and_a_wrong_template_told_at_its_field(
     visit: Callable[..., Visit],
     gateway: tuple[Deployment, Simulator],

@@ -14,15 +14,23 @@ from tests.browser.conftest import Visit
 
 LIST = "/admin/sendouts/batch/"
 ENGLISH = {
-    "locale": "en-GB", "held": "Nobody has defined the action “vip-2026” here",
-    "waiting": "Waiting for you", "accept": "Accept: send to 20…", "confirm": "Send to 20", "released": "Released",
+    "locale": "en-GB",
+    "held": "Nobody has defined the action “vip-2026” here",
+    "waiting": "Waiting for you",
+    "accept": "Accept: send to 20…",
+    "confirm": "Send to 20",
+    "released": "Released",
     "went": "went to 20 contacts",
-}  # fmt: skip
+}
 FRENCH = {
-    "locale": "fr-FR", "held": "Personne n’a défini l’action « vip-2026 » ici",
-    "waiting": "À vous de valider", "accept": "Accepter : envoyer à 20…", "confirm": "Envoyer à 20",
-    "released": "Libéré", "went": "est parti à 20 contacts",
-}  # fmt: skip
+    "locale": "fr-FR",
+    "held": "Personne n’a défini l’action « vip-2026 » ici",
+    "waiting": "À vous de valider",
+    "accept": "Accepter : envoyer à 20…",
+    "confirm": "Envoyer à 20",
+    "released": "Libéré",
+    "went": "est parti à 20 contacts",
+}
 
 
 def held(platform: Simulator, sendout: str) -> Report:

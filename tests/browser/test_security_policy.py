@@ -11,14 +11,29 @@ from tests.browser.conftest import Visit
 from tests.browser.test_reviewing import held, open_batch
 
 PAGES = [
-    "/admin/", "/admin/sendouts/batch/", "/admin/sendouts/batch/?show=all", "/admin/sendouts/webhook/",
-    "/admin/actions/project/", "/admin/actions/project/add/", "/admin/actions/sendout/add/",
-    "/admin/actions/actiondefinition/", "/admin/actions/actiondefinition/add/",
-    "/admin/actions/actiondefinition/add/?kind=consent_check", "/admin/actions/actiondefinition/add/?kind=field_rule",
-    "/admin/actions/credential/add/", "/admin/sendouts/allowedhost/add/", "/admin/auth/user/", "/admin/auth/user/add/",
-    "/admin/auth/user/1/change/", "/admin/auth/user/1/password/", "/admin/auth/group/1/change/",
-    "/admin/sendouts/apitoken/", "/admin/sendouts/apitoken/add/", "/admin/password_change/", "/api/docs/",
-]  # fmt: skip
+    "/admin/",
+    "/admin/sendouts/batch/",
+    "/admin/sendouts/batch/?show=all",
+    "/admin/sendouts/webhook/",
+    "/admin/actions/project/",
+    "/admin/actions/project/add/",
+    "/admin/actions/sendout/add/",
+    "/admin/actions/actiondefinition/",
+    "/admin/actions/actiondefinition/add/",
+    "/admin/actions/actiondefinition/add/?kind=consent_check",
+    "/admin/actions/actiondefinition/add/?kind=field_rule",
+    "/admin/actions/credential/add/",
+    "/admin/sendouts/allowedhost/add/",
+    "/admin/auth/user/",
+    "/admin/auth/user/add/",
+    "/admin/auth/user/1/change/",
+    "/admin/auth/user/1/password/",
+    "/admin/auth/group/1/change/",
+    "/admin/sendouts/apitoken/",
+    "/admin/sendouts/apitoken/add/",
+    "/admin/password_change/",
+    "/api/docs/",
+]
 # What the policy stops is told to the page itself; saying it as an error makes the window complain.
 WATCH = """addEventListener("securitypolicyviolation", told =>
     console.error("policy: " + told.effectiveDirective + " " + told.blockedURI))"""

@@ -32,12 +32,17 @@ ENDS: Mapping[tuple[str, str], frozenset[str]] = {
 MOVES = frozenset(
     f"{old} {new}"
     for old, following in {
-        "": "planned expired", "planned": "screened expired", "screened": "in_review accepted expired",
-        "in_review": "accepted refused expired", "accepted": "delivered expired", "refused": "delivered expired",
-        "delivered": "finished expired", "expired": "finished",
+        "": "planned expired",
+        "planned": "screened expired",
+        "screened": "in_review accepted expired",
+        "in_review": "accepted refused expired",
+        "accepted": "delivered expired",
+        "refused": "delivered expired",
+        "delivered": "finished expired",
+        "expired": "finished",
     }.items()
     for new in following.split()
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,9 +44,11 @@ def run(
     """One outage of so many seconds, on servers of its own."""
     postgresql, broker = found
     chaos = {
-        "DJANGO_SETTINGS_MODULE": "tests.chaos.settings", "CHAOS_DIR": str(folder), "JOURNAL": "1" if demands.journal else "0",
+        "DJANGO_SETTINGS_MODULE": "tests.chaos.settings",
+        "CHAOS_DIR": str(folder),
+        "JOURNAL": "1" if demands.journal else "0",
         "CELERY_BROKER_URL": broker.url,
-    }  # fmt: skip
+    }
     with deployment(folder, "processes", config=schedule.config(), setup=SETUP, **ENVIRONMENT | chaos) as (
         gateway,
         platform,

@@ -6,9 +6,19 @@ from dataclasses import dataclass
 from tests.chaos.oracles import Verdict
 
 HEAD = (
-    "scenario", "kills", "acknowledged", "refused", "slowest ms", "batches", "finished/expired/waiting", "repeats",
-    "violations", "slowest page s", "settled s", "verdict",
-)  # fmt: skip
+    "scenario",
+    "kills",
+    "acknowledged",
+    "refused",
+    "slowest ms",
+    "batches",
+    "finished/expired/waiting",
+    "repeats",
+    "violations",
+    "slowest page s",
+    "settled s",
+    "verdict",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +54,16 @@ def _cells(row: Row) -> tuple[str, ...]:
     seen = row.verdict
     ends = "/".join(str(seen.ends.get(name, 0)) for name in ("finished", "expired", "waiting"))
     return (
-        row.scenario, str(row.kills), str(seen.acknowledged), str(seen.refused), f"{seen.slowest:.0f}", str(seen.batches),
-        ends, str(seen.repeats), str(seen.violations),
-        f"{row.slowest_page:.1f}" if row.slowest_page else "", f"{row.settled:.1f}", "WRONG" if row.wrong else "right",
-    )  # fmt: skip
+        row.scenario,
+        str(row.kills),
+        str(seen.acknowledged),
+        str(seen.refused),
+        f"{seen.slowest:.0f}",
+        str(seen.batches),
+        ends,
+        str(seen.repeats),
+        str(seen.violations),
+        f"{row.slowest_page:.1f}" if row.slowest_page else "",
+        f"{row.settled:.1f}",
+        "WRONG" if row.wrong else "right",
+    )

@@ -69,25 +69,36 @@ OUTAGES = (
     Outage("Redis hangs", begin=lambda s: s.redis.pause(), end=lambda s: s.redis.resume()),
     Outage("FLUSHALL", again=_flush, rhythm=1.0),
     Outage(
-        "PostgreSQL stopped, fast", stores=False, loses=True,
-        begin=_restart(signal.SIGINT), end=lambda s: s.postgresql.start(),
+        "PostgreSQL stopped, fast",
+        stores=False,
+        loses=True,
+        begin=_restart(signal.SIGINT),
+        end=lambda s: s.postgresql.start(),
     ),
     Outage(
-        "PostgreSQL stopped, immediate", stores=False, loses=True,
-        begin=_restart(signal.SIGQUIT), end=lambda s: s.postgresql.start(),
+        "PostgreSQL stopped, immediate",
+        stores=False,
+        loses=True,
+        begin=_restart(signal.SIGQUIT),
+        end=lambda s: s.postgresql.start(),
     ),
     Outage(
-        "PostgreSQL hangs", stores=False, loses=True,
-        begin=lambda s: s.postgresql.pause(), end=lambda s: s.postgresql.resume(),
+        "PostgreSQL hangs",
+        stores=False,
+        loses=True,
+        begin=lambda s: s.postgresql.pause(),
+        end=lambda s: s.postgresql.resume(),
     ),
     Outage("connections cut", stores=False, loses=True, again=_cut, rhythm=0.4),
     Outage(
         "clock two hours ahead", begin=lambda s: turn_clock(s.folder, TWO_HOURS), end=lambda s: turn_clock(s.folder, 0)
     ),
     Outage(
-        "clock half an hour behind", begin=lambda s: turn_clock(s.folder, -HALF_AN_HOUR), end=lambda s: turn_clock(s.folder, 0)
+        "clock half an hour behind",
+        begin=lambda s: turn_clock(s.folder, -HALF_AN_HOUR),
+        end=lambda s: turn_clock(s.folder, 0),
     ),
-)  # fmt: skip
+)
 
 
 def keep_at_it(

@@ -20,9 +20,15 @@ CONSENT = (
 EFFECTS = "Effects"
 # How likely each part of the gateway is to be the next that dies. Those that hold work are hit most.
 ROLES = {
-    "web": 3, "worker": 2, "worker child": 5, "worker-files": 2, "worker-files child": 5, "sweep": 2, "beat": 1,
+    "web": 3,
+    "worker": 2,
+    "worker child": 5,
+    "worker-files": 2,
+    "worker-files child": 5,
+    "sweep": 2,
+    "beat": 1,
     "supervisor": 1,
-}  # fmt: skip
+}
 # Bursts have at most ten hooks: with a duplicate each, the simulator still tells every single answer.
 LARGEST_BURST = 10
 SLACK = 15

@@ -9,9 +9,22 @@ from uuid import UUID
 from tests.acceptance.deployment import Deployment
 
 _COLUMNS = (
-    "id", "source", "status", "outcome", "attention", "held_for", "total", "accepted", "rejected", "undecided", "unread",
-    "confirmed", "taken_on", "finish_attempts", "due_at",
-)  # fmt: skip
+    "id",
+    "source",
+    "status",
+    "outcome",
+    "attention",
+    "held_for",
+    "total",
+    "accepted",
+    "rejected",
+    "undecided",
+    "unread",
+    "confirmed",
+    "taken_on",
+    "finish_attempts",
+    "due_at",
+)
 _BATCHES = f"""
 SELECT s.name, {", ".join(f"b.{name}" for name in _COLUMNS)}
 FROM sendouts_batch b JOIN actions_sendout s ON s.id = b.sendout_id ORDER BY b.id

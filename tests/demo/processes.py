@@ -21,9 +21,14 @@ def started(folder: Path, *arguments: str, **env: str) -> Iterator[subprocess.Po
     with (folder / "out").open("w") as out:
         process = subprocess.Popen(
             [sys.executable, "-m", "demo", *arguments],
-            cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, text=True,
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            text=True,
             preexec_fn=_hears_interrupts,
-        )  # fmt: skip
+        )
     try:
         yield process
     finally:

@@ -53,10 +53,17 @@ def staying(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, su
     """A demo that stays up, in an environment that says everything otherwise."""
     folder = tmp_path_factory.mktemp("staying")
     other = {
-        "DATABASE_URL": "postgres://nobody@127.0.0.1:1/nothing", "CELERY_BROKER_URL": "redis://127.0.0.1:1/0",
-        "DEBUG": "1", "SECRET_KEY": "", "WEBHOOK_BASIC_AUTH": "other:secret", "DATA_DIR": str(folder / "other"),
-        "http_proxy": "http://127.0.0.1:1", "HTTP_PROXY": "http://127.0.0.1:1", "LC_ALL": "C", "PYTHONUTF8": "0",
-    }  # fmt: skip
+        "DATABASE_URL": "postgres://nobody@127.0.0.1:1/nothing",
+        "CELERY_BROKER_URL": "redis://127.0.0.1:1/0",
+        "DEBUG": "1",
+        "SECRET_KEY": "",
+        "WEBHOOK_BASIC_AUTH": "other:secret",
+        "DATA_DIR": str(folder / "other"),
+        "http_proxy": "http://127.0.0.1:1",
+        "HTTP_PROXY": "http://127.0.0.1:1",
+        "LC_ALL": "C",
+        "PYTHONUTF8": "0",
+    }
     with started(folder, **other) as process:
         yield folder, process
 

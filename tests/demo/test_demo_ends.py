@@ -61,9 +61,12 @@ def test_a_folder_and_a_port_in_use_are_respected(tmp_path: Path) -> None:
             wait_until_said(tmp_path, process, f"Port {port} is taken, so the gateway listens on ")
             second = subprocess.run(
                 [sys.executable, "-m", "demo", "--once"],
-                cwd=ROOT, env={"DEMO_DATA_DIR": str(tmp_path / "data"), "PATH": ""}, capture_output=True, text=True,
+                cwd=ROOT,
+                env={"DEMO_DATA_DIR": str(tmp_path / "data"), "PATH": ""},
+                capture_output=True,
+                text=True,
                 timeout=LIMIT,
-            )  # fmt: skip
+            )
             assert second.returncode == 1
             assert "Another demo runs in" in second.stderr
             wait_until_said(tmp_path, process, "JSON array")

@@ -17,9 +17,18 @@ ACT = Act("unknown action", "batch", ("Newsletter", "Rentrée", "Avant-première
 def scene(act: Act = ACT, *, batch: dict[str, Any] | None = None, decided: bool = True, **report: Any) -> Scene:
     """A scene that is over and right, but for what is given."""
     right = {
-        "accepted": 9, "rejected": 1, "timed_out": 0, "waiting": 0, "refused": 0, "deliveries": 1, "finished": 1,
-        "violation_count": 0, "violations": [], "first_hook_at": 1000.0, "finished_at": 1001.5,
-    }  # fmt: skip
+        "accepted": 9,
+        "rejected": 1,
+        "timed_out": 0,
+        "waiting": 0,
+        "refused": 0,
+        "deliveries": 1,
+        "finished": 1,
+        "violation_count": 0,
+        "violations": [],
+        "first_hook_at": 1000.0,
+        "finished_at": 1001.5,
+    }
     wrote = {"id": 1, "status": "finished", "accepted": 9, "confirmed": 1, "timed_out": 0}
     return Scene(act, "s1", right | report, wrote | (batch or {}), None, decided)
 

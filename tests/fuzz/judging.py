@@ -142,8 +142,11 @@ def _nothing_invented(plain: bytes, rows: list[Row]) -> None:
 def _nothing_missing(reader: Reader, plain: bytes, rows: list[Row]) -> None:
     """A complete file holds exactly the rows that a simple reader finds in it, wherever that one can read it."""
     find: dict[str, Callable[[bytes], list[Any] | None]] = {
-        "json": _in_array, "json_object": _in_object, "ndjson": _in_lines, "csv": _in_csv,
-    }  # fmt: skip
+        "json": _in_array,
+        "json_object": _in_object,
+        "ndjson": _in_lines,
+        "csv": _in_csv,
+    }
     if reader.format not in find:
         if plain.strip(b" \t\r\n\xef\xbb\xbf"):
             raise Breach("an empty file that is not empty")

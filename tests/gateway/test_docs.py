@@ -84,13 +84,38 @@ def test_the_settings_take_the_whole_example(tmp_path: Path) -> None:
 
 def test_the_defaults_of_the_example_are_the_settings_own(tmp_path: Path) -> None:
     commented = dict(re.findall(r"^# ([A-Z][A-Z_]+)=(.+)$", EXAMPLE, re.MULTILINE))
-    told = {name: commented[name] for name in ("SYMPLIFY_TIMEOUT", "CLAIM_SECONDS", "SWEEP_SECONDS", "SYMPLIFY_METHOD",
-            "SYMPLIFY_CONCURRENCY", "WORKER_CONCURRENCY", "RETENTION_DAYS", "WEBHOOK_MAX_BYTES", "HOST", "PORT", "TIME_ZONE",
-            "REFUSAL_REJECTS", "REFUSAL_FINISHES", "SYMPLIFY_ALLOW_HTTP", "OUTBOUND_ALLOW_HTTP", "LOG_LEVEL", "DEBUG",
-            "JOURNAL", "PAGE_SECONDS")}  # fmt: skip
+    told = {
+        name: commented[name]
+        for name in (
+            "SYMPLIFY_TIMEOUT",
+            "CLAIM_SECONDS",
+            "SWEEP_SECONDS",
+            "SYMPLIFY_METHOD",
+            "SYMPLIFY_CONCURRENCY",
+            "WORKER_CONCURRENCY",
+            "RETENTION_DAYS",
+            "WEBHOOK_MAX_BYTES",
+            "HOST",
+            "PORT",
+            "TIME_ZONE",
+            "REFUSAL_REJECTS",
+            "REFUSAL_FINISHES",
+            "SYMPLIFY_ALLOW_HTTP",
+            "OUTBOUND_ALLOW_HTTP",
+            "LOG_LEVEL",
+            "DEBUG",
+            "JOURNAL",
+            "PAGE_SECONDS",
+        )
+    }
     program = f"from django.conf import settings; print([str(getattr(settings, name)) for name in {list(told)}])"
-    said = run([sys.executable, "-c", program], ROOT, ENV_FILE="/nonexistent", DATA_DIR=str(tmp_path),
-               DJANGO_SETTINGS_MODULE="gateway.settings")  # fmt: skip
+    said = run(
+        [sys.executable, "-c", program],
+        ROOT,
+        ENV_FILE="/nonexistent",
+        DATA_DIR=str(tmp_path),
+        DJANGO_SETTINGS_MODULE="gateway.settings",
+    )
     defaults = ast.literal_eval(said.stdout)
     assert [same(value) for value in defaults] == [same(value) for value in told.values()]
 
@@ -233,7 +258,8 @@ def test_the_events_to_watch_are_logged_under_these_words() -> None:
     section = PRODUCTION.split("### Words of the log")[1].split("\n## ")[0]
     rows = re.findall(r"^\| (`[a-z_`, ]+) \|", section, re.MULTILINE)
     words = {word for row in rows for word in re.findall(r"`(\w+)`", row)}
-    code = "".join(path.read_text() for folder in ("gateway", "sendouts") for path in (ROOT / folder).rglob("*.py"))
+    rooms = ("gateway", "desk", "api", "notices", "sendouts", "actions", "work")
+    code = "".join(path.read_text() for room in rooms for path in (ROOT / room).rglob("*.py"))
     logged = set(re.findall(r'(?:log\.\w+|Knocks)\(\s*"(\w+)"', code))
     assert len(words) > 8 and words <= logged
 

@@ -73,14 +73,22 @@ def test_the_figures_are_those_of_the_rows(client: Client) -> None:
         )
     batch(Status.PLANNED, source="single", due_at=now - timedelta(seconds=90), left=timedelta(minutes=10))
     batch(Status.ACCEPTED, due_at=now, claimed_until=now + timedelta(minutes=1))
-    batch(Status.FINISHED, rejected=4, confirmed=4, delivery_seconds=2.5, ended_at=now, outcome="released",
-          finish_sent_at=now)  # fmt: skip
+    batch(
+        Status.FINISHED,
+        rejected=4,
+        confirmed=4,
+        delivery_seconds=2.5,
+        ended_at=now,
+        outcome="released",
+        finish_sent_at=now,
+    )
     batch(Status.EXPIRED, left=-timedelta(minutes=5), ended_at=now)
     batch(Status.EXPIRED, left=-timedelta(hours=5), ended_at=now - timedelta(hours=5))
     for outcome in ("planned", "planned", "unreadable", ""):
         webhook(outcome)
-    Webhook.objects.create(uuid="00000000-0000-4000-9000-000000000001", body=b"", outcome="planned",
-                           received_at=now - timedelta(hours=2))  # fmt: skip
+    Webhook.objects.create(
+        uuid="00000000-0000-4000-9000-000000000001", body=b"", outcome="planned", received_at=now - timedelta(hours=2)
+    )
     DoorWindow.objects.create(process="p:1", at=now, stored=9, slow=2, refused=1)
     Alarm.objects.create(code=Code.ATTENTION, subject="7", opened_at=now, last_seen_at=now)
     Alarm.objects.create(code=Code.ATTENTION, subject="8", opened_at=now, last_seen_at=now, closed_at=now)
@@ -88,8 +96,11 @@ def test_the_figures_are_those_of_the_rows(client: Client) -> None:
     pulses.write(pulses.SWEEP)
     found = figures(client)
     assert {status: found["batches_open", status] for status in ("planned", "in_review", "accepted", "delivered")} == {
-        "planned": 1, "in_review": 1, "accepted": 1, "delivered": 0,
-    }  # fmt: skip
+        "planned": 1,
+        "in_review": 1,
+        "accepted": 1,
+        "delivered": 0,
+    }
     assert found["batches_attention", ""] == 1
     assert 590 < found["deadline_nearest_seconds", ""] <= 600
     assert 89 < found["due_oldest_seconds", "singles"] < 120 and found["due_oldest_seconds", "files"] == 0

@@ -120,8 +120,11 @@ def test_celery_and_others_lose_what_exceptions_say(tmp_path: Path) -> None:
         """,
     )
     assert [line["event"] for line in lines] == [
-        "A task failed: sendouts.plan", "It failed: ValueError", "ValueError", "Task exception was never retrieved",
-    ]  # fmt: skip
+        "A task failed: sendouts.plan",
+        "It failed: ValueError",
+        "ValueError",
+        "Task exception was never retrieved",
+    ]
     assert "A-17" not in json.dumps(lines)
 
 

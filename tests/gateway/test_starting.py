@@ -14,9 +14,14 @@ def start(tmp_path: Path, *command: str, **environment: str) -> subprocess.Compl
     clean = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     given = {"ENV_FILE": "/nonexistent", "DATA_DIR": str(tmp_path)} | environment
     return subprocess.run(
-        [sys.executable, "manage.py", *command], cwd=ROOT, env=clean | given, capture_output=True, text=True, check=False,
+        [sys.executable, "manage.py", *command],
+        cwd=ROOT,
+        env=clean | given,
+        capture_output=True,
+        text=True,
+        check=False,
         timeout=60,
-    )  # fmt: skip
+    )
 
 
 def test_without_a_credential_for_the_webhook(tmp_path: Path) -> None:

@@ -61,8 +61,11 @@ def test_another_fanout_of_the_process_knows_and_another_host_is_called(
     asked = len(silent.requests)
     answers = send(fanout(*entries), silent.uri(), sound.uri(), silent.uri(), sound.uri())
     assert [(answers[place].status, answers[place].error) for place in range(4)] == [
-        (0, "held"), (200, ""), (0, "held"), (200, ""),
-    ]  # fmt: skip
+        (0, "held"),
+        (200, ""),
+        (0, "held"),
+        (200, ""),
+    ]
     assert len(silent.requests) == asked
 
 

@@ -77,14 +77,24 @@ def path_of(pattern: str, samples: Mapping[str, Any]) -> str:
     past = str(row.history.latest().history_id) if row is not None and hasattr(row, "history") else "1"
     values = {
         r"([^/]+)/history/([^/]+)/": f"{key}/history/{past}/",
-        "<path:object_id>": key, "<id>": key, "<int:batch_id>": str(batch_of.pk), "<int:webhook_id>": key, "<int:row>": "0",
-        "<int:definition_id>": key, "<int:credential_id>": key, "<int:list_id>": key, "<int:version_id>": past,
-        "<int:project_id>": key, "<int:channel_id>": key,
+        "<path:object_id>": key,
+        "<id>": key,
+        "<int:batch_id>": str(batch_of.pk),
+        "<int:webhook_id>": key,
+        "<int:row>": "0",
+        "<int:definition_id>": key,
+        "<int:credential_id>": key,
+        "<int:list_id>": key,
+        "<int:version_id>": past,
+        "<int:project_id>": key,
+        "<int:channel_id>": key,
         "<int:sendout_id>": key if row is not None else str(batch_of.sendout_id),
-        "<int:upload_id>": str(samples["upload"].pk), "<slug:to>": "accept",
+        "<int:upload_id>": str(samples["upload"].pk),
+        "<slug:to>": "accept",
         "<uuid:key>": "00000000-0000-4000-8000-000000000000",
-        "<path:content_type_id>": "1", "(?P<url>.*)": "nothing/here",
-    }  # fmt: skip
+        "<path:content_type_id>": "1",
+        "(?P<url>.*)": "nothing/here",
+    }
     path = pattern
     for name, value in values.items():
         path = path.replace(name, value)

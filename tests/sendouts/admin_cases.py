@@ -22,9 +22,14 @@ from sendouts.models import Batch, Decision, Plan, Status, Verdict, Webhook, Wor
 SECRET = "secret.example.com"
 ROLES: Mapping[str, set[tuple[str, str]]] = import_module("sendouts.migrations.0003_roles").ROLES
 CONSENT = {
-    "identifier": "consent-check", "kind": "field_rule", "config": "{}", "on_failure": "hold", "details": "{}",
-    "phase": "check", "origins": [{"level": "project", "definition_id": 1, "asked": True, "identifier": "consent-check"}],
-}  # fmt: skip
+    "identifier": "consent-check",
+    "kind": "field_rule",
+    "config": "{}",
+    "on_failure": "hold",
+    "details": "{}",
+    "phase": "check",
+    "origins": [{"level": "project", "definition_id": 1, "asked": True, "identifier": "consent-check"}],
+}
 _numbers = count(1)
 
 
@@ -79,13 +84,23 @@ def batch(
     number = next(_numbers)
     where = columns.pop("sendout", None) or sendout()
     values: dict[str, Any] = {
-        "source": "batch", "delivery_key": f"{number:064}", "finish_key": f"{number:064}",
-        "finish_uri": f"https://{SECRET}/finish/{number}".encode(), "download_uri": f"https://{SECRET}/file/{number}".encode(),
-        "project": where.project, "sendout": where, "plan": plan(CONSENT), "review": "never", "at_deadline": "leave",
-        "received_at": now + left - timedelta(hours=1), "deadline": now + left, "file_complete": True,
-        "total": accepted + rejected + undecided + unread, "chunk_rows": 2000,
+        "source": "batch",
+        "delivery_key": f"{number:064}",
+        "finish_key": f"{number:064}",
+        "finish_uri": f"https://{SECRET}/finish/{number}".encode(),
+        "download_uri": f"https://{SECRET}/file/{number}".encode(),
+        "project": where.project,
+        "sendout": where,
+        "plan": plan(CONSENT),
+        "review": "never",
+        "at_deadline": "leave",
+        "received_at": now + left - timedelta(hours=1),
+        "deadline": now + left,
+        "file_complete": True,
+        "total": accepted + rejected + undecided + unread,
+        "chunk_rows": 2000,
         "reasons": _reasons(rejected, undecided),
-    }  # fmt: skip
+    }
     counts = {"accepted": accepted, "rejected": rejected, "undecided": undecided, "unread": unread}
     made = Batch.objects.create(status=status, **(values | counts | columns))
     if decisions:

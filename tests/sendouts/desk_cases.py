@@ -20,9 +20,15 @@ def ended(
 ) -> Batch:
     """A batch that was released at that moment, `took` after its hook."""
     values = {
-        "outcome": Outcome.RELEASED, "confirmed": rejected, "finish_sent_at": at, "ended_at": at,
-        "received_at": at - took, "deadline": at - took + window, "decisions": False, "sendout": where or sendout(),
-    }  # fmt: skip
+        "outcome": Outcome.RELEASED,
+        "confirmed": rejected,
+        "finish_sent_at": at,
+        "ended_at": at,
+        "received_at": at - took,
+        "deadline": at - took + window,
+        "decisions": False,
+        "sendout": where or sendout(),
+    }
     status = columns.pop("status", Status.FINISHED)
     return batch(status, accepted=accepted, rejected=rejected, **(values | columns))
 
@@ -30,6 +36,12 @@ def ended(
 def timed_out(at: datetime, *, total: int = 0, confirmed: int = 0, **columns: Any) -> Batch:
     """A batch whose deadline passed at that moment, with so many rejections confirmed until then."""
     return ended(
-        at, status=Status.EXPIRED, outcome=Outcome.NONE, rejected=confirmed, accepted=total - confirmed,
-        finish_sent_at=None, deadline=at, **columns,
-    )  # fmt: skip
+        at,
+        status=Status.EXPIRED,
+        outcome=Outcome.NONE,
+        rejected=confirmed,
+        accepted=total - confirmed,
+        finish_sent_at=None,
+        deadline=at,
+        **columns,
+    )

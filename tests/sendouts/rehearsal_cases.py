@@ -24,8 +24,11 @@ def rule(
     project: Project, identifier: str = "consent-check", field: str = CONSENT, **condition: Any
 ) -> ActionDefinition:
     config = {
-        "field": field, "reject_if": condition or {"equals": False}, "if_missing": "hold", "reason": f"Rule {identifier}",
-    }  # fmt: skip
+        "field": field,
+        "reject_if": condition or {"equals": False},
+        "if_missing": "hold",
+        "reason": f"Rule {identifier}",
+    }
     return ActionDefinition(project=project, identifier=identifier, kind="field_rule", config=config, run="always")
 
 
@@ -35,17 +38,29 @@ def planned(row: ActionDefinition, step_of: str = "check") -> dict[str, Any]:
     assert action.phase == step_of
     origins = [{"level": "project", "definition_id": row.pk or 0, "asked": False, "identifier": row.identifier}]
     return {
-        "identifier": action.identifier, "kind": action.kind, "config": action.config, "on_failure": action.on_failure,
-        "details": action.details, "phase": action.phase, "origins": origins,
-    }  # fmt: skip
+        "identifier": action.identifier,
+        "kind": action.kind,
+        "config": action.config,
+        "on_failure": action.on_failure,
+        "details": action.details,
+        "phase": action.phase,
+        "origins": origins,
+    }
 
 
 def past(project: Project, number: int = 40, *actions: ActionDefinition, keeps: str = "all", **columns: Any) -> Batch:
     """A released batch: each fourth contact was rejected for lack of consent; ages run from 0 on."""
     made = batch(
-        Status.FINISHED, decisions=False, total=number, sendout=sendout(project.name), outcome="released",
-        finish_sent_at=timezone.now(), ended_at=timezone.now(), plan=plan(*map(planned, actions)), **columns,
-    )  # fmt: skip
+        Status.FINISHED,
+        decisions=False,
+        total=number,
+        sendout=sendout(project.name),
+        outcome="released",
+        finish_sent_at=timezone.now(),
+        ended_at=timezone.now(),
+        plan=plan(*map(planned, actions)),
+        **columns,
+    )
     rows = []
     for row in range(number):
         rejected = row % 4 == 0

@@ -81,11 +81,17 @@ def test_people_groups_and_tokens_have_their_screens(root: Client) -> None:
     user = user_in("Viewer")
     create_roles()
     urls = [
-        reverse("admin:auth_user_changelist"), reverse("admin:auth_user_add"),
-        reverse("admin:auth_user_change", args=[user.pk]), reverse("admin:auth_user_password_change", args=[user.pk]),
-        reverse("admin:auth_group_changelist"), reverse("admin:auth_group_change", args=[Group.objects.first().pk]),
-        TOKENS, reverse("admin:sendouts_apitoken_add"), reverse("admin:password_change"), "/admin/",
-    ]  # fmt: skip
+        reverse("admin:auth_user_changelist"),
+        reverse("admin:auth_user_add"),
+        reverse("admin:auth_user_change", args=[user.pk]),
+        reverse("admin:auth_user_password_change", args=[user.pk]),
+        reverse("admin:auth_group_changelist"),
+        reverse("admin:auth_group_change", args=[Group.objects.first().pk]),
+        TOKENS,
+        reverse("admin:sendouts_apitoken_add"),
+        reverse("admin:password_change"),
+        "/admin/",
+    ]
     for url in urls:
         assert root.get(url).status_code == 200, url
 
@@ -120,8 +126,18 @@ def test_the_menu_holds_what_the_reader_may_look_at(root: Client) -> None:
             item["title"] for group in client.get("/admin/").context["sidebar_navigation"] for item in group["items"]
         ]
 
-    looked_at = ["Home", "Batches", "Webhooks", "Alarms", "Projects", "Sendouts", "Actions", "Promo codes", "Suppression lists",
-                 "Allowed hosts"]  # fmt: skip
+    looked_at = [
+        "Home",
+        "Batches",
+        "Webhooks",
+        "Alarms",
+        "Projects",
+        "Sendouts",
+        "Actions",
+        "Promo codes",
+        "Suppression lists",
+        "Allowed hosts",
+    ]
     assert entries(client_of("Viewer")) == looked_at
     assert entries(root) == [
         *looked_at[:2],

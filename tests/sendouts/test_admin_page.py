@@ -63,12 +63,11 @@ ATTENTION: dict[Attention, tuple[dict[str, Any], str]] = {
         {"problems": ["neither_file_nor_items"]},
         "The hook is unclear, it brings no contacts.",
     ),
-    Attention.SAME_FINISH: (
-        {}, "Another batch has the same release address, and one call would release both."
-    ),
+    Attention.SAME_FINISH: ({}, "Another batch has the same release address, and one call would release both."),
     Attention.UNCONFIRMED: ({"rows": 12}, "12 rejections are not confirmed."),
     Attention.FINISH_UNCONFIRMED: (
-        {"status": 409, "lost": False}, "The release is not confirmed, Symplify answered with code 409."
+        {"status": 409, "lost": False},
+        "The release is not confirmed, Symplify answered with code 409.",
     ),
     Attention.REFUSAL_STOPS: (
         {"rows": 1, "complete": True},
@@ -83,14 +82,15 @@ ATTENTION: dict[Attention, tuple[dict[str, Any], str]] = {
         "The action “points” failed for 12 accepted contacts: crm.example.com answered 401.",
     ),
     Attention.WORKER_DIED: (
-        {"status": "planned", "deaths": 3}, "A step after “Received” ended its worker 3 times and got no further."
+        {"status": "planned", "deaths": 3},
+        "A step after “Received” ended its worker 3 times and got no further.",
     ),
     Attention.KEY_MISSING: (
         {},
         "Its addresses are encrypted with a key that the gateway no longer has; whoever runs the gateway must put the "
         "old key back into ENCRYPTION_KEYS.",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("code", [code for code in Attention if code])
@@ -126,9 +126,18 @@ def test_the_headline_says_why_a_batch_cannot_go_on(viewer: Client) -> None:
 def test_each_reason_to_hold_is_a_sentence() -> None:
     failures = [{"identifier": "vip", "kind": "x", "step": 0, "sentence": "No.", "contacts": 3, "became": "reject"}]
     codes = [
-        "unknown_project", "unknown_action", "empty_plan", "undecided", "no_contacts", "action_failed",
-        "everybody_rejected", "always", "stopped", "was_on_hold", "changed",
-    ]  # fmt: skip
+        "unknown_project",
+        "unknown_action",
+        "empty_plan",
+        "undecided",
+        "no_contacts",
+        "action_failed",
+        "everybody_rejected",
+        "always",
+        "stopped",
+        "was_on_hold",
+        "changed",
+    ]
     made = batch(undecided=2, held_for=codes, failures=failures, plan=plan(CONSENT, unknown=["vip-2026", "b"]))
     said = batch_sentences.holds(made)
     assert len(set(said)) == len(codes)
@@ -160,8 +169,10 @@ def test_an_expired_batch_says_how_many_were_rejected_and_how_many_timed_out(vie
     page = read(viewer, made)
     assert re.search(r"not answered to the end before \d\d:\d\d. 12 were rejected, 128 take", page.headline)
     assert [(figure.name, figure.value) for figure in page.figures] == [
-        ("Held", "140"), ("Rejected", "12"), ("Timed out", "128"),
-    ]  # fmt: skip
+        ("Held", "140"),
+        ("Rejected", "12"),
+        ("Timed out", "128"),
+    ]
     assert page.verbs == []
 
 
@@ -181,9 +192,16 @@ def test_a_release_without_an_answer_is_never_called_a_miss(viewer: Client) -> N
 def test_a_released_batch_says_how_much_time_was_left(viewer: Client) -> None:
     now = timezone.now()
     made = batch(
-        Status.FINISHED, accepted=10, rejected=1, confirmed=1, outcome="released", finish_sent_at=now, ended_at=now,
-        left=timedelta(minutes=16), now=now,
-    )  # fmt: skip
+        Status.FINISHED,
+        accepted=10,
+        rejected=1,
+        confirmed=1,
+        outcome="released",
+        finish_sent_at=now,
+        ended_at=now,
+        left=timedelta(minutes=16),
+        now=now,
+    )
     headline = read(viewer, made).headline
     assert headline.startswith("“Day 1” went to 10 contacts at ")
     assert "16 min before the deadline. 1 did not get it." in headline
@@ -222,9 +240,13 @@ def test_the_plan_is_shown_with_origins_effects_and_failures(viewer: Client) -> 
     both = {"level": "sendout", "definition_id": 2, "asked": False, "identifier": "consent-check"}
     merged = {**CONSENT, "origins": [*CONSENT["origins"], both], "details": '{"list":"vip"}'}
     failure = {
-        "identifier": "consent-check", "kind": "field_rule", "step": 0, "sentence": "No time was left to ask.",
-        "contacts": 2, "became": "undecided",
-    }  # fmt: skip
+        "identifier": "consent-check",
+        "kind": "field_rule",
+        "step": 0,
+        "sentence": "No time was left to ask.",
+        "contacts": 2,
+        "became": "undecided",
+    }
     made = batch(accepted=1, rejected=3, undecided=2, plan=plan(merged, unknown=["vip-2026"]), failures=[failure])
     first, last = read(viewer, made).checks
     assert (first.place, first.identifier, first.kind) == (1, "consent-check", "Rule on a field")

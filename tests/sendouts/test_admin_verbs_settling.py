@@ -38,9 +38,14 @@ def test_running_again_takes_the_actions_as_they_are_defined_now(reviewer: Clien
 
 def test_the_release_without_an_answer_is_taken_on_by_name() -> None:
     made = batch(
-        Status.DELIVERED, accepted=3, outcome="released", finish_sent_at=timezone.now(), finish_status=409,
-        attention="finish_unconfirmed", attention_data={"status": 409, "lost": False},
-    )  # fmt: skip
+        Status.DELIVERED,
+        accepted=3,
+        outcome="released",
+        finish_sent_at=timezone.now(),
+        finish_status=409,
+        attention="finish_unconfirmed",
+        attention_data={"status": 409, "lost": False},
+    )
     manager = client_of("Manager")
     assert offered(manager, made) == {"retry", "take-on"}
     assert give(manager, made, "take-on", note="seen in Symplify").status_code == 302

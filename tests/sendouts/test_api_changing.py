@@ -83,8 +83,12 @@ def test_many_are_changed_by_a_worker_and_the_batch_says_how_far_that_is(
     bulk = BulkChange.objects.get()
     assert nudged == [("sendouts.change_many", [bulk.pk])]
     assert {name: told["change"][name] for name in ("by", "verdict", "contacts", "changed", "share")} == {
-        "by": "anna", "verdict": "accepted", "contacts": 4, "changed": 0, "share": 0.0,
-    }  # fmt: skip
+        "by": "anna",
+        "verdict": "accepted",
+        "contacts": 4,
+        "changed": 0,
+        "share": 0.0,
+    }
     for verb, more in (("accept", {}), ("reject", {}), ("change", {"rows": [0], "verdict": "accepted"})):
         body = {"revision": told["revision"], "note": "Go."} | more
         refused = client.post(f"/api/batches/{made.pk}/{verb}/", body)

@@ -70,10 +70,20 @@ def test_waiting_is_what_a_person_can_still_do_something_about(client: APIClient
 @pytest.mark.parametrize(
     "query",
     [
-        "status=held", "project=Newsletter", "project=0", "attention=", "waiting=perhaps", "before=x", "before=-1",
-        "before=99999999999999999999", "limit=0", "limit=201", "stauts=in_review", "after=1",
+        "status=held",
+        "project=Newsletter",
+        "project=0",
+        "attention=",
+        "waiting=perhaps",
+        "before=x",
+        "before=-1",
+        "before=99999999999999999999",
+        "limit=0",
+        "limit=201",
+        "stauts=in_review",
+        "after=1",
     ],
-)  # fmt: skip
+)
 def test_a_parameter_that_makes_no_sense_is_named_and_never_ignored(client: APIClient, query: str) -> None:
     a_batch()
     response = client.get(f"/api/batches/?{query}")

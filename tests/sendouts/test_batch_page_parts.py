@@ -39,9 +39,16 @@ def past(count: int = 8, rejected: int = 40) -> None:
     for ago in range(1, count + 1):
         now = timezone.now() - timedelta(days=ago)
         batch(
-            Status.FINISHED, accepted=1000 - rejected - ago, rejected=rejected + ago, decisions=False, now=now,
-            outcome="released", finish_sent_at=now, ended_at=now, confirmed=rejected + ago,
-        )  # fmt: skip
+            Status.FINISHED,
+            accepted=1000 - rejected - ago,
+            rejected=rejected + ago,
+            decisions=False,
+            now=now,
+            outcome="released",
+            finish_sent_at=now,
+            ended_at=now,
+            confirmed=rejected + ago,
+        )
 
 
 def test_more_rejections_than_usual_are_told_with_the_reason_that_makes_the_difference(viewer: Client) -> None:
@@ -82,22 +89,34 @@ def test_double_the_size_is_told(viewer: Client) -> None:
 
 def test_reasons_with_one_code_and_action_stand_together(viewer: Client) -> None:
     rows = [
-        [2, "person", "Asked", "", 2], [2, "person", "VIP", "", 3], [2, "failed", "a.example.com answered 503.", "live", 8],
-        [2, "failed", "a.example.com answered 500.", "live", 4], [1, "person", "Ours", "", 1],
-    ]  # fmt: skip
+        [2, "person", "Asked", "", 2],
+        [2, "person", "VIP", "", 3],
+        [2, "failed", "a.example.com answered 503.", "live", 8],
+        [2, "failed", "a.example.com answered 500.", "live", 4],
+        [1, "person", "Ours", "", 1],
+    ]
     page = read(viewer, batch(accepted=1, rejected=17, decisions=False, reasons=rows))
     assert [(line.text, line.count, line.verdict) for line in page.reasons.lines] == [
-        ("a.example.com answered 503, and similar", 12, ""), ("Decided by a person", 5, ""), ("Ours", 1, "get it"),
-    ]  # fmt: skip
+        ("a.example.com answered 503, and similar", 12, ""),
+        ("Decided by a person", 5, ""),
+        ("Ours", 1, "get it"),
+    ]
 
 
 @pytest.mark.parametrize(
     ("share", "places", "shown"),
     [
-        (6.83, 1, "6.8%"), (50.0, 1, "50%"), (0.004, 2, "<0.01%"), (0.0, 1, "0%"), (99.99, 1, "99.9%"), (99.9, 0, "99%"),
-        (0.3, 0, "<1%"), (100.0, 0, "100%"), (60.4, 0, "60%"),
+        (6.83, 1, "6.8%"),
+        (50.0, 1, "50%"),
+        (0.004, 2, "<0.01%"),
+        (0.0, 1, "0%"),
+        (99.99, 1, "99.9%"),
+        (99.9, 0, "99%"),
+        (0.3, 0, "<1%"),
+        (100.0, 0, "100%"),
+        (60.4, 0, "60%"),
     ],
-)  # fmt: skip
+)
 def test_a_share_is_never_nobody_and_never_everybody_unless_it_is(share: float, places: int, shown: str) -> None:
     assert percent(share, places) == shown
 
@@ -184,21 +203,35 @@ def test_a_held_batch_is_at_the_review_stage(viewer: Client) -> None:
     made = batch(accepted=10, rejected=2, decisions=False)
     moved(made, ("planned", "screened", 60), ("screened", "in_review", 61))
     assert stages_of(viewer, made) == [
-        ("Received", "done"), ("Screened", "done"), ("Waiting for review", "now"), ("Rejections confirmed", "todo"),
+        ("Received", "done"),
+        ("Screened", "done"),
+        ("Waiting for review", "now"),
+        ("Rejections confirmed", "todo"),
         ("Released", "todo"),
-    ]  # fmt: skip
+    ]
 
 
 def test_the_stages_of_a_released_batch_say_when_who_and_how_long(viewer: Client) -> None:
     now = timezone.now()
     made = batch(
-        Status.FINISHED, accepted=10, rejected=2, confirmed=2, outcome="released", finish_sent_at=now, decisions=False,
-        ended_at=now, decided_at=now,
-    )  # fmt: skip
+        Status.FINISHED,
+        accepted=10,
+        rejected=2,
+        confirmed=2,
+        outcome="released",
+        finish_sent_at=now,
+        decisions=False,
+        ended_at=now,
+        decided_at=now,
+    )
     moved(
-        made, ("planned", "screened", 60), ("screened", "in_review", 61), ("in_review", "accepted", 361),
-        ("accepted", "delivered", 401), user=user_in("Reviewer"),
-    )  # fmt: skip
+        made,
+        ("planned", "screened", 60),
+        ("screened", "in_review", 61),
+        ("in_review", "accepted", 361),
+        ("accepted", "delivered", 401),
+        user=user_in("Reviewer"),
+    )
     page = read(viewer, made)
     assert [stage.state for stage in page.stages] == ["done"] * 5
     _received, screened, accepted, sent, _released = page.stages
@@ -213,29 +246,42 @@ def test_a_stopped_release_is_back_at_the_review_stage(viewer: Client) -> None:
     made = batch(accepted=10, rejected=2, confirmed=1, final=1, decisions=False)
     Event.objects.count()
     moved(
-        made, ("planned", "screened", 60), ("screened", "in_review", 61), ("in_review", "accepted", 100),
+        made,
+        ("planned", "screened", 60),
+        ("screened", "in_review", 61),
+        ("in_review", "accepted", 100),
         ("accepted", "in_review", 110),
-    )  # fmt: skip
+    )
     assert stages_of(viewer, made)[2:4] == [("Waiting for review", "now"), ("Rejections confirmed", "todo")]
 
 
 def test_what_is_written_and_told_has_stages_of_its_own(viewer: Client) -> None:
     now = timezone.now()
     made = batch(
-        Status.ACCEPTED, accepted=10, rejected=2, confirmed=2, decided_at=now, due_at=now, decisions=False,
+        Status.ACCEPTED,
+        accepted=10,
+        rejected=2,
+        confirmed=2,
+        decided_at=now,
+        due_at=now,
+        decisions=False,
         plan=plan(CONSENT, CONSENT, CONSENT),
-    )  # fmt: skip
+    )
     runs = {"kind": "promo_code", "on_failure": "hold", "batch": made}
     EffectRun.objects.create(step=1, identifier="codes", phase="enrich", total=10, done=4, **runs)
     EffectRun.objects.create(step=2, identifier="crm", phase="transfer", total=2, **runs)
     moved(made, ("planned", "screened", 60), ("screened", "accepted", 61))
     page = read(viewer, made)
     assert [(stage.name, stage.state) for stage in page.stages][3:] == [
-        ("Rejections confirmed", "done"), ("Written to contacts", "work"), ("Released", "todo"), ("Told to 1 system", "todo"),
-    ]  # fmt: skip
+        ("Rejections confirmed", "done"),
+        ("Written to contacts", "work"),
+        ("Released", "todo"),
+        ("Told to 1 system", "todo"),
+    ]
     assert [(each.value, each.text) for each in page.progress] == [
-        ("2", "of 2 rejections confirmed by Symplify"), ("4", "of 10 contacts written by codes"),
-    ]  # fmt: skip
+        ("2", "of 2 rejections confirmed by Symplify"),
+        ("4", "of 10 contacts written by codes"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -243,10 +289,14 @@ def test_what_is_written_and_told_has_stages_of_its_own(viewer: Client) -> None:
     [
         (Status.EXPIRED, {}, "Deadline passed"),
         (Status.ABANDONED, {}, "Given up"),
-        (Status.FINISHED, {"outcome": "refused", "accepted": 0, "rejected": 12, "confirmed": 12}, "Closed, nobody gets it"),
+        (
+            Status.FINISHED,
+            {"outcome": "refused", "accepted": 0, "rejected": 12, "confirmed": 12},
+            "Closed, nobody gets it",
+        ),
         (Status.FINISHED, {"outcome": "empty", "accepted": 0, "rejected": 12, "confirmed": 12}, "Closed, nobody left"),
     ],
-)  # fmt: skip
+)
 def test_other_ends_are_named(viewer: Client, status: Status, columns: dict[str, Any], last: str) -> None:
     now = timezone.now()
     more = {"finish_sent_at": now, "finish_status": 200} if status == Status.FINISHED else {}
@@ -297,9 +347,16 @@ def test_rejections_that_are_being_sent_say_how_many_are_left_and_what_is_repeat
     now = timezone.now()
     Tempo.objects.create(pk=1, rate=10, measured_at=now)
     made = batch(
-        Status.ACCEPTED, accepted=10, rejected=200, confirmed=50, repeated=3, attempts=1, decided_at=now, decisions=False,
+        Status.ACCEPTED,
+        accepted=10,
+        rejected=200,
+        confirmed=50,
+        repeated=3,
+        attempts=1,
+        decided_at=now,
+        decisions=False,
         due_at=now + timedelta(seconds=20),
-    )  # fmt: skip
+    )
     (progress,) = read(viewer, made).progress
     facts = dict(progress.facts)
     assert (progress.value, progress.percent) == ("50", "25%")
@@ -312,9 +369,11 @@ def test_what_was_decided_stands_beside_what_was_confirmed(viewer: Client) -> No
     same = {"outcome": "released", "finish_sent_at": now, "ended_at": now, "finish_status": 200, "decisions": False}
     whole = read(viewer, batch(Status.FINISHED, accepted=90, rejected=10, confirmed=10, **same)).reconciled
     assert [(line.name, line.decided, line.done, line.difference) for line in whole.lines] == [
-        ("Sent", "90", "not reported", "–"), ("Rejected", "10", "10", "0"), ("Timed out", "0", "0", "0"),
+        ("Sent", "90", "not reported", "–"),
+        ("Rejected", "10", "10", "0"),
+        ("Timed out", "0", "0", "0"),
         ("Held", "100", "", ""),
-    ]  # fmt: skip
+    ]
     assert (whole.sentence, whole.agrees) == ("Every rejection and the release are confirmed", True)
     taken = batch(Status.FINISHED, accepted=90, rejected=10, confirmed=7, taken_on=3, **same)
     gap = read(viewer, taken).reconciled

@@ -53,7 +53,11 @@ RULE = {"field": "properties.consent", "reject_if": {"equals": False}, "if_missi
             {"field": "age", "reject_if": {"in": [1, 2_000]}},
             [("Field", "age"), ("Reject if the field", "is one of 1, 2,000")],
         ),
-        ("field_rule", {"field": "x", "reject_if": {"missing": True}}, [("Field", "x"), ("Reject if the field", "is missing")]),
+        (
+            "field_rule",
+            {"field": "x", "reject_if": {"missing": True}},
+            [("Field", "x"), ("Reject if the field", "is missing")],
+        ),
         (
             "transfer_http",
             {"url": "https://user:pw@crm.example.com/a?key=abc", "whom": "rejected", "credential": "crm"},
@@ -62,7 +66,7 @@ RULE = {"field": "properties.consent", "reject_if": {"equals": False}, "if_missi
         ("gone", {"colour": "red", "api_key": "abc", "n": 3}, [("colour", "red"), ("api_key", "•••"), ("n", "3")]),
         ("field_rule", {}, []),
     ],
-)  # fmt: skip
+)
 def test_a_configuration_is_told_in_the_words_of_its_form(
     kind: str, config: dict[str, Any], shown: list[tuple[str, str]]
 ) -> None:
@@ -89,24 +93,35 @@ def test_details_of_the_hook_are_shown_without_its_addresses(viewer: Client) -> 
 def test_each_action_sees_what_the_ones_above_it_left_and_the_last_leaves_who_gets_it(viewer: Client) -> None:
     first, second = action("consent-check"), action("pressure")
     reasons = [
-        [2, "rule", "No consent", "consent-check", 30], [0, "missing", "?", "consent-check", 5],
-        [2, "rule", "Pressure", "pressure", 15], [0, "no_id", "", "", 10],
-    ]  # fmt: skip
+        [2, "rule", "No consent", "consent-check", 30],
+        [0, "missing", "?", "consent-check", 5],
+        [2, "rule", "Pressure", "pressure", 15],
+        [0, "no_id", "", "", 10],
+    ]
     made = batch(
-        accepted=940, rejected=45, undecided=5, unread=10, decisions=False, reasons=reasons,
+        accepted=940,
+        rejected=45,
+        undecided=5,
+        unread=10,
+        decisions=False,
+        reasons=reasons,
         plan=plan(first, second, action("crm", "transfer_http", phase="transfer")),
-    )  # fmt: skip
+    )
     shown = checks_of(viewer, made)
     assert [(check.identifier, check.left) for check in shown] == [
-        ("consent-check", "955"), ("pressure", "940"), ("crm", ""),
-    ]  # fmt: skip
+        ("consent-check", "955"),
+        ("pressure", "940"),
+        ("crm", ""),
+    ]
     assert shown[1].effects == ("rejected 15",)
 
 
 def test_what_people_changed_stands_between_the_last_action_and_who_gets_it(viewer: Client) -> None:
     reasons = [
-        [2, "rule", "No consent", "consent-check", 8], [1, "person", "VIP", "", 2], [2, "person", "Asked", "", 3],
-    ]  # fmt: skip
+        [2, "rule", "No consent", "consent-check", 8],
+        [1, "person", "VIP", "", 2],
+        [2, "person", "Asked", "", 3],
+    ]
     made = batch(accepted=89, rejected=11, decisions=False, reasons=reasons)
     check, people = checks_of(viewer, made)
     assert check.left == "92"

@@ -88,9 +88,14 @@ def test_a_single_past_its_deadline_does_not_stop_its_neighbours(gate: Gate) -> 
     assert gate.platform.sendout(sent["id"])["calls"]["reject"] == 4
 
 
-@pytest.mark.parametrize(("declared", "status", "ways"), [
-    ("leave", "in_review", (0, 0)), ("accept", "finished", (90, 10)), ("reject", "finished", (0, 100)),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("declared", "status", "ways"),
+    [
+        ("leave", "in_review", (0, 0)),
+        ("accept", "finished", (90, 10)),
+        ("reject", "finished", (0, 100)),
+    ],
+)
 def test_what_happens_near_the_deadline_is_declared(
     gate: Gate, declared: str, status: str, ways: tuple[int, int]
 ) -> None:
@@ -131,9 +136,14 @@ def test_accepting_near_the_deadline_rejects_the_undecided(gate: Gate) -> None:
     assert (seen["accepted"], seen["rejected"]) == (1, 1)
 
 
-@pytest.mark.parametrize(("minutes", "rejections", "before"), [
-    (60, 0, timedelta(minutes=5)), (10, 0, timedelta(minutes=2)), (60, 100_000, timedelta(seconds=2_000)),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("minutes", "rejections", "before"),
+    [
+        (60, 0, timedelta(minutes=5)),
+        (10, 0, timedelta(minutes=2)),
+        (60, 100_000, timedelta(seconds=2_000)),
+    ],
+)
 def test_the_reserve_grows_with_what_must_be_sent(minutes: int, rejections: int, before: timedelta) -> None:
     deadline = AT + timedelta(minutes=minutes)
     assert deadline - deadlines.acts_at(AT, deadline, rejections, 100.0) == before

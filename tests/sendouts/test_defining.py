@@ -13,9 +13,16 @@ from tests.sendouts.admin_cases import CONSENT, batch, client_of, page_url, plai
 
 pytestmark = pytest.mark.django_db
 RULE = {
-    "identifier": "vip & co", "run": "asked", "on_failure": "hold", "position": "1", "config__field": "vip",
-    "config__reject_if__operator": "equals", "config__reject_if": "false", "config__if_missing": "hold", "config__reason": "",
-}  # fmt: skip
+    "identifier": "vip & co",
+    "run": "asked",
+    "on_failure": "hold",
+    "position": "1",
+    "config__field": "vip",
+    "config__reject_if__operator": "equals",
+    "config__reject_if": "false",
+    "config__if_missing": "hold",
+    "config__reason": "",
+}
 
 
 @pytest.fixture(autouse=True)

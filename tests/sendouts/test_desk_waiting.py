@@ -210,14 +210,23 @@ def test_what_is_confirmed_is_being_released_and_what_is_written_is_said() -> No
     made(Status.ACCEPTED, rejected=3, confirmed=3, accepted=9, enrichments=1, left=20 * MINUTE)
     made(Status.ACCEPTED, accepted=1, source="single")
     assert [(line.stage, line.done, line.count) for line in works().lines] == [
-        ("releasing", 9, 1), ("writing", 9, 1), ("singles", 0, 1)
-    ]  # fmt: skip
+        ("releasing", 9, 1),
+        ("writing", 9, 1),
+        ("singles", 0, 1),
+    ]
 
 
 def chunks(of: Batch, ago: list[int]) -> None:
     """Chunks of 5,000 rows, stored so many seconds ago."""
     for number, seconds in enumerate(ago):
         Chunk.objects.create(
-            batch=of, number=number, rows=5_000, accepted=5_000, rejected=0, undecided=0, unread=0, digest=b"",
+            batch=of,
+            number=number,
+            rows=5_000,
+            accepted=5_000,
+            rejected=0,
+            undecided=0,
+            unread=0,
+            digest=b"",
             stored_at=NOW - timedelta(seconds=seconds),
-        )  # fmt: skip
+        )

@@ -36,17 +36,33 @@ def test_a_hook_is_stored_whole_and_acknowledged_with_its_id(serve: Serve) -> No
     assert stored.due_at == stored.received_at <= timezone.now()
 
 
-@pytest.mark.parametrize("headers", [
-    basic("hook:old-secret"), basic("hook2:new:secret"), {"X-Gate-Token": "token-1"}, {"x-gate-token": "token-2"},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "headers",
+    [
+        basic("hook:old-secret"),
+        basic("hook2:new:secret"),
+        {"X-Gate-Token": "token-1"},
+        {"x-gate-token": "token-2"},
+    ],
+)
 def test_every_configured_credential_enters(serve: Serve, headers: dict[str, str]) -> None:
     assert post(serve(), **headers).status_code == 202
 
 
-@pytest.mark.parametrize("headers", [
-    {"X-Other": "1"}, basic("hook:wrong"), basic("hook:"), basic("hook2:old-secret"), {"Authorization": "Basic %%%"},
-    {"Authorization": "Bearer token-1"}, {"X-Gate-Token": "token-3"}, {"X-Gate-Token": ""}, {"X-Gate-Token": "token-1 x"},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"X-Other": "1"},
+        basic("hook:wrong"),
+        basic("hook:"),
+        basic("hook2:old-secret"),
+        {"Authorization": "Basic %%%"},
+        {"Authorization": "Bearer token-1"},
+        {"X-Gate-Token": "token-3"},
+        {"X-Gate-Token": ""},
+        {"X-Gate-Token": "token-1 x"},
+    ],
+)
 def test_anything_else_stays_outside_and_learns_nothing(serve: Serve, headers: dict[str, str]) -> None:
     answer = post(serve(), **headers)
     assert (answer.status_code, answer.content) == (401, b"")

@@ -125,8 +125,12 @@ TABLE = {
 }
 # The pages of each model, by what is done there: the list, adding, changing, deleting, the history.
 PAGES = {
-    "": 0, "add/": 1, "<path:object_id>/change/": 2, "<path:object_id>/delete/": 3, "<path:object_id>/history/": 4,
-}  # fmt: skip
+    "": 0,
+    "add/": 1,
+    "<path:object_id>/change/": 2,
+    "<path:object_id>/delete/": 3,
+    "<path:object_id>/history/": 4,
+}
 CONFIGURED = (LOOK, MANAGE, (LOOK, MANAGE), NOBODY, LOOK)
 PEOPLE = (ADMINISTER,) * 5
 MODELS: Mapping[str, Any] = {
@@ -261,11 +265,28 @@ def test_who_is_refused_has_changed_nothing(samples: Mapping[str, Any]) -> None:
     before = everything()
     # What forms need in order to be valid; a name that is not known to one of them does no harm.
     full = {
-        "post": "yes", "note": "because", "revision": "1", "undecided": "accept", "entry": "evil.example.com",
-        "use": "platform", "name": "evil", "username": "evil", "identifier": "evil", "kind": "bearer", "secret": "x",
-        "review": "never", "at_deadline": "accept", "answer_within": "60 min", "keep_contacts": "all", "user": "1",
-        "values": "evil", "value": "A-1", "holds": "email", "size": "9", "file_name": "evil.csv",
-    }  # fmt: skip
+        "post": "yes",
+        "note": "because",
+        "revision": "1",
+        "undecided": "accept",
+        "entry": "evil.example.com",
+        "use": "platform",
+        "name": "evil",
+        "username": "evil",
+        "identifier": "evil",
+        "kind": "bearer",
+        "secret": "x",
+        "review": "never",
+        "at_deadline": "accept",
+        "answer_within": "60 min",
+        "keep_contacts": "all",
+        "user": "1",
+        "values": "evil",
+        "value": "A-1",
+        "holds": "email",
+        "size": "9",
+        "file_name": "evil.csv",
+    }
     for pattern in set(expected()) - OWN:
         path = path_of(pattern, samples)
         for _role, client in known:

@@ -48,8 +48,11 @@ def test_that_an_action_failed_is_not_hidden_by_evidence(monkeypatch: pytest.Mon
     for first, second, whose in ((passed, accept(GIVEN_AT), "first"), (accept(GIVEN_AT), passed, "second")):
         verdict, action = said(first, second, monkeypatch)
         assert (verdict.word, verdict.code, verdict.evidence_at, action) == (
-            Word.ACCEPT, "action_failed", GIVEN_AT, whose,
-        )  # fmt: skip
+            Word.ACCEPT,
+            "action_failed",
+            GIVEN_AT,
+            whose,
+        )
 
 
 def test_a_time_without_an_offset_is_read_as_utc() -> None:

@@ -82,21 +82,42 @@ def test_all_decisions_leave_with_reason_action_person_evidence_answer_and_kept_
     made.project.keep_fields = ["properties.city"]
     made.project.save()
     Decision.objects.filter(pk=made.first_decision).update(
-        evidence_at=moment, decided_by=anna, answer=Answer.CONFIRMED, answer_status=204,
+        evidence_at=moment,
+        decided_by=anna,
+        answer=Answer.CONFIRMED,
+        answer_status=204,
         kept={"properties.city": "Lyon-Part-Dieu", "properties.old": "m.martin17@example.com"},
-    )  # fmt: skip
+    )
     answer = client_of("Reviewer").post(url(made), {"what": ":"})
     assert answer["Content-Type"] == "text/csv; charset=utf-8"
     assert answer["Content-Disposition"] == f'attachment; filename="day-1-{made.pk}.csv"'
     head, first, *others = rows(answer)
     assert head == [
-        "Row", "Contact id", "Decision", "Reason", "Action", "Decided by", "Evidence of (Europe/Paris)", "Symplify’s answer",
-        "Answer code", "properties.city", "Other fields kept",
-    ]  # fmt: skip
+        "Row",
+        "Contact id",
+        "Decision",
+        "Reason",
+        "Action",
+        "Decided by",
+        "Evidence of (Europe/Paris)",
+        "Symplify’s answer",
+        "Answer code",
+        "properties.city",
+        "Other fields kept",
+    ]
     assert first == [
-        "1", "A-0", "does not get it", "No consent", "consent-check", "anna", "2026-06-30 12:05:07", "confirmed", "204", "L•••u",
+        "1",
+        "A-0",
+        "does not get it",
+        "No consent",
+        "consent-check",
+        "anna",
+        "2026-06-30 12:05:07",
+        "confirmed",
+        "204",
+        "L•••u",
         '{"properties.old": "m•••7@•••.com"}',
-    ]  # fmt: skip
+    ]
     assert [line[2] for line in others] == ["does not get it", "undecided", "unreadable", *["gets it"] * 3]
 
 

@@ -25,9 +25,14 @@ pytestmark = pytest.mark.django_db
 WHO = "P-1"
 URL = "/admin/find-contact/"
 POINTS = {
-    "identifier": "points", "kind": "contact_update", "config": "{}", "on_failure": "hold", "details": "{}", "phase": "enrich",
+    "identifier": "points",
+    "kind": "contact_update",
+    "config": "{}",
+    "on_failure": "hold",
+    "details": "{}",
+    "phase": "enrich",
     "origins": [{"level": "project", "definition_id": 2, "asked": True, "identifier": "points"}],
-}  # fmt: skip
+}
 
 
 @pytest.fixture(autouse=True)
@@ -145,9 +150,16 @@ def test_who_put_a_contact_back_is_named_with_the_note(root: User) -> None:
 def test_what_was_written_is_told_as_far_as_it_is_certain(root: User) -> None:
     made = about(verdict=Verdict.ACCEPTED, plan=plan(POINTS))
     run = EffectRun.objects.create(
-        batch=made, step=0, identifier="points", kind="contact_update", phase="enrich", on_failure="hold", total=3, done=3,
+        batch=made,
+        step=0,
+        identifier="points",
+        kind="contact_update",
+        phase="enrich",
+        on_failure="hold",
+        total=3,
+        done=3,
         ended_at=timezone.now(),
-    )  # fmt: skip
+    )
     assert one(root).wrote == ("“points” was carried out for everybody for whom it was prepared (3).",)
     EffectRun.objects.filter(pk=run.pk).update(done=2, left_out=1)
     assert one(root).wrote == ()

@@ -123,9 +123,15 @@ def test_a_delivery_in_time_is_not_told(gate: Gate) -> None:
     assert not logs and gate.batch().late_told_at is None
 
 
-@pytest.mark.parametrize(("rejected", "silent", "in_time"), [
-    (1_000, False, True), (1_000, True, True), (1_000_000, False, False), (1_000_000, True, False),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("rejected", "silent", "in_time"),
+    [
+        (1_000, False, True),
+        (1_000, True, True),
+        (1_000_000, False, False),
+        (1_000_000, True, False),
+    ],
+)
 @pytest.mark.parametrize("language", ["en", "fr"])
 def test_the_headline_says_when_it_will_be_done(
     gate: Gate, rejected: int, silent: bool, in_time: bool, language: str

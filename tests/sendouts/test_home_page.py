@@ -67,9 +67,19 @@ def test_what_waits_stands_with_its_numbers_and_what_happens_if_nobody_decides()
     batch(accepted=50, at_deadline="accept", due_at=timezone.now() + 20 * MINUTE, left=50 * MINUTE, decisions=False)
     text = shown(client_of("Reviewer"))
     for piece in (
-        "2 batches wait for you", "Offer", "Shop · Spring", "1,268", "of 1,361", "6.8%, usually 4%", "decide before ", "data-until=",
-        "nobody gets it", "50 get it at ", "no comparison yet", f'href="{page_url(made)}"',
-    ):  # fmt: skip
+        "2 batches wait for you",
+        "Offer",
+        "Shop · Spring",
+        "1,268",
+        "of 1,361",
+        "6.8%, usually 4%",
+        "decide before ",
+        "data-until=",
+        "nobody gets it",
+        "50 get it at ",
+        "no comparison yet",
+        f'href="{page_url(made)}"',
+    ):
         assert piece in text, piece
     assert text.count("gate-button-primary") == 1, "one primary button: the most urgent one's"
     assert SECRET not in text
@@ -112,9 +122,12 @@ def test_what_is_unusual_stands_on_top_in_one_sentence_each() -> None:
     text = regions(client)["home-unusual"]
     for sentence in (
         "“Stuck” cannot go on: the contacts cannot be downloaded, Symplify answered with code 503.",
-        "1 batch timed out in the last 24 hours.", "412 contacts took the “timed out” way.", "No periodic task has run since",
-        "Shop rejects more than usual: 20% in the last 24 hours.", "In the 30 days before it was 4% to 4% a day.",
-    ):  # fmt: skip
+        "1 batch timed out in the last 24 hours.",
+        "412 contacts took the “timed out” way.",
+        "No periodic task has run since",
+        "Shop rejects more than usual: 20% in the last 24 hours.",
+        "In the 30 days before it was 4% to 4% a day.",
+    ):
         assert sentence in text, sentence
 
 

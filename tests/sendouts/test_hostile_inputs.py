@@ -186,9 +186,11 @@ FILES = {
     "a cut": (lambda rows: text(rows).encode()[:-40], "no_proven_end", "cut"),
     "two files in one": (lambda rows: text(rows).encode() * 2, "no_proven_end", "bad_json"),
     "two lists in one": (
-        lambda rows: json.dumps({"a": rows[:10], "b": rows[10:]}).encode(), "no_proven_end", "two_arrays",
+        lambda rows: json.dumps({"a": rows[:10], "b": rows[10:]}).encode(),
+        "no_proven_end",
+        "two_arrays",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("spoil", "attention", "code"), FILES.values(), ids=FILES)

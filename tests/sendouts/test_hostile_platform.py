@@ -47,8 +47,20 @@ DOWNLOAD = {
 CALLS = {
     name: DOWNLOAD[name]
     for name in (
-        "slow", "slow beyond the time-out", "hang", "500", "503", "429 with seconds", "429 with a date", "404",
-        "reset before", "reset after", "redirect", "permanent redirect", "wrong type", "too long a length",
+        "slow",
+        "slow beyond the time-out",
+        "hang",
+        "500",
+        "503",
+        "429 with seconds",
+        "429 with a date",
+        "404",
+        "reset before",
+        "reset after",
+        "redirect",
+        "permanent redirect",
+        "wrong type",
+        "too long a length",
     )
 } | {
     "hang without effect": {"kind": "hang", "effect": False},
@@ -58,7 +70,7 @@ CALLS = {
     "410": {"kind": "status", "status": 410},
     "cut": {"kind": "cut", "at": 0.5},
     "a storm of half": {"kind": "status", "status": 500, "share": 0.5},
-}  # fmt: skip
+}
 # These are answers, not accidents: a person must look, however short they were.
 DEFINITE = {"404", "204", "409", "410", "redirect", "permanent redirect"}
 # What does no harm however long it lasts.

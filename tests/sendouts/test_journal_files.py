@@ -129,10 +129,13 @@ def test_of_two_processes_that_reach_for_the_same_orphans_each_file_goes_to_one(
     rivals = [
         subprocess.Popen(
             [sys.executable, "-c", ADOPTER, str(tmp_path)],
-            cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         for _ in range(3)
-    ]  # fmt: skip
+    ]
     for rival in rivals:
         assert rival.stdout is not None and rival.stdout.readline() == "ready\n"
     said = [rival.communicate("go\n", timeout=30)[0] for rival in rivals]

@@ -46,9 +46,14 @@ def held(gate: Gate, *wanted: tuple[str, bool | None]) -> Batch:
 def decide(gate: Gate, user: User, row: int, verdict: Verdict, note: str = "I know them.") -> None:
     batch = gate.batch()
     change.change(
-        batch.pk, [batch.first_decision + row], verdict,
-        user=user, revision=batch.revision, note=note, now=timezone.now(),
-    )  # fmt: skip
+        batch.pk,
+        [batch.first_decision + row],
+        verdict,
+        user=user,
+        revision=batch.revision,
+        note=note,
+        now=timezone.now(),
+    )
 
 
 def run_again(gate: Gate, user: User) -> None:

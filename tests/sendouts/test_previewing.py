@@ -14,9 +14,16 @@ from tests.sendouts.admin_cases import client_of, plain_english
 pytestmark = pytest.mark.django_db
 ANNA = '{"contactId": "A-17", "properties": {"first_name": "Anna", "points": 120}, "email": "a@example.com"}'
 WRITTEN = {
-    "url": "https://eu-proxy-1.symplifymail.com/rest", "customer_id": "7", "list_id": "3", "credential": "symplify",
-    "tag_value": "true", "if_missing": "hold", "import_from": "0", "import_seconds": "900", "parallel": "8",
-}  # fmt: skip
+    "url": "https://eu-proxy-1.symplifymail.com/rest",
+    "customer_id": "7",
+    "list_id": "3",
+    "credential": "symplify",
+    "tag_value": "true",
+    "if_missing": "hold",
+    "import_from": "0",
+    "import_seconds": "900",
+    "parallel": "8",
+}
 
 
 @pytest.fixture(autouse=True)
@@ -81,9 +88,17 @@ def test_what_actions_before_give_may_be_pasted_too(manager: Client) -> None:
 
 def test_a_page_of_a_transfer(manager: Client) -> None:
     shown = asked(
-        manager, "transfer_http", url="https://crm.example.com/outcomes", method="POST", format="json", whom="all",
-        fields="email, properties.points", page_size="500", parallel="4", timeout="10",
-    )  # fmt: skip
+        manager,
+        "transfer_http",
+        url="https://crm.example.com/outcomes",
+        method="POST",
+        format="json",
+        whom="all",
+        fields="email, properties.points",
+        page_size="500",
+        parallel="4",
+        timeout="10",
+    )
     assert '"project":"Newsletter","journey":"Welcome"' in shown
     assert '"contact_id":"A-17","verdict":"accepted"' in shown
     assert '"fields":{"email":"a@example.com","properties.points":120}' in shown
@@ -104,9 +119,15 @@ def test_a_name_that_files_would_share_is_told(manager: Client) -> None:
 
 def test_a_question_about_consent(manager: Client) -> None:
     shown = asked(
-        manager, "consent_check", url="https://c.example.com/{project}/{id}", identifier="email", asks="contact",
-        method="POST", body='{"who": "{id}", "points": "{field:properties.points}"}', shape="value",
-    )  # fmt: skip
+        manager,
+        "consent_check",
+        url="https://c.example.com/{project}/{id}",
+        identifier="email",
+        asks="contact",
+        method="POST",
+        body='{"who": "{id}", "points": "{field:properties.points}"}',
+        shape="value",
+    )
     assert "URL https://c.example.com/Newsletter/a%40example.com" in shown
     assert '"who": "a@example.com", "points": 120' in shown
 

@@ -26,8 +26,19 @@ from tests.sendouts.admin_cases import batch, everything, plain_english, plan, s
 pytestmark = pytest.mark.django_db
 # No word of these may reach whoever does not see the project; each is found nowhere else.
 MARKERS = (
-    "Zanzibar", "Quagga", "Okapi", "Nilgai", "Kudu", "Bongo", "Ibex", "Oryx", "Gnu-check", "Eland", "Saiga", "Gerenuk",
-)  # fmt: skip
+    "Zanzibar",
+    "Quagga",
+    "Okapi",
+    "Nilgai",
+    "Kudu",
+    "Bongo",
+    "Ibex",
+    "Oryx",
+    "Gnu-check",
+    "Eland",
+    "Saiga",
+    "Gerenuk",
+)
 # What no project owns: everybody with the permission may look, and only people without a limit write.
 SHARED = ("admin/sendouts/allowedhost/", "admin/actions/credential/")
 # Answers without a row of its own behind it, or for oneself.
@@ -35,9 +46,15 @@ NO_ROW = ("admin/r/", "admin/(?P<url>", "i18n/")
 # Asked of lists, searches and forms: what might find something that the reader does not see.
 OF_ALL = ("?project={project}", "?sendout={sendout}", "?kind=field_rule", "?kind=suppression")
 OF_LISTS = (
-    *OF_ALL, "?q=Zanz&show=all", "?show=all", "?contact=plain-0", "?q=plain-0", "?s=Zanz", "?all=",
+    *OF_ALL,
+    "?q=Zanz&show=all",
+    "?show=all",
+    "?contact=plain-0",
+    "?q=plain-0",
+    "?s=Zanz",
+    "?all=",
     "?project__id__exact={project}",
-)  # fmt: skip
+)
 OF_CHOICES = (
     "?app_label=actions&model_name=sendout&field_name=project&term=Zan",
     "?app_label=actions&model_name=actiondefinition&field_name=sendout&term=Qua",
@@ -183,13 +200,35 @@ def test_no_answer_tells_of_another_project(
 def test_nothing_can_be_done_to_another_project(beyond: Mapping[str, Any], limited: Client) -> None:
     made: Batch = beyond["sendouts/batch"]
     full = {
-        "post": "yes", "note": "because", "revision": made.revision, "undecided": "accept", "name": "evil",
-        "username": "evil", "identifier": "evil", "kind": "bearer", "secret": "x", "review": "never", "user": made.pk,
-        "at_deadline": "accept", "answer_within": "60 min", "keep_contacts": "all", "project": made.project_id,
-        "sendout": made.sendout_id, "values": "evil", "value": "A-1", "holds": "email", "size": "9", "low": "0",
-        "file_name": "evil.csv", "entry": "evil.example.com", "use": "platform", "source": "upload", "ask_for": "1",
-        "action": "delete_selected", "_selected_action": made.pk,
-    }  # fmt: skip
+        "post": "yes",
+        "note": "because",
+        "revision": made.revision,
+        "undecided": "accept",
+        "name": "evil",
+        "username": "evil",
+        "identifier": "evil",
+        "kind": "bearer",
+        "secret": "x",
+        "review": "never",
+        "user": made.pk,
+        "at_deadline": "accept",
+        "answer_within": "60 min",
+        "keep_contacts": "all",
+        "project": made.project_id,
+        "sendout": made.sendout_id,
+        "values": "evil",
+        "value": "A-1",
+        "holds": "email",
+        "size": "9",
+        "low": "0",
+        "file_name": "evil.csv",
+        "entry": "evil.example.com",
+        "use": "platform",
+        "source": "upload",
+        "ask_for": "1",
+        "action": "delete_selected",
+        "_selected_action": made.pk,
+    }
     before, wrong = everything(), []
     for pattern, path in addresses(beyond):
         # What somebody sets for themselves is nobody's project.
@@ -250,10 +289,16 @@ def test_nothing_is_set_up_for_a_project_that_is_not_seen_or_for_all(
 ) -> None:
     theirs, other_sendout = beyond["actions/project"].pk, beyond["actions/sendout"].pk
     rule = {
-        "identifier": "evil", "run": "asked", "on_failure": "hold", "position": "0", "config__field": "a",
-        "config__reject_if__operator": "equals", "config__reject_if": "1", "config__if_missing": "hold",
+        "identifier": "evil",
+        "run": "asked",
+        "on_failure": "hold",
+        "position": "0",
+        "config__field": "a",
+        "config__reject_if__operator": "equals",
+        "config__reject_if": "1",
+        "config__if_missing": "hold",
         "config__reason": "No",
-    }  # fmt: skip
+    }
     pool = {"name": "evil", "source": "upload", "low": "0", "ask_for": "1"}
     listed = {"name": "evil", "holds": "email"}
     day = {"journey": "evil", "name": "evil", "actions-TOTAL_FORMS": "0", "actions-INITIAL_FORMS": "0"}

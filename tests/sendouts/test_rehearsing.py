@@ -206,9 +206,12 @@ def test_a_suppression_list_is_looked_up_as_it_is_today(project: Project) -> Non
     entries.add(listed.pk, {"A-1": NewEntry(), "A-2": NewEntry()}, by=root.pk, now=timezone.now())
     kind = kinds()["suppression"]
     draft = ActionDefinition(
-        project=project, identifier="opposition", kind="suppression", run="always",
+        project=project,
+        identifier="opposition",
+        kind="suppression",
+        run="always",
         config=kind.normal_config({"list": "Opposition"}),
-    )  # fmt: skip
+    )
     found = tried(past(project), draft)
     assert [change.past.contact_id for change in found.changes[Verdict.REJECTED]] == ["A-1", "A-2"]
 

@@ -92,9 +92,16 @@ def test_a_definition_that_is_not_stored_can_be_tried(project: Project, manager:
     add = text_of(manager.get(reverse("admin:actions_actiondefinition_add") + "?kind=field_rule"))
     assert f'formaction="{url}"' in add
     typed = {
-        "project": project.pk, "identifier": "adults", "run": "always", "on_failure": "hold", "position": "0",
-        "config__field": AGE, "config__reject_if__operator": "less", "config__reject_if": "10", "config__if_missing": "hold",
-    }  # fmt: skip
+        "project": project.pk,
+        "identifier": "adults",
+        "run": "always",
+        "on_failure": "hold",
+        "position": "0",
+        "config__field": AGE,
+        "config__reject_if__operator": "less",
+        "config__reject_if": "10",
+        "config__if_missing": "hold",
+    }
     assert "17.5% more would be rejected" in text_of(manager.post(url, typed))
     assert not ActionDefinition.objects.exists()
 

@@ -9,16 +9,16 @@ import pytest
 from django.utils import timezone
 
 from gateway.lanes import make_sweep
-from notices.alarms import progress, watch
 from notices import tasks as notice_tasks
+from notices.alarms import progress, watch
 from notices.models import Alarm
 from sendouts import tasks
 from sendouts.models import Batch
 from tests.sendouts.admin_cases import webhook
 from work import pulses, rounds
 from work import sweep as work_sweep
-from work.sweep import Sweep
 from work.models import Pulse
+from work.sweep import Sweep
 
 pytestmark = pytest.mark.django_db
 

@@ -43,8 +43,14 @@ def queue(aws: Queues, quick: None) -> Queue:
 
 
 def hook(number: int = 1) -> str:
-    return json.dumps({"finishUri": f"https://symplify.example.com/f/{number}", "projectName": "P", "sendoutName": "S",
-                       "items": [{"contactId": "é-1", "rejectUri": f"https://symplify.example.com/r/{number}"}]})  # fmt: skip
+    return json.dumps(
+        {
+            "finishUri": f"https://symplify.example.com/f/{number}",
+            "projectName": "P",
+            "sendoutName": "S",
+            "items": [{"contactId": "é-1", "rejectUri": f"https://symplify.example.com/r/{number}"}],
+        }
+    )
 
 
 @contextmanager

@@ -58,9 +58,14 @@ def test_a_change_of_many_decisions_is_carried_on_by_the_workers_for_files(monke
     monkeypatch.setattr(change_many, "PIECE", 3)
     made = batch(accepted=2, rejected=7)
     bulk = change_many.begin(
-        made.pk, Which(Verdict.REJECTED), Verdict.ACCEPTED,
-        user=reviewer(), revision=None, note="Why.", now=timezone.now(),
-    )  # fmt: skip
+        made.pk,
+        Which(Verdict.REJECTED),
+        Verdict.ACCEPTED,
+        user=reviewer(),
+        revision=None,
+        note="Why.",
+        now=timezone.now(),
+    )
     assert settings.CELERY_TASK_ROUTES["sendouts.change_many"] == {"queue": "files"}
     tasks.change_many([bulk.pk])
     tasks.change_many([bulk.pk])
@@ -73,9 +78,14 @@ def test_the_sweep_does_itself_what_no_worker_takes_up(monkeypatch: pytest.Monke
     monkeypatch.setattr(work_sweep, "nudge", lambda *_, **__: True)
     made = batch(accepted=2, rejected=7)
     bulk = change_many.begin(
-        made.pk, Which(Verdict.REJECTED), Verdict.ACCEPTED,
-        user=reviewer(), revision=None, note="Why.", now=timezone.now(),
-    )  # fmt: skip
+        made.pk,
+        Which(Verdict.REJECTED),
+        Verdict.ACCEPTED,
+        user=reviewer(),
+        revision=None,
+        note="Why.",
+        now=timezone.now(),
+    )
     run = EffectRun.objects.create(
         batch=made, step=0, phase="transfer", identifier="crm", kind="none", on_failure="hold"
     )

@@ -63,11 +63,23 @@ def test_programs_get_stable_names_and_a_signature_that_a_receiver_accepts(platf
     (kept,) = platform.received("desk")["kept"]
     said = json.loads(kept["body"])
     assert {
-        "version": 1, "id": kept["headers"]["webhook-id"], "occasion": "waiting", "batch": made.pk,
-        "project": "Newsletter", "journey": "Summer", "sendout": "Day 1", "status": "in_review", "outcome": None,
-        "attention": None, "total": 5, "accepted": 3, "rejected": 2, "undecided": 0, "unread": 0,
+        "version": 1,
+        "id": kept["headers"]["webhook-id"],
+        "occasion": "waiting",
+        "batch": made.pk,
+        "project": "Newsletter",
+        "journey": "Summer",
+        "sendout": "Day 1",
+        "status": "in_review",
+        "outcome": None,
+        "attention": None,
+        "total": 5,
+        "accepted": 3,
+        "rejected": 2,
+        "undecided": 0,
+        "unread": 0,
         "deadline": made.deadline.isoformat(),
-    }.items() <= said.items()  # fmt: skip
+    }.items() <= said.items()
     assert made.received_at.isoformat() < said["answer_before"] < said["deadline"]
     assert said["text"] == "“Day 1” goes to 3 of 5 contacts if you accept."
 
@@ -110,9 +122,15 @@ def test_the_url_is_stored_encrypted_and_never_shown(chat: Chat, settings: Any) 
     plain_english(settings)
     client = client_of("Manager")
     form = {
-        "name": "Marketing", "kind": "slack", "url": "https://hooks.slack.com/services/T0/secret", "secret": "",
-        "language": "fr", "occasions": ["waiting", "ended"], "active": "on", "project": "",
-    }  # fmt: skip
+        "name": "Marketing",
+        "kind": "slack",
+        "url": "https://hooks.slack.com/services/T0/secret",
+        "secret": "",
+        "language": "fr",
+        "occasions": ["waiting", "ended"],
+        "active": "on",
+        "project": "",
+    }
     assert client.post("/admin/sendouts/channel/add/", form).status_code == 302
     made = Channel.objects.get()
     assert "secret" not in made.url.token and made.url.open().endswith("/secret")

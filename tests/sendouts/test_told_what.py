@@ -177,8 +177,12 @@ def test_every_status_has_its_words_in_both_languages() -> None:
     made = batch(accepted=3, rejected=2, decisions=False)
     for language in ("en", "fr"):
         for status, outcome in (
-            ("finished", "released"), ("finished", "refused"), ("finished", "empty"), ("expired", ""), ("abandoned", "")
-        ):  # fmt: skip
+            ("finished", "released"),
+            ("finished", "refused"),
+            ("finished", "empty"),
+            ("expired", ""),
+            ("abandoned", ""),
+        ):
             made.status, made.outcome, made.ended_at = status, outcome, timezone.now()
             with translation.override(language):
                 subject, sentence = message_subjects.end(made, timezone.now())

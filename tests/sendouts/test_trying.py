@@ -55,8 +55,15 @@ def defined(kind: str = "field_rule", config: Any = None, **more: Any) -> str:
 
 
 def asks(service: Simulator, **more: Any) -> dict[str, Any]:
-    return {"url": f"{service.url}/consent/people/{{id}}", "method": "GET", "asks": "contact", "shape": "value",
-            "answers_at": "consent.mail", "recorded_at": "consent.recorded", "timeout": 2} | more  # fmt: skip
+    return {
+        "url": f"{service.url}/consent/people/{{id}}",
+        "method": "GET",
+        "asks": "contact",
+        "shape": "value",
+        "answers_at": "consent.mail",
+        "recorded_at": "consent.recorded",
+        "timeout": 2,
+    } | more
 
 
 def tried(client: Client, page: str, contact: str = PASTED) -> str:
@@ -110,7 +117,7 @@ def test_what_is_on_a_sendout_is_tried_there(manager: Client, service: Simulator
         ({"kind": "status", "status": 503, "retry_after": 60}, "127.0.0.1 answered 503."),
         ({"kind": "wrong_shape"}, ""),
     ],
-)  # fmt: skip
+)
 def test_a_failure_is_a_sentence(manager: Client, service: Simulator, fault: Any, sentence: str) -> None:
     service.faults([{"on": "consent", **fault}])
     shown = tried(manager, defined("consent_check", asks(service)))
@@ -192,9 +199,13 @@ def test_the_contact_is_in_no_log(manager: Client, capsys: pytest.CaptureFixture
 
 
 SAME = [
-    PASTED, f"[{PASTED}]", json.dumps(json.loads(PASTED), indent=4), f"\n\n {PASTED}\n",
-    PASTED.replace("contactId", "originalId"), '{"id": "A-10", "properties": {"consent": false}}',
-]  # fmt: skip
+    PASTED,
+    f"[{PASTED}]",
+    json.dumps(json.loads(PASTED), indent=4),
+    f"\n\n {PASTED}\n",
+    PASTED.replace("contactId", "originalId"),
+    '{"id": "A-10", "properties": {"consent": false}}',
+]
 
 
 @pytest.mark.parametrize("text", SAME)
@@ -214,11 +225,18 @@ def test_csv_is_read_with_its_header(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("", "one contact"), ("nonsense", "one contact"), (f"[{PASTED}, {PASTED}]", "one contact"), ("[]", "one contact"),
-        ("contactId\nA-1\nA-2", "one contact"), ('{"email": "x"}', "no id"), ("{", "cannot be read"), ("[1]", "cannot be read"),
-        ('{"contactId": "A-1", "x": "\\u0000"}', "cannot be read"), ("[" * 10_000, "cannot be read"),
+        ("", "one contact"),
+        ("nonsense", "one contact"),
+        (f"[{PASTED}, {PASTED}]", "one contact"),
+        ("[]", "one contact"),
+        ("contactId\nA-1\nA-2", "one contact"),
+        ('{"email": "x"}', "no id"),
+        ("{", "cannot be read"),
+        ("[1]", "cannot be read"),
+        ('{"contactId": "A-1", "x": "\\u0000"}', "cannot be read"),
+        ("[" * 10_000, "cannot be read"),
     ],
-)  # fmt: skip
+)
 def test_what_is_no_contact_is_told(text: str, sentence: str) -> None:
     with pytest.raises(NoContact, match=sentence):
         read_contact(text)

@@ -27,8 +27,12 @@ def test_everybody_leaves_on_the_right_way_whatever_the_format(gate: Gate, shape
     assert seen["violations"] == [] and seen["calls"]["download"] == 1
     batch = gate.batch()
     assert (batch.status, batch.outcome, batch.total, batch.rejected, batch.confirmed) == (
-        "finished", "released", 500, 50, 50,
-    )  # fmt: skip
+        "finished",
+        "released",
+        500,
+        50,
+        50,
+    )
     assert gate.words() == ["planned", "screened", "accepted", "delivered", "finish_sent", "finished"]
 
 
@@ -60,8 +64,9 @@ def test_a_sendouts_actions_are_merged_with_the_projects(gate: Gate) -> None:
     sent = gate.fire(rows=rows, due=["B", "C"])
     gate.work()
     assert [(row.contact_id, row.text) for row in gate.decisions() if row.verdict == Verdict.REJECTED] == [
-        ("B", "No consent"), ("C", "Minor"),
-    ]  # fmt: skip
+        ("B", "No consent"),
+        ("C", "Minor"),
+    ]
     origins = [[origin["level"] for origin in action["origins"]] for action in gate.batch().actions()]
     assert origins == [["project"], ["sendout"]]
     assert gate.platform.sendout(sent["id"])["violations"] == []

@@ -21,9 +21,14 @@ def held(**values: Any) -> Batch:
 
 def unconfirmed() -> Batch:
     made = batch(
-        Status.ACCEPTED, accepted=3, rejected=2, confirmed=1, decided_at=timezone.now(), attention="unconfirmed",
+        Status.ACCEPTED,
+        accepted=3,
+        rejected=2,
+        confirmed=1,
+        decided_at=timezone.now(),
+        attention="unconfirmed",
         attention_data={"rows": 1},
-    )  # fmt: skip
+    )
     Decision.objects.filter(pk=made.first_decision).update(answer=Answer.CONFIRMED)
     Decision.objects.filter(pk=made.first_decision + 1).update(answer=Answer.REFUSED)
     return made
@@ -41,17 +46,28 @@ def with_effect(made: Batch, phase: str, **values: Any) -> Batch:
 def not_written() -> Batch:
     data = {"identifier": "crm", "rows": 3, "text": "crm.example.com answered 401."}
     made = batch(
-        Status.ACCEPTED, accepted=3, rejected=2, confirmed=2, decided_at=timezone.now(), attention="effect_failed",
-        attention_data=data, enrichments=1,
-    )  # fmt: skip
+        Status.ACCEPTED,
+        accepted=3,
+        rejected=2,
+        confirmed=2,
+        decided_at=timezone.now(),
+        attention="effect_failed",
+        attention_data=data,
+        enrichments=1,
+    )
     return with_effect(made, "enrich")
 
 
 def not_told() -> Batch:
     made = batch(
-        Status.FINISHED, accepted=3, rejected=2, confirmed=2, outcome="released", finish_sent_at=timezone.now(),
+        Status.FINISHED,
+        accepted=3,
+        rejected=2,
+        confirmed=2,
+        outcome="released",
+        finish_sent_at=timezone.now(),
         ended_at=timezone.now(),
-    )  # fmt: skip
+    )
     return with_effect(made, "transfer", error="crm.example.com answered 401.")
 
 
@@ -69,9 +85,16 @@ def changing_many(**values: Any) -> Batch:
     made = held(**({"revision": 2} | values))
     colleague = user_in("Administrator")
     BulkChange.objects.create(
-        batch=made, user=colleague, note="they called", verdict=Verdict.ACCEPTED, before=Verdict.REJECTED, expected=2,
-        changed=1, next_row=1, begun_at=timezone.now(),
-    )  # fmt: skip
+        batch=made,
+        user=colleague,
+        note="they called",
+        verdict=Verdict.ACCEPTED,
+        before=Verdict.REJECTED,
+        expected=2,
+        changed=1,
+        next_row=1,
+        begun_at=timezone.now(),
+    )
     record([made.pk], Word.CHANGE_BEGUN, now=timezone.now(), user=colleague, revisions={made.pk: 2})
     return made
 

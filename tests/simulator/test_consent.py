@@ -26,8 +26,9 @@ def test_each_form_says_the_same_of_the_same_people(sim: Simulator, http: reques
     assert [ask(sim, http, "GET", f"people/{each}").json()["consent"]["mail"] for each in PEOPLE] == [True, False, True]
     assert [ask(sim, http, "GET", f"status/{each}").status_code for each in PEOPLE] == [200, 404, 200]
     assert sim.consent_asked() == {
-        "asked": {"check": 1, "people": 4, "consenting": 1, "suppressed": 1, "status": 3}, "most_in_one": 3,
-    }  # fmt: skip
+        "asked": {"check": 1, "people": 4, "consenting": 1, "suppressed": 1, "status": 3},
+        "most_in_one": 3,
+    }
 
 
 def test_who_refuses_and_who_is_unknown_can_be_told(sim: Simulator, http: requests.Session) -> None:
@@ -49,10 +50,13 @@ def test_a_token_is_asked_of_everybody(sim: Simulator, http: requests.Session) -
 @pytest.mark.parametrize(
     ("method", "path", "content", "status"),
     [
-        ("POST", "check", {"people": []}, 400), ("POST", "check", None, 400), ("GET", "check", None, 404),
-        ("PUT", "people", {"people": [{"id": "A-1"}]}, 400), ("POST", "nowhere", {}, 404),
+        ("POST", "check", {"people": []}, 400),
+        ("POST", "check", None, 400),
+        ("GET", "check", None, 404),
+        ("PUT", "people", {"people": [{"id": "A-1"}]}, 400),
+        ("POST", "nowhere", {}, 404),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_question_is_named(
     sim: Simulator, http: requests.Session, method: str, path: str, content: Any, status: int
 ) -> None:

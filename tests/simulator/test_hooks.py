@@ -12,9 +12,16 @@ from simulator.client import Simulator, SimulatorError
 
 def test_a_batch_hook_carries_the_names_of_the_contract(sim: Simulator, door) -> None:
     created = sim.create(
-        "batch", contacts=3, target=door.url, basic_auth="gate:s3cret:x", project="P", journey="J", sendout="S",
-        actions=["consent-check", {"identifier": "vip", "level": 2}], extra={"newField": 1},
-    )  # fmt: skip
+        "batch",
+        contacts=3,
+        target=door.url,
+        basic_auth="gate:s3cret:x",
+        project="P",
+        journey="J",
+        sendout="S",
+        actions=["consent-check", {"identifier": "vip", "level": 2}],
+        extra={"newField": 1},
+    )
     (headers, body) = door.received[0]
     hook = json.loads(body)
     assert hook == {

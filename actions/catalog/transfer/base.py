@@ -88,9 +88,13 @@ class Telling:
     def as_pending(self, contact: Contact) -> Pending:
         """An accepted contact as it would wait to be told of."""
         return Pending(
-            f"{contact.key}-0", contact.key & 0xFFFF_FFFF, contact.id, Word.ACCEPT, self._fields(contact.fields),
+            f"{contact.key}-0",
+            contact.key & 0xFFFF_FFFF,
+            contact.id,
+            Word.ACCEPT,
+            self._fields(contact.fields),
             contact.batch_number,
-        )  # fmt: skip
+        )
 
     def describe(self, payload: Any) -> str:
         texts = {name: value if isinstance(value, str) else canonical(value) for name, value in payload.items()}

@@ -19,10 +19,22 @@ _REFUSES_PAGE = frozenset({400, 413, 422})
 _CONFLICT = 409
 _NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 # Ours to set, or to be kept secret in a credential.
-_OURS = frozenset({
-    "authorization", "connection", "content-length", "content-type", "cookie", "host", "idempotency-key",
-    "proxy-authorization", "transfer-encoding", "webhook-id", "webhook-signature", "webhook-timestamp",
-})  # fmt: skip
+_OURS = frozenset(
+    {
+        "authorization",
+        "connection",
+        "content-length",
+        "content-type",
+        "cookie",
+        "host",
+        "idempotency-key",
+        "proxy-authorization",
+        "transfer-encoding",
+        "webhook-id",
+        "webhook-signature",
+        "webhook-timestamp",
+    }
+)
 
 
 def _headers(headers: dict[str, str]) -> dict[str, str]:

@@ -60,9 +60,17 @@ def clock(
             tone = _tone(until - now, soon)
             spare = _("last minutes") if tone == "late" else ""
             return Clock(
-                caption, span(until - now), tone, **ends, gone=shares, late=round(late, 1), until=until.isoformat(),
-                soon=soon, spare=spare, **stamps,
-            )  # fmt: skip
+                caption,
+                span(until - now),
+                tone,
+                **ends,
+                gone=shares,
+                late=round(late, 1),
+                until=until.isoformat(),
+                soon=soon,
+                spare=spare,
+                **stamps,
+            )
     ready = expected.ends_at if expected else reading.ends_at if reading else None
     if ready is not None and ready < batch.deadline:
         caption, left = _("Forecast"), _("Ready %(time)s") % {"time": column_time(ready, now, seconds=True)}

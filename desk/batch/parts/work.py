@@ -166,12 +166,21 @@ def reconciled(batch: Batch) -> Reconciled | None:
     rejected = batch.rejected if batch.status == Status.FINISHED else confirmed
     late = batch.timed_out
     lines = [
-        Line(_("Sent"), number(batch.accepted if sent else 0), unknown if sent else number(0), _UNKNOWN if sent else number(0)),
         Line(
-            _("Rejected"), number(rejected), number(confirmed), number(rejected - confirmed), apart=rejected != confirmed
+            _("Sent"),
+            number(batch.accepted if sent else 0),
+            unknown if sent else number(0),
+            _UNKNOWN if sent else number(0),
+        ),
+        Line(
+            _("Rejected"),
+            number(rejected),
+            number(confirmed),
+            number(rejected - confirmed),
+            apart=rejected != confirmed,
         ),
         Line(_("Timed out"), number(late), unknown if late else number(0), _UNKNOWN if late else number(0)),
-    ]  # fmt: skip
+    ]
     lines.append(Line(_("Held"), number(batch.total), "", ""))
     return Reconciled(lines, _sum_up(batch, rejected - confirmed), agrees=rejected == confirmed and not late)
 

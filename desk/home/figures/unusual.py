@@ -86,9 +86,9 @@ def _troubled(waiting: Waiting, now: datetime) -> list[Unusual]:
         )
         found.append(Unusual(True, what, more, _("See why"), url))
     if len(lines) > LINES:
-        more = ngettext(
-            "%(n)s more batch cannot go on.", "%(n)s more batches cannot go on.", len(lines) - LINES
-        ) % {"n": batch_sentences.number(len(lines) - LINES)}  # fmt: skip
+        more = ngettext("%(n)s more batch cannot go on.", "%(n)s more batches cannot go on.", len(lines) - LINES) % {
+            "n": batch_sentences.number(len(lines) - LINES)
+        }
         found.append(Unusual(True, more, "", _("See all"), reverse("admin:sendouts_batch_changelist")))
     return found
 
@@ -122,7 +122,7 @@ def _timed_out(seen: Q, now: datetime) -> list[Unusual]:
     )
     more = ngettext(
         "%(n)s contact took the “timed out” way.", "%(n)s contacts took the “timed out” way.", row["contacts"]
-    ) % {"n": batch_sentences.number(row["contacts"])}  # fmt: skip
+    ) % {"n": batch_sentences.number(row["contacts"])}
     if row["uncounted"]:
         more += " " + ngettext(
             "The contacts of %(n)s of them were never counted.",
@@ -185,7 +185,9 @@ def _more_or_less(share: Share) -> Unusual:
     else:
         what = _("%(project)s rejects less than usual: %(share)s in the last 24 hours.") % values
     more = _("In the %(days)s days before it was %(lowest)s to %(highest)s a day.") % {
-        "days": DAYS, "lowest": batch_sentences.percent(share.lowest), "highest": batch_sentences.percent(share.highest)
-    }  # fmt: skip
+        "days": DAYS,
+        "lowest": batch_sentences.percent(share.lowest),
+        "highest": batch_sentences.percent(share.highest),
+    }
     url = f"{reverse('admin:sendouts_batch_changelist')}?show=over&project__id__exact={share.project}"
     return Unusual(False, what, more, _("See its batches"), url)

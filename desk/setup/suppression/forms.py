@@ -42,13 +42,18 @@ class _SaidForm(forms.Form):
     """What is said of several entries at once."""
 
     reason = forms.CharField(
-        label=_("Reason"), required=False, max_length=REASON_LENGTH, widget=UnfoldAdminTextInputWidget,
+        label=_("Reason"),
+        required=False,
+        max_length=REASON_LENGTH,
+        widget=UnfoldAdminTextInputWidget,
         help_text=_("Shown beside every batch with contacts that it rejects: name nobody in it."),
-    )  # fmt: skip
+    )
     last_day = forms.DateField(
-        label=_("Last day"), required=False, widget=UnfoldAdminTextInputWidget(attrs={"type": "date"}),
+        label=_("Last day"),
+        required=False,
+        widget=UnfoldAdminTextInputWidget(attrs={"type": "date"}),
         help_text=_("The last day on which the entries count. Empty: for ever."),
-    )  # fmt: skip
+    )
 
     def clean_last_day(self) -> datetime | None:
         day = self.cleaned_data["last_day"]
@@ -86,9 +91,10 @@ class AddForm(_SaidForm):
     """Entries typed by hand, all of them or none."""
 
     values = forms.CharField(
-        label=_("Entries"), widget=UnfoldAdminTextareaWidget(attrs={"rows": 8, "autocomplete": "off"}),
+        label=_("Entries"),
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 8, "autocomplete": "off"}),
         help_text=_("One a line."),
-    )  # fmt: skip
+    )
     field_order = ("values", "reason", "last_day")
 
     def __init__(self, of: SuppressionList, data: Any = None) -> None:

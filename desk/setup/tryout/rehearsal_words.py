@@ -200,9 +200,9 @@ def _sample(found: Rehearsal, change: Change, *, sees: bool) -> SampleRow:
 
 
 def _verdict(verdict: Verdict) -> str:
-    return {
-        Verdict.ACCEPTED: _("gets it"), Verdict.REJECTED: _("does not get it"), Verdict.UNDECIDED: _("undecided")
-    }[verdict]  # fmt: skip
+    return {Verdict.ACCEPTED: _("gets it"), Verdict.REJECTED: _("does not get it"), Verdict.UNDECIDED: _("undecided")}[
+        verdict
+    ]
 
 
 def _notes(found: Rehearsal) -> Iterator[str]:
