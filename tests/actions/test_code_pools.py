@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from actions.codes.intake import BadCode, read, take_in
 from actions.models import CodePool, Draw, PromoCode
-from tests.sendouts.admin_cases import client_of, plain_english, text_of
+from tests.factories import client_of, plain_english, text_of
 
 pytestmark = pytest.mark.django_db
 

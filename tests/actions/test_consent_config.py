@@ -17,7 +17,7 @@ from actions.config.errors import sentences
 from actions.contact import MISSING
 from actions.contract import Permanent
 from actions.models import ActionDefinition, Project
-from tests.sendouts.admin_cases import client_of, plain_english
+from tests.factories import client_of, plain_english
 
 BASE = {"url": "https://consent.example.com/check"}
 ONE = {"url": "https://consent.example.com/people/{id}", "method": "GET", "asks": "contact"}

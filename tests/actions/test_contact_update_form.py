@@ -7,7 +7,7 @@ from django.test import Client
 from django.urls import reverse
 
 from actions.models import ActionDefinition, Project
-from tests.sendouts.admin_cases import client_of, plain_english
+from tests.factories import client_of, plain_english
 
 pytestmark = pytest.mark.django_db
 ADD = reverse("admin:actions_actiondefinition_add") + "?kind=contact_update"

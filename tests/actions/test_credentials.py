@@ -17,7 +17,7 @@ from actions.secrets.encrypted import CannotOpen, Sealed, unopened
 from gateway import environment
 from gateway.ops import startup
 from sendouts.services import credentials
-from tests.sendouts.admin_cases import client_of, plain_english, text_of
+from tests.factories import client_of, plain_english, text_of
 
 pytestmark = pytest.mark.django_db
 SECRET = "s3cret-of-the-consent-service"

@@ -10,8 +10,8 @@ from actions.access_models import Reach
 from actions.config import apply as config_apply
 from actions.config import file, reviewers
 from actions.models import Project
-from tests.sendouts.admin_cases import plain_english, text_of
-from tests.sendouts.gate import person, reviewer
+from tests.factories import plain_english, text_of
+from tests.gate import person, reviewer
 
 pytestmark = pytest.mark.django_db
 RULES: dict[str, Any] = {"second_person_from": 10_000, "no_own_changes": True}

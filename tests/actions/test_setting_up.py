@@ -14,7 +14,7 @@ from actions.config.cautions import UNATTENDED
 from actions.models import ActionDefinition, Project, Sendout
 from desk.setup.projects import _UNUSUAL
 from sendouts.outlook import anomalies
-from tests.sendouts.admin_cases import client_of, plain_english
+from tests.factories import client_of, plain_english
 
 pytestmark = pytest.mark.django_db
 ADD = reverse("admin:actions_actiondefinition_add")

@@ -13,7 +13,7 @@ from actions import catalog
 from actions.config.versions import Change, version
 from actions.models import ActionDefinition, Credential, Project, Sendout, SuppressionList
 from desk.setup.way_back import NotBroughtBack, bring_back
-from tests.sendouts.admin_cases import client_of, plain_english
+from tests.factories import client_of, plain_english
 
 pytestmark = pytest.mark.django_db
 RULE = {"field": "consent", "reject_if": {"equals": False}, "if_missing": "hold", "reason": "No consent"}

@@ -59,7 +59,7 @@ def _inside(decisions: int, exported: int) -> int:
     from sendouts.inquiries.csv import Form
     from sendouts.inquiries.export import Choice
     from sendouts.models import Status
-    from tests.sendouts.admin_cases import batch
+    from tests.factories import batch
 
     root = User.objects.create_superuser("root")
     ended = {"outcome": "released", "finish_status": 204, "finish_sent_at": timezone.now(), "ended_at": timezone.now()}

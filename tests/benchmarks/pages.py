@@ -90,7 +90,7 @@ def _measured(mode: str, decisions: int) -> Iterator[Looking]:
     from django.utils import translation
 
     from sendouts.models import Batch, Chunk, Status
-    from tests.sendouts.admin_cases import batch
+    from tests.factories import batch
 
     settings.ALLOWED_HOSTS = ["*"]
     translation.activate("en")

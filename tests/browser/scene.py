@@ -16,7 +16,7 @@ from django.utils import timezone
 from actions.models import ActionDefinition, CodePool, Credential, Project, Sendout, SuppressionList
 from actions.plan.merge import canonical
 from sendouts.models import Attention, Batch, Chunk, Decision, Outcome, Plan, Status, Verdict
-from tests.sendouts.admin_cases import batch, plan, webhook
+from tests.factories import batch, plan, webhook
 
 PASSWORD = "a-long-password-for-tests"
 ROLES = {

@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from notices.models import Alarm, Channel, Code, Message
 from sendouts.models import DoorWindow, Status, Webhook
-from tests.sendouts.admin_cases import SECRET, batch, sendout, webhook
+from tests.factories import SECRET, batch, sendout, webhook
 from work import pulses
 
 TOKEN = "token-of-the-tests"

@@ -14,7 +14,7 @@ from datetime import timedelta
 from uuid import uuid4
 from django.utils import timezone
 from sendouts.models import *
-from tests.sendouts import admin_cases
+from tests import factories as admin_cases
 """
 _BATCH = """
 where = admin_cases.sendout("Newsletter", "Summer", {name!r})

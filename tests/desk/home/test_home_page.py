@@ -1,0 +1,268 @@
+"""The home page: for each role what they may look at and do, in words; live; and limited to their projects."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.cache import cache
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from actions.access_models import Reach
+from notices.models import Alarm, Code
+from sendouts.models import Status
+from tests.desk.home.desk_cases import ended, timed_out
+from tests.factories import SECRET, batch, client_of, page_url, plain_english, sendout, text_of, user_in
+
+pytestmark = pytest.mark.django_db
+HOME, LIVE = "/admin/", "/admin/desk/live/"
+MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
+
+
+@pytest.fixture(autouse=True)
+def _english(settings: Any) -> None:
+    plain_english(settings)
+    cache.clear()
+
+
+def shown(client: Client, path: str = HOME) -> str:
+    response = client.get(path)
+    assert response.status_code == 200
+    return " ".join(text_of(response).split())
+
+
+def regions(client: Client, query: str = "") -> dict[str, str]:
+    answer = client.get(LIVE + query).json()
+    return {name: " ".join(html.split()) for name, html in answer["regions"].items()}
+
+
+def test_an_empty_home_says_so_in_words() -> None:
+    text = shown(client_of("Reviewer"))
+    for sentence in (
+        "Nothing waits for you.",
+        "Nothing in work.",
+        "No rejections in 7 days.",
+        "No batch was released in 30 days",
+    ):
+        assert sentence in text, sentence
+    assert "home-unusual-title" not in text
+
+
+def test_a_new_gateway_says_what_to_do_first_until_something_has_come() -> None:
+    manager, viewer = client_of("Manager"), client_of("Viewer")
+    assert "/webhooks/symplify/ as webhook" in shown(manager) and "Set up a project" in shown(manager)
+    assert "The first sendout appears here" in shown(viewer) and "Set up a project" not in shown(viewer)
+    ended(timezone.now() - DAY)
+    assert regions(manager)["home-first"] == regions(viewer)["home-first"] == ""
+
+
+def test_what_waits_stands_with_its_numbers_and_what_happens_if_nobody_decides() -> None:
+    where = sendout("Shop", "Spring", "Offer")
+    for place in range(3):
+        ended(timezone.now() - DAY * (place + 1), accepted=960, rejected=40, where=where)
+    made = batch(accepted=1_268, rejected=93, sendout=where, decisions=False)
+    batch(accepted=50, at_deadline="accept", due_at=timezone.now() + 20 * MINUTE, left=50 * MINUTE, decisions=False)
+    text = shown(client_of("Reviewer"))
+    for piece in (
+        "2 batches wait for you",
+        "Offer",
+        "Shop · Spring",
+        "1,268",
+        "of 1,361",
+        "6.8%, usually 4%",
+        "decide before ",
+        "data-until=",
+        "nobody gets it",
+        "50 get it at ",
+        "no comparison yet",
+        f'href="{page_url(made)}"',
+    ):
+        assert piece in text, piece
+    assert text.count("gate-button-primary") == 1, "one primary button: the most urgent one's"
+    assert SECRET not in text
+
+
+def test_a_viewer_looks_and_a_reviewer_decides() -> None:
+    batch(accepted=1, source="single")
+    viewer, reviewer = shown(client_of("Viewer")), shown(client_of("Reviewer"))
+    assert "1 single waits for a decision" in viewer
+    assert "Accept all" not in viewer
+    assert "1 single waits for you" in reviewer
+    assert "Accept all 1…" in reviewer
+    assert "Reject all 1…" in reviewer
+
+
+def test_staff_without_a_role_have_an_index_that_says_whom_to_ask() -> None:
+    batch(accepted=1)
+    text = shown(client_of("staff"))
+    assert "Ask an administrator for a role." in text
+    assert "data-live" not in text.replace("data-live-", "")
+
+
+def test_one_line_for_all_singles_of_a_sendout() -> None:
+    for _ in range(42):
+        batch(accepted=1, source="single", decisions=False)
+    text = shown(client_of("Reviewer"))
+    assert "42 singles" in text
+    assert text.count('<tr id="home-s') == 1
+
+
+def test_what_is_unusual_stands_on_top_in_one_sentence_each() -> None:
+    now = timezone.now()
+    batch(accepted=9, attention="no_download", attention_data={"status": 503}, sendout=sendout(name="Stuck"))
+    timed_out(now, total=412, where=sendout("Club"))
+    Alarm.objects.create(code=Code.BEAT_SILENT, opened_at=now, last_seen_at=now)
+    for back in range(1, 7):
+        ended(now - DAY * back - 5 * MINUTE, accepted=960, rejected=40, where=sendout("Shop"))
+    ended(now, accepted=800, rejected=200, where=sendout("Shop"))
+    client = client_of("Viewer")
+    text = regions(client)["home-unusual"]
+    for sentence in (
+        "“Stuck” cannot go on: the contacts cannot be downloaded, Symplify answered with code 503.",
+        "1 batch timed out in the last 24 hours.",
+        "412 contacts took the “timed out” way.",
+        "No periodic task has run since",
+        "Shop rejects more than usual: 20% in the last 24 hours.",
+        "In the 30 days before it was 4% to 4% a day.",
+    ):
+        assert sentence in text, sentence
+
+
+@pytest.mark.parametrize(
+    ("days", "size", "today"),
+    [(4, 1_000, 20), (6, 400, 20), (6, 1_000, 5), (6, 1_000, 4)],
+    ids=["too few days", "too few contacts", "not far enough", "as usual"],
+)
+def test_a_share_that_says_little_is_not_unusual(days: int, size: int, today: int) -> None:
+    now = timezone.now()
+    for back in range(1, days + 1):
+        ended(now - DAY * back - 5 * MINUTE, accepted=size * 96 // 100, rejected=size * 4 // 100)
+    ended(now, accepted=size * (100 - today) // 100, rejected=size * today // 100)
+    assert regions(client_of("Viewer"))["home-unusual"] == ""
+
+
+def limited() -> Client:
+    """Somebody who sees the project Shop and nothing else."""
+    user = user_in("Reviewer")
+    Reach.objects.create(user=user).projects.add(sendout("Shop").project)
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def test_who_sees_one_project_sees_nothing_of_the_others() -> None:
+    now = timezone.now()
+    other = sendout("Club", "Secret journey", "Secret sendout")
+    batch(accepted=1_234, rejected=77, sendout=other, decisions=False)
+    batch(accepted=1, sendout=other, source="single", attention="unconfirmed")
+    batch(Status.ACCEPTED, rejected=1_234, sendout=other, decisions=False)
+    ended(now, accepted=4_321, rejected=99, where=other, reasons=[[2, "rule", "Secret reason", "c", 99]])
+    timed_out(now, total=6_543, where=other)
+    for code, subject in ((Code.SENDOUT_SILENT, str(other.pk)), (Code.BEAT_SILENT, "")):
+        data = {"project": "Club", "sendout": "Secret sendout", "every": 60, "last": ""}
+        Alarm.objects.create(code=code, subject=subject, data=data, opened_at=now, last_seen_at=now)
+    client = limited()
+    text = shown(client) + str(client.get(LIVE).json())
+    for piece in ("Secret", "Club", "1,234", "4,321", "6,543", "timed out in the last", "periodic"):
+        assert piece not in text, piece
+    assert "Nothing waits for you." in text
+    for name in ("ways", "reasons", "spacing"):
+        file = text_of(client.get(f"/admin/desk/{name}.csv"))
+        assert "Secret" not in file
+        assert "4321" not in file
+    assert client.get(f"/admin/desk/singles/{other.pk}/").status_code == 404
+    assert client.post(f"/admin/desk/singles/{other.pk}/accept/", {"seen": "1:1"}).status_code == 404
+
+
+def test_an_alarm_about_a_sendout_reaches_who_sees_its_project() -> None:
+    now = timezone.now()
+    data = {"project": "Shop", "sendout": "Day 1", "every": 60, "last": ""}
+    subject = str(sendout("Shop").pk)
+    Alarm.objects.create(code=Code.SENDOUT_SILENT, subject=subject, data=data, opened_at=now, last_seen_at=now)
+    assert "Shop / Day 1" in regions(limited())["home-unusual"]
+
+
+def test_the_live_parts_are_those_of_the_page_as_they_are_now() -> None:
+    client = client_of("Reviewer")
+    before = regions(client)
+    made = batch(accepted=1_234, decisions=False)
+    answer = client.get(LIVE).json()
+    assert (answer["every"], answer["say"]) == (10, "")
+    assert answer["now"]
+    assert set(before) == set(answer["regions"])
+    page = text_of(client.get(HOME))
+    assert all(f'id="{name}"' in page for name in before)
+    assert f"home-b{made.pk}" in answer["regions"]["home-waiting"]
+
+
+def test_a_batch_that_is_new_waits_behind_a_sentence_until_it_is_asked_for() -> None:
+    client = client_of("Reviewer")
+    old = batch(accepted=1, sendout=sendout(name="Old"), left=40 * MINUTE)
+    assert f"shown=b{old.pk}" in text_of(client.get(HOME))
+    batch(accepted=1, sendout=sendout(name="Urgent"), left=10 * MINUTE)
+    found = regions(client, f"?shown=b{old.pk}")
+    assert "1 new batch: show" in found["home-news"]
+    assert "Urgent" not in found["home-waiting"]
+    assert "Old" in found["home-waiting"]
+    assert client.get(f"{LIVE}?shown=b{old.pk}").json()["say"] == "1 new batch"
+    whole = regions(client)
+    assert whole["home-news"] == ""
+    assert whole["home-waiting"].index("Urgent") < whole["home-waiting"].index("Old")
+
+
+def test_a_page_that_showed_nothing_says_that_something_came() -> None:
+    client = client_of("Reviewer")
+    batch(accepted=1)
+    assert "1 new batch: show" in regions(client, "?shown=")["home-news"]
+
+
+def test_the_number_of_queries_does_not_grow() -> None:
+    client = client_of("Reviewer")
+
+    def asked() -> int:
+        cache.clear()
+        with CaptureQueriesContext(connection) as queries:
+            shown(client)
+        assert not any("sendouts_decision" in query["sql"] for query in queries)
+        return len(queries)
+
+    def more(where: str) -> None:
+        for source in ("batch", "single"):
+            for status in (Status.IN_REVIEW, Status.PLANNED, Status.ACCEPTED):
+                batch(
+                    status,
+                    accepted=1,
+                    rejected=1,
+                    source=source,
+                    sendout=sendout(where),
+                    due_at=timezone.now(),
+                    decisions=False,
+                )
+            ended(timezone.now(), accepted=5, rejected=1, source=source, where=sendout(where))
+
+    more("First")
+    few = asked()
+    for place in range(8):
+        more(f"P{place}")
+    assert asked() == few <= 40
+
+
+def test_slow_figures_are_kept_for_a_moment_and_urgent_ones_are_not() -> None:
+    client = client_of("Reviewer")
+    shown(client)
+    ended(timezone.now(), accepted=4_321)
+    batch(accepted=1_234, decisions=False)
+    found = regions(client)
+    assert "4,321" in found["home-today"]
+    assert "1,234" in found["home-waiting"]
+    assert "Accepted 0" in found["home-ways"]
+
+
+def test_a_superuser_sees_everything() -> None:
+    batch(accepted=1, sendout=sendout(name="Offer"))
+    client = Client()
+    client.force_login(User.objects.create_superuser("root"))
+    assert "Offer" in shown(client)

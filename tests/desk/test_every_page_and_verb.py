@@ -1,0 +1,313 @@
+"""Every address, for every role, by GET and by POST: a new one without a line here fails, and looking changes nothing.
+
+Each line: a pattern, what GET answers and what a POST without content answers, for each of ROLES in that order. `same`
+stands for a POST that answers as GET does.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from tests.desk.addresses import path_of, patterns, rows
+from tests.factories import client_of, everything, plain_english
+
+pytestmark = pytest.mark.django_db
+ROLES = ("anonymous", "staff", "Viewer", "Reviewer", "Manager", "Administrator")
+
+NOBODY = "302 403 403 403 403 403"
+LOOK = "302 403 200 200 200 200"
+REVIEW = "302 403 403 200 200 200"
+MANAGE = "302 403 403 403 200 200"
+ADMINISTER = "302 403 403 403 403 200"
+STAFF = "302 200 200 200 200 200"
+READ_ONLY = "302 403 405 405 405 405"
+# Not for anybody by POST; asked without a login leads to the login, as every page of the admin does.
+NO_POST = "302 405 405 405 405 405"
+LEADS_ON = "302 302 302 302 302 302"
+OPEN = "200 200 200 200 200 200"
+MISSING = "302 404 404 404 404 404"
+API = "401 403 200 200 200 200"
+API_POST = "401 403 405 405 405 405"
+API_VERB = "401 403 403 400 400 400"
+API_CONTACTS = "401 403 403 405 405 405"
+API_CONTACTS_POST = "401 403 403 200 200 200"
+API_PAGE = "401 200 200 200 200 200"
+API_NO_POST = "401 405 405 405 405 405"
+
+TABLE = {
+    "": (LEADS_ON, "same"),
+    "admin/": (STAFF, "same"),
+    "admin/(?P<app_label>actions|auth|sendouts)/": ("302 404 200 200 200 200", "same"),
+    "admin/(?P<url>.*)": (MISSING, "same"),
+    "admin/autocomplete/": (NOBODY, NO_POST),
+    "admin/jsi18n/": (STAFF, NO_POST),
+    # Everybody chooses for themselves.
+    "admin/me/notices/": (STAFF, LEADS_ON),
+    "admin/login/": ("200 302 302 302 302 302", OPEN),
+    "admin/password_change/": (STAFF, "same"),
+    "admin/password_change/done/": (STAFF, NO_POST),
+    "admin/r/<path:content_type_id>/<path:object_id>/": (MISSING, "same"),
+    "admin/search/": (STAFF, "same"),
+    "admin/desk/live/": (LOOK, NO_POST),
+    "admin/desk/reasons.csv": (LOOK, NO_POST),
+    "admin/desk/singles/<int:sendout_id>/": (LOOK, NO_POST),
+    "admin/desk/singles/<int:sendout_id>/accept/": (REVIEW, "same"),
+    "admin/desk/singles/<int:sendout_id>/refuse/": (REVIEW, "same"),
+    "admin/desk/spacing.csv": (LOOK, NO_POST),
+    "admin/desk/ways.csv": (LOOK, NO_POST),
+    "admin/actions/suppressionlist/<int:list_id>/entries/add/": (MANAGE, "same"),
+    # A question is asked by POST, so that no log holds it; it changes nothing.
+    "admin/actions/suppressionlist/<int:list_id>/entries/find/": (REVIEW, "same"),
+    "admin/actions/suppressionlist/<int:list_id>/entries/remove/": (
+        "302 403 403 403 405 405",
+        "302 403 403 403 302 302",
+    ),
+    "admin/actions/suppressionlist/<int:list_id>/upload/": (MANAGE, "same"),
+    "admin/actions/suppressionlist/uploads/<int:upload_id>/": (LOOK, "same"),
+    "admin/actions/suppressionlist/uploads/<int:upload_id>/piece/": (
+        # Only who announced a file sends it.
+        "302 403 403 403 405 405",
+        "302 403 403 403 404 404",
+    ),
+    "admin/actions/suppressionlist/uploads/<int:upload_id>/state/": (LOOK, "same"),
+    # What the verbs lead to is checked line by line; a verb that is not possible now says so.
+    "admin/sendouts/batch/<int:batch_id>/accept/": (REVIEW, "same"),
+    "admin/sendouts/batch/<int:batch_id>/contacts/<int:row>/<slug:to>/": (REVIEW, "same"),
+    "admin/sendouts/batch/<int:batch_id>/give-up/": (REVIEW, "same"),
+    "admin/sendouts/batch/<int:batch_id>/go-without/": (MANAGE, "302 403 403 403 409 409"),
+    "admin/me/": ("302 200 200 200 200 200", "302 400 400 400 400 400"),
+    "admin/sendouts/batch/<int:batch_id>/hold/": (REVIEW, "same"),
+    "admin/sendouts/batch/<int:batch_id>/lift-hold/": (REVIEW, "302 403 403 409 409 409"),
+    # Asked without rows there is nothing to do.
+    "admin/sendouts/batch/<int:batch_id>/many/<slug:to>/": (REVIEW, "302 403 403 409 409 409"),
+    "admin/sendouts/batch/<int:batch_id>/cancel-change/": (REVIEW, "302 403 403 409 409 409"),
+    "admin/sendouts/batch/<int:batch_id>/live/": (LOOK, READ_ONLY),
+    "admin/sendouts/batch/<int:batch_id>/refuse/": (REVIEW, "same"),
+    "admin/sendouts/batch/<int:batch_id>/retry/": (REVIEW, "302 403 403 409 409 409"),
+    "admin/sendouts/batch/<int:batch_id>/run-again/": (REVIEW, "same"),
+    "admin/sendouts/batch/<int:batch_id>/send-again/": (REVIEW, "302 403 403 409 409 409"),
+    "admin/sendouts/batch/<int:batch_id>/take-on/": (MANAGE, "302 403 403 403 409 409"),
+    "admin/sendouts/batch/<int:batch_id>/take-back/": (REVIEW, "302 403 403 409 409 409"),
+    "admin/sendouts/batch/<int:batch_id>/undo/": (REVIEW, "302 403 403 409 409 409"),
+    "admin/sendouts/webhook/<int:webhook_id>/again/": (REVIEW, "302 403 403 409 409 409"),
+    "admin/find-contact/": (REVIEW, "same"),
+    "admin/batches/<int:batch_id>/export/": (REVIEW, "same"),
+    # Told to whoever began the download.
+    "admin/batches/<int:batch_id>/export/<uuid:key>/": (REVIEW, "same"),
+    "api/": (LEADS_ON, "same"),
+    "api/batches/": (API, API_POST),
+    "api/batches/<int:pk>/": (API, API_POST),
+    "api/batches/<int:pk>/accept/": (API_POST, API_VERB),
+    "api/batches/<int:pk>/cancel-change/": (API_POST, API_VERB),
+    "api/batches/<int:pk>/change/": (API_POST, API_VERB),
+    "api/batches/<int:pk>/decisions/": (API, API_POST),
+    "api/batches/<int:pk>/events/": (API, API_POST),
+    "api/batches/<int:pk>/export/": (API_CONTACTS, API_CONTACTS_POST),
+    "api/batches/<int:pk>/hold/": (API_POST, API_VERB),
+    "api/batches/<int:pk>/lift-hold/": (API_POST, API_VERB),
+    "api/batches/<int:pk>/reject/": (API_POST, API_VERB),
+    "api/batches/<int:pk>/take-back/": (API_POST, API_VERB),
+    "api/batches/<int:pk>/undo/": (API_POST, API_VERB),
+    "api/contacts/find/": (API_CONTACTS, "401 403 403 400 400 400"),
+    "api/docs/": (API_PAGE, API_NO_POST),
+    "api/projects/": (API, API_POST),
+    "api/projects/<int:pk>/": (API, API_POST),
+    "api/schema/": (API_PAGE, API_NO_POST),
+    "health/live": (OPEN, "same"),
+    "health/ready": (OPEN, "same"),
+    "i18n/setlang/": (LEADS_ON, "same"),
+    # No token is set here, and without one the page does not exist.
+    "metrics": ("404 404 404 404 404 404", "same"),
+}
+# The pages of each model, by what is done there: the list, adding, changing, deleting, the history.
+PAGES = {
+    "": 0,
+    "add/": 1,
+    "<path:object_id>/change/": 2,
+    "<path:object_id>/delete/": 3,
+    "<path:object_id>/history/": 4,
+}
+CONFIGURED = (LOOK, MANAGE, (LOOK, MANAGE), NOBODY, LOOK)
+PEOPLE = (ADMINISTER,) * 5
+MODELS: Mapping[str, Any] = {
+    "actions/project": CONFIGURED,
+    # A sendout may have no name of its own: nothing on its page has to be filled in.
+    "actions/sendout": (LOOK, MANAGE, (LOOK, "302 403 403 403 302 302"), NOBODY, LOOK),
+    "actions/actiondefinition": CONFIGURED,
+    "actions/codepool": CONFIGURED,
+    "actions/credential": (MANAGE,) * 5,
+    # Nothing on its page has to be filled in.
+    "actions/suppressionlist": (LOOK, MANAGE, (LOOK, "302 403 403 403 302 302"), NOBODY, LOOK),
+    "auth/group": PEOPLE,
+    "auth/user": PEOPLE,
+    "sendouts/alarm": (LOOK, NOBODY, (LOOK, NOBODY), NOBODY, LOOK),
+    "sendouts/allowedhost": (LOOK, MANAGE, (LOOK, MANAGE), MANAGE, LOOK),
+    # A token is never changed: its page shows whose it is.
+    "sendouts/apitoken": (ADMINISTER, ADMINISTER, (ADMINISTER, NOBODY), ADMINISTER, ADMINISTER),
+    "sendouts/channel": (MANAGE,) * 5,
+    "sendouts/message": (ADMINISTER, NOBODY, (ADMINISTER, NOBODY), NOBODY, ADMINISTER),
+    "sendouts/batch": (LOOK, NOBODY, (LOOK, READ_ONLY), NOBODY, LEADS_ON),
+    "sendouts/webhook": (LOOK, NOBODY, (LOOK, NOBODY), NOBODY, LOOK),
+}
+# A former state is looked at by who may edit the row, since it shows addresses whole; nobody writes through it.
+FORMER = {
+    f"actions/{model}": (MANAGE, "302 403 403 403 405 405")
+    for model in ("project", "sendout", "actiondefinition", "credential", "codepool")
+} | {f"sendouts/{model}": (MANAGE, "302 403 403 403 405 405") for model in ("allowedhost", "channel")}
+# Leads to a form that has its own line.
+MORE = {
+    "admin/actions/codepool/<path:object_id>/add-codes/": (MANAGE, "same"),
+    "admin/actions/project/<int:project_id>/plan/": (LOOK, "same"),
+    "admin/actions/sendout/<int:sendout_id>/plan/": (LOOK, "same"),
+    "admin/actions/project/<path:object_id>/order/": ("302 403 403 403 405 405", "302 403 403 403 302 302"),
+    "admin/actions/sendout/<path:object_id>/order/": ("302 403 403 403 405 405", "302 403 403 403 302 302"),
+    "admin/actions/project/<path:object_id>/declare/": ("302 403 403 403 405 405", "302 403 403 403 302 302"),
+    # The only version that the sample has is the present one.
+    **{
+        f"admin/actions/{model}/<path:object_id>/history/<int:version_id>/bring-back/": (
+            MANAGE,
+            "302 403 403 403 409 409",
+        )
+        for model in ("project", "sendout", "actiondefinition")
+    },
+    "admin/actions/project/<path:object_id>/add-action/": (LEADS_ON, "same"),
+    "admin/actions/sendout/<path:object_id>/add-action/": (LEADS_ON, "same"),
+    "admin/actions/actiondefinition/<path:object_id>/test-it/": ("302 403 403 403 302 302", "same"),
+    "admin/actions/credential/<path:object_id>/test-it/": ("302 403 403 403 302 302", "same"),
+    "admin/actions/actiondefinition/<int:definition_id>/test/": (MANAGE, "same"),
+    "admin/actions/actiondefinition/<int:definition_id>/rehearse/": (MANAGE, "same"),
+    # A definition that is not stored yet is in the form that is posted.
+    "admin/actions/actiondefinition/rehearse/": ("302 403 403 403 405 405", "same"),
+    "admin/actions/project/<int:project_id>/rehearse/": (MANAGE, "same"),
+    "admin/actions/project/<path:object_id>/try-it/": ("302 403 403 403 302 302", "same"),
+    "admin/actions/credential/<int:credential_id>/test/": (MANAGE, "same"),
+    "admin/actions/actiondefinition/preview/": (NO_POST, MANAGE),
+    "admin/actions/actiondefinition/<int:definition_id>/preview/": (NO_POST, MANAGE),
+    "admin/sendouts/channel/<path:object_id>/try-it/": ("302 403 403 403 302 302", "same"),
+    "admin/sendouts/channel/<int:channel_id>/test/": (MANAGE, "same"),
+    "admin/auth/user/<id>/password/": (ADMINISTER, "same"),
+}
+# Ends the session of whoever asks: tested by itself.
+APART = {"admin/logout/"}
+# What people set for themselves, whatever they may do otherwise.
+OWN = {"admin/me/notices/"}
+
+
+def expected() -> dict[str, tuple[str, str]]:
+    found = {**TABLE, **MORE}
+    for model, answers in MODELS.items():
+        for page, place in PAGES.items():
+            answer = answers[place]
+            found[f"admin/{model}/{page}"] = answer if isinstance(answer, tuple) else (answer, "same")
+        found[f"admin/{model}/<path:object_id>/"] = (LEADS_ON, "same")
+    for model, answer in FORMER.items():
+        found[f"admin/{model}/([^/]+)/history/([^/]+)/"] = answer
+    return found
+
+
+@pytest.fixture(autouse=True)
+def _english(settings: Any) -> None:
+    plain_english(settings)
+
+
+@pytest.fixture
+def samples() -> Mapping[str, Any]:
+    return rows()
+
+
+def clients() -> Iterator[tuple[str, Client]]:
+    for role in ROLES:
+        yield role, Client() if role == "anonymous" else client_of(role)
+
+
+def asked(client: Client, method: str, pattern: str, path: str) -> int:
+    if method == "GET":
+        return int(client.get(path).status_code)
+    if pattern.startswith("api/"):
+        return int(client.post(path, json.dumps({}), content_type="application/json").status_code)
+    return int(client.post(path).status_code)
+
+
+def test_every_address_has_a_line_and_every_line_an_address() -> None:
+    there = set(patterns()) - APART
+    assert sorted(there - set(expected())) == [], "addresses without a line in this file"
+    assert sorted(set(expected()) - there) == [], "lines without an address"
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_every_role_gets_what_its_line_says(samples: Mapping[str, Any], method: str) -> None:
+    known = list(clients())
+    wrong = []
+    for pattern, (get, post) in expected().items():
+        wanted = get if method == "GET" or post == "same" else post
+        path = path_of(pattern, samples)
+        found = " ".join(str(asked(client, method, pattern, path)) for _role, client in known)
+        if found != wanted:
+            wrong.append(f"{method} {path}: {found}, not {wanted}")
+    assert wrong == []
+
+
+def test_looking_at_everything_changes_nothing(samples: Mapping[str, Any]) -> None:
+    root = Client()
+    root.force_login(User.objects.create_superuser("root"))
+    before = everything()
+    for pattern in expected():
+        assert root.get(path_of(pattern, samples)).status_code < 500
+    assert everything() == before
+
+
+def test_who_is_refused_has_changed_nothing(samples: Mapping[str, Any]) -> None:
+    known = [(role, client) for role, client in clients() if role in {"anonymous", "staff", "Viewer"}]
+    before = everything()
+    # What forms need in order to be valid; a name that is not known to one of them does no harm.
+    full = {
+        "post": "yes",
+        "note": "because",
+        "revision": "1",
+        "undecided": "accept",
+        "entry": "evil.example.com",
+        "use": "platform",
+        "name": "evil",
+        "username": "evil",
+        "identifier": "evil",
+        "kind": "bearer",
+        "secret": "x",
+        "review": "never",
+        "at_deadline": "accept",
+        "answer_within": "60 min",
+        "keep_contacts": "all",
+        "user": "1",
+        "values": "evil",
+        "value": "A-1",
+        "holds": "email",
+        "size": "9",
+        "file_name": "evil.csv",
+    }
+    for pattern in set(expected()) - OWN:
+        path = path_of(pattern, samples)
+        for _role, client in known:
+            client.post(path, full)
+            client.post(path, json.dumps({"revision": 1}), content_type="application/json")
+    assert everything() == before
+
+
+def test_the_csrf_token_is_asked_of_everybody(samples: Mapping[str, Any]) -> None:
+    strict = Client(enforce_csrf_checks=True)
+    strict.force_login(User.objects.create_superuser("root"))
+    before = everything()
+    for pattern in (*expected(), *APART):
+        if not pattern.startswith(("health/", "api/")) and pattern not in {"", "i18n/setlang/"}:
+            assert strict.post(path_of(pattern, samples), {"post": "yes"}).status_code in {403, 405, 302}, pattern
+    assert everything() == before
+
+
+def test_who_logs_out_is_out() -> None:
+    client = client_of("Viewer")
+    assert client.get("/admin/logout/").status_code == 405
+    assert client.get("/admin/").status_code == 200
+    client.post("/admin/logout/")
+    assert client.get("/admin/").status_code == 302

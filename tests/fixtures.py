@@ -1,0 +1,114 @@
+"""A platform over real HTTP, a mailbox for the hooks that it fires, and servers that take mails and messages."""
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from outbound.breaker import breakers
+from sendouts.services import hosts
+from sendouts.symplify import client
+from simulator.client import Simulator
+from tests.gate import Gate
+from tests.listeners import Chat, Post, running
+from tests.serving import Serve, serving
+
+
+class _Mailbox(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Taker)
+        self.bodies: list[bytes] = []
+        self.url = f"http://127.0.0.1:{self.server_address[1]}/"
+
+
+class _Taker(BaseHTTPRequestHandler):
+    server: _Mailbox
+
+    def do_POST(self) -> None:
+        self.server.bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
+        self.send_response(202)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *args: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture(scope="session")
+def _mailbox() -> Iterator[_Mailbox]:
+    with _Mailbox() as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture(scope="session")
+def _simulator(_mailbox: _Mailbox) -> Iterator[Simulator]:
+    with Simulator.start(target=_mailbox.url) as simulator:
+        yield simulator
+
+
+def _forget_paces() -> None:
+    """How many calls leave at once is learnt by a thread's connections: a test must not begin with what another taught them."""
+    while client._kept.fanouts:
+        client._kept.fanouts.popitem()[1].close()
+
+
+@pytest.fixture
+def platform(_simulator: Simulator, _mailbox: _Mailbox) -> Iterator[Simulator]:
+    """The simulated platform; its hooks land in the mailbox of `gate`."""
+    _simulator.reset()
+    _simulator.faults()
+    _mailbox.bodies.clear()
+    hosts._known.clear()
+    breakers.forget()
+    _forget_paces()
+    yield _simulator
+    _simulator.faults()
+
+
+@pytest.fixture
+def gate(platform: Simulator, _mailbox: _Mailbox, db: None) -> Gate:
+    """The gateway's stages, run by the test itself, one step at a time."""
+    return Gate(platform, _mailbox.bodies)
+
+
+@pytest.fixture
+def serve(transactional_db: None) -> Iterator[Serve]:
+    """Serve a door; gives its URL."""
+    with serving() as start:
+        yield start
+
+
+@pytest.fixture
+def post(settings: Any) -> Iterator[Post]:
+    """A mail server that the gateway knows."""
+    for server in running(Post()):
+        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+        settings.EMAIL_HOST, settings.EMAIL_PORT = server.server_address
+        settings.MAIL_WORKS = True
+        settings.BASE_URL = "https://gateway.example.com"
+        yield server
+
+
+@pytest.fixture
+def chat() -> Iterator[Chat]:
+    """A chat service that may be called."""
+    hosts._known.clear()
+    yield from running(Chat())
+
+
+@pytest.fixture
+def nobody_is_called(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No service hears of what the test does."""
+    called: list[str] = []
+    monkeypatch.setattr("outbound.session.GuardedSession.request", lambda self, *a, **b: called.append("called"))
+    yield
+    assert called == []

@@ -1,0 +1,183 @@
+"""The webhook's door, over real HTTP."""
+
+import asyncio
+import threading
+from base64 import b64encode
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
+
+import pytest
+import requests
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.utils import timezone
+
+from gateway import checks, environment
+from sendouts.intake import store as intake_store
+from sendouts.intake.hook import Received
+from sendouts.intake.store import Store
+from sendouts.models import Batch, Webhook
+from sendouts.stages import planning
+from tests.gate import body_of
+from tests.serving import HOOK, Serve, post
+
+
+def basic(pair: str) -> dict[str, str]:
+    return {"Authorization": "Basic " + b64encode(pair.encode()).decode()}
+
+
+def test_a_hook_is_stored_whole_and_acknowledged_with_its_id(serve: Serve) -> None:
+    answer = post(serve())
+    assert answer.status_code == 202
+    stored = Webhook.objects.get()
+    assert stored.uuid == UUID(answer.json()["id"])
+    assert (body_of(stored), stored.outcome, stored.source) == (HOOK, "", "http")
+    assert stored.due_at == stored.received_at <= timezone.now()
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        basic("hook:old-secret"),
+        basic("hook2:new:secret"),
+        {"X-Gate-Token": "token-1"},
+        {"x-gate-token": "token-2"},
+    ],
+)
+def test_every_configured_credential_enters(serve: Serve, headers: dict[str, str]) -> None:
+    assert post(serve(), **headers).status_code == 202
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"X-Other": "1"},
+        basic("hook:wrong"),
+        basic("hook:"),
+        basic("hook2:old-secret"),
+        {"Authorization": "Basic %%%"},
+        {"Authorization": "Bearer token-1"},
+        {"X-Gate-Token": "token-3"},
+        {"X-Gate-Token": ""},
+        {"X-Gate-Token": "token-1 x"},
+    ],
+)
+def test_anything_else_stays_outside_and_learns_nothing(serve: Serve, headers: dict[str, str]) -> None:
+    answer = post(serve(), **headers)
+    assert (answer.status_code, answer.content) == (401, b"")
+    assert not Webhook.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"not json", b'{"finishUri": ', b"[1, 2]", b"\xff\xfe{}", b'"text"', b"[" * 9_000]
+)
+def test_what_is_not_a_json_object_is_stored_marked_and_refused_with_a_sentence(serve: Serve, body: bytes) -> None:
+    answer = post(serve(), body)
+    assert answer.status_code == 400
+    assert answer.json()["error"].endswith(".")
+    stored = Webhook.objects.get()
+    assert body_of(stored) == body and str(stored.uuid) == answer.json()["id"]
+    planning.plan([stored.pk], timezone.now())
+    stored.refresh_from_db()
+    assert (stored.outcome, stored.due_at) == ("unreadable", None)
+    assert stored.detail == answer.json()["error"]
+
+
+def test_another_event_of_the_account_is_kept_and_makes_no_batch(serve: Serve) -> None:
+    assert post(serve(), b'{"event": "Sendout summary", "sent": 12}').status_code == 202
+    stored = Webhook.objects.get()
+    planning.plan([stored.pk], timezone.now())
+    stored.refresh_from_db()
+    assert stored.outcome == "other" and not Batch.objects.exists()
+
+
+def test_over_the_size_limit_is_413_also_without_a_declared_length(serve: Serve) -> None:
+    url = serve()
+    assert post(url, b"x" * 10_001).status_code == 413
+
+    def parts() -> Iterator[bytes]:
+        for _ in range(11):
+            yield b"x" * 1_000
+
+    answer = requests.post(url, data=parts(), headers={"X-Gate-Token": "token-1"}, timeout=10)
+    assert answer.status_code == 413
+    assert not Webhook.objects.exists()
+    assert post(url, b"{" + b" " * 9_998 + b"}").status_code == 202
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
+def test_only_post_is_taken_and_the_rest_gets_a_hint(serve: Serve, method: str) -> None:
+    answer = requests.request(method, serve(), timeout=10)
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "POST")
+    assert "POST" in answer.json()["error"]
+
+
+def test_what_cannot_be_stored_is_never_acknowledged(serve: Serve) -> None:
+    def away(hooks: list[Received]) -> list[int]:
+        raise OSError("the disk is full")
+
+    assert post(serve(store=Store(away))).status_code == 503
+
+
+def test_a_database_that_hangs_is_not_waited_for(serve: Serve) -> None:
+    let_go = threading.Event()
+
+    def hangs(hooks: list[Received]) -> list[int]:
+        let_go.wait(20)
+        return []
+
+    try:
+        answer = post(serve(store=Store(hangs)))
+        assert answer.status_code == 503 and answer.headers["Retry-After"]
+        assert not let_go.is_set(), "the answer came while the database still hung"
+    finally:
+        let_go.set()
+
+
+def test_hooks_that_arrive_together_are_written_together(transactional_db: None) -> None:
+    groups: list[int] = []
+    first = threading.Event()
+
+    def write(hooks: list[Received]) -> list[int]:
+        groups.append(len(hooks))
+        first.wait(10)
+        return intake_store.store(hooks)
+
+    store = Store(write)
+
+    async def send() -> None:
+        futures = [store.put(Received(HOOK, "", timezone.now()))]
+        while not groups:
+            await asyncio.sleep(0.001)
+        futures += [store.put(Received(HOOK, "", timezone.now())) for _ in range(99)]
+        first.set()
+        await asyncio.gather(*futures)
+
+    asyncio.run(send())
+    store.close()
+    assert groups == [1, 99]
+    assert Webhook.objects.count() == 100
+
+
+def test_a_hook_whose_id_is_there_already_is_stored_once(db: None) -> None:
+    hook = Received(HOOK, "", timezone.now())
+    assert len(intake_store.store([hook])) == 1
+    assert intake_store.store([hook]) == []
+    assert Webhook.objects.count() == 1
+
+
+def test_without_any_credential_the_gateway_does_not_start(settings: Any) -> None:
+    settings.WEBHOOK_BASIC_AUTH, settings.WEBHOOK_HEADER_TOKENS, settings.SQS_QUEUE_URL = (), (), ""
+    assert not checks.has_door()
+    assert checks.the_door_has_a_lock(None)[0].id == "gateway.E001"
+    settings.SQS_QUEUE_URL = "https://sqs.example.com/queue"
+    assert checks.has_door()
+
+
+def test_credentials_are_read_percent_encoded_and_refused_when_half() -> None:
+    assert environment.basic_pairs(["a%3Ab:c%2Cd"]) == (("a:b", "c,d"),)
+    for wrong in ("user", "user:", ":password"):
+        with pytest.raises(ImproperlyConfigured, match="WEBHOOK_BASIC_AUTH"):
+            environment.basic_pairs([wrong])
+    assert settings.WEBHOOK_BASIC_AUTH

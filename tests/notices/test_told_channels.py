@@ -1,0 +1,269 @@
+"""Slack, Teams and programs get what each of them reads; URLs stay secret; managers try a channel out on its page."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.test import Client
+from django.utils import timezone, translation
+
+from actions.access_models import Reach
+from actions.models import Project
+from notices.messages import outbox
+from notices.messages.chat import slack, teams
+from notices.messages.content import Said, digest
+from notices.models import Channel, Message
+from simulator.client import Simulator
+from tests.factories import client_of, plain_english, sendout, text_of, user_in
+from tests.listeners import Chat
+from tests.notices.told_cases import channel, fill, held, rows, send, tell
+
+pytestmark = pytest.mark.django_db
+HOSTILE = "<!channel> *Sale* & [x](https://evil.example.com)"
+
+
+def test_slack_gets_blocks_with_a_button_and_calls_nobody(chat: Chat) -> None:
+    channel(chat, "slack")
+    made = held(sendout=sendout(name=HOSTILE))
+    assert tell() == 1
+    (said,) = chat.posts
+    assert set(said) == {"text", "blocks"}
+    assert "<" not in said["text"] and "&lt;!channel&gt; *Sale* &amp; " in said["text"]
+    assert "<" not in said["blocks"][0]["text"]["text"]
+    button = said["blocks"][-1]["elements"][0]
+    assert button["url"].endswith(f"/admin/sendouts/batch/{made.pk}/change/")
+    fields = next(block["fields"] for block in said["blocks"] if "fields" in block)
+    assert {"type": "mrkdwn", "text": "*Get it*\n3"} in fields and len(fields) <= 10
+
+
+def test_teams_gets_an_adaptive_card_in_which_names_are_text(chat: Chat) -> None:
+    channel(chat, "teams")
+    made = held(sendout=sendout(name=HOSTILE))
+    assert tell() == 1
+    (said,) = chat.posts
+    (attachment,) = said["attachments"]
+    card = attachment["content"]
+    assert said["type"] == "message" and attachment["contentType"] == "application/vnd.microsoft.card.adaptive"
+    assert card["type"] == "AdaptiveCard" and card["version"] == "1.4"
+    assert card["actions"][0]["url"].endswith(f"/admin/sendouts/batch/{made.pk}/change/")
+    # A TextBlock would read Markdown.
+    assert '"TextBlock"' not in json.dumps(card)
+    assert HOSTILE in card["body"][0]["inlines"][0]["text"]
+
+
+def test_programs_get_stable_names_and_a_signature_that_a_receiver_accepts(platform: Simulator) -> None:
+    url = platform.receiver("desk", secret="a-shared-secret")
+    Channel.objects.create(
+        name="desk", kind="json", url=url, secret="a-shared-secret", language="en", occasions=["waiting"]
+    )
+    made = held()
+    assert tell() == 1
+    (kept,) = platform.received("desk")["kept"]
+    said = json.loads(kept["body"])
+    assert {
+        "version": 1,
+        "id": kept["headers"]["webhook-id"],
+        "occasion": "waiting",
+        "batch": made.pk,
+        "project": "Newsletter",
+        "journey": "Summer",
+        "sendout": "Day 1",
+        "status": "in_review",
+        "outcome": None,
+        "attention": None,
+        "total": 5,
+        "accepted": 3,
+        "rejected": 2,
+        "undecided": 0,
+        "unread": 0,
+        "deadline": made.deadline.isoformat(),
+    }.items() <= said.items()
+    assert made.received_at.isoformat() < said["answer_before"] < said["deadline"]
+    assert said["text"] == "“Day 1” goes to 3 of 5 contacts if you accept."
+
+
+def test_a_message_has_the_same_id_at_every_attempt(chat: Chat) -> None:
+    channel(chat)
+    held()
+    chat.status = 503
+    tell()
+    Message.objects.update(due_at="2020-01-01T00:00Z")
+    chat.status = 200
+    assert send() == 1
+    assert (
+        chat.posts[0]["id"]
+        == chat.posts[1]["id"]
+        == chat.heads[0]["idempotency-key"]
+        == chat.heads[1]["idempotency-key"]
+    )
+
+
+def test_singles_are_one_message_to_a_channel(chat: Chat) -> None:
+    channel(chat)
+    for _ in range(3):
+        held(source="single")
+    fill()
+    assert send(outbox.GATHER * 2) == 1
+    assert (chat.posts[0]["singles"], chat.posts[0]["batch"]) == (3, None)
+
+
+def test_a_host_that_is_not_allowed_is_not_called_and_the_url_is_in_no_log(caplog: Any) -> None:
+    Channel.objects.create(
+        name="x", url="https://chat.example.com/secret-of-the-chat", occasions=["waiting"], kind="slack"
+    )
+    held()
+    assert tell() == 0 and rows() == [("waiting", "waiting")]
+    assert "channel_refused" in caplog.text and "secret-of-the-chat" not in caplog.text
+
+
+def test_the_url_is_stored_encrypted_and_never_shown(chat: Chat, settings: Any) -> None:
+    plain_english(settings)
+    client = client_of("Manager")
+    form = {
+        "name": "Marketing",
+        "kind": "slack",
+        "url": "https://hooks.slack.com/services/T0/secret",
+        "secret": "",
+        "language": "fr",
+        "occasions": ["waiting", "ended"],
+        "active": "on",
+        "project": "",
+    }
+    assert client.post("/admin/sendouts/channel/add/", form).status_code == 302
+    made = Channel.objects.get()
+    assert "secret" not in made.url.token and made.url.open().endswith("/secret")
+    for page in ("", f"{made.pk}/change/", f"{made.pk}/history/"):
+        assert "T0/secret" not in text_of(client.get(f"/admin/sendouts/channel/{page}"))
+    assert (
+        client.post(f"/admin/sendouts/channel/{made.pk}/change/", {**form, "url": "", "name": "Team"}).status_code
+        == 302
+    )
+    made.refresh_from_db()
+    assert made.name == "Team" and made.url.open().endswith("/secret"), "an empty URL leaves it as it is"
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"url": ""}, "Enter the URL."),
+        ({"url": "ftp://x"}, "URL"),
+        ({"secret": "whsec_!"}, "is not Base64"),
+        ({"secret": "abc"}, "Only messages for programs are signed."),
+        ({"occasions": []}, "This field is required."),
+    ],
+)
+def test_a_channel_that_cannot_work_is_refused_at_the_field(settings: Any, change: Any, sentence: str) -> None:
+    plain_english(settings)
+    form = {
+        "name": "a",
+        "kind": "slack",
+        "url": "https://hooks.slack.com/x",
+        "language": "fr",
+        "occasions": ["waiting"],
+    }
+    shown = client_of("Manager").post("/admin/sendouts/channel/add/", {**form, **change})
+    assert shown.status_code == 200 and sentence in text_of(shown).replace("&#x27;", "'")
+    assert not Channel.objects.exists()
+
+
+@pytest.fixture
+def limited() -> Client:
+    """A manager who sees Boutique and nothing else."""
+    user = user_in("Manager")
+    Reach.objects.create(user=user).projects.set([sendout("Boutique").project])
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def test_a_manager_who_is_limited_makes_channels_of_their_projects_alone(limited: Client, settings: Any) -> None:
+    plain_english(settings)
+    other = sendout("Newsletter").project
+    form = {
+        "name": "a",
+        "kind": "slack",
+        "url": "https://hooks.slack.com/x",
+        "language": "fr",
+        "occasions": ["waiting"],
+    }
+    for project in ("", other.pk):
+        assert limited.post("/admin/sendouts/channel/add/", {**form, "project": project}).status_code == 200
+    assert not Channel.objects.exists()
+    own = Project.objects.get(name="Boutique").pk
+    assert limited.post("/admin/sendouts/channel/add/", {**form, "project": own}).status_code == 302
+
+
+def test_a_manager_who_is_limited_sees_no_channel_of_others(limited: Client, chat: Chat, settings: Any) -> None:
+    plain_english(settings)
+    everybodys = channel(chat, name="everybody")
+    assert "everybody" not in text_of(limited.get("/admin/sendouts/channel/"))
+    assert limited.get(f"/admin/sendouts/channel/{everybodys.pk}/test/").status_code == 404
+    assert limited.post(f"/admin/sendouts/channel/{everybodys.pk}/test/").status_code == 404
+    assert chat.posts == []
+
+
+def test_a_trial_is_asked_by_get_and_sent_by_post(chat: Chat, settings: Any) -> None:
+    plain_english(settings)
+    made = channel(chat, "slack", language="fr")
+    client = client_of("Manager")
+    url = f"/admin/sendouts/channel/{made.pk}/test/"
+    assert "is sent to “slack”" in text_of(client.get(url)) and chat.posts == []
+    assert "It was taken." in text_of(client.post(url))
+    assert "Ceci est un essai" in chat.posts[0]["text"]
+    chat.status = 404
+    assert "It was not taken." in text_of(client.post(url))
+    chat.status = 0
+    assert "It may have arrived" in text_of(client.post(url))
+    assert LogEntry.objects.count() == 3 and not Message.objects.exists()
+
+
+def test_the_outbox_is_read_by_administrators_and_written_by_nobody(chat: Chat, settings: Any) -> None:
+    plain_english(settings)
+    channel(chat, name="Marketing")
+    held()
+    tell()
+    shown = re.sub(r"<[^>]+>", " ", text_of(client_of("Administrator").get("/admin/sendouts/message/")))
+    for word in ("Marketing", "Summer / Day 1", "it waits for a decision", "sent"):
+        assert word in shown
+    assert client_of("Manager").get("/admin/sendouts/message/").status_code == 403
+
+
+def test_a_digest_has_what_each_message_would_have_said(chat: Chat) -> None:
+    for kind in ("json", "slack", "teams"):
+        channel(chat, kind)
+    made = [held(sendout=sendout(name=f"Day {number}")) for number in range(7)]
+    assert tell() == 3
+    by_kind = {"json" if "messages" in said else "slack" if "blocks" in said else "teams": said for said in chat.posts}
+    assert sorted(each["batch"] for each in by_kind["json"]["messages"]) == [each.pk for each in made]
+    for kind in ("slack", "teams"):
+        assert all(f"/batch/{each.pk}/change/" in json.dumps(by_kind[kind]) for each in made)
+
+
+def test_a_long_digest_for_slack_has_whole_links_alone() -> None:
+    more = tuple((f"{'<&>' * 40} {n}", f"https://gate.example.com/batch/{n}/") for n in range(20))
+    said = Said("Many", "Many.", (), (), (), "See", "https://gate.example.com/", "waiting", "digest", more=more)
+    with translation.override("en"):
+        listed = slack(said)["blocks"][1]["text"]["text"]
+    assert len(listed) <= 3_000
+    *lines, last = listed.split("\n")
+    assert all(re.fullmatch(r"• <[^|<>]+\|[^<>]+ \d+>", line) for line in lines)
+    assert 0 < len(lines) < 20 and last == f"And {20 - len(lines)} more in the list."
+
+
+def test_a_digest_says_how_many_it_does_not_list() -> None:
+    more = tuple((f"Day {n}", f"https://gate.example.com/batch/{n}/") for n in range(23))
+    said = Said("Many", "Many.", (), (), (), "See", "https://gate.example.com/", "waiting", "digest", more=more)
+    with translation.override("en"):
+        bodies = [json.dumps(form(said)) for form in (slack, teams)]
+    assert all("And 3 more in the list." in body and "Day 19" in body and "Day 20" not in body for body in bodies)
+
+
+def test_a_digest_counts_a_batch_once_however_many_occasions_waited() -> None:
+    now = timezone.now()
+    same = [Said(name, name, (), (), (), "See", "https://x.test/", "waiting", "batch-1", until=now) for name in "ab"]
+    with translation.override("en"):
+        said = digest(same, now)
+    assert said.subject.startswith("1 sendout needs")
+    assert [what for what, _ in said.more] == ["b"]

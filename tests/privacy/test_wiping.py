@@ -1,0 +1,104 @@
+"""The platform's URIs are kept for as long as they open something, and then wiped wherever they lie."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from sendouts.models import Batch, Decision, Webhook
+from sendouts.privacy import retention
+from sendouts.privacy.retention import retire
+from tests.factories import batch, client_of, page_url, plain_english, text_of
+from tests.gate import Gate
+
+DAY = timedelta(hours=24)
+
+
+def everything_stored() -> str:
+    """All tables of the sendouts as one text, binary columns included."""
+    found = []
+    for model in (Batch, Decision, Webhook):
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT * FROM {model._meta.db_table}")
+            rows = cursor.fetchall()
+        found += [bytes(cell) if isinstance(cell, memoryview) else cell for row in rows for cell in row]
+    return " ".join(map(str, found))
+
+
+def test_a_day_after_the_end_no_uri_is_left_and_every_decision_is(gate: Gate, settings: Any) -> None:
+    # Without keys everything can be read, so that what is left would be found.
+    settings.ENCRYPTION_KEYS = ()
+    gate.project()
+    gate.fire()
+    gate.fire("single", hooks=5)
+    gate.store(b'{"event": "Sendout summary", "link": "http://127.0.0.1/secret"}', b"http://127.0.0.1/broken")
+    gate.work()
+    before = list(Decision.objects.order_by("pk").values_list("pk", "contact_id", "verdict", "answer", "reason"))
+    now = timezone.now()
+    assert retention.wipe(now + DAY - timedelta(minutes=1)) == 0
+    assert "://" in everything_stored()
+    assert retention.wipe(now + DAY + timedelta(minutes=1)) == 6
+    assert "://" not in everything_stored()
+    after = list(Decision.objects.order_by("pk").values_list("pk", "contact_id", "verdict", "answer", "reason"))
+    assert after == before and len(after) == 105
+    assert retention.wipe(now + DAY + timedelta(minutes=1)) == 0
+    assert retire(now + timedelta(days=91)) == 6
+
+
+def test_what_is_open_keeps_its_uris(gate: Gate) -> None:
+    gate.project(review="always")
+    gate.fire()
+    gate.work()
+    assert retention.wipe(timezone.now() + 100 * DAY) == 0
+    assert not Decision.objects.filter(uri=b"").exists()
+    assert Webhook.objects.exclude(body=b"").count() == 1
+
+
+def test_rows_are_wiped_in_small_steps_beyond_what_was_counted(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention, "ROWS", 3)
+    made = batch(accepted=5, rejected=5)
+    now = timezone.now()
+    Batch.objects.update(status="expired", ended_at=now, total=0, accepted=0, rejected=0)
+    sizes: list[int] = []
+    update = Decision.objects.none().__class__.update
+
+    def counted(rows: Any, **values: Any) -> int:
+        done: int = update(rows, **values)
+        if rows.model is Decision:
+            sizes.append(done)
+        return done
+
+    monkeypatch.setattr(type(Decision.objects.none()), "update", counted)
+    assert retention.wipe(now + 2 * DAY) == 1
+    assert sizes == [3, 3, 3, 1]
+    assert Decision.objects.filter(uri=b"").count() == 10
+    made.refresh_from_db()
+    assert (bytes(made.finish_uri), bytes(made.download_uri)) == (b"", b"")
+
+
+def test_a_run_that_is_out_of_time_leaves_the_rest_to_the_next(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = batch(accepted=5)
+    now = timezone.now()
+    Batch.objects.update(status="expired", ended_at=now)
+    with monkeypatch.context() as short:
+        short.setattr(retention, "LONGEST_SECONDS", 0.0)
+        assert retention.wipe(now + 2 * DAY) == 0
+    made.refresh_from_db()
+    assert made.finish_uri
+    assert retention.wipe(now + 2 * DAY) == 1
+
+
+def test_the_page_of_a_wiped_batch_still_shows_its_contacts(gate: Gate, settings: Any) -> None:
+    plain_english(settings)
+    made = batch(rejected=2)
+    now = timezone.now()
+    Batch.objects.update(status="expired", ended_at=now)
+    assert retention.wipe(now + 2 * DAY) == 1
+    reviewer = client_of("Reviewer")
+    assert "A-1" in text_of(reviewer.get(page_url(made)))
+    assert retire(now + timedelta(days=91)) == 1
+    page = text_of(reviewer.get(page_url(made)))
+    assert "The contacts of this batch are no longer kept." in page
+    assert not Decision.objects.exists()

@@ -1,0 +1,190 @@
+"""Rejections and the release: each answer stored, repeated where it may be, never a release in doubt."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, OperationalError, transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from sendouts.models import Answer, Batch, Chunk
+from sendouts.stages import delivery
+from sendouts.stages.delivery import chunks as delivery_chunks
+from sendouts.stages.delivery import send
+from tests.gate import Gate
+from work import claims
+
+
+def fault(kind: str, on: str, **more: Any) -> dict[str, Any]:
+    return {"kind": kind, "on": on, **more}
+
+
+@pytest.mark.parametrize("status", [500, 503, 429])
+def test_rejections_that_fail_for_a_while_are_repeated(gate: Gate, status: int) -> None:
+    gate.project()
+    sent = gate.fire(contacts=400, faults={"faults": [fault("status", "reject", status=status, share=0.3, times=2)]})
+    gate.work(rounds=4)
+    seen = gate.platform.sendout(sent["id"])
+    assert (gate.batch().status, seen["accepted"], seen["rejected"]) == ("finished", 360, 40)
+    assert seen["violations"] == [] and seen["faults"]["status"] > 0
+
+
+@pytest.mark.parametrize("repeat", [200, 409, 410])
+@pytest.mark.parametrize("kind", ["reset_after", "reset_before"])
+def test_a_lost_answer_is_repeated_and_gone_confirms_it(gate: Gate, kind: str, repeat: int) -> None:
+    gate.project()
+    faults = {"faults": [fault(kind, "reject", share=0.5, times=1)], "repeat_status": repeat}
+    sent = gate.fire(contacts=200, faults=faults)
+    gate.work(rounds=3)
+    seen = gate.platform.sendout(sent["id"])
+    assert (gate.batch().status, seen["rejected"], seen["violations"]) == ("finished", 20, [])
+    assert seen["faults"][kind] > 0
+
+
+@pytest.mark.parametrize("repeat", [409, 410])
+def test_an_answer_that_asks_for_another_time_does_not_undo_the_doubt_of_a_lost_one(gate: Gate, repeat: int) -> None:
+    gate.project()
+    faults = [fault("reset_after", "reject", times=1), fault("status", "reject", status=503, times=1)]
+    sent = gate.fire(contacts=50, faults={"faults": faults, "repeat_status": repeat})
+    gate.work(rounds=3)
+    seen = gate.platform.sendout(sent["id"])
+    assert (gate.batch().status, seen["rejected"], seen["violations"]) == ("finished", 5, [])
+    assert seen["faults"] == {"reset_after": 5, "status": 5}
+
+
+def test_gone_at_the_first_attempt_is_no_confirmation(gate: Gate) -> None:
+    gate.project()
+    sent = gate.fire(contacts=20, faults={"faults": [fault("status", "reject", status=410)]})
+    gate.work(rounds=3)
+    batch = gate.batch()
+    assert (batch.status, batch.attention, batch.confirmed) == ("accepted", "unconfirmed", 0)
+    seen = gate.platform.sendout(sent["id"])
+    assert (seen["calls"]["finish"], seen["calls"]["reject"]) == (0, 2)
+
+
+def test_no_release_while_one_rejection_is_open(gate: Gate) -> None:
+    gate.project()
+    sent = gate.fire(contacts=500, faults={"faults": [fault("status", "reject", status=500, share=0.5, times=99)]})
+    gate.work(rounds=6)
+    batch = gate.batch()
+    assert (batch.status, batch.attention) == ("accepted", "unconfirmed")
+    assert batch.due_at is not None, "it is still tried until the deadline"
+    seen = gate.platform.sendout(sent["id"])
+    assert seen["calls"]["finish"] == 0 and seen["accepted"] == 0
+
+
+@pytest.mark.parametrize("repeat", [200, 409, 410])
+def test_a_lost_release_is_repeated_once_and_recorded(gate: Gate, repeat: int) -> None:
+    gate.project()
+    faults = {"faults": [fault("reset_after", "finish", total=1)], "repeat_status": repeat}
+    sent = gate.fire(faults=faults)
+    gate.work(rounds=2)
+    batch = gate.batch()
+    assert (batch.status, batch.outcome, batch.finish_attempts) == ("finished", "released", 2)
+    assert gate.words()[-3:] == ["finish_sent", "finish_repeated", "finished"]
+    seen = gate.platform.sendout(sent["id"])
+    assert (seen["calls"]["finish_repeat"], seen["violations"]) == (1, [])
+
+
+def test_a_release_that_failed_is_called_again_later(gate: Gate) -> None:
+    gate.project()
+    sent = gate.fire(faults={"faults": [fault("status", "finish", status=503, total=1)]})
+    gate.work(rounds=2)
+    assert gate.batch().status == "finished"
+    assert gate.platform.sendout(sent["id"])["violations"] == []
+
+
+def test_a_release_that_is_refused_waits_for_a_person(gate: Gate) -> None:
+    gate.project()
+    gate.fire(faults={"faults": [fault("status", "finish", status=409)]})
+    gate.work(rounds=2)
+    batch = gate.batch()
+    assert (batch.status, batch.attention, batch.due_at) == ("delivered", "finish_unconfirmed", None)
+
+
+def test_gone_is_enough_where_nobody_is_left_to_send_to(gate: Gate) -> None:
+    gate.project()
+    gate.fire("single", no_consent=1.0, faults={"faults": [fault("status", "finish", status=410)]})
+    gate.work()
+    assert (gate.batch().status, gate.batch().outcome) == ("finished", "empty")
+
+
+def test_the_database_refuses_a_release_in_doubt(gate: Gate) -> None:
+    gate.project(review="always")
+    gate.fire()
+    gate.work()
+    for columns in (
+        {"undecided": 1, "confirmed": 10},
+        {"unread": 1, "confirmed": 10},
+        {"confirmed": 9},
+        {"file_complete": False, "confirmed": 10},
+    ):
+        with pytest.raises(IntegrityError), transaction.atomic():
+            Batch.objects.update(finish_sent_at=timezone.now(), **columns)
+    Batch.objects.update(finish_sent_at=timezone.now(), confirmed=9, taken_on=1)
+
+
+@pytest.mark.parametrize("then", [[], [fault("status", "reject", status=500, times=1)]])
+def test_after_a_kill_gone_confirms_what_may_have_been_sent(gate: Gate, then: list[dict[str, Any]]) -> None:
+    gate.project()
+    sent = gate.fire(contacts=100, faults={"repeat_status": 410})
+    original = send._store
+
+    def killed(*_: Any, **__: Any) -> None:
+        raise SystemExit
+
+    send._store = killed
+    try:
+        with pytest.raises(SystemExit):
+            gate.work()
+    finally:
+        send._store = original
+    # What a killed process leaves: answers that nobody stored, marked chunks, a claim that runs out.
+    Chunk.objects.update(sending=True)
+    gate.platform.excuse(sent["id"])
+    gate.platform.faults(then)
+    claims.drop_all(Batch)
+    gate.work(rounds=2)
+    seen = gate.platform.sendout(sent["id"])
+    assert (gate.batch().status, seen["rejected"], seen["violations"]) == ("finished", 10, [])
+
+
+def test_answers_are_kept_where_the_database_fails_at_the_next_rejections(
+    gate: Gate, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.CHUNK_ROWS = 20
+    gate.project()
+    sent = gate.fire(contacts=400)
+    original, read = delivery_chunks.wheres, []
+
+    def fails_once(chunks: Sequence[tuple[Batch, Chunk]]) -> Iterator[Q]:
+        read.append(len(chunks))
+        if len(read) == 2:
+            raise OperationalError
+        return original(chunks)
+
+    monkeypatch.setattr(delivery_chunks, "wheres", fails_once)
+    with pytest.raises(OperationalError):
+        gate.work()
+    assert gate.batch().confirmed == sum(row.answer == Answer.CONFIRMED for row in gate.decisions()) > 0
+    claims.drop_all(Batch)
+    gate.work(rounds=2)
+    report = gate.platform.sendout(sent["id"])
+    assert (gate.batch().status, report["rejected"], report["violations"]) == ("finished", 40, [])
+
+
+def test_answers_that_a_stale_worker_brings_are_not_stored(gate: Gate) -> None:
+    gate.project(review="always")
+    gate.fire()
+    gate.work()
+    batch = gate.batch()
+    Batch.objects.update(status="accepted", due_at=timezone.now())
+    stale = claims.take(Batch, [batch.pk])
+    Batch.objects.update(claim_id=None, claimed_until=None)
+    fresh = claims.take(Batch, [batch.pk])
+    assert fresh.ids == (batch.pk,)
+    with pytest.raises(claims.ClaimLost):
+        delivery.deliver(stale, [gate.batch()], timezone.now())
+    assert {row.answer for row in gate.decisions()} == {Answer.NONE}
+    assert gate.batch().confirmed == 0

@@ -1,0 +1,220 @@
+"""One slow service, or one huge file, holds up nobody but those who need it."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from itertools import count
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from actions.models import Sendout
+from sendouts.models import Batch, Tempo
+from sendouts.stages import advance
+from sendouts.stages.screening import contact_file
+from tests.acceptance.deployment import wait_until
+from tests.actions.helpers import Reply, Service, service
+from tests.gate import Gate
+from work import claims
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def gate(platform: Any, _mailbox: Any) -> Gate:
+    return Gate(platform, _mailbox.bodies)
+
+
+@contextmanager
+def slow_service() -> Iterator[tuple[Service, threading.Event]]:
+    """A service that consents to everybody, and answers nobody before the event is set."""
+    go_on = threading.Event()
+
+    def reply(_number: int, question: Any) -> Reply:
+        go_on.wait(60)
+        verdicts = dict.fromkeys(question["contacts"], True)
+        return 200, {"Content-Type": "application/json"}, json.dumps({"verdicts": verdicts}).encode()
+
+    with service(reply) as running:
+        try:
+            yield running, go_on
+        finally:
+            go_on.set()
+
+
+@contextmanager
+def worker(*batch_ids: int) -> Iterator[threading.Thread]:
+    """Another worker, that takes these batches as far as they go."""
+
+    def work() -> None:
+        try:
+            advance.advance(list(batch_ids))
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield thread
+    finally:
+        thread.join(60)
+        assert not thread.is_alive()
+
+
+def asking(gate: Gate, url: str, name: str = "Slow", **config: Any) -> None:
+    """A sendout whose contacts are asked about at a service."""
+    project = gate.project() if not Sendout.objects.exists() else Sendout.objects.get().project
+    sendout = Sendout.objects.create(project=project, journey="Welcome", name=name)
+    gate.define(sendout, "ask", run="always", kind="consent_check", config={"url": url, "timeout": 60, **config})
+
+
+def planned(gate: Gate, kind: str, name: str, **wanted: Any) -> list[int]:
+    gate.fire(kind, sendout=name, due="none", **({"no_consent": 0} | wanted))
+    return sorted(gate.plan())
+
+
+def finished(ids: list[int]) -> Callable[[], bool]:
+    return lambda: Batch.objects.filter(pk__in=ids, status="finished").count() == len(ids)
+
+
+def test_singles_of_a_slow_sendout_hold_up_no_others_of_their_group(gate: Gate) -> None:
+    with slow_service() as (running, go_on):
+        asking(gate, running.url)
+        slow = planned(gate, "single", "Slow", hooks=5)
+        quick = planned(gate, "single", "Quick", hooks=20)
+        with worker(*slow, *quick):
+            wait_until(finished(quick), 30, "the others are through")
+            wait_until(lambda: running.questions, 30, "the service is asked")
+            assert Batch.objects.filter(pk__in=slow, status="planned").count() == 5
+            # One worker asks for a sendout; what comes meanwhile waits for it, and holds up no other worker.
+            more = planned(gate, "single", "Slow", hooks=2)
+            others = planned(gate, "single", "Quick", hooks=2)
+            advance.advance([*more, *others])
+            assert (
+                finished(others)()
+                and Batch.objects.filter(pk__in=more, claim_id=None, due_at__isnull=False).count() == 2
+            )
+            go_on.set()
+        assert finished(slow)()
+        advance.advance(more)
+        assert finished(more)()
+
+
+def test_some_workers_never_wait_for_a_service(gate: Gate, settings: Any) -> None:
+    settings.WORKER_CONCURRENCY = 3
+    with slow_service() as (running, go_on):
+        asking(gate, running.url, "Slow")
+        other = Sendout.objects.create(project=Sendout.objects.get().project, journey="Welcome", name="Slow too")
+        gate.define(other, "ask", run="always", kind="consent_check", config={"url": running.url})
+        first = planned(gate, "single", "Slow", hooks=2)
+        second = planned(gate, "single", "Slow too", hooks=2)
+        quick = planned(gate, "single", "Quick", hooks=2)
+        with worker(*first, *quick):
+            wait_until(lambda: running.questions, 30, "the service is asked")
+            advance.advance([*second, *quick])
+            assert Batch.objects.filter(pk__in=second, status="planned", claim_id=None).count() == 2
+            go_on.set()
+        advance.advance(second)
+        assert finished([*first, *second, *quick])()
+
+
+def test_a_slow_service_that_fills_its_places_leaves_other_batches_theirs(gate: Gate) -> None:
+    with slow_service() as (running, go_on), slow_service() as (prompt, at_once):
+        at_once.set()
+        asking(gate, running.url, "Slow", page_size=10, parallel=16)
+        other = Sendout.objects.create(project=Sendout.objects.get().project, journey="Welcome", name="Prompt")
+        gate.define(other, "ask", run="always", kind="consent_check", config={"url": prompt.url})
+        slow = planned(gate, "batch", "Slow", contacts=400)
+        quick = planned(gate, "batch", "Prompt", contacts=400)
+        with worker(*slow):
+            wait_until(lambda: len(running.questions) == 16, 30, "every place of the slow one is taken")
+            with worker(*quick):
+                wait_until(finished(quick), 30, "the other batch is through")
+            go_on.set()
+        assert finished(slow)()
+
+
+def test_a_batch_of_very_many_chunks_is_sent_while_others_write(gate: Gate, settings: Any, monkeypatch: Any) -> None:
+    settings.CHUNK_ROWS = 10
+    settings.SYMPLIFY_CONCURRENCY = 4
+    monkeypatch.setattr("sendouts.stages.delivery.chunks.CHUNKS_READ", 4)
+    gate.project()
+    (batch,) = planned(gate, "batch", "Large", contacts=400, no_consent=0.5)
+    written = threading.Event()
+    done = threading.Event()
+
+    def write() -> None:
+        for number in count(1):
+            if done.is_set():
+                break
+            Tempo.objects.update_or_create(pk=1, defaults={"rate": number})
+            written.set()
+        connection.close()
+
+    other = threading.Thread(target=write)
+    other.start()
+    try:
+        assert written.wait(30)
+        with worker(batch):
+            wait_until(finished([batch]), 60, "every rejection is sent and the batch released")
+    finally:
+        done.set()
+        other.join(60)
+
+
+def test_a_claim_is_held_while_a_service_is_waited_for(gate: Gate, settings: Any) -> None:
+    settings.CLAIM_SECONDS = 2.0
+    with slow_service() as (running, go_on):
+        asking(gate, running.url)
+        slow = planned(gate, "batch", "Slow", contacts=20)
+        with worker(*slow):
+            ends = set()
+
+            def held_on() -> bool:
+                ends.add(Batch.objects.values_list("claimed_until", flat=True).get())
+                return len(ends - {None}) > 4
+
+            # Four times half a second: by then a claim that nobody held on would have run out.
+            wait_until(held_on, 30, "the claim is extended again and again")
+            assert claims.take(Batch, slow).ids == ()
+            go_on.set()
+        assert finished(slow)()
+        assert Batch.objects.get().deaths == 0
+
+
+def test_a_huge_file_lets_others_go_first_and_goes_on_where_it_was(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    settings.CHUNK_ROWS = 10
+    monkeypatch.setattr(contact_file, "TURN_SECONDS", 0.0)
+    monkeypatch.setattr(contact_file, "WAITING", timedelta(0))
+    gate.project()
+    sent = gate.fire(contacts=100, sendout="Huge")
+    (huge,) = gate.plan()
+    small = planned(gate, "batch", "Small", contacts=10)
+    advance.advance([huge])
+    assert Batch.objects.get(pk=huge).status == "planned" and 0 < Batch.objects.get(pk=huge).chunks.count() < 10
+    assert Batch.objects.filter(claim_id__isnull=False).count() == 0
+    due = list(Batch.objects.filter(due_at__isnull=False).order_by("due_at").values_list("pk", flat=True))
+    assert due == [*small, huge], "behind those that wait"
+    advance.advance(small)
+    assert finished(small)()
+    advance.advance([huge])
+    seen = gate.platform.sendout(sent["id"])
+    assert finished([huge])() and (seen["accepted"], seen["rejected"], seen["violations"]) == (90, 10, [])
+    assert (seen["calls"]["download"], Batch.objects.get(pk=huge).attempts) == (2, 0)
+
+
+def test_a_huge_file_goes_through_at_once_where_nobody_waits(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    settings.CHUNK_ROWS = 10
+    monkeypatch.setattr(contact_file, "TURN_SECONDS", 0.0)
+    gate.project()
+    sent = gate.fire(contacts=100)
+    gate.work()
+    assert gate.platform.sendout(sent["id"])["calls"]["download"] == 1
+    assert gate.batch().status == "finished"

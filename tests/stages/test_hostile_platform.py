@@ -1,0 +1,223 @@
+"""Every fault of a platform, at each of its three addresses: for a while, and for good.
+
+Whatever happens, nobody is released while a rejection is unconfirmed, nobody is wrongly rejected, and the batch ends
+finished, or waits with a sentence, or expires.
+"""
+
+import json
+import threading
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from outbound.breaker import breakers
+from sendouts import lifecycle
+from sendouts.models import Batch, Webhook
+from sendouts.stages import planning
+from sendouts.wording import batch_sentences
+from simulator.client import Report
+from tests.gate import Gate
+
+DOWNLOAD = {
+    "slow": {"kind": "slow", "seconds": 0.2},
+    "slow beyond the time-out": {"kind": "slow", "seconds": 3},
+    "hang": {"kind": "hang"},
+    "drip": {"kind": "drip", "bytes": 2_000, "interval": 0.01},
+    "500": {"kind": "status", "status": 500},
+    "503": {"kind": "status", "status": 503},
+    "429 with seconds": {"kind": "status", "status": 429, "retry_after": 1},
+    "429 with a date": {"kind": "status", "status": 429, "retry_after": "date", "seconds": 2},
+    "404": {"kind": "status", "status": 404},
+    "204": {"kind": "status", "status": 204},
+    "reset before": {"kind": "reset_before"},
+    "reset after": {"kind": "reset_after"},
+    "redirect": {"kind": "redirect", "location": "/elsewhere"},
+    "permanent redirect": {"kind": "redirect", "status": 308, "location": "http://169.254.169.254/"},
+    "cut": {"kind": "cut", "at": 0.5},
+    "cut, said to be whole": {"kind": "cut", "at": 0.5, "clean": True},
+    "too long a length": {"kind": "wrong_length", "by": 10},
+    "too short a length": {"kind": "wrong_length", "by": -10},
+    "wrong type": {"kind": "wrong_type"},
+    "corrupt gzip": {"kind": "corrupt_gzip", "at": 0.5},
+    "corrupt gzip trailer": {"kind": "corrupt_gzip", "at": 1},
+}
+CALLS = {
+    name: DOWNLOAD[name]
+    for name in (
+        "slow",
+        "slow beyond the time-out",
+        "hang",
+        "500",
+        "503",
+        "429 with seconds",
+        "429 with a date",
+        "404",
+        "reset before",
+        "reset after",
+        "redirect",
+        "permanent redirect",
+        "wrong type",
+        "too long a length",
+    )
+} | {
+    "hang without effect": {"kind": "hang", "effect": False},
+    "drip": {"kind": "drip", "bytes": 1, "interval": 0.2},
+    "500 after its effect": {"kind": "status", "status": 500, "effect": True},
+    "409": {"kind": "status", "status": 409},
+    "410": {"kind": "status", "status": 410},
+    "cut": {"kind": "cut", "at": 0.5},
+    "a storm of half": {"kind": "status", "status": 500, "share": 0.5},
+}
+# These are answers, not accidents: a person must look, however short they were.
+DEFINITE = {"404", "204", "409", "410", "redirect", "permanent redirect"}
+# What does no harm however long it lasts.
+HARMLESS = {(on, name) for on in ("download", "reject", "finish") for name in ("slow", "wrong type")} | {
+    ("download", "drip")
+}
+MATRIX = [("download", name) for name in DOWNLOAD] + [(on, name) for on in ("reject", "finish") for name in CALLS]
+
+
+def fault(on: str, name: str) -> Report:
+    return {**(DOWNLOAD if on == "download" else CALLS)[name], "on": on}
+
+
+@pytest.fixture(autouse=True)
+def _impatient(settings: Any) -> None:
+    settings.SYMPLIFY_TIMEOUT = 0.5
+
+
+def fire(gate: Gate, faults: list[Report]) -> Report:
+    gate.project()
+    return gate.fire(contacts=60, faults={"faults": faults}, gzip="header")
+
+
+def work(gate: Gate, rounds: int) -> None:
+    gate.plan()
+    for _ in range(rounds):
+        # Silence is tested elsewhere: here each round asks the platform again.
+        breakers.forget()
+        gate.work()
+
+
+def check(gate: Gate, sent: Report) -> Report:
+    seen = gate.platform.sendout(sent["id"])
+    assert (seen["violations"], seen["released_due"], seen["wrongly_rejected"]) == ([], 0, 0)
+    batch = gate.batch()
+    if seen["calls"]["finish"]:
+        assert batch.finish_sent_at is not None and batch.confirmed == batch.rejected == 6
+    assert batch.confirmed <= seen["rejected"]
+    if batch.status != "finished":
+        assert batch.attention and batch_sentences.attention(batch)
+    return seen
+
+
+@pytest.mark.parametrize(("on", "name"), MATRIX)
+def test_a_fault_that_passes(gate: Gate, on: str, name: str) -> None:
+    sent = fire(gate, [fault(on, name) | {"total": 2}])
+    work(gate, 5)
+    seen = check(gate, sent)
+    if name not in DEFINITE:
+        assert (gate.batch().status, seen["accepted"], seen["rejected"]) == ("finished", 54, 6)
+    assert seen["faults"] or name == "a storm of half", "it struck; a storm of half may spare a single call"
+
+
+@pytest.mark.parametrize(("on", "name"), MATRIX)
+def test_a_fault_that_stays(gate: Gate, on: str, name: str) -> None:
+    sent = fire(gate, [fault(on, name)])
+    work(gate, 5)
+    seen = check(gate, sent)
+    status = gate.batch().status
+    if (on, name) in HARMLESS:
+        assert status == "finished"
+    if status != "finished":
+        Batch.objects.update(deadline=timezone.now())
+        lifecycle.expire(timezone.now())
+        batch = gate.batch()
+        assert (batch.status, batch.timed_out) == ("expired", batch.total - batch.confirmed)
+        assert seen["accepted"] == 0 or on == "finish", "only a finish of which nobody heard can have released anybody"
+
+
+@pytest.mark.parametrize("on", ["download", "reject", "finish"])
+def test_faults_of_every_kind_one_after_the_other(gate: Gate, on: str) -> None:
+    kinds = DOWNLOAD if on == "download" else CALLS
+    faults = [fault(on, name) | {"total": 1} for name in kinds if name not in DEFINITE and name != "a storm of half"]
+    sent = fire(gate, faults)
+    work(gate, 4)
+    for _ in range(30):
+        if gate.batch().status == "finished":
+            break
+        # A person says “try again”, as the screen offers it.
+        Batch.objects.exclude(attention="").update(attention="", attention_data={}, attempts=0, due_at=timezone.now())
+        if gate.batch().status == "in_review":
+            break
+        work(gate, 1)
+    check(gate, sent)
+
+
+def test_a_file_that_differs_at_the_second_download_starts_over_once_and_then_waits(gate: Gate, settings: Any) -> None:
+    settings.CHUNK_ROWS = 10
+    faults = [{"kind": "cut", "on": "download", "at": 0.9, "total": 1}, {"kind": "differs", "on": "download"}]
+    gate.project()
+    sent = gate.fire(contacts=60, faults={"faults": faults})
+    work(gate, 6)
+    seen = gate.platform.sendout(sent["id"])
+    assert (seen["violations"], seen["released_due"], seen["wrongly_rejected"]) == ([], 0, 0)
+    batch = gate.batch()
+    assert "restarted" in gate.words()
+    assert batch.status == "finished" or batch.attention == "file_changed"
+
+
+def test_duplicate_hooks_at_the_same_moment_are_one_batch(gate: Gate) -> None:
+    gate.project()
+    sent = gate.fire(contacts=60, faults={"faults": [{"kind": "duplicate_hook"}]})
+    assert Webhook.objects.count() == 2
+    work(gate, 1)
+    seen = check(gate, sent)
+    assert (gate.batch().status, seen["calls"]["finish"], seen["calls"]["download"]) == ("finished", 1, 1)
+    assert sorted(Webhook.objects.values_list("outcome", flat=True)) == ["duplicate", "planned"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_duplicate_hooks_planned_by_two_workers_at_once_are_one_batch(platform: Any, _mailbox: Any) -> None:
+    if connection.vendor == "sqlite":
+        pytest.skip("SQLite in memory is one connection")
+    gate = Gate(platform, _mailbox.bodies)
+    gate.project()
+    gate.platform.create("batch", contacts=10, project="Newsletter", journey="W", sendout="D", actions=[])
+    body = gate.mailbox.pop()
+    ids = gate.store(body, body) and list(Webhook.objects.values_list("pk", flat=True))
+    start = threading.Barrier(2)
+
+    def plan(pk: int) -> None:
+        start.wait(10)
+        try:
+            planning.plan([pk], timezone.now())
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=plan, args=(pk,)) for pk in ids]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    Webhook.objects.filter(due_at__isnull=False).update(due_at=timezone.now())
+    planning.plan(ids, timezone.now())
+    assert Batch.objects.count() == 1
+    assert not Webhook.objects.filter(due_at__isnull=False).exists()
+
+
+@pytest.mark.parametrize("kind", ["batch", "single"])
+def test_a_hook_past_its_deadline_calls_nobody(gate: Gate, kind: str) -> None:
+    gate.project()
+    sent = gate.fire(kind)
+    Webhook.objects.update(received_at=timezone.now() - timedelta(hours=2))
+    work(gate, 2)
+    assert gate.batch().status == "expired"
+    assert not any(gate.platform.sendout(sent["id"])["calls"].values())
+
+
+def test_the_matrix_is_what_the_reports_say_it_is() -> None:
+    assert len(MATRIX) == 63 and len({json.dumps(fault(*each), sort_keys=True) for each in MATRIX}) == 63

@@ -1,0 +1,120 @@
+"""What would run is what would run: the page shows the plan of the hook, in its order, with where each action comes from."""
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
+
+from actions.access_models import Reach
+from actions.config.preview import preview
+from actions.models import ActionDefinition, Project, Sendout
+from actions.plan.merge import Asked
+from sendouts.models import Batch
+from tests.factories import client_of, plain_english
+from tests.gate import CONSENT, Gate
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _english(settings: Any) -> None:
+    plain_english(settings)
+
+
+@pytest.fixture
+def sendout() -> Sendout:
+    project = Project.objects.create(name="Newsletter", review="always", at_deadline="accept")
+    made = Sendout.objects.create(project=project, journey="Welcome", name="Day 1", at_deadline="leave")
+    define(project=project, identifier="consent-check", config=CONSENT, position=2)
+    define(
+        project=project,
+        identifier="tell",
+        kind="transfer_http",
+        config={"url": "https://crm.example.com/"},
+        run="always",
+    )
+    define(project=project, identifier="adults", config={"field": "age", "reject_if": {"less": 18}}, position=1)
+    define(sendout=made, identifier="consent-check", config=CONSENT)
+    return made
+
+
+def define(**values: Any) -> None:
+    ActionDefinition.objects.create(**{"kind": "field_rule", **values})
+
+
+def url(owner: Any) -> str:
+    return reverse(f"plan_of_{owner._meta.model_name}", args=[owner.pk])
+
+
+def shown(owner: Any, **query: Any) -> Any:
+    return client_of("Viewer").get(url(owner), query).context
+
+
+def test_the_order_the_origins_and_the_parameters_are_told(sendout: Sendout) -> None:
+    found = shown(sendout)["preview"]
+    assert [step.identifier for step in found.steps] == ["adults", "consent-check", "tell"]
+    assert [origin.level for origin in found.steps[1].origins] == ["project", "sendout"]
+    assert ("Reject if the field", "is less than 18") in found.steps[0].parameters
+    assert [step.origins[0].why for step in found.steps] == ["named by the hook", "named by the hook", "always runs"]
+
+
+def test_only_what_the_hook_names_runs_and_what_nobody_defined_is_told(sendout: Sendout) -> None:
+    context = shown(sendout, chosen="1", ask="ADULTS", also="vip-2026, ")
+    assert [step.identifier for step in context["preview"].steps] == ["adults", "tell"]
+    assert context["preview"].unknown == ("vip-2026",)
+    assert context["also"] == "vip-2026"
+
+
+def test_a_hook_that_names_nothing_is_a_choice_too(sendout: Sendout) -> None:
+    assert [step.identifier for step in shown(sendout, chosen="1")["preview"].steps] == ["tell"]
+
+
+def test_the_policies_say_where_they_come_from(sendout: Sendout) -> None:
+    rules = {rule.name: (rule.value, rule.source) for rule in shown(sendout)["preview"].rules}
+    assert rules["Review"] == ("every batch", "from the project")
+    assert rules["At the deadline"] == ("let it time out", "from the sendout")
+
+
+def test_a_night_without_anybody_is_warned_of(sendout: Sendout) -> None:
+    assert "reaches nobody" in preview(sendout.project, sendout, []).caution
+    assert preview(sendout.project, None, []).caution == ""
+
+
+def test_the_page_of_the_project_and_of_the_sendout_show_it_too(sendout: Sendout) -> None:
+    viewer = client_of("Viewer")
+    for row in (sendout, sendout.project):
+        page = reverse(f"admin:actions_{row._meta.model_name}_change", args=[row.pk])
+        content = viewer.get(page).content.decode()
+        assert "What would run" in content and url(row) in content and "is less than 18" in content
+
+
+def test_it_is_the_plan_that_the_next_hook_gets(gate: Gate) -> None:
+    project = gate.project(consent=False)
+    gate.define(project)
+    gate.define(
+        project, "adults", config={"field": "age", "reject_if": {"less": 18}, "if_missing": "accept"}, run="always"
+    )
+    gate.fire(actions=["consent-check", {"identifier": "vip-2026", "level": 3}])
+    gate.plan()
+    batch = Batch.objects.select_related("plan", "sendout").get()
+    context = shown(batch.sendout, last="1")
+    assert context["as_last"] and context["last"].startswith("The last hook, at ")
+    found = context["preview"]
+    planned = batch.plan.content
+    assert [step.identifier for step in found.steps] == [each["identifier"] for each in planned["actions"]]
+    assert found.unknown == ("vip-2026",)
+    assert preview(project, batch.sendout, [Asked.of("consent-check")]).steps == found.steps
+
+
+def test_a_project_out_of_reach_is_not_there(sendout: Sendout) -> None:
+    client = client_of("Viewer")
+    assert client.get(url(sendout)).status_code == 200
+    Reach.objects.create(user=User.objects.get())
+    assert [client.get(url(row)).status_code for row in (sendout, sendout.project)] == [404, 404]
+
+
+def test_nobody_without_the_permission_sees_it(sendout: Sendout) -> None:
+    assert client_of("staff").get(url(sendout)).status_code == 403
+    assert Client().get(url(sendout)).status_code == 302

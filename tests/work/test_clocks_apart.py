@@ -1,0 +1,110 @@
+"""This process's clock and the database's are apart: nothing ends too early, nothing is left behind."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from gateway.lanes import make_sweep
+from sendouts import lifecycle
+from sendouts.models import Batch, Webhook
+from tests.gate import Gate
+from work import claims
+
+AHEAD, BEHIND = timedelta(hours=2), timedelta(minutes=-30)
+real_now = timezone.now
+
+
+class Clock:
+    """This process's clock, which a test can turn; the database's goes on."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self._patch = patch
+
+    def turn(self, by: timedelta) -> None:
+        self._patch.setattr(timezone, "now", lambda: real_now() + by)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
+    # One machine has one clock, so that SQLite's is this process's; the test gives the database one of its own.
+    monkeypatch.setattr(claims, "database_now", real_now)
+    return Clock(monkeypatch)
+
+
+@pytest.mark.parametrize("by", [AHEAD, BEHIND])
+def test_work_goes_on_under_a_wrong_clock(gate: Gate, clock: Clock, by: timedelta) -> None:
+    gate.project()
+    clock.turn(by)
+    gate.fire()
+    gate.work()
+    assert gate.batch().status == "finished"
+
+
+def test_what_was_under_way_when_the_clock_jumped_ahead_goes_on_when_it_is_put_right(gate: Gate, clock: Clock) -> None:
+    gate.project()
+    sent = gate.fire()
+    gate.plan()
+    clock.turn(AHEAD)
+    gate.work()
+    assert gate.batch().is_open, "not released in doubt, not given up either"
+    clock.turn(timedelta())
+    gate.work(rounds=2)
+    seen = gate.platform.sendout(sent["id"])
+    assert (gate.batch().status, seen["accepted"], seen["rejected"]) == ("finished", 90, 10)
+
+
+def test_a_clock_that_jumps_ahead_ends_no_batch_whose_deadline_is_to_come(gate: Gate, clock: Clock) -> None:
+    gate.project(review="always")
+    gate.fire()
+    gate.work()
+    gate.fire(sendout="Day 2")
+    clock.turn(AHEAD)
+    assert lifecycle.expire(timezone.now()) == []
+    gate.plan()
+    assert set(Batch.objects.values_list("status", flat=True)) == {"in_review", "planned"}
+
+
+def test_a_hook_that_came_under_a_clock_behind_has_its_whole_time(gate: Gate, clock: Clock) -> None:
+    gate.project(answer_within=timedelta(minutes=20))
+    clock.turn(BEHIND)
+    gate.fire()
+    gate.plan()
+    clock.turn(timedelta())
+    assert gate.batch().deadline > real_now() + timedelta(minutes=19)
+    assert lifecycle.expire(timezone.now()) == []
+
+
+def test_what_a_clock_ahead_put_off_is_looked_at_when_the_clock_is_put_right(gate: Gate, clock: Clock) -> None:
+    gate.project()
+    clock.turn(AHEAD)
+    gate.fire()
+    gate.plan()
+    gate.store(b"{}")
+    sweep = make_sweep()
+    sweep._watch_clock(timezone.now())
+    clock.turn(timedelta())
+    for rows in (Batch, Webhook):
+        assert not rows.objects.filter(claims.due()).exists()
+    sweep._watch_clock(timezone.now())
+    for rows in (Batch, Webhook):
+        assert rows.objects.filter(claims.due()).exists()
+
+
+def test_a_declared_moment_before_the_deadline_does_not_come_nearer_with_a_jump(gate: Gate, clock: Clock) -> None:
+    gate.project(review="always", at_deadline="reject")
+    gate.fire()
+    gate.work()
+    before = gate.batch().due_at
+    sweep = make_sweep()
+    sweep._watch_clock(timezone.now())
+    clock.turn(AHEAD)
+    sweep._watch_clock(timezone.now())
+    assert gate.batch().due_at == before
+
+
+def test_the_database_tells_its_time(gate: Gate) -> None:
+    assert abs(claims.database_now() - real_now()) < timedelta(seconds=60)
+    assert connection.vendor in {"sqlite", "postgresql"}

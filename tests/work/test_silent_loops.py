@@ -1,0 +1,202 @@
+"""Whether the sweep, the workers and beat are alive is read from what they do, not from whether they exist."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from django.utils import timezone
+
+from gateway.lanes import make_sweep
+from notices import tasks as notice_tasks
+from notices.alarms import progress, watch
+from notices.models import Alarm
+from sendouts import tasks
+from sendouts.models import Batch
+from tests.factories import webhook
+from work import pulses, rounds
+from work import sweep as work_sweep
+from work.models import Pulse
+from work.sweep import Sweep
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _afresh(settings: Any) -> Iterator[None]:
+    """No sign of an earlier test counts; every round writes; and the sweep does its own work here and now."""
+    pulses._signed.clear()
+    with patch.object(rounds, "WRITE_SECONDS", 0.0):
+        yield
+
+
+class NoThreads:
+    """A pool that keeps what it is asked to do to itself."""
+
+    def __init__(self, *_: Any, **__: Any) -> None:
+        self.asked: list[Any] = []
+
+    def submit(self, *work: Any) -> None:
+        self.asked.append(work)
+
+
+def sweep_with(*, left: bool) -> Sweep:
+    """A sweep whose nudges leave, or do not."""
+    with patch.object(work_sweep, "ThreadPoolExecutor", NoThreads):
+        made = make_sweep()
+    patch.object(work_sweep, "nudge", lambda *_, **__: left).start()
+    return made
+
+
+@pytest.fixture(autouse=True)
+def _stop_patches() -> Iterator[None]:
+    yield
+    patch.stopall()
+
+
+def troubles() -> dict[str, Any]:
+    rows = Pulse.objects.filter(pk__startswith=pulses.ROUNDS)
+    return {name: trouble for row in rows for name, trouble in row.data["troubles"].items()}
+
+
+def look_in(seconds: float) -> list[tuple[str, str]]:
+    """What a look some time from now finds of workers and broker."""
+    now = timezone.now() + timedelta(seconds=seconds)
+    return [finding.key for check in (progress.workers_silent, progress.broker_away) for finding in check(now)]
+
+
+def rounds_of(sweep: Sweep, count: int) -> None:
+    """Rounds in which a hook is due; the sweep forgets what it began, as if it was done and the next one came."""
+    for _ in range(count):
+        sweep.round()
+        sweep._under_way.clear()
+
+
+def test_the_sweep_gives_a_sign_of_life_with_its_rounds() -> None:
+    Pulse.objects.create(name=pulses.SWEEP, at=timezone.now() - timedelta(hours=1))
+    assert list(progress.sweep_silent(timezone.now()))
+    sweep_with(left=True).round()
+    assert not list(progress.sweep_silent(timezone.now()))
+
+
+def test_a_round_costs_a_sign_of_life_only_every_few_seconds(django_assert_max_num_queries: Any) -> None:
+    with patch.object(rounds, "WRITE_SECONDS", 5.0):
+        sweep = sweep_with(left=True)
+        sweep.round()
+        with patch.object(pulses, "write", side_effect=AssertionError("too often")):
+            sweep.round()
+
+
+def test_workers_that_take_up_nothing_are_found_out_by_the_sweep_that_does_their_work() -> None:
+    webhook("")
+    sweep = sweep_with(left=True)
+    rounds_of(sweep, 2)
+    assert troubles() == {}, "a worker may need a moment"
+    rounds_of(sweep, 4)
+    assert look_in(1) == [], "not yet"
+    assert look_in(20) == [("workers_silent", "small")]
+
+
+def test_a_worker_that_does_something_ends_it() -> None:
+    webhook("")
+    rounds_of(sweep_with(left=True), 6)
+    tasks.plan.run([])
+    assert look_in(20) == []
+
+
+def test_a_worker_whose_hands_are_full_is_not_silent() -> None:
+    made = webhook("")
+    webhook("", claimed_until=timezone.now() + timedelta(minutes=1))
+    sweep = sweep_with(left=True)
+    rounds_of(sweep, 6)
+    assert look_in(20) == []
+    type(made).objects.exclude(pk=made.pk).update(claimed_until=None, due_at=None, outcome="other")
+    rounds_of(sweep, 4)
+    assert look_in(20) == [("workers_silent", "small")]
+
+
+def test_what_the_sweep_is_at_work_on_itself_is_no_sign_of_a_worker() -> None:
+    made = webhook("")
+    sweep = sweep_with(left=True)
+    rounds_of(sweep, 6)
+    sweep._under_way = {("hooks", made.pk)}
+    type(made).objects.update(claimed_until=timezone.now() + timedelta(minutes=1))
+    sweep._rounds.end(sweep._under_way)
+    assert look_in(20) == [("workers_silent", "small")]
+
+
+def test_a_broker_that_takes_no_nudge_is_told_instead_of_workers_that_hear_none() -> None:
+    webhook("")
+    rounds_of(sweep_with(left=False), 6)
+    assert look_in(20) == [("broker_away", "")]
+    patch.stopall()
+    pulses.write(pulses.BEAT)
+    assert look_in(20) == [], "a periodic task came through"
+
+
+def test_a_nudge_that_leaves_ends_it() -> None:
+    webhook("")
+    sweep = sweep_with(left=False)
+    rounds_of(sweep, 6)
+    with patch.object(work_sweep, "nudge", lambda *_, **__: True), patch.object(rounds, "WRITE_SECONDS", 0.0):
+        rounds_of(sweep, 1)
+    assert look_in(20) == []
+
+
+def test_each_task_signs_for_its_worker() -> None:
+    for task, name in ((tasks.plan, "small"), (tasks.advance_singles, "small"), (tasks.advance_files, "files")):
+        Pulse.objects.all().delete()
+        pulses._signed.clear()
+        task.run([0])
+        assert Pulse.objects.get().name == f"worker-{name}"
+
+
+def test_signs_are_written_now_and_then_only(django_assert_num_queries: Any) -> None:
+    pulses.sign(pulses.SMALL)
+    with django_assert_num_queries(0):
+        for _ in range(100):
+            pulses.sign(pulses.SMALL)
+
+
+def test_beat_is_silent_when_no_periodic_task_runs_and_nothing_else_explains_it() -> None:
+    notice_tasks.watch.run()
+    assert not Alarm.objects.exists() and Pulse.objects.filter(pk=pulses.BEAT).exists()
+    Pulse.objects.filter(pk=pulses.BEAT).update(at=timezone.now() - timedelta(minutes=5))
+    assert [finding.code for finding in progress.beat_silent(timezone.now())] == ["beat_silent"]
+    webhook("")
+    rounds_of(sweep_with(left=True), 6)
+    assert list(progress.beat_silent(timezone.now() + timedelta(seconds=20))) == [], "it is the worker"
+
+
+def test_the_jump_of_a_clock_is_told() -> None:
+    sweep = sweep_with(left=True)
+    sweep._watch_clock(timezone.now())
+    sweep._watch_clock(timezone.now() + timedelta(hours=2))
+    (finding,) = progress.clock_jumped(timezone.now())
+    assert finding.data["seconds"] in range(7_190, 7_210)
+
+
+def test_loops_that_never_said_anything_are_waited_for_from_the_first_look_on() -> None:
+    watch.look(timezone.now())
+    assert not Alarm.objects.exists()
+    Pulse.objects.update(at=timezone.now() - timedelta(minutes=10))
+    watch.look(timezone.now())
+    assert set(Alarm.objects.values_list("code", flat=True)) == {"sweep_silent", "beat_silent"}
+
+
+def test_old_work_of_each_lane_is_told_apart() -> None:
+    assert set(progress.lanes()) == {"hooks", "singles", "files"}
+    webhook("", due_at=timezone.now() - timedelta(minutes=2))
+    assert [finding.subject for finding in progress.work_waits(timezone.now())] == ["hooks"]
+    assert not Batch.objects.exists()
+
+
+def test_two_sweeps_note_apart_and_what_a_dead_one_noted_counts_no_longer() -> None:
+    webhook("")
+    rounds_of(sweep_with(left=True), 6)
+    Pulse.objects.filter(pk__startswith=pulses.ROUNDS).update(name=f"{pulses.ROUNDS}elsewhere:1")
+    sweep_with(left=True).round()
+    assert look_in(20) == [("workers_silent", "small")], "the other sweep notes nothing, and takes nothing back"
+    Pulse.objects.filter(pk=f"{pulses.ROUNDS}elsewhere:1").update(at=timezone.now() - timedelta(minutes=1))
+    assert look_in(20) == []
