@@ -272,7 +272,7 @@ def test_every_alarm_is_explained_with_what_it_does_to_readiness() -> None:
 
 
 def test_every_attention_code_is_explained() -> None:
-    page = (ROOT / "docs/architecture.md").read_text().split("## What fails")[1].split("\n## ")[0]
+    page = (ROOT / "docs/architecture/stages.md").read_text().split("## What fails")[1].split("\n## ")[0]
     rows = re.findall(r"^\| (`[a-z_`, ]+) \|", page, re.MULTILINE)
     assert {word for row in rows for word in re.findall(r"`(\w+)`", row)} == {word.value for word in Attention if word}
 
