@@ -9,7 +9,7 @@ DEV := $(VENV)/.dev-ready
 # Three workers on two cores, since many tests wait for something; a bigger machine may say more.
 JOBS ?= 3
 
-.PHONY: help demo demo-once run test lint bench chaos fuzz lock messages screenshots browser clean
+.PHONY: help demo demo-once run test test-fast lint bench chaos fuzz lock messages screenshots browser clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | sort | awk -F'\t' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -33,6 +33,9 @@ run: $(RUNTIME) ## The gateway alone, in the foreground, from the environment an
 
 test: $(DEV) browser ## Every test, on SQLite, PostgreSQL, Redis and a real browser
 	@$(PY) -m tests.run --jobs $(JOBS)
+
+test-fast: $(DEV) ## Rows and rules only, on SQLite: for the minute between two edits
+	@$(PY) -m tests.run --fast --jobs $(JOBS)
 
 lint: $(DEV) ## Style, types, import contracts, deploy check, migrations, messages
 	@tools/lint.sh "$(PY)"

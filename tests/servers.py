@@ -102,15 +102,15 @@ class Server:
 
 
 @contextmanager
-def postgresql(folder: Path) -> Iterator[str]:
+def postgresql(folder: Path, *, durable: bool = False) -> Iterator[str]:
     """A PostgreSQL of our own in `folder`; yields its URL."""
-    with postgresql_server(folder) as server:
+    with postgresql_server(folder, durable=durable) as server:
         yield server.url
 
 
 @contextmanager
-def postgresql_server(folder: Path) -> Iterator[Server]:
-    """The same, as a server that can be taken away."""
+def postgresql_server(folder: Path, *, durable: bool = False) -> Iterator[Server]:
+    """The same, as a server that can be taken away. `durable`: what is committed outlives a power cut, as benchmarks want."""
     binaries = _postgresql_binaries(folder)
     as_user = _unprivileged(folder)
     data = folder / "data"
@@ -140,7 +140,7 @@ def postgresql_server(folder: Path) -> Iterator[Server]:
         "unix_socket_directories": "",
         "max_connections": 200,
         "shared_buffers": "256MB",
-        "fsync": "on",
+        "fsync": "on" if durable else "off",
         "synchronous_commit": "on",
         "max_wal_size": "2GB",
     }
@@ -257,13 +257,13 @@ def temporary_disk(folder: Path, kilobytes: int) -> Iterator[Path]:
 
 
 @contextmanager
-def servers() -> Iterator[dict[str, str]]:
+def servers(*, durable: bool = False) -> Iterator[dict[str, str]]:
     """Both servers; yields DATABASE_URL and CELERY_BROKER_URL. Servers that the environment names are used as they are."""
     with ExitStack() as stack:
         found = {name: os.environ.get(f"TEST_{name}", "") for name in ("DATABASE_URL", "CELERY_BROKER_URL")}
         if not found["DATABASE_URL"]:
             folder = stack.enter_context(temporary_folder("postgresql"))
-            found["DATABASE_URL"] = stack.enter_context(postgresql(folder))
+            found["DATABASE_URL"] = stack.enter_context(postgresql(folder, durable=durable))
         if not found["CELERY_BROKER_URL"]:
             folder = stack.enter_context(temporary_folder("redis"))
             found["CELERY_BROKER_URL"] = stack.enter_context(redis(folder))

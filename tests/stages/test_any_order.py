@@ -31,6 +31,7 @@ from sendouts.stages.screening import contact_file
 from sendouts.verbs import accept, change, reject, run_again, settle, stop
 from sendouts.verbs.base import NotDone
 from simulator.client import Report
+from tests.examples import THOROUGH
 from tests.gate import Gate, person
 from tests.stages.invariants import hold
 from work import claims
@@ -288,10 +289,9 @@ def test_whatever_happens_in_whatever_order_the_promises_hold(gate: Gate, settin
 
 def looked_at() -> settings:
     """How many examples of how many steps: few at each `make test`."""
-    few = settings().derandomize
     return settings(
-        max_examples=15 if few else 500,
-        stateful_step_count=30 if few else 60,
+        max_examples=500 if THOROUGH else 15,
+        stateful_step_count=60 if THOROUGH else 30,
         deadline=None,
         suppress_health_check=list(HealthCheck),
     )

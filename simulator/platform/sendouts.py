@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
-from simulator.spec import Spec, due_rows
+from simulator.platform.spec import Spec, due_rows
 
 WAITING, REJECTED, ACCEPTED, TIMED_OUT = range(4)
 _WAITING_TO_ACCEPTED = bytes.maketrans(bytes([WAITING]), bytes([ACCEPTED]))

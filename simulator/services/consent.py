@@ -13,9 +13,9 @@ from typing import Any
 from urllib.parse import parse_qs, unquote
 
 from simulator.errors import BadRequestError
-from simulator.faults import Fault, FaultKind, Faults
-from simulator.http import Request
-from simulator.replies import Manner, Pace, Reply, json_body, json_reply, status_wire, whole
+from simulator.platform.faults import Fault, FaultKind, Faults
+from simulator.wire.http import Request
+from simulator.wire.replies import Manner, Pace, Reply, json_body, json_reply, status_wire, whole
 
 RECORDED_AT = "2026-01-31T09:30:00+01:00"
 _SETTINGS = frozenset({"refusing", "unknown", "token"})

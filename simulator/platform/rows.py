@@ -8,8 +8,8 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from simulator.sendouts import Sendout
-from simulator.spec import without_consent
+from simulator.platform.sendouts import Sendout
+from simulator.platform.spec import without_consent
 from simulator.world import World, base36
 
 # Accents, so that an encoding taken for another shows.

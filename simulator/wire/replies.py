@@ -10,7 +10,7 @@ from enum import Enum
 from http import HTTPStatus
 from typing import Any
 
-from simulator.faults import Fault
+from simulator.platform.faults import Fault
 
 JSON_TYPE = "application/json"
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from simulator.errors import BadRequestError
-from simulator.faults import Fault, FaultKind, Faults
-from simulator.http import Request
-from simulator.replies import Manner, Reply, json_body, json_reply, status_wire, whole
+from simulator.platform.faults import Fault, FaultKind, Faults
+from simulator.wire.http import Request
+from simulator.wire.replies import Manner, Reply, json_body, json_reply, status_wire, whole
 from simulator.world import World
 
 _NAME = re.compile(r"[a-z0-9-]{1,50}")

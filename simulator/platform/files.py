@@ -7,11 +7,11 @@ import zlib
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 
-from simulator.faults import Fault, FaultKind
-from simulator.replies import LAST_CHUNK, chunk, head
-from simulator.rows import Rows
-from simulator.sendouts import Sendout
-from simulator.spec import Spec
+from simulator.platform.faults import Fault, FaultKind
+from simulator.platform.rows import Rows
+from simulator.platform.sendouts import Sendout
+from simulator.platform.spec import Spec
+from simulator.wire.replies import LAST_CHUNK, chunk, head
 from simulator.world import World
 
 ROWS_PER_BLOCK = 250

@@ -6,11 +6,11 @@ import asyncio
 import time
 from collections.abc import Callable
 
-from simulator.faults import Fault, FaultKind
-from simulator.files import Download
-from simulator.http import Request, Result
-from simulator.replies import Manner, Pace, Reply, head, json_body, json_reply, status_wire, whole
-from simulator.sendouts import REJECTED, Sendout
+from simulator.platform.faults import Fault, FaultKind
+from simulator.platform.files import Download
+from simulator.platform.sendouts import REJECTED, Sendout
+from simulator.wire.http import Request, Result
+from simulator.wire.replies import Manner, Pace, Reply, head, json_body, json_reply, status_wire, whole
 from simulator.world import World
 
 _WORDS = {200: "done", 204: "", 409: "conflict", 410: "gone"}

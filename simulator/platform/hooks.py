@@ -16,8 +16,8 @@ from urllib.parse import SplitResult, urlsplit
 import httptools
 
 from simulator.errors import BadRequestError
-from simulator.rows import Rows
-from simulator.sendouts import MAX_HOOKS_SHOWN, Delivery, Fired, Sendout
+from simulator.platform.rows import Rows
+from simulator.platform.sendouts import MAX_HOOKS_SHOWN, Delivery, Fired, Sendout
 from simulator.world import World
 
 # The platform's limit for the acknowledgement, in seconds.

@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import httptools
 
-from simulator.replies import Manner, Pace, Reply, head, json_body, whole
+from simulator.wire.replies import Manner, Pace, Reply, head, json_body, whole
 
 # Rows given in a control request are the biggest bodies that make sense here.
 MAX_BODY = 64 * 1024 * 1024

@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 from simulator.errors import BadRequestError
-from simulator.faults import Faults
+from simulator.platform.faults import Faults
 
 FORMATS = ("json", "json_object", "ndjson", "csv")
 ENCODINGS = ("utf-8", "utf-8-sig", "windows-1252")
