@@ -12,7 +12,7 @@ from unfold.widgets import UnfoldAdminPasswordWidget
 
 from actions.config.versions import UNTOLD
 from actions.secrets.credential import Credential
-from desk.limited import SharedAdmin
+from desk.bases import SharedAdmin
 from desk.setup.history import HistoryAdmin
 
 

@@ -12,7 +12,6 @@ from actions.access_models import Reach
 from actions.models import Project
 from sendouts.models import Batch, Event, Status
 from sendouts.outlook import forecast
-from sendouts.stages import review
 from sendouts.verbs import accept as accept_verb
 from sendouts.verbs import single_sets
 from tests.factories import batch, client_of, plain_english, sendout, text_of, user_in
@@ -252,7 +251,7 @@ def test_who_loses_the_project_between_two_of_a_set_is_told_so_and_changes_no_mo
 
     accept = accept_verb.accept
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(review, "accept", take_away)
+        patched.setattr(accept_verb, "accept", take_away)
         result = single_sets.accept({each.pk: 1 for each in made}, user=person, now=timezone.now())
     assert (len(result.done), len(result.left)) == (1, 2)
     assert set(result.left.values()) == {"You do not see this batch any more. Nothing was changed."}

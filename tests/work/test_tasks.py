@@ -7,6 +7,7 @@ import pytest
 from django.conf import settings
 from django.utils import timezone
 
+from gateway.lanes import make_sweep
 from sendouts import tasks
 from sendouts.models import Batch, BulkChange, EffectRun, Verdict, Webhook
 from sendouts.verbs import change_many
@@ -90,7 +91,7 @@ def test_the_sweep_does_itself_what_no_worker_takes_up(monkeypatch: pytest.Monke
         batch=made, step=0, phase="transfer", identifier="crm", kind="none", on_failure="hold"
     )
     EffectRun.objects.update(due_at=timezone.now())
-    sweep = work_sweep.make_sweep()
+    sweep = make_sweep()
     for _ in range(3):
         sweep.round()
     sweep._pool.shutdown(wait=True)
