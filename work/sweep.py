@@ -21,6 +21,7 @@ from django.utils import timezone
 from work.lanes import Lane
 from work.nudges import nudge
 from work.rounds import Rounds
+from work.run import run
 
 log = structlog.get_logger(__name__)
 ROUND_ROWS = 1_000
@@ -125,7 +126,7 @@ class Sweep:
         ]
         self._rounds.saw(lane, left=left, due=ids, own=own)
         for group in [own] if lane.together and own else [[pk] for pk in own]:
-            self._submit(lane.name, group, lane.run)
+            self._submit(lane.name, group, partial(run, lane))
 
     def _submit(self, name: str, ids: Sequence[int], run: Callable[[Sequence[int]], object]) -> None:
         self._under_way |= {(name, pk) for pk in ids}

@@ -13,6 +13,7 @@ from sendouts.verbs import change_many
 from tests.api.api_cases import client_of
 from tests.factories import batch
 from tests.gate import person, reviewer
+from tests.lanes import work_on
 
 pytestmark = pytest.mark.django_db
 ALIKE = {"verdict": "rejected", "code": "rule", "action": "consent-check"}
@@ -94,7 +95,7 @@ def test_many_are_changed_by_a_worker_and_the_batch_says_how_far_that_is(
         refused = client.post(f"/api/batches/{made.pk}/{verb}/", body)
         assert (refused.status_code, refused.json()["code"]) == (409, "changing")
         assert refused.json()["revision"] == told["revision"]
-    change_many.run([bulk.pk])
+    work_on("changes", [bulk.pk])
     told = client.get(f"/api/batches/{made.pk}/").json()
     assert (told["change"], told["accepted"]) == (None, 7)
 
