@@ -137,7 +137,7 @@ def advice(code: str) -> str:
             "See why the database does not take them; leave the files of the journal where they are."
         ),
         Code.DEADLINE_MISSED: _("See these batches in the admin: their history says where the time went."),
-        Code.HOOK_NOT_PLANNED: _("The log says why (hook_not_planned)."),
+        Code.HOOK_NOT_PLANNED: _("The log says why (work_failed)."),
         Code.HOOK_UNREADABLE: hooks,
         Code.ATTENTION: _("Open the batch: its page says what can be done."),
         Code.SENDOUT_SILENT: _("See in the platform whether the sendout ran, and whether its hook was called."),

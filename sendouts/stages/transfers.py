@@ -34,8 +34,9 @@ def see_to(claim: claims.Claim, run_ids: Sequence[int]) -> None:
 
 def escalate(claim: claims.Claim, run_id: int, error: Exception | None) -> None:
     """Stop with a run that has killed worker after worker, or that failed for a reason of our own."""
-    why = "A worker died of it again and again." if error is None else f"It failed here ({type(error).__name__})."
-    _give_up(claim, EffectRun.objects.get(pk=run_id), why)
+    found = EffectRun.objects.get(pk=run_id)
+    died = "A worker died of it again and again."
+    _give_up(claim, found, died if error is None else f"The kind {found.kind} raised {type(error).__name__}.")
 
 
 def _see_to(claim: claims.Claim, pk: int) -> None:
