@@ -102,6 +102,11 @@ def named(name: str) -> Lane:
     return _registered[name]
 
 
+def task_of(name: str) -> str:
+    """Return the Celery task of the lane with this name; a name of no lane is that of a task."""
+    return _registered[name].task if name in _registered else name
+
+
 def workers() -> tuple[str, ...]:
     """Return the names under which the workers of all lanes sign."""
     return tuple(dict.fromkeys(lane.worker for lane in registered()))

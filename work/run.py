@@ -46,7 +46,7 @@ def _go_on(lane: Lane, came: Sequence[int], *, elsewhere: bool) -> None:
             run(onward, ids, elsewhere=elsewhere)
         else:
             for group in [ids] if onward.together else [[pk] for pk in ids]:
-                nudge(onward.task, group)
+                nudge(onward.name, group)
 
 
 def _work_and_release(lane: Lane, claim: Claim) -> list[int]:

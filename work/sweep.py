@@ -120,7 +120,7 @@ class Sweep:
 
     def _work_off(self, lane: Lane, ids: list[int]) -> None:
         """Nudge for the rows, and do what nobody else does."""
-        left = nudge(lane.task, ids, wait=NUDGE_SECONDS)
+        left = nudge(lane.name, ids, wait=NUDGE_SECONDS)
         own = [
             pk for pk in ids if (not left or self._seen[lane.name, pk] > 2) and (lane.name, pk) not in self._under_way
         ]

@@ -260,6 +260,11 @@ class Batch(WorkRow):
         return self.source == self.Source.SINGLE
 
     @property
+    def lane(self) -> str:
+        """The lane that carries it on: contact files have workers of their own."""
+        return "singles" if self.is_single else "files"
+
+    @property
     def timed_out(self) -> int:
         """Contacts that left on the “timed out” way: those neither released nor confirmed as rejected at the deadline."""
         return self.total - self.confirmed if self.status in {Status.EXPIRED, Status.ABANDONED} else 0

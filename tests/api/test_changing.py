@@ -82,7 +82,7 @@ def test_many_are_changed_by_a_worker_and_the_batch_says_how_far_that_is(
     with django_capture_on_commit_callbacks(execute=True):
         told = change(client, made, alike=ALIKE).json()
     bulk = BulkChange.objects.get()
-    assert nudged == [("sendouts.change_many", [bulk.pk])]
+    assert nudged == [("changes", [bulk.pk])]
     assert {name: told["change"][name] for name in ("by", "verdict", "contacts", "changed", "share")} == {
         "by": "anna",
         "verdict": "accepted",

@@ -89,8 +89,8 @@ def test_the_sweep_finds_it_and_nudges_or_does_it_itself(monkeypatch: pytest.Mon
     nudged: list[Any] = []
     left = [True]
 
-    def nudge(task: str, ids: list[int], **_: Any) -> bool:
-        nudged.extend([(task, ids)] if ids else [])
+    def nudge(lane: str, ids: list[int], **_: Any) -> bool:
+        nudged.extend([(lane, ids)] if ids else [])
         return left[0]
 
     monkeypatch.setattr("work.sweep.nudge", nudge)
@@ -98,7 +98,7 @@ def test_the_sweep_finds_it_and_nudges_or_does_it_itself(monkeypatch: pytest.Mon
     sweep = make_sweep()
     monkeypatch.setattr(sweep._pool, "submit", lambda work, *given: work(*given))
     sweep.round()
-    assert nudged == [("errands.run", [made.pk])] and done() == []
+    assert nudged == [("errands", [made.pk])] and done() == []
     left[0] = False
     sweep.round()
     assert done() == [made.pk]

@@ -152,7 +152,7 @@ def test_many_take_their_time_which_the_page_shows_and_the_verbs_wait(
     with django_capture_on_commit_callbacks(execute=True):
         response = post(reviewer, made, "accept", CONSENT)
     bulk = BulkChange.objects.get()
-    assert slow == [("sendouts.change_many", [bulk.pk])]
+    assert slow == [("changes", [bulk.pk])]
     text = text_of(reviewer.get(response["Location"]))
     assert "It has begun. The page shows how far it is" in text
     assert "of 4 contacts put back" in text and "Began to put 4 contacts back" in text
