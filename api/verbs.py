@@ -63,10 +63,9 @@ class Verb(View, GenericAPIView[Batch], ABC):
         whole = BATCHES.get(pk=batch.pk)
         answer = Response(WholeBatchSerializer(whole).data)
         if whole.running_change is not None:
-            transaction.on_commit(partial(nudge, "sendouts.change_many", [whole.running_change.pk]))
+            transaction.on_commit(partial(nudge, "changes", [whole.running_change.pk]))
         else:
-            task = "sendouts.advance_singles" if batch.is_single else "sendouts.advance_files"
-            transaction.on_commit(partial(nudge, task, [batch.pk]))
+            transaction.on_commit(partial(nudge, batch.lane, [batch.pk]))
         return answer
 
 

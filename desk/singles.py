@@ -233,7 +233,7 @@ def decide(request: HttpRequest, sendout_id: int, verb: str) -> HttpResponse:
     else:
         result = single_sets.refuse(revisions, **given)
     if result.done:
-        transaction.on_commit(partial(nudge, "sendouts.advance_singles", result.done))
+        transaction.on_commit(partial(nudge, "singles", result.done))
     _tell(request, verb, result)
     return HttpResponseRedirect(reverse("desk:singles", args=[sendout.pk]) if result.left else reverse("admin:index"))
 

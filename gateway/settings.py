@@ -54,13 +54,8 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 8 if EMBEDDED else 1
 CELERY_TASK_DEFAULT_QUEUE = "small"
-CELERY_TASK_ROUTES = {
-    "sendouts.advance_files": {"queue": "files"},
-    "sendouts.see_to_effects": {"queue": "files"},
-    "sendouts.read_uploads": {"queue": "files"},
-    "sendouts.change_many": {"queue": "files"},
-    "gateway.*": {"queue": "small"},
-}
+# A name, since the lanes need the models, which need these settings.
+CELERY_TASK_ROUTES = ["work.lanes.route"]
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")

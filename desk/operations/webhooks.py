@@ -106,7 +106,7 @@ class WebhookAdmin(ReadOnlyAdmin, LimitedAdmin):
                 problem = str(refusal)
             else:
                 self.log_change(request, webhook, "Planned again.")
-                transaction.on_commit(partial(nudge, "sendouts.plan", [webhook.pk]))
+                transaction.on_commit(partial(nudge, "hooks", [webhook.pk]))
                 messages.success(request, _("The hook is being planned again."))
                 return HttpResponseRedirect(back)
         context = {

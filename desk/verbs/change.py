@@ -197,7 +197,7 @@ class ChangeAll(_Many):
     @property
     def nudge(self) -> tuple[str, list[int]]:
         if self.bulk is not None and self.bulk.is_running:
-            return "sendouts.change_many", [self.bulk.pk]
+            return "changes", [self.bulk.pk]
         return super().nudge
 
     def figures(self) -> list[Figure]:

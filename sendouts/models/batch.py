@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from actions.models import AtDeadline, Project, Review, Sendout
 from sendouts.models.plan import Plan
+from work.models import WorkRow
 
 
 class Status(models.TextChoices):
@@ -65,7 +66,7 @@ _ENDED_FILE = Q(source="batch", ended_at__isnull=False)
 OPEN = (Status.PLANNED, Status.SCREENED, Status.IN_REVIEW, Status.ACCEPTED, Status.REFUSED, Status.DELIVERED)
 
 
-class Batch(models.Model):
+class Batch(WorkRow):
     """One held delivery with one finishUri; every row of it is a Decision."""
 
     class Source(models.TextChoices):
@@ -159,13 +160,6 @@ class Batch(models.Model):
 
     # When readers are told of it next, or seen not to be (null: nothing to tell).
     tell_at = models.DateTimeField(null=True)
-    # Work: when the next stage is due (null: nothing to do until somebody acts), and who is at it until when.
-    due_at = models.DateTimeField(null=True)
-    attempts = models.PositiveSmallIntegerField(default=0)
-    claim_id = models.UUIDField(null=True)
-    claimed_until = models.DateTimeField(null=True)
-    # Workers that died at this row, one after the other, without getting any further.
-    deaths = models.PositiveSmallIntegerField(default=0, db_default=0)
 
     class Meta:
         verbose_name = _("batch")
@@ -264,6 +258,11 @@ class Batch(models.Model):
     @property
     def is_single(self) -> bool:
         return self.source == self.Source.SINGLE
+
+    @property
+    def lane(self) -> str:
+        """The lane that carries it on: contact files have workers of their own."""
+        return "singles" if self.is_single else "files"
 
     @property
     def timed_out(self) -> int:

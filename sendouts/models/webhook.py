@@ -4,8 +4,10 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from work.models import WorkRow
 
-class Webhook(models.Model):
+
+class Webhook(WorkRow):
     """One received hook as it came; planning says later what became of it."""
 
     class Source(models.TextChoices):
@@ -31,13 +33,6 @@ class Webhook(models.Model):
     batch = models.ForeignKey(
         "sendouts.Batch", verbose_name=_("batch"), null=True, on_delete=models.PROTECT, related_name="hooks"
     )
-    # When planning is due; null once it is done.
-    due_at = models.DateTimeField(null=True)
-    attempts = models.PositiveSmallIntegerField(default=0)
-    claim_id = models.UUIDField(null=True)
-    claimed_until = models.DateTimeField(null=True)
-    # Workers that died at this row, one after the other.
-    deaths = models.PositiveSmallIntegerField(default=0, db_default=0)
 
     class Meta:
         verbose_name = _("webhook")

@@ -95,7 +95,8 @@ def _measured(mode: str, entries: int, contacts: int) -> Iterator[Suppressing]:
     from django.contrib.auth.models import User
 
     from actions.models import SuppressionEntry, SuppressionList, SuppressionUpload
-    from actions.suppression import receive, upload_work
+    from actions.suppression import receive
+    from tests.lanes import work_on
 
     someone = User.objects.create_user("somebody")
     for holds, hashed in HOLDS:
@@ -106,7 +107,7 @@ def _measured(mode: str, entries: int, contacts: int) -> Iterator[Suppressing]:
         receive.take(upload, (file[start : start + size] for start in range(0, len(file), size)))
         started = time.monotonic()
         while SuppressionUpload.objects.filter(pk=upload.pk, status="received").exists():
-            upload_work.read([upload.pk])
+            work_on("uploads", [upload.pk])
         reading = time.monotonic() - started
         wrong = []
         if SuppressionEntry.objects.filter(suppression_list=found).count() != entries:

@@ -33,6 +33,7 @@ from sendouts.verbs.base import NotDone
 from simulator.client import Report
 from tests.examples import THOROUGH
 from tests.gate import Gate, person
+from tests.lanes import advance_batches
 from tests.stages.invariants import hold
 from work import claims
 
@@ -152,7 +153,7 @@ class AnyOrder(RuleBasedStateMachine):
     def _advance(self) -> None:
         due = Batch.objects.filter(due_at__gt=timezone.now()).exclude(status=Status.IN_REVIEW)
         due.update(due_at=timezone.now())
-        advance.advance(list(Batch.objects.order_by("pk").values_list("pk", flat=True)))
+        advance_batches(list(Batch.objects.order_by("pk").values_list("pk", flat=True)))
 
     def _excuse(self) -> None:
         for sent in self.sent.values():

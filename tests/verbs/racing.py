@@ -10,9 +10,9 @@ from django.db import connection
 from django.utils import timezone, translation
 
 from sendouts.models import Batch
-from sendouts.stages import advance as stage_advance
 from sendouts.verbs.base import NotDone
 from tests.gate import Gate
+from tests.lanes import advance_batches
 from tests.stages.invariants import hold, hold_at_the_platform
 
 # SQLite has one writer, so that most of these races cannot happen there.
@@ -64,7 +64,7 @@ class Rounds:
         return Batch.objects.select_related("project", "sendout", "plan").latest("pk")
 
     def advance(self, batch: Batch) -> None:
-        stage_advance.advance([batch.pk])
+        advance_batches([batch.pk])
 
     def check(self, sent: Any) -> Batch:
         """Take the last batch as far as it goes, and look at all of it."""

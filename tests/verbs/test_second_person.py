@@ -11,13 +11,14 @@ from actions.models import Project
 from sendouts import rules as sendout_rules
 from sendouts.models import Batch, Event, Verdict
 from sendouts.outlook import forecast
-from sendouts.stages import advance, review
+from sendouts.stages import review
 from sendouts.verbs import accept as accept_verb
 from sendouts.verbs import base, change_many, reject, second_person, stop
 from sendouts.verbs import change as change_verb
 from sendouts.verbs.base import NotDone
 from tests.factories import batch as a_batch
 from tests.gate import Gate, person, reviewer
+from tests.lanes import advance_batches, work_on
 
 pytestmark = pytest.mark.django_db
 
@@ -184,7 +185,7 @@ def test_who_changed_many_at_once_accepts_nothing_alone(anna: User, ben: User) -
     bulk = change_many.begin(
         batch.pk, which, Verdict.ACCEPTED, user=anna, revision=batch.revision, note="Known.", now=timezone.now()
     )
-    change_many.run([bulk.pk])
+    work_on("changes", [bulk.pk])
     first = accept(batch, anna)
     assert (first.status, first.first_accepted_by) == ("in_review", anna)
     assert (
@@ -248,7 +249,7 @@ def test_the_clock_is_no_second_person(gate: Gate, anna: User) -> None:
     Project.objects.filter(pk=project.pk).update(second_person_from=20)
     accept(gate.batch(), anna)
     Batch.objects.update(due_at=timezone.now())
-    advance.advance([gate.batch().pk])
+    advance_batches([gate.batch().pk])
     assert (gate.batch().status, gate.batch().due_at) == ("in_review", None)
     assert sendout_rules.is_first_accepted(gate.batch())
 
