@@ -14,7 +14,7 @@ from gateway.unfold import UNFOLD as UNFOLD
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VERSION = __version__
-env = names.Reader(Path(os.environ.get("ENV_FILE", BASE_DIR / ".env")))
+env = names.CheckedEnv(Path(os.environ.get("ENV_FILE", BASE_DIR / ".env")))
 
 DEBUG = env.bool("DEBUG", default=False)
 DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / "var")))
