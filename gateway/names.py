@@ -40,7 +40,7 @@ _CREDENTIAL = re.compile(r"CREDENTIAL_\w+")
 _LINE = re.compile(r"(?:export )?([A-Za-z_0-9]+)=.*")
 
 
-class CheckedEnv(environ.Env):  # type: ignore[misc]
+class CheckedEnv(environ.Env):
     """django-environ's reader, which remembers the names that it was asked for: these are the known ones."""
 
     def __init__(self, file: Path) -> None:
