@@ -1,20 +1,20 @@
 """Settings; the only reader of the environment. Every name is explained in .env.example and docs/production.md."""
 
+import os
 import sys
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import environ
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
-from gateway import environment
+from gateway import __version__, environment, names
 from gateway.unfold import UNFOLD as UNFOLD
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-env = environ.Env()
-env.read_env(env.str("ENV_FILE", default=str(BASE_DIR / ".env")))
+VERSION = __version__
+env = names.CheckedEnv(Path(os.environ.get("ENV_FILE", BASE_DIR / ".env")))
 
 DEBUG = env.bool("DEBUG", default=False)
 DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / "var")))
@@ -318,3 +318,6 @@ LOGGING = {
     ),
 }
 DEFAULT_EXCEPTION_REPORTER_FILTER = "gateway.web.error_reports.QuietReporter"
+
+# Last, after every name was read.
+env.refuse_unknown()

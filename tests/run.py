@@ -6,7 +6,6 @@
 import argparse
 import os
 import resource
-import shutil
 import subprocess
 import sys
 import time
@@ -14,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.databases import migrated_database, migrated_file
-from tests.servers import common_environment, servers, temporary_folder
+from tests.servers import common_environment, find_browser, servers, temporary_folder
 
 ROOMS = (
     *("work", "actions", "symplify", "intake", "stages", "outlook", "privacy", "verbs", "inquiries"),
@@ -87,7 +86,7 @@ def main() -> int:
                     Round("Browser", ["tests/browser"], embedded),
                 ]
                 codes = _run(rounds, base, asked)
-    return _tell(codes, time.monotonic() - started, browser=asked.fast or _has_browser())
+    return _tell(codes, time.monotonic() - started, browser=asked.fast or find_browser() is not None)
 
 
 def _run(rounds: list[Round], base: dict[str, str], asked: argparse.Namespace) -> list[int]:
@@ -99,10 +98,6 @@ def _run(rounds: list[Round], base: dict[str, str], asked: argparse.Namespace) -
         done = subprocess.run([*command, *each.arguments, *asked.pytest], env=base | each.environment, check=False)
         codes.append(done.returncode)
     return codes
-
-
-def _has_browser() -> bool:
-    return any(shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome"))
 
 
 def _tell(codes: list[int], seconds: float, *, browser: bool) -> int:

