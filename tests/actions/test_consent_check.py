@@ -12,7 +12,6 @@ import pytest
 from pydantic import ValidationError
 
 from actions.catalog.consent_check.kind import ConsentCheck
-from actions.catalog.shared.http import retry_after
 from actions.contract import Contact, Permanent, Retryable, Verdict, Word
 from actions.plan import run
 from actions.plan.run import run_plan
@@ -164,16 +163,6 @@ def test_a_wrong_configuration_is_refused_at_its_field(config: dict[str, Any], f
     with pytest.raises(ValidationError) as caught:
         ConsentCheck.read_config(config)
     assert [error["loc"] for error in caught.value.errors()] == [(field,)]
-
-
-def test_retry_after_is_read_in_both_forms() -> None:
-    assert retry_after("12") == 12.0
-    assert retry_after("999999") == 3600.0
-    date = retry_after(format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True))
-    assert date is not None
-    assert 60 < date <= 90
-    assert retry_after(format_datetime(datetime.now(UTC) - timedelta(days=1), usegmt=True)) == 0.0
-    assert [retry_after(text) for text in (None, "", "soon", "-3", "1.5", "²")] == [None] * 6
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
-from actions.catalog.shared.sender import CredentialName, user_and_password
+from actions.catalog.shared.http import CredentialName
+from actions.catalog.shared.signature import user_and_password
 from actions.catalog.transfer.base import Fields, Telling, Whom
 from actions.catalog.transfer.content import Piece, Writing, pieces
 from actions.catalog.transfer.file_names import Name, file_name

@@ -17,7 +17,7 @@ from actions.models import Credential
 from outbound import sftp
 from sendouts.models import EffectRun, PendingEffect
 from sendouts.services import credentials
-from sendouts.stages import effects
+from sendouts.stages import transfers
 from tests.gate import Gate
 from tests.sftp import PASSWORD, USER, Sftp, sftp_server
 from work import claims
@@ -45,7 +45,7 @@ def transfer(gate: Gate, partner: Sftp, *, sent: dict[str, Any] | None = None, *
 def follow() -> EffectRun:
     """What the sweep does once a batch has ended, and when it comes to what must be tried again."""
     EffectRun.objects.filter(due_at__isnull=False).update(due_at=timezone.now())
-    effects.see_to(list(EffectRun.objects.filter(due_at__isnull=False).values_list("pk", flat=True)))
+    transfers.see_to(list(EffectRun.objects.filter(due_at__isnull=False).values_list("pk", flat=True)))
     return EffectRun.objects.get()
 
 
