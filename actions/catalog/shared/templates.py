@@ -108,7 +108,7 @@ def parse_among_braces(text: str, names: Names) -> Template:
 
 def _pieces(text: str) -> Iterator[tuple[str, str | None, int]]:
     """Yield each literal with the name behind it, if there is one, and the place of the name's brace."""
-    pieces = Formatter().parse(text)
+    pieces = iter(Formatter().parse(text))
     place = 0
     while True:
         try:
