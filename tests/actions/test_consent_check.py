@@ -49,6 +49,33 @@ def test_the_question_has_the_form_of_the_contract_and_the_credential() -> None:
     assert it.headers[0]["Authorization"] == "Bearer shared-secret"
 
 
+@pytest.mark.parametrize(
+    ("body", "config", "wanted"),
+    [
+        (b'{"verdicts": {"A-0": false, "A-0": true}}', {}, Word.REJECT),
+        (b'{"verdicts": {"A-0": true, "A-0": false}}', {}, Word.REJECT),
+        (b'{"verdicts": {"A-0": true, "A-0": null}}', {}, Word.UNDECIDED),
+        (b'{"verdicts": {"A-0": true, "A-0": true}}', {}, Word.ACCEPT),
+        (b'{"verdicts": {"A-0": {"ok": false}, " A-0": {"ok": true}}}', {"value_at": "ok"}, Word.REJECT),
+        (b'{"verdicts": {"A-0": {"ok": false, "ok": true}}}', {"value_at": "ok"}, Word.UNDECIDED),
+        (b'{"verdicts": false, "verdicts": true}', {"shape": "value", "asks": "contact"}, Word.UNDECIDED),
+    ],
+)
+def test_a_key_that_an_answer_has_twice_lets_nobody_pass_by_its_last_value(
+    body: bytes, config: dict[str, Any], wanted: Word
+) -> None:
+    if config.get("asks"):
+        config = {**config, "body": {"contact": "{id}"}}
+    with service(lambda number, question: (200, {}, body)) as it:
+        assert words(ask(it.url, [Contact("A-0", {})], **config)) == [wanted]
+
+
+def test_an_answer_that_repeats_the_key_above_the_verdicts_is_permanent() -> None:
+    body = b'{"verdicts": {"A-0": false}, "verdicts": {"A-0": true}}'
+    with service(lambda number, question: (200, {}, body)) as it, pytest.raises(Permanent, match="does not hold"):
+        ask(it.url, [Contact("A-0", {})])
+
+
 def test_a_contact_that_comes_twice_is_asked_about_once_and_judged_twice() -> None:
     with service(everybody_but("A-1")) as it:
         verdicts = ask(it.url, [Contact("A-1", {}), Contact("A-2", {}), Contact("A-1", {})])

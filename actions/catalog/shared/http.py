@@ -131,10 +131,10 @@ def send(
     return _request(context, Call(url, method, data=body, headers=headers, timeout=timeout), _ANY_CODE)
 
 
-def read_json(url: str, body: bytes) -> Any:
-    """Return the JSON that an answer holds; raises Permanent."""
+def read_json(url: str, body: bytes, pairs: Callable[[list[tuple[str, Any]]], Any] | None = None) -> Any:
+    """Return the JSON that an answer holds; raises Permanent. `pairs` makes each object, as in `json.loads`."""
     try:
-        return json.loads(body)
+        return json.loads(body, object_pairs_hook=pairs)
     except (ValueError, RecursionError) as error:
         raise Permanent(f"The answer of {urlsplit(url).hostname} is not JSON.") from error
 
