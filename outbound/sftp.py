@@ -28,12 +28,12 @@ _CLOSE_SECONDS = 5
 _BLOCK_BYTES = 32 * 1024
 # Written without waiting for the answer to the first.
 _BLOCKS = 8
-# A server with several keys shows the one that is asked for first. Its fingerprint may be that of another.
+# A server with several keys shows the first that it has of these. Its fingerprint may be that of another.
 _KEY_KINDS = (
-    (),
     ("ssh-ed25519",),
     ("ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521"),
-    ("rsa-sha2-512", "rsa-sha2-256"),
+    # The last for servers of long ago: the fingerprint still says whose key it is.
+    ("rsa-sha2-512", "rsa-sha2-256", "ssh-rsa"),
 )
 _GONE = frozenset({"connection", "stalled"})
 
@@ -230,12 +230,14 @@ class Host:
 
     def _connect(self) -> None:
         proof = self._proof()
-        for kinds in _KEY_KINDS:
+        for first in _KEY_KINDS:
+            # With the others behind it: a server that has none of the kind would hang up on us.
+            kinds = first + tuple(kind for other in _KEY_KINDS if other != first for kind in other)
             try:
                 self._connection = self._run(self._log_in(self._dial(), kinds, proof))
                 break
             except NotStored as error:
-                if error.word not in ("host_key", "no_such_key"):
+                if error.word != "host_key":
                     raise
         else:
             raise NotStored("host_key", False)
@@ -330,7 +332,7 @@ def _not_stored(error: Exception) -> NotStored:
         return NotStored("stalled", True)
     words: dict[str, tuple[type[Exception], ...]] = {
         "host_key": (asyncssh.HostKeyNotVerifiable,),
-        "no_such_key": (asyncssh.KeyExchangeFailed,),
+        "no_common_algorithm": (asyncssh.KeyExchangeFailed,),
         "login": (asyncssh.PermissionDenied,),
         "missing": (asyncssh.SFTPNoSuchFile, asyncssh.SFTPNoSuchPath),
         "access": (asyncssh.SFTPPermissionDenied, asyncssh.SFTPWriteProtect, asyncssh.SFTPOpUnsupported),
