@@ -1,6 +1,5 @@
 """The singles of one sendout that wait, and the page on which a person decides on all of them at once."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property, partial
@@ -31,7 +30,7 @@ from desk.home.page import VIEW
 from desk.verbs.second_person import Second
 from sendouts.models import Batch
 from sendouts.outlook import forecast
-from sendouts.verbs import base, single_sets
+from sendouts.verbs import Accept, Reject, base, single_sets
 from sendouts.verbs.single_sets import AT_ONCE, Together
 from sendouts.wording.batch_sentences import attention, column_time, holds, number, time_of
 from work.nudges import nudge
@@ -227,11 +226,9 @@ def decide(request: HttpRequest, sendout_id: int, verb: str) -> HttpResponse:
         "deadline", "id"
     )
     revisions = {pk: asked[pk] for pk in mine.values_list("pk", flat=True)}
-    given: Mapping[str, Any] = {"user": user, "note": form.cleaned_data["note"], "now": now}
-    if verb == "accept":
-        result = single_sets.accept(revisions, undecided=form.cleaned_data.get("undecided") or "reject", **given)
-    else:
-        result = single_sets.refuse(revisions, **given)
+    chosen = Accept(form.cleaned_data.get("undecided") or "reject") if verb == "accept" else Reject()
+    act = base.Act(user, None, form.cleaned_data["note"], now)
+    result = single_sets.decide(chosen, revisions, act)
     if result.done:
         transaction.on_commit(partial(nudge, "sendouts.advance_singles", result.done))
     _tell(request, verb, result)

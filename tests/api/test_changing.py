@@ -118,7 +118,6 @@ def test_a_change_is_cancelled_once(client: APIClient, monkeypatch: pytest.Monke
         ({"rows": []}, "rows"),
         ({"rows": [-1]}, "rows"),
         ({"rows": list(range(1001))}, "rows"),
-        ({"rows": [0], "note": ""}, "note"),
         ({"rows": [0], "verdict": "undecided"}, "verdict"),
         ({"alike": {"verdict": "accepted"}}, "alike"),
         ({"alike": {"verdict": "rejected", "code": "rule"}}, "alike"),

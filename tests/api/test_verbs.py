@@ -63,7 +63,7 @@ def test_a_batch_that_a_program_rejects_reaches_nobody(gate: Gate, anna: User, c
     gate.project(review="always")
     sent = gate.fire(contacts=20)
     gate.work()
-    response = post(client, gate.batch(), "reject", revision=gate.batch().revision)
+    response = post(client, gate.batch(), "reject", revision=gate.batch().revision, note="Wrong picture.")
     assert (response.status_code, response.json()["status"], response.json()["rejected"]) == (200, "refused", 20)
     assert Event.objects.get(new="refused").user == anna
     gate.work()
@@ -80,7 +80,7 @@ def test_the_workers_are_nudged_once_it_is_stored(
 ) -> None:
     batch = a_batch(rows=3, source=source)
     with django_capture_on_commit_callbacks(execute=True):
-        assert post(client, batch, verb, revision=1).status_code == 200
+        assert post(client, batch, verb, revision=1, note="Why.").status_code == 200
         assert nudged == []
     assert nudged == [(task, [batch.pk])]
 
@@ -118,8 +118,8 @@ def test_who_saw_other_numbers_is_told_and_given_the_new_revision(client: APICli
 @pytest.mark.parametrize(("first", "second"), [("accept", "reject"), ("reject", "accept"), ("accept", "accept")])
 def test_of_two_people_one_wins_and_the_other_is_told_who(client: APIClient, first: str, second: str) -> None:
     batch = a_batch(rows=3)
-    assert post(client, batch, first, revision=1).status_code == 200
-    response = post(client_of(reviewer("ben")), batch, second, revision=1)
+    assert post(client, batch, first, revision=1, note="Why.").status_code == 200
+    response = post(client_of(reviewer("ben")), batch, second, revision=1, note="Why.")
     word = {"accept": "accepted", "reject": "rejected"}[first]
     assert response.status_code == 409
     assert response.json() == {

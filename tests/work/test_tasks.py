@@ -9,10 +9,10 @@ from django.utils import timezone
 
 from sendouts import tasks
 from sendouts.models import Batch, BulkChange, EffectRun, Verdict, Webhook
-from sendouts.verbs import change_many
+from sendouts.verbs import ChangeAlike, change_many
 from sendouts.verbs.change_many import Which
 from tests.factories import batch
-from tests.gate import Gate, reviewer
+from tests.gate import Gate, carry_out, reviewer
 from work import claims, pulses
 from work import sweep as work_sweep
 
@@ -57,14 +57,8 @@ def test_a_change_of_many_decisions_is_carried_on_by_the_workers_for_files(monke
     monkeypatch.setattr(change_many, "AT_ONCE", 0)
     monkeypatch.setattr(change_many, "PIECE", 3)
     made = batch(accepted=2, rejected=7)
-    bulk = change_many.begin(
-        made.pk,
-        Which(Verdict.REJECTED),
-        Verdict.ACCEPTED,
-        user=reviewer(),
-        revision=None,
-        note="Why.",
-        now=timezone.now(),
+    bulk = carry_out(
+        ChangeAlike(Which(Verdict.REJECTED), Verdict.ACCEPTED), made, reviewer(), revision=None, note="Why."
     )
     assert settings.CELERY_TASK_ROUTES["sendouts.change_many"] == {"queue": "files"}
     tasks.change_many([bulk.pk])
@@ -77,14 +71,8 @@ def test_the_sweep_does_itself_what_no_worker_takes_up(monkeypatch: pytest.Monke
     monkeypatch.setattr(change_many, "AT_ONCE", 0)
     monkeypatch.setattr(work_sweep, "nudge", lambda *_, **__: True)
     made = batch(accepted=2, rejected=7)
-    bulk = change_many.begin(
-        made.pk,
-        Which(Verdict.REJECTED),
-        Verdict.ACCEPTED,
-        user=reviewer(),
-        revision=None,
-        note="Why.",
-        now=timezone.now(),
+    bulk = carry_out(
+        ChangeAlike(Which(Verdict.REJECTED), Verdict.ACCEPTED), made, reviewer(), revision=None, note="Why."
     )
     run = EffectRun.objects.create(
         batch=made, step=0, phase="transfer", identifier="crm", kind="none", on_failure="hold"

@@ -9,8 +9,9 @@ from django.utils import timezone
 
 from sendouts.lifecycle import record
 from sendouts.models import Answer, Batch, BulkChange, Decision, EffectRun, Event, Status, Verdict, Word
-from sendouts.verbs import hold
+from sendouts.verbs import PutOnHold
 from tests.factories import CONSENT, batch, page_url, plan, user_in, verb_url
+from tests.gate import carry_out
 
 ROLES = ("staff", "Viewer", "Reviewer", "Manager")
 
@@ -75,7 +76,7 @@ def on_hold(**values: Any) -> Batch:
     """A batch that the clock would accept, if a colleague had not put it on hold."""
     made = held(**({"at_deadline": "accept", "due_at": timezone.now() + timedelta(minutes=25)} | values))
     colleague = user_in("Administrator")
-    hold.hold(made.pk, user=colleague, revision=None, note="waiting for the shop", now=timezone.now())
+    carry_out(PutOnHold(), made, colleague, revision=None, note="waiting for the shop")
     made.refresh_from_db()
     return made
 
