@@ -1,11 +1,9 @@
 """What programs decide: the same functions as the screens, bound to the revision that was read."""
 
-from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.utils import timezone
 from rest_framework.test import APIClient
 
 from api import verbs
@@ -101,10 +99,9 @@ def test_without_the_revision_that_was_read_nothing_is_done(
     assert (batch.status, nudged) == ("in_review", [])
 
 
-@pytest.mark.parametrize("verb", ["accept", "reject"])
-def test_who_saw_other_numbers_is_told_and_given_the_new_revision(client: APIClient, verb: str) -> None:
+def test_who_saw_other_numbers_is_told_and_given_the_new_revision(client: APIClient) -> None:
     batch = a_batch(rows=3, revision=5)
-    response = post(client, batch, verb, revision=4)
+    response = post(client, batch, "accept", revision=4)
     assert response.status_code == 409
     assert response.json() == {
         "code": "changed",
@@ -128,14 +125,6 @@ def test_of_two_people_one_wins_and_the_other_is_told_who(client: APIClient, fir
         "revision": 2,
     }
     assert Event.objects.filter(batch=batch).count() == 1
-
-
-def test_after_the_deadline_nothing_is_decided(client: APIClient) -> None:
-    now = timezone.now()
-    batch = a_batch(rows=3, received_at=now - timedelta(hours=1), deadline=now - timedelta(seconds=1))
-    response = post(client, batch, "accept", revision=1)
-    assert (response.status_code, response.json()["code"]) == (409, "moved_on")
-    assert response.json()["error"].startswith("The deadline passed at ")
 
 
 @pytest.mark.parametrize(

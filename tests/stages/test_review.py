@@ -83,16 +83,6 @@ def test_a_changed_decision_counts_and_names_the_person(gate: Gate) -> None:
     assert gate.words().count("changed") == 2
 
 
-def test_a_change_needs_a_note(gate: Gate) -> None:
-    batch, _ = held(gate)
-    with pytest.raises(NotDone, match="note"):
-        do(
-            ChangeDecisions([gate.decisions()[0].pk], Verdict.REJECTED),
-            batch,
-            note=" ",
-        )
-
-
 def test_undecided_contacts_follow_the_persons_choice(gate: Gate) -> None:
     rows = [{"contactId": "A", "properties": {}}, {"contactId": "B", "properties": {"consent": True}}]
     batch, sent = held(gate, rows=rows, contacts=2, due="none")
@@ -112,17 +102,7 @@ def test_undecided_contacts_are_rejected_where_nobody_chose(gate: Gate) -> None:
     assert gate.platform.sendout(sent["id"])["rejected"] == 1
 
 
-@pytest.mark.parametrize("verb", [Accept(), Reject(), RunAgain(), GiveUp()])
-def test_who_may_only_look_decides_nothing(gate: Gate, verb: Any) -> None:
-    batch, _ = held(gate)
-    with pytest.raises(NotDone) as refused:
-        do(verb, batch, person("viewer", "view_batch"))
-    assert refused.value.code == "not_allowed"
-    assert gate.batch().revision == batch.revision
-
-
-@pytest.mark.parametrize("verb", [Accept(), Reject(), RunAgain()])
-def test_what_a_person_does_is_bound_to_what_they_saw(gate: Gate, verb: Any) -> None:
+def test_what_a_person_does_is_bound_to_what_they_saw(gate: Gate) -> None:
     batch, _ = held(gate)
     do(
         ChangeDecisions([gate.decisions()[0].pk], Verdict.REJECTED),
@@ -130,7 +110,7 @@ def test_what_a_person_does_is_bound_to_what_they_saw(gate: Gate, verb: Any) -> 
         reviewer("anna"),
     )
     with pytest.raises(NotDone, match="17 now get it, 3 do not") as refused:
-        do(verb, batch, reviewer("ben"))
+        do(Accept(), batch, reviewer("ben"))
     assert refused.value.code == "changed"
     assert gate.batch().status == "in_review"
 

@@ -262,14 +262,6 @@ def test_a_stopped_release_does_not_go_on_by_itself_when_checks_that_run_again_f
     assert (gate.batch().status, gate.batch().held_for) == ("in_review", ["stopped"])
 
 
-def test_who_may_only_look_stops_nothing(gate: Gate) -> None:
-    held(gate)
-    do(gate, Accept())
-    with pytest.raises(NotDone) as refused:
-        do(gate, StopRelease(), person("viewer", "view_batch"))
-    assert (refused.value.code, gate.batch().status) == ("not_allowed", "accepted")
-
-
 def test_a_second_click_is_told_that_the_release_is_stopped(gate: Gate) -> None:
     held(gate)
     do(gate, Accept())
