@@ -18,7 +18,7 @@ from api.verbs import OFFERS
 from desk import verbs as desk_verbs
 from desk.verbs.views import DIALOG
 from sendouts.models import Batch, BulkChange, EffectRun, Event, Hold, Status, Verdict
-from sendouts.verbs import VERBS, ChangeAlike, ChangeDecisions
+from sendouts.verbs import VERBS, ChangeAlike, ChangeDecisions, single_sets
 from sendouts.verbs.base import Act, NotDone, Verb
 from sendouts.verbs.change_many import Which
 from tests.factories import ROLES, batch, plain_english, verb_url
@@ -280,6 +280,25 @@ def test_the_api_keeps_the_rules(people: dict[str, User], name: str) -> None:
         # Without the permission to look, the framework refuses before the verb.
         wanted = "permission_denied" if case.role == "nobody" else expected(name, status, case, second)
         assert ask(client, name, made, user, case) == wanted, (status, case, second)
+
+
+@pytest.mark.parametrize("name", ["accept", "reject"])
+def test_a_set_of_singles_keeps_the_rules(people: dict[str, User], name: str) -> None:
+    made = ready(name, "in_review", people["colleague"])
+    Batch.objects.filter(pk=made.pk).update(source="single")
+    found, wanted = {}, {}
+    for second, case in product(SECONDS, (Case(), *WRONG)):
+        user = people[case.role]
+        first_acceptance(made, second, user, people["colleague"])
+        seen, act = {made.pk: made.revision - (not case.fresh)}, Act(user, None, case.note, timezone.now())
+
+        def call(seen: dict[int, int] = seen, act: Act = act) -> str:
+            return "left" if single_sets.decide(VERBS[name](), seen, act).left else ""
+
+        found[second, case] = came_of(name, made, user, case.note, call)
+        code = expected(name, "in_review", case, second)
+        wanted[second, case] = code if code in {"done", "first_accepted"} else "left"
+    assert found == wanted
 
 
 @pytest.mark.parametrize("name", RULES)
