@@ -143,10 +143,9 @@ class VerbView(View, GenericAPIView[Batch]):
         whole = BATCHES.get(pk=pk)
         answer = Response(WholeBatchSerializer(whole).data)
         if whole.running_change is not None:
-            transaction.on_commit(partial(nudge, "sendouts.change_many", [whole.running_change.pk]))
+            transaction.on_commit(partial(nudge, "changes", [whole.running_change.pk]))
         else:
-            task = "sendouts.advance_singles" if whole.is_single else "sendouts.advance_files"
-            transaction.on_commit(partial(nudge, task, [pk]))
+            transaction.on_commit(partial(nudge, whole.lane, [pk]))
         return answer
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from demo.children import ROOT
 from demo.errors import DemoFailed
-from demo.playing import Play, Scene
+from demo.play import Play, Scene
 from demo.programme import ACTS, afterwards
 from demo.screen import Screen
 from demo.stage import Stage

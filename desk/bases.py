@@ -1,12 +1,42 @@
-"""What machines wrote is looked at, never edited."""
+"""What the screens of the admin are made from: rows out of reach are not there, and machine data is read-only."""
 
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 from django.contrib.auth.models import User
-from django.http import HttpRequest
+from django.db.models import Model, Q, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from unfold.admin import ModelAdmin
+from unfold.contrib.filters.admin import RelatedDropdownFilter
 from unfold.paginator import InfinitePaginator
 
-from desk.not_found import MissingAdmin
+from actions.access import projects_seen, sees_all, within
+from actions.models import Project, Sendout
+
+
+class MissingAdmin(ModelAdmin):
+    """What the queryset leaves out for a limited person has no page and no history, and is answered with 404."""
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        self.there(request, object_id)
+        shown: HttpResponse = super().history_view(request, object_id, extra_context)
+        return shown
+
+    def history_form_view(
+        self, request: HttpRequest, object_id: str, version_id: str, extra_context: Any = None
+    ) -> HttpResponse:
+        self.there(request, object_id)
+        shown: HttpResponse = super().history_form_view(request, object_id, version_id, extra_context)
+        return shown
+
+    def there(self, request: HttpRequest, object_id: str) -> None:
+        """Histories are looked up by number alone: whose row is out of reach, its history is too. Raises Http404."""
+        if not sees_all(request.user) and self.get_object(request, object_id) is None:
+            raise Http404
+
+    def _get_obj_does_not_exist_redirect(self, request: HttpRequest, opts: Any, object_id: str) -> HttpResponse:
+        if not sees_all(request.user):
+            raise Http404
+        return super()._get_obj_does_not_exist_redirect(request, opts, object_id)
 
 
 def reader(request: HttpRequest) -> User:
@@ -31,3 +61,73 @@ class ReadOnlyAdmin(MissingAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+class SeenProjects(RelatedDropdownFilter):
+    """A filter by project that offers only those that the reader sees."""
+
+    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> list[tuple[Any, str]]:
+        ordering = self.field_admin_ordering(field, request, model_admin)
+        seen = projects_seen(request.user)
+        limit: dict[str, Any] = {} if seen is None else {"pk__in": seen}
+        return list(field.get_choices(include_blank=False, ordering=ordering, limit_choices_to=limit))
+
+
+class LimitedAdmin(MissingAdmin):
+    """Rows of other projects do not exist for whoever does not see these: not in lists, not in choices, not by address.
+
+    project_paths: how a row leads to its project; one of several is enough. shared: a row without a project is everybody's
+    to look at, and changed only by people who see all projects.
+    """
+
+    project_paths: ClassVar[tuple[str, ...]] = ("project",)
+    shared: ClassVar[bool] = False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        found = super().get_queryset(request)
+        if sees_all(request.user):
+            return found
+        seen = within(request.user, *self.project_paths)
+        if self.shared:
+            seen |= Q(**{f"{path}__isnull": True for path in self.project_paths})
+        return found.filter(seen)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_change_permission(request, obj) and self._may_touch(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_delete_permission(request, obj) and self._may_touch(request, obj)
+
+    def _may_touch(self, request: HttpRequest, obj: Any) -> bool:
+        # What leads to a page of its own is asked with the number alone; that page asks again.
+        everybodys = self.shared and isinstance(obj, Model) and getattr(obj, "project_id", None) is None
+        return not everybodys or sees_all(request.user)
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        field = super().formfield_for_foreignkey(db_field, request, **kwargs)
+        if field is not None and not sees_all(request.user):
+            _limit(field, db_field, request, required=self.shared)
+        return field
+
+
+class SharedAdmin(ModelAdmin):
+    """Rows that all projects share: everybody with the permission looks, and only who sees all projects writes."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return super().has_add_permission(request) and sees_all(request.user)
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return super().has_change_permission(request, obj) and sees_all(request.user)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return super().has_delete_permission(request, obj) and sees_all(request.user)
+
+
+def _limit(field: Any, db_field: Any, request: HttpRequest, *, required: bool) -> None:
+    """Keep a choice of a project or sendout to those that the person sees. required: none would mean all projects."""
+    model = db_field.related_model
+    if model is Project:
+        field.queryset = field.queryset.filter(within(request.user, "pk"))
+        field.required = required or field.required
+    elif model is Sendout:
+        field.queryset = field.queryset.filter(within(request.user))

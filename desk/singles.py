@@ -234,7 +234,7 @@ def decide(request: HttpRequest, sendout_id: int, name: str) -> HttpResponse:
     chosen = Reject() if verb is Reject else Accept(form.cleaned_data.get("undecided") or "reject")
     result = single_sets.decide(chosen, revisions, Act(user, None, form.cleaned_data["note"], now))
     if result.done:
-        transaction.on_commit(partial(nudge, "sendouts.advance_singles", result.done))
+        transaction.on_commit(partial(nudge, "singles", result.done))
     _tell(request, verb, result)
     return HttpResponseRedirect(reverse("desk:singles", args=[sendout.pk]) if result.left else reverse("admin:index"))
 

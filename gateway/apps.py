@@ -1,4 +1,4 @@
-"""The project as an application, for its commands and checks."""
+"""The project as an application, for its commands, checks and kinds of work."""
 
 from django.apps import AppConfig
 
@@ -7,4 +7,9 @@ class GatewayConfig(AppConfig):
     name = "gateway"
 
     def ready(self) -> None:
-        from gateway import checks  # noqa: F401  (registers the checks, which need the loaded settings)
+        """Register what needs the loaded settings and models: the checks, and the kinds of work."""
+        from gateway import checks  # noqa: F401
+        from gateway.lanes import LANES
+        from work.lanes import register
+
+        register(LANES)

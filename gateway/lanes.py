@@ -1,7 +1,10 @@
-"""The kinds of work, one lane each; the sweep, embedded mode, alarms and metrics read this table."""
+"""The kinds of work, one lane each. Tasks, routes, the sweep, embedded mode, alarms and metrics read this table."""
 
 import threading
+from dataclasses import replace
+from datetime import timedelta
 
+from django.conf import settings
 from django.utils import timezone
 
 from actions.models import SuppressionUpload
@@ -12,60 +15,85 @@ from notices.messages import loops as message_loops
 from sendouts import lifecycle
 from sendouts.models import Batch, BulkChange, EffectRun, Status, Webhook
 from sendouts.outlook import forecast
-from sendouts.stages import transfers
-from sendouts.stages.advance import advance
+from sendouts.stages import advance, planning, transfers
 from sendouts.stages.effects import codes_wait, give_back_codes
-from sendouts.stages.planning import plan
 from sendouts.verbs import change_many
 from work import pulses
-from work.lanes import Lane
+from work.lanes import Lane, registered
+from work.retry import Retry
 from work.sweep import Chore, Sweep
 
-LANES = (
-    Lane(
-        "hooks",
-        "sendouts.plan",
-        pulses.SMALL,
-        Webhook.objects.all,
-        lambda ids: advance(plan(ids, timezone.now())),
-        together=True,
-        early=lambda rows: rows,
-    ),
-    Lane(
-        "singles",
-        "sendouts.advance_singles",
-        pulses.SMALL,
-        lambda: Batch.objects.filter(source=Batch.Source.SINGLE),
-        advance,
-        together=True,
-        early=lambda rows: rows.exclude(status=Status.IN_REVIEW),
-    ),
-    Lane(
-        "files",
-        "sendouts.advance_files",
-        pulses.FILES,
-        lambda: Batch.objects.filter(source=Batch.Source.BATCH),
-        advance,
-        early=lambda rows: rows.exclude(status=Status.IN_REVIEW),
-    ),
-    Lane("effects", "sendouts.see_to_effects", pulses.FILES, EffectRun.objects.all, transfers.see_to),
-    Lane(
-        "uploads",
-        "sendouts.read_uploads",
-        pulses.FILES,
-        SuppressionUpload.objects.all,
-        upload_work.read,
-        early=lambda rows: rows,
-    ),
-    Lane(
-        "changes",
-        "sendouts.change_many",
-        pulses.FILES,
-        BulkChange.objects.all,
-        change_many.run,
-        early=lambda rows: rows,
-    ),
+SINGLES = Lane(
+    "singles",
+    "sendouts.advance_singles",
+    pulses.SMALL,
+    lambda: Batch.objects.filter(source=Batch.Source.SINGLE),
+    advance.advance,
+    advance.escalate,
+    together=True,
+    apart=advance.by_sendout,
+    after=lambda ids: lifecycle.expire(timezone.now(), ids),
+    early=lambda rows: rows.exclude(status=Status.IN_REVIEW),
+    vital=True,
 )
+FILES = replace(
+    SINGLES,
+    name="files",
+    task="sendouts.advance_files",
+    worker=pulses.FILES,
+    rows=lambda: Batch.objects.filter(source=Batch.Source.BATCH),
+    together=False,
+)
+HOOKS = Lane(
+    "hooks",
+    "sendouts.plan",
+    pulses.SMALL,
+    Webhook.objects.all,
+    planning.plan,
+    planning.escalate,
+    retry=Retry(failures=None, first=0.5, longest=60.0),
+    together=True,
+    # Under load hooks form sets.
+    along=200,
+    note=planning.describe_failure,
+    onward=(SINGLES, FILES),
+    early=lambda rows: rows,
+    vital=True,
+)
+EFFECTS = Lane(
+    "effects",
+    "sendouts.see_to_effects",
+    pulses.FILES,
+    EffectRun.objects.all,
+    transfers.see_to,
+    transfers.escalate,
+    # Receivers are told of thousands of singles one after the other; none of them waits for it.
+    overdue=timedelta(hours=1),
+)
+UPLOADS = Lane(
+    "uploads",
+    "sendouts.read_uploads",
+    pulses.FILES,
+    SuppressionUpload.objects.all,
+    upload_work.read,
+    upload_work.escalate,
+    # What an error says may hold an entry.
+    private=True,
+    early=lambda rows: rows,
+    # Many long files take turns.
+    overdue=timedelta(minutes=10),
+)
+CHANGES = Lane(
+    "changes",
+    "sendouts.change_many",
+    pulses.FILES,
+    BulkChange.objects.all,
+    change_many.run,
+    change_many.escalate,
+    early=lambda rows: rows,
+    overdue=timedelta(minutes=5),
+)
+LANES = (HOOKS, SINGLES, FILES, EFFECTS, UPLOADS, CHANGES)
 CHORES = (
     Chore("expire", lifecycle.expire, trusts_clock=True),
     Chore("foresee", forecast.foresee, wait=15.0),
@@ -80,4 +108,10 @@ def make_sweep() -> Sweep:
     def watch(stop: threading.Event) -> None:
         Watch().start(stop)
 
-    return Sweep(LANES, CHORES, beside=(watch, message_loops.start), tell_jump=tell_clock)
+    return Sweep(registered(), CHORES, beside=(watch, message_loops.start), tell_jump=tell_clock)
+
+
+def threads() -> dict[str, int]:
+    """Return how many rows the worker of each queue works on at a time."""
+    at_a_time = {pulses.SMALL: settings.WORKER_CONCURRENCY}
+    return {lane.queue: at_a_time.get(lane.worker, 2) for lane in registered()}

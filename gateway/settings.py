@@ -1,20 +1,20 @@
 """Settings; the only reader of the environment. Every name is explained in .env.example and docs/production.md."""
 
+import os
 import sys
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import environ
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
-from gateway import environment
+from gateway import __version__, environment, names
 from gateway.unfold import UNFOLD as UNFOLD
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-env = environ.Env()
-env.read_env(env.str("ENV_FILE", default=str(BASE_DIR / ".env")))
+VERSION = __version__
+env = names.CheckedEnv(Path(os.environ.get("ENV_FILE", BASE_DIR / ".env")))
 
 DEBUG = env.bool("DEBUG", default=False)
 DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / "var")))
@@ -54,13 +54,8 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 8 if EMBEDDED else 1
 CELERY_TASK_DEFAULT_QUEUE = "small"
-CELERY_TASK_ROUTES = {
-    "sendouts.advance_files": {"queue": "files"},
-    "sendouts.see_to_effects": {"queue": "files"},
-    "sendouts.read_uploads": {"queue": "files"},
-    "sendouts.change_many": {"queue": "files"},
-    "gateway.*": {"queue": "small"},
-}
+# A name, since the lanes need the models, which need these settings.
+CELERY_TASK_ROUTES = ["work.lanes.route"]
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
@@ -323,3 +318,6 @@ LOGGING = {
     ),
 }
 DEFAULT_EXCEPTION_REPORTER_FILTER = "gateway.web.error_reports.QuietReporter"
+
+# Last, after every name was read.
+env.refuse_unknown()

@@ -1,4 +1,6 @@
-"""What the project itself tidies up by the hour."""
+"""What workers are nudged to do, one task for each lane, and what beat asks them to look for."""
+
+from typing import Any
 
 from axes.models import AccessAttempt
 from celery import shared_task
@@ -7,10 +9,37 @@ from django.contrib.sessions.models import Session
 from django.utils import timezone
 
 from actions.suppression import prune as suppression
-from notices.alarms import watch
+from gateway.lanes import LANES
+from notices.alarms import watch as alarm_watch
 from notices.messages import outbox
 from sendouts.inquiries import export
 from sendouts.privacy import retention
+from work import pulses
+from work.lanes import Lane
+from work.run import run
+
+
+def make_task(lane: Lane) -> Any:
+    """Make the Celery task of a lane. It takes ids, looks at the rows, may run twice, and decides nothing."""
+
+    def work_on(ids: list[int]) -> None:
+        along = lane.due(lane.along) if lane.along else []
+        wanted = list(dict.fromkeys([*ids, *along]))
+        for group in [wanted] if lane.together else [[pk] for pk in wanted]:
+            pulses.sign(lane.worker)
+            run(lane, group, elsewhere=True)
+
+    return shared_task(name=lane.task)(work_on)
+
+
+TASKS = {lane.name: make_task(lane) for lane in LANES}
+
+
+@shared_task(name="sendouts.watch")
+def watch() -> None:
+    """Look for what operators must know; that this runs at all is part of it."""
+    pulses.sign(pulses.SMALL)
+    alarm_watch.look_by_beat(timezone.now())
 
 
 @shared_task(name="gateway.tidy")
@@ -28,5 +57,5 @@ def retire() -> None:
     retention.retire(timezone.now())
     outbox.retire(timezone.now())
     export.prune(timezone.now())
-    watch.prune(timezone.now())
+    alarm_watch.prune(timezone.now())
     suppression.prune(timezone.now())

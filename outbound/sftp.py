@@ -1,35 +1,41 @@
-"""Files laid down on SFTP servers, through libcurl and the guard; what stands there can be compared, and continued."""
+"""Files laid down on SFTP servers over a socket that the guard opened; what stands there can be compared, and continued.
 
+asyncssh is imported when a file is sent: it costs 26 MB, which other processes need not have.
+"""
+
+import asyncio
 import hashlib
+import logging
 import re
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Self
-
-import pycurl
+from typing import Any, Self
 
 from outbound.guard import AllowList, Refused, address_allowed
-from outbound.transfer import Opened
+
+# It tells of every login otherwise, with host and user.
+logging.getLogger("asyncssh").setLevel(logging.WARNING)
 
 _FINGERPRINT = re.compile(r"(?:SHA256:)?([A-Za-z0-9+/]{43})=?")
 _PATH = re.compile(r"[\w.-]+(/[\w.-]+)*")
-# Below a byte a second for this long, nobody is there any more.
+_KEY = re.compile(r"(-----BEGIN [A-Z ]+-----)(.+)(-----END [A-Z ]+-----)", re.DOTALL)
+# Without an answer for this long, nobody is there any more.
 STALLED_SECONDS = 30
 CONNECT_SECONDS = 10
-_AGAIN = frozenset(
-    {
-        pycurl.E_COULDNT_RESOLVE_HOST,
-        pycurl.E_COULDNT_CONNECT,
-        pycurl.E_OPERATION_TIMEDOUT,
-        pycurl.E_SEND_ERROR,
-        pycurl.E_RECV_ERROR,
-        pycurl.E_GOT_NOTHING,
-        pycurl.E_REMOTE_DISK_FULL,
-        pycurl.E_SSH,
-    }
+_CLOSE_SECONDS = 5
+_BLOCK_BYTES = 32 * 1024
+# Written without waiting for the answer to the first.
+_BLOCKS = 8
+# A server with several keys shows the one that is asked for first. Its fingerprint may be that of another.
+_KEY_KINDS = (
+    (),
+    ("ssh-ed25519",),
+    ("ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521"),
+    ("rsa-sha2-512", "rsa-sha2-256"),
 )
+_GONE = frozenset({"connection", "stalled"})
 
 
 class NotStored(Exception):
@@ -43,17 +49,20 @@ class NotStored(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """Where to, and as whom. `host_key` is the server's fingerprint, SHA256:…; no other server gets the password."""
+    """Where to, and as whom. `host_key` is the server's fingerprint, SHA256:…; no other server is told who we are.
+
+    `secret` is a password, or a private key without passphrase, whose lines may have become one.
+    """
 
     host: str
     port: int
     host_key: str
     user: str
-    password: str = field(repr=False)
+    secret: str = field(repr=False)
 
 
 def read_fingerprint(text: str) -> str:
-    """The 43 characters of a fingerprint as ssh-keygen shows it; ValueError."""
+    """Return the 43 characters of a fingerprint as ssh-keygen shows it; ValueError."""
     found = _FINGERPRINT.fullmatch(text)
     if found is None:
         raise ValueError("not a SHA-256 fingerprint")
@@ -103,35 +112,45 @@ class Content:
 class Host:
     """A user's home on an SFTP server, over one connection. Paths are plain names below it.
 
-    Every verb raises Refused, NotStored, and what reading the content raises.
+    Entering and every verb raise Refused, NotStored, and what reading the content raises. The content is read between the steps of
+    the event loop, never in it: it may ask the database.
     """
 
     def __init__(self, allow: AllowList, login: Login) -> None:
         # The list knows hosts and ports, not protocols: what is encrypted is treated alike.
         self._target = allow.check_host("https", login.host, login.port)
         self._login = login
-        self._handle = pycurl.Curl()
-        self._refused = self._dialled = False
-        # libcurl drops what callbacks raise: it is kept here.
-        self._fault: BaseException | None = None
+        self._runner = asyncio.Runner()
+        self._connection: Any = None
+        self._files: Any = None
 
     def __enter__(self) -> Self:
+        try:
+            self._connect()
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *raised: object) -> None:
-        self._handle.close()
+        if self._connection is not None:
+            with suppress(Exception):
+                self._runner.run(self._leave())
+        self._runner.close()
 
     def put(self, path: str, content: Content) -> None:
         """Write what is left of the content: from the beginning, or after the bytes that stand there already."""
-        self._prepare(path)
-        self._handle.setopt(pycurl.UPLOAD, 1)
-        self._handle.setopt(pycurl.READFUNCTION, partial(self._next, content))
-        self._handle.setopt(pycurl.FTP_CREATE_MISSING_DIRS, 1)
-        # Each write names its place. Older libcurl opens the file for appending besides, which comes to the same.
-        self._handle.setopt(pycurl.RESUME_FROM_LARGE, content.position)
-        # It would else read from the beginning, to pass over what it need not send.
-        self._handle.setopt(pycurl.SEEKFUNCTION, lambda offset, origin: pycurl.SEEKFUNC_OK)
-        self._perform()
+        file = self._open(path, content.position)
+        ended = False
+        while not ended:
+            blocks: list[tuple[int, bytes]] = []
+            while len(blocks) < _BLOCKS and not ended:
+                place = content.position
+                block = content.read(_BLOCK_BYTES)
+                ended = not block
+                blocks.append((place, block))
+            self._run(self._write(file, blocks), STALLED_SECONDS * _BLOCKS)
+        self._run(file.close())
 
     def continues(self, path: str, content: Content) -> bool:
         """Whether what stands there after the content's position is what comes next in it; the content is read so far.
@@ -139,117 +158,193 @@ class Host:
         False as well of a shorter one, and where nothing can be read: no such file, no right to read.
         """
         try:
-            size = self._size(path)
+            size = int(self._run(self._files.stat(_plain(path))).size or 0)
             if size > content.position:
                 self._compare(path, content)
         except NotStored as error:
-            if error.word in ("differs", "missing", "access"):
-                return False
-            raise
+            if error.word in _GONE:
+                raise
+            return False
         return size >= content.position
 
-    def _size(self, path: str) -> int:
-        self._prepare(path)
-        self._handle.setopt(pycurl.NOBODY, 1)
-        # It is asked for what is known of the file with its time only.
-        self._handle.setopt(pycurl.OPT_FILETIME, 1)
-        self._perform()
-        return int(self._handle.getinfo(pycurl.CONTENT_LENGTH_DOWNLOAD_T))
-
     def _compare(self, path: str, content: Content) -> None:
-        def compare(found: bytes) -> int:
-            try:
-                if not content.begins_with(found):
-                    self._fault = NotStored("differs", False)
-            except BaseException as fault:
-                self._fault = fault
-            return 0 if self._fault else len(found)
-
-        self._prepare(path)
-        self._handle.setopt(pycurl.RESUME_FROM_LARGE, content.position)
-        self._handle.setopt(pycurl.WRITEFUNCTION, compare)
-        self._perform()
+        file = self._run(self._files.open(_plain(path), "rb"))
+        while found := self._run(file.read(_BLOCKS * _BLOCK_BYTES, content.position)):
+            if not content.begins_with(found):
+                raise NotStored("differs", False)
+        self._run(file.close())
 
     def rename(self, path: str, to: str) -> None:
-        """Give a file its name; one of this name is replaced."""
-        # Many servers rename onto nothing only. The asterisk: it may not be there.
-        self._command(f"*rm {_home(to)}", f"rename {_home(path)} {_home(to)}")
+        """Give a file its name; one of this name is replaced. Where names cannot be changed, the file is removed."""
+        # Many servers rename onto nothing only.
+        self.remove(to)
+        try:
+            self._run(self._files.rename(_plain(path), _plain(to)))
+        except NotStored as error:
+            if error.word in _GONE:
+                raise
+            self.remove(path)
+            raise NotStored("rename", False) from None
 
     def remove(self, path: str) -> None:
-        """Take a file away, if it is there."""
-        self._command(f"*rm {_home(path)}")
-
-    def _command(self, *lines: str) -> None:
-        self._prepare("")
-        self._handle.setopt(pycurl.NOBODY, 1)
-        self._handle.setopt(pycurl.QUOTE, [line.encode() for line in lines])
-        self._perform()
-
-    def _prepare(self, path: str) -> None:
-        handle, login = self._handle, self._login
-        host = f"[{self._target.host}]" if ":" in self._target.host else self._target.host
-        handle.reset()
-        handle.setopt(pycurl.URL, f"sftp://{host}:{login.port}{_home(path)}".encode())
-        handle.setopt(pycurl.PROTOCOLS, pycurl.PROTO_SFTP)
-        handle.setopt(pycurl.PROXY, "")
-        handle.setopt(pycurl.NETRC, pycurl.NETRC_IGNORED)
-        handle.setopt(pycurl.NOSIGNAL, 1)
-        handle.setopt(pycurl.CONNECTTIMEOUT, CONNECT_SECONDS)
-        handle.setopt(pycurl.LOW_SPEED_LIMIT, 1)
-        handle.setopt(pycurl.LOW_SPEED_TIME, STALLED_SECONDS)
-        handle.setopt(pycurl.SSH_HOST_PUBLIC_KEY_SHA256, read_fingerprint(login.host_key))
-        handle.setopt(pycurl.SSH_AUTH_TYPES, pycurl.SSH_AUTH_PASSWORD | pycurl.SSH_AUTH_KEYBOARD)
-        handle.setopt(pycurl.USERNAME, login.user.encode())
-        handle.setopt(pycurl.PASSWORD, login.password.encode())
-        handle.setopt(pycurl.OPENSOCKETFUNCTION, self._open_socket)
-
-    def _perform(self) -> None:
+        """Take a file away, if it is there and may be."""
         try:
-            self._handle.perform()
-        except pycurl.error as error:
-            if (fault := self._fault) is not None:
-                self._fault = None
-                raise fault from None
-            if self._refused and not self._dialled:
-                raise Refused("private_address", self._target.host) from None
-            # libcurl's text may hold the path.
-            raise NotStored(_word(error.args[0]), error.args[0] in _AGAIN) from None
+            self._run(self._files.remove(_plain(path)))
+        except NotStored as error:
+            if error.word in _GONE:
+                raise
 
-    def _open_socket(self, purpose: int, address: tuple[int, int, int, tuple[str | bytes, ...]]) -> socket.socket | int:
+    def _open(self, path: str, position: int) -> Any:
+        import asyncssh
+
+        flags = asyncssh.FXF_WRITE | (0 if position else asyncssh.FXF_CREAT | asyncssh.FXF_TRUNC)
         try:
-            family, kind, protocol, endpoint = address
-            ip = endpoint[0].decode() if isinstance(endpoint[0], bytes) else endpoint[0]
-            if family not in (socket.AF_INET, socket.AF_INET6) or not address_allowed(ip, self._target):
-                self._refused = True
-                return pycurl.SOCKET_BAD
-            self._dialled = True
-            return Opened(family, kind, protocol)
-        except BaseException as fault:
-            self._fault = fault
-            return pycurl.SOCKET_BAD
+            return self._run(self._files.open(_plain(path), flags, encoding=None))
+        except NotStored as error:
+            if position or error.word != "missing":
+                raise
+        self._make_folders(path)
+        return self._run(self._files.open(_plain(path), flags, encoding=None))
 
-    def _next(self, content: Content, size: int) -> bytes | int:
+    def _make_folders(self, path: str) -> None:
+        names = path.split("/")[:-1]
+        for folder in ("/".join(names[:count]) for count in range(1, len(names) + 1)):
+            try:
+                self._run(self._files.mkdir(folder))
+            except NotStored as error:
+                if error.word in _GONE:
+                    raise
+                # It was there, or must not be made.
+                if not self._run(self._files.isdir(folder)):
+                    raise NotStored("folder", False) from None
+
+    async def _write(self, file: Any, blocks: list[tuple[int, bytes]]) -> None:
+        tasks = [asyncio.ensure_future(file.write(block, place)) for place, block in blocks if block]
         try:
-            return content.read(size)
-        except BaseException as fault:
-            self._fault = fault
-            aborted: int = pycurl.READFUNC_ABORT
-            return aborted
+            for task in tasks:
+                await asyncio.wait_for(task, STALLED_SECONDS)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _connect(self) -> None:
+        proof = self._proof()
+        for kinds in _KEY_KINDS:
+            try:
+                self._connection = self._run(self._log_in(self._dial(), kinds, proof))
+                break
+            except NotStored as error:
+                if error.word not in ("host_key", "no_such_key"):
+                    raise
+        else:
+            raise NotStored("host_key", False)
+        self._files = self._run(self._connection.start_sftp_client())
+
+    def _dial(self) -> socket.socket:
+        try:
+            found = socket.getaddrinfo(self._target.host, self._target.port, type=socket.SOCK_STREAM)
+        except OSError:
+            raise NotStored("connection", True) from None
+        addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+        allowed = [address for address in addresses if address_allowed(address, self._target)]
+        if not allowed:
+            raise Refused("private_address", self._target.host)
+        for address in allowed:
+            # The address that was checked is the one dialled: a second look-up could answer otherwise.
+            with suppress(OSError):
+                return socket.create_connection((address, self._target.port), CONNECT_SECONDS)
+        raise NotStored("connection", True)
+
+    async def _log_in(self, wire: socket.socket, kinds: tuple[str, ...], proof: dict[str, Any]) -> Any:
+        import asyncssh
+
+        wanted = f"SHA256:{read_fingerprint(self._login.host_key)}"
+
+        class Client(asyncssh.SSHClient):
+            def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
+                return key.get_fingerprint("sha256") == wanted
+
+        # Nothing is taken from this machine: no configuration, keys, agent or known hosts.
+        return await asyncssh.connect(
+            self._target.host,
+            self._target.port,
+            sock=wire,
+            config=None,
+            client_factory=Client,
+            known_hosts=([], [], []),
+            server_host_key_algs=kinds,
+            username=self._login.user,
+            agent_path=None,
+            gss_host=None,
+            x509_trusted_certs=None,
+            **proof,
+        )
+
+    def _proof(self) -> dict[str, Any]:
+        import asyncssh
+
+        secret = self._login.secret
+        if not secret.startswith("-----BEGIN "):
+            return {"password": secret, "client_keys": None, "preferred_auth": "password,keyboard-interactive"}
+        # A field of one line swallows the ends of lines.
+        text = _KEY.sub(lambda found: f"{found[1]}\n{''.join(found[2].split())}\n{found[3]}\n", secret.strip())
+        try:
+            key = asyncssh.import_private_key(text)
+        except (asyncssh.KeyImportError, asyncssh.KeyEncryptionError):
+            raise NotStored("key", False) from None
+        return {"client_keys": [key], "preferred_auth": "publickey"}
+
+    async def _leave(self) -> None:
+        self._connection.close()
+        try:
+            await asyncio.wait_for(self._connection.wait_closed(), _CLOSE_SECONDS)
+        except TimeoutError:
+            self._connection.abort()
+            await self._connection.wait_closed()
+
+    def _run(self, step: Any, seconds: float | None = None) -> Any:
+        """Take one step, within bounds of time; raises NotStored, without the library's text, which may hold the path."""
+
+        async def bounded() -> Any:
+            return await asyncio.wait_for(step, seconds or STALLED_SECONDS)
+
+        try:
+            return self._runner.run(bounded())
+        except NotStored:
+            raise
+        except Exception as error:
+            raise _not_stored(error) from None
 
 
-def _home(path: str) -> str:
-    if path and not _PATH.fullmatch(path):
+def _plain(path: str) -> str:
+    if not _PATH.fullmatch(path):
         raise ValueError("not a path of plain names")
-    return f"/~/{path}"
+    return path
 
 
-def _word(code: int) -> str:
-    return {
-        pycurl.E_PEER_FAILED_VERIFICATION: "host_key",
-        pycurl.E_LOGIN_DENIED: "login",
-        pycurl.E_REMOTE_ACCESS_DENIED: "access",
-        pycurl.E_QUOTE_ERROR: "access",
-        pycurl.E_REMOTE_FILE_NOT_FOUND: "missing",
-        pycurl.E_OPERATION_TIMEDOUT: "stalled",
-        pycurl.E_REMOTE_DISK_FULL: "disk",
-    }.get(code, "connection" if code in _AGAIN else f"code {code}")
+def _not_stored(error: Exception) -> NotStored:
+    import asyncssh
+
+    if isinstance(error, TimeoutError):
+        return NotStored("stalled", True)
+    words: dict[str, tuple[type[Exception], ...]] = {
+        "host_key": (asyncssh.HostKeyNotVerifiable,),
+        "no_such_key": (asyncssh.KeyExchangeFailed,),
+        "login": (asyncssh.PermissionDenied,),
+        "missing": (asyncssh.SFTPNoSuchFile, asyncssh.SFTPNoSuchPath),
+        "access": (asyncssh.SFTPPermissionDenied, asyncssh.SFTPWriteProtect, asyncssh.SFTPOpUnsupported),
+        "no_sftp": (asyncssh.ChannelOpenError,),
+    }
+    for word, kinds in words.items():
+        if isinstance(error, kinds):
+            return NotStored(word, False)
+    if isinstance(error, asyncssh.SFTPNoSpaceOnFilesystem | asyncssh.SFTPQuotaExceeded):
+        return NotStored("disk", True)
+    if isinstance(error, asyncssh.SFTPConnectionLost | asyncssh.SFTPNoConnection):
+        return NotStored("connection", True)
+    if isinstance(error, asyncssh.SFTPError):
+        return NotStored("failure", True)
+    if isinstance(error, asyncssh.Error | OSError):
+        return NotStored("connection", True)
+    raise error

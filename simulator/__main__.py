@@ -8,13 +8,13 @@ import signal
 import sys
 
 from simulator.control import Control
-from simulator.endpoints import Endpoints
 from simulator.errors import BadRequestError
-from simulator.hooks import target
-from simulator.http import Connection, Handler, Request, Result
-from simulator.receivers import Receivers
-from simulator.replies import json_reply
-from simulator.rest import Rest
+from simulator.platform.endpoints import Endpoints
+from simulator.platform.hooks import target
+from simulator.services.receivers import Receivers
+from simulator.services.rest import Rest
+from simulator.wire.http import Connection, Handler, Request, Result
+from simulator.wire.replies import json_reply
 from simulator.world import World
 
 try:

@@ -11,13 +11,13 @@ import time
 from collections.abc import Coroutine
 from typing import Any
 
-from simulator import hooks, spec
 from simulator.errors import BadRequestError
-from simulator.faults import Faults
-from simulator.http import Request
-from simulator.receivers import Receivers
-from simulator.replies import Reply, json_reply
-from simulator.sendouts import MAX_HOOKS_SHOWN, Sendout
+from simulator.platform import hooks, spec
+from simulator.platform.faults import Faults
+from simulator.platform.sendouts import MAX_HOOKS_SHOWN, Sendout
+from simulator.services.receivers import Receivers
+from simulator.wire.http import Request
+from simulator.wire.replies import Reply, json_reply
 from simulator.world import World
 
 _SENDOUT = re.compile(r"/control/sendouts/(s\d+)(?:/(fire|excuse))?")

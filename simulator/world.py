@@ -7,11 +7,11 @@ import secrets
 import string
 from typing import Any
 
-from simulator.consent import Consent
-from simulator.faults import Fault, Faults
-from simulator.rest import RestState
-from simulator.sendouts import Delivery, Sendout
-from simulator.spec import Spec
+from simulator.platform.faults import Fault, Faults
+from simulator.platform.sendouts import Delivery, Sendout
+from simulator.platform.spec import Spec
+from simulator.services.consent import Consent
+from simulator.services.contact_lists import RestState
 
 DIGITS = string.digits + string.ascii_lowercase
 PREFIX_LENGTH = 20

@@ -1,20 +1,18 @@
 """What every test shares."""
 
-import os
-
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
+
+from tests.examples import THOROUGH, UNTIMED, examples
 
 pytest_plugins = ["tests.fixtures"]
 # Fixtures by which a test says that it needs a database; without one of them or the mark it is refused any.
 DATABASE = frozenset({"db", "transactional_db", "django_db_reset_sequences", "django_db_serialized_rollback"})
 
-# The same examples at every run: a change is judged by what it changed. Longer, random searches are made on purpose. How
-# long one takes says more about what else the machine does.
-UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("steady", UNTIMED, derandomize=True)
+# The same examples at every run: a change is judged by what it changed. Longer, random searches are made on purpose.
+settings.register_profile("quick", UNTIMED, derandomize=True, max_examples=examples(100))
 settings.register_profile("long", UNTIMED, derandomize=False, print_blob=True)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
+settings.load_profile("long" if THOROUGH else "quick")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

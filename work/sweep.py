@@ -21,6 +21,7 @@ from django.utils import timezone
 from work.lanes import Lane
 from work.nudges import nudge
 from work.rounds import Rounds
+from work.run import run
 
 log = structlog.get_logger(__name__)
 ROUND_ROWS = 1_000
@@ -119,13 +120,13 @@ class Sweep:
 
     def _work_off(self, lane: Lane, ids: list[int]) -> None:
         """Nudge for the rows, and do what nobody else does."""
-        left = nudge(lane.task, ids, wait=NUDGE_SECONDS)
+        left = nudge(lane.name, ids, wait=NUDGE_SECONDS)
         own = [
             pk for pk in ids if (not left or self._seen[lane.name, pk] > 2) and (lane.name, pk) not in self._under_way
         ]
         self._rounds.saw(lane, left=left, due=ids, own=own)
         for group in [own] if lane.together and own else [[pk] for pk in own]:
-            self._submit(lane.name, group, lane.run)
+            self._submit(lane.name, group, partial(run, lane))
 
     def _submit(self, name: str, ids: Sequence[int], run: Callable[[Sequence[int]], object]) -> None:
         self._under_way |= {(name, pk) for pk in ids}

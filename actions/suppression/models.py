@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from actions.names import NAME_LENGTH, normal_name
 from actions.suppression.values import LONGEST, Writing
+from work.models import WorkRow
 
 REASON_LENGTH = 200
 _CALLING_CODE = RegexValidator(r"^[1-9][0-9]{0,2}\Z", _("Give the digits only, such as 33."))
@@ -117,7 +118,7 @@ class SuppressionEntry(models.Model):
         return str(self.pk)
 
 
-class SuppressionUpload(models.Model):
+class SuppressionUpload(WorkRow):
     """A file for a list: received piece by piece, then read by a worker. The row carries the work, and tells how far it is."""
 
     class Status(models.TextChoices):
@@ -162,11 +163,7 @@ class SuppressionUpload(models.Model):
     unreadable = models.PositiveBigIntegerField(_("unreadable"), default=0)
     # [number of the line, code] of the first of them.
     first_unreadable = models.JSONField(default=list)
-    due_at = models.DateTimeField(null=True)
-    attempts = models.PositiveSmallIntegerField(default=0)
-    claim_id = models.UUIDField(null=True)
-    claimed_until = models.DateTimeField(null=True)
-    # Workers that died at this row, one after the other.
+    # The column of this table has no default in the database.
     deaths = models.PositiveSmallIntegerField(default=0)
 
     class Meta:

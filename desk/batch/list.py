@@ -20,12 +20,11 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 from unfold.views import ChangeList
 
-from desk.bases import ReadOnlyAdmin, reader
+from desk.bases import LimitedAdmin, ReadOnlyAdmin, SeenProjects, reader
 from desk.batch import filters
 from desk.batch.live import live
 from desk.batch.page import page
 from desk.batch.parts import headline
-from desk.limited import LimitedAdmin, SeenProjects
 from desk.operations.alarms import open_count
 from desk.verbs import VERBS
 from desk.verbs.views import batch_verb, contact_verb, many_verb

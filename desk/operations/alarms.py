@@ -11,8 +11,7 @@ from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
-from desk.bases import ReadOnlyAdmin
-from desk.limited import LimitedAdmin
+from desk.bases import LimitedAdmin, ReadOnlyAdmin
 from notices.alarms import reach
 from notices.alarms import sentences as alarms
 from notices.models import Alarm, Notice

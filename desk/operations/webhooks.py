@@ -17,8 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
-from desk.bases import ReadOnlyAdmin, reader
-from desk.limited import LimitedAdmin
+from desk.bases import LimitedAdmin, ReadOnlyAdmin, reader
 from sendouts.models import Webhook
 from sendouts.verbs import base, run_again
 from sendouts.verbs.base import NotDone
@@ -107,7 +106,7 @@ class WebhookAdmin(ReadOnlyAdmin, LimitedAdmin):
                 problem = str(refusal)
             else:
                 self.log_change(request, webhook, "Planned again.")
-                transaction.on_commit(partial(nudge, "sendouts.plan", [webhook.pk]))
+                transaction.on_commit(partial(nudge, "hooks", [webhook.pk]))
                 messages.success(request, _("The hook is being planned again."))
                 return HttpResponseRedirect(back)
         context = {

@@ -15,8 +15,7 @@ from unfold.forms import AdminPasswordChangeForm
 
 from actions import access
 from actions.config import reviewers
-from desk.bases import reader
-from desk.limited import SharedAdmin
+from desk.bases import SharedAdmin, reader
 from desk.people import roles
 from desk.people.forms import NewPersonForm, PersonForm, PlacedForm
 

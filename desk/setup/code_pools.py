@@ -20,7 +20,7 @@ from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminTextareaWidget
 from actions.codes import runway
 from actions.codes.intake import MOST, BadCode, read, take_in
 from actions.codes.models import CodePool, PromoCode
-from desk.limited import LimitedAdmin, SeenProjects
+from desk.bases import LimitedAdmin, SeenProjects
 from desk.setup.history import HistoryAdmin
 
 FILE_BYTES = 20_000_000

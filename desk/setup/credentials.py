@@ -12,7 +12,7 @@ from unfold.widgets import UnfoldAdminPasswordWidget
 
 from actions.config.versions import UNTOLD
 from actions.secrets.credential import Credential
-from desk.limited import SharedAdmin
+from desk.bases import SharedAdmin
 from desk.setup.history import HistoryAdmin
 
 
@@ -42,6 +42,9 @@ class CredentialForm(forms.ModelForm):
             if not self.instance.pk:
                 raise forms.ValidationError(_("Enter the secret."))
             return self.instance.secret
+        if secret.startswith("-----BEGIN "):
+            # A private key: its lines mean nothing.
+            secret = "".join(secret.splitlines())
         if not secret.isprintable():
             raise forms.ValidationError(_("A secret is one line of text."))
         return secret

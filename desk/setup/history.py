@@ -18,8 +18,7 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 from actions.config.versions import version
-from desk.limited import LimitedAdmin
-from desk.not_found import MissingAdmin
+from desk.bases import LimitedAdmin, MissingAdmin
 from desk.setup.way_back import NotBroughtBack, bring_back, possible
 
 

@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from desk.limited import SharedAdmin
+from desk.bases import SharedAdmin
 from desk.setup.history import HistoryAdmin
 from sendouts.models import AllowedHost
 

@@ -30,7 +30,7 @@ from actions.contract import Kind
 from actions.models import ActionDefinition, Project, Sendout, policy
 from actions.plan.merge import canonical
 from actions.whole import whole
-from desk.limited import SeenProjects
+from desk.bases import SeenProjects
 from desk.setup.forms import ProjectForm, SendoutForm, action_form, config_fields
 from desk.setup.history import ConfigurationAdmin, leads_to
 from desk.setup.ordering import OwnerAdmin

@@ -74,8 +74,8 @@ class VerbPage(ABC):
 
     @property
     def nudge(self) -> tuple[str, list[int]]:
-        """Whom to ask to go on with the batch once it is done: the task, and the ids that it gets."""
-        return "sendouts.advance_singles" if self.batch.is_single else "sendouts.advance_files", [self.batch.pk]
+        """Whom to ask to go on with the batch once it is done: the lane, and the ids of rows."""
+        return self.batch.lane, [self.batch.pk]
 
     @property
     def quiet(self) -> bool:

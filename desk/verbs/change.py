@@ -205,7 +205,7 @@ class ChangeAlikePage(_ManyPage):
     def nudge(self) -> tuple[str, list[int]]:
         bulk = self._bulk
         if bulk is not None and bulk.is_running:
-            return "sendouts.change_many", [bulk.pk]
+            return "changes", [bulk.pk]
         return super().nudge
 
     def figures(self) -> list[Figure]:

@@ -14,11 +14,12 @@ from notices.alarms.findings import NOT_READY, OF_MACHINES, Finding
 from notices.alarms.traffic import JOURNAL_WAITS
 from notices.models import Alarm
 from sendouts.intake.journal import depth
+from work import lanes
 
 
 def live(request: HttpRequest) -> JsonResponse:
-    """The process answers."""
-    return JsonResponse({"ok": True})
+    """The process answers, and says of which version it is."""
+    return JsonResponse({"ok": True, "version": settings.VERSION})
 
 
 def ready(request: HttpRequest) -> JsonResponse:
@@ -34,7 +35,8 @@ def ready(request: HttpRequest) -> JsonResponse:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
         for finding in (*progress.work_waits(now), *progress.sweep_silent(now)):
-            found["work" if finding.subject else "sweep"] = _sentence(finding)
+            if not finding.subject or lanes.named(finding.subject).vital:
+                found["work" if finding.subject else "sweep"] = _sentence(finding)
             alarms.append(_entry(finding.code.value, finding.subject, now))
         alarms += _others()
     except DatabaseError:
@@ -49,13 +51,12 @@ def ready(request: HttpRequest) -> JsonResponse:
         )
         alarms.append(_entry("journal_waiting", "", waiting.oldest))
     ok = all(value == "ok" for value in found.values())
-    return JsonResponse({"ok": ok, **found, "alarms": alarms}, status=200 if ok else 503)
+    return JsonResponse({"ok": ok, "version": settings.VERSION, **found, "alarms": alarms}, status=200 if ok else 503)
 
 
 def _sentence(finding: Finding) -> str:
     if finding.subject:
-        one = {"hooks": "A hook", "singles": "A single", "files": "A batch with a contact file"}[finding.subject]
-        return f"{one} has been due for {finding.data['seconds']} s: no worker or sweep does its work."
+        return f"{finding.subject}: due for {finding.data['seconds']} s, and no worker or sweep does the work."
     return f"The sweep has not run since {finding.data['since']}."
 
 

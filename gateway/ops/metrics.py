@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import Count, Min, QuerySet, Sum
+from django.db.models import Count, Min, Sum
 from django.db.models.functions import Now
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import timezone
@@ -17,15 +17,14 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
-from notices.alarms import progress, traffic
+from notices.alarms import traffic
 from notices.models import Alarm, Code, Message
 from sendouts.models import Batch, Status, Webhook
 from sendouts.models.batch import OPEN
-from work import claims, pulses
+from work import lanes, pulses
 from work.models import Pulse
 
 HOUR = timedelta(hours=1)
-LOOPS = (pulses.SWEEP, pulses.BEAT, pulses.SMALL, pulses.FILES, pulses.QUEUE)
 
 
 def metrics(request: HttpRequest) -> HttpResponse:
@@ -93,18 +92,19 @@ class Figures(Collector):
 
     def _work(self) -> Iterator[GaugeMetricFamily]:
         waits, claimed = {}, {}
-        for lane, rows in progress.lanes().items():
-            oldest = progress.oldest_due(lane)
-            waits[lane] = max(0.0, (self._now - oldest).total_seconds()) if oldest else 0.0
-            claimed[lane] = _claimed(rows)
+        for lane in lanes.registered():
+            oldest = lane.oldest_due()
+            waits[lane.name] = max(0.0, (self._now - oldest).total_seconds()) if oldest else 0.0
+            claimed[lane.name] = lane.claimed().count()
         yield _by("due_oldest_seconds", "Since when the oldest work that nobody is at has been due.", "lane", waits)
         yield _by("claimed", "Rows that somebody is at work on.", "lane", claimed)
-        at = dict(Pulse.objects.filter(pk__in=LOOPS).values_list("pk", "at"))
+        loops = (pulses.SWEEP, pulses.BEAT, *lanes.workers(), pulses.QUEUE)
+        at = dict(Pulse.objects.filter(pk__in=loops).values_list("pk", "at"))
         yield _by(
             "loop_age_seconds",
             "Since the loop last said that it is at work; a worker without work says nothing.",
             "loop",
-            {name: max(0.0, (self._now - at[name]).total_seconds()) for name in LOOPS if name in at},
+            {name: max(0.0, (self._now - at[name]).total_seconds()) for name in loops if name in at},
         )
 
     def _hooks(self) -> Iterator[GaugeMetricFamily]:
@@ -143,10 +143,6 @@ class Figures(Collector):
         )
         due = Message.objects.filter(state=Message.State.WAITING, due_at__lte=self._now)
         yield _one("messages_due", "Messages whose time has come.", due.count())
-
-
-def _claimed(rows: "QuerySet[Webhook] | QuerySet[Batch]") -> int:
-    return rows.filter(due_at__isnull=False).exclude(claims.free()).count()
 
 
 def _one(name: str, text: str, value: float | None) -> GaugeMetricFamily:

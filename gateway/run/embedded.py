@@ -8,10 +8,11 @@ from celery.beat import EmbeddedService
 from django.conf import settings
 
 from gateway.celery import app, make_app
-from gateway.lanes import LANES, make_sweep
+from gateway.lanes import make_sweep, threads
 from gateway.ops.startup import report_aside
 from sendouts.intake.sqs import configured_consumer
 from work import claims
+from work.lanes import registered
 
 log = structlog.get_logger(__name__)
 STOP_SECONDS = 10
@@ -20,15 +21,15 @@ STOP_SECONDS = 10
 def serve() -> None:
     """Run until SIGTERM or SIGINT, then end every part."""
     # No other process works on these rows, so a claim that is left is that of a process that died.
-    dropped = sum(claims.drop_all(model) for model in {lane.rows().model for lane in LANES})
+    dropped = sum(claims.drop_all(model) for model in {lane.model for lane in registered()})
     if dropped:
         log.info("claims_dropped", rows=dropped)
     workers = [
         # An application has one selection of queues, so that each worker needs its own.
         make_app(queue).WorkController(
-            pool_cls="threads", concurrency=threads, queues=[queue], hostname=f"{queue}@embedded"
+            pool_cls="threads", concurrency=at_a_time, queues=[queue], hostname=f"{queue}@embedded"
         )
-        for queue, threads in (("small", settings.WORKER_CONCURRENCY), ("files", 2))
+        for queue, at_a_time in threads().items()
     ]
     for worker in workers:
         threading.Thread(target=worker.start, name=f"worker-{worker.hostname}", daemon=True).start()

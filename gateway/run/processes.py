@@ -13,6 +13,8 @@ from functools import partial
 import structlog
 from django.conf import settings
 
+from gateway.lanes import threads
+
 log = structlog.get_logger(__name__)
 STOP_SECONDS = 15.0
 # A process that dies at once, again and again, is not started faster than this.
@@ -25,13 +27,11 @@ def commands() -> Mapping[str, list[str]]:
     celery = [python, "-m", "celery", "-A", "gateway"]
     quiet = ["--loglevel", "WARNING"]
     worker = [*celery, "worker", *quiet, "--without-gossip", "--without-mingle"]
-    found = {
-        "web": [python, "manage.py", "serve"],
-        "worker": [*worker, "-Q", "small", "-c", str(settings.WORKER_CONCURRENCY), "-n", "small@%h"],
-        "worker-files": [*worker, "-Q", "files", "-c", "2", "-n", "files@%h"],
-        "sweep": [python, "manage.py", "sweep"],
-        "beat": [*celery, "beat", *quiet],
-    }
+    found = {"web": [python, "manage.py", "serve"]}
+    for queue, at_a_time in threads().items():
+        name = "worker" if queue == settings.CELERY_TASK_DEFAULT_QUEUE else f"worker-{queue}"
+        found[name] = [*worker, "-Q", queue, "-c", str(at_a_time), "-n", f"{queue}@%h"]
+    found |= {"sweep": [python, "manage.py", "sweep"], "beat": [*celery, "beat", *quiet]}
     return found | ({"sqs": [python, "manage.py", "consume_sqs"]} if settings.SQS_QUEUE_URL else {})
 
 

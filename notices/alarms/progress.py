@@ -4,18 +4,14 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from notices.alarms.findings import Finding
 from notices.models import Code
-from sendouts.models import Batch, Webhook
-from work import claims, pulses
+from work import lanes, pulses
 from work.models import Pulse
 from work.rounds import NUDGES, ROUNDS, SILENT_SECONDS
 
-# Work that is due and that nobody began for so long: no worker and no sweep is alive.
-OVERDUE = timedelta(seconds=60)
 # The sweep writes its row every five seconds; a round with a hanging broker takes some more.
 SWEEP_SECONDS = 30.0
 # The watch runs every 30 s; a worker may be busy for one turn and beat late for another.
@@ -26,27 +22,12 @@ QUEUE_SECONDS = 60.0
 CLOCK_SECONDS = 600.0
 
 
-def lanes() -> "dict[str, QuerySet[Webhook] | QuerySet[Batch]]":
-    """The three kinds of work, by what their rows are."""
-    return {
-        "hooks": Webhook.objects.all(),
-        "singles": Batch.objects.filter(source=Batch.Source.SINGLE),
-        "files": Batch.objects.filter(source=Batch.Source.BATCH),
-    }
-
-
-def oldest_due(lane: str) -> datetime | None:
-    """Since when the oldest free row of a lane has been due."""
-    due = lanes()[lane].filter(claims.free(), due_at__lte=Now()).order_by("due_at")
-    found: datetime | None = due.values_list("due_at", flat=True).first()
-    return found
-
-
 def work_waits(now: datetime) -> Iterator[Finding]:
-    for lane in lanes():
-        oldest = oldest_due(lane)
-        if oldest is not None and now - oldest > OVERDUE:
-            yield Finding(Code.WORK_WAITS, lane, {"seconds": round((now - oldest).total_seconds())})
+    """Due work that nobody began for longer than its lane allows: no worker and no sweep is alive."""
+    for lane in lanes.registered():
+        oldest = lane.oldest_due()
+        if oldest is not None and now - oldest > lane.overdue:
+            yield Finding(Code.WORK_WAITS, lane.name, {"seconds": round((now - oldest).total_seconds())})
 
 
 def sweep_silent(now: datetime) -> Iterator[Finding]:
@@ -55,7 +36,7 @@ def sweep_silent(now: datetime) -> Iterator[Finding]:
 
 
 def workers_silent(now: datetime) -> Iterator[Finding]:
-    for name in (pulses.SMALL, pulses.FILES):
+    for name in lanes.workers():
         if since := _trouble(name, now, contradicted_by=name):
             yield Finding(Code.WORKERS_SILENT, name.removeprefix("worker-"), {"since": since.isoformat()})
 

@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.formats import date_format
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -15,6 +16,7 @@ from actions.config import durations
 from notices.models import Alarm, Code
 from sendouts.models import Attention
 from sendouts.wording.batch_sentences import number, quoted
+from work import lanes
 
 
 def moment(text: Any) -> str:
@@ -107,11 +109,14 @@ def _machine(alarm: Alarm) -> str:
 
 
 def _lane(name: str) -> str:
-    return {"hooks": _("Hooks"), "singles": _("Singles"), "files": _("Contact files")}.get(name, name)
+    known = {"hooks": _("Hooks"), "singles": _("Singles"), "files": _("Contact files")}
+    rows = {lane.name: lane.model._meta.verbose_name_plural for lane in lanes.registered()}
+    return known.get(name) or capfirst(str(rows.get(name, name)))
 
 
 def _worker(name: str) -> str:
-    return _("The worker for contact files") if name == "files" else _("The worker for hooks and singles")
+    known = {"small": _("The worker for hooks and singles"), "files": _("The worker for contact files")}
+    return known.get(name, name)
 
 
 def advice(code: str) -> str:
@@ -132,7 +137,7 @@ def advice(code: str) -> str:
             "See why the database does not take them; leave the files of the journal where they are."
         ),
         Code.DEADLINE_MISSED: _("See these batches in the admin: their history says where the time went."),
-        Code.HOOK_NOT_PLANNED: _("The log says why (hook_not_planned)."),
+        Code.HOOK_NOT_PLANNED: _("The log says why (work_failed)."),
         Code.HOOK_UNREADABLE: hooks,
         Code.ATTENTION: _("Open the batch: its page says what can be done."),
         Code.SENDOUT_SILENT: _("See in the platform whether the sendout ran, and whether its hook was called."),

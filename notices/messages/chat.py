@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from actions.catalog.shared.sender import signed
+from actions.catalog.shared.signature import signed
 from notices.messages.content import Said, left_out
 from notices.models import Channel
 from notices.transports import escaped

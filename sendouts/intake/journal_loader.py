@@ -69,7 +69,7 @@ class Loader:
         for group in _groups(contents.hooks):
             ids = insert(self._write, group, refused)
             loaded += len(ids)
-            nudge("sendouts.plan", ids)
+            nudge("hooks", ids)
             yield
         try:
             if contents.damaged or refused:

@@ -155,7 +155,7 @@ class Consumer:
         """Store a group; one that fails for a reason of its own is halved until the bad hook stands alone."""
         try:
             with urgent():
-                nudge("sendouts.plan", store(list(hooks)))
+                nudge("hooks", store(list(hooks)))
         except (OperationalError, InterfaceError):
             raise
         except Error as error:

@@ -182,7 +182,7 @@ class Store:
         else:
             stored = [promise for promise, hook in group.items() if hook not in refused] if refused else list(group)
             log.debug("hooks_stored", hooks=len(group), ms=round((time.monotonic() - started) * 1000))
-            nudge("sendouts.plan", ids)
+            nudge("hooks", ids)
         if refused:
             log.error("hooks_not_stored", hooks=len(refused), refused=[str(hook.uuid) for hook in refused])
         settle(stored, True)

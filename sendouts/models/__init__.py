@@ -1,18 +1,15 @@
 """What came in and what became of it."""
 
 from sendouts.models.allowed_host import AllowedHost
-from sendouts.models.batch import Attention, Batch, Chunk, Outcome, Status
+from sendouts.models.batch import Attention, Batch, Chunk, Hold, Outcome, Status
 from sendouts.models.bulk_change import BulkChange
-from sendouts.models.decision import Answer, Decision, Verdict
-from sendouts.models.door_window import DoorWindow
+from sendouts.models.decision import Answer, Decision, KeptDecision, Verdict
 from sendouts.models.effect import EffectRun, PendingEffect
 from sendouts.models.event import Event, Word
-from sendouts.models.export import Export
-from sendouts.models.hold import Hold
-from sendouts.models.kept_decision import KeptDecision
+from sendouts.models.export_progress import Export
 from sendouts.models.plan import Plan
 from sendouts.models.tempo import Tempo
-from sendouts.models.webhook import Webhook
+from sendouts.models.webhook import DoorWindow, Webhook
 
 __all__ = [
     "AllowedHost",

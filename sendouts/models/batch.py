@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from actions.models import AtDeadline, Project, Review, Sendout
 from sendouts.models.plan import Plan
+from work.models import WorkRow
 
 
 class Status(models.TextChoices):
@@ -65,7 +66,7 @@ _ENDED_FILE = Q(source="batch", ended_at__isnull=False)
 OPEN = (Status.PLANNED, Status.SCREENED, Status.IN_REVIEW, Status.ACCEPTED, Status.REFUSED, Status.DELIVERED)
 
 
-class Batch(models.Model):
+class Batch(WorkRow):
     """One held delivery with one finishUri; every row of it is a Decision."""
 
     class Source(models.TextChoices):
@@ -159,13 +160,6 @@ class Batch(models.Model):
 
     # When readers are told of it next, or seen not to be (null: nothing to tell).
     tell_at = models.DateTimeField(null=True)
-    # Work: when the next stage is due (null: nothing to do until somebody acts), and who is at it until when.
-    due_at = models.DateTimeField(null=True)
-    attempts = models.PositiveSmallIntegerField(default=0)
-    claim_id = models.UUIDField(null=True)
-    claimed_until = models.DateTimeField(null=True)
-    # Workers that died at this row, one after the other, without getting any further.
-    deaths = models.PositiveSmallIntegerField(default=0, db_default=0)
 
     class Meta:
         verbose_name = _("batch")
@@ -266,6 +260,11 @@ class Batch(models.Model):
         return self.source == self.Source.SINGLE
 
     @property
+    def lane(self) -> str:
+        """The lane that carries it on: contact files have workers of their own."""
+        return "singles" if self.is_single else "files"
+
+    @property
     def timed_out(self) -> int:
         """Contacts that left on the “timed out” way: those neither released nor confirmed as rejected at the deadline."""
         return self.total - self.confirmed if self.status in {Status.EXPIRED, Status.ABANDONED} else 0
@@ -317,3 +316,23 @@ class Chunk(models.Model):
 
     def __str__(self) -> str:
         return f"{self.batch_id}/{self.number}"
+
+
+class Hold(models.Model):
+    """One batch on hold, by whom and why; gone once the hold is lifted. The events tell what was."""
+
+    batch = models.OneToOneField(Batch, primary_key=True, on_delete=models.CASCADE, related_name="hold")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, verbose_name=_("who"), on_delete=models.PROTECT, related_name="+"
+    )
+    note = models.TextField(_("note"))
+    at = models.DateTimeField(_("time"))
+    # What was declared for the deadline, and holds again once the hold is lifted.
+    declared = models.CharField(_("at the deadline"), max_length=10, choices=AtDeadline)
+
+    class Meta:
+        verbose_name = _("hold")
+        verbose_name_plural = _("holds")
+
+    def __str__(self) -> str:
+        return str(self.batch_id)

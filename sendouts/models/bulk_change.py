@@ -7,9 +7,10 @@ from django.utils.translation import gettext_lazy as _
 
 from sendouts.models.batch import Batch
 from sendouts.models.decision import Verdict
+from work.models import WorkRow
 
 
-class BulkChange(models.Model):
+class BulkChange(WorkRow):
     """All decisions of one batch that say `before`, and have the reason where one is named, become `verdict`.
 
     The row carries the work: rows below `next_row` are done. While it is running nobody decides on the batch.
@@ -46,12 +47,6 @@ class BulkChange(models.Model):
     sent = models.PositiveIntegerField(default=0)
     no_address = models.PositiveIntegerField(default=0)
     unread = models.PositiveIntegerField(default=0)
-
-    due_at = models.DateTimeField(null=True)
-    attempts = models.PositiveSmallIntegerField(default=0)
-    claim_id = models.UUIDField(null=True)
-    claimed_until = models.DateTimeField(null=True)
-    deaths = models.PositiveSmallIntegerField(default=0, db_default=0)
 
     class Meta:
         verbose_name = _("change of many decisions")

@@ -96,3 +96,24 @@ def rows_of(batch_id: int, first: int = 0, rows: int = 1 << 32) -> Q:
     """The decisions of a batch, or of `rows` rows of it from `first` on."""
     start = (batch_id << 32) + first
     return Q(pk__gte=start, pk__lt=start + rows)
+
+
+class KeptDecision(models.Model):
+    """One decision of a person, kept until the contact was screened anew; `id` is that of the decision it comes from."""
+
+    id = models.BigIntegerField(primary_key=True)
+    batch = models.ForeignKey("sendouts.Batch", on_delete=models.CASCADE, related_name="kept_decisions", db_index=False)
+    contact_id = models.CharField(max_length=255)
+    verdict = models.SmallIntegerField(choices=Verdict)
+    text = models.CharField(max_length=500)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=False)
+    # Every row of this contact said the same, so that it holds for the contact and not only for its row.
+    whole = models.BooleanField()
+    applied = models.BooleanField(default=False, db_default=False)
+
+    class Meta:
+        # What lies in a batch is found by the id; a contact by this, whatever the database believes of the table.
+        indexes = [models.Index(fields=["contact_id", "batch"], name="kept_decision_contact")]
+
+    def __str__(self) -> str:
+        return f"{self.pk >> 32}/{self.pk & 0xFFFF_FFFF}"

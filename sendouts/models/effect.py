@@ -6,9 +6,10 @@ from django.utils.translation import gettext_lazy as _
 
 from actions.contract import Phase
 from sendouts.models.batch import Batch
+from work.models import WorkRow
 
 
-class EffectRun(models.Model):
+class EffectRun(WorkRow):
     """One effect of a plan, for one batch.
 
     Enrichment is worked on under the batch's claim, before the release. Transfers, and what is left over when a batch ends, are work
@@ -33,12 +34,6 @@ class EffectRun(models.Model):
     state = models.JSONField(default=dict, blank=True)
     error = models.CharField(max_length=500, blank=True, default="")
     ended_at = models.DateTimeField(null=True)
-
-    due_at = models.DateTimeField(null=True)
-    attempts = models.PositiveSmallIntegerField(default=0)
-    claim_id = models.UUIDField(null=True)
-    claimed_until = models.DateTimeField(null=True)
-    deaths = models.PositiveSmallIntegerField(default=0, db_default=0)
 
     class Meta:
         verbose_name = _("effect")

@@ -4,8 +4,10 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from work.models import WorkRow
 
-class Webhook(models.Model):
+
+class Webhook(WorkRow):
     """One received hook as it came; planning says later what became of it."""
 
     class Source(models.TextChoices):
@@ -31,13 +33,6 @@ class Webhook(models.Model):
     batch = models.ForeignKey(
         "sendouts.Batch", verbose_name=_("batch"), null=True, on_delete=models.PROTECT, related_name="hooks"
     )
-    # When planning is due; null once it is done.
-    due_at = models.DateTimeField(null=True)
-    attempts = models.PositiveSmallIntegerField(default=0)
-    claim_id = models.UUIDField(null=True)
-    claimed_until = models.DateTimeField(null=True)
-    # Workers that died at this row, one after the other.
-    deaths = models.PositiveSmallIntegerField(default=0, db_default=0)
 
     class Meta:
         verbose_name = _("webhook")
@@ -60,3 +55,25 @@ class Webhook(models.Model):
 
     def __str__(self) -> str:
         return str(self.uuid)
+
+
+class DoorWindow(models.Model):
+    """Answers of one door process within one short window of time."""
+
+    process = models.CharField(max_length=80)
+    at = models.DateTimeField()
+    stored = models.PositiveIntegerField(default=0)
+    # Of the stored, those whose answer took too long.
+    slow = models.PositiveIntegerField(default=0)
+    refused = models.PositiveIntegerField(default=0)
+    turned_away = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["process", "at"], name="door_window_once"),
+            models.CheckConstraint(name="door_window_adds_up", condition=Q(slow__lte=models.F("stored"))),
+        ]
+        indexes = [models.Index(fields=["at"], name="door_window_at")]
+
+    def __str__(self) -> str:
+        return f"{self.process} {self.at:%H:%M:%S}"

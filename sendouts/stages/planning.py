@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from django.db import DatabaseError, InterfaceError, OperationalError, transaction
+from django.db import transaction
+from django.utils import timezone
 
 from actions.catalog import kinds
 from actions.models import Policy, Project, Sendout, definitions_for, normal_name, policy
@@ -21,72 +22,29 @@ from work import claims
 from work.retry import backoff
 
 log = structlog.get_logger(__name__)
-GROUP = 200
 # So far this process's clock and the database's may be apart before the difference counts.
 CLOCK_DOUBT = timedelta(seconds=60)
 KEY_MISSING = "No key in ENCRYPTION_KEYS opens this hook: put the old key back. It is tried again."
 _DONE: dict[str, Any] = {"due_at": None, "claim_id": None, "claimed_until": None}
 
 
-def plan(webhook_ids: Sequence[int], now: datetime) -> list[int]:
-    """Plan the hooks that are due and free among these; returns the ids of the batches that came of them.
-
-    A hook at which a worker died is planned alone, after the others.
-    """
-    batches: list[int] = []
-    for start in range(0, len(webhook_ids), GROUP):
-        claim = claims.take(Webhook, webhook_ids[start : start + GROUP])
-        if claim.ids:
-            try:
-                batches += _plan_or_split(claim, claim.ids, now)
-            finally:
-                claim.release()
-        for pk in claim.suspects:
-            with claims.alone(Webhook, pk) as one:
-                if one.deaths >= claims.DEATHS:
-                    _leave_to_a_person(one)
-                elif one.ids:
-                    batches += _plan_or_split(one, one.ids, now)
-    return batches
+def plan(claim: claims.Claim, webhook_ids: Sequence[int]) -> list[int]:
+    """Plan claimed hooks in one transaction; returns the ids of the open batches that came of them."""
+    with transaction.atomic():
+        claim.extend(webhook_ids)
+        return _plan_group(webhook_ids, timezone.now())
 
 
-def _leave_to_a_person(claim: claims.Claim) -> None:
+def escalate(claim: claims.Claim, webhook_id: int, error: Exception | None) -> None:
     """Stop with a hook that has killed worker after worker; it is kept, and staff can have it planned again."""
-    (pk,) = claim.ids
     detail = f"Planning ended the worker {claim.deaths} times; it is not tried again by itself."
     ended = {"outcome": Webhook.Outcome.FAILED, "detail": detail, **_DONE}
-    Webhook.objects.filter(pk=pk, claim_id=claim.id).update(**ended)
-    log.error("hook_failed", webhook=pk, deaths=claim.deaths)
+    Webhook.objects.filter(pk=webhook_id, claim_id=claim.id).update(**ended)
 
 
-def _plan_or_split(claim: claims.Claim, ids: Sequence[int], now: datetime) -> list[int]:
-    """Plan a group; one that fails for a reason of its own is halved until the bad hook stands alone."""
-    try:
-        with transaction.atomic():
-            claim.extend(ids)
-            return _plan_group(ids, now)
-    except (OperationalError, InterfaceError, claims.ClaimLost):
-        raise
-    except Exception as error:
-        # Anything else may lie in one hook: it must not take its neighbours with it.
-        if len(ids) > 1:
-            middle = len(ids) // 2
-            return _plan_or_split(claim, ids[:middle], now) + _plan_or_split(claim, ids[middle:], now)
-        _postpone(ids[0], error, now)
-        return []
-
-
-def _postpone(webhook_id: int, error: Exception, now: datetime) -> None:
-    """Try a hook that fails alone again later; a duplicate that arrived at the same moment is recognised then."""
-    attempts = Webhook.objects.values_list("attempts", flat=True).get(pk=webhook_id) + 1
-    Webhook.objects.filter(pk=webhook_id).update(
-        attempts=attempts,
-        deaths=0,
-        due_at=now + backoff(attempts, longest=60),
-        detail=f"Planning failed {attempts} times ({type(error).__name__}); it is tried again."[:300],
-    )
-    if not isinstance(error, DatabaseError) or attempts > 1:
-        log.error("hook_not_planned", webhook=webhook_id, attempts=attempts, exc_info=error)
+def describe_failure(attempts: int, error: Exception) -> dict[str, str]:
+    """Return what a hook says of itself that could not be planned yet."""
+    return {"detail": f"Planning failed {attempts} times ({type(error).__name__}); it is tried again."[:300]}
 
 
 def _plan_group(ids: Sequence[int], now: datetime) -> list[int]:

@@ -26,32 +26,17 @@ TRIED_FOR = timedelta(hours=24)
 LONGEST_PAUSE = timedelta(minutes=10)
 
 
-def see_to(run_ids: Sequence[int]) -> int:
-    """Claim those of the runs that are due and free, and carry each out or clear it away; returns how many it claimed."""
-    claim = claims.take(EffectRun, run_ids)
-    try:
-        for pk in claim.ids:
-            _see_to(claim, pk)
-    except claims.ClaimLost:
-        log.warning("claim_lost", first=claim.ids[0], effects=len(claim.ids))
-    finally:
-        if claim.ids:
-            claim.release()
-    for pk in claim.suspects:
-        with claims.alone(EffectRun, pk) as one:
-            for each in one.ids:
-                _see_to_suspect(one, each)
-    return len(claim.ids) + len(claim.suspects)
+def see_to(claim: claims.Claim, run_ids: Sequence[int]) -> None:
+    """Carry each of the claimed runs out, or clear it away."""
+    for pk in run_ids:
+        _see_to(claim, pk)
 
 
-def _see_to_suspect(claim: claims.Claim, pk: int) -> None:
-    try:
-        if claim.deaths >= claims.DEATHS:
-            _give_up(claim, EffectRun.objects.get(pk=pk), "A worker died of it again and again.")
-        else:
-            _see_to(claim, pk)
-    except claims.ClaimLost:
-        log.warning("claim_lost", first=pk, effects=1)
+def escalate(claim: claims.Claim, run_id: int, error: Exception | None) -> None:
+    """Stop with a run that has killed worker after worker, or that failed for a reason of our own."""
+    found = EffectRun.objects.get(pk=run_id)
+    died = "A worker died of it again and again."
+    _give_up(claim, found, died if error is None else f"The kind {found.kind} raised {type(error).__name__}.")
 
 
 def _see_to(claim: claims.Claim, pk: int) -> None:

@@ -13,8 +13,8 @@ from typing import Any
 
 import structlog
 from django.contrib.auth.models import User
-from django.db import InterfaceError, OperationalError, transaction
-from django.db.models import Count, F, Q
+from django.db import transaction
+from django.db.models import Count, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -26,7 +26,6 @@ from sendouts.stages.review import recount, standing
 from sendouts.verbs import base
 from sendouts.verbs.base import Act, NotDone, NotDoneCode, Note, Verb
 from work import claims
-from work.retry import backoff
 
 log = structlog.get_logger(__name__)
 # Up to so many are changed while the person waits, where few rows have to be looked at to find them.
@@ -36,8 +35,6 @@ FEW_ROWS = 20_000
 PIECE = 5_000
 # After so long others that wait go first: the workers are those of the contact files, which have deadlines.
 TURN_SECONDS = 10.0
-# A change that fails so often without getting any further is given up.
-FAILURES = 3
 State = BulkChange.State
 _LEFT = ("sent", "no_address", "unread")
 
@@ -159,42 +156,19 @@ def _data(bulk: BulkChange) -> dict[str, Any]:
     return data | {"contacts": bulk.changed} | left
 
 
-def run(bulk_ids: Sequence[int]) -> None:
-    """Claim those of the changes that are due and free, and carry each on for one turn at most."""
+def run(claim: claims.Claim, bulk_ids: Sequence[int]) -> None:
+    """Carry each of the claimed changes on, for one turn at most."""
     for pk in bulk_ids:
-        claim = claims.take(BulkChange, [pk])
-        if claim.ids:
-            try:
-                _turn(claim, pk)
-            finally:
-                claim.release()
-        for suspect in claim.suspects:
-            with claims.alone(BulkChange, suspect) as one:
-                if one.ids:
-                    _turn(one, suspect)
-
-
-def _turn(claim: claims.Claim, pk: int) -> None:
-    try:
-        if claim.deaths >= claims.DEATHS:
-            log.error("worker_died", bulk_change=pk, deaths=claim.deaths)
-            _give_up(claim, pk)
-        else:
-            _pieces(claim, pk)
-    except claims.ClaimLost:
-        # Somebody cancelled it, or took it over; what was not committed is not done.
-        log.warning("claim_lost", bulk_change=pk)
-
-
-def _pieces(claim: claims.Claim, pk: int) -> None:
-    until = time.monotonic() + TURN_SECONDS
-    try:
+        until = time.monotonic() + TURN_SECONDS
         while _piece(claim, pk, timezone.now()) and time.monotonic() < until:
             pass
-    except (OperationalError, InterfaceError, claims.ClaimLost):
-        raise
-    except Exception as error:
-        _failed(claim, pk, error)
+
+
+def escalate(claim: claims.Claim, bulk_id: int, error: Exception | None) -> None:
+    """Give up a change that has killed worker after worker, or that fails without getting any further."""
+    with transaction.atomic():
+        batch, bulk = _locked(claim, bulk_id)
+        _end(batch, bulk, State.FAILED, timezone.now())
 
 
 def _piece(claim: claims.Claim, pk: int, now: datetime) -> bool:
@@ -279,21 +253,3 @@ def _end(batch: Batch, bulk: BulkChange, state: State, now: datetime, user: User
         who = user if user is not None else bulk.user
         lifecycle.change(batch, Word.CHANGE_ENDED, now=now, user=who, note=note, data=data, **columns)
     log.info("change_ended", batch=batch.pk, state=state.value, changed=bulk.changed)
-
-
-def _give_up(claim: claims.Claim, pk: int) -> None:
-    with transaction.atomic():
-        batch, bulk = _locked(claim, pk)
-        _end(batch, bulk, State.FAILED, timezone.now())
-
-
-def _failed(claim: claims.Claim, pk: int, error: Exception) -> None:
-    attempts = BulkChange.objects.values_list("attempts", flat=True).get(pk=pk) + 1
-    log.error("change_failed", bulk_change=pk, attempts=attempts, exc_info=error)
-    if attempts >= FAILURES:
-        _give_up(claim, pk)
-        return
-    with transaction.atomic():
-        claim.extend([pk])
-        later = timezone.now() + backoff(attempts, first=2)
-        BulkChange.objects.filter(pk=pk).update(attempts=F("attempts") + 1, due_at=later)

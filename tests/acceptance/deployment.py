@@ -1,17 +1,13 @@
 """The gateway as it is deployed: real processes on a database and a broker of their own."""
 
-import atexit
 import json
 import os
-import shutil
 import sqlite3
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,7 +20,8 @@ import requests
 
 from sendouts.privacy.sealing import Keyring
 from simulator.client import Simulator
-from tests.servers import TEST_AUTH, common_environment, free_port, temporary_folder
+from tests.databases import copy_file, create_database
+from tests.servers import TEST_AUTH, common_environment, free_port
 
 # Five processes start at once; on a machine that is busy with other things this takes its time.
 START_SECONDS = 90
@@ -240,11 +237,11 @@ def deployment(
     folder.mkdir(parents=True, exist_ok=True)
     if mode == "processes":
         environment = {
-            "DATABASE_URL": more.get("DATABASE_URL") or _own_database(),
+            "DATABASE_URL": more.get("DATABASE_URL") or create_database(os.environ["DATABASE_URL"]),
             "CELERY_BROKER_URL": more.get("CELERY_BROKER_URL") or _own_broker(),
         }
     else:
-        environment = {"DATABASE_URL": _own_file(folder / "gateway.sqlite3"), "CELERY_BROKER_URL": ""}
+        environment = {"DATABASE_URL": copy_file(folder / "gateway.sqlite3"), "CELERY_BROKER_URL": ""}
     gateway = Deployment(folder, environment | more)
     if "DATABASE_URL" in more:
         gateway.manage("migrate", "-v0")
@@ -257,46 +254,6 @@ def deployment(
             yield gateway, platform
     finally:
         gateway.stop()
-
-
-def _own_database() -> str:
-    """A database with every table, copied: to migrate each anew took a third of what a start takes."""
-    server = os.environ["DATABASE_URL"]
-    return _created(server, _migrated_database(server))
-
-
-def _own_file(path: Path) -> str:
-    """The same on SQLite."""
-    shutil.copy(_migrated_file(), path)
-    return f"sqlite:///{path}"
-
-
-@cache
-def _migrated_database(server: str) -> str:
-    """The name of a database that others are copied from, made once by each process of the tests, on each server."""
-    url = _created(server)
-    _migrate(url)
-    return urlsplit(url).path[1:]
-
-
-@cache
-def _migrated_file() -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="gateway-migrated-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    _migrate(f"sqlite:///{folder}/gateway.sqlite3")
-    return folder / "gateway.sqlite3"
-
-
-def _created(server: str, template: str = "template1") -> str:
-    name = f"acceptance_{uuid4().hex[:12]}"
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
-    return urlsplit(server)._replace(path=f"/{name}").geturl()
-
-
-def _migrate(url: str) -> None:
-    with temporary_folder("migrating") as folder:
-        Deployment(Path(folder), {"DATABASE_URL": url, "CELERY_BROKER_URL": ""}).manage("migrate", "-v0")
 
 
 def _own_broker() -> str:

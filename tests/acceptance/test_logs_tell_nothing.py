@@ -13,7 +13,7 @@ import requests
 
 from sendouts.privacy.sealing import of_decision, of_download, of_finish
 from simulator.client import Simulator
-from simulator.rows import CITIES
+from simulator.platform.rows import CITIES
 from tests.acceptance.deployment import Deployment, deployment, wait_until
 from tests.servers import TEST_AUTH
 

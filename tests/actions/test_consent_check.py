@@ -4,15 +4,12 @@ import json
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
 from actions.catalog.consent_check.kind import ConsentCheck
-from actions.catalog.shared.http import retry_after
 from actions.contract import Contact, Permanent, Retryable, Verdict, Word
 from actions.plan import run
 from actions.plan.run import run_plan
@@ -50,6 +47,33 @@ def test_the_question_has_the_form_of_the_contract_and_the_credential() -> None:
         ask(it.url, people(2), credential="consent")
     assert it.questions == [{"contacts": ["A-0", "A-1"]}]
     assert it.headers[0]["Authorization"] == "Bearer shared-secret"
+
+
+@pytest.mark.parametrize(
+    ("body", "config", "wanted"),
+    [
+        (b'{"verdicts": {"A-0": false, "A-0": true}}', {}, Word.REJECT),
+        (b'{"verdicts": {"A-0": true, "A-0": false}}', {}, Word.REJECT),
+        (b'{"verdicts": {"A-0": true, "A-0": null}}', {}, Word.UNDECIDED),
+        (b'{"verdicts": {"A-0": true, "A-0": true}}', {}, Word.ACCEPT),
+        (b'{"verdicts": {"A-0": {"ok": false}, " A-0": {"ok": true}}}', {"value_at": "ok"}, Word.REJECT),
+        (b'{"verdicts": {"A-0": {"ok": false, "ok": true}}}', {"value_at": "ok"}, Word.UNDECIDED),
+        (b'{"verdicts": false, "verdicts": true}', {"shape": "value", "asks": "contact"}, Word.UNDECIDED),
+    ],
+)
+def test_a_key_that_an_answer_has_twice_lets_nobody_pass_by_its_last_value(
+    body: bytes, config: dict[str, Any], wanted: Word
+) -> None:
+    if config.get("asks"):
+        config = {**config, "body": {"contact": "{id}"}}
+    with service(lambda number, question: (200, {}, body)) as it:
+        assert words(ask(it.url, [Contact("A-0", {})], **config)) == [wanted]
+
+
+def test_an_answer_that_repeats_the_key_above_the_verdicts_is_permanent() -> None:
+    body = b'{"verdicts": {"A-0": false}, "verdicts": {"A-0": true}}'
+    with service(lambda number, question: (200, {}, body)) as it, pytest.raises(Permanent, match="does not hold"):
+        ask(it.url, [Contact("A-0", {})])
 
 
 def test_a_contact_that_comes_twice_is_asked_about_once_and_judged_twice() -> None:
@@ -164,16 +188,6 @@ def test_a_wrong_configuration_is_refused_at_its_field(config: dict[str, Any], f
     with pytest.raises(ValidationError) as caught:
         ConsentCheck.read_config(config)
     assert [error["loc"] for error in caught.value.errors()] == [(field,)]
-
-
-def test_retry_after_is_read_in_both_forms() -> None:
-    assert retry_after("12") == 12.0
-    assert retry_after("999999") == 3600.0
-    date = retry_after(format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True))
-    assert date is not None
-    assert 60 < date <= 90
-    assert retry_after(format_datetime(datetime.now(UTC) - timedelta(days=1), usegmt=True)) == 0.0
-    assert [retry_after(text) for text in (None, "", "soon", "-3", "1.5", "²")] == [None] * 6
 
 
 @pytest.fixture

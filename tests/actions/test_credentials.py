@@ -95,6 +95,13 @@ def test_an_empty_secret_leaves_the_stored_one_and_a_new_one_replaces_it(manager
     assert stored.secret.open() == "a new one"
 
 
+def test_a_private_key_is_stored_as_one_line(manager: Client) -> None:
+    key = "-----BEGIN OPENSSH PRIVATE KEY-----\r\nb3Bl\r\nbnNz\r\n-----END OPENSSH PRIVATE KEY-----\r\n"
+    assert manager.post(ADD, given(kind="basic", user="gate", secret=key)).status_code == 302
+    stored = "-----BEGIN OPENSSH PRIVATE KEY-----b3BlbnNz-----END OPENSSH PRIVATE KEY-----"
+    assert Credential.objects.get().secret.open() == stored
+
+
 @pytest.mark.parametrize(
     ("more", "field"),
     [

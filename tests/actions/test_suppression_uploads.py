@@ -11,8 +11,10 @@ from django.utils import timezone
 
 from actions.models import SuppressionEntry, SuppressionList, SuppressionPiece, SuppressionUpload
 from actions.suppression import entries, prune, read, receive, upload_work
-from sendouts import tasks
+from gateway.lanes import make_sweep
+from gateway.tasks import TASKS
 from tests.gate import Gate
+from tests.lanes import work_on
 from work import claims, sweep
 
 pytestmark = pytest.mark.django_db
@@ -63,17 +65,17 @@ def left_by_a_killed_worker(upload: SuppressionUpload, monkeypatch: pytest.Monke
         killed_after(parts, patched, SystemExit())
         patched.setattr(claims.Claim, "release", lambda claim: None)
         with pytest.raises(SystemExit):
-            upload_work.read([upload.pk])
+            work_on("uploads", [upload.pk])
     SuppressionUpload.objects.filter(pk=upload.pk).update(claimed_until=timezone.now() - timedelta(seconds=1))
 
 
 def test_a_file_is_read_whole_and_its_bytes_are_deleted() -> None:
     upload = send(ids(9))
-    tasks.read_uploads([upload.pk])
+    TASKS["uploads"]([upload.pk])
     done = now(upload)
     assert (done.status, done.rows, done.added, done.due_at, done.error) == ("done", 9, 9, None, "")
     assert done.ended_at is not None and on_the_list() == 9 and not SuppressionPiece.objects.exists()
-    tasks.read_uploads([upload.pk])
+    TASKS["uploads"]([upload.pk])
     assert now(upload).rows == 9
 
 
@@ -84,7 +86,7 @@ def test_who_takes_over_from_a_killed_worker_goes_on_and_counts_once(
     upload = send(ids(9))
     left_by_a_killed_worker(upload, monkeypatch, parts)
     assert (now(upload).rows, on_the_list()) == (2 * parts, 2 * parts)
-    upload_work.read([upload.pk])
+    work_on("uploads", [upload.pk])
     assert (now(upload).status, now(upload).added, on_the_list()) == ("done", 9, 9)
 
 
@@ -92,7 +94,7 @@ def test_a_file_that_kills_worker_after_worker_is_given_up(monkeypatch: pytest.M
     upload = send(ids(9))
     for _ in range(claims.DEATHS):
         left_by_a_killed_worker(upload, monkeypatch, 0)
-    upload_work.read([upload.pk])
+    work_on("uploads", [upload.pk])
     assert (now(upload).status, now(upload).error) == ("failed", "unexpected")
     assert not SuppressionPiece.objects.exists()
 
@@ -100,12 +102,12 @@ def test_a_file_that_kills_worker_after_worker_is_given_up(monkeypatch: pytest.M
 def test_an_error_is_tried_again_some_times_and_then_told(monkeypatch: pytest.MonkeyPatch) -> None:
     upload = send(ids(9))
     killed_after(1, monkeypatch, ZeroDivisionError())
-    upload_work.read([upload.pk])
+    work_on("uploads", [upload.pk])
     assert (now(upload).status, now(upload).attempts, now(upload).rows) == ("received", 1, 2)
     assert now(upload).due_at > timezone.now()
     for _ in range(2):
         SuppressionUpload.objects.update(due_at=timezone.now())
-        upload_work.read([upload.pk])
+        work_on("uploads", [upload.pk])
     assert (now(upload).status, now(upload).error, on_the_list()) == ("failed", "unexpected", 2)
 
 
@@ -114,9 +116,9 @@ def test_a_database_that_goes_away_fails_nothing(monkeypatch: pytest.MonkeyPatch
     with monkeypatch.context() as patched:
         killed_after(1, patched, OperationalError("the server closed the connection"))
         with pytest.raises(OperationalError):
-            upload_work.read([upload.pk])
+            work_on("uploads", [upload.pk])
     assert (now(upload).status, now(upload).attempts) == ("received", 0)
-    upload_work.read([upload.pk])
+    work_on("uploads", [upload.pk])
     assert (now(upload).status, on_the_list()) == ("done", 9)
 
 
@@ -129,7 +131,7 @@ def test_a_worker_whose_claim_was_taken_stores_nothing_more(monkeypatch: pytest.
         SuppressionUpload.objects.update(claim_id=None, claimed_until=None)
 
     monkeypatch.setattr(read, "store", robbed)
-    upload_work.read([upload.pk])
+    work_on("uploads", [upload.pk])
     assert (now(upload).status, now(upload).rows) == ("received", 2)
 
 
@@ -137,25 +139,25 @@ def test_a_long_file_lets_others_go_first(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(upload_work, "TURN_SECONDS", 0.0)
     upload = send(ids(9))
     before = now(upload).due_at
-    upload_work.read([upload.pk])
+    work_on("uploads", [upload.pk])
     turned = now(upload)
     assert (turned.status, turned.rows, turned.claim_id) == ("received", 2, None)
     assert turned.due_at > before
     for _ in range(5):
-        upload_work.read([upload.pk])
+        work_on("uploads", [upload.pk])
     assert (now(upload).status, on_the_list()) == ("done", 9)
 
 
 def test_a_list_that_is_archived_meanwhile_ends_its_uploads() -> None:
     upload = send(ids(9))
     SuppressionList.objects.update(archived=True)
-    upload_work.read([upload.pk])
+    work_on("uploads", [upload.pk])
     assert (now(upload).status, now(upload).error) == ("failed", "archived")
 
 
 def test_a_file_that_is_no_csv_is_told() -> None:
     upload = send(b"PK\x03\x04\x14\x00\x06\x00" * 100)
-    upload_work.read([upload.pk])
+    work_on("uploads", [upload.pk])
     assert (now(upload).status, now(upload).error) == ("failed", "not_text")
 
 
@@ -165,7 +167,7 @@ def test_a_file_that_never_came_to_its_end_is_forgotten_after_a_day() -> None:
         SuppressionList.objects.create(name="Opposition"), by=someone.pk, file_name="list.csv", size=99
     )
     receive.append(begun.pk, 0, b"A-1\n")
-    upload_work.read([begun.pk])
+    work_on("uploads", [begun.pk])
     prune.prune(timezone.now())
     assert now(begun).status == "receiving"
     prune.prune(timezone.now() + timedelta(days=1, seconds=1))
@@ -178,7 +180,7 @@ def test_the_sweep_finds_a_file_that_nobody_was_told_of(monkeypatch: pytest.Monk
     monkeypatch.setattr(sweep, "nudge", lambda *given, **more: False)
     upload = send(ids(9))
     stop = threading.Event()
-    loop = threading.Thread(target=sweep.make_sweep().run, args=(stop,))
+    loop = threading.Thread(target=make_sweep().run, args=(stop,))
     loop.start()
     try:
         until = timezone.now() + timedelta(seconds=20)
@@ -194,7 +196,7 @@ def test_a_batch_is_screened_by_what_an_upload_put_on_the_list(gate: Gate) -> No
     project = gate.project(consent=False)
     gate.define(project, kind="suppression", config={"list": "Opposition", "match": "properties.email"})
     upload = send(b"email;reason\nB@example.com;Complaint\n", holds="email")
-    upload_work.read([upload.pk])
+    work_on("uploads", [upload.pk])
     rows = [{"contactId": name, "email": f"{name.lower()}@Example.com"} for name in "ABC"]
     sent = gate.fire(rows=rows, due=["B"])
     gate.work()

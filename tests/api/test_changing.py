@@ -13,6 +13,7 @@ from sendouts.verbs import change_many
 from tests.api.api_cases import client_of
 from tests.factories import batch
 from tests.gate import reviewer
+from tests.lanes import work_on
 
 pytestmark = pytest.mark.django_db
 ALIKE = {"verdict": "rejected", "code": "rule", "action": "consent-check"}
@@ -81,7 +82,7 @@ def test_many_are_changed_by_a_worker_and_the_batch_says_how_far_that_is(
     with django_capture_on_commit_callbacks(execute=True):
         told = change(client, made, alike=ALIKE).json()
     bulk = BulkChange.objects.get()
-    assert nudged == [("sendouts.change_many", [bulk.pk])]
+    assert nudged == [("changes", [bulk.pk])]
     assert {name: told["change"][name] for name in ("by", "verdict", "contacts", "changed", "share")} == {
         "by": "anna",
         "verdict": "accepted",
@@ -92,7 +93,7 @@ def test_many_are_changed_by_a_worker_and_the_batch_says_how_far_that_is(
     refused = client.post(f"/api/batches/{made.pk}/accept/", {"revision": told["revision"]})
     assert (refused.status_code, refused.json()["code"]) == (409, "changing")
     assert refused.json()["revision"] == told["revision"]
-    change_many.run([bulk.pk])
+    work_on("changes", [bulk.pk])
     told = client.get(f"/api/batches/{made.pk}/").json()
     assert (told["change"], told["accepted"]) == (None, 7)
 

@@ -70,17 +70,15 @@ def test_a_batch_that_a_program_rejects_reaches_nobody(gate: Gate, anna: User, c
 
 
 @pytest.mark.parametrize("verb", ["accept", "reject"])
-@pytest.mark.parametrize(
-    ("source", "task"), [("batch", "sendouts.advance_files"), ("single", "sendouts.advance_singles")]
-)
+@pytest.mark.parametrize(("source", "lane"), [("batch", "files"), ("single", "singles")])
 def test_the_workers_are_nudged_once_it_is_stored(
-    client: APIClient, nudged: list[Any], verb: str, source: str, task: str, django_capture_on_commit_callbacks: Any
+    client: APIClient, nudged: list[Any], verb: str, source: str, lane: str, django_capture_on_commit_callbacks: Any
 ) -> None:
     batch = a_batch(rows=3, source=source)
     with django_capture_on_commit_callbacks(execute=True):
         assert post(client, batch, verb, revision=1, note="Why.").status_code == 200
         assert nudged == []
-    assert nudged == [(task, [batch.pk])]
+    assert nudged == [(lane, [batch.pk])]
 
 
 @pytest.mark.parametrize("verb", ["accept", "reject"])

@@ -85,7 +85,7 @@ def gateway(mode: str, **more: str) -> Iterator[Gateway]:
         port = free_port()
         environment = {**os.environ, **common_environment(folder), **more, "PORT": str(port)}
         if mode == "processes":
-            environment |= open_things.enter_context(servers())
+            environment |= open_things.enter_context(servers(durable=True))
         else:
             environment |= {"DATABASE_URL": f"sqlite:///{folder}/gateway.sqlite3", "CELERY_BROKER_URL": ""}
         manage = [sys.executable, "manage.py"]

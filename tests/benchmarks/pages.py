@@ -43,7 +43,7 @@ def looking(mode: str, decisions: int) -> list[Looking]:
         folder = open_things.enter_context(temporary_folder("looking"))
         environment = {**os.environ, **common_environment(folder), "DJANGO_SETTINGS_MODULE": "gateway.settings"}
         if mode == "processes":
-            environment |= open_things.enter_context(servers())
+            environment |= open_things.enter_context(servers(durable=True))
         else:
             environment |= {"DATABASE_URL": f"sqlite:///{folder}/gateway.sqlite3", "CELERY_BROKER_URL": ""}
         subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, env=environment, check=True)

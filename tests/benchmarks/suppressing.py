@@ -46,7 +46,7 @@ def suppressing(mode: str, entries: int, contacts: int) -> list[Suppressing]:
         folder = open_things.enter_context(temporary_folder("suppressing"))
         environment = {**os.environ, **common_environment(folder), "DJANGO_SETTINGS_MODULE": "gateway.settings"}
         if mode == "processes":
-            environment |= open_things.enter_context(servers())
+            environment |= open_things.enter_context(servers(durable=True))
         else:
             environment |= {"DATABASE_URL": f"sqlite:///{folder}/gateway.sqlite3", "CELERY_BROKER_URL": ""}
         subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, env=environment, check=True)
@@ -95,7 +95,8 @@ def _measured(mode: str, entries: int, contacts: int) -> Iterator[Suppressing]:
     from django.contrib.auth.models import User
 
     from actions.models import SuppressionEntry, SuppressionList, SuppressionUpload
-    from actions.suppression import receive, upload_work
+    from actions.suppression import receive
+    from tests.lanes import work_on
 
     someone = User.objects.create_user("somebody")
     for holds, hashed in HOLDS:
@@ -106,7 +107,7 @@ def _measured(mode: str, entries: int, contacts: int) -> Iterator[Suppressing]:
         receive.take(upload, (file[start : start + size] for start in range(0, len(file), size)))
         started = time.monotonic()
         while SuppressionUpload.objects.filter(pk=upload.pk, status="received").exists():
-            upload_work.read([upload.pk])
+            work_on("uploads", [upload.pk])
         reading = time.monotonic() - started
         wrong = []
         if SuppressionEntry.objects.filter(suppression_list=found).count() != entries:

@@ -1,8 +1,6 @@
 """A gateway in processes of its own, a platform, and a real browser that looks at it."""
 
-import os
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,6 +12,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from simulator.client import Simulator
 from tests.acceptance.deployment import Deployment, deployment
+from tests.servers import find_browser
 
 PASSWORD = "a-long-password-for-tests"
 # Debian's Chromium, quiet: nothing of it may call out.
@@ -61,8 +60,8 @@ class Visit:
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
-    found = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-    if not found:
+    found = find_browser()
+    if found is None:
         pytest.skip("NO BROWSER WAS TESTED: Chromium is not installed. `make browser` installs Debian's.")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=found, args=FLAGS)

@@ -5,8 +5,6 @@ Starts an embedded gateway of its own with tests/browser/scene.py on it, opens e
 
 import argparse
 import json
-import os
-import shutil
 import sys
 import tempfile
 from collections.abc import Callable
@@ -17,6 +15,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.acceptance.deployment import ROOT, deployment
 from tests.browser.conftest import FLAGS, PASSWORD
+from tests.servers import find_browser
 
 # The desk, and the numbers of what stands on it, in a file.
 BUILD = (
@@ -65,7 +64,7 @@ def main() -> int:
     parser.add_argument("--folder", type=Path, default=FOLDER)
     parser.add_argument("only", nargs="*", help="names of pictures; without any, all")
     asked = parser.parse_args()
-    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    chromium = find_browser()
     if not chromium:
         print("Chromium is not installed. `make browser` installs Debian's.", file=sys.stderr)
         return 1

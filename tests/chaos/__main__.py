@@ -30,7 +30,7 @@ def main() -> int:
     rows: list[Row] = []
     modes = MODES if asked.mode == "both" else (asked.mode,)
     schedule = short(asked.seed) if asked.short else Schedule(asked.seed)
-    with temporary_folder("chaos") as folder, servers() as found:
+    with temporary_folder("chaos") as folder, servers(durable=True) as found:
         os.environ |= {"DATABASE_URL": found["DATABASE_URL"], "TEST_BROKER_URL": found["CELERY_BROKER_URL"]}
         if asked.only in ("", "kills"):
             for mode in modes:

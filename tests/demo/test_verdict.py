@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from demo.__main__ import conclude
-from demo.playing import Scene
+from demo.play import Scene
 from demo.programme import ACTS, Act, Ways, afterwards
 from demo.screen import Screen
 

@@ -14,6 +14,7 @@ from django.utils import timezone
 from actions.models import ActionDefinition, Project, SuppressionEntry, SuppressionList, SuppressionUpload
 from actions.suppression import entries, receive, upload_work
 from tests.factories import client_of, plain_english, text_of
+from tests.lanes import work_on
 
 pytestmark = pytest.mark.django_db
 ADDRESS = "reader@example.com"
@@ -102,7 +103,7 @@ def test_a_file_is_sent_whole_where_no_script_runs(manager: Client, emails: Supp
     upload = SuppressionUpload.objects.get()
     assert answer.status_code == 302 and answer["Location"] == url("progress", upload)
     assert (upload.status, upload.pieces.count(), upload.by.get_username()) == ("received", 4, "manager.lyon")
-    upload_work.read([upload.pk])
+    work_on("uploads", [upload.pk])
     entry = SuppressionEntry.objects.get()
     assert (entry.value, entry.reason, entry.added_by) == (ADDRESS, "Complaint", upload.by)
     assert entry.expires_at is not None and timezone.localtime(entry.expires_at).date().isoformat() == "2099-02-01"
@@ -117,7 +118,7 @@ def test_a_file_is_sent_in_pieces_by_the_script(manager: Client, emails: Suppres
         assert manager.post(announced["piece"], {"start": str(start), "file": piece}).status_code == 200
     upload = SuppressionUpload.objects.get()
     assert upload.status == "received" and announced["page"] == url("progress", upload)
-    upload_work.read([upload.pk])
+    work_on("uploads", [upload.pk])
     assert stored() == [ADDRESS]
 
 
@@ -154,7 +155,7 @@ def test_progress_is_told_to_people_and_to_the_script_without_a_value(
     file = SimpleUploadedFile("list.csv", content)
     manager.post(url("upload", emails), {"file": file, "reason": "", "last_day": ""})
     upload = SuppressionUpload.objects.get()
-    upload_work.read([upload.pk])
+    work_on("uploads", [upload.pk])
     viewer = client_of("Viewer")
     told = viewer.get(url("state", upload)).json()
     assert not told["over"] and 0 < told["percent"] < 100
@@ -162,7 +163,7 @@ def test_progress_is_told_to_people_and_to_the_script_without_a_value(
     page = text_of(viewer.get(url("progress", upload)))
     assert f'data-state="{url("state", upload)}"' in page and "Line 1: this is no e-mail address." in page
     while not (told := viewer.get(url("state", upload)).json())["over"]:
-        upload_work.read([upload.pk])
+        work_on("uploads", [upload.pk])
     assert told["percent"] == 100 and told["figures"]["added"] == "7"
     page = text_of(viewer.get(url("progress", upload)))
     assert "data-state" not in page and "Lines that could not be read are not on the list." in page
@@ -173,7 +174,7 @@ def test_a_file_that_could_not_be_read_says_why(manager: Client, emails: Suppres
     file = SimpleUploadedFile("list.xlsx", b"PK\x03\x04\x14\x00\x06\x00")
     manager.post(url("upload", emails), {"file": file, "reason": "", "last_day": ""})
     upload = SuppressionUpload.objects.get()
-    upload_work.read([upload.pk])
+    work_on("uploads", [upload.pk])
     assert "This is not a CSV file." in text_of(manager.get(url("progress", upload)))
     assert "not read" in text_of(manager.get(url("change", emails)))
 

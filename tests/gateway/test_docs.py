@@ -21,6 +21,7 @@ from actions.config import apply
 from actions.config import file as config_file
 from actions.models import SuppressionList
 from gateway.run import processes
+from gateway.settings import env
 from notices.alarms.findings import NOT_READY
 from notices.models import Code
 from sendouts.models import Attention
@@ -33,38 +34,23 @@ EXAMPLE = (ROOT / ".env.example").read_text()
 COMPOSE_ONLY = {"POSTGRES_PASSWORD", "PUBLISH"}
 
 
-def names_read_by_settings() -> set[str]:
-    tree = ast.parse((ROOT / "gateway/settings.py").read_text())
-    return {
-        str(node.args[0].value)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Attribute)
-        and isinstance(node.func.value, ast.Name)
-        and node.func.value.id == "env"
-        and node.args
-        and isinstance(node.args[0], ast.Constant)
-    }
-
-
 def example_lines() -> dict[str, str]:
     """The names in .env.example, commented or not, with their values."""
     return dict(re.findall(r"^(?:# )?([A-Z][A-Z_]+)=(.*)$", EXAMPLE, re.MULTILINE))
 
 
 def test_the_example_environment_has_the_names_that_the_settings_read() -> None:
-    read = names_read_by_settings()
-    assert len(read) > 30
+    assert len(env.asked) > 30
     written = {name for name in example_lines() if not name.startswith("CREDENTIAL_")}
     # The file cannot say where it is itself.
-    assert written - COMPOSE_ONLY == read - {"ENV_FILE"}
+    assert written - COMPOSE_ONLY == env.asked - {"ENV_FILE"}
 
 
 def test_production_explains_every_setting_and_no_other() -> None:
     table = PRODUCTION.split("## Settings")[1].split("\n## ")[0]
     first_cells = re.findall(r"^\| (`[^|]+) \|", table, re.MULTILINE)
     explained = {name for cell in first_cells for name in re.findall(r"`([A-Z][A-Z_]+)`", cell)}
-    assert explained == names_read_by_settings()
+    assert explained == env.asked
 
 
 def test_the_settings_take_the_whole_example(tmp_path: Path) -> None:
@@ -272,7 +258,7 @@ def test_every_alarm_is_explained_with_what_it_does_to_readiness() -> None:
 
 
 def test_every_attention_code_is_explained() -> None:
-    page = (ROOT / "docs/architecture.md").read_text().split("## What fails")[1].split("\n## ")[0]
+    page = (ROOT / "docs/architecture/stages.md").read_text().split("## What fails")[1].split("\n## ")[0]
     rows = re.findall(r"^\| (`[a-z_`, ]+) \|", page, re.MULTILINE)
     assert {word for row in rows for word in re.findall(r"`(\w+)`", row)} == {word.value for word in Attention if word}
 

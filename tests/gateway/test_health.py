@@ -11,6 +11,7 @@ from django.db import OperationalError, connection
 from django.test import Client
 from django.utils import timezone
 
+from gateway import __version__
 from notices.models import Alarm
 from sendouts.intake.hook import Received
 from sendouts.intake.journal import Journal
@@ -20,13 +21,14 @@ from work.models import Pulse
 
 
 def test_it_lives_without_a_database(client: Client) -> None:
-    assert client.get("/health/live").json() == {"ok": True}
+    assert client.get("/health/live").json() == {"ok": True, "version": __version__}
 
 
 @pytest.mark.django_db
 def test_it_is_ready_when_nothing_waits(client: Client) -> None:
     answer = client.get("/health/ready")
     assert (answer.status_code, answer.json()["ok"]) == (200, True)
+    assert answer.json()["version"] == __version__
 
 
 @pytest.mark.django_db

@@ -54,6 +54,46 @@ def test_alarms_in_a_language_that_nobody_translated(tmp_path: Path) -> None:
     assert said.returncode != 0 and "ALARM_LANGUAGE" in said.stderr
 
 
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("SYMPLIFY_TIMEOUTS=5", "SYMPLIFY_TIMEOUTS in {file} is not a setting (did you mean SYMPLIFY_TIMEOUT?)."),
+        ("databse_url=postgres://x", "databse_url in {file} is not a setting (did you mean DATABASE_URL?)."),
+        ("ZZZZ=1", "ZZZZ in {file} is not a setting."),
+        ("PORT = 9000", "{file}, line 2: write NAME=value"),
+    ],
+)
+def test_a_file_with_a_name_that_is_no_setting(tmp_path: Path, line: str, words: str) -> None:
+    file = tmp_path / "env"
+    file.write_text(f"# A comment\n{line}\n")
+    said = start(tmp_path, "check", ENV_FILE=str(file))
+    assert said.returncode != 0 and words.format(file=file) in said.stderr
+
+
+def test_a_file_in_which_other_programs_have_names_too(tmp_path: Path) -> None:
+    file = tmp_path / "env"
+    file.write_text("AWS_REGION=eu-west-3\nPOSTGRES_PASSWORD=x\nhttps_proxy=\nCREDENTIAL_CRM=bearer:x\n  # spaces\n\n")
+    said = start(tmp_path, "check", ENV_FILE=str(file))
+    assert said.returncode == 0, said.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [("WEBHOOK_BASIC_AUHT", "WEBHOOK_BASIC_AUTH"), ("CREDENTIALS_CRM", None), ("ENCRYPTION_KEY", "ENCRYPTION_KEYS")],
+)
+def test_a_variable_that_begins_like_a_setting_and_is_none(tmp_path: Path, name: str, nearest: str | None) -> None:
+    said = start(tmp_path, "check", **{name: "bearer:secret"})
+    hint = f" (did you mean {nearest}?)" if nearest else ""
+    assert said.returncode != 0 and f"{name} is not a setting{hint}." in said.stderr
+    assert "bearer:secret" not in said.stderr
+
+
+def test_variables_of_other_programs_and_services(tmp_path: Path) -> None:
+    given = {"WEBHOOK_SERVICE_HOST": "10.0.0.1", "WEBHOOK_PORT_80_TCP_ADDR": "10.0.0.1", "SETTINGS_OF_OTHERS": "1"}
+    said = start(tmp_path, "check", **given)
+    assert said.returncode == 0, said.stderr
+
+
 @pytest.mark.parametrize("url", ["mysql://db.example.com/x", "oracle://db.example.com/x"])
 def test_a_database_that_is_neither_of_the_two(tmp_path: Path, url: str) -> None:
     said = start(tmp_path, "check", DATABASE_URL=url, SECRET_KEY="x" * 50)

@@ -18,8 +18,8 @@ from sendouts.intake import store as intake_store
 from sendouts.intake.hook import Received
 from sendouts.intake.store import Store
 from sendouts.models import Batch, Webhook
-from sendouts.stages import planning
 from tests.gate import body_of
+from tests.lanes import plan_hooks
 from tests.serving import HOOK, Serve, post
 
 
@@ -78,7 +78,7 @@ def test_what_is_not_a_json_object_is_stored_marked_and_refused_with_a_sentence(
     assert answer.json()["error"].endswith(".")
     stored = Webhook.objects.get()
     assert body_of(stored) == body and str(stored.uuid) == answer.json()["id"]
-    planning.plan([stored.pk], timezone.now())
+    plan_hooks([stored.pk])
     stored.refresh_from_db()
     assert (stored.outcome, stored.due_at) == ("unreadable", None)
     assert stored.detail == answer.json()["error"]
@@ -87,7 +87,7 @@ def test_what_is_not_a_json_object_is_stored_marked_and_refused_with_a_sentence(
 def test_another_event_of_the_account_is_kept_and_makes_no_batch(serve: Serve) -> None:
     assert post(serve(), b'{"event": "Sendout summary", "sent": 12}').status_code == 202
     stored = Webhook.objects.get()
-    planning.plan([stored.pk], timezone.now())
+    plan_hooks([stored.pk])
     stored.refresh_from_db()
     assert stored.outcome == "other" and not Batch.objects.exists()
 

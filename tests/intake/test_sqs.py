@@ -17,8 +17,8 @@ from django.utils import timezone
 from sendouts.intake import sqs
 from sendouts.intake.sqs import Consumer
 from sendouts.models import Webhook
-from sendouts.stages import planning
 from tests.gate import body_of
+from tests.lanes import plan_hooks
 from tests.queues import CREDENTIALS, Queue, Queues, queues
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("sqs")]
@@ -140,7 +140,7 @@ def test_the_same_delivery_in_two_messages_is_one_batch(queue: Queue) -> None:
     queue.send(hook(), hook(), hook(2))
     with consuming(queue):
         until(lambda: Webhook.objects.count() == 3)
-    planning.plan([row.pk for row in stored()], timezone.now())
+    plan_hooks([row.pk for row in stored()])
     assert sorted(row.outcome for row in stored()) == ["duplicate", "planned", "planned"]
 
 
@@ -152,7 +152,7 @@ def test_what_nobody_can_read_is_shown_and_left_to_the_dead_letter_policy(aws: Q
     with consuming(queue):
         until(lambda: dead.counts() == (1, 0) and queue.counts() == (0, 0))
     rows = stored()
-    planning.plan([row.pk for row in rows], timezone.now())
+    plan_hooks([row.pk for row in rows])
     assert sorted((body_of(row), row.outcome) for row in stored()) == sorted(
         [(b"no hook", "unreadable"), (hook().encode(), "planned")]
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from simulator.faults import Faults
+from simulator.platform.faults import Faults
 
 
 def struck(fault: dict, keys: list[str], calls: int = 1) -> list[list[bool]]:

@@ -7,9 +7,9 @@ from fractions import Fraction
 
 import pytest
 
-from simulator.rows import Rows
-from simulator.sendouts import Sendout
-from simulator.spec import parse, without_consent
+from simulator.platform.rows import Rows
+from simulator.platform.sendouts import Sendout
+from simulator.platform.spec import parse, without_consent
 from simulator.world import World
 
 

@@ -7,8 +7,8 @@ from django.utils import timezone
 
 from actions.effect import DONE, Applied, Pending, failed
 from sendouts.models import Batch, EffectRun
-from sendouts.stages import effects
 from tests.gate import Gate
+from tests.lanes import work_on
 
 ACTIONS = ["consent-check", "write"]
 Page = Sequence[Pending]
@@ -24,7 +24,7 @@ def fire(gate: Gate, *, kind: str = "written", on_failure: str = "hold", review:
 def follow(gate: Gate) -> None:
     """What the sweep does once a batch has ended."""
     EffectRun.objects.filter(due_at__isnull=False).update(due_at=timezone.now())
-    effects.see_to(list(EffectRun.objects.filter(due_at__isnull=False).values_list("pk", flat=True)))
+    work_on("effects", list(EffectRun.objects.filter(due_at__isnull=False).values_list("pk", flat=True)))
 
 
 def run_of(batch: Batch) -> EffectRun:

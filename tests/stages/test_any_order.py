@@ -41,7 +41,9 @@ from sendouts.verbs import (
 )
 from sendouts.verbs.base import NotDone, Verb
 from simulator.client import Report
+from tests.examples import THOROUGH
 from tests.gate import Gate, carry_out, person
+from tests.lanes import advance_batches
 from tests.stages.invariants import hold
 from work import claims
 
@@ -161,7 +163,7 @@ class AnyOrder(RuleBasedStateMachine):
     def _advance(self) -> None:
         due = Batch.objects.filter(due_at__gt=timezone.now()).exclude(status=Status.IN_REVIEW)
         due.update(due_at=timezone.now())
-        advance.advance(list(Batch.objects.order_by("pk").values_list("pk", flat=True)))
+        advance_batches(list(Batch.objects.order_by("pk").values_list("pk", flat=True)))
 
     def _excuse(self) -> None:
         for sent in self.sent.values():
@@ -298,10 +300,9 @@ def test_whatever_happens_in_whatever_order_the_promises_hold(gate: Gate, settin
 
 def looked_at() -> settings:
     """How many examples of how many steps: few at each `make test`."""
-    few = settings().derandomize
     return settings(
-        max_examples=15 if few else 500,
-        stateful_step_count=30 if few else 60,
+        max_examples=500 if THOROUGH else 15,
+        stateful_step_count=60 if THOROUGH else 30,
         deadline=None,
         suppress_health_check=list(HealthCheck),
     )

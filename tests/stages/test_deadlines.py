@@ -10,8 +10,8 @@ from actions.models import Sendout
 from gateway.lanes import make_sweep
 from sendouts import deadlines, lifecycle
 from sendouts.models import Batch, Webhook
-from sendouts.stages import advance
 from tests.gate import Gate
+from tests.lanes import advance_batches
 
 AT = datetime(2026, 6, 30, 12, 0, tzinfo=UTC)
 
@@ -70,7 +70,7 @@ def test_delivery_and_release_stop_at_the_deadline(gate: Gate) -> None:
     sent = gate.fire()
     gate.work()
     Batch.objects.update(status="accepted", due_at=timezone.now(), deadline=timezone.now())
-    advance.advance([gate.batch().pk])
+    advance_batches([gate.batch().pk])
     seen = gate.platform.sendout(sent["id"])
     assert (seen["calls"]["reject"], seen["calls"]["finish"], gate.batch().status) == (0, 0, "expired")
 
@@ -82,7 +82,7 @@ def test_a_single_past_its_deadline_does_not_stop_its_neighbours(gate: Gate) -> 
     first = Batch.objects.order_by("pk").values_list("pk", flat=True)[0]
     Batch.objects.update(status="accepted", due_at=timezone.now())
     Batch.objects.filter(pk=first).update(deadline=timezone.now())
-    advance.advance(list(Batch.objects.values_list("pk", flat=True)))
+    advance_batches(list(Batch.objects.values_list("pk", flat=True)))
     assert Batch.objects.get(pk=first).status == "expired"
     assert Batch.objects.filter(status="finished").count() == 4
     assert gate.platform.sendout(sent["id"])["calls"]["reject"] == 4
@@ -109,7 +109,7 @@ def test_what_happens_near_the_deadline_is_declared(
         expected = batch.deadline - timedelta(minutes=5)
         assert batch.due_at == expected, "the reserve is five minutes in an hour"
         Batch.objects.update(due_at=timezone.now())
-        advance.advance([batch.pk])
+        advance_batches([batch.pk])
     seen = gate.platform.sendout(sent["id"])
     assert (gate.batch().status, (seen["accepted"], seen["rejected"])) == (status, ways)
 
@@ -131,7 +131,7 @@ def test_accepting_near_the_deadline_rejects_the_undecided(gate: Gate) -> None:
     sent = gate.fire(rows=rows, due="none")
     gate.work()
     Batch.objects.update(due_at=timezone.now())
-    advance.advance([gate.batch().pk])
+    advance_batches([gate.batch().pk])
     seen = gate.platform.sendout(sent["id"])
     assert (seen["accepted"], seen["rejected"]) == (1, 1)
 

@@ -13,11 +13,11 @@ from django.db import connection
 
 from actions.models import Sendout
 from sendouts.models import Batch, Tempo
-from sendouts.stages import advance
 from sendouts.stages.screening import contact_file
 from tests.acceptance.deployment import wait_until
 from tests.actions.helpers import Reply, Service, service
 from tests.gate import Gate
+from tests.lanes import advance_batches
 from work import claims
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -51,7 +51,7 @@ def worker(*batch_ids: int) -> Iterator[threading.Thread]:
 
     def work() -> None:
         try:
-            advance.advance(list(batch_ids))
+            advance_batches(list(batch_ids))
         finally:
             connection.close()
 
@@ -92,14 +92,14 @@ def test_singles_of_a_slow_sendout_hold_up_no_others_of_their_group(gate: Gate) 
             # One worker asks for a sendout; what comes meanwhile waits for it, and holds up no other worker.
             more = planned(gate, "single", "Slow", hooks=2)
             others = planned(gate, "single", "Quick", hooks=2)
-            advance.advance([*more, *others])
+            advance_batches([*more, *others])
             assert (
                 finished(others)()
                 and Batch.objects.filter(pk__in=more, claim_id=None, due_at__isnull=False).count() == 2
             )
             go_on.set()
         assert finished(slow)()
-        advance.advance(more)
+        advance_batches(more)
         assert finished(more)()
 
 
@@ -114,10 +114,10 @@ def test_some_workers_never_wait_for_a_service(gate: Gate, settings: Any) -> Non
         quick = planned(gate, "single", "Quick", hooks=2)
         with worker(*first, *quick):
             wait_until(lambda: running.questions, 30, "the service is asked")
-            advance.advance([*second, *quick])
+            advance_batches([*second, *quick])
             assert Batch.objects.filter(pk__in=second, status="planned", claim_id=None).count() == 2
             go_on.set()
-        advance.advance(second)
+        advance_batches(second)
         assert finished([*first, *second, *quick])()
 
 
@@ -195,14 +195,14 @@ def test_a_huge_file_lets_others_go_first_and_goes_on_where_it_was(
     sent = gate.fire(contacts=100, sendout="Huge")
     (huge,) = gate.plan()
     small = planned(gate, "batch", "Small", contacts=10)
-    advance.advance([huge])
+    advance_batches([huge])
     assert Batch.objects.get(pk=huge).status == "planned" and 0 < Batch.objects.get(pk=huge).chunks.count() < 10
     assert Batch.objects.filter(claim_id__isnull=False).count() == 0
     due = list(Batch.objects.filter(due_at__isnull=False).order_by("due_at").values_list("pk", flat=True))
     assert due == [*small, huge], "behind those that wait"
-    advance.advance(small)
+    advance_batches(small)
     assert finished(small)()
-    advance.advance([huge])
+    advance_batches([huge])
     seen = gate.platform.sendout(sent["id"])
     assert finished([huge])() and (seen["accepted"], seen["rejected"], seen["violations"]) == (90, 10, [])
     assert (seen["calls"]["download"], Batch.objects.get(pk=huge).attempts) == (2, 0)

@@ -16,10 +16,10 @@ from django.utils import timezone
 from outbound.breaker import breakers
 from sendouts import lifecycle
 from sendouts.models import Batch, Webhook
-from sendouts.stages import planning
 from sendouts.wording import batch_sentences
 from simulator.client import Report
 from tests.gate import Gate
+from tests.lanes import plan_hooks
 
 DOWNLOAD = {
     "slow": {"kind": "slow", "seconds": 0.2},
@@ -194,7 +194,7 @@ def test_duplicate_hooks_planned_by_two_workers_at_once_are_one_batch(platform: 
     def plan(pk: int) -> None:
         start.wait(10)
         try:
-            planning.plan([pk], timezone.now())
+            plan_hooks([pk])
         finally:
             connection.close()
 
@@ -204,7 +204,7 @@ def test_duplicate_hooks_planned_by_two_workers_at_once_are_one_batch(platform: 
     for thread in threads:
         thread.join(20)
     Webhook.objects.filter(due_at__isnull=False).update(due_at=timezone.now())
-    planning.plan(ids, timezone.now())
+    plan_hooks(ids)
     assert Batch.objects.count() == 1
     assert not Webhook.objects.filter(due_at__isnull=False).exists()
 

@@ -14,8 +14,11 @@ from sendouts.symplify import rows as row_rules
 from sendouts.symplify import source
 from sendouts.symplify.errors import TransportBroken
 from sendouts.symplify.items import Reader
+from tests.examples import examples
 
-THOROUGH = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+THOROUGH = settings(
+    max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 
 # Texts that look like the borders between rows, and what surrounds them.
 nasty = st.one_of(
@@ -248,7 +251,7 @@ def spliced(data, changes):
     return data
 
 
-@settings(THOROUGH, max_examples=600)
+@settings(THOROUGH, max_examples=examples(600))
 @given(
     samples, splices, block_sizes, st.integers(1, 90), st.booleans(), st.booleans(), st.sampled_from([40, 64, 1 << 20])
 )

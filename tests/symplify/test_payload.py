@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from sendouts.symplify.items import canonical
 from sendouts.symplify.payload import Asked, Hook, OtherEvent, Unreadable, is_readable, parse
+from tests.examples import examples
 
 BATCH = {
     "finishUri": "https://example.com/finish/1",
@@ -202,7 +203,7 @@ def test_bad_items_are_rows_with_a_problem_and_their_position():
     assert [row.problem for row in parsed.items[3:]] == ["", ""]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.dictionaries(st.one_of(st.sampled_from([*BATCH, "items", "ITEMS"]), texts), json_values, max_size=8))
 def test_no_content_of_a_hook_is_ever_fatal_and_what_comes_out_can_be_stored(body):
     raw = json.dumps({**body, "finishUri": "https://example.com/1"}).encode()
@@ -215,7 +216,7 @@ def test_no_content_of_a_hook_is_ever_fatal_and_what_comes_out_can_be_stored(bod
     canonical(list(parsed.items))
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 @given(
     st.one_of(
         st.binary(max_size=30),

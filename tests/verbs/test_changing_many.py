@@ -24,6 +24,7 @@ from sendouts.verbs.base import NotDone
 from sendouts.verbs.change_many import Which
 from tests.factories import batch
 from tests.gate import carry_out, reviewer
+from tests.lanes import work_on
 from tests.stages.invariants import counts_are_those_of_the_decisions, revisions_rise
 from work import claims
 
@@ -113,7 +114,7 @@ def test_many_are_changed_piece_by_piece_with_an_event_at_the_start_and_one_at_t
     assert numbers(made) == (9, 3, 0, 0)
     assert made.reasons == review.count_reasons(made.pk)
     assert made.revision == seen + 1, "nobody decides meanwhile, so that no number has to move"
-    change_many.run([bulk.pk])
+    work_on("changes", [bulk.pk])
     bulk.refresh_from_db()
     assert (bulk.state, bulk.changed, bulk.due_at) == ("done", 7, None)
     assert numbers(made) == (12, 0, 0, 0) and made.revision == seen + 2
@@ -127,11 +128,11 @@ def test_a_worker_that_dies_is_followed_by_one_that_goes_on_where_it_stopped(ann
     bulk = begin(made, anna)
     dead = claims.take(BulkChange, [bulk.pk])
     assert change_many._piece(dead, bulk.pk, timezone.now())
-    change_many.run([bulk.pk])
+    work_on("changes", [bulk.pk])
     bulk.refresh_from_db()
     assert (bulk.next_row, bulk.changed) == (4, 4), "as long as the claim holds, it is nobody else's"
     BulkChange.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
-    change_many.run([bulk.pk])
+    work_on("changes", [bulk.pk])
     bulk.refresh_from_db()
     assert (bulk.state, bulk.changed) == ("done", 7)
     with pytest.raises(claims.ClaimLost):
@@ -145,7 +146,7 @@ def test_a_change_at_which_three_workers_died_fails_and_frees_the_batch(anna: Us
     bulk = begin(made, anna)
     assert one_piece(bulk)
     BulkChange.objects.update(deaths=claims.DEATHS)
-    change_many.run([bulk.pk])
+    work_on("changes", [bulk.pk])
     bulk.refresh_from_db()
     assert (bulk.state, bulk.changed) == ("failed", 4)
     assert numbers(made) == (9, 3, 0, 0)
@@ -162,9 +163,9 @@ def test_a_change_that_fails_again_and_again_frees_the_batch(
         raise ValueError("a defect")
 
     monkeypatch.setattr(change_many, "_change", broken)
-    for _ in range(change_many.FAILURES):
+    for _ in range(3):
         BulkChange.objects.filter(state="running").update(due_at=timezone.now())
-        change_many.run([bulk.pk])
+        work_on("changes", [bulk.pk])
     bulk.refresh_from_db()
     assert (bulk.state, bulk.changed) == ("failed", 0)
     assert base.changing(made) is None and numbers(made) == (5, 7, 0, 0)
@@ -191,7 +192,7 @@ def test_the_clock_does_not_act_while_decisions_are_changed_and_acts_when_it_is_
     assert made.due_at is None
     claim = claims.take(Batch, [made.pk])
     assert claim.ids == (), "nothing is due"
-    change_many.run([bulk.pk])
+    work_on("changes", [bulk.pk])
     made.refresh_from_db()
     assert made.due_at is not None and made.due_at <= timezone.now()
     claim = claims.take(Batch, [made.pk])
@@ -212,7 +213,7 @@ def test_a_cancelled_change_keeps_what_is_done_and_says_so(anna: User, by_task: 
     event = Event.objects.filter(batch=made).last()
     assert event is not None and (event.user, event.note) == (ben, "Enough.")
     assert (event.data["state"], event.data["contacts"]) == ("cancelled", 4)
-    change_many.run([bulk.pk])
+    work_on("changes", [bulk.pk])
     assert numbers(made) == (9, 3, 0, 0)
     with pytest.raises(NotDone, match="nothing to stop"):
         carry_out(CancelChange(), made, ben)
@@ -246,7 +247,7 @@ def test_a_change_ends_with_the_batch_whose_deadline_passes(anna: User, by_task:
     assert one_piece(bulk)
     Batch.objects.update(deadline=timezone.now() - timedelta(seconds=1))
     lifecycle.expire(timezone.now())
-    change_many.run([bulk.pk])
+    work_on("changes", [bulk.pk])
     bulk.refresh_from_db()
     assert (bulk.state, bulk.changed) == ("overtaken", 4)
     made.refresh_from_db()
@@ -264,9 +265,9 @@ def test_what_nobody_can_change_stays_and_is_counted(anna: User, monkeypatch: py
     Batch.objects.update(confirmed=2, final=2)
     Decision.objects.filter(pk=made.first_decision + 7).update(uri=b"")
     back = begin(made, anna)
-    change_many.run([back.pk])
+    work_on("changes", [back.pk])
     away = begin(made, anna, UNDECIDED, Verdict.REJECTED)
-    change_many.run([away.pk])
+    work_on("changes", [away.pk])
     back.refresh_from_db()
     away.refresh_from_db()
     assert (back.changed, back.sent, away.changed, away.no_address) == (5, 2, 3, 1)

@@ -13,6 +13,7 @@ from sendouts.models.decision import rows_of
 from sendouts.verbs import Accept, CancelChange, ChangeAlike, PutOnHold, change_many
 from sendouts.verbs.change_many import Which
 from tests.gate import Gate, reviewer
+from tests.lanes import work_on
 from tests.stages.invariants import hold
 from tests.verbs.racing import ROUNDS, Rounds, race, verb
 
@@ -47,7 +48,7 @@ def begin(batch: Batch, user: User, **more: Any) -> Any:
 
 def work(batch: Batch) -> Any:
     """Whatever a worker finds of the batch's changes."""
-    return lambda: change_many.run(list(BulkChange.objects.filter(batch=batch).values_list("pk", flat=True)))
+    return lambda: work_on("changes", list(BulkChange.objects.filter(batch=batch).values_list("pk", flat=True)))
 
 
 def put_back(batch: Batch) -> int:

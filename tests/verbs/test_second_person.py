@@ -11,7 +11,7 @@ from actions.models import Project
 from sendouts import rules as sendout_rules
 from sendouts.models import Batch, Event, Verdict
 from sendouts.outlook import forecast
-from sendouts.stages import advance, review
+from sendouts.stages import review
 from sendouts.verbs import (
     Accept,
     ChangeAlike,
@@ -25,6 +25,7 @@ from sendouts.verbs import (
 from sendouts.verbs.base import NotDone
 from tests.factories import batch as a_batch
 from tests.gate import Gate, carry_out, person, reviewer
+from tests.lanes import advance_batches, work_on
 
 pytestmark = pytest.mark.django_db
 
@@ -185,7 +186,7 @@ def test_who_changed_many_at_once_accepts_nothing_alone(anna: User, ben: User) -
     batch = held(no_own_changes=True)
     which = change_many.Which(Verdict.REJECTED)
     bulk = carry_out(ChangeAlike(which, Verdict.ACCEPTED), batch, anna, note="Known.")
-    change_many.run([bulk.pk])
+    work_on("changes", [bulk.pk])
     first = accept(batch, anna)
     assert (first.status, first.first_accepted_by) == ("in_review", anna)
     assert (
@@ -248,7 +249,7 @@ def test_the_clock_is_no_second_person(gate: Gate, anna: User) -> None:
     Project.objects.filter(pk=project.pk).update(second_person_from=20)
     accept(gate.batch(), anna)
     Batch.objects.update(due_at=timezone.now())
-    advance.advance([gate.batch().pk])
+    advance_batches([gate.batch().pk])
     assert (gate.batch().status, gate.batch().due_at) == ("in_review", None)
     assert sendout_rules.is_first_accepted(gate.batch())
 

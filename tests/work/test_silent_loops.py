@@ -8,15 +8,15 @@ from unittest.mock import patch
 import pytest
 from django.utils import timezone
 
+from gateway import tasks
 from gateway.lanes import make_sweep
-from notices import tasks as notice_tasks
 from notices.alarms import progress, watch
 from notices.models import Alarm
-from sendouts import tasks
 from sendouts.models import Batch
 from tests.factories import webhook
 from work import pulses, rounds
 from work import sweep as work_sweep
+from work.lanes import registered
 from work.models import Pulse
 from work.sweep import Sweep
 
@@ -101,7 +101,7 @@ def test_workers_that_take_up_nothing_are_found_out_by_the_sweep_that_does_their
 def test_a_worker_that_does_something_ends_it() -> None:
     webhook("")
     rounds_of(sweep_with(left=True), 6)
-    tasks.plan.run([])
+    tasks.TASKS["hooks"].run([])
     assert look_in(20) == []
 
 
@@ -145,11 +145,11 @@ def test_a_nudge_that_leaves_ends_it() -> None:
 
 
 def test_each_task_signs_for_its_worker() -> None:
-    for task, name in ((tasks.plan, "small"), (tasks.advance_singles, "small"), (tasks.advance_files, "files")):
+    for lane in registered():
         Pulse.objects.all().delete()
         pulses._signed.clear()
-        task.run([0])
-        assert Pulse.objects.get().name == f"worker-{name}"
+        tasks.TASKS[lane.name].run([0])
+        assert Pulse.objects.get().name == lane.worker
 
 
 def test_signs_are_written_now_and_then_only(django_assert_num_queries: Any) -> None:
@@ -160,7 +160,7 @@ def test_signs_are_written_now_and_then_only(django_assert_num_queries: Any) -> 
 
 
 def test_beat_is_silent_when_no_periodic_task_runs_and_nothing_else_explains_it() -> None:
-    notice_tasks.watch.run()
+    tasks.watch.run()
     assert not Alarm.objects.exists() and Pulse.objects.filter(pk=pulses.BEAT).exists()
     Pulse.objects.filter(pk=pulses.BEAT).update(at=timezone.now() - timedelta(minutes=5))
     assert [finding.code for finding in progress.beat_silent(timezone.now())] == ["beat_silent"]
@@ -186,7 +186,6 @@ def test_loops_that_never_said_anything_are_waited_for_from_the_first_look_on() 
 
 
 def test_old_work_of_each_lane_is_told_apart() -> None:
-    assert set(progress.lanes()) == {"hooks", "singles", "files"}
     webhook("", due_at=timezone.now() - timedelta(minutes=2))
     assert [finding.subject for finding in progress.work_waits(timezone.now())] == ["hooks"]
     assert not Batch.objects.exists()

@@ -4,16 +4,17 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.conf import settings
 from django.utils import timezone
 
-from sendouts import tasks
+from gateway.celery import app
+from gateway.lanes import make_sweep
+from gateway.tasks import TASKS
 from sendouts.models import Batch, BulkChange, EffectRun, Verdict, Webhook
 from sendouts.verbs import ChangeAlike, change_many
 from sendouts.verbs.change_many import Which
 from tests.factories import batch
 from tests.gate import Gate, carry_out, reviewer
-from work import claims, pulses
+from work import claims, pulses, run
 from work import sweep as work_sweep
 
 pytestmark = pytest.mark.django_db
@@ -22,7 +23,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def nudged(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[int]]]:
     found: list[tuple[str, list[int]]] = []
-    monkeypatch.setattr(tasks, "nudge", lambda task, ids: found.append((task, list(ids))))
+    monkeypatch.setattr(run, "nudge", lambda task, ids: found.append((task, list(ids))))
     return found
 
 
@@ -30,9 +31,9 @@ def test_a_nudge_for_one_hook_takes_along_those_that_wait(gate: Gate) -> None:
     gate.project()
     sent = gate.fire("single", hooks=10)
     first = Webhook.objects.earliest("pk")
-    tasks.plan([first.pk])
+    TASKS["hooks"]([first.pk])
     assert gate.platform.sendout(sent["id"])["finished"] == 10
-    tasks.plan([first.pk])
+    TASKS["hooks"]([first.pk])
     assert Batch.objects.count() == 10
 
 
@@ -42,15 +43,15 @@ def test_what_somebody_is_at_work_on_or_waits_for_another_attempt_is_left_alone(
     held, later, due = Webhook.objects.order_by("pk")
     claims.take(Webhook, [held.pk])
     Webhook.objects.filter(pk=later.pk).update(due_at=timezone.now() + timedelta(minutes=1))
-    tasks.plan([])
+    TASKS["hooks"]([])
     assert list(Webhook.objects.filter(outcome="planned").values_list("pk", flat=True)) == [due.pk]
 
 
 def test_contact_files_are_left_to_their_own_workers(gate: Gate, nudged: list[Any]) -> None:
     gate.project()
     gate.fire()
-    tasks.plan([])
-    assert nudged == [("sendouts.advance_files", [gate.batch().pk])] and gate.batch().status == "planned"
+    TASKS["hooks"]([])
+    assert nudged == [("files", [gate.batch().pk])] and gate.batch().status == "planned"
 
 
 def test_a_change_of_many_decisions_is_carried_on_by_the_workers_for_files(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,9 +61,9 @@ def test_a_change_of_many_decisions_is_carried_on_by_the_workers_for_files(monke
     bulk = carry_out(
         ChangeAlike(Which(Verdict.REJECTED), Verdict.ACCEPTED), made, reviewer(), revision=None, note="Why."
     )
-    assert settings.CELERY_TASK_ROUTES["sendouts.change_many"] == {"queue": "files"}
-    tasks.change_many([bulk.pk])
-    tasks.change_many([bulk.pk])
+    assert app.amqp.router.route({}, "sendouts.change_many")["queue"].name == "files"
+    TASKS["changes"]([bulk.pk])
+    TASKS["changes"]([bulk.pk])
     made.refresh_from_db()
     assert (made.accepted, BulkChange.objects.get().state) == (9, "done")
 
@@ -78,7 +79,7 @@ def test_the_sweep_does_itself_what_no_worker_takes_up(monkeypatch: pytest.Monke
         batch=made, step=0, phase="transfer", identifier="crm", kind="none", on_failure="hold"
     )
     EffectRun.objects.update(due_at=timezone.now())
-    sweep = work_sweep.make_sweep()
+    sweep = make_sweep()
     for _ in range(3):
         sweep.round()
     sweep._pool.shutdown(wait=True)

@@ -14,6 +14,23 @@ WHOLE = "."
 _MILLISECONDS_FROM = 1e11
 
 
+class Repeated(tuple[Any, ...]):
+    """The values of a key that an object of the answer has more than once. No path leads into them, and they mean nothing."""
+
+    __slots__ = ()
+
+
+def as_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make an object of an answer, without losing a value to a later one of the same key."""
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        values: dict[str, list[Any]] = {}
+        for key, value in pairs:
+            values.setdefault(key, []).append(value)
+        made = {key: found[0] if len(found) == 1 else Repeated(found) for key, found in values.items()}
+    return made
+
+
 @dataclass(frozen=True, slots=True)
 class Said:
     """What a service said about one contact: True, False, or None for nothing that could be read; MISSING for nothing at all.
@@ -69,8 +86,9 @@ class Mapped:
         return known
 
     def _mapped(self, found: Mapping[str, Any]) -> Iterable[tuple[str, Said]]:
-        for identifier, entry in found.items():
-            yield identifier, self._said(follow(entry, self.value_at) if self.value_at else entry, entry)
+        for identifier, entries in found.items():
+            for entry in entries if isinstance(entries, Repeated) else (entries,):
+                yield identifier, self._said(follow(entry, self.value_at) if self.value_at else entry, entry)
 
     def _listed(self, found: Sequence[Any]) -> Iterable[tuple[str, Said]]:
         for entry in found:

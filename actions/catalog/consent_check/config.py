@@ -17,7 +17,8 @@ from pydantic_core import PydanticCustomError
 
 from actions.catalog.consent_check.answer import key_of
 from actions.catalog.consent_check.placeholders import marks, names_one, names_somebody
-from actions.catalog.shared.http import check_url
+from actions.catalog.shared.http import url_in_form
+from actions.catalog.shared.templates import UNKNOWN, BadTemplate
 from actions.contract import Config, gettext_noop
 
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
@@ -34,7 +35,9 @@ def _marks(template: Any) -> bool:
     """Whether there are placeholders, all of which are known."""
     try:
         return bool(list(marks(template)))
-    except ValueError as error:
+    except BadTemplate as error:
+        if error.sentence != UNKNOWN:
+            raise PydanticCustomError("placeholder", "{why}", {"why": error.sentence}) from error
         raise PydanticCustomError("placeholder", "A name in braces is none of those that can stand here.") from error
 
 
@@ -44,10 +47,7 @@ def _url(value: str) -> str:
     authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
     if marked and ("{" in scheme or "{" in authority):
         raise PydanticCustomError("url_host", "The host is fixed: a placeholder belongs behind it.")
-    try:
-        check_url(re.sub(r"\{[^{}]*\}", "x", value))
-    except ValueError as error:
-        raise PydanticCustomError("url", "{why}", {"why": str(error)}) from error
+    url_in_form(re.sub(r"\{[^{}]*\}", "x", value))
     return value
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from actions.catalog.consent_check.answer import NOTHING, Lookup, Mapped, Said, as_identifier, key_of
+from actions.catalog.consent_check.answer import NOTHING, Lookup, Mapped, Said, as_identifier, as_object, key_of
 from actions.catalog.consent_check.config import ConsentCheckConfig
 from actions.catalog.consent_check.placeholders import Person, climbs, fields_in, fill_body, fill_url
 from actions.catalog.shared.http import Call, call, read_json
@@ -124,7 +124,7 @@ class ConsentCheck(Check):
             return lambda identifier: self._mapped.of_code(code)
         if code in _UNKNOWN:
             return lambda identifier: NOTHING
-        return self._mapped.read(read_json(url, content))
+        return self._mapped.read(read_json(url, content, as_object))
 
     def _judge(self, answered_at: datetime) -> Callable[[Said], Verdict]:
         """Verdicts on an answer of this moment. Contacts with the same evidence share one object: a page has hundreds."""

@@ -5,20 +5,22 @@
     {field:PATH}     a field of the one contact; as a whole text of the body it keeps its type
     {project}, {journey}, {sendout}
 
+Other braces of a text are its own; `{{id}}` is the text `{id}`.
+
 A list of the body with one entry that names `{id}` or `{field:…}` is repeated: one entry for each contact.
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from actions.catalog.shared.templates import OF_THE_SENDOUT, Names, Template, parse_among_braces
+
 ONE = "id"
 ALL = "ids"
-NAMES = ("project", "journey", "sendout")
 _FIELD = "field:"
-_MARK = re.compile(r"\{([a-z]+(?::[^{}]*)?)\}")
+_NAMES = Names(frozenset({ONE, ALL, *OF_THE_SENDOUT}), (_FIELD,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,18 +32,19 @@ class Person:
 
 
 def marks(template: Any) -> Iterator[str]:
-    """Every placeholder of a text or a JSON value, without its braces; raises ValueError for one that nobody knows."""
+    """Yield every placeholder of a text or a JSON value, without its braces; raises BadTemplate."""
     if isinstance(template, str):
-        for mark in _MARK.findall(template):
-            if mark not in (ONE, ALL, *NAMES) and not (mark.startswith(_FIELD) and mark[len(_FIELD) :].strip()):
-                raise ValueError(f"Nothing is called {{{mark}}} here.")
-            yield mark
+        yield from _parsed(template).names
     elif isinstance(template, list):
         for each in template:
             yield from marks(each)
     elif isinstance(template, Mapping):
         for each in template.values():
             yield from marks(each)
+
+
+def _parsed(text: str) -> Template:
+    return parse_among_braces(text, _NAMES)
 
 
 def fields_in(*templates: Any) -> tuple[str, ...]:
@@ -75,13 +78,12 @@ def _is_repeated(template: list[Any]) -> bool:
 def fill_url(url: str, people: Sequence[Person], names: Mapping[str, str]) -> str:
     """The address of a question; whatever is put in is quoted, so that it stays within its part of the address."""
 
-    def put(found: re.Match[str]) -> str:
-        mark = found[1]
+    def put(mark: str) -> str:
         if mark == ALL:
             return ",".join(_quoted(person.identifier) for person in people)
         return _quoted(_text(_value(mark, people, names)))
 
-    return _MARK.sub(put, url)
+    return _parsed(url).fill(put) or ""
 
 
 def climbs(url: str) -> bool:
@@ -92,10 +94,10 @@ def climbs(url: str) -> bool:
 def fill_body(template: Any, people: Sequence[Person], names: Mapping[str, str]) -> Any:
     """The body of a question about these people."""
     if isinstance(template, str):
-        whole = _MARK.fullmatch(template)
-        if whole:
-            return [each.identifier for each in people] if whole[1] == ALL else _value(whole[1], people, names)
-        return _MARK.sub(lambda found: _text(_value(found[1], people, names)), template)
+        parsed = _parsed(template)
+        if (whole := parsed.only) is not None:
+            return [each.identifier for each in people] if whole == ALL else _value(whole, people, names)
+        return parsed.fill(lambda mark: _text(_value(mark, people, names)))
     if isinstance(template, list):
         if _is_repeated(template):
             return [fill_body(template[0], [person], names) for person in people]

@@ -8,6 +8,7 @@ from typing import IO, Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
+from actions.catalog.contact_update.contact_text import OF_THE_BATCH, compiled
 from actions.catalog.contact_update.platform_api import (
     ERROR,
     FINISHED,
@@ -18,7 +19,7 @@ from actions.catalog.contact_update.platform_api import (
     row,
 )
 from actions.catalog.contact_update.write import property_name, url_of, write_each
-from actions.catalog.shared.templates import OF_THE_BATCH, BadTemplate, compiled
+from actions.catalog.shared.templates import BadTemplate
 from actions.contract import Config, Contact, Context, Permanent, Retryable, Shown, gettext_noop, undecided
 from actions.effect import Applied, Effect, Pending, Rendered, Run, Wait, WholeEffect
 
@@ -39,7 +40,7 @@ def template_text(value: str) -> str:
 
 
 def _tag(value: str) -> str:
-    if set(compiled(template_text(value)).names) - OF_THE_BATCH:
+    if not set(compiled(template_text(value)).template.names) <= OF_THE_BATCH.whole:
         raise PydanticCustomError(
             "tag", "A tag is the same for everybody: {batch}, {project}, {journey}, {sendout} only."
         )

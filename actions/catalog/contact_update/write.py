@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pydantic_core import PydanticCustomError
 
 from actions.catalog.contact_update.platform_api import ID_COLUMN, ContactsApi, fits_an_import
-from actions.catalog.shared.http import Declined, check_url
+from actions.catalog.shared.http import Declined, url_in_form
 from actions.contract import Context, Retryable
 from actions.effect import DONE, Applied, failed, later
 
@@ -17,10 +17,7 @@ _IN_A_ROW = 3
 
 def url_of(value: str) -> str:
     """Check the URL of a configuration; an empty one is left to the model."""
-    try:
-        return check_url(value) if value else value
-    except ValueError as error:
-        raise PydanticCustomError("url", "{why}", {"why": str(error)}) from error
+    return url_in_form(value) if value else value
 
 
 def property_name(value: str) -> str:

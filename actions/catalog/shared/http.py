@@ -1,25 +1,30 @@
-"""How kinds ask a service: a question, its answer, and every failure sorted into retryable or permanent."""
+"""How kinds call a service: one request, with every failure sorted into Later, Retryable or Permanent.
 
+`call` and `ask` put a question and want its answer; `send` hands something over, and leaves the status to the kind.
+"""
+
+import io
 import json
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import requests
 import urllib3
+from pydantic import AfterValidator, StringConstraints
+from pydantic_core import PydanticCustomError
 
 from actions.contract import Context, Later, Permanent, Retryable, gettext_noop
 from outbound.guard import Refused
 from outbound.rate import rates
+from outbound.retry_after import TROUBLE, read_retry_after
 from outbound.session import Unreachable
 
 ANSWER_BYTES = 4_000_000
-LONGEST_WAIT = 3600.0
-AGAIN = frozenset({408, 425, 429})
+# 425: the service wants the same request again, once it knows the connection.
+AGAIN = TROUBLE | {425}
 
 
 def check_url(url: str) -> str:
@@ -36,6 +41,18 @@ def check_url(url: str) -> str:
     return url
 
 
+def url_in_form(value: str) -> str:
+    """Return the URL of a configuration; raises the error that forms show."""
+    try:
+        return check_url(value)
+    except ValueError as error:
+        raise PydanticCustomError("url", "{why}", {"why": str(error)}) from error
+
+
+Url = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000), AfterValidator(url_in_form)]
+CredentialName = Annotated[str, StringConstraints(strip_whitespace=True, max_length=100)]
+
+
 class Declined(Permanent):
     """The service answered with a code that asking again does not change; `status` is that code."""
 
@@ -46,10 +63,10 @@ class Declined(Permanent):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One question to a service. `body` is sent as JSON, or `data` as it is; None sends none.
+    """One request to a service. `body` is sent as JSON, or `data` as it is; None sends none.
 
     `codes` are answers that the caller reads besides 2xx. `per_second` calls at most are made to one host with one credential;
-    0 means no limit.
+    0 means no limit. `timeout` is in seconds.
     """
 
     url: str
@@ -63,6 +80,32 @@ class Call:
     data: Any = None
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a service said that is there and not in trouble: its status, below 500, is for the kind to judge."""
+
+    host: str
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def is_done(self) -> bool:
+        return 200 <= self.status < 300
+
+
+class Watched(io.BytesIO):
+    """A long body that calls `tick` whenever some of it leaves, to say that the work goes on."""
+
+    def __init__(self, body: bytes, tick: Callable[[], None]) -> None:
+        super().__init__(body)
+        self._tick = tick
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self._tick()
+        return super().read(size)
+
+
 def ask(context: Context, url: str, question: Any, *, credential: str = "", timeout: float) -> Any:
     """POST a question as JSON and return the answer's JSON; raises Retryable or Permanent as `call` does."""
     return read_json(url, call(context, Call(url, body=question, credential=credential, timeout=timeout))[1])
@@ -71,16 +114,48 @@ def ask(context: Context, url: str, question: Any, *, credential: str = "", time
 def call(context: Context, asked: Call) -> tuple[int, bytes]:
     """Ask, and return code and body of the answer; raises Later, Retryable or Permanent.
 
-    The whole call takes at most `timeout` seconds, and no longer than the time that is left. 429, 408, 425, 5xx,
-    time-outs and lost connections may be repeated; a redirect and any other code (Declined) may not.
+    A redirect and any code that is neither 2xx nor one of `codes` is Declined; everything else is as in `send`.
+    """
+    answer = _request(context, asked)
+    return answer.status, answer.body
+
+
+def send(
+    context: Context, method: str, url: str, body: bytes | Watched, headers: Mapping[str, str], *, timeout: float
+) -> Answer:
+    """Call a service once, and return its answer.
+
+    Raises Retryable for what may be repeated: 429, 408, 425, 5xx, time-outs and lost connections. A host that may not be called
+    is Permanent.
+    """
+    return _request(context, Call(url, method, data=body, headers=headers, timeout=timeout), _ANY_CODE)
+
+
+def read_json(url: str, body: bytes, pairs: Callable[[list[tuple[str, Any]]], Any] | None = None) -> Any:
+    """Return the JSON that an answer holds; raises Permanent. `pairs` makes each object, as in `json.loads`."""
+    try:
+        return json.loads(body, object_pairs_hook=pairs)
+    except (ValueError, RecursionError) as error:
+        raise Permanent(f"The answer of {urlsplit(url).hostname} is not JSON.") from error
+
+
+# Below 500; those that ask for another time are no answers.
+_ANY_CODE = frozenset(range(200, 500)) - AGAIN
+
+
+def _request(context: Context, asked: Call, codes: Collection[int] = ()) -> Answer:
+    """Make one request. It takes at most `timeout` seconds and the time that is left.
+
+    A body that is read bit by bit while it leaves (Watched) may take longer: then only the answer is bounded.
     """
     parts = urlsplit(asked.url)
-    host = parts.hostname
+    host = parts.hostname or ""
     headers = {**asked.headers, **(context.credential(asked.credential) if asked.credential else {})}
     service = host, parts.port, asked.credential.lower()
     if asked.per_second and (wait := rates.of(service).take(asked.per_second)):
         raise Later(wait)
-    ends = time.monotonic() + max(0.1, min(asked.timeout, context.time_left()))
+    allowed = max(0.1, min(asked.timeout, context.time_left()))
+    began = time.monotonic()
     try:
         with context.http().request(
             asked.method,
@@ -88,17 +163,14 @@ def call(context: Context, asked: Call) -> tuple[int, bytes]:
             json=asked.body,
             data=asked.data,
             headers=headers,
-            timeout=_seconds_to(ends),
+            timeout=allowed,
             stream=True,
             allow_redirects=False,
         ) as response:
-            code = response.status_code
-            if code not in asked.codes:
-                if code in AGAIN or code >= 500:
-                    raise Retryable(f"{host} answered {code}.", retry_after(response.headers.get("Retry-After")))
-                if not 200 <= code < 300:
-                    raise Declined(host, code)
-            return code, read_within(response, ends)
+            if hasattr(asked.data, "read"):
+                began = time.monotonic()
+            _sort(host, response, codes or asked.codes)
+            return Answer(host, response.status_code, response.headers, _read_within(response, began + allowed))
     except Refused as error:
         raise Permanent(f"{error.host or host} may not be called ({error.code}).") from error
     except Unreachable as error:
@@ -110,19 +182,18 @@ def call(context: Context, asked: Call) -> tuple[int, bytes]:
         raise Retryable(f"{host} could not be reached, or stopped answering.") from error
 
 
-def read_json(url: str, body: bytes) -> Any:
-    """The JSON that an answer holds; raises Permanent."""
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise Permanent(f"The answer of {urlsplit(url).hostname} is not JSON.") from error
+def _sort(host: str, response: requests.Response, codes: Collection[int]) -> None:
+    """Raise Retryable or Declined for a status that is no answer."""
+    code = response.status_code
+    if code in codes:
+        return
+    if code in AGAIN or code >= 500:
+        raise Retryable(f"{host} answered {code}.", read_retry_after(response.headers.get("Retry-After", "")))
+    if not 200 <= code < 300:
+        raise Declined(host, code)
 
 
-def _seconds_to(ends: float) -> float:
-    return max(0.1, ends - time.monotonic())
-
-
-def read_within(response: requests.Response, ends: float) -> bytes:
+def _read_within(response: requests.Response, ends: float) -> bytes:
     """Read the body within bounds of size and time: the session's own time-out only bounds each wait for data."""
     body = bytearray()
     # read1 hands over what is there: iter_content would gather whole blocks, however slowly they drip.
@@ -133,18 +204,3 @@ def read_within(response: requests.Response, ends: float) -> bytes:
         if time.monotonic() > ends:
             raise Retryable("The answer took too long.")
     return bytes(body)
-
-
-def retry_after(value: str | None) -> float | None:
-    """Read the header in either form, as seconds from now, at most an hour; None where it says nothing readable."""
-    text = (value or "").strip()
-    try:
-        seconds = float(text) if text.isdigit() else (_date(text) - datetime.now(UTC)).total_seconds()
-    except (ValueError, TypeError, OverflowError):
-        return None
-    return min(max(0.0, seconds), LONGEST_WAIT)
-
-
-def _date(text: str) -> datetime:
-    date = parsedate_to_datetime(text)
-    return date if date.tzinfo else date.replace(tzinfo=UTC)

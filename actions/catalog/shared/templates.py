@@ -1,27 +1,22 @@
-"""A little language for values: text with names in braces, such as `Hello {contact.properties.first_name}, your code is {code}`.
+"""The one template language of kinds: text with names in braces, such as `Hello {contact.first_name}`.
 
-| name | stands for |
-|---|---|
-| contact.id | the contact's own id |
-| contact.PATH | a field of the contact |
-| code, given.NAME | what an action before gave |
-| batch | the number of the batch |
-| project, journey, sendout | the names of the sendout |
-
-`{{` and `}}` stand for braces. Nothing is computed, and nothing else can be named.
+`{{` and `}}` stand for braces, as in `str.format`. Nothing is computed. Each use declares the names that it knows (Names).
 """
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from string import Formatter
 
-from actions.contact import MISSING, reader
-from actions.contract import Contact, Context, gettext_noop
-from actions.plan.merge import canonical
+from actions.contract import gettext_noop
 
-OF_THE_BATCH = frozenset({"batch", "project", "journey", "sendout"})
-_GIVEN = "given."
-_CONTACT = "contact."
+OF_THE_SENDOUT = ("project", "journey", "sendout")
+UNKNOWN = gettext_noop("Nothing has this name.")
+COMPUTED = gettext_noop("In braces stands a name alone: nothing is formatted, and no other value is offered.")
+# A filter, a format, a quoted text, an alternative, a call, or nothing between two dots. Column names hold spaces and apostrophes.
+_NO_PATH = re.compile(r"""[|!:]|(?<!\w)['"]|\?\?|\(\)|(?:^|\.)\s*(?:\.|$)""")
+_LIKE_A_NAME = re.compile(r"\{\{[a-z]+(?::[^{}]*)?\}\}|\{[a-z]+(?::[^{}]*)?\}|[{}]")
 
 
 class BadTemplate(ValueError):
@@ -33,74 +28,115 @@ class BadTemplate(ValueError):
         self.position = position
 
 
-_Read = Callable[[Contact, Context], Any]
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The names that one use knows: whole ones, and prefixes that a path follows, such as `contact.`."""
+
+    whole: frozenset[str]
+    prefixes: tuple[str, ...] = ()
+
+    def fault(self, name: str) -> str:
+        """Return what is wrong with a name, as a sentence; "" if nothing is."""
+        if name in self.whole:
+            return ""
+        path = next((name.removeprefix(each) for each in self.prefixes if name.startswith(each)), None)
+        if path is not None:
+            return UNKNOWN if not path.strip() else COMPUTED if _NO_PATH.search(path) else ""
+        bare = re.split(r"[!:|\s]", name, maxsplit=1)[0]
+        return COMPUTED if bare != name and bare in self.whole else UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class Placeholder:
+    """A name that stood in braces."""
+
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A compiled template: texts and names in turn. `names` are those it uses, in order."""
+    """A parsed template: texts and placeholders in turn."""
 
-    parts: tuple[str | _Read, ...]
-    names: tuple[str, ...]
+    parts: tuple[str | Placeholder, ...]
 
-    def write(self, contact: Contact, context: Context) -> str | None:
-        """The text for one contact; None where a name has no value for it."""
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names that it uses, in order."""
+        return tuple(part.name for part in self.parts if isinstance(part, Placeholder))
+
+    @property
+    def only(self) -> str | None:
+        """The name, if the template is one placeholder and nothing else."""
+        return self.names[0] if len(self.parts) == 1 and self.names else None
+
+    def fill(self, value: Callable[[str], str | None]) -> str | None:
+        """Return the text with the value of each name in its place; None if a name has no value."""
         texts = []
         for part in self.parts:
-            text = part if isinstance(part, str) else _text(part(contact, context))
+            text = part if isinstance(part, str) else value(part.name)
             if text is None:
                 return None
             texts.append(text)
         return "".join(texts)
 
 
-def compiled(text: str) -> Template:
-    """Compile a template; raises BadTemplate."""
-    parts: list[str | _Read] = []
-    names: list[str] = []
-    literal, place = "", 0
-    while place < len(text):
-        char = text[place]
-        if text[place : place + 2] in ("{{", "}}"):
-            literal, place = literal + char, place + 2
-        elif char == "{":
-            end = text.find("}", place)
-            if end < 0:
-                raise BadTemplate(gettext_noop("This brace is not closed."), place)
-            name = text[place + 1 : end].strip()
-            parts += [literal, _reader_of(name, place)]
-            names.append(name)
-            literal, place = "", end + 1
-        elif char == "}":
-            raise BadTemplate(gettext_noop("This brace was not opened."), place)
-        else:
-            literal, place = literal + char, place + 1
-    parts.append(literal)
-    return Template(tuple(part for part in parts if part != ""), tuple(names))
+@lru_cache(maxsize=1024)
+def parse(text: str, names: Names) -> Template:
+    """Parse a template; raises BadTemplate for its first fault."""
+    parts: list[str | Placeholder] = []
+    literal = ""
+    for piece, name, place in _pieces(text):
+        literal += piece
+        if name is None:
+            continue
+        if fault := names.fault(name):
+            raise BadTemplate(fault, place)
+        if literal:
+            parts.append(literal)
+        parts.append(Placeholder(name))
+        literal = ""
+    return Template((*parts, literal) if literal else tuple(parts))
 
 
-def _reader_of(name: str, place: int) -> _Read:
-    if name == "contact.id":
-        return lambda contact, context: contact.id
-    if name.startswith(_CONTACT) and name != _CONTACT:
-        read = reader(name.removeprefix(_CONTACT))
-        return lambda contact, context: read(contact.fields)
-    if name == "code" or (name.startswith(_GIVEN) and name != _GIVEN):
-        key = name.removeprefix(_GIVEN)
-        return lambda contact, context: contact.given.get(key, MISSING)
-    if name == "batch":
-        return lambda contact, context: contact.batch_number
-    if name in OF_THE_BATCH:
-        return lambda contact, context: getattr(context, name)
-    raise BadTemplate(gettext_noop("Nothing has this name."), place)
+def parse_among_braces(text: str, names: Names) -> Template:
+    """Parse a template for a text that holds braces of its own, such as a query of GraphQL.
+
+    Only braces around a word in small letters, with or without a colon and a path, hold a name. `{{id}}` stands for `{id}`.
+    """
+    return parse(_LIKE_A_NAME.sub(lambda found: found[0] * 2 if found[0] in "{}" else found[0], text), names)
 
 
-def _text(value: Any) -> str | None:
-    """A value as text; None for what is missing, null or empty."""
-    if value is MISSING or value is None or value == "":
-        return None
-    if isinstance(value, str):
-        return value
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return canonical(value)
+def _pieces(text: str) -> Iterator[tuple[str, str | None, int]]:
+    """Yield each literal with the name behind it, if there is one, and the place of the name's brace."""
+    pieces = iter(Formatter().parse(text))
+    place = 0
+    while True:
+        try:
+            piece = next(pieces, None)
+        except ValueError:
+            # What was parsed ends at `place`, and escaped braces end a piece: the next brace is the wrong one.
+            raise _unparsed(text, place) from None
+        if piece is None:
+            return
+        literal, field, form, _ = piece
+        place += len(literal)
+        if field is None:
+            yield literal, None, place
+            # The second one of two braces.
+            place += 1
+            continue
+        if set("{}") & set(f"{field}{form}"):
+            raise BadTemplate(COMPUTED, place)
+        end = text.index("}", place)
+        yield literal, text[place + 1 : end].strip(), place
+        place = end + 1
+
+
+def _unparsed(text: str, place: int) -> BadTemplate:
+    found = re.search(r"[{}]", text[place:])
+    position = place + (found.start() if found else 0)
+    if text[position : position + 1] == "}":
+        return BadTemplate(gettext_noop("This brace was not opened."), position)
+    if "}" not in text[position:]:
+        return BadTemplate(gettext_noop("This brace is not closed."), position)
+    return BadTemplate(COMPUTED, position)

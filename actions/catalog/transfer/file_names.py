@@ -7,22 +7,23 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
+from actions.catalog.shared.templates import OF_THE_SENDOUT, BadTemplate, Names, parse
 from actions.contract import Context, gettext_noop
 
-_PART = re.compile(r"\{(\w*)\}")
-_KNOWN = ("project", "journey", "sendout", "batch", "date")
+_NAMES = Names(frozenset({*OF_THE_SENDOUT, "batch", "date"}))
 _ALLOWED = re.compile(r"[\w.-]+(/[\w.-]+)*")
 # A path of several names must stay below the 1,024 bytes that storage takes.
 _LONGEST = 60
 
 
 def _template(text: str) -> str:
-    names = set(_PART.findall(text))
-    if not names <= set(_KNOWN):
-        raise PydanticCustomError("part", "In braces stand only project, journey, sendout, date and batch.")
-    if "batch" not in names:
+    try:
+        template = parse(text, _NAMES)
+    except BadTemplate as error:
+        raise PydanticCustomError("part", "In braces stand only project, journey, sendout, date and batch.") from error
+    if "batch" not in template.names:
         raise PydanticCustomError("no_batch", "Put {batch} into the name: without it, files would replace each other.")
-    filled = _PART.sub("x", text)
+    filled = template.fill(lambda name: "x") or ""
     if not _ALLOWED.fullmatch(filled) or {".", ".."} & set(filled.split("/")):
         raise PydanticCustomError("path", "Use letters, digits, “-”, “_”, “.” and “/” between folders.")
     return text
@@ -44,13 +45,11 @@ Name = Annotated[
 def file_name(template: str, context: Context, batch: str, extension: str) -> str:
     """The name of a file, with today's date in UTC. `batch` is the key of a run: two actions of a batch write two files."""
     values = {
-        "project": _safe(context.project),
-        "journey": _safe(context.journey),
-        "sendout": _safe(context.sendout),
+        **{name: _safe(getattr(context, name)) for name in OF_THE_SENDOUT},
         "batch": batch,
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
     }
-    return _PART.sub(lambda part: values[part[1]], template) + extension
+    return f"{parse(template, _NAMES).fill(values.get)}{extension}"
 
 
 def _safe(name: str) -> str:

@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from actions.catalog.shared.sender import CredentialName, Url, send, signed, signing_key
+from actions.catalog.shared.http import CredentialName, Url, send
+from actions.catalog.shared.signature import signed, signing_key
 from actions.catalog.transfer.base import Fields, Telling, Whom, told
 from actions.catalog.transfer.content import as_json, lines
 from actions.contract import Config, Contact, Context, Permanent, Retryable, Shown, gettext_noop

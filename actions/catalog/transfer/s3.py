@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
-from actions.catalog.shared.sender import CredentialName, Url
+from actions.catalog.shared.http import CredentialName, Url
 from actions.catalog.transfer.base import Fields, Telling, Whom
 from actions.catalog.transfer.content import Writing, pieces
 from actions.catalog.transfer.file_names import Name, file_name

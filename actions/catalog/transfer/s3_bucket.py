@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from urllib.parse import quote
 from xml.sax.saxutils import escape
 
-from actions.catalog.shared.sender import Answer, Watched, send, user_and_password
+from actions.catalog.shared.http import Answer, Watched, send
+from actions.catalog.shared.signature import user_and_password
 from actions.contract import Context, Permanent, Retryable
 
 # Says whose an object is: metadata of ours.

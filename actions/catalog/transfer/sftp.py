@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
-from actions.catalog.shared.sender import CredentialName, user_and_password
+from actions.catalog.shared.http import CredentialName
+from actions.catalog.shared.signature import user_and_password
 from actions.catalog.transfer.base import Fields, Telling, Whom
 from actions.catalog.transfer.content import Piece, Writing, pieces
 from actions.catalog.transfer.file_names import Name, file_name
@@ -50,9 +52,20 @@ class TransferSftpConfig(Config):
         description=gettext_noop("As its operator tells you, SHA256:… No other host gets the password."),
     )
     credential: Annotated[CredentialName, StringConstraints(min_length=1)] = Field(
-        title=gettext_noop("Credential"), description=gettext_noop("Name of a credential of user and password.")
+        title=gettext_noop("Credential"),
+        description=gettext_noop(
+            "Name of a credential of user and password. In place of the password it may hold a private key."
+        ),
     )
     name: Name = "{project}/{journey}/{sendout}/{date}-{batch}"
+    upload: Literal["part", "direct"] = Field(
+        default="part",
+        title=gettext_noop("While it is written"),
+        json_schema_extra={
+            "part": gettext_noop("under another name, renamed when it is whole"),
+            "direct": gettext_noop("under its own name, for hosts that let nobody rename"),
+        },
+    )
     format: Literal["csv", "ndjson"] = Field(
         default="csv",
         title=gettext_noop("Format"),
@@ -87,12 +100,11 @@ class TransferSftp(Telling, WholeEffect):
         if next(iter(run.pages(1)), None) is None:
             # Nobody is meant, and the host need not hear of it.
             return None
-        user, password = user_and_password(context, config.credential)
-        login = Login(config.host, config.port, config.host_key, user, password)
+        login = Login(config.host, config.port, config.host_key, *user_and_password(context, config.credential))
         host = config.host
         try:
             with Host(context.http().allow, login) as there:
-                Laying(run, there, lambda: Content(_blocks(run, self._pieces(run, context)))).lay_down()
+                Laying(run, there, partial(self._content, run, context), config.upload == "direct").lay_down()
         except Refused as error:
             raise Permanent(f"{error.host or host} may not be called ({error.code}).") from error
         except NotStored as error:
@@ -103,12 +115,15 @@ class TransferSftp(Telling, WholeEffect):
                     "host_key": f"{host} is not the host that the fingerprint belongs to.",
                     "login": f"{host} does not know this user and password.",
                     "access": f"{host} lets this user put no file there.",
+                    "folder": f"{host} lets this user make no folder. Name one that exists, or none.",
+                    "rename": f"{host} lets this user rename no file. Have it written under its own name.",
+                    "key": f"The private key of “{config.credential}” cannot be read, or has a passphrase.",
                 }.get(error.word, f"{host} did not take the file ({error.word}).")
             ) from error
         return None
 
-    def _pieces(self, run: Run, context: Context) -> Iterator[Piece]:
-        return pieces(run, context, self._writing, after=-1, size=PIECE_BYTES)
+    def _content(self, run: Run, context: Context) -> Content:
+        return Content(_blocks(run, pieces(run, context, self._writing, after=-1, size=PIECE_BYTES)))
 
 
 def _blocks(run: Run, found: Iterable[Piece]) -> Iterator[bytes]:

@@ -1,7 +1,8 @@
 """A file on an SFTP server that is continued where it was cut off, and is byte for byte what it should be.
 
-It grows under a name of its own, `name.token.part`, and is renamed when it is whole. Every byte of it was either written by the session
-that ended it, or read back since and compared. What cannot be proven so is taken away, and the file begins again under another token.
+It grows under a name of its own, `name.token.part`, and is renamed when it is whole; `direct` lets it grow under its own
+name. Every byte of it was either written by the session that ended it, or read back since and compared. What cannot be
+proven so is taken away or written over, and the file begins again.
 """
 
 import secrets
@@ -23,6 +24,7 @@ class Laying:
     run: Run
     there: Host
     content: Callable[[], Content]
+    direct: bool = False
 
     def lay_down(self) -> None:
         """Write what is not there yet, and give the file its name; raises NotStored."""
@@ -39,11 +41,13 @@ class Laying:
             self._begin()
             self._clear()
             self.there.put(self._part, self.content())
-        self.there.rename(self._part, self.run.state["name"])
+        if not self.direct:
+            self.there.rename(self._part, self.run.state["name"])
 
     @property
     def _part(self) -> str:
-        return f"{self.run.state['name']}.{self.run.state['part']}.part"
+        name: str = self.run.state["name"]
+        return name if self.direct else f"{name}.{self.run.state['part']}.part"
 
     def _what_is_left(self) -> Content:
         """The content, read up to where the file on the server goes on with it."""
@@ -65,9 +69,10 @@ class Laying:
 
     def _begin(self) -> None:
         """Another name to grow under: whoever still writes to the old file writes to one that is gone."""
-        left = self._part if "part" in self.run.state else ""
+        left = self._part if "part" in self.run.state and not self.direct else ""
         self.run.keep(part=secrets.token_hex(4), proven=0, digest="", continued=False, left=left)
 
     def _clear(self) -> None:
-        self.there.remove(self.run.state["left"])
-        self.run.keep(left="")
+        if self.run.state["left"]:
+            self.there.remove(self.run.state["left"])
+            self.run.keep(left="")

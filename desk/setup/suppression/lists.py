@@ -12,7 +12,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
 from actions.suppression.models import SuppressionList
-from desk.limited import LimitedAdmin, SeenProjects
+from desk.bases import LimitedAdmin, SeenProjects
 from desk.setup.suppression import entry_views, states, upload_views
 from desk.setup.suppression.forms import ListForm
 

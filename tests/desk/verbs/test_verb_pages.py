@@ -104,15 +104,13 @@ def test_a_page_that_lost_its_revision_decides_nothing(reviewer: Client) -> None
     assert state(made)[0] == Status.IN_REVIEW
 
 
-@pytest.mark.parametrize(
-    ("source", "task"), [("batch", "sendouts.advance_files"), ("single", "sendouts.advance_singles")]
-)
+@pytest.mark.parametrize(("source", "lane"), [("batch", "files"), ("single", "singles")])
 def test_the_workers_are_nudged_once_it_is_stored(
     reviewer: Client,
     monkeypatch: pytest.MonkeyPatch,
     django_capture_on_commit_callbacks: Any,
     source: str,
-    task: str,
+    lane: str,
 ) -> None:
     nudged: list[tuple[str, list[int]]] = []
     monkeypatch.setattr(views, "nudge", lambda name, ids: nudged.append((name, ids)))
@@ -120,7 +118,7 @@ def test_the_workers_are_nudged_once_it_is_stored(
     with django_capture_on_commit_callbacks(execute=True):
         assert give(reviewer, made, "accept").status_code == 302
         assert nudged == [], "before the commit nobody would find anything"
-    assert nudged == [(task, [made.pk])]
+    assert nudged == [(lane, [made.pk])]
 
 
 def test_what_was_done_is_said_on_the_page_of_the_batch(reviewer: Client) -> None:

@@ -10,6 +10,7 @@ from sendouts.models import BulkChange, Decision, EffectRun, Verdict
 from sendouts.verbs import change_many
 from tests.desk.verbs.verb_cases import give, offered, with_effect
 from tests.factories import batch, client_of, page_url, plain_english, text_of, verb_url
+from tests.lanes import work_on
 
 pytestmark = pytest.mark.django_db
 CONSENT = "verdict=rejected&reason=rule%3Aconsent-check"
@@ -141,7 +142,7 @@ def test_many_take_their_time_which_the_page_shows_and_the_verbs_wait(
     with django_capture_on_commit_callbacks(execute=True):
         response = post(reviewer, made, "accept", CONSENT)
     bulk = BulkChange.objects.get()
-    assert slow == [("sendouts.change_many", [bulk.pk])]
+    assert slow == [("changes", [bulk.pk])]
     text = text_of(reviewer.get(response["Location"]))
     assert "It has begun. The page shows how far it is" in text
     assert "of 4 contacts put back" in text and "Began to put 4 contacts back" in text
@@ -151,7 +152,7 @@ def test_many_take_their_time_which_the_page_shows_and_the_verbs_wait(
     assert all(row.to == () for row in page.contacts.rows)
     response = give(reviewer, made, "accept", note="Go.")
     assert "reviewer.lyon is changing 4 decisions of this batch at the moment." in text_of(response)
-    change_many.run([bulk.pk])
+    work_on("changes", [bulk.pk])
     assert "accept" in offered(reviewer, made)
     assert "4 contacts put back" in text_of(reviewer.get(page_url(made)))
 

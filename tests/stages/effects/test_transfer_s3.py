@@ -16,7 +16,7 @@ from actions.catalog.transfer import s3
 from actions.models import Credential
 from sendouts.models import EffectRun, PendingEffect
 from sendouts.services import credentials
-from sendouts.stages import effects
+from sendouts.stages import effects, transfers
 from sendouts.stages.effects.carry_out import _Whole
 from tests.gate import Gate
 from tests.outbound.site import Request
@@ -65,7 +65,7 @@ def transfer(gate: Gate, storage: Storage, *, sent: dict[str, Any] | None = None
 def follow() -> EffectRun:
     """What the sweep does once a batch has ended, and when it comes to what must be tried again."""
     EffectRun.objects.filter(due_at__isnull=False).update(due_at=timezone.now())
-    effects.see_to(list(EffectRun.objects.filter(due_at__isnull=False).values_list("pk", flat=True)))
+    transfers.see_to(list(EffectRun.objects.filter(due_at__isnull=False).values_list("pk", flat=True)))
     return EffectRun.objects.get()
 
 

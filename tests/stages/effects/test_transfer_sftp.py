@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import asyncssh
 import pytest
 from django.utils import timezone
 
@@ -17,7 +18,7 @@ from actions.models import Credential
 from outbound import sftp
 from sendouts.models import EffectRun, PendingEffect
 from sendouts.services import credentials
-from sendouts.stages import effects
+from sendouts.stages import transfers
 from tests.gate import Gate
 from tests.sftp import PASSWORD, USER, Sftp, sftp_server
 from work import claims
@@ -45,7 +46,7 @@ def transfer(gate: Gate, partner: Sftp, *, sent: dict[str, Any] | None = None, *
 def follow() -> EffectRun:
     """What the sweep does once a batch has ended, and when it comes to what must be tried again."""
     EffectRun.objects.filter(due_at__isnull=False).update(due_at=timezone.now())
-    effects.see_to(list(EffectRun.objects.filter(due_at__isnull=False).values_list("pk", flat=True)))
+    transfers.see_to(list(EffectRun.objects.filter(due_at__isnull=False).values_list("pk", flat=True)))
     return EffectRun.objects.get()
 
 
@@ -219,6 +220,89 @@ def test_another_host_key_gets_no_password(gate: Gate, partner: Sftp) -> None:
     run = transfer(gate, partner, host_key="SHA256:" + "A" * 43)
     assert run.error == "127.0.0.1 is not the host that the fingerprint belongs to."
     assert (partner.logins, partner.files(), run.due_at) == (0, {}, None)
+
+
+def test_a_host_with_several_keys_is_known_by_any_of_them(gate: Gate, partner: Sftp) -> None:
+    is_whole(gate, transfer(gate, partner, host_key=partner.other_host_key), partner)
+
+
+KEY = asyncssh.generate_private_key("ssh-ed25519")
+
+
+@pytest.mark.parametrize("form", ["lines", "one line", "rsa"])
+def test_a_private_key_logs_in_where_no_password_does(gate: Gate, partner: Sftp, form: str) -> None:
+    key = KEY if form != "rsa" else asyncssh.generate_private_key("ssh-rsa", key_size=2_048)
+    partner.public_key = key.convert_to_public()
+    text = key.export_private_key().decode()
+    Credential.objects.update(secret=text.replace("\n", "") if form == "one line" else text)
+    is_whole(gate, transfer(gate, partner), partner)
+    assert partner.logins == 0
+
+
+def test_another_private_key_is_said_in_a_sentence(gate: Gate, partner: Sftp) -> None:
+    partner.public_key = KEY.convert_to_public()
+    Credential.objects.update(secret=asyncssh.generate_private_key("ssh-ed25519").export_private_key().decode())
+    run = transfer(gate, partner)
+    assert (run.error, run.due_at) == ("127.0.0.1 does not know this user and password.", None)
+
+
+ENCRYPTED = KEY.export_private_key("pkcs8-pem", "sesame").decode()
+
+
+@pytest.mark.parametrize(
+    "text", [ENCRYPTED, "-----BEGIN OPENSSH PRIVATE KEY-----abc", "-----BEGIN A-----x-----END A-----"]
+)
+def test_a_key_that_cannot_be_read_is_sent_nowhere(gate: Gate, partner: Sftp, text: str) -> None:
+    Credential.objects.update(secret=text)
+    run = transfer(gate, partner)
+    assert run.error == "The private key of “partner” cannot be read, or has a passphrase."
+    assert (run.due_at, partner.logins, partner.files()) == (None, 0, {})
+
+
+def test_where_nobody_may_rename_nothing_is_left_behind(gate: Gate, partner: Sftp) -> None:
+    partner.may_rename = False
+    run = transfer(gate, partner)
+    assert run.error == "127.0.0.1 lets this user rename no file. Have it written under its own name."
+    assert (run.due_at, partner.files()) == (None, {})
+
+
+def test_a_file_grows_under_its_own_name_where_nobody_may_rename(gate: Gate, partner: Sftp) -> None:
+    partner.may_rename = False
+    partner.cut_at = 1_000
+    run = transfer(gate, partner, upload="direct")
+    assert run.error == CUT_OFF
+    ((name, begun),) = partner.files().items()
+    assert name.endswith(".csv") and len(begun) == 1_000
+    partner.cut_at = None
+    is_whole(gate, follow(), partner)
+    assert partner.written[-1] == len(partner.files()[name]) - 1_000, "it went on where it was cut"
+
+
+@pytest.mark.parametrize("damage", ["another", "longer", "unreadable"])
+def test_what_is_not_ours_under_the_name_itself_is_written_over(gate: Gate, partner: Sftp, damage: str) -> None:
+    partner.cut_at = 1_000
+    transfer(gate, partner, upload="direct")
+    partner.cut_at = None
+    (name,) = partner.files()
+    if damage == "unreadable":
+        partner.may_read = False
+    else:
+        (partner.root / name).write_bytes(b"x" * (500 if damage == "another" else 100_000))
+    is_whole(gate, follow(), partner)
+
+
+def test_a_folder_that_nobody_may_make_is_used_where_it_is_there(gate: Gate, partner: Sftp) -> None:
+    partner.may_make_folders = False
+    (partner.root / "Newsletter" / "Welcome" / "Day-1").mkdir(parents=True)
+    is_whole(gate, transfer(gate, partner), partner)
+
+
+def test_a_folder_that_is_missing_and_may_not_be_made_is_said_in_a_sentence(gate: Gate, partner: Sftp) -> None:
+    partner.may_make_folders = False
+    (partner.root / "Newsletter").mkdir()
+    run = transfer(gate, partner)
+    assert run.error == "127.0.0.1 lets this user make no folder. Name one that exists, or none."
+    assert (run.due_at, partner.files()) == (None, {})
 
 
 def test_a_wrong_password_is_said_in_a_sentence(gate: Gate, partner: Sftp) -> None:

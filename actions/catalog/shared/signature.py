@@ -1,0 +1,47 @@
+"""Secrets that a kind uses itself instead of sending them: a user with a password, and the key of a signature."""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import time
+
+from actions.contract import Context, Permanent
+
+
+def user_and_password(context: Context, name: str) -> tuple[str, str]:
+    """Return the two parts of a credential of the kind “user and password”, which kinds know as the header it sends."""
+    way, _, parts = context.credential(name).get("Authorization", "").partition(" ")
+    if way != "Basic":
+        raise Permanent(f"The credential “{name}” is not a user and a password.")
+    user, _, password = base64.b64decode(parts).decode().partition(":")
+    return user, password
+
+
+def signing_key(context: Context, name: str) -> bytes:
+    """Return the key that a credential holds: the token, the password or the header's value.
+
+    What begins with `whsec_` is Base64.
+    """
+    header, value = next(iter(context.credential(name).items()))
+    if header == "Authorization" and value.startswith("Basic "):
+        value = user_and_password(context, name)[1]
+    elif header == "Authorization":
+        value = value.removeprefix("Bearer ")
+    if not value.startswith("whsec_"):
+        return value.encode()
+    try:
+        return base64.b64decode(value.removeprefix("whsec_"), validate=True)
+    except binascii.Error:
+        raise Permanent(f"The credential “{name}” begins with whsec_, but is not Base64.") from None
+
+
+def signed(key: bytes, message_id: str, body: bytes) -> dict[str, str]:
+    """Return the headers by which a receiver knows that a body is ours and fresh; https://www.standardwebhooks.com."""
+    at = str(int(time.time()))
+    digest = hmac.digest(key, f"{message_id}.{at}.".encode() + body, hashlib.sha256)
+    return {
+        "webhook-id": message_id,
+        "webhook-timestamp": at,
+        "webhook-signature": "v1," + base64.b64encode(digest).decode(),
+    }

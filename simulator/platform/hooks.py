@@ -1,0 +1,212 @@
+"""Firing hooks: what their bodies say, and one attempt each with a second for the acknowledgement."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import ssl
+import time
+from array import array
+from collections.abc import AsyncIterator
+from dataclasses import asdict, dataclass
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+import httptools
+
+from simulator.errors import BadRequestError
+from simulator.platform.rows import Rows
+from simulator.platform.sendouts import MAX_HOOKS_SHOWN, Delivery, Fired, Sendout
+from simulator.world import World
+
+# The platform's limit for the acknowledgement, in seconds.
+ACKNOWLEDGE_WITHIN = 1.0
+AT_ONCE = 32
+MAX_ANSWER = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where hooks go, and the header lines that open the door there."""
+
+    url: SplitResult
+    headers: tuple[tuple[str, str], ...]
+
+
+def target(url: str, basic_auth: str, header: str) -> Target:
+    """Check where to fire; raises BadRequestError with a sentence that holds no credential."""
+    try:
+        parts = urlsplit(url)
+        fits = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        fits = False
+    if not fits:
+        raise BadRequestError("The target is an http or https URL; give it here or at the start with --target.")
+    headers = []
+    if basic_auth:
+        headers.append(("Authorization", "Basic " + base64.b64encode(basic_auth.encode()).decode()))
+    if header:
+        name, colon, value = header.partition(":")
+        if not colon or not name.strip():
+            raise BadRequestError("The header is written NAME:VALUE.")
+        headers.append((name.strip(), value.strip()))
+    text = parts.path + parts.query + "".join(name + value for name, value in headers)
+    if not text.isprintable() or not text.isascii():
+        raise BadRequestError("The target and its credentials are plain ASCII text.")
+    return Target(parts, tuple(headers))
+
+
+def target_of(world: World, url: str, basic_auth: str, header: str) -> Target:
+    """Give the target of one firing: what it names itself, else what the simulator was started with."""
+    own = bool(basic_auth or header)
+    return target(url or world.target, basic_auth if own else world.basic_auth, header if own else world.header)
+
+
+def payload(world: World, sendout: Sendout, delivery: Delivery, rows: Rows) -> dict[str, Any]:
+    """Write the hook of one delivery as the platform does."""
+    spec = sendout.spec
+    content: dict[str, Any] = {
+        "finishUri": world.finish_uri(sendout, delivery),
+        "actions": spec.actions,
+        "projectName": spec.project,
+        "journeyName": spec.journey,
+        "sendoutName": spec.sendout,
+    }
+    if spec.kind == "batch":
+        content["itemDownloadUri"] = world.download_uri(sendout)
+    else:
+        content["items"] = [rows.item(delivery.first + nth) for nth in range(delivery.count)]
+    content.update(spec.extra)
+    return {key: value for key, value in content.items() if key not in spec.omit}
+
+
+async def fire_all(world: World, sendout: Sendout, where: Target) -> dict[str, Any]:
+    """Fire the hook of every delivery once, paced or some at once, and tell what was answered."""
+    spec = sendout.spec
+    rows = Rows(world, sendout)
+    gate = asyncio.Semaphore(AT_ONCE)
+    shown: list[Fired] = []
+    times = array("d")
+    answered = {"acknowledged": 0, "refused": 0}
+
+    async def fire_one(delivery: Delivery) -> None:
+        body = json.dumps(payload(world, sendout, delivery, rows)).encode()
+        sendout.fires(delivery, time.time())
+        copies = 2 if world.strike(sendout, "hook", delivery.number) else 1
+        answers = await asyncio.gather(*(post(where, body, world.finish_uri(sendout, delivery)) for _ in range(copies)))
+        for fired in answers:
+            sendout.keep_fired(fired)
+            times.append(fired.ms)
+            answered["acknowledged" if 200 <= fired.status < 300 else "refused"] += 1
+            if len(shown) < MAX_HOOKS_SHOWN:
+                shown.append(fired)
+
+    async def fire_gated(delivery: Delivery) -> None:
+        try:
+            await fire_one(delivery)
+        finally:
+            gate.release()
+
+    async with asyncio.TaskGroup() as group:
+        if spec.per_second:
+            async for delivery in _paced(sendout.deliveries, spec.per_second):
+                group.create_task(fire_one(delivery))
+        else:
+            for delivery in sendout.deliveries:
+                await gate.acquire()
+                group.create_task(fire_gated(delivery))
+    few = len(times) <= MAX_HOOKS_SHOWN
+    return {"hooks": [asdict(fired) for fired in shown]} if few else {**answered, "ms": _summary(times)}
+
+
+async def _paced(deliveries: list[Delivery], per_second: float) -> AsyncIterator[Delivery]:
+    """Give each delivery at its own moment, whatever the answers to those before are doing."""
+    loop = asyncio.get_running_loop()
+    start = loop.time()
+    for nth, delivery in enumerate(deliveries):
+        await asyncio.sleep(max(0.0, start + nth / per_second - loop.time()))
+        yield delivery
+
+
+def _summary(times: array[float]) -> dict[str, float]:
+    ordered = sorted(times)
+    last = len(ordered) - 1
+    shares = {"p50": 0.5, "p99": 0.99, "p99_9": 0.999, "max": 1.0}
+    return {name: round(ordered[round(last * share)], 3) for name, share in shares.items()}
+
+
+async def post(
+    where: Target, body: bytes, finish_uri: str = "", content_type: str = "application/json; charset=utf-8"
+) -> Fired:
+    """Make the one attempt; whatever goes wrong becomes the `error` of the outcome."""
+    began = time.perf_counter()
+    answer = _Answer()
+    error: str | None = None
+    try:
+        async with asyncio.timeout(ACKNOWLEDGE_WITHIN):
+            await _exchange(where, body, content_type, answer)
+    except TimeoutError:
+        error = "timeout"
+    except (ConnectionRefusedError, ConnectionResetError, BrokenPipeError) as failure:
+        error = "refused" if isinstance(failure, ConnectionRefusedError) else "reset"
+    except (OSError, ssl.SSLError) as failure:
+        error = f"unreachable ({type(failure).__name__})"
+    except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+        error = "bad answer"
+    ms = round((time.perf_counter() - began) * 1000, 3)
+    if error is None and not answer.complete:
+        error = "reset"
+    status = answer.status if error is None else 0
+    return Fired(finish_uri, status, ms, b"".join(answer.body).decode("utf-8", "replace"), error)
+
+
+async def _exchange(where: Target, body: bytes, content_type: str, answer: _Answer) -> None:
+    url = where.url
+    secure = url.scheme == "https"
+    reader, writer = await asyncio.open_connection(
+        url.hostname, url.port or (443 if secure else 80), ssl=True if secure else None
+    )
+    try:
+        address = (url.path or "/") + (f"?{url.query}" if url.query else "")
+        host = url.netloc.rpartition("@")[2]
+        lines = [f"POST {address} HTTP/1.1", f"Host: {host}", f"Content-Type: {content_type}"]
+        lines += [f"Content-Length: {len(body)}", "Accept: */*", "User-Agent: simulator", "Connection: close"]
+        lines += [f"{name}: {value}" for name, value in where.headers]
+        writer.write("\r\n".join([*lines, "", ""]).encode() + body)
+        parser = httptools.HttpResponseParser(answer)
+        while not answer.complete:
+            data = await reader.read(MAX_ANSWER)
+            if not data:
+                answer.ended()
+                break
+            parser.feed_data(data)
+            answer.status = parser.get_status_code()
+    finally:
+        writer.transport.abort()
+
+
+class _Answer:
+    """Collects the answer to one hook."""
+
+    def __init__(self) -> None:
+        self.status = 0
+        self.body: list[bytes] = []
+        self.size = 0
+        self.complete = False
+        self.framed = False
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.framed = self.framed or name.lower() in (b"content-length", b"transfer-encoding")
+
+    def on_body(self, body: bytes) -> None:
+        if self.size < MAX_ANSWER:
+            self.body.append(body[: MAX_ANSWER - self.size])
+        self.size += len(body)
+
+    def on_message_complete(self) -> None:
+        self.complete = True
+
+    def ended(self) -> None:
+        """Take the end of the connection for the end of the answer, where nothing else was to mark it."""
+        self.complete = self.complete or (bool(self.status) and not self.framed)

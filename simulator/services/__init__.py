@@ -1,0 +1,1 @@
+"""Services beside the platform: consent, receivers of transfers, and the REST API for contacts."""

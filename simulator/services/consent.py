@@ -1,0 +1,168 @@
+"""A consent service beside the platform, in the forms in which such services come: whom it knows, and who refused.
+
+It has nothing to do with Symplify: it stands for what integrators ask. Whose number ends in 0 refuses, unless told otherwise.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import Any
+from urllib.parse import parse_qs, unquote
+
+from simulator.errors import BadRequestError
+from simulator.platform.faults import Fault, FaultKind, Faults
+from simulator.wire.http import Request
+from simulator.wire.replies import Manner, Pace, Reply, json_body, json_reply, status_wire, whole
+
+RECORDED_AT = "2026-01-31T09:30:00+01:00"
+_SETTINGS = frozenset({"refusing", "unknown", "token"})
+_NUMBER = re.compile(r"\d+")
+
+
+class Consent:
+    """Answers under /consent/. `refusing` None: the rule; `unknown` are left out of every answer; `token` is asked of callers."""
+
+    def __init__(self) -> None:
+        self.asked: Counter[str] = Counter()
+        self.most_in_one = 0
+        self._refusing: frozenset[str] | None = None
+        self._unknown: frozenset[str] = frozenset()
+        self._token = ""
+        self._routes: dict[tuple[bytes, str], Callable[[Any, str], Reply]] = {
+            (b"POST", "check"): lambda body, _: self._map(_texts(body, "contacts")),
+            (b"PUT", "people"): lambda body, _: self._objects(_keys(body, "people")),
+            (b"POST", "consenting"): lambda body, _: self._consenting(_texts(body, "ids")),
+            (b"GET", "suppressed"): lambda _, query: self._suppressed(_asked(query)),
+        }
+
+    def set_up(self, raw: Any) -> Reply:
+        """Take who refuses, who is unknown, and the token; what is not given is as at the start."""
+        if not isinstance(raw, dict) or set(raw) - _SETTINGS:
+            raise BadRequestError('Consent is set up as {"refusing": ["A-1"], "unknown": ["A-2"], "token": "…"}.')
+        token = raw.get("token", "")
+        if not isinstance(token, str):
+            raise BadRequestError("`token` is text.")
+        self._refusing = frozenset(_texts(raw, "refusing")) if raw.get("refusing") is not None else None
+        self._unknown = frozenset(_texts(raw, "unknown")) if raw.get("unknown") is not None else frozenset()
+        self._token = token
+        return json_reply({"ok": True})
+
+    def report(self) -> Reply:
+        """Tell how often each address was asked, and about how many contacts at most in one question."""
+        return json_reply({"asked": dict(self.asked), "most_in_one": self.most_in_one})
+
+    def answer(self, request: Request, rest: str, faults: Faults) -> Reply:
+        """Answer one question, as the fault that strikes it, if any, allows."""
+        path, _, query = rest.partition("?")
+        name, _, contact = path.partition("/")
+        self.asked[name] += 1
+        fault = faults.strike("consent", path)
+        if fault is not None and (broken := _instead(fault)) is not None:
+            return broken
+        if self._token and request.headers.get("authorization") != f"Bearer {self._token}":
+            return json_reply({"error": "not authorized"}, 401)
+        try:
+            reply = self._reply(request, name, unquote(contact), query)
+        except BadRequestError as refused:
+            return json_reply({"error": str(refused)}, 400)
+        return reply if fault is None else _changed(fault, reply)
+
+    def _reply(self, request: Request, name: str, contact: str, query: str) -> Reply:
+        if contact and request.method == b"GET" and name == "people":
+            return self._one(contact)
+        if contact and request.method == b"GET" and name == "status":
+            return json_reply({}, 404 if contact in self._unknown or self.refuses(contact) else 200)
+        route = None if contact else self._routes.get((request.method, name))
+        if route is None:
+            return json_reply({"error": "not found"}, 404)
+        try:
+            return route(json.loads(request.body) if request.body else None, query)
+        except (ValueError, RecursionError):
+            raise BadRequestError("The question is not JSON.") from None
+
+    def refuses(self, contact: str) -> bool:
+        """Whether somebody does not consent."""
+        if self._refusing is not None:
+            return contact in self._refusing
+        numbers = _NUMBER.findall(contact)
+        return bool(numbers) and int(numbers[-1][-9:]) % 10 == 0
+
+    def _known(self, contacts: Iterable[str]) -> list[str]:
+        contacts = list(contacts)
+        self.most_in_one = max(self.most_in_one, len(contacts))
+        return [each for each in contacts if each not in self._unknown]
+
+    def _map(self, contacts: list[str]) -> Reply:
+        return json_reply({"verdicts": {each: not self.refuses(each) for each in self._known(contacts)}})
+
+    def _objects(self, contacts: list[str]) -> Reply:
+        items = [
+            {"key": each, "state": "withdrawn" if self.refuses(each) else "granted", "since": RECORDED_AT}
+            for each in self._known(contacts)
+        ]
+        return json_reply({"data": {"items": items}})
+
+    def _consenting(self, contacts: list[str]) -> Reply:
+        return json_reply([each for each in self._known(contacts) if not self.refuses(each)])
+
+    def _suppressed(self, contacts: list[str]) -> Reply:
+        listed = [{"email": each.lower(), "since": RECORDED_AT} for each in self._known(contacts) if self.refuses(each)]
+        return json_reply({"suppressed": listed})
+
+    def _one(self, contact: str) -> Reply:
+        if not self._known([contact]):
+            return json_reply({"error": "nobody of this id"}, 404)
+        return json_reply({"id": contact, "consent": {"mail": not self.refuses(contact), "recorded": RECORDED_AT}})
+
+
+def _asked(query: str) -> list[str]:
+    return [each for each in ",".join(parse_qs(query).get("emails", [])).split(",") if each]
+
+
+def _texts(body: Any, key: str) -> list[str]:
+    found = body.get(key) if isinstance(body, dict) else None
+    if not isinstance(found, list) or not all(isinstance(each, str) for each in found):
+        raise BadRequestError(f"`{key}` is a list of texts.")
+    return found
+
+
+def _keys(body: Any, key: str) -> list[str]:
+    found = body.get(key) if isinstance(body, dict) else None
+    if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+        raise BadRequestError(f"`{key}` is a list of objects.")
+    return _texts({"key": [each.get("key") for each in found]}, "key")
+
+
+def _instead(fault: Fault) -> Reply | None:
+    """What comes instead of an answer; None where there is one."""
+    match fault.kind:
+        case FaultKind.STATUS:
+            return Reply(status_wire(fault))
+        case FaultKind.HANG:
+            return Reply(manner=Manner.HANG)
+        case FaultKind.RESET_BEFORE | FaultKind.RESET_AFTER:
+            return Reply(manner=Manner.RESET)
+        case FaultKind.WRONG_SHAPE:
+            return json_reply({"message": "of another form than was agreed"})
+        case FaultKind.REDIRECT:
+            return json_reply(
+                {}, fault.status if 300 <= fault.status < 400 else 302, {"Location": fault.location or "/"}
+            )
+    return None
+
+
+def _changed(fault: Fault, reply: Reply) -> Reply:
+    """The answer, late, slow, cut short or of a wrong type."""
+    match fault.kind:
+        case FaultKind.SLOW:
+            return Reply(reply.wire, delay=fault.seconds)
+        case FaultKind.DRIP:
+            return Reply(reply.wire, pace=Pace(fault.bytes, fault.interval))
+        case FaultKind.CUT:
+            return Reply(reply.wire[: reply.wire.index(b"\r\n\r\n") + 5], close=True)
+        case FaultKind.WRONG_TYPE:
+            return Reply(whole(200, json_body("done"), content_type=fault.type))
+    return reply

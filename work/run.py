@@ -1,0 +1,106 @@
+"""Work on the rows of a lane: claim, work, release, retry, halve and escalate, the same way for all lanes."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import structlog
+from django.db import DatabaseError, InterfaceError, OperationalError, transaction
+from django.utils import timezone
+
+from work import claims
+from work.claims import Claim
+from work.lanes import Lane
+from work.nudges import nudge
+
+log = structlog.get_logger(__name__)
+# Rows that are claimed and worked on together.
+GROUP = 200
+
+
+def run(lane: Lane, ids: Sequence[int], *, elsewhere: bool = False) -> list[int]:
+    """Claim those of the rows that are due and free, work on them, and go on with what came of them, which is returned.
+
+    A row at which a worker died is worked on alone, after the others. With `elsewhere`, what came of the rows is left to
+    the workers of its lane, where these are others.
+    """
+    came: list[int] = []
+    size = GROUP if lane.together else 1
+    for start in range(0, len(ids), size):
+        claim = claims.take(lane.model, ids[start : start + size])
+        came += _work_and_release(lane, claim)
+        for each in lane.apart(claim.given_back) if claim.given_back else ():
+            came += _work_and_release(lane, replace(claims.take(lane.model, each), apart=True))
+        for pk in claim.suspects:
+            with claims.alone(lane.model, pk) as one:
+                came += _work(lane, one)
+            lane.after(one.ids)
+    if came:
+        _go_on(lane, came, elsewhere=elsewhere)
+    return came
+
+
+def _go_on(lane: Lane, came: Sequence[int], *, elsewhere: bool) -> None:
+    for onward in lane.onward:
+        ids = list(onward.rows().filter(pk__in=came).order_by("pk").values_list("pk", flat=True))
+        if not elsewhere or onward.worker == lane.worker:
+            run(onward, ids, elsewhere=elsewhere)
+        else:
+            for group in [ids] if onward.together else [[pk] for pk in ids]:
+                nudge(onward.name, group)
+
+
+def _work_and_release(lane: Lane, claim: Claim) -> list[int]:
+    try:
+        return _work(lane, claim)
+    finally:
+        if claim.ids:
+            claim.release()
+            lane.after(claim.ids)
+
+
+def _work(lane: Lane, claim: Claim) -> list[int]:
+    """Work on what is claimed, or escalate the row that has killed worker after worker."""
+    if not claim.ids:
+        return []
+    try:
+        if claim.deaths < claims.DEATHS:
+            return _try_or_halve(lane, claim, claim.ids)
+        (pk,) = claim.ids
+        log.error("worker_died", lane=lane.name, row=pk, deaths=claim.deaths)
+        lane.escalate(claim, pk, None)
+    except claims.ClaimLost:
+        # Somebody else has taken over, or a person ended it; what was not committed is theirs to do.
+        log.warning("claim_lost", lane=lane.name, first=claim.ids[0], rows=len(claim.ids))
+    return []
+
+
+def _try_or_halve(lane: Lane, claim: Claim, ids: Sequence[int]) -> list[int]:
+    """Work on a set; one that fails for a reason of its own is halved until the bad row stands alone."""
+    try:
+        return list(lane.work(claim, ids) or ())
+    except (OperationalError, InterfaceError, claims.ClaimLost):
+        raise
+    except Exception as error:
+        # Anything else may lie in one row: it must not take its neighbours with it.
+        if len(ids) == 1:
+            _retry_or_escalate(lane, claim, ids[0], error)
+            return []
+    middle = len(ids) // 2
+    return _try_or_halve(lane, claim, ids[:middle]) + _try_or_halve(lane, claim, ids[middle:])
+
+
+def _retry_or_escalate(lane: Lane, claim: Claim, pk: int, error: Exception) -> None:
+    """Try a row that failed alone again later, or leave it to a person after so many failures in a row."""
+    rows = lane.model._default_manager.filter(pk=pk)
+    attempts = rows.values_list("attempts", flat=True).get() + 1
+    # The first may be a race with another row, such as two hooks of one delivery: the next attempt tells.
+    if not isinstance(error, DatabaseError) or attempts > 1:
+        said = {"error": type(error).__name__} if lane.private else {"exc_info": error}
+        log.error("work_failed", lane=lane.name, row=pk, attempts=attempts, **said)
+    if lane.retry.ends(attempts):
+        lane.escalate(claim, pk, error)
+        return
+    with transaction.atomic():
+        claim.extend([pk], progress=True)
+        due_at = timezone.now() + lane.retry.pause(attempts)
+        rows.update(attempts=attempts, due_at=due_at, **lane.note(attempts, error))
