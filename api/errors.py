@@ -7,9 +7,14 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
-from sendouts.verbs.base import NotDone
+from sendouts.verbs.base import NotDone, NotDoneCode
 
-CONFLICTS = frozenset({"moved_on", "changed", "changing", "released", "second_person", "other_choice"})
+CONFLICTS = frozenset(
+    {
+        *(NotDoneCode.MOVED_ON, NotDoneCode.CHANGED, NotDoneCode.CHANGING, NotDoneCode.RELEASED),
+        *(NotDoneCode.SECOND_PERSON, NotDoneCode.OTHER_CHOICE),
+    }
+)
 
 
 class ErrorSerializer(serializers.Serializer[Any]):
@@ -51,6 +56,6 @@ def refusal(problem: NotDone, revision: int | None) -> Response:
     body: dict[str, Any] = {"code": problem.code, "error": str(problem)}
     if problem.code in CONFLICTS:
         return Response(body | {"revision": revision}, status.HTTP_409_CONFLICT)
-    if problem.code == "not_allowed":
+    if problem.code == NotDoneCode.NOT_ALLOWED:
         return Response(body, status.HTTP_403_FORBIDDEN)
     return Response(body, status.HTTP_400_BAD_REQUEST)

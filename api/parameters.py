@@ -53,13 +53,17 @@ class BatchesAsked(StrictSerializer):
 
 
 class StopAsked(StrictSerializer):
-    """What a person or program says when it stops a batch before its release."""
+    """What a person or program says with every verb."""
 
     revision = serializers.IntegerField(
         min_value=1, help_text="The revision that was read: nothing is done when the batch has changed since."
     )
     note = serializers.CharField(
-        default="", allow_blank=True, max_length=LONGEST_NOTE, help_text="Why; it stays with the batch."
+        default="",
+        allow_blank=True,
+        max_length=LONGEST_NOTE,
+        help_text="Why; it stays with the batch. Required to reject, to change decisions and to put on hold: without it "
+        "the answer is `note_needed`.",
     )
 
 
@@ -105,12 +109,6 @@ class ExportAsked(StrictSerializer):
     )
 
 
-class HoldAsked(StopAsked):
-    """What a person or program says when it puts a batch on hold."""
-
-    note = serializers.CharField(max_length=LONGEST_NOTE, help_text="Why; required. It stays with the batch.")
-
-
 class Alike(StrictSerializer):
     """Which decisions: those that say `verdict`, and with a `code` or `action` only those whose reason these are."""
 
@@ -131,7 +129,7 @@ class Alike(StrictSerializer):
         return asked
 
 
-class ChangeAsked(HoldAsked):
+class ChangeAsked(StopAsked):
     """What a person or program says when it changes decisions: those of `rows`, or all that are `alike`."""
 
     verdict = WordField(Verdict, help_text="What they become: `accepted` or `rejected`.")

@@ -3,7 +3,8 @@
 from django.urls import path
 from django.views.generic import RedirectView
 
-from api import contacts, schema, verbs, views
+from api import contacts, schema, views
+from api.verbs import OFFERS, view_of
 
 app_name = "api"
 urlpatterns = [
@@ -17,13 +18,6 @@ urlpatterns = [
     path("batches/<int:pk>/decisions/", views.Decisions.as_view(), name="decisions"),
     path("batches/<int:pk>/export/", contacts.Export.as_view(), name="export"),
     path("batches/<int:pk>/events/", views.Events.as_view(), name="events"),
-    path("batches/<int:pk>/accept/", verbs.Accept.as_view(), name="accept"),
-    path("batches/<int:pk>/reject/", verbs.Reject.as_view(), name="reject"),
-    path("batches/<int:pk>/take-back/", verbs.TakeBack.as_view(), name="take-back"),
-    path("batches/<int:pk>/undo/", verbs.Undo.as_view(), name="undo"),
+    *(path(f"batches/<int:pk>/{name}/", view_of(offer), name=name) for name, offer in OFFERS.items()),
     path("contacts/find/", contacts.Find.as_view(), name="find"),
-    path("batches/<int:pk>/change/", verbs.Change.as_view(), name="change"),
-    path("batches/<int:pk>/cancel-change/", verbs.CancelChange.as_view(), name="cancel_change"),
-    path("batches/<int:pk>/hold/", verbs.Hold.as_view(), name="hold"),
-    path("batches/<int:pk>/lift-hold/", verbs.LiftHold.as_view(), name="lift_hold"),
 ]

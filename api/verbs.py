@@ -1,175 +1,161 @@
-"""What programs may decide: they accept, reject, hold, change and stop a batch through the functions that the screens use."""
+"""What programs may decide: a path for each verb, which is the verb of the screens."""
 
-from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.http import Http404
+from django.http.response import HttpResponseBase
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api import errors
 from api.access import View
-from api.parameters import ChangeAsked, HoldAsked, StopAsked, VerbAsked
+from api.parameters import ChangeAsked, StopAsked, VerbAsked
 from api.serializers import WholeBatchSerializer
 from api.views import BATCHES
 from sendouts.models import Batch, Verdict
-from sendouts.verbs import accept, base, change, change_many, hold, second_person, stop
-from sendouts.verbs import reject as reject_verb
-from sendouts.verbs.base import NotDone
+from sendouts.verbs import (
+    Accept,
+    CancelChange,
+    ChangeAlike,
+    ChangeDecisions,
+    LiftHold,
+    PutOnHold,
+    Reject,
+    StopRelease,
+    TakeBack,
+    base,
+)
+from sendouts.verbs.base import Act, NotDone, Verb
 from sendouts.verbs.change_many import Which
 from work.nudges import nudge
 
-ANSWERS = {
-    200: WholeBatchSerializer,
-    400: errors.ErrorSerializer,
-    401: errors.ErrorSerializer,
-    403: errors.ErrorSerializer,
-    404: errors.ErrorSerializer,
-    409: errors.ConflictSerializer,
+Asked = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A verb as programs see it. make: the verb for a batch's id and what is asked of it, where that is not all."""
+
+    verb: type[Verb[Any]]
+    summary: str
+    text: str
+    serializer_class: type[StopAsked] = StopAsked
+    make: Callable[[int, Asked], Verb[Any]] | None = None
+
+    def made(self, batch_id: int, asked: Asked) -> Verb[Any]:
+        return self.make(batch_id, asked) if self.make is not None else self.verb()
+
+
+def _accept(_batch_id: int, asked: Asked) -> Verb[Any]:
+    return Accept(asked["undecided"], asked["take_on"])
+
+
+def _change(batch_id: int, asked: Asked) -> Verb[Any]:
+    verdict = Verdict(asked["verdict"])
+    if "rows" in asked:
+        return ChangeDecisions([(batch_id << 32) + row for row in asked["rows"]], verdict)
+    alike = asked["alike"]
+    reason = (alike["code"], alike["action"]) if "code" in alike else None
+    return ChangeAlike(Which(Verdict(alike["verdict"]), reason), verdict)
+
+
+# By the last part of their path.
+OFFERS: Mapping[str, Offer] = {
+    "accept": Offer(
+        Accept,
+        "Accept a held batch",
+        "The rejected contacts are rejected one by one, then the rest is released.\n\n"
+        "Where two people must accept, the first acceptance is recorded: the answer is then still `in_review`, with\n"
+        "`first_acceptance`, until another user accepts as well.",
+        VerbAsked,
+        _accept,
+    ),
+    "reject": Offer(
+        Reject,
+        "Reject a held batch whole",
+        "Every contact is rejected one by one, then the batch is finished, so that nobody times out.",
+        VerbAsked,
+    ),
+    "take-back": Offer(
+        TakeBack,
+        "Take one's own first acceptance back",
+        "Only while a second person is waited for; whoever accepted first takes it back.",
+    ),
+    "undo": Offer(
+        StopRelease,
+        "Stop a batch before its release",
+        "An accepted or rejected batch waits for review again; what was sent by then stays rejected.",
+    ),
+    "change": Offer(
+        ChangeDecisions,
+        "Change decisions of a held batch",
+        "Single rows, or all that are alike. Many are changed piece by piece: `change` of the batch says how far that is.",
+        ChangeAsked,
+        _change,
+    ),
+    "cancel-change": Offer(CancelChange, "Cancel a change of many decisions", "What was changed by then stays."),
+    "hold": Offer(
+        PutOnHold,
+        "Put a held batch on hold",
+        "Nothing happens to this batch by itself at the deadline until the hold is lifted; people still decide on it.",
+    ),
+    "lift-hold": Offer(
+        LiftHold,
+        "Lift the hold of a batch",
+        "What is declared for the deadline applies again; where its moment has passed, at once.",
+    ),
 }
 
 
-class Verb(View, GenericAPIView[Batch], ABC):
+class VerbView(View, GenericAPIView[Batch]):
     """One verb on one batch."""
 
     needs = "sendouts.view_batch"
     queryset = BATCHES
-    serializer_class: type[StopAsked] = VerbAsked
+    offer: ClassVar[Offer]
 
-    @abstractmethod
-    def act(self, batch_id: int, user: User, asked: Mapping[str, Any]) -> Batch:
-        """Carry the verb out; raises NotDone."""
+    def get_serializer_class(self) -> type[StopAsked]:
+        return self.offer.serializer_class
 
-    def answer(self, request: Request, batch_id: int) -> Response:
+    def post(self, request: Request, pk: int) -> Response:
         """Read what is asked, have it done, and answer with the batch as it is then."""
-        asked = self.get_serializer(data=request.data)
+        user, asked = cast(User, request.user), self.get_serializer(data=request.data)
         try:
             # Who may not decide is told so first, whatever they sent.
-            base.check_permission(cast(User, request.user), base.REVIEW)
+            base.check_permission(user, self.offer.verb.permission)
             asked.is_valid(raise_exception=True)
-            batch = self.act(batch_id, cast(User, request.user), asked.validated_data)
+            given = asked.validated_data
+            act = Act(user, given["revision"], given["note"], timezone.now())
+            self.offer.made(pk, given).run(pk, act)
         except Batch.DoesNotExist as problem:
             raise Http404 from problem
         except NotDone as problem:
-            revision = Batch.objects.filter(pk=batch_id).values_list("revision", flat=True).first()
+            revision = Batch.objects.filter(pk=pk).values_list("revision", flat=True).first()
             return errors.refusal(problem, revision)
-        whole = BATCHES.get(pk=batch.pk)
+        whole = BATCHES.get(pk=pk)
         answer = Response(WholeBatchSerializer(whole).data)
         if whole.running_change is not None:
             transaction.on_commit(partial(nudge, "changes", [whole.running_change.pk]))
         else:
-            transaction.on_commit(partial(nudge, batch.lane, [batch.pk]))
+            transaction.on_commit(partial(nudge, whole.lane, [pk]))
         return answer
 
 
-class Accept(Verb):
-    @extend_schema(summary="Accept a held batch", responses=ANSWERS)
-    def post(self, request: Request, pk: int) -> Response:
-        """The rejected contacts are rejected one by one, then the rest is released.
-
-        Where two people must accept, the first acceptance is recorded: the answer is then still `in_review`, with
-        `first_acceptance`, until another user accepts as well.
-        """
-        return self.answer(request, pk)
-
-    def act(self, batch_id: int, user: User, asked: Mapping[str, Any]) -> Batch:
-        return accept.accept(batch_id, user=user, now=timezone.now(), **asked)
-
-
-class Reject(Verb):
-    @extend_schema(summary="Reject a held batch whole", responses=ANSWERS)
-    def post(self, request: Request, pk: int) -> Response:
-        """Every contact is rejected one by one, then the batch is finished, so that nobody times out."""
-        return self.answer(request, pk)
-
-    def act(self, batch_id: int, user: User, asked: Mapping[str, Any]) -> Batch:
-        return reject_verb.refuse(
-            batch_id, user=user, revision=asked["revision"], note=asked["note"], now=timezone.now()
-        )
-
-
-class TakeBack(Verb):
-    serializer_class = StopAsked
-
-    @extend_schema(summary="Take one's own first acceptance back", responses=ANSWERS)
-    def post(self, request: Request, pk: int) -> Response:
-        """Only while a second person is waited for; whoever accepted first takes it back."""
-        return self.answer(request, pk)
-
-    def act(self, batch_id: int, user: User, asked: Mapping[str, Any]) -> Batch:
-        return second_person.take_back(batch_id, user=user, now=timezone.now(), **asked)
-
-
-class Undo(Verb):
-    serializer_class = StopAsked
-
-    @extend_schema(summary="Stop a batch before its release", responses=ANSWERS)
-    def post(self, request: Request, pk: int) -> Response:
-        """An accepted or rejected batch waits for review again; what was sent by then stays rejected."""
-        return self.answer(request, pk)
-
-    def act(self, batch_id: int, user: User, asked: Mapping[str, Any]) -> Batch:
-        return stop.undo(batch_id, user=user, now=timezone.now(), **asked)
-
-
-class Hold(Verb):
-    serializer_class = HoldAsked
-
-    @extend_schema(summary="Put a held batch on hold", responses=ANSWERS)
-    def post(self, request: Request, pk: int) -> Response:
-        """Nothing happens to this batch by itself at the deadline until the hold is lifted; people still decide on it."""
-        return self.answer(request, pk)
-
-    def act(self, batch_id: int, user: User, asked: Mapping[str, Any]) -> Batch:
-        return hold.hold(batch_id, user=user, now=timezone.now(), **asked)
-
-
-class LiftHold(Verb):
-    serializer_class = StopAsked
-
-    @extend_schema(summary="Lift the hold of a batch", responses=ANSWERS)
-    def post(self, request: Request, pk: int) -> Response:
-        """What is declared for the deadline applies again; where its moment has passed, at once."""
-        return self.answer(request, pk)
-
-    def act(self, batch_id: int, user: User, asked: Mapping[str, Any]) -> Batch:
-        return hold.lift(batch_id, user=user, now=timezone.now(), **asked)
-
-
-class Change(Verb):
-    serializer_class = ChangeAsked
-
-    @extend_schema(summary="Change decisions of a held batch", responses=ANSWERS)
-    def post(self, request: Request, pk: int) -> Response:
-        """Single rows, or all that are alike. Many are changed piece by piece: `change` of the batch says how far that is."""
-        return self.answer(request, pk)
-
-    def act(self, batch_id: int, user: User, asked: Mapping[str, Any]) -> Batch:
-        given = {"user": user, "revision": asked["revision"], "note": asked["note"], "now": timezone.now()}
-        verdict = Verdict(asked["verdict"])
-        if "rows" in asked:
-            change.change(batch_id, [(batch_id << 32) + row for row in asked["rows"]], verdict, **given)
-        else:
-            alike = asked["alike"]
-            reason = (alike["code"], alike["action"]) if "code" in alike else None
-            change_many.begin(batch_id, Which(Verdict(alike["verdict"]), reason), verdict, **given)
-        return Batch.objects.only("source").get(pk=batch_id)
-
-
-class CancelChange(Verb):
-    serializer_class = StopAsked
-
-    @extend_schema(summary="Cancel a change of many decisions", responses=ANSWERS)
-    def post(self, request: Request, pk: int) -> Response:
-        """What was changed by then stays."""
-        return self.answer(request, pk)
-
-    def act(self, batch_id: int, user: User, asked: Mapping[str, Any]) -> Batch:
-        return change_many.cancel(batch_id, user=user, now=timezone.now(), **asked).batch
+def view_of(offer: Offer) -> Callable[..., HttpResponseBase]:
+    """Return the view of one verb, described as the table says."""
+    answers = dict.fromkeys((400, 401, 403, 404), errors.ErrorSerializer)
+    said = extend_schema(
+        summary=offer.summary,
+        description=offer.text,
+        responses={200: WholeBatchSerializer, **answers, 409: errors.ConflictSerializer},
+    )
+    view: type[VerbView] = type(f"{offer.verb.__name__}View", (VerbView,), {"offer": offer})
+    return extend_schema_view(post=said)(view).as_view()

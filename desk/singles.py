@@ -31,10 +31,15 @@ from desk.home.page import VIEW
 from desk.verbs.second_person import Second
 from sendouts.models import Batch
 from sendouts.outlook import forecast
-from sendouts.verbs import base, single_sets
+from sendouts.verbs import Accept, Reject, single_sets
+from sendouts.verbs.base import Act, Note
 from sendouts.verbs.single_sets import AT_ONCE, Together
 from sendouts.wording.batch_sentences import attention, column_time, holds, number, time_of
 from work.nudges import nudge
+
+SetVerb = type[Accept] | type[Reject]
+# By the last part of the address.
+DECISIONS: Mapping[str, SetVerb] = {"accept": Accept, "refuse": Reject}
 
 
 class TogetherForm(forms.Form):
@@ -51,12 +56,11 @@ class TogetherForm(forms.Form):
         r"^\d{1,18}:\d{1,9}(,\d{1,18}:\d{1,9})*$", max_length=32 * AT_ONCE, widget=forms.HiddenInput
     )
 
-    def __init__(self, data: Any = None, *, verb: str, asks_undecided: bool, **more: Any) -> None:
+    def __init__(self, data: Any = None, *, verb: SetVerb, asks_undecided: bool, **more: Any) -> None:
         super().__init__(data, **more)
         note = self.fields["note"]
         note.label = _("Note")
-        # As for each of them alone.
-        note.required = verb == "refuse"
+        note.required = verb.note is Note.REQUIRED
         note.error_messages["required"] = _("Say why in a note: it stays with each of these batches.")
         note.help_text = (
             _("Say why: it stays with each of these batches.")
@@ -77,7 +81,7 @@ class TogetherForm(forms.Form):
 class Asked:
     """A set of singles and what is to become of it."""
 
-    verb: str
+    verb: SetVerb
     title: str
     singles: list[Batch]
     beyond: int
@@ -88,7 +92,7 @@ class Asked:
     def _seconds(self) -> list[Second]:
         """What this person's acceptance would be of each: a set is as large as it is."""
         contacts = self._sums["total"]
-        return [Second.of(each, self.user, contacts) for each in self.singles] if self.verb == "accept" else []
+        return [Second.of(each, self.user, contacts) for each in self.singles] if self.verb is Accept else []
 
     def _before(self) -> list[str]:
         """What is said of two people before the numbers."""
@@ -113,12 +117,12 @@ class Asked:
 
     @property
     def asks_undecided(self) -> bool:
-        return self.verb == "accept" and bool(self._sums["undecided"])
+        return self.verb is Accept and bool(self._sums["undecided"])
 
     @property
     def question(self) -> str:
         values = {"n": number(len(self.singles)), "name": self.title}
-        if self.verb == "accept":
+        if self.verb is Accept:
             text = ngettext(
                 "Accept %(n)s single of “%(name)s”?", "Accept %(n)s singles of “%(name)s”?", len(self.singles)
             )
@@ -131,7 +135,7 @@ class Asked:
     @property
     def confirm(self) -> str:
         sums = self._sums
-        if self.verb == "refuse":
+        if self.verb is Reject:
             return _("Reject %(n)s") % {"n": number(sums["total"])}
         if Second.FIRST in self._seconds:
             return _("Accept as first person")
@@ -139,12 +143,12 @@ class Asked:
 
     @property
     def tone(self) -> str:
-        return "primary" if self.verb == "accept" else "danger"
+        return "primary" if self.verb is Accept else "danger"
 
     def consequences(self) -> list[str]:
         """What follows, in numbers."""
         sums = self._sums
-        if self.verb == "refuse":
+        if self.verb is Reject:
             text = ngettext(
                 "Nobody gets the message: %(n)s contact is rejected at Symplify.",
                 "Nobody gets the message: %(n)s contacts are rejected at Symplify, one by one.",
@@ -191,7 +195,7 @@ def page(request: HttpRequest, sendout_id: int) -> HttpResponse:
     seen, now = access.within(user), timezone.now()
     sendout = _sendout(seen, sendout_id)
     shown = singles(seen, sendout.pk, now, request.GET.get("after", ""))
-    decides = user.has_perm(base.REVIEW)
+    decides = user.has_perm(Accept.permission)
     count = single_sets.held_singles(seen, sendout.pk, now).order_by().count() if decides else 0
     context = {
         **admin.site.each_context(request),
@@ -207,16 +211,16 @@ def page(request: HttpRequest, sendout_id: int) -> HttpResponse:
     return TemplateResponse(request, "desk/home/singles.html", context)
 
 
-def decide(request: HttpRequest, sendout_id: int, verb: str) -> HttpResponse:
+def decide(request: HttpRequest, sendout_id: int, name: str) -> HttpResponse:
     """Confirm and carry out a decision on the held singles of a sendout. GET shows, POST acts."""
-    user = reader(request)
-    if not (user.has_perm(VIEW) and user.has_perm(base.REVIEW)):
+    user, verb = reader(request), DECISIONS[name]
+    if not (user.has_perm(VIEW) and user.has_perm(verb.permission)):
         raise PermissionDenied
     seen, now = access.within(user), timezone.now()
     sendout = _sendout(seen, sendout_id)
     if request.method != "POST":
         return _shown(request, seen, sendout, verb, now)
-    form = TogetherForm(request.POST, verb=verb, asks_undecided=verb == "accept")
+    form = TogetherForm(request.POST, verb=verb, asks_undecided=verb is Accept)
     if not form.is_valid():
         missing = form.errors.get("note")
         problem = str(missing[0]) if missing else _("The page was incomplete. Look again, then decide.")
@@ -227,11 +231,8 @@ def decide(request: HttpRequest, sendout_id: int, verb: str) -> HttpResponse:
         "deadline", "id"
     )
     revisions = {pk: asked[pk] for pk in mine.values_list("pk", flat=True)}
-    given: Mapping[str, Any] = {"user": user, "note": form.cleaned_data["note"], "now": now}
-    if verb == "accept":
-        result = single_sets.accept(revisions, undecided=form.cleaned_data.get("undecided") or "reject", **given)
-    else:
-        result = single_sets.refuse(revisions, **given)
+    chosen = Reject() if verb is Reject else Accept(form.cleaned_data.get("undecided") or "reject")
+    result = single_sets.decide(chosen, revisions, Act(user, None, form.cleaned_data["note"], now))
     if result.done:
         transaction.on_commit(partial(nudge, "singles", result.done))
     _tell(request, verb, result)
@@ -242,7 +243,7 @@ def _sendout(seen: Any, sendout_id: int) -> Sendout:
     return get_object_or_404(Sendout.objects.filter(seen).select_related("project"), pk=sendout_id)
 
 
-def _tell(request: HttpRequest, verb: str, result: Together) -> None:
+def _tell(request: HttpRequest, verb: SetVerb, result: Together) -> None:
     """Say how many were decided, and why the others were not."""
     done, left = len(result.done), len(result.left)
     if first := len(result.first):
@@ -255,7 +256,7 @@ def _tell(request: HttpRequest, verb: str, result: Together) -> None:
     if done:
         text = (
             ngettext("%(n)s single accepted.", "%(n)s singles accepted.", done)
-            if verb == "accept"
+            if verb is Accept
             else ngettext("%(n)s single rejected.", "%(n)s singles rejected.", done)
         )
         messages.success(request, text % {"n": number(done)})
@@ -265,7 +266,14 @@ def _tell(request: HttpRequest, verb: str, result: Together) -> None:
 
 
 def _shown(
-    request: HttpRequest, seen: Any, sendout: Sendout, verb: str, now: datetime, *, problem: str = "", note: str = ""
+    request: HttpRequest,
+    seen: Any,
+    sendout: Sendout,
+    verb: SetVerb,
+    now: datetime,
+    *,
+    problem: str = "",
+    note: str = "",
 ) -> HttpResponse:
     rows = single_sets.held_singles(seen, sendout.pk, now)
     chosen = list(rows.defer("finish_uri", "download_uri", "reasons", "failures")[:AT_ONCE])

@@ -14,6 +14,6 @@ urlpatterns = [
     path("reasons.csv", _only(page.reasons_file), name="reasons"),
     path("spacing.csv", _only(page.spacing_file), name="spacing"),
     path("singles/<int:sendout_id>/", _only(singles.page), name="singles"),
-    path("singles/<int:sendout_id>/accept/", _only(singles.decide), {"verb": "accept"}, name="singles_accept"),
-    path("singles/<int:sendout_id>/refuse/", _only(singles.decide), {"verb": "refuse"}, name="singles_refuse"),
+    path("singles/<int:sendout_id>/accept/", _only(singles.decide), {"name": "accept"}, name="singles_accept"),
+    path("singles/<int:sendout_id>/refuse/", _only(singles.decide), {"name": "refuse"}, name="singles_refuse"),
 ]

@@ -30,7 +30,7 @@ LEGAL: Mapping[Status, frozenset[Status]] = {
     Status.IN_REVIEW: frozenset({Status.ACCEPTED, Status.REFUSED, Status.PLANNED, Status.EXPIRED, Status.ABANDONED}),
     Status.ACCEPTED: frozenset({Status.DELIVERED, Status.IN_REVIEW, Status.EXPIRED, Status.ABANDONED}),
     Status.REFUSED: frozenset({Status.DELIVERED, Status.IN_REVIEW, Status.EXPIRED, Status.ABANDONED}),
-    # Back to the reviewers only while finishUri was not called: undoing.undo() looks, under the row's lock.
+    # Back to the reviewers only while finishUri was not called: verbs.stop.StopRelease looks, under the row's lock.
     Status.DELIVERED: frozenset({Status.FINISHED, Status.IN_REVIEW, Status.EXPIRED, Status.ABANDONED}),
     # The platform's 2xx to a finishUri that was open at the deadline wins.
     Status.EXPIRED: frozenset({Status.FINISHED}),

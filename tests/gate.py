@@ -12,6 +12,7 @@ from sendouts.intake.hook import Received
 from sendouts.models import Batch, Decision, Event, Webhook
 from sendouts.models.decision import rows_of
 from sendouts.privacy import sealing
+from sendouts.verbs.base import Act, Result, Verb
 from simulator.client import Report, Simulator
 from tests.lanes import advance_batches, plan_hooks
 
@@ -99,3 +100,9 @@ def person(name: str, *permissions: str) -> User:
 
 def reviewer(name: str = "reviewer") -> User:
     return person(name, "view_batch", "review_batch")
+
+
+def carry_out(verb: Verb[Result], batch: Batch, user: User, **given: Any) -> Result:
+    """Carry a verb out for a person who saw the batch as this row has it; `given` replaces fields of the act."""
+    values = {"revision": batch.revision, "note": "Why.", "now": timezone.now()} | given
+    return verb.run(batch.pk, Act(user, **values))

@@ -22,7 +22,7 @@ from desk.batch.parts.plan import Check, checks
 from desk.batch.parts.reasons import Reasons, reasons
 from desk.batch.parts.stages import Stage, moments, stages
 from desk.batch.parts.work import Progress, Reconciled, progress, reconciled
-from desk.verbs import Ticked, Verb, alike, held_by, offered, ticked
+from desk.verbs import Ticked, VerbPage, alike, held_by, offered, ticked
 from sendouts.models import Batch, EffectRun, Status
 from sendouts.models.batch import OPEN
 from sendouts.outlook import forecast
@@ -56,35 +56,35 @@ class Page:
     acting: list[Acting]
     contacts: Contacts
     ticked: list[Ticked]
-    alike: list[Verb]
+    alike: list[VerbPage]
     history: list[Line]
     clock: Clock
     lengths: Lengths | None
     outlook: list[Outlook]
     in_short: str
-    verbs: list[Verb]
+    verbs: list[VerbPage]
     not_allowed: bool
     say: str
     every: int | None
     query: str
 
     @property
-    def more(self) -> list[Verb]:
+    def more(self) -> list[VerbPage]:
         """The verbs that are seldom wanted."""
         return [verb for verb in self.verbs if verb.quiet]
 
     @property
-    def main(self) -> list[Verb]:
+    def main(self) -> list[VerbPage]:
         """The verbs that stand beside each other."""
         return [verb for verb in self.verbs if not verb.quiet]
 
     @property
-    def under_thumb(self) -> list[Verb]:
+    def under_thumb(self) -> list[VerbPage]:
         """The two that have room on a phone, the first one where the thumb is."""
         return self.main[1::-1]
 
     @property
-    def under_more(self) -> list[Verb]:
+    def under_more(self) -> list[VerbPage]:
         """What a phone shows on demand."""
         return self.main[2:] + self.more
 

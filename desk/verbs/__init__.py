@@ -8,26 +8,26 @@ from datetime import datetime
 
 from django.contrib.auth.models import AbstractUser
 
-from desk.verbs.accept import Accept, ChangeOne, RejectAll
-from desk.verbs.base import Verb
-from desk.verbs.change import TO, CancelChange, ChangeAll, ChangeRows, Ticked, alike, ticked, which_of
-from desk.verbs.enrichments import GoWithout, SendAgain
-from desk.verbs.hold import Hold, LiftHold, held_by
-from desk.verbs.second_person import TakeBack
-from desk.verbs.settle import GiveUp, RunAgain, TakeOn, TryAgain
-from desk.verbs.stop import Stop
+from desk.verbs.accept import AcceptPage, ChangeOnePage, RejectPage
+from desk.verbs.base import VerbPage
+from desk.verbs.change import TO, CancelChangePage, ChangeAlikePage, ChangeRowsPage, Ticked, alike, ticked, which_of
+from desk.verbs.enrichments import GoWithoutPage, SendAgainPage
+from desk.verbs.hold import HoldPage, LiftHoldPage, held_by
+from desk.verbs.second_person import TakeBackPage
+from desk.verbs.settle import GiveUpPage, RunAgainPage, TakeOnPage, TryAgainPage
+from desk.verbs.stop import StopPage
 from sendouts.models import Batch
 
 __all__ = [
     "TO",
     "VERBS",
-    "Accept",
-    "ChangeAll",
-    "ChangeOne",
-    "ChangeRows",
-    "Stop",
+    "AcceptPage",
+    "ChangeAlikePage",
+    "ChangeOnePage",
+    "ChangeRowsPage",
+    "StopPage",
     "Ticked",
-    "Verb",
+    "VerbPage",
     "alike",
     "held_by",
     "offered",
@@ -35,16 +35,16 @@ __all__ = [
     "which_of",
 ]
 
-VERBS: Mapping[str, type[Verb]] = {
+VERBS: Mapping[str, type[VerbPage]] = {
     verb.name: verb
     for verb in (
-        *(Accept, RejectAll, TakeBack, TryAgain, TakeOn, GoWithout, SendAgain, Stop),
-        *(CancelChange, LiftHold, Hold, RunAgain, GiveUp),
+        *(AcceptPage, RejectPage, TakeBackPage, TryAgainPage, TakeOnPage, GoWithoutPage, SendAgainPage, StopPage),
+        *(CancelChangePage, LiftHoldPage, HoldPage, RunAgainPage, GiveUpPage),
     )
 }
 
 
-def offered(batch: Batch, user: AbstractUser, now: datetime) -> list[Verb]:
+def offered(batch: Batch, user: AbstractUser, now: datetime) -> list[VerbPage]:
     """The verbs that are possible now and that this person may use."""
     made = [verb(batch, user, now) for verb in VERBS.values()]
     return [verb for verb in made if verb.is_possible and verb.is_permitted]

@@ -11,21 +11,21 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from desk.batch.contacts import row_name, unread_without_address
-from desk.verbs.base import Figure, Verb
+from desk.verbs.base import Figure, VerbPage
 from desk.verbs.forms import AcceptForm, NoteForm
 from desk.verbs.second_person import Second, second_lines
-from sendouts.models import Answer, Batch, Decision, Status, Verdict
+from sendouts.models import Answer, Batch, Decision, Verdict
 from sendouts.outlook import forecast
 from sendouts.stages import effects, review
-from sendouts.verbs import accept, base, change, reject, second_person
+from sendouts.verbs import Accept, ChangeDecisions, Reject, base, second_person
 from sendouts.wording.batch_sentences import holds, number, quoted, reason, span, title
 
 
-class Accept(Verb):
+class AcceptPage(VerbPage):
     """Let the accepted have the message, reject the others first."""
 
+    verb = Accept
     name, tone = "accept", "primary"
-    statuses = frozenset({Status.IN_REVIEW})
     form_class = AcceptForm
 
     @cached_property
@@ -140,19 +140,16 @@ class Accept(Verb):
         )
         return [*before, first % {"span": span(timedelta(seconds=max(1, seconds)))}, *found]
 
-    def carry_out(self, given: Mapping[str, Any], now: datetime) -> None:
+    def made(self, given: Mapping[str, Any]) -> Accept:
         first = self.batch.first_undecided if self.second == Second.COMPLETES else ""
-        choice = given.get("undecided") or first or "reject"
-        take_on = bool(given.get("take_on"))
-        accept.accept(self.batch.pk, undecided=choice, take_on=take_on, **self._common(given, now))
+        return Accept(given.get("undecided") or first or "reject", bool(given.get("take_on")))
 
 
-class RejectAll(Verb):
+class RejectPage(VerbPage):
     """Let nobody have the message."""
 
+    verb = Reject
     name, tone = "refuse", "danger"
-    needs_note = True
-    statuses = frozenset({Status.IN_REVIEW})
 
     @cached_property
     def _reachable(self) -> int:
@@ -223,9 +220,6 @@ class RejectAll(Verb):
         found.append(_("Rejections that were sent cannot be taken back."))
         return found
 
-    def carry_out(self, given: Mapping[str, Any], now: datetime) -> None:
-        reject.refuse(self.batch.pk, **self._common(given, now))
-
 
 def changed_figures(batch: Batch, before: Mapping[Verdict, int], verdict: Verdict) -> list[Figure]:
     """What a change of so many decisions makes of the numbers. before: how many say what now."""
@@ -250,12 +244,12 @@ def changed_figures(batch: Batch, before: Mapping[Verdict, int], verdict: Verdic
     return [Figure(number(get), text % step), Figure(number(lost), ngettext("does not get it", "do not get it", lost))]
 
 
-class ChangeOne(Verb):
+class ChangeOnePage(VerbPage):
     """Put one contact back, or reject it; offered beside each contact."""
 
+    verb = ChangeDecisions
     name = "contact"
-    needs_note = changes = True
-    statuses = frozenset({Status.IN_REVIEW})
+    changes = True
 
     def __init__(self, batch: Batch, user: AbstractUser, now: datetime, decision: Decision, verdict: Verdict) -> None:
         super().__init__(batch, user, now)
@@ -323,5 +317,5 @@ class ChangeOne(Verb):
             found.append(lacks % {"names": quoted(names)})
         return found
 
-    def carry_out(self, given: Mapping[str, Any], now: datetime) -> None:
-        change.change(self.batch.pk, [self.decision.pk], self.verdict, **self._common(given, now))
+    def made(self, given: Mapping[str, Any]) -> ChangeDecisions:
+        return ChangeDecisions([self.decision.pk], self.verdict)

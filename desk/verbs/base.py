@@ -1,12 +1,12 @@
-"""What every verb has: when it is possible, what it asks, what follows from it."""
+"""What the page of every verb has: whether it is possible, what it asks, what follows from it."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
-from django.contrib.auth.models import AbstractUser
+from django.contrib.auth.models import AbstractUser, User
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -14,9 +14,10 @@ from django.utils.translation import gettext as _
 
 from desk.verbs.forms import NoteForm
 from sendouts import rules
-from sendouts.models import Batch, Status
+from sendouts.models import Batch
 from sendouts.outlook import forecast
-from sendouts.verbs import base, second_person
+from sendouts.verbs import second_person
+from sendouts.verbs.base import Act, Note, Verb
 from sendouts.wording.batch_sentences import span, time_of
 
 
@@ -28,20 +29,16 @@ class Figure:
     text: str
 
 
-class Verb(ABC):
-    """One thing that a person can do to one batch, as they see it now.
+class VerbPage(ABC):
+    """The words of a verb for one person who looks at one batch now.
 
     `name` is the last part of its address. `tone`: primary, default or danger.
     """
 
     name: ClassVar[str]
-    permission: ClassVar[str] = base.REVIEW
+    verb: ClassVar[type[Verb[Any]]]
     tone: ClassVar[str] = "default"
-    needs_note: ClassVar[bool] = False
     form_class: ClassVar[type[NoteForm]] = NoteForm
-    statuses: ClassVar[frozenset[Status]]
-    # Possible also while many decisions of the batch are being changed.
-    while_changing: ClassVar[bool] = False
     # What it changes is not what the first of two people accepted any more.
     changes: ClassVar[bool] = False
 
@@ -49,21 +46,26 @@ class Verb(ABC):
         self.batch = batch
         self.user = user
         self.now = now
+        # What the verb returned once it was carried out.
+        self.result: Any = None
 
     @property
     def is_permitted(self) -> bool:
-        return self.user.has_perm(self.permission)
+        return self.user.has_perm(self.verb.permission)
 
     @property
     def is_over(self) -> bool:
         """Whether the batch has gone on without this verb, or its deadline has passed."""
-        return self.batch.status not in self.statuses or (self.batch.is_open and self.now >= self.batch.deadline)
+        return self.verb.is_over(self.batch, self.now)
+
+    @property
+    def waits_for_change(self) -> bool:
+        """Whether many decisions are being changed, and the verb must wait for that."""
+        return not self.verb.while_changing and self.batch.running_change is not None
 
     @property
     def is_possible(self) -> bool:
-        if self.is_over:
-            return False
-        return self.while_changing or self.batch.running_change is None
+        return not self.is_over and not self.waits_for_change
 
     @property
     def why_not(self) -> str:
@@ -85,7 +87,7 @@ class Verb(ABC):
         return reverse(f"admin:sendouts_batch_{self.name}", args=[self.batch.pk])
 
     def form(self, data: Mapping[str, Any] | None = None) -> NoteForm:
-        return self.form_class(data, initial=self.seen, needs_note=self.needs_note)
+        return self.form_class(data, initial=self.seen, needs_note=self.verb.note is Note.REQUIRED)
 
     @property
     def seen(self) -> dict[str, Any]:
@@ -150,12 +152,14 @@ class Verb(ABC):
     def consequences(self) -> list[str]:
         """What follows, sentence by sentence, in numbers."""
 
-    @abstractmethod
+    def made(self, given: Mapping[str, Any]) -> Verb[Any]:
+        """Return the verb with what the form says."""
+        return self.verb()
+
     def carry_out(self, given: Mapping[str, Any], now: datetime) -> None:
         """Do it; raises NotDone with a sentence."""
-
-    def _common(self, given: Mapping[str, Any], now: datetime) -> dict[str, Any]:
-        return {"user": self.user, "revision": given["revision"], "note": given["note"], "now": now}
+        act = Act(cast(User, self.user), given["revision"], given["note"], now)
+        self.result = self.made(given).run(self.batch.pk, act)
 
     @property
     def _deadline(self) -> str:

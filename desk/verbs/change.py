@@ -15,11 +15,11 @@ from django.utils.translation import ngettext
 
 from desk.batch.contacts import reason_key
 from desk.verbs.accept import changed_figures
-from desk.verbs.base import Figure, Verb
-from sendouts.models import Batch, BulkChange, Decision, Status, Verdict
+from desk.verbs.base import Figure, VerbPage
+from sendouts.models import Batch, BulkChange, Decision, Verdict
 from sendouts.models.decision import rows_of
 from sendouts.stages import effects
-from sendouts.verbs import base, change, change_many
+from sendouts.verbs import CancelChange, ChangeAlike, ChangeDecisions, base, change_many
 from sendouts.verbs.change_many import Which
 from sendouts.wording.batch_sentences import number, quoted, reason, title
 
@@ -28,12 +28,11 @@ TICKED = 500
 TO = {"accept": Verdict.ACCEPTED, "reject": Verdict.REJECTED}
 
 
-class _Many(Verb):
+class _ManyPage(VerbPage):
     """What both ways of changing many have: what they become, and that a note says why."""
 
     name = "many"
-    needs_note = changes = True
-    statuses = frozenset({Status.IN_REVIEW})
+    changes = True
 
     def __init__(self, batch: Batch, user: AbstractUser, now: datetime, verdict: Verdict) -> None:
         super().__init__(batch, user, now)
@@ -57,13 +56,14 @@ class _Many(Verb):
         return [text % {"names": quoted(names)}]
 
 
-class ChangeRows(_Many):
+class ChangeRowsPage(_ManyPage):
     """Put back or reject the contacts that a person ticked."""
+
+    verb = ChangeDecisions
 
     def __init__(self, batch: Batch, user: AbstractUser, now: datetime, verdict: Verdict, rows: Sequence[int]) -> None:
         super().__init__(batch, user, now, verdict)
         self.rows = rows[:TICKED]
-        self._changed = 0
 
     @cached_property
     def _before(self) -> Mapping[Verdict, int]:
@@ -111,7 +111,7 @@ class ChangeRows(_Many):
 
     @property
     def done(self) -> str:
-        return changed(self.verdict, self._changed)
+        return changed(self.verdict, self.result or 0)
 
     def figures(self) -> list[Figure]:
         return changed_figures(self.batch, self._before, self.verdict)
@@ -119,22 +119,28 @@ class ChangeRows(_Many):
     def consequences(self) -> list[str]:
         return [_("Nothing is sent by this change."), *self._unprepared()]
 
-    def carry_out(self, given: Mapping[str, Any], now: datetime) -> None:
-        ids = [self.batch.first_decision + row for row in self.rows]
-        self._changed = change.change(self.batch.pk, ids, self.verdict, **self._common(given, now))
+    def made(self, given: Mapping[str, Any]) -> ChangeDecisions:
+        return ChangeDecisions([self.batch.first_decision + row for row in self.rows], self.verdict)
 
 
-class ChangeAll(_Many):
+class ChangeAlikePage(_ManyPage):
     """Put back or reject all that say one thing, or all of them with one reason."""
+
+    verb = ChangeAlike
 
     def __init__(self, batch: Batch, user: AbstractUser, now: datetime, verdict: Verdict, which: Which) -> None:
         super().__init__(batch, user, now, verdict)
         self.which = which
-        self.bulk: BulkChange | None = None
 
     @cached_property
     def count(self) -> int:
         return self.which.count(self.batch)
+
+    @property
+    def _bulk(self) -> BulkChange | None:
+        """The change, once it has begun or is done."""
+        begun: BulkChange | None = self.result
+        return begun
 
     @property
     def is_possible(self) -> bool:
@@ -188,16 +194,18 @@ class ChangeAll(_Many):
 
     @property
     def done(self) -> str:
-        if self.bulk is not None and self.bulk.is_running:
+        bulk = self._bulk
+        if bulk is not None and bulk.is_running:
             return _(
                 "It has begun. The page shows how far it is; until it is done, nobody accepts or rejects the batch."
             )
-        return changed(self.verdict, self.bulk.changed if self.bulk is not None else self.count)
+        return changed(self.verdict, bulk.changed if bulk is not None else self.count)
 
     @property
     def nudge(self) -> tuple[str, list[int]]:
-        if self.bulk is not None and self.bulk.is_running:
-            return "changes", [self.bulk.pk]
+        bulk = self._bulk
+        if bulk is not None and bulk.is_running:
+            return "changes", [bulk.pk]
         return super().nudge
 
     def figures(self) -> list[Figure]:
@@ -220,16 +228,15 @@ class ChangeAll(_Many):
             found.append(_("Rows that could not be read stay as they are."))
         return found + self._unprepared()
 
-    def carry_out(self, given: Mapping[str, Any], now: datetime) -> None:
-        self.bulk = change_many.begin(self.batch.pk, self.which, self.verdict, **self._common(given, now))
+    def made(self, given: Mapping[str, Any]) -> ChangeAlike:
+        return ChangeAlike(self.which, self.verdict)
 
 
-class CancelChange(Verb):
+class CancelChangePage(VerbPage):
     """Stop a change of many decisions that is under way."""
 
+    verb = CancelChange
     name = "cancel-change"
-    statuses = frozenset({Status.IN_REVIEW})
-    while_changing = True
 
     @property
     def is_possible(self) -> bool:
@@ -270,9 +277,6 @@ class CancelChange(Verb):
     def consequences(self) -> list[str]:
         return [_("The change goes on while you read: the numbers may be higher when you confirm.")]
 
-    def carry_out(self, given: Mapping[str, Any], now: datetime) -> None:
-        change_many.cancel(self.batch.pk, **self._common(given, now))
-
 
 def changed(verdict: Verdict, count: int) -> str:
     """What is said once so many contacts are changed."""
@@ -301,13 +305,13 @@ def ticked(batch: Batch, to: Sequence[str]) -> list[Ticked]:
     return [Ticked(reverse("admin:sendouts_batch_many", args=[batch.pk, name]), *words[name]) for name in to]
 
 
-def alike(batch: Batch, user: AbstractUser, tab: str, key: str, now: datetime) -> list[Verb]:
+def alike(batch: Batch, user: AbstractUser, tab: str, key: str, now: datetime) -> list[VerbPage]:
     """What can be done with all contacts that the page shows: those of a tab with one reason, or all undecided."""
     before = {"rejected": Verdict.REJECTED, "accepted": Verdict.ACCEPTED, "undecided": Verdict.UNDECIDED}.get(tab)
     if before is None or not (key or before == Verdict.UNDECIDED) or not user.has_perm(base.REVIEW):
         return []
     which = which_of(before, key)
-    made = [ChangeAll(batch, user, now, verdict, which) for verdict in TO.values() if verdict != before]
+    made = [ChangeAlikePage(batch, user, now, verdict, which) for verdict in TO.values() if verdict != before]
     return [verb for verb in made if verb.is_possible]
 
 

@@ -1,26 +1,20 @@
 """The verbs for actions that write about contacts and failed: go on without, send again."""
 
-from collections.abc import Mapping
-from datetime import datetime
-from typing import Any
-
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from desk.verbs.base import Verb
-from sendouts.models import Attention, Status
+from desk.verbs.base import VerbPage
+from sendouts.models import Attention
 from sendouts.stages import effects
-from sendouts.verbs import base, settle
+from sendouts.verbs import GoWithout, SendAgain
 from sendouts.wording.batch_sentences import number, quoted, title
 
 
-class GoWithout(Verb):
+class GoWithoutPage(VerbPage):
     """Release the accepted contacts although an action failed for some of them."""
 
+    verb = GoWithout
     name, tone = "go-without", "danger"
-    permission = base.TAKE_ON
-    needs_note = True
-    statuses = frozenset({Status.ACCEPTED})
 
     @property
     def is_possible(self) -> bool:
@@ -58,15 +52,12 @@ class GoWithout(Verb):
             _("What was written for the others stays. So do the rejections."),
         ]
 
-    def carry_out(self, given: Mapping[str, Any], now: datetime) -> None:
-        settle.take_on(self.batch.pk, **self._common(given, now))
 
-
-class SendAgain(Verb):
+class SendAgainPage(VerbPage):
     """Tell other systems of the outcome after all, where that failed for good."""
 
+    verb = SendAgain
     name, tone = "send-again", "primary"
-    statuses = frozenset({Status.FINISHED})
 
     @property
     def is_possible(self) -> bool:
@@ -97,6 +88,3 @@ class SendAgain(Verb):
             _("What %(names)s could not send is sent once more.") % {"names": quoted(self._stuck)},
             _("The message itself is not sent again."),
         ]
-
-    def carry_out(self, given: Mapping[str, Any], now: datetime) -> None:
-        settle.send_again(self.batch.pk, **self._common(given, now))

@@ -1,18 +1,16 @@
 """The verbs that put a batch on hold, and lift the hold."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from functools import cached_property
-from typing import Any
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from actions.models import AtDeadline
-from desk.verbs.base import Verb
-from sendouts.models import Batch, Status
+from desk.verbs.base import VerbPage
+from sendouts.models import Batch
 from sendouts.models import Hold as Held
-from sendouts.verbs import hold
+from sendouts.verbs import LiftHold, PutOnHold, hold
 from sendouts.wording.batch_sentences import number, time_of, title
 
 
@@ -25,10 +23,9 @@ def held_by(batch: Batch, now: datetime) -> list[str]:
     return [_("%(who)s put it on hold at %(time)s: “%(note)s”.") % words]
 
 
-class _OnHold(Verb):
+class _OnHoldPage(VerbPage):
     """What both verbs look at: whether the batch is on hold, and who holds it."""
 
-    statuses = frozenset({Status.IN_REVIEW})
     changes = True
 
     @cached_property
@@ -69,12 +66,11 @@ class _OnHold(Verb):
         return text % time
 
 
-class Hold(_OnHold):
+class HoldPage(_OnHoldPage):
     """Let nothing happen to this batch by itself."""
 
+    verb = PutOnHold
     name = "hold"
-    needs_note = True
-    while_changing = True
 
     @property
     def is_possible(self) -> bool:
@@ -114,13 +110,11 @@ class Hold(_OnHold):
         found.append(_("Only this batch is held. Your colleagues see your note, and may still decide."))
         return found
 
-    def carry_out(self, given: Mapping[str, Any], now: datetime) -> None:
-        hold.hold(self.batch.pk, **self._common(given, now))
 
-
-class LiftHold(_OnHold):
+class LiftHoldPage(_OnHoldPage):
     """Let what was declared for the deadline hold again."""
 
+    verb = LiftHold
     name = "lift-hold"
 
     @property
@@ -155,6 +149,3 @@ class LiftHold(_OnHold):
             _("%(who)s put it on hold: “%(note)s”.") % {"who": self.held.user.get_username(), "note": self.held.note},
             _("The declared setting applies again.") + " " + self._by_itself(self.held.declared, moment),
         ]
-
-    def carry_out(self, given: Mapping[str, Any], now: datetime) -> None:
-        hold.lift(self.batch.pk, **self._common(given, now))

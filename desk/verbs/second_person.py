@@ -1,17 +1,16 @@
 """Two people who accept: what it means for whoever looks at a batch, and the verb by which the first one takes it back."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from enum import Enum
-from typing import Any, cast
+from typing import cast
 
 from django.contrib.auth.models import AbstractUser, User
 from django.utils.translation import gettext as _
 
-from desk.verbs.base import Verb
+from desk.verbs.base import VerbPage
 from sendouts import rules
-from sendouts.models import Batch, Status
-from sendouts.verbs import second_person
+from sendouts.models import Batch
+from sendouts.verbs import TakeBack, second_person
 from sendouts.wording.batch_sentences import title
 
 
@@ -48,11 +47,11 @@ def second_lines(batch: Batch, user: AbstractUser, second: Second, now: datetime
     return []
 
 
-class TakeBack(Verb):
+class TakeBackPage(VerbPage):
     """Take one's own first acceptance back."""
 
+    verb = TakeBack
     name = "take-back"
-    statuses = frozenset({Status.IN_REVIEW})
 
     @property
     def is_possible(self) -> bool:
@@ -77,6 +76,3 @@ class TakeBack(Verb):
 
     def consequences(self) -> list[str]:
         return [_("Nothing was sent by your acceptance. The batch waits as if you had not accepted it.")]
-
-    def carry_out(self, given: Mapping[str, Any], now: datetime) -> None:
-        second_person.take_back(self.batch.pk, **self._common(given, now))

@@ -1,26 +1,22 @@
 """The verbs by which people settle what cannot go on: run again, try again, take on, give up."""
 
-from collections.abc import Mapping
-from datetime import datetime
-from typing import Any
-
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from actions.models import Review
-from desk.verbs.base import Figure, Verb
+from desk.verbs.base import Figure, VerbPage
 from sendouts import rules
 from sendouts.models import Attention, Status
-from sendouts.verbs import base, run_again, settle, stop
+from sendouts.verbs import GiveUp, RunAgain, TakeOn, TryAgain, run_again, stop
 from sendouts.wording.batch_sentences import contacts, number, quoted, title
 
 
-class RunAgain(Verb):
+class RunAgainPage(VerbPage):
     """Merge the actions as they are defined now, and screen from the start."""
 
+    verb = RunAgain
     name = "run-again"
     changes = True
-    statuses = frozenset({Status.IN_REVIEW, Status.PLANNED})
 
     @property
     def is_possible(self) -> bool:
@@ -84,15 +80,12 @@ class RunAgain(Verb):
             found.append(_("Where they find nothing to ask a person about, the batch goes on by itself."))
         return [*found, _("The deadline stays: %(time)s.") % {"time": self._deadline}]
 
-    def carry_out(self, given: Mapping[str, Any], now: datetime) -> None:
-        run_again.run_again(self.batch.pk, **self._common(given, now))
 
-
-class TryAgain(Verb):
+class TryAgainPage(VerbPage):
     """Repeat what could not be completed."""
 
+    verb = TryAgain
     name, tone = "retry", "primary"
-    statuses = frozenset({Status.PLANNED, Status.SCREENED, Status.ACCEPTED, Status.REFUSED, Status.DELIVERED})
 
     @property
     def is_possible(self) -> bool:
@@ -134,17 +127,12 @@ class TryAgain(Verb):
             return [text % {"n": number(left)}, _("Nothing goes out until all of them are settled.")]
         return [_("The step that could not be completed is tried once more.")]
 
-    def carry_out(self, given: Mapping[str, Any], now: datetime) -> None:
-        settle.retry(self.batch.pk, **self._common(given, now))
 
-
-class TakeOn(Verb):
+class TakeOnPage(VerbPage):
     """Answer for what the platform did not confirm."""
 
+    verb = TakeOn
     name, tone = "take-on", "danger"
-    permission = base.TAKE_ON
-    needs_note = True
-    statuses = frozenset({Status.ACCEPTED, Status.REFUSED, Status.DELIVERED})
 
     @property
     def is_possible(self) -> bool:
@@ -194,16 +182,12 @@ class TakeOn(Verb):
             found.append(text % {"contacts": contacts(self.batch.accepted)})
         return found
 
-    def carry_out(self, given: Mapping[str, Any], now: datetime) -> None:
-        settle.take_on(self.batch.pk, **self._common(given, now))
 
-
-class GiveUp(Verb):
+class GiveUpPage(VerbPage):
     """Stop working on the batch."""
 
+    verb = GiveUp
     name, tone = "give-up", "danger"
-    needs_note = True
-    statuses = frozenset({Status.PLANNED, Status.IN_REVIEW, Status.ACCEPTED, Status.REFUSED, Status.DELIVERED})
 
     @property
     def is_possible(self) -> bool:
@@ -249,6 +233,3 @@ class GiveUp(Verb):
 
     def consequences(self) -> list[str]:
         return [_("Nothing more is sent. The batch is not released, and cannot be taken up again.")]
-
-    def carry_out(self, given: Mapping[str, Any], now: datetime) -> None:
-        settle.give_up(self.batch.pk, **self._common(given, now))

@@ -1,27 +1,24 @@
 """The verb by which people stop a release."""
 
-from collections.abc import Mapping
 from copy import copy
-from datetime import datetime
 from functools import cached_property
-from typing import Any
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from desk.verbs.base import Figure, Verb
+from desk.verbs.base import Figure, VerbPage
 from sendouts.models import Status
 from sendouts.models.batch import STOPPED
 from sendouts.outlook import forecast
-from sendouts.verbs import stop
+from sendouts.verbs import StopRelease, stop
 from sendouts.wording.batch_sentences import number, title
 
 
-class Stop(Verb):
+class StopPage(VerbPage):
     """Take an acceptance or a rejection back before the messages go out."""
 
+    verb = StopRelease
     name = "undo"
-    statuses = frozenset(stop.STATUSES)
 
     @property
     def is_possible(self) -> bool:
@@ -77,6 +74,3 @@ class Stop(Verb):
         if self._clock_acts:
             found.append(_("What is declared for the deadline still holds."))
         return found
-
-    def carry_out(self, given: Mapping[str, Any], now: datetime) -> None:
-        stop.undo(self.batch.pk, **self._common(given, now))

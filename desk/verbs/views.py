@@ -23,11 +23,11 @@ from actions.whole import whole
 from desk.bases import reader
 from desk.batch.contacts import decision_at
 from desk.batch.parts.headline import label
-from desk.verbs import TO, VERBS, ChangeAll, ChangeOne, ChangeRows, Stop, Verb, which_of
+from desk.verbs import TO, VERBS, ChangeAlikePage, ChangeOnePage, ChangeRowsPage, StopPage, VerbPage, which_of
 from desk.verbs.forms import NoteForm
 from sendouts.models import Batch, Verdict
 from sendouts.verbs import base
-from sendouts.verbs.base import NotDone
+from sendouts.verbs.base import NotDone, NotDoneCode
 from work.nudges import nudge
 
 _VERDICT_NAMES = {verdict.name.lower(): verdict for verdict in Verdict}
@@ -44,11 +44,11 @@ def contact_verb(admin: ModelAdmin, request: HttpRequest, batch_id: int, row: in
     if to not in TO:
         raise Http404
 
-    def make(batch: Batch) -> Verb:
+    def make(batch: Batch) -> VerbPage:
         decision = decision_at(batch, row)
         if decision is None:
             raise Http404
-        return ChangeOne(batch, reader(request), timezone.now(), decision, TO[to])
+        return ChangeOnePage(batch, reader(request), timezone.now(), decision, TO[to])
 
     return _confirmed(admin, request, batch_id, make)
 
@@ -59,17 +59,17 @@ def many_verb(admin: ModelAdmin, request: HttpRequest, batch_id: int, to: str) -
         raise Http404
     asked = request.GET
 
-    def make(batch: Batch) -> Verb:
+    def make(batch: Batch) -> VerbPage:
         who, now = reader(request), timezone.now()
         if "verdict" not in asked:
             rows = [
                 number for row in asked.getlist("row") if (number := whole(row)) is not None and number < batch.total
             ]
-            return ChangeRows(batch, who, now, TO[to], rows)
+            return ChangeRowsPage(batch, who, now, TO[to], rows)
         before = _VERDICT_NAMES.get(asked["verdict"])
         if before is None or before == TO[to]:
             raise Http404
-        return ChangeAll(batch, who, now, TO[to], which_of(before, asked.get("reason", "").replace("\0", "")))
+        return ChangeAlikePage(batch, who, now, TO[to], which_of(before, asked.get("reason", "").replace("\0", "")))
 
     return _confirmed(admin, request, batch_id, make)
 
@@ -77,7 +77,7 @@ def many_verb(admin: ModelAdmin, request: HttpRequest, batch_id: int, to: str) -
 def _confirmed(admin: ModelAdmin, request: HttpRequest, batch_id: int, make: Any) -> HttpResponse:
     if not admin.has_view_permission(request):
         raise PermissionDenied
-    verb: Verb = make(_batch(admin, request, batch_id))
+    verb: VerbPage = make(_batch(admin, request, batch_id))
     if not verb.is_permitted:
         sentence = _("You may look at this batch, but not do this. Ask somebody who may.")
         return _shown(admin, request, verb, None, sentence, status=403)
@@ -110,26 +110,26 @@ def _batch(admin: ModelAdmin, request: HttpRequest, batch_id: int) -> Batch:
     return get_object_or_404(admin.get_queryset(request), pk=batch_id)
 
 
-def _gone(verb: Verb) -> str:
+def _gone(verb: VerbPage) -> str:
     """Why a verb that was offered a moment ago is not possible."""
     if verb.is_over:
         return base.moved_on(verb.batch, verb.now)
-    if not verb.while_changing and verb.batch.running_change is not None:
+    if verb.waits_for_change and verb.batch.running_change is not None:
         return base.is_changing(verb.batch.running_change)
     return verb.why_not or _("This is not possible for the batch as it is now.")
 
 
-def _refused(verb: Verb, refusal: NotDone, given: dict[str, Any]) -> str:
+def _refused(verb: VerbPage, refusal: NotDone, given: dict[str, Any]) -> str:
     """Why nothing was done, in the words of what the person wanted and of the numbers that they saw."""
-    if refusal.code == "moved_on":
+    if refusal.code == NotDoneCode.MOVED_ON:
         return base.moved_on(verb.batch, verb.now, verb.act)
-    if refusal.code == "changed" and verb.is_possible:
+    if refusal.code == NotDoneCode.CHANGED and verb.is_possible:
         return base.changed(verb.batch, given["revision"], seen=given.get("seen"), again=verb.again)
     return str(refusal)
 
 
 def _shown(
-    admin: ModelAdmin, request: HttpRequest, verb: Verb, form: NoteForm | None, problem: str, *, status: int
+    admin: ModelAdmin, request: HttpRequest, verb: VerbPage, form: NoteForm | None, problem: str, *, status: int
 ) -> HttpResponse:
     batch = verb.batch
     dialog = DIALOG in request.headers
@@ -154,7 +154,7 @@ def _shown(
     return response
 
 
-def _instead(verb: Verb) -> Verb | None:
+def _instead(verb: VerbPage) -> VerbPage | None:
     """What is left to somebody who came too late for a decision: to stop it."""
-    stop = Stop(verb.batch, verb.user, verb.now)
+    stop = StopPage(verb.batch, verb.user, verb.now)
     return stop if not verb.is_possible and stop.is_possible and stop.is_permitted else None

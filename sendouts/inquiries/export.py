@@ -22,7 +22,7 @@ from sendouts.models import Answer, Batch, Decision, Export, Verdict, Word
 from sendouts.models.decision import rows_of
 from sendouts.privacy.masking import masked
 from sendouts.verbs import base
-from sendouts.verbs.base import NotDone
+from sendouts.verbs.base import NotDone, NotDoneCode
 from sendouts.wording.batch_sentences import reason, title
 
 # Rows read in one query, and written in one part.
@@ -90,22 +90,22 @@ def reason_key(line: Sequence[Any]) -> str:
 def choice_of(batch: Batch, tab: str, key: str) -> Choice:
     """The choice of a tab and of a reason by its key; both may be empty. Raises NotDone for what there is not."""
     if tab and tab not in TABS:
-        raise NotDone("bad_choice", _("Choose whose decisions you want."))
+        raise NotDone(NotDoneCode.BAD_CHOICE, _("Choose whose decisions you want."))
     if not key:
         return Choice(tab)
     for line in batch.reasons:
         if reason_key(line) == key:
             verdict, code, text, action = line[:4]
             return Choice("", verdict, code, text, action)
-    raise NotDone("bad_choice", _("No contact has this reason any more. Choose again."))
+    raise NotDone(NotDoneCode.BAD_CHOICE, _("No contact has this reason any more. Choose again."))
 
 
 def begin(batch: Batch, user: User, choice: Choice, *, key: UUID | None = None, now: datetime) -> Export:
     """Record that somebody takes decisions of a batch out of the gateway. Raises NotDone."""
     if not user.has_perm(base.VIEW_CONTACTS):
-        raise NotDone("not_allowed", _("You may not see who the contacts are."))
+        raise NotDone(NotDoneCode.NOT_ALLOWED, _("You may not see who the contacts are."))
     if batch.retired_at is not None:
-        raise NotDone("retired", _("The contacts of this batch are no longer kept."))
+        raise NotDone(NotDoneCode.RETIRED, _("The contacts of this batch are no longer kept."))
     with transaction.atomic():
         data = {name: value for name, value in asdict(choice).items() if value}
         lifecycle.record([batch.pk], Word.EXPORTED, now=now, user=user, data={batch.pk: data})

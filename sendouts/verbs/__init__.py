@@ -1,1 +1,23 @@
-"""What a person can do to a batch: each verb once, for desk, API and clock."""
+"""What a person can do to a batch: each verb once, for desk, API and sets of singles."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sendouts.verbs.accept import Accept
+from sendouts.verbs.base import Verb
+from sendouts.verbs.change import ChangeDecisions
+from sendouts.verbs.change_many import CancelChange, ChangeAlike
+from sendouts.verbs.hold import LiftHold, PutOnHold
+from sendouts.verbs.reject import Reject
+from sendouts.verbs.run_again import RunAgain
+from sendouts.verbs.second_person import TakeBack
+from sendouts.verbs.settle import GiveUp, GoWithout, SendAgain, TakeOn, TryAgain
+from sendouts.verbs.stop import StopRelease
+
+VERBS: Mapping[str, type[Verb[Any]]] = {
+    verb.name: verb
+    for verb in (
+        *(Accept, Reject, TakeBack, ChangeDecisions, ChangeAlike, CancelChange, PutOnHold, LiftHold),
+        *(RunAgain, TryAgain, TakeOn, GoWithout, SendAgain, GiveUp, StopRelease),
+    )
+}

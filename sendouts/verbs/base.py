@@ -1,11 +1,13 @@
-"""What a person asks for, checked before it is done: may they, is it still possible, did they see what is there now."""
+"""What all verbs share: who asks, what is checked before anything is done, and why something was not done."""
 
-from collections.abc import Collection
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from enum import Enum, StrEnum
+from typing import Any, ClassVar, Generic, TypeVar
 
 from django.contrib.auth.models import User
-from django.db.models import Q
+from django.db import transaction
 from django.utils.formats import localize
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -23,52 +25,136 @@ VIEW_CONTACTS = "sendouts.view_contacts"
 LATE_SECONDS = 600
 
 
+Result = TypeVar("Result", covariant=True)
+
+
+class NotDoneCode(StrEnum):
+    """Why something was not done, for programs: the API sends these words."""
+
+    NOT_ALLOWED = "not_allowed"
+    # The batch is not as the person saw it.
+    MOVED_ON = "moved_on"
+    CHANGING = "changing"
+    CHANGED = "changed"
+    RELEASED = "released"
+    BUSY = "busy"
+    RETIRED = "retired"
+    # What the person gave does not suffice.
+    NOTE_NEEDED = "note_needed"
+    BAD_CHOICE = "bad_choice"
+    UNREAD_ROWS = "unread_rows"
+    SECOND_PERSON = "second_person"
+    OTHER_CHOICE = "other_choice"
+    # The batch, or a contact of it, does not allow it.
+    NOTHING = "nothing"
+    NOT_COMPLETE = "not_complete"
+    NO_ADDRESS = "no_address"
+    FINAL = "final"
+    SENT = "sent"
+    KEY_MISSING = "key_missing"
+
+
 class NotDone(Exception):
     """What a person asked for was not carried out; the text is a sentence for them. `code` is for programs."""
 
-    def __init__(self, code: str, sentence: str) -> None:
+    def __init__(self, code: NotDoneCode, sentence: str) -> None:
         super().__init__(sentence)
         self.code = code
 
 
-def check_permission(user: User | None, permission: str) -> None:
-    """Raise NotDone unless the user may; nobody (None) is the gateway itself, acting on a declared policy."""
-    if user is None or user.has_perm(permission):
+class Note(Enum):
+    """Whether a person says why in a note."""
+
+    OPTIONAL = "optional"
+    REQUIRED = "required"
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Who does something, having seen which revision (None: any), with which note, and when."""
+
+    user: User
+    revision: int | None
+    note: str
+    now: datetime
+
+    @property
+    def by(self) -> dict[str, Any]:
+        """What an event records of it."""
+        return {"user": self.user, "note": self.note, "now": self.now}
+
+
+class Verb(ABC, Generic[Result]):
+    """Something that a person can do to a batch. A subclass declares when and for whom; its fields are options.
+
+    while_changing: possible also while many decisions of the batch are being changed.
+    """
+
+    name: ClassVar[str]
+    statuses: ClassVar[frozenset[Status]]
+    permission: ClassVar[str] = REVIEW
+    note: ClassVar[Note] = Note.OPTIONAL
+    while_changing: ClassVar[bool] = False
+
+    def run(self, batch_id: int, act: Act) -> Result:
+        """Check what the class declares, and carry it out, in one transaction that locks the batch.
+
+        1. The person may.
+        2. The batch has one of the statuses; while it is open, its deadline is still to come.
+        3. Nobody changes many of its decisions at the moment.
+        4. Its revision is the one that the person saw.
+        5. The note is there, where one is required.
+        Raises NotDone with the sentence to show, and Batch.DoesNotExist also for a batch that the person does not see.
+        """
+        check_permission(act.user, self.permission)
+        with transaction.atomic():
+            batch = self._lock(batch_id, act)
+            if self.note is Note.REQUIRED:
+                require_note(act)
+            return self.carry_out(batch, act)
+
+    @abstractmethod
+    def carry_out(self, batch: Batch, act: Act) -> Result:
+        """Do it to a batch that is locked and checked; raises NotDone where it forbids it for a reason of its own."""
+
+    @classmethod
+    def is_over(cls, batch: Batch, now: datetime) -> bool:
+        """Return whether the batch has gone on without this verb, or its deadline has passed."""
+        return batch.status not in cls.statuses or (batch.is_open and now >= batch.deadline)
+
+    def _lock(self, batch_id: int, act: Act) -> Batch:
+        rows = Batch.objects.select_for_update(of=("self",)).select_related("project", "sendout")
+        batch = rows.get(access.within(act.user), pk=batch_id)
+        if self.is_over(batch, act.now):
+            raise NotDone(NotDoneCode.MOVED_ON, moved_on(batch, act.now))
+        if batch.status == Status.IN_REVIEW and not self.while_changing and (running := changing(batch)) is not None:
+            raise NotDone(NotDoneCode.CHANGING, is_changing(running))
+        if act.revision is not None and act.revision != batch.revision:
+            raise NotDone(NotDoneCode.CHANGED, changed(batch, act.revision))
+        return batch
+
+
+def check_permission(user: User, permission: str) -> None:
+    """Raise NotDone unless the user may."""
+    if user.has_perm(permission):
         return
     if permission == TAKE_ON and user.has_perm(REVIEW):
-        raise NotDone("not_allowed", _("You may decide on this batch, but not take this on. Ask somebody who may."))
-    raise NotDone("not_allowed", _("You may look at this batch, but not decide. Ask a reviewer."))
+        sentence = _("You may decide on this batch, but not take this on. Ask somebody who may.")
+    else:
+        sentence = _("You may look at this batch, but not decide. Ask a reviewer.")
+    raise NotDone(NotDoneCode.NOT_ALLOWED, sentence)
 
 
-def lock(
-    batch_id: int,
-    user: User | None,
-    revision: int | None,
-    *,
-    now: datetime,
-    statuses: Collection[Status],
-    permission: str = REVIEW,
-    while_changing: bool = False,
-) -> Batch:
-    """Lock a batch for what a person wants to do with it, in the caller's transaction.
+def require_note(act: Act) -> None:
+    """Raise NotDone where the note is empty."""
+    if not act.note.strip():
+        raise NotDone(NotDoneCode.NOTE_NEEDED, _("Say why in a note: it stays with the batch."))
 
-    1. The person may.
-    2. The batch has one of the statuses; while it is open, its deadline is still to come.
-    3. Nobody changes many of its decisions at the moment, unless the verb does no harm meanwhile.
-    4. It is as the person saw it: `revision` is the number that their page carried (None: whatever it is).
-    Raises NotDone with the sentence to show; for a batch of a project that they do not see, as for one that is not there,
-    Batch.DoesNotExist.
-    """
-    check_permission(user, permission)
-    rows = Batch.objects.select_for_update(of=("self",)).select_related("project", "sendout")
-    batch = rows.get(Q() if user is None else access.within(user), pk=batch_id)
-    if batch.status not in statuses or (batch.is_open and now >= batch.deadline):
-        raise NotDone("moved_on", moved_on(batch, now))
-    if batch.status == Status.IN_REVIEW and not while_changing and (running := changing(batch)) is not None:
-        raise NotDone("changing", is_changing(running))
-    if revision is not None and revision != batch.revision:
-        raise NotDone("changed", changed(batch, revision))
-    return batch
+
+def require_unreleased(batch: Batch) -> None:
+    """Raise NotDone once finishUri was called."""
+    if batch.finish_sent_at is not None:
+        raise NotDone(NotDoneCode.RELEASED, _("The release was already called: it cannot be taken back."))
 
 
 def changing(batch: Batch) -> BulkChange | None:
@@ -145,10 +231,3 @@ def changed(batch: Batch, revision: int, *, seen: int | None = None, again: str 
     told = now % {**words, "seen": localize(seen or 0), "again": again or _("Look again, then decide.")}
     happened = since(batch, revision)
     return f"{told} {_('What happened: %(events)s.') % {'events': happened}}" if happened else told
-
-
-def require_note(note: str) -> str:
-    """The note of an act that needs one; raises NotDone when it is empty."""
-    if not note.strip():
-        raise NotDone("note_needed", _("Say why in a note: it stays with the batch."))
-    return note.strip()

@@ -1,8 +1,8 @@
 """Changing many decisions of a held batch at once: all that say one thing, or all with one reason.
 
 Few are changed at once. Many are changed piece by piece by a worker: the row of the change carries the work, so that a worker
-that is killed is followed by one that goes on where it stopped. Meanwhile nobody accepts or rejects the batch, people.lock()
-sees to that, and the clock leaves it: `due_at` of the batch is empty until the change has ended.
+that is killed is followed by one that goes on where it stopped. Meanwhile no other verb is possible, unless it declares
+`while_changing`, and the clock leaves the batch: its `due_at` is empty until the change has ended.
 """
 
 import time
@@ -24,7 +24,7 @@ from sendouts.models.counts import sum_reasons
 from sendouts.models.decision import rows_of
 from sendouts.stages.review import recount, standing
 from sendouts.verbs import base
-from sendouts.verbs.base import NotDone
+from sendouts.verbs.base import Act, NotDone, NotDoneCode, Note, Verb
 from work import claims
 
 log = structlog.get_logger(__name__)
@@ -55,34 +55,66 @@ class Which:
         return sum(count for verdict, code, _text, action, count in batch.reasons if (verdict, code, action) == wanted)
 
 
-def begin(
-    batch_id: int, which: Which, verdict: Verdict, *, user: User, revision: int | None, note: str, now: datetime
-) -> BulkChange:
-    """Change all these decisions to accepted or rejected, at once or, where they are many, by a worker. Raises NotDone.
+@dataclass(frozen=True)
+class ChangeAlike(Verb[BulkChange]):
+    """Change all these decisions to accepted or rejected, at once or, where they are many, by a worker.
 
     What nobody can change stays, and is counted: rejections that were sent, rows without an address that would have to be
     rejected, unreadable rows that would get the message unseen.
     """
-    if verdict not in {Verdict.ACCEPTED, Verdict.REJECTED} or verdict == which.before:
-        raise ValueError("a person accepts or rejects what is not that already")
-    note = base.require_note(note)
-    with transaction.atomic():
-        batch = base.lock(batch_id, user, revision, now=now, statuses=(Status.IN_REVIEW,))
-        expected = which.count(batch)
+
+    name = "change-many"
+    statuses = frozenset({Status.IN_REVIEW})
+    note = Note.REQUIRED
+
+    which: Which
+    verdict: Verdict
+
+    def __post_init__(self) -> None:
+        if self.verdict not in {Verdict.ACCEPTED, Verdict.REJECTED} or self.verdict == self.which.before:
+            raise ValueError("a person accepts or rejects what is not that already")
+
+    def carry_out(self, batch: Batch, act: Act) -> BulkChange:
+        expected = self.which.count(batch)
         if not expected:
-            raise NotDone("nothing", _("There is nothing to change: no contact is like that any more."))
-        code, action = which.reason or ("", "")
-        bulk = BulkChange(batch=batch, user=user, note=note, verdict=verdict, before=which.before, begun_at=now)
-        bulk.by_reason, bulk.reason, bulk.action = which.reason is not None, code, action
-        bulk.expected = expected
-        if takes_time(batch, which):
-            bulk.due_at = now
+            raise NotDone(NotDoneCode.NOTHING, _("There is nothing to change: no contact is like that any more."))
+        code, action = self.which.reason or ("", "")
+        bulk = BulkChange(
+            batch=batch,
+            user=act.user,
+            note=act.note,
+            verdict=self.verdict,
+            before=self.which.before,
+            by_reason=self.which.reason is not None,
+            reason=code,
+            action=action,
+            expected=expected,
+            begun_at=act.now,
+        )
+        if takes_time(batch, self.which):
+            bulk.due_at = act.now
             bulk.save()
-            lifecycle.change(batch, Word.CHANGE_BEGUN, now=now, user=user, note=note, data=_data(bulk), due_at=None)
+            lifecycle.change(batch, Word.CHANGE_BEGUN, data=_data(bulk), due_at=None, **act.by)
         else:
-            _at_once(batch, bulk, now)
-    log.info("decisions_changed", batch=batch_id, user=user.pk, expected=expected, at_once=not bulk.is_running)
-    return bulk
+            _at_once(batch, bulk, act.now)
+        at_once = not bulk.is_running
+        log.info("decisions_changed", batch=batch.pk, user=act.user.pk, expected=expected, at_once=at_once)
+        return bulk
+
+
+class CancelChange(Verb[BulkChange]):
+    """Stop the change of many decisions that is under way; what is done stays."""
+
+    name = "cancel-change"
+    statuses = frozenset({Status.IN_REVIEW})
+    while_changing = True
+
+    def carry_out(self, batch: Batch, act: Act) -> BulkChange:
+        bulk = base.changing(batch)
+        if bulk is None:
+            raise NotDone(NotDoneCode.NOTHING, _("There is nothing to stop: the change has ended."))
+        _end(batch, bulk, State.CANCELLED, act.now, user=act.user, note=act.note)
+        return bulk
 
 
 def takes_time(batch: Batch, which: Which) -> bool:
@@ -96,7 +128,7 @@ def takes_time(batch: Batch, which: Which) -> bool:
 def _at_once(batch: Batch, bulk: BulkChange, now: datetime) -> None:
     columns = _change(batch, bulk, rows_of(batch.pk))
     if not bulk.changed:
-        raise NotDone("nothing", _nothing(bulk))
+        raise NotDone(NotDoneCode.NOTHING, _nothing(bulk))
     bulk.state, bulk.ended_at, bulk.next_row = State.DONE, now, batch.total
     bulk.save()
     for name, value in columns.items():
@@ -221,15 +253,3 @@ def _end(batch: Batch, bulk: BulkChange, state: State, now: datetime, user: User
         who = user if user is not None else bulk.user
         lifecycle.change(batch, Word.CHANGE_ENDED, now=now, user=who, note=note, data=data, **columns)
     log.info("change_ended", batch=batch.pk, state=state.value, changed=bulk.changed)
-
-
-def cancel(batch_id: int, *, user: User, revision: int | None, note: str = "", now: datetime) -> BulkChange:
-    """Stop the change of many decisions that is under way; what is done stays. Raises NotDone."""
-    with transaction.atomic():
-        held = (Status.IN_REVIEW,)
-        batch = base.lock(batch_id, user, revision, now=now, statuses=held, while_changing=True)
-        bulk = base.changing(batch)
-        if bulk is None:
-            raise NotDone("nothing", _("There is nothing to stop: the change has ended."))
-        _end(batch, bulk, State.CANCELLED, now, user=user, note=note)
-    return bulk

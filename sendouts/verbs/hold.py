@@ -1,52 +1,57 @@
-"""Putting a batch on hold: until somebody lifts it, nothing happens to that batch by itself at the deadline."""
+"""Put a batch on hold: until somebody lifts it, nothing happens to the batch by itself at the deadline."""
 
 from copy import copy
 from datetime import datetime
+from typing import Any
 
 import structlog
-from django.contrib.auth.models import User
-from django.db import transaction
 from django.utils.translation import gettext as _
 
 from actions.models import AtDeadline
 from sendouts import lifecycle
 from sendouts.models import Batch, Hold, Status, Word
 from sendouts.outlook import forecast
-from sendouts.verbs import base
-from sendouts.verbs.base import NotDone
+from sendouts.verbs.base import Act, NotDone, NotDoneCode, Note, Verb
 
 log = structlog.get_logger(__name__)
 
 
-def hold(batch_id: int, *, user: User, revision: int | None, note: str, now: datetime) -> Batch:
-    """Set this batch's `at_deadline` to leave, and keep what was declared. Raises NotDone."""
-    note = base.require_note(note)
-    with transaction.atomic():
-        held = (Status.IN_REVIEW,)
-        batch = base.lock(batch_id, user, revision, now=now, statuses=held, while_changing=True)
+class PutOnHold(Verb[Batch]):
+    """Set this batch's `at_deadline` to leave, and keep what was declared."""
+
+    name = "hold"
+    statuses = frozenset({Status.IN_REVIEW})
+    note = Note.REQUIRED
+    while_changing = True
+
+    def carry_out(self, batch: Batch, act: Act) -> Batch:
         if Hold.objects.filter(batch=batch).exists():
-            raise NotDone("nothing", _("This batch is on hold already. Nothing was changed."))
+            raise NotDone(NotDoneCode.NOTHING, _("This batch is on hold already. Nothing was changed."))
         declared = batch.at_deadline
-        Hold.objects.create(batch=batch, user=user, note=note, at=now, declared=declared)
-        columns = {"at_deadline": AtDeadline.LEAVE, "due_at": None}
-        lifecycle.change(batch, Word.HELD, now=now, user=user, note=note, data={"declared": declared}, **columns)
-    log.info("put_on_hold", batch=batch_id, user=user.pk, declared=declared)
-    return batch
+        Hold.objects.create(batch=batch, user=act.user, note=act.note, at=act.now, declared=declared)
+        columns: dict[str, Any] = {"at_deadline": AtDeadline.LEAVE, "due_at": None}
+        data = {"declared": declared}
+        lifecycle.change(batch, Word.HELD, data=data, **act.by, **columns)
+        log.info("put_on_hold", batch=batch.pk, user=act.user.pk, declared=declared)
+        return batch
 
 
-def lift(batch_id: int, *, user: User, revision: int | None, note: str = "", now: datetime) -> Batch:
-    """Let what was declared for the deadline hold again; where its moment has passed, it acts at once. Raises NotDone."""
-    with transaction.atomic():
-        batch = base.lock(batch_id, user, revision, now=now, statuses=(Status.IN_REVIEW,))
+class LiftHold(Verb[Batch]):
+    """Let what was declared for the deadline hold again; where its moment has passed, it acts at once."""
+
+    name = "lift-hold"
+    statuses = frozenset({Status.IN_REVIEW})
+
+    def carry_out(self, batch: Batch, act: Act) -> Batch:
         held = on_hold(batch)
         if held is None:
-            raise NotDone("nothing", _("This batch is not on hold. Nothing was changed."))
-        columns = {"at_deadline": held.declared, "due_at": acts_again_at(batch, held, now)}
+            raise NotDone(NotDoneCode.NOTHING, _("This batch is not on hold. Nothing was changed."))
+        columns: dict[str, Any] = {"at_deadline": held.declared, "due_at": acts_again_at(batch, held, act.now)}
         held.delete()
-        data = {"declared": columns["at_deadline"]}
-        lifecycle.change(batch, Word.HOLD_LIFTED, now=now, user=user, note=note, data=data, **columns)
-    log.info("hold_lifted", batch=batch_id, user=user.pk, declared=data["declared"])
-    return batch
+        data = {"declared": held.declared}
+        lifecycle.change(batch, Word.HOLD_LIFTED, data=data, **act.by, **columns)
+        log.info("hold_lifted", batch=batch.pk, user=act.user.pk, declared=held.declared)
+        return batch
 
 
 def on_hold(batch: Batch) -> Hold | None:

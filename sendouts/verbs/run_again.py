@@ -5,7 +5,6 @@ from typing import Any
 
 import structlog
 from django.contrib.auth.models import User
-from django.db import transaction
 from django.utils.translation import gettext, ngettext
 
 from actions.secrets.encrypted import CannotOpen
@@ -17,18 +16,21 @@ from sendouts.stages.planning import Catalog, read_hook
 from sendouts.stages.screening import own_decisions
 from sendouts.symplify.payload import Hook
 from sendouts.verbs import base
-from sendouts.verbs.base import NotDone
+from sendouts.verbs.base import Act, NotDone, NotDoneCode, Verb
 
 log = structlog.get_logger(__name__)
 
 
-def run_again(batch_id: int, *, user: User | None, revision: int, note: str, now: datetime) -> None:
+class RunAgain(Verb[None]):
     """Merge the plan anew from what is defined today, and screen the batch from its start.
 
     What people decided on contacts is kept, and applied again to what the checks find.
     """
-    with transaction.atomic():
-        batch = base.lock(batch_id, user, revision, now=now, statuses=(Status.IN_REVIEW, Status.PLANNED))
+
+    name = "run-again"
+    statuses = frozenset({Status.IN_REVIEW, Status.PLANNED})
+
+    def carry_out(self, batch: Batch, act: Act) -> None:
         _nothing_has_left(batch)
         webhook = Webhook.objects.filter(batch=batch, outcome=Webhook.Outcome.PLANNED).first()
         hook = _read_again(webhook) if webhook is not None else None
@@ -46,19 +48,19 @@ def run_again(batch_id: int, *, user: User | None, revision: int, note: str, now
             "reasons": [],
             "failures": [],
             "file_complete": False,
-            "due_at": now,
+            "due_at": act.now,
         }
         # Whoever is still at work on the old plan loses its claim, and with it what it has not committed.
         columns |= {"attention": "", "attention_data": {}, "claim_id": None, "claimed_until": None}
         if hook is not None:
-            again = Catalog([hook]).batch(hook, batch.received_at, now, batch.finish_key, Attention.NONE)
+            again = Catalog([hook]).batch(hook, batch.received_at, act.now, batch.finish_key, Attention.NONE)
             columns["plan"] = again.plan
             if hook.problems:
                 columns |= {"attention": Attention.HOOK_UNCLEAR, "attention_data": {"problems": list(hook.problems)}}
         if batch.status == Status.PLANNED:
-            lifecycle.change(batch, Word.RESTARTED, now=now, user=user, note=note, deaths=0, **columns)
+            lifecycle.change(batch, Word.RESTARTED, deaths=0, **act.by, **columns)
         else:
-            lifecycle.move({batch.pk: columns}, Status.IN_REVIEW, Status.PLANNED, now=now, user=user, note=note)
+            lifecycle.move({batch.pk: columns}, Status.IN_REVIEW, Status.PLANNED, **act.by)
 
 
 def plan_again(webhook_id: int, *, user: User, now: datetime) -> None:
@@ -67,7 +69,7 @@ def plan_again(webhook_id: int, *, user: User, now: datetime) -> None:
     failed = Webhook.objects.filter(pk=webhook_id, outcome=Webhook.Outcome.FAILED)
     again = {"outcome": Webhook.Outcome.WAITING, "detail": "", "due_at": now, "attempts": 0, "deaths": 0}
     if not failed.update(**again):
-        raise NotDone("moved_on", gettext("This hook is not waiting for anybody. Nothing was changed."))
+        raise NotDone(NotDoneCode.MOVED_ON, gettext("This hook is not waiting for anybody. Nothing was changed."))
     log.warning("hook_planned_again", webhook=webhook_id, user=user.pk)
 
 
@@ -83,7 +85,7 @@ def _read_again(webhook: Webhook) -> Hook | None:
         return read_hook(webhook)
     except CannotOpen:
         sentence = gettext("The hook is encrypted with a key that the gateway no longer has. Nothing was changed.")
-        raise NotDone("key_missing", sentence) from None
+        raise NotDone(NotDoneCode.KEY_MISSING, sentence) from None
 
 
 def _nothing_has_left(batch: Batch) -> None:
@@ -95,4 +97,4 @@ def _nothing_has_left(batch: Batch) -> None:
             "%(n)d rejections were sent before the release was stopped, and stay: the checks cannot run again.",
             sent,
         )
-        raise NotDone("sent", sentence % {"n": sent})
+        raise NotDone(NotDoneCode.SENT, sentence % {"n": sent})

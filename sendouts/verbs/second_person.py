@@ -7,62 +7,61 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db import transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from sendouts import lifecycle, rules
 from sendouts.models import Batch, Status, Word
-from sendouts.verbs import base
-from sendouts.verbs.base import NotDone
+from sendouts.verbs.base import Act, NotDone, NotDoneCode, Verb
 from sendouts.wording.batch_sentences import number, time_of
 
 
-def accept(
-    batch: Batch, user: User | None, undecided: str, *, note: str, now: datetime, together: int = 0
-) -> dict[str, Any] | None:
+def accept(batch: Batch, act: Act, undecided: str, *, together: int = 0) -> dict[str, Any] | None:
     """Take one person's acceptance of a batch that the caller has locked.
 
     undecided: `reject` or `accept`. Returns the columns with which the batch is accepted, or None where this was the first
     acceptance of two, which is recorded. Raises NotDone where the same person comes again, or the second chose otherwise.
     """
-    if user is None or not rules.needed(batch, user, together):
+    if not rules.needed(batch, act.user, together):
         return rules.NOBODY
     if not rules.is_first_accepted(batch):
-        _record(batch, user, undecided, note=note, now=now)
+        _record(batch, act, undecided)
         return None
-    if batch.first_accepted_by_id == user.pk:
-        raise NotDone("second_person", told(batch, user, now))
+    if batch.first_accepted_by_id == act.user.pk:
+        raise NotDone(NotDoneCode.SECOND_PERSON, told(batch, act.user, act.now))
     if undecided != batch.first_undecided and batch.undecided + batch.unread:
         sentence = _(
             "%(who)s chose otherwise for the undecided: %(choice)s Choose the same, or change them one by one."
         )
-        raise NotDone("other_choice", sentence % {"who": first_name(batch), "choice": choice(batch)})
-    return {"second_accepted_by": user}
+        words = {"who": first_name(batch), "choice": choice(batch)}
+        raise NotDone(NotDoneCode.OTHER_CHOICE, sentence % words)
+    return {"second_accepted_by": act.user}
 
 
-def _record(batch: Batch, user: User, undecided: str, *, note: str, now: datetime) -> None:
-    columns = {
-        "first_accepted_by": user,
-        "first_accepted_at": now,
+def _record(batch: Batch, act: Act, undecided: str) -> None:
+    columns: dict[str, Any] = {
+        "first_accepted_by": act.user,
+        "first_accepted_at": act.now,
         "first_undecided": undecided,
         "first_revision": batch.revision + 1,
         "second_accepted_by": None,
     }
     data = {"undecided": undecided} if batch.undecided + batch.unread else {}
-    lifecycle.change(batch, Word.FIRST_ACCEPTED, now=now, user=user, note=note, data=data, **columns)
+    lifecycle.change(batch, Word.FIRST_ACCEPTED, data=data, **act.by, **columns)
 
 
-def take_back(batch_id: int, *, user: User, revision: int | None, note: str = "", now: datetime) -> Batch:
-    """Take one's own first acceptance back. Raises NotDone."""
-    with transaction.atomic():
-        batch = base.lock(batch_id, user, revision, now=now, statuses=(Status.IN_REVIEW,))
-        if not rules.is_first_accepted(batch) or batch.first_accepted_by_id != user.pk:
-            raise NotDone(
-                "nothing", _("There is nothing to take back: you have not accepted this batch as first person.")
-            )
-        lifecycle.change(batch, Word.TAKEN_BACK, now=now, user=user, note=note, **rules.NOBODY)
-    return batch
+class TakeBack(Verb[Batch]):
+    """Take one's own first acceptance back."""
+
+    name = "take-back"
+    statuses = frozenset({Status.IN_REVIEW})
+
+    def carry_out(self, batch: Batch, act: Act) -> Batch:
+        if not rules.is_first_accepted(batch) or batch.first_accepted_by_id != act.user.pk:
+            sentence = _("There is nothing to take back: you have not accepted this batch as first person.")
+            raise NotDone(NotDoneCode.NOTHING, sentence)
+        lifecycle.change(batch, Word.TAKEN_BACK, **act.by, **rules.NOBODY)
+        return batch
 
 
 def first_name(batch: Batch) -> str:

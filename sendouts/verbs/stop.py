@@ -1,17 +1,13 @@
-"""Stopping a release: an accepted or rejected batch waits for its reviewers again, as far as nothing has left.
+"""Stop a release: an accepted or rejected batch waits for its reviewers again, as far as nothing has left.
 
 A rejection that may have reached the platform is final; the answer that nobody stored counts as lost. What a rejection of the
 whole batch had not yet turned is as it was: delivery turns decisions chunk by chunk, just before they leave.
 """
 
-from datetime import datetime
 from typing import Any
 
 import structlog
-from django.contrib.auth.models import User
-from django.db import transaction
 from django.db.models import Q
-from django.utils.translation import gettext as _
 
 from sendouts import lifecycle
 from sendouts.models import Answer, Batch, Chunk, Decision, Event, Outcome, Status, Verdict, Word
@@ -20,26 +16,27 @@ from sendouts.models.decision import rows_of
 from sendouts.stages.effects import open_enrichments
 from sendouts.stages.review import recount
 from sendouts.verbs import base
-from sendouts.verbs.base import NotDone
+from sendouts.verbs.base import Act, Verb
 
 log = structlog.get_logger(__name__)
-STATUSES = (Status.ACCEPTED, Status.REFUSED, Status.DELIVERED)
 # How an acceptance marks what it settled by its own choice: a change of one contact always carries a text.
 _SETTLED = Q(reason__in=("person", "at_deadline"), text="", action="", answer=Answer.NONE)
 
 
-def undo(batch_id: int, *, user: User | None, revision: int | None, note: str = "", now: datetime) -> Batch:
-    """Take the acceptance or rejection of a batch back, as long as finishUri was not called. Raises NotDone.
+class StopRelease(Verb[Batch]):
+    """Take the acceptance or rejection of a batch back, as long as finishUri was not called.
 
     1. Whoever is at work loses its claim; what it has not stored counts as sent.
     2. What may have left stays rejected, for good.
     3. What the acceptance itself chose for the undecided is open again.
     4. The batch waits with the numbers that its decisions have now, and for what it waited before.
     """
-    with transaction.atomic():
-        batch = base.lock(batch_id, user, revision, now=now, statuses=STATUSES)
-        if batch.finish_sent_at is not None:
-            raise NotDone("released", _("The release was already called: it cannot be taken back."))
+
+    name = "undo"
+    statuses = frozenset({Status.ACCEPTED, Status.REFUSED, Status.DELIVERED})
+
+    def carry_out(self, batch: Batch, act: Act) -> Batch:
+        base.require_unreleased(batch)
         old = Status(batch.status)
         _count_as_sent(batch)
         rejected = Decision.objects.filter(rows_of(batch.pk), verdict=Verdict.REJECTED)
@@ -49,7 +46,7 @@ def undo(batch_id: int, *, user: User | None, revision: int | None, note: str = 
         opened = _open_again(batch)
         batch.attention, batch.attention_data = _lifted(batch)
         batch.held_for = [*(code for code in batch.held_for if code != STOPPED), STOPPED]
-        columns = recount(batch, now) | {
+        columns = recount(batch, act.now) | {
             "final": batch.final,
             "unread_taken_on": 0,
             "enrichments": open_enrichments(batch.pk),
@@ -61,9 +58,9 @@ def undo(batch_id: int, *, user: User | None, revision: int | None, note: str = 
         }
         data = {"final": batch.final, "undecided": opened, "refused": turned}
         data = {name: count for name, count in data.items() if count}
-        lifecycle.move({batch.pk: columns}, old, Status.IN_REVIEW, now=now, user=user, note=note, data={batch.pk: data})
-    log.warning("release_stopped", batch=batch_id, user=user.pk if user else None, old=old.value, **data)
-    return batch
+        lifecycle.move({batch.pk: columns}, old, Status.IN_REVIEW, data={batch.pk: data}, **act.by)
+        log.warning("release_stopped", batch=batch.pk, user=act.user.pk, old=old.value, **data)
+        return batch
 
 
 def may_have_left(batch: Batch) -> int:

@@ -69,7 +69,9 @@ def test_each_right_to_look_opens_only_its_own_door(batch: Batch) -> None:
 
 @pytest.mark.parametrize("pattern", VERBS)
 def test_a_viewer_cannot_decide(batch: Batch, pattern: str) -> None:
-    response = client_of(person("viewer", "view_batch")).post(address(pattern, batch), {"revision": batch.revision})
+    response = client_of(person("viewer", "view_batch")).post(
+        address(pattern, batch), {"revision": batch.revision, "note": "Wrong picture."}
+    )
     assert response.status_code == 403
     assert response.json() == {
         "code": "not_allowed",
@@ -97,7 +99,7 @@ def test_a_session_reads_and_decides_only_with_the_csrf_token(batch: Batch) -> N
     client = Client(enforce_csrf_checks=True)
     client.force_login(person("anna", "view_batch", "review_batch", "view_project"))
     assert client.get("/api/batches/").status_code == 200
-    path, body = f"/api/batches/{batch.pk}/reject/", {"revision": batch.revision}
+    path, body = f"/api/batches/{batch.pk}/reject/", {"revision": batch.revision, "note": "Wrong picture."}
     refused = client.post(path, body, content_type="application/json")
     assert refused.status_code == 403
     batch.refresh_from_db()

@@ -10,7 +10,7 @@ from rest_framework.test import APIClient
 
 from sendouts.models import Batch, Event
 from tests.api.api_cases import a_batch, client_of
-from tests.gate import person, reviewer
+from tests.gate import reviewer
 
 pytestmark = pytest.mark.django_db
 
@@ -45,22 +45,3 @@ def test_a_program_holds_a_batch_and_lifts_the_hold(client: APIClient, anna: Use
     assert (lifted.status_code, lifted.json()["at_deadline"], lifted.json()["hold"]) == (200, "accept", None)
     words = Event.objects.filter(batch=batch).order_by("pk").values_list("word", "user__username")
     assert list(words) == [("held", "anna"), ("hold_lifted", "anna")]
-
-
-def test_a_hold_without_a_note_or_revision_is_refused(client: APIClient) -> None:
-    batch = waiting()
-    for body in ({"revision": 1}, {"revision": 1, "note": ""}, {"revision": 1, "note": "  "}, {"note": "Wait."}):
-        assert post(client, batch, "hold", **body).status_code == 400
-    batch.refresh_from_db()
-    assert (batch.at_deadline, batch.revision) == ("accept", 1)
-
-
-def test_who_saw_an_older_state_or_may_not_decide_holds_nothing(client: APIClient) -> None:
-    batch = waiting()
-    assert post(client, batch, "hold", revision=1, note="Wait.").status_code == 200
-    assert post(client, batch, "lift-hold", revision=1).json()["code"] == "changed"
-    assert post(client, batch, "hold", revision=2, note="Wait.").json()["code"] == "nothing"
-    viewer = client_of(person("viewer", "view_batch"))
-    assert post(viewer, batch, "lift-hold", revision=2).status_code == 403
-    batch.refresh_from_db()
-    assert (batch.at_deadline, batch.revision) == ("leave", 2)

@@ -11,14 +11,13 @@ from typing import Any
 
 import pytest
 import requests
-from django.utils import timezone
 
 from sendouts.models import Batch, Decision, Verdict, Webhook
 from sendouts.symplify.payload import MAX_ACTIONS, Unreadable, is_readable
-from sendouts.verbs import accept
+from sendouts.verbs import Accept
 from sendouts.wording import batch_sentences
 from simulator.client import Report
-from tests.gate import Gate, finish_uri, person
+from tests.gate import Gate, carry_out, finish_uri, person
 from tests.outbound.site import Site, reply
 
 Rows = list[dict[str, Any]]
@@ -120,15 +119,7 @@ def test_a_bad_row_is_unread_and_costs_nobody_else(
     assert (bad.row, bad.verdict, bad.reason) == (5, Verdict.UNDECIDED, code)
     # Released by a person who answers for that row, everybody else goes the right way.
     someone = person("someone", "review_batch", "take_on_batch")
-    accept.accept(
-        batch.pk,
-        user=someone,
-        revision=None,
-        note="Looked at it.",
-        undecided="accept",
-        take_on=True,
-        now=timezone.now(),
-    )
+    carry_out(Accept(undecided="accept", take_on=True), batch, someone, revision=None, note="Looked at it.")
     gate.work()
     seen = nobody_wrongly(gate, sent)
     assert (gate.batch().status, seen["accepted"], seen["rejected"]) == ("finished", 18, 2)

@@ -15,8 +15,8 @@ from sendouts.intake.journal import Journal
 from sendouts.models import Batch, Decision, Webhook
 from sendouts.privacy import rotation
 from sendouts.privacy.sealing import keyring, of_decision
-from sendouts.verbs import accept
-from tests.gate import Gate, reviewer
+from sendouts.verbs import Accept
+from tests.gate import Gate, carry_out, reviewer
 
 OLD, NEW = (Fernet.generate_key().decode() for _ in range(2))
 
@@ -54,7 +54,7 @@ def finish(gate: Gate) -> None:
     gate.work()
     person = reviewer()
     for batch in Batch.objects.filter(status="in_review"):
-        accept.accept(batch.pk, user=person, revision=batch.revision, now=timezone.now())
+        carry_out(Accept(), batch, person)
     gate.work()
     assert set(Batch.objects.values_list("status", "attention")) == {("finished", "")}
 

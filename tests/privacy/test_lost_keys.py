@@ -10,10 +10,10 @@ from django.utils import timezone, translation
 
 from sendouts.models import Batch, Chunk, Decision, Event, Webhook
 from sendouts.privacy import sealing
-from sendouts.verbs import accept, run_again, settle
+from sendouts.verbs import Accept, RunAgain, TryAgain
 from sendouts.verbs.base import NotDone
 from sendouts.wording import batch_sentences
-from tests.gate import Gate, download_uri, finish_uri, reviewer
+from tests.gate import Gate, carry_out, download_uri, finish_uri, reviewer
 
 OLD, NEW = (Fernet.generate_key().decode() for _ in range(2))
 ADVICE = "must put the old key back into ENCRYPTION_KEYS"
@@ -95,7 +95,7 @@ def test_rejections_that_cannot_be_opened_are_not_sent_and_nobody_is_released(ga
     for row in gate.decisions()[:20]:
         Decision.objects.filter(pk=row.pk).update(uri=keys.seal_again(row.uri, sealing.of_decision(row.pk)))
     batch = gate.batch()
-    accept.accept(batch.pk, user=reviewer(), revision=batch.revision, now=timezone.now())
+    carry_out(Accept(), batch, reviewer())
     settings.ENCRYPTION_KEYS = (NEW,)
     gate.work(rounds=6)
     stopped(gate, "accepted")
@@ -111,7 +111,7 @@ def test_doubt_about_rejections_that_were_not_opened_stays(gate: Gate, settings:
     gate.fire(contacts=20)
     gate.work()
     batch = gate.batch()
-    accept.accept(batch.pk, user=reviewer(), revision=batch.revision, now=timezone.now())
+    carry_out(Accept(), batch, reviewer())
     # As a worker leaves it that was killed after it had sent.
     Chunk.objects.update(sending=True)
     settings.ENCRYPTION_KEYS = (NEW,)
@@ -141,7 +141,7 @@ def test_running_again_says_so_and_changes_nothing(gate: Gate, settings: Any) ->
     settings.ENCRYPTION_KEYS = (NEW,)
     before = gate.batch()
     with pytest.raises(NotDone, match="encrypted with a key that the gateway no longer has"):
-        run_again.run_again(before.pk, user=reviewer(), revision=before.revision, note="Why.", now=timezone.now())
+        carry_out(RunAgain(), before, reviewer(), note="Why.")
     assert (gate.batch().revision, len(gate.decisions())) == (before.revision, 1)
 
 
@@ -155,7 +155,7 @@ def test_what_was_wrong_with_the_hook_still_holds_when_the_key_is_back(
     assert second.get().attention == "key_missing"
     settings.ENCRYPTION_KEYS = (NEW, OLD)
     if tried_by_a_person:
-        settle.retry(second.get().pk, user=reviewer(), revision=second.get().revision, now=timezone.now())
+        carry_out(TryAgain(), second.get(), reviewer())
     gate.work()
     assert (second.get().status, second.get().attention, second.get().attention_data) == (
         "in_review",

@@ -11,15 +11,14 @@ from typing import Any
 import pytest
 import requests
 from django.db import OperationalError, connection
-from django.utils import timezone
 
 from sendouts.intake import store
 from sendouts.intake.hook import Received
 from sendouts.intake.journal import Journal
 from sendouts.intake.store import Store
 from sendouts.models import Batch, Decision, Webhook
-from sendouts.verbs import accept
-from tests.gate import Gate, body_of, reviewer
+from sendouts.verbs import Accept
+from tests.gate import Gate, body_of, carry_out, reviewer
 from tests.serving import Serve, post
 
 # The files of SQLite are read as they are: what a test wrote must be committed.
@@ -80,7 +79,7 @@ def test_a_whole_run_leaves_no_uri_and_no_part_of_a_hook_that_can_be_read(gate: 
     stages.append(database())
     person = reviewer()
     for batch in Batch.objects.filter(status="in_review"):
-        accept.accept(batch.pk, user=person, revision=batch.revision, now=timezone.now())
+        carry_out(Accept(), batch, person)
     gate.work()
     stages.append(database())
     assert set(Batch.objects.values_list("status", flat=True)) == {"finished"}

@@ -3,7 +3,7 @@
 `HYPOTHESIS_PROFILE=long` looks further, at other examples each time.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -28,11 +28,21 @@ from sendouts.models import Batch, Event, Status, Verdict, Webhook
 from sendouts.stages import advance, finishing, review
 from sendouts.stages.delivery import send
 from sendouts.stages.screening import contact_file
-from sendouts.verbs import accept, change, reject, run_again, settle, stop
-from sendouts.verbs.base import NotDone
+from sendouts.verbs import (
+    Accept,
+    ChangeDecisions,
+    GiveUp,
+    Reject,
+    RunAgain,
+    StopRelease,
+    TakeOn,
+    TryAgain,
+    stop,
+)
+from sendouts.verbs.base import NotDone, Verb
 from simulator.client import Report
 from tests.examples import THOROUGH
-from tests.gate import Gate, person
+from tests.gate import Gate, carry_out, person
 from tests.lanes import advance_batches
 from tests.stages.invariants import hold
 from work import claims
@@ -55,17 +65,17 @@ DEATHS: list[tuple[Any, str]] = [
     (send, "_store"),
     (send, "_conclude"),
     (finishing, "_conclude"),
-    (review, "_accept"),
+    (review, "release"),
 ]
-VERBS: dict[str, Callable[..., Any]] = {
-    "accept": accept.accept,
-    "accept all": lambda pk, **more: accept.accept(pk, undecided="accept", **more),
-    "refuse": reject.refuse,
-    "undo": stop.undo,
-    "run again": run_again.run_again,
-    "retry": settle.retry,
-    "take on": settle.take_on,
-    "give up": settle.give_up,
+VERBS: dict[str, Verb[Any]] = {
+    "accept": Accept(),
+    "accept all": Accept(undecided="accept"),
+    "refuse": Reject(),
+    "undo": StopRelease(),
+    "run again": RunAgain(),
+    "retry": TryAgain(),
+    "take on": TakeOn(),
+    "give up": GiveUp(),
 }
 
 
@@ -200,7 +210,7 @@ class AnyOrder(RuleBasedStateMachine):
         batch = self._held()[0]
         self._do(batch, True, VERBS[verb])
         self.a_worker_dies(death)
-        self._do(Batch.objects.get(pk=batch.pk), True, stop.undo)
+        self._do(Batch.objects.get(pk=batch.pk), True, StopRelease())
         for row in sorted(rows):
             self._change(Batch.objects.get(pk=batch.pk), row, Verdict.ACCEPTED)
 
@@ -212,16 +222,16 @@ class AnyOrder(RuleBasedStateMachine):
         self._change(self._batch(place), row, to)
 
     def _change(self, batch: Batch, row: int, to: Verdict) -> None:
-        self._do(batch, True, lambda pk, **more: change.change(pk, [batch.first_decision + row], to, **more))
+        self._do(batch, True, ChangeDecisions([batch.first_decision + row], to))
 
     def _batch(self, place: int) -> Batch:
         return Batch.objects.get(pk=sorted(self.sent)[place % len(self.sent)])
 
-    def _do(self, batch: Batch, fresh: bool, verb: Callable[..., Any]) -> None:
+    def _do(self, batch: Batch, fresh: bool, verb: Verb[Any]) -> None:
         revision = batch.revision if fresh else self.seen.get(batch.pk, batch.revision)
         events = Event.objects.filter(batch=batch).count()
         try:
-            verb(batch.pk, user=self.boss, revision=revision, note="Why.", now=timezone.now())
+            carry_out(verb, batch, self.boss, revision=revision)
         except NotDone as refusal:
             assert str(refusal)
             now = Batch.objects.get(pk=batch.pk)

@@ -13,9 +13,17 @@ from actions.plan.merge import PlannedAction
 from sendouts.models import Batch, EffectRun, Event, PendingEffect, Verdict
 from sendouts.services.context import Contexts
 from sendouts.stages import effects
-from sendouts.verbs import accept, change, reject, settle, stop
+from sendouts.verbs import (
+    Accept,
+    ChangeDecisions,
+    GiveUp,
+    GoWithout,
+    Reject,
+    StopRelease,
+    TryAgain,
+)
 from sendouts.verbs.base import NotDone
-from tests.gate import Gate, person, reviewer
+from tests.gate import Gate, carry_out, person, reviewer
 from tests.stages.acting import Imported, offered, told, written
 from tests.stages.effect_cases import ACTIONS, Page, fire, follow, only_first, refuse_some, run_of
 from work import claims
@@ -60,16 +68,8 @@ def test_who_is_rejected_by_a_person_is_not_written(gate: Gate, monkeypatch: pyt
     assert (run_of(gate.batch()).total, kind.pages) == (90, []), "prepared, and shown, before it is written"
     chosen = next(row for row in gate.decisions() if row.verdict == Verdict.ACCEPTED)
     batch = gate.batch()
-    change.change(
-        batch.pk,
-        [chosen.pk],
-        Verdict.REJECTED,
-        user=reviewer(),
-        revision=batch.revision,
-        note="No.",
-        now=timezone.now(),
-    )
-    accept.accept(batch.pk, user=reviewer("other"), revision=gate.batch().revision, now=timezone.now())
+    carry_out(ChangeDecisions([chosen.pk], Verdict.REJECTED), batch, reviewer(), note="No.")
+    carry_out(Accept(), batch, reviewer("other"), revision=gate.batch().revision)
     gate.work()
     assert gate.batch().status == "finished"
     assert len(kind.ids()) == 89 and chosen.contact_id not in kind.ids()
@@ -105,7 +105,7 @@ def test_who_cannot_be_written_holds_the_batch_for_a_person(gate: Gate, monkeypa
     batch = gate.batch()
     assert (batch.status, batch.attention, batch.due_at) == ("accepted", "effect_failed", None)
     assert batch.attention_data == {"identifier": "write", "rows": 10, "text": "Nobody has this id."}
-    settle.retry(batch.pk, user=reviewer(), revision=batch.revision, now=timezone.now())
+    carry_out(TryAgain(), batch, reviewer())
     kind.answer = staticmethod(lambda page: [DONE] * len(page))
     gate.work()
     assert (gate.batch().status, len(kind.ids())) == ("finished", 100)
@@ -117,11 +117,10 @@ def test_a_person_may_go_on_without(gate: Gate, monkeypatch: pytest.MonkeyPatch)
     sent = fire(gate)
     gate.work()
     batch = gate.batch()
-    common = {"revision": batch.revision, "now": timezone.now()}
     with pytest.raises(NotDone):
-        settle.take_on(batch.pk, user=reviewer(), note="They know.", **common)
+        carry_out(GoWithout(), batch, reviewer(), note="They know.")
     manager = person("manager", "view_batch", "review_batch", "take_on_batch")
-    settle.take_on(batch.pk, user=manager, note="They know.", **common)
+    carry_out(GoWithout(), batch, manager, note="They know.")
     gate.work()
     run = run_of(batch)
     assert (gate.batch().status, run.done, run.refused, run.left_out) == ("finished", 80, 0, 10)
@@ -215,14 +214,14 @@ def test_a_release_is_stopped_while_it_is_written(gate: Gate, monkeypatch: pytes
     sent = fire(gate, review="always")
     gate.work()
     someone = reviewer()
-    accept.accept(gate.batch().pk, user=someone, revision=gate.batch().revision, now=timezone.now())
+    carry_out(Accept(), gate.batch(), someone)
     gate.work()
     batch = gate.batch()
-    stop.undo(batch.pk, user=someone, revision=batch.revision, now=timezone.now())
+    carry_out(StopRelease(), batch, someone)
     stopped.append(gate.batch().enrichments)
     kind.answer = staticmethod(answer)
     effects.try_again(batch.pk)
-    accept.accept(batch.pk, user=someone, revision=gate.batch().revision, now=timezone.now())
+    carry_out(Accept(), batch, someone, revision=gate.batch().revision)
     gate.work(rounds=2)
     assert (gate.batch().status, stopped) == ("finished", [1])
     assert len(kind.ids()) == 100, "what was written is not written again"
@@ -238,7 +237,7 @@ def test_a_batch_that_is_rejected_whole_writes_nothing_and_tells_of_it(
     gate.define(project, "tell", kind="told", config={}, position=2)
     gate.fire(actions=[*ACTIONS, "tell"])
     gate.work()
-    reject.refuse(gate.batch().pk, user=None, revision=None, now=timezone.now())
+    carry_out(Reject(), gate.batch(), reviewer())
     gate.work()
     assert gate.batch().status == "finished"
     follow(gate)
@@ -251,7 +250,7 @@ def test_what_a_batch_that_times_out_had_prepared_is_cleared_away(gate: Gate, mo
     fire(gate, review="always")
     gate.work()
     batch = gate.batch()
-    settle.give_up(batch.pk, user=reviewer(), revision=batch.revision, note="Too late.", now=timezone.now())
+    carry_out(GiveUp(), batch, reviewer(), note="Too late.")
     follow(gate)
     run = run_of(batch)
     assert (kind.pages, run.left_out, run.due_at) == ([], 90, None) and run.ended_at is not None
@@ -297,7 +296,7 @@ def test_an_effect_tells_those_after_it_and_may_object(gate: Gate, monkeypatch: 
     gate.work()
     batch = gate.batch()
     assert (batch.status, batch.undecided, batch.held_for) == ("in_review", 10, ["undecided"])
-    accept.accept(batch.pk, user=reviewer(), revision=batch.revision, now=timezone.now())
+    carry_out(Accept(), batch, reviewer())
     gate.work(rounds=2)
     assert gate.batch().status == "finished" and len(first.ids()) == 80
     payloads = [pending.payload for page in second.pages for pending in page]

@@ -10,9 +10,9 @@ from actions.contract import Retryable, Word
 from actions.effect import DONE
 from sendouts.models import Batch, PendingEffect
 from sendouts.stages import effects
-from sendouts.verbs import settle
+from sendouts.verbs import SendAgain
 from sendouts.verbs.base import NotDone
-from tests.gate import Gate, reviewer
+from tests.gate import Gate, carry_out, reviewer
 from tests.stages.acting import Written, told
 from tests.stages.effect_cases import fire, follow, only_first, refuse_some, run_of
 
@@ -65,11 +65,11 @@ def test_what_a_receiver_refuses_waits_for_a_person_who_sends_it_again(
     batch = gate.batch()
     assert effects.stuck_transfers(batch.pk) == ["write"] and run_of(batch).refused == 10
     kind.answer = staticmethod(lambda page: [DONE] * len(page))
-    settle.send_again(batch.pk, user=reviewer(), revision=batch.revision, now=timezone.now())
+    carry_out(SendAgain(), batch, reviewer())
     follow(gate)
     assert (effects.stuck_transfers(batch.pk), run_of(batch).done) == ([], 90)
     with pytest.raises(NotDone):
-        settle.send_again(batch.pk, user=reviewer("b"), revision=batch.revision, now=timezone.now())
+        carry_out(SendAgain(), batch, reviewer("b"))
 
 
 def test_what_failed_for_good_is_sent_again_days_after_the_deadline(
@@ -79,7 +79,7 @@ def test_what_failed_for_good_is_sent_again_days_after_the_deadline(
     days_ago()
     kind.answer = staticmethod(lambda page: [DONE] * len(page))
     batch = gate.batch()
-    settle.send_again(batch.pk, user=reviewer(), revision=batch.revision, now=timezone.now())
+    carry_out(SendAgain(), batch, reviewer())
     follow(gate)
     assert (effects.stuck_transfers(batch.pk), run_of(batch).done) == ([], 90)
 
@@ -91,7 +91,7 @@ def test_a_receiver_that_is_away_again_is_tried_for_a_day_from_when_a_person_ask
     days_ago()
     kind.answer = staticmethod(only_first([], Retryable("No.", retry_after=60)))
     batch = gate.batch()
-    settle.send_again(batch.pk, user=reviewer(), revision=batch.revision, now=timezone.now())
+    carry_out(SendAgain(), batch, reviewer())
     follow(gate)
     assert run_of(batch).due_at is not None
     follow(gate)

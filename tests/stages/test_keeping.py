@@ -4,16 +4,15 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.utils import timezone, translation
+from django.utils import translation
 
 from sendouts.models import Batch, Decision, Event, KeptDecision, Verdict, Word
 from sendouts.stages import review
 from sendouts.stages.screening import own_decisions
-from sendouts.verbs import change, change_many
-from sendouts.verbs import run_again as run_again_verb
+from sendouts.verbs import ChangeAlike, ChangeDecisions, RunAgain
 from sendouts.verbs.base import NotDone
 from sendouts.verbs.change_many import Which
-from tests.gate import CONSENT, Gate, person, reviewer
+from tests.gate import CONSENT, Gate, carry_out, person, reviewer
 from tests.stages.invariants import hold
 
 
@@ -45,20 +44,12 @@ def held(gate: Gate, *wanted: tuple[str, bool | None]) -> Batch:
 
 def decide(gate: Gate, user: User, row: int, verdict: Verdict, note: str = "I know them.") -> None:
     batch = gate.batch()
-    change.change(
-        batch.pk,
-        [batch.first_decision + row],
-        verdict,
-        user=user,
-        revision=batch.revision,
-        note=note,
-        now=timezone.now(),
-    )
+    carry_out(ChangeDecisions([batch.first_decision + row], verdict), batch, user, note=note)
 
 
 def run_again(gate: Gate, user: User) -> None:
     batch = gate.batch()
-    run_again_verb.run_again(batch.pk, user=user, revision=batch.revision, note="", now=timezone.now())
+    carry_out(RunAgain(), batch, user, note="")
 
 
 def second_file(monkeypatch: pytest.MonkeyPatch, order: list[int]) -> None:
@@ -182,9 +173,7 @@ def test_what_many_changed_at_once_is_kept_as_well(gate: Gate, anna: User, setti
     held(gate, *((f"R{place}", False) for place in range(30)), *((f"A{place}", True) for place in range(10)))
     batch = gate.batch()
     which = Which(Verdict.REJECTED, ("rule", "consent-check"))
-    change_many.begin(
-        batch.pk, which, Verdict.ACCEPTED, user=anna, revision=batch.revision, note="By post.", now=timezone.now()
-    )
+    carry_out(ChangeAlike(which, Verdict.ACCEPTED), batch, anna, note="By post.")
     run_again(gate, anna)
     gate.work()
     assert (gate.batch().accepted, gate.batch().rejected) == (40, 0)

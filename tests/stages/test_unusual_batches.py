@@ -11,10 +11,10 @@ from sendouts.lifecycle import record
 from sendouts.models import Batch, Status, Word
 from sendouts.outlook import anomalies, history
 from sendouts.stages import review
-from sendouts.verbs import accept, run_again
+from sendouts.verbs import Accept, RunAgain
 from sendouts.wording import batch_sentences
 from tests.factories import batch, sendout
-from tests.gate import Gate, reviewer
+from tests.gate import Gate, carry_out, reviewer
 from work import claims
 
 pytestmark = pytest.mark.django_db
@@ -175,7 +175,7 @@ def test_run_again_judges_anew(gate: Gate) -> None:
     gate.work()
     held = Batch.objects.get(source="batch", status=Status.IN_REVIEW)
     assert held.held_for == ["unusual_share"] and held.anomalies[0]["batches"] == 8
-    run_again.run_again(held.pk, user=reviewer(), revision=held.revision, note="", now=timezone.now())
+    carry_out(RunAgain(), held, reviewer(), note="")
     assert Batch.objects.get(pk=held.pk).anomalies == []
     Batch.objects.filter(pk__in=[each.pk for each in old]).update(status=Status.ABANDONED)
     gate.work()
@@ -189,7 +189,7 @@ def test_a_held_unusual_batch_is_released_when_a_person_accepts(gate: Gate) -> N
     before(Sendout.objects.get(project=project), total=600)
     gate.work()
     held = Batch.objects.get(status=Status.IN_REVIEW)
-    accept.accept(held.pk, user=reviewer(), revision=held.revision, now=timezone.now())
+    carry_out(Accept(), held, reviewer())
     gate.work()
     after = Batch.objects.get(pk=held.pk)
     assert after.status == Status.FINISHED

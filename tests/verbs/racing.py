@@ -7,11 +7,11 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import connection
-from django.utils import timezone, translation
+from django.utils import translation
 
 from sendouts.models import Batch
-from sendouts.verbs.base import NotDone
-from tests.gate import Gate
+from sendouts.verbs.base import NotDone, Verb
+from tests.gate import Gate, carry_out
 from tests.lanes import advance_batches
 from tests.stages.invariants import hold, hold_at_the_platform
 
@@ -75,6 +75,5 @@ class Rounds:
         return batch
 
 
-def verb(do: Callable[..., Any], batch: Batch, user: User, **more: Any) -> Callable[[], Any]:
-    given = {"user": user, "revision": batch.revision, "note": "Why.", "now": timezone.now()} | more
-    return lambda: do(batch.pk, **given)
+def verb(do: Verb[Any], batch: Batch, user: User, **more: Any) -> Callable[[], Any]:
+    return lambda: carry_out(do, batch, user, **more)

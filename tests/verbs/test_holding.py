@@ -9,9 +9,9 @@ from django.utils import timezone, translation
 
 from actions.models import Project
 from sendouts.models import Batch, Event, Hold, Word
-from sendouts.verbs import accept, hold, run_again, stop
+from sendouts.verbs import Accept, LiftHold, PutOnHold, RunAgain, StopRelease, hold
 from sendouts.verbs.base import NotDone
-from tests.gate import Gate, person, reviewer
+from tests.gate import Gate, carry_out, reviewer
 
 
 @pytest.fixture(autouse=True)
@@ -34,18 +34,11 @@ def held(gate: Gate, declared: str = "accept") -> Batch:
 
 
 def put_on_hold(gate: Gate, user: User, **more: Any) -> Batch:
-    wanted: dict[str, Any] = {
-        "user": user,
-        "revision": gate.batch().revision,
-        "note": "Waiting for the shop.",
-        "now": timezone.now(),
-    }
-    return hold.hold(gate.batch().pk, **(wanted | more))
+    return carry_out(PutOnHold(), gate.batch(), user, **{"note": "Waiting for the shop."} | more)
 
 
 def lift(gate: Gate, user: User, **more: Any) -> Batch:
-    wanted = {"user": user, "revision": gate.batch().revision, "now": timezone.now()}
-    return hold.lift(gate.batch().pk, **(wanted | more))
+    return carry_out(LiftHold(), gate.batch(), user, **{"note": ""} | more)
 
 
 def at_the_moment_of_the_clock(gate: Gate) -> None:
@@ -101,9 +94,9 @@ def test_a_lifted_hold_lets_the_clock_act_again_at_its_moment(
 def test_people_decide_on_a_batch_on_hold_as_on_any_other_and_a_stop_finds_it_on_hold(gate: Gate, anna: User) -> None:
     held(gate)
     put_on_hold(gate, anna)
-    accept.accept(gate.batch().pk, user=anna, revision=gate.batch().revision, now=timezone.now())
+    carry_out(Accept(), gate.batch(), anna)
     assert hold.on_hold(gate.batch()) is None
-    stop.undo(gate.batch().pk, user=anna, revision=gate.batch().revision, now=timezone.now())
+    carry_out(StopRelease(), gate.batch(), anna)
     kept = hold.on_hold(gate.batch())
     assert kept is not None and kept.note == "Waiting for the shop."
     assert gate.batch().due_at is None
@@ -112,7 +105,7 @@ def test_people_decide_on_a_batch_on_hold_as_on_any_other_and_a_stop_finds_it_on
 def test_a_batch_whose_checks_run_again_stays_on_hold(gate: Gate, anna: User) -> None:
     held(gate)
     put_on_hold(gate, anna)
-    run_again.run_again(gate.batch().pk, user=anna, revision=gate.batch().revision, note="", now=timezone.now())
+    carry_out(RunAgain(), gate.batch(), anna, note="")
     gate.work()
     assert (gate.batch().status, gate.batch().at_deadline, gate.batch().due_at) == ("in_review", "leave", None)
     assert hold.on_hold(gate.batch()) is not None
@@ -126,27 +119,13 @@ def test_a_batch_on_hold_is_not_released_by_checks_that_run_again_and_find_nothi
     put_on_hold(gate, anna)
     gate.define(project)
     for _ in range(2):
-        run_again.run_again(gate.batch().pk, user=anna, revision=gate.batch().revision, note="", now=timezone.now())
+        carry_out(RunAgain(), gate.batch(), anna, note="")
         gate.work()
         assert (gate.batch().status, gate.batch().held_for) == ("in_review", ["was_on_hold"])
     lift(gate, anna)
-    run_again.run_again(gate.batch().pk, user=anna, revision=gate.batch().revision, note="", now=timezone.now())
+    carry_out(RunAgain(), gate.batch(), anna, note="")
     gate.work()
     assert gate.batch().status == "finished"
-
-
-def test_a_hold_needs_a_note_the_revision_and_somebody_who_may(gate: Gate, anna: User) -> None:
-    before = held(gate)
-    for more, code in (
-        ({"note": "  "}, "note_needed"),
-        ({"revision": before.revision - 1}, "changed"),
-        ({"user": person("viewer", "view_batch")}, "not_allowed"),
-        ({"now": before.deadline}, "moved_on"),
-    ):
-        with pytest.raises(NotDone) as refused:
-            put_on_hold(gate, **({"user": anna} | more))
-        assert refused.value.code == code
-    assert (gate.batch().revision, gate.batch().at_deadline) == (before.revision, "accept")
 
 
 def test_nobody_holds_twice_or_lifts_what_nobody_holds(gate: Gate, anna: User) -> None:

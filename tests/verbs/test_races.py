@@ -11,7 +11,14 @@ from django.utils import timezone
 from actions.models import ActionDefinition
 from sendouts import lifecycle
 from sendouts.models import Answer, Batch, Decision, Verdict
-from sendouts.verbs import accept, change, reject, run_again, settle, stop
+from sendouts.verbs import (
+    Accept,
+    ChangeDecisions,
+    GiveUp,
+    Reject,
+    RunAgain,
+    StopRelease,
+)
 from tests.acceptance.deployment import wait_until
 from tests.gate import CONSENT, Gate, reviewer
 from tests.stages.invariants import hold, hold_at_the_platform
@@ -36,28 +43,27 @@ def ben() -> User:
 
 
 def changing(batch: Batch, row: int, verdict: Verdict, user: User) -> Callable[[], Any]:
-    given = {"user": user, "revision": batch.revision, "note": "Why.", "now": timezone.now()}
-    return lambda: change.change(batch.pk, [batch.first_decision + row], verdict, **given)
+    return verb(ChangeDecisions([batch.first_decision + row], verdict), batch, user)
 
 
 def test_accept_and_refuse_at_once_and_one_wins(gate: Gate, anna: User, ben: User) -> None:
     rounds = Rounds(gate)
     for _ in range(ROUNDS):
         batch, sent = rounds.fire()
-        said = race(verb(accept.accept, batch, anna), verb(reject.refuse, batch, ben))
+        said = race(verb(Accept(), batch, anna), verb(Reject(), batch, ben))
         assert sorted(said) == ["done", "moved_on"]
         ended = rounds.check(sent)
         assert (ended.status, ended.outcome) == ("finished", "released" if said[0] == "done" else "refused")
 
 
-@pytest.mark.parametrize("do", [accept.accept, reject.refuse, settle.give_up, run_again.run_again])
+@pytest.mark.parametrize("do", [Accept(), Reject(), GiveUp(), RunAgain()])
 def test_a_double_click_acts_once(gate: Gate, anna: User, do: Any) -> None:
     rounds = Rounds(gate)
     for _ in range(ROUNDS // 2):
         batch, sent = rounds.fire()
         said = race(*[verb(do, batch, anna)] * 3)
         # A second “run again” finds the batch in a status that allows it, and numbers that are not those of the page.
-        other = "changed" if do is run_again.run_again else "moved_on"
+        other = "changed" if isinstance(do, RunAgain) else "moved_on"
         assert sorted(said) == sorted(["done", other, other])
         rounds.check(sent)
 
@@ -66,9 +72,9 @@ def test_a_double_click_on_stop_acts_once(gate: Gate, anna: User) -> None:
     rounds = Rounds(gate)
     for _ in range(ROUNDS // 2):
         batch, sent = rounds.fire()
-        verb(accept.accept, batch, anna)()
+        verb(Accept(), batch, anna)()
         batch = rounds.last()
-        said = race(*[verb(stop.undo, batch, anna)] * 3)
+        said = race(*[verb(StopRelease(), batch, anna)] * 3)
         assert sorted(said) == ["done", "moved_on", "moved_on"]
         assert rounds.check(sent).status == "in_review"
 
@@ -77,7 +83,7 @@ def test_accept_while_a_decision_is_changed_is_one_or_the_other(gate: Gate, anna
     rounds = Rounds(gate)
     for _ in range(ROUNDS):
         batch, sent = rounds.fire()
-        said = race(verb(accept.accept, batch, anna), changing(batch, 0, Verdict.REJECTED, ben))
+        said = race(verb(Accept(), batch, anna), changing(batch, 0, Verdict.REJECTED, ben))
         assert sorted(said) in (["changed", "done"], ["done", "moved_on"])
         if said[0] == "done":
             assert rounds.check(sent).rejected == 2
@@ -93,7 +99,7 @@ def test_stop_against_the_first_rejections_sent(gate: Gate, anna: User, settings
     stopped = 0
     for number in range(ROUNDS):
         batch, sent = rounds.fire(contacts=200, no_consent=0.3)
-        verb(accept.accept, batch, anna)()
+        verb(Accept(), batch, anna)()
         batch = rounds.last()
 
         def stop_after(count: int = number, batch: Batch = batch, sent: Any = sent) -> None:
@@ -101,7 +107,7 @@ def test_stop_against_the_first_rejections_sent(gate: Gate, anna: User, settings
             wait_until(
                 lambda: gate.platform.sendout(sent["id"])["calls"]["reject"] >= count * 2, 20, "rejections leave"
             )
-            verb(stop.undo, batch, anna, revision=None)()
+            verb(StopRelease(), batch, anna, revision=None)()
 
         said = race(lambda batch=batch: rounds.advance(batch), stop_after)
         assert said[0] == "done" and said[1] in {"done", "released", "moved_on"}
@@ -116,7 +122,7 @@ def test_stop_against_the_first_rejections_sent(gate: Gate, anna: User, settings
             ).first()
             if open_again is not None:
                 changing(batch, open_again.row, Verdict.ACCEPTED, anna)()
-            verb(accept.accept, rounds.last(), anna)()
+            verb(Accept(), rounds.last(), anna)()
         ended = rounds.last()
         rounds.advance(ended)
         ended = rounds.last()
@@ -132,9 +138,9 @@ def test_stop_against_the_release_itself(gate: Gate, anna: User) -> None:
     rounds = Rounds(gate)
     for _ in range(ROUNDS):
         batch, sent = rounds.fire(no_consent=0, due="none")
-        verb(accept.accept, batch, anna)()
+        verb(Accept(), batch, anna)()
         batch = rounds.last()
-        said = race(lambda batch=batch: rounds.advance(batch), verb(stop.undo, batch, anna, revision=None))
+        said = race(lambda batch=batch: rounds.advance(batch), verb(StopRelease(), batch, anna, revision=None))
         ended = rounds.last()
         if said[1] == "done":
             assert ended.status == "in_review" and gate.platform.sendout(sent["id"])["calls"]["finish"] == 0
@@ -152,7 +158,7 @@ def test_run_again_while_a_worker_still_stores_chunks(gate: Gate, anna: User, se
 
         def again(batch: Batch = batch, chunks: int = number) -> None:
             wait_until(lambda: batch.chunks.count() >= min(chunks, 15), 20, "chunks are stored")
-            verb(run_again.run_again, batch, anna, revision=None)()
+            verb(RunAgain(), batch, anna, revision=None)()
 
         said = race(lambda batch=batch: rounds.advance(batch), again)
         assert said[0] == "done" and said[1] in {"done", "moved_on"}
@@ -169,7 +175,7 @@ def test_at_the_moment_of_the_deadline_one_wins(gate: Gate, anna: User, declared
         Batch.objects.filter(pk=batch.pk).update(due_at=None if declared == "leave" else timezone.now())
         batch = rounds.last()
         said = race(
-            verb(accept.accept, batch, anna),
+            verb(Accept(), batch, anna),
             lambda batch=batch: rounds.advance(batch),
             lambda batch=batch: lifecycle.expire(batch.deadline, [batch.pk]),
         )

@@ -10,8 +10,7 @@ from django.utils import timezone
 from sendouts import lifecycle
 from sendouts.models import Batch, BulkChange, Decision, Event, Verdict
 from sendouts.models.decision import rows_of
-from sendouts.verbs import accept, change_many
-from sendouts.verbs import hold as verb_hold
+from sendouts.verbs import Accept, CancelChange, ChangeAlike, PutOnHold, change_many
 from sendouts.verbs.change_many import Which
 from tests.gate import Gate, reviewer
 from tests.lanes import work_on
@@ -44,7 +43,7 @@ def _by_task(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def begin(batch: Batch, user: User, **more: Any) -> Any:
-    return verb(lambda pk, **given: change_many.begin(pk, CONSENT, Verdict.ACCEPTED, **given), batch, user, **more)
+    return verb(ChangeAlike(CONSENT, Verdict.ACCEPTED), batch, user, **more)
 
 
 def work(batch: Batch) -> Any:
@@ -60,14 +59,14 @@ def test_a_change_and_an_acceptance_at_once_and_one_wins(gate: Gate, anna: User,
     rounds = Rounds(gate)
     for _ in range(ROUNDS):
         batch, sent = rounds.fire(no_consent=0.2, due="none")
-        said = race(begin(batch, anna), verb(accept.accept, batch, ben))
+        said = race(begin(batch, anna), verb(Accept(), batch, ben))
         # Who comes second finds the change under way, or a batch that has moved on.
         assert sorted(said) in (["changing", "done"], ["done", "moved_on"])
         if said[0] == "done":
             assert rounds.last().status == "in_review"
             work(batch)()
             assert put_back(batch) == 4
-            verb(accept.accept, rounds.last(), ben)()
+            verb(Accept(), rounds.last(), ben)()
         ended = rounds.check(sent)
         assert (ended.status, ended.accepted) == ("finished", 20 if said[0] == "done" else 16)
 
@@ -78,11 +77,11 @@ def test_an_acceptance_while_pieces_are_changed_sees_none_or_all_of_them(gate: G
         batch, sent = rounds.fire(no_consent=0.2, due="none")
         begin(batch, anna)()
         batch = rounds.last()
-        said = race(work(batch), verb(accept.accept, batch, ben, revision=None))
+        said = race(work(batch), verb(Accept(), batch, ben, revision=None))
         assert said[0] == "done" and said[1] in {"done", "changing"}
         work(batch)()
         if said[1] != "done":
-            verb(accept.accept, rounds.last(), ben)()
+            verb(Accept(), rounds.last(), ben)()
         assert rounds.check(sent).accepted == 20
 
 
@@ -97,7 +96,7 @@ def test_two_workers_at_one_change_do_it_once(gate: Gate, anna: User) -> None:
         assert (bulk.state, bulk.changed, put_back(batch)) == ("done", 4, 4)
         hold([rounds.last()])
         assert Event.objects.filter(batch=batch, word="change_ended").count() == 1
-        verb(accept.accept, rounds.last(), anna)()
+        verb(Accept(), rounds.last(), anna)()
         rounds.check(sent)
 
 
@@ -109,7 +108,7 @@ def test_a_change_that_is_stopped_while_it_is_worked_on_stands_where_it_stopped(
     for _ in range(ROUNDS):
         batch, sent = rounds.fire(no_consent=0.3, due="none")
         begin(batch, anna)()
-        said = race(work(batch), verb(change_many.cancel, batch, ben, revision=None))
+        said = race(work(batch), verb(CancelChange(), batch, ben, revision=None))
         assert said[0] == "done" and said[1] in {"done", "nothing"}
         work(batch)()
         bulk = BulkChange.objects.get(batch=batch)
@@ -117,7 +116,7 @@ def test_a_change_that_is_stopped_while_it_is_worked_on_stands_where_it_stopped(
         assert bulk.state == ("cancelled" if said[1] == "done" else "done")
         assert bulk.changed == put_back(batch)
         hold([rounds.last()])
-        verb(accept.accept, rounds.last(), ben)()
+        verb(Accept(), rounds.last(), ben)()
         rounds.check(sent)
     assert states <= {"cancelled", "done"}
 
@@ -130,7 +129,7 @@ def test_two_people_begin_and_one_change_runs(gate: Gate, anna: User, ben: User)
         assert sorted(said) == ["changing", "changing", "done"]
         assert BulkChange.objects.filter(batch=batch).count() == 1
         work(batch)()
-        verb(accept.accept, rounds.last(), anna)()
+        verb(Accept(), rounds.last(), anna)()
         rounds.check(sent)
 
 
@@ -181,11 +180,11 @@ def test_a_hold_at_the_moment_of_the_clock_is_put_or_comes_too_late(gate: Gate, 
         batch, sent = rounds.fire()
         Batch.objects.filter(pk=batch.pk).update(due_at=timezone.now())
         batch = rounds.last()
-        said = race(lambda batch=batch: rounds.advance(batch), verb(verb_hold.hold, batch, anna))
+        said = race(lambda batch=batch: rounds.advance(batch), verb(PutOnHold(), batch, anna))
         assert said[0] == "done" and said[1] in {"done", "moved_on"}
         ended = rounds.last()
         assert (ended.status == "in_review") == (said[1] == "done")
         if said[1] == "done":
             assert ended.due_at is None
-            verb(accept.accept, ended, anna)()
+            verb(Accept(), ended, anna)()
         assert rounds.check(sent).status == "finished"

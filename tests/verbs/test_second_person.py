@@ -12,12 +12,19 @@ from sendouts import rules as sendout_rules
 from sendouts.models import Batch, Event, Verdict
 from sendouts.outlook import forecast
 from sendouts.stages import review
-from sendouts.verbs import accept as accept_verb
-from sendouts.verbs import base, change_many, reject, second_person, stop
-from sendouts.verbs import change as change_verb
+from sendouts.verbs import (
+    Accept,
+    ChangeAlike,
+    ChangeDecisions,
+    Reject,
+    StopRelease,
+    TakeBack,
+    change_many,
+    second_person,
+)
 from sendouts.verbs.base import NotDone
 from tests.factories import batch as a_batch
-from tests.gate import Gate, person, reviewer
+from tests.gate import Gate, carry_out, person, reviewer
 from tests.lanes import advance_batches, work_on
 
 pytestmark = pytest.mark.django_db
@@ -50,16 +57,15 @@ def now_of(batch: Batch) -> Batch:
     return Batch.objects.select_related("project", "sendout", "plan", "first_accepted_by").get(pk=batch.pk)
 
 
-def accept(batch: Batch, user: User | None, **more: Any) -> Batch:
+def accept(batch: Batch, user: User, *, revision: int = 0, note: str = "Why.", **options: Any) -> Batch:
     seen = now_of(batch)
-    accept_verb.accept(batch.pk, user=user, **({"revision": seen.revision, "now": timezone.now()} | more))
+    carry_out(Accept(**options), seen, user, revision=revision or seen.revision, note=note)
     return now_of(batch)
 
 
 def change(batch: Batch, user: User, row: int = 0) -> Batch:
     seen = now_of(batch)
-    values = {"user": user, "revision": seen.revision, "note": "Known customer.", "now": timezone.now()}
-    change_verb.change(batch.pk, [seen.first_decision + row], Verdict.ACCEPTED, **values)
+    carry_out(ChangeDecisions([seen.first_decision + row], Verdict.ACCEPTED), seen, user)
     return now_of(batch)
 
 
@@ -113,12 +119,10 @@ def test_whatever_changes_the_batch_voids_the_first_acceptance(anna: User, ben: 
         change(batch, ben)
     elif what == "clock":
         # What any stage says of a batch that others see raises its revision.
-        with transaction.atomic():
-            seen = base.lock(batch.pk, ben, None, now=timezone.now(), statuses=("in_review",))
-            review.lifecycle.change(seen, "cleared", now=timezone.now())
+        review.lifecycle.change(now_of(batch), "cleared", now=timezone.now())
     else:
         accept(batch, ben)
-        stop.undo(batch.pk, user=ben, revision=None, now=timezone.now())
+        carry_out(StopRelease(), batch, ben, revision=None)
     assert not sendout_rules.is_first_accepted(now_of(batch))
     again = accept(batch, ben)
     assert (again.status, again.first_accepted_by, again.second_accepted_by) == ("in_review", ben, None)
@@ -173,8 +177,7 @@ def test_a_change_that_was_taken_back_is_still_a_change(anna: User) -> None:
     batch = held(no_own_changes=True)
     change(batch, anna)
     seen = now_of(batch)
-    values = {"user": anna, "revision": seen.revision, "note": "No.", "now": timezone.now()}
-    change_verb.change(batch.pk, [seen.first_decision], Verdict.REJECTED, **values)
+    carry_out(ChangeDecisions([seen.first_decision], Verdict.REJECTED), seen, anna)
     assert accept(batch, anna).status == "in_review"
     assert sendout_rules.changed_by(now_of(batch), anna) == 2
 
@@ -182,9 +185,7 @@ def test_a_change_that_was_taken_back_is_still_a_change(anna: User) -> None:
 def test_who_changed_many_at_once_accepts_nothing_alone(anna: User, ben: User) -> None:
     batch = held(no_own_changes=True)
     which = change_many.Which(Verdict.REJECTED)
-    bulk = change_many.begin(
-        batch.pk, which, Verdict.ACCEPTED, user=anna, revision=batch.revision, note="Known.", now=timezone.now()
-    )
+    bulk = carry_out(ChangeAlike(which, Verdict.ACCEPTED), batch, anna, note="Known.")
     work_on("changes", [bulk.pk])
     first = accept(batch, anna)
     assert (first.status, first.first_accepted_by) == ("in_review", anna)
@@ -197,25 +198,24 @@ def test_who_changed_many_at_once_accepts_nothing_alone(anna: User, ben: User) -
 def test_the_first_person_takes_it_back_and_nobody_else(anna: User, ben: User) -> None:
     batch = held(second_person_from=5)
     first = accept(batch, anna)
-    more = {"revision": first.revision, "now": timezone.now()}
-    assert refused(second_person.take_back, batch.pk, user=ben, **more).code == "nothing"
-    second_person.take_back(batch.pk, user=anna, **more)
+    assert refused(carry_out, TakeBack(), first, ben).code == "nothing"
+    carry_out(TakeBack(), first, anna)
     found = now_of(batch)
     assert (found.first_accepted_by, found.first_accepted_at, found.first_revision) == (None, None, None)
-    assert refused(second_person.take_back, batch.pk, user=anna, revision=None, now=timezone.now()).code == "nothing"
+    assert refused(carry_out, TakeBack(), found, anna).code == "nothing"
     assert accept(batch, ben).status == "in_review"
 
 
 def test_one_person_is_enough_to_reject(anna: User, ben: User) -> None:
     batch = held(second_person_from=5)
     first = accept(batch, anna)
-    reject.refuse(batch.pk, user=ben, revision=first.revision, now=timezone.now())
+    carry_out(Reject(), batch, ben, revision=first.revision)
     assert now_of(batch).status == "refused"
 
 
 def test_the_answer_says_whether_it_was_the_first_of_two(anna: User, ben: User) -> None:
     batch = held(second_person_from=5)
-    said = [accept_verb.accept(batch.pk, user=each, revision=None, now=timezone.now()).status for each in (anna, ben)]
+    said = [carry_out(Accept(), batch, each, revision=None).status for each in (anna, ben)]
     assert said == ["in_review", "accepted"]
 
 

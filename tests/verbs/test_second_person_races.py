@@ -4,14 +4,13 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.utils import timezone
 
 from actions.models import Project
 from sendouts import rules as sendout_rules
 from sendouts.models import Batch, Event, Verdict
-from sendouts.verbs import accept, change, run_again, second_person
+from sendouts.verbs import Accept, ChangeDecisions, RunAgain, TakeBack
 from tests.factories import batch as a_batch
-from tests.gate import reviewer
+from tests.gate import carry_out, reviewer
 from tests.verbs.test_races import ROUNDS, race
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -34,7 +33,7 @@ def held(**rules: Any) -> Batch:
 
 
 def accepting(batch: Batch, user: User, revision: int | None) -> Any:
-    return lambda: accept.accept(batch.pk, user=user, revision=revision, now=timezone.now())
+    return lambda: carry_out(Accept(), batch, user, revision=revision)
 
 
 def first(batch: Batch, user: User) -> Batch:
@@ -44,8 +43,7 @@ def first(batch: Batch, user: User) -> Batch:
 
 def changing(batch: Batch, user: User) -> Any:
     ids = [batch.first_decision]
-    values = {"user": user, "revision": batch.revision, "note": "Known."}
-    return lambda: change.change(batch.pk, ids, Verdict.ACCEPTED, now=timezone.now(), **values)
+    return lambda: carry_out(ChangeDecisions(ids, Verdict.ACCEPTED), batch, user)
 
 
 def words(batch: Batch) -> list[str]:
@@ -87,11 +85,10 @@ def test_one_person_who_accepts_many_times_at_once_is_one(anna: User) -> None:
 def test_the_second_acceptance_never_passes_a_change(anna: User, ben: User, what: str) -> None:
     for _ in range(ROUNDS):
         batch = first(held(), anna)
-        more = {"revision": batch.revision, "note": "", "now": timezone.now()}
         calls = {
             "change": changing(batch, anna),
-            "take back": lambda pk=batch.pk, more=more: second_person.take_back(pk, user=anna, **more),
-            "run again": lambda pk=batch.pk, more=more: run_again.run_again(pk, user=anna, **more),
+            "take back": lambda batch=batch: carry_out(TakeBack(), batch, anna),
+            "run again": lambda batch=batch: carry_out(RunAgain(), batch, anna),
         }
         said = race(accepting(batch, ben, batch.revision), calls[what])
         found = Batch.objects.get(pk=batch.pk)

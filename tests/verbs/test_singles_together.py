@@ -12,8 +12,8 @@ from actions.access_models import Reach
 from actions.models import Project
 from sendouts.models import Batch, Event, Status
 from sendouts.outlook import forecast
-from sendouts.verbs import accept as accept_verb
-from sendouts.verbs import single_sets
+from sendouts.verbs import Accept, single_sets
+from sendouts.verbs.base import Act
 from tests.factories import batch, client_of, plain_english, sendout, text_of, user_in
 
 pytestmark = pytest.mark.django_db
@@ -241,18 +241,20 @@ def test_a_key_of_the_list_that_was_forged_is_no_error(reviewer: Client, after: 
     assert reviewer.get(url(), {"after": after}).status_code == 200
 
 
-def test_who_loses_the_project_between_two_of_a_set_is_told_so_and_changes_no_more() -> None:
+def test_who_loses_the_project_between_two_of_a_set_is_told_so_and_changes_no_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     made, person = [single() for _ in range(3)], user_in("Reviewer")
 
-    def take_away(pk: int, **given: Any) -> Batch:
-        decided = accept(pk, **given)
+    def take_away(verb: Accept, pk: int, act: Act) -> Batch:
+        decided = run(verb, pk, act)
         Reach.objects.create(user=person)
         return decided
 
-    accept = accept_verb.accept
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(accept_verb, "accept", take_away)
-        result = single_sets.accept({each.pk: 1 for each in made}, user=person, now=timezone.now())
+    run = Accept.run
+    monkeypatch.setattr(Accept, "run", take_away)
+    act = Act(person, None, "", timezone.now())
+    result = single_sets.decide(Accept(), {each.pk: 1 for each in made}, act)
     assert (len(result.done), len(result.left)) == (1, 2)
     assert set(result.left.values()) == {"You do not see this batch any more. Nothing was changed."}
     assert statuses(*made) == [Status.ACCEPTED, Status.IN_REVIEW, Status.IN_REVIEW]

@@ -10,10 +10,10 @@ from django.utils import timezone, translation
 from sendouts.models import Batch, Event, Webhook
 from sendouts.stages import advance
 from sendouts.stages.screening import contact_file, singles
-from sendouts.verbs import run_again, settle
+from sendouts.verbs import RunAgain, TryAgain, run_again
 from sendouts.verbs.base import NotDone
 from tests.factories import client_of, plain_english, text_of
-from tests.gate import Gate, person, reviewer
+from tests.gate import Gate, carry_out, person, reviewer
 from work import claims
 
 
@@ -60,7 +60,7 @@ def test_a_claim_that_was_given_back_or_taken_away_is_no_death(gate: Gate) -> No
     gate.plan()
     claims.take(Batch, all_ids(Batch)).release()
     claims.take(Batch, all_ids(Batch))
-    run_again.run_again(gate.batch().pk, user=reviewer(), revision=gate.batch().revision, note="", now=timezone.now())
+    carry_out(RunAgain(), gate.batch(), reviewer(), note="")
     assert claims.take(Batch, all_ids(Batch)).suspects == ()
     assert gate.batch().deaths == 0
 
@@ -87,7 +87,7 @@ def test_the_third_death_in_a_row_asks_for_a_person_who_can_have_it_tried_again(
     assert (batch.status, batch.attention, batch.due_at, batch.claim_id) == ("planned", "worker_died", None, None)
     assert batch.attention_data == {"deaths": 3, "status": "planned"}
     assert gate.words()[-1] == "attention"
-    settle.retry(batch.pk, user=reviewer(), revision=batch.revision, now=timezone.now())
+    carry_out(TryAgain(), batch, reviewer())
     gate.work()
     assert gate.batch().status == "finished" and gate.platform.sendout(sent["id"])["violations"] == []
 
@@ -210,7 +210,7 @@ def test_a_batch_that_fails_after_screening_can_be_tried_again(gate: Gate, monke
         gate.work(rounds=3)
     batch = gate.batch()
     assert (batch.status, batch.attention) == ("screened", "screening_failed")
-    settle.retry(batch.pk, user=reviewer(), revision=batch.revision, now=timezone.now())
+    carry_out(TryAgain(), batch, reviewer())
     gate.work()
     assert gate.batch().status == "finished"
     assert Event.objects.filter(word="retried").count() == 1

@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from actions.models import AtDeadline
-from desk.verbs import Accept
+from desk.verbs import AcceptPage
 from sendouts import rules
 from sendouts.models import Batch, Status
 from sendouts.models.batch import STOPPED
@@ -52,7 +52,7 @@ def _if_stopped(batch: Batch) -> str:
 
 def _if_accepted(batch: Batch, user: AbstractUser, now: datetime, known: Lately | None) -> str:
     """What acceptance would do, or why it is not offered."""
-    accept = Accept(batch, user, now)
+    accept = AcceptPage(batch, user, now)
     if not batch.file_complete or batch.attention in BLOCKS_ACCEPTANCE:
         return _("The batch cannot be accepted: whoever is missing from its file would get the message unseen.")
     if user.has_perm(base.REVIEW) and not accept.is_permitted:

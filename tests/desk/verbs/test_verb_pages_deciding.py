@@ -4,13 +4,13 @@ import re
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
 from actions.access_models import Reach
 from sendouts.models import Batch, Decision, Status
-from sendouts.verbs import base
+from sendouts.verbs import Accept
+from sendouts.verbs.base import Act
 from tests.desk.verbs.verb_cases import give, held, offered, state
 from tests.factories import client_of, page_url, plain_english, text_of, verb_url
 
@@ -88,13 +88,13 @@ def test_who_loses_the_project_at_the_moment_of_the_click_is_told_that_nothing_i
     reviewer: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = held()
-    lock = base.lock
+    run = Accept.run
 
-    def too_late(pk: int, user: User, *given: Any, **more: Any) -> Batch:
-        Reach.objects.create(user=user)
-        return lock(pk, user, *given, **more)
+    def too_late(verb: Accept, pk: int, act: Act) -> Batch:
+        Reach.objects.create(user=act.user)
+        return run(verb, pk, act)
 
-    monkeypatch.setattr(base, "lock", too_late)
+    monkeypatch.setattr(Accept, "run", too_late)
     assert give(reviewer, made, "accept").status_code == 404
     assert state(made)[0] == Status.IN_REVIEW
 

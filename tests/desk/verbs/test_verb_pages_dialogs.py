@@ -44,7 +44,7 @@ def test_a_dialog_has_the_content_of_the_page_and_nothing_around_it(verb: str, m
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_what_was_carried_out_answers_with_where_to_go_and_says_so_there(verb: str, manager: Client) -> None:
-    make, given, _allowed, holds = VERBS[verb]
+    make, given, holds = VERBS[verb]
     made = make()
     response = manager.post(verb_url(made, verb), {"revision": made.revision, "note": "", **given}, headers=DIALOG)
     assert (response.status_code, response.json()) == (200, {"to": page_url(made)})

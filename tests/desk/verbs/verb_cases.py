@@ -9,10 +9,9 @@ from django.utils import timezone
 
 from sendouts.lifecycle import record
 from sendouts.models import Answer, Batch, BulkChange, Decision, EffectRun, Event, Status, Verdict, Word
-from sendouts.verbs import hold
+from sendouts.verbs import PutOnHold
 from tests.factories import CONSENT, batch, page_url, plan, user_in, verb_url
-
-ROLES = ("staff", "Viewer", "Reviewer", "Manager")
+from tests.gate import carry_out
 
 
 def held(**values: Any) -> Batch:
@@ -75,7 +74,7 @@ def on_hold(**values: Any) -> Batch:
     """A batch that the clock would accept, if a colleague had not put it on hold."""
     made = held(**({"at_deadline": "accept", "due_at": timezone.now() + timedelta(minutes=25)} | values))
     colleague = user_in("Administrator")
-    hold.hold(made.pk, user=colleague, revision=None, note="waiting for the shop", now=timezone.now())
+    carry_out(PutOnHold(), made, colleague, revision=None, note="waiting for the shop")
     made.refresh_from_db()
     return made
 
@@ -99,30 +98,28 @@ def changing_many(**values: Any) -> Batch:
     return made
 
 
-# Each verb: a batch for which it is possible, what is given, the roles that may, and what must be true afterwards.
-VERBS: dict[str, tuple[Callable[[], Batch], dict[str, str], set[str], Callable[[Batch], bool]]] = {
-    "accept": (held, {}, {"Reviewer", "Manager"}, lambda b: b.status == Status.ACCEPTED and b.accepted == 3),
+# Each verb: a batch for which it is possible, what is given, and what must be true afterwards.
+VERBS: dict[str, tuple[Callable[[], Batch], dict[str, str], Callable[[Batch], bool]]] = {
+    "accept": (held, {}, lambda b: b.status == Status.ACCEPTED and b.accepted == 3),
     "refuse": (
         held,
         {"note": "wrong picture"},
-        {"Reviewer", "Manager"},
         lambda b: b.status == Status.REFUSED and b.rejected == 5,
     ),
-    "run-again": (held, {}, {"Reviewer", "Manager"}, lambda b: b.status == Status.PLANNED and b.due_at is not None),
-    "retry": (unconfirmed, {}, {"Reviewer", "Manager"}, lambda b: not b.attention and b.due_at is not None),
-    "take-on": (unconfirmed, {"note": "known"}, {"Manager"}, lambda b: b.taken_on == 1 and not b.attention),
-    "go-without": (not_written, {"note": "known"}, {"Manager"}, lambda b: b.enrichments == 0 and not b.attention),
-    "send-again": (not_told, {}, {"Reviewer", "Manager"}, lambda b: b.effect_runs.get().due_at is not None),
-    "undo": (unconfirmed, {}, {"Reviewer", "Manager"}, lambda b: b.status == Status.IN_REVIEW and b.final == 2),
-    "hold": (held, {"note": "ask the shop"}, {"Reviewer", "Manager"}, lambda b: b.hold.note == "ask the shop"),
-    "lift-hold": (on_hold, {}, {"Reviewer", "Manager"}, lambda b: b.at_deadline == "accept" and b.due_at is not None),
+    "run-again": (held, {}, lambda b: b.status == Status.PLANNED and b.due_at is not None),
+    "retry": (unconfirmed, {}, lambda b: not b.attention and b.due_at is not None),
+    "take-on": (unconfirmed, {"note": "known"}, lambda b: b.taken_on == 1 and not b.attention),
+    "go-without": (not_written, {"note": "known"}, lambda b: b.enrichments == 0 and not b.attention),
+    "send-again": (not_told, {}, lambda b: b.effect_runs.get().due_at is not None),
+    "undo": (unconfirmed, {}, lambda b: b.status == Status.IN_REVIEW and b.final == 2),
+    "hold": (held, {"note": "ask the shop"}, lambda b: b.hold.note == "ask the shop"),
+    "lift-hold": (on_hold, {}, lambda b: b.at_deadline == "accept" and b.due_at is not None),
     "cancel-change": (
         changing_many,
         {},
-        {"Reviewer", "Manager"},
         lambda b: b.bulk_changes.get().state == "cancelled",
     ),
-    "give-up": (held, {"note": "wrong one"}, {"Reviewer", "Manager"}, lambda b: b.status == Status.ABANDONED),
+    "give-up": (held, {"note": "wrong one"}, lambda b: b.status == Status.ABANDONED),
 }
 
 

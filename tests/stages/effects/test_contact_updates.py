@@ -13,8 +13,8 @@ from actions.catalog.contact_update.kind import ContactUpdateConfig
 from actions.catalog.contact_update.platform_api import ContactsApi
 from desk.batch.effects import acting
 from sendouts.models import Batch, EffectRun, PendingEffect
-from sendouts.verbs import settle
-from tests.gate import Gate, reviewer
+from sendouts.verbs import TryAgain
+from tests.gate import Gate, carry_out, reviewer
 from work import claims
 
 ACTIONS = ["consent-check", "write"]
@@ -208,7 +208,7 @@ def test_an_import_that_fails_holds_the_batch_and_is_made_anew_when_a_person_say
     batch = gate.batch()
     assert batch.attention_data["text"] == "The platform could not carry out the import." and batch.due_at is None
     gate.platform.rest(import_ends="FINISHED")
-    settle.retry(batch.pk, user=reviewer(), revision=batch.revision, now=timezone.now())
+    carry_out(TryAgain(), batch, reviewer())
     gate.work(rounds=2)
     assert gate.batch().status == "finished"
     assert [each["status"] for each in gate.platform.rest()["imports"]] == ["ERROR", "FINISHED"]

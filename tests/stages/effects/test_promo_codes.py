@@ -20,11 +20,10 @@ from sendouts.models import Batch, Chunk, Decision, PendingEffect, Verdict
 from sendouts.models.decision import rows_of
 from sendouts.privacy import retention
 from sendouts.stages import effects
-from sendouts.verbs import accept, reject, run_again, settle
-from sendouts.verbs import change as change_verb
+from sendouts.verbs import Accept, ChangeDecisions, GiveUp, Reject, RunAgain
 from tests.acceptance.deployment import wait_until
 from tests.factories import client_of, plain_english, text_of
-from tests.gate import Gate, reviewer
+from tests.gate import Gate, carry_out, reviewer
 from work import claims
 
 ACTIONS = ["consent-check", "code"]
@@ -123,7 +122,7 @@ def test_more_codes_and_another_run_of_the_checks_help_those_without_and_leave_t
     before = dict(PendingEffect.objects.values_list("decision_id", "payload"))
     take_in(made, [f"T-{number}" for number in range(20)])
     batch = gate.batch()
-    run_again.run_again(batch.pk, user=reviewer(), revision=batch.revision, note="", now=timezone.now())
+    carry_out(RunAgain(), batch, reviewer(), note="")
     gate.work()
     batch = gate.batch()
     assert (batch.status, batch.accepted, used(), free()) == ("finished", 90, 90, 10)
@@ -144,10 +143,8 @@ def test_the_same_contact_twice_in_a_batch_has_one_code(gate: Gate) -> None:
     batch = gate.batch()
     chosen = gate.decisions()[2]
     someone = reviewer()
-    change_verb.change(
-        batch.pk, [chosen.pk], Verdict.REJECTED, user=someone, revision=batch.revision, note="No.", now=timezone.now()
-    )
-    accept.accept(batch.pk, user=reviewer("other"), revision=gate.batch().revision, now=timezone.now())
+    carry_out(ChangeDecisions([chosen.pk], Verdict.REJECTED), batch, someone, note="No.")
+    carry_out(Accept(), batch, reviewer("other"), revision=gate.batch().revision)
     gate.work()
     effects.give_back_codes()
     assert (used(), free()) == (2, 8), "the other message of this contact keeps the code"
@@ -166,11 +163,10 @@ def test_singles_have_a_code_each(gate: Gate) -> None:
 
 
 def end(batch: Batch, how: str) -> None:
-    common = {"user": reviewer(), "revision": batch.revision, "now": timezone.now()}
     if how == "abandoned":
-        settle.give_up(batch.pk, note="Too late.", **common)
+        carry_out(GiveUp(), batch, reviewer())
     else:
-        reject.refuse(batch.pk, **common)
+        carry_out(Reject(), batch, reviewer())
 
 
 @pytest.mark.parametrize("how", ["abandoned", "finished"])
@@ -193,16 +189,8 @@ def test_who_is_rejected_by_a_person_gives_the_code_back_once_the_batch_is_over(
     gate.work()
     batch = gate.batch()
     chosen = next(row for row in gate.decisions() if row.verdict == Verdict.ACCEPTED)
-    change_verb.change(
-        batch.pk,
-        [chosen.pk],
-        Verdict.REJECTED,
-        user=reviewer(),
-        revision=batch.revision,
-        note="No.",
-        now=timezone.now(),
-    )
-    accept.accept(batch.pk, user=reviewer("other"), revision=gate.batch().revision, now=timezone.now())
+    carry_out(ChangeDecisions([chosen.pk], Verdict.REJECTED), batch, reviewer(), note="No.")
+    carry_out(Accept(), batch, reviewer("other"), revision=gate.batch().revision)
     gate.work()
     assert effects.give_back_codes() == 1
     assert (used(), free()) == (89, 11)
@@ -248,7 +236,7 @@ def test_a_code_that_was_taken_away_is_not_written(gate: Gate) -> None:
     assert first is not None
     PromoCode.objects.filter(pk=first.pk).update(reserved_for=None, holder=None)
     batch = gate.batch()
-    accept.accept(batch.pk, user=reviewer(), revision=batch.revision, now=timezone.now())
+    carry_out(Accept(), batch, reviewer())
     gate.work()
     batch = gate.batch()
     assert (batch.status, batch.attention, used()) == ("accepted", "effect_failed", 0)
@@ -304,9 +292,7 @@ def test_a_code_counts_as_used_before_it_is_written(gate: Gate, written_to: dict
     fire(gate, config=written_to)
     gate.work()
     written = gate.platform.rest()["contacts"]
-    settle.give_up(
-        gate.batch().pk, user=reviewer(), revision=gate.batch().revision, note="Too late.", now=timezone.now()
-    )
+    carry_out(GiveUp(), gate.batch(), reviewer(), note="Too late.")
     effects.give_back_codes()
     codes = {properties["summer_code"] for properties in written.values()}
     assert codes and not PromoCode.objects.filter(text__in=codes, reserved_for__isnull=True).exists()

@@ -10,8 +10,8 @@ from actions.models import Credential
 from sendouts.models import Batch, EffectRun, PendingEffect
 from sendouts.services import credentials
 from sendouts.stages import effects, transfers
-from sendouts.verbs import settle
-from tests.gate import Gate, reviewer
+from sendouts.verbs import SendAgain
+from tests.gate import Gate, carry_out, reviewer
 from work import claims
 
 Entry = dict[str, Any]
@@ -144,7 +144,7 @@ def test_a_batch_that_nobody_may_hear_of_waits_for_a_person_who_sends_it_again(g
     assert (run().error, run().due_at, run().done) == ("127.0.0.1 answered 401.", None, 0)
     assert effects.stuck_transfers(gate.batch().pk) == ["tell"]
     gate.platform.receiver("crm")
-    settle.send_again(gate.batch().pk, user=reviewer(), revision=gate.batch().revision, now=timezone.now())
+    carry_out(SendAgain(), gate.batch(), reviewer())
     follow()
     assert len(entries(gate)) == 100 and run().ended_at is not None
 
@@ -153,7 +153,7 @@ def test_a_page_that_is_refused_keeps_no_other_waiting(gate: Gate) -> None:
     transfer(gate, gate.platform.receiver("crm", faults=[{"kind": "status", "status": 422, "total": 1}]), parallel=1)
     assert (run().done, run().refused) == (75, 25)
     assert set(PendingEffect.objects.values_list("text", flat=True)) == {"127.0.0.1 answered 422."}
-    settle.send_again(gate.batch().pk, user=reviewer(), revision=gate.batch().revision, now=timezone.now())
+    carry_out(SendAgain(), gate.batch(), reviewer())
     follow()
     assert len(entries(gate)) == 100 and run().done == 100
 
