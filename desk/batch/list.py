@@ -23,7 +23,7 @@ from unfold.views import ChangeList
 from desk.bases import LimitedAdmin, ReadOnlyAdmin, SeenProjects, reader
 from desk.batch import filters
 from desk.batch.live import live
-from desk.batch.page import page
+from desk.batch.whole import page
 from desk.batch.parts import headline
 from desk.operations.alarms import open_count
 from desk.verbs import VERBS

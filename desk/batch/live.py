@@ -5,7 +5,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 
-from desk.batch.page import Page
+from desk.batch.whole import Page
 from sendouts.models import Batch
 
 # The elements of the page by their id, each with the template that fills it.

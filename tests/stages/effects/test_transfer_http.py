@@ -9,7 +9,7 @@ from django.utils import timezone
 from actions.models import Credential
 from sendouts.models import Batch, EffectRun, PendingEffect
 from sendouts.services import credentials
-from sendouts.stages import effects, transfers
+from sendouts.stages import effects
 from sendouts.verbs import SendAgain
 from tests.gate import Gate, carry_out, reviewer
 from work import claims
@@ -40,7 +40,7 @@ def follow(rounds: int = 1) -> None:
     """What the sweep does once a batch has ended, as often as it comes to what must be tried again."""
     for _ in range(rounds):
         EffectRun.objects.filter(due_at__isnull=False).update(due_at=timezone.now())
-        transfers.see_to(list(EffectRun.objects.filter(due_at__isnull=False).values_list("pk", flat=True)))
+        work_on("effects", list(EffectRun.objects.filter(due_at__isnull=False).values_list("pk", flat=True)))
 
 
 def run() -> EffectRun:

@@ -16,9 +16,10 @@ from actions.catalog.transfer import s3
 from actions.models import Credential
 from sendouts.models import EffectRun, PendingEffect
 from sendouts.services import credentials
-from sendouts.stages import effects, transfers
+from sendouts.stages import effects
 from sendouts.stages.effects.carry_out import _Whole
 from tests.gate import Gate
+from tests.lanes import work_on
 from tests.outbound.site import Request
 from tests.storage import REGION, SMALLEST_PART, Storage, storage_server
 from work import claims
@@ -65,7 +66,7 @@ def transfer(gate: Gate, storage: Storage, *, sent: dict[str, Any] | None = None
 def follow() -> EffectRun:
     """What the sweep does once a batch has ended, and when it comes to what must be tried again."""
     EffectRun.objects.filter(due_at__isnull=False).update(due_at=timezone.now())
-    transfers.see_to(list(EffectRun.objects.filter(due_at__isnull=False).values_list("pk", flat=True)))
+    work_on("effects", list(EffectRun.objects.filter(due_at__isnull=False).values_list("pk", flat=True)))
     return EffectRun.objects.get()
 
 

@@ -18,8 +18,8 @@ from actions.models import Credential
 from outbound import sftp
 from sendouts.models import EffectRun, PendingEffect
 from sendouts.services import credentials
-from sendouts.stages import transfers
 from tests.gate import Gate
+from tests.lanes import work_on
 from tests.sftp import PASSWORD, USER, Sftp, sftp_server
 from work import claims
 
@@ -46,7 +46,7 @@ def transfer(gate: Gate, partner: Sftp, *, sent: dict[str, Any] | None = None, *
 def follow() -> EffectRun:
     """What the sweep does once a batch has ended, and when it comes to what must be tried again."""
     EffectRun.objects.filter(due_at__isnull=False).update(due_at=timezone.now())
-    transfers.see_to(list(EffectRun.objects.filter(due_at__isnull=False).values_list("pk", flat=True)))
+    work_on("effects", list(EffectRun.objects.filter(due_at__isnull=False).values_list("pk", flat=True)))
     return EffectRun.objects.get()
 
 
@@ -250,7 +250,9 @@ ENCRYPTED = KEY.export_private_key("pkcs8-pem", "sesame").decode()
 
 
 @pytest.mark.parametrize(
-    "text", [ENCRYPTED, "-----BEGIN OPENSSH PRIVATE KEY-----abc", "-----BEGIN A-----x-----END A-----"]
+    "text",
+    [ENCRYPTED, "-----BEGIN OPENSSH PRIVATE KEY-----abc", "-----BEGIN A-----x-----END A-----"],
+    ids=["encrypted", "cut", "unknown"],
 )
 def test_a_key_that_cannot_be_read_is_sent_nowhere(gate: Gate, partner: Sftp, text: str) -> None:
     Credential.objects.update(secret=text)
