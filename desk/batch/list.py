@@ -23,8 +23,8 @@ from unfold.views import ChangeList
 from desk.bases import LimitedAdmin, ReadOnlyAdmin, SeenProjects, reader
 from desk.batch import filters
 from desk.batch.live import live
-from desk.batch.whole import page
 from desk.batch.parts import headline
+from desk.batch.whole import page
 from desk.operations.alarms import open_count
 from desk.verbs import VERBS
 from desk.verbs.views import batch_verb, contact_verb, many_verb

@@ -12,6 +12,7 @@ from sendouts.services import credentials
 from sendouts.stages import effects
 from sendouts.verbs import SendAgain
 from tests.gate import Gate, carry_out, reviewer
+from tests.lanes import work_on
 from work import claims
 
 Entry = dict[str, Any]
