@@ -33,6 +33,7 @@ from actions.contract import (
 )
 from actions.effect import Preparing, Rendered
 from actions.plan.build import build
+from actions.plan.failures import PlanFailure
 from actions.plan.merge import PlannedAction, canonical
 
 FIRST_DELAY = 0.2
@@ -41,7 +42,7 @@ LONGEST_DELAY = 10.0
 TICK_SECONDS = 1.0
 FAILED = "action_failed"
 _ON_FAILURE = {"hold": Word.UNDECIDED, "reject": Word.REJECT, "accept": Word.ACCEPT}
-_PASSED = Verdict(Word.ACCEPT, FAILED, "An action failed; its contacts were let pass.")
+_PASSED = Verdict(Word.ACCEPT, FAILED, PlanFailure.LET_PASS())
 _A = TypeVar("_A", Verdict, Rendered)
 
 
@@ -51,7 +52,7 @@ class Stopped(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """An action that could not judge some contacts: why, how many, and what became of them (a Word)."""
+    """An action that could not judge some contacts: why (as it is stored), how many, and what became of them (a Word)."""
 
     identifier: str
     kind: str
@@ -143,7 +144,7 @@ def _run_one(
         kind = build(planned.kind, planned.config)
         context = make_context(planned)
     except Permanent as error:
-        return _fail(run, step, planned, places, str(error))
+        return _fail(run, step, planned, places, error.text)
     size = kind.page_size
     pages = (places[start : start + size] for start in range(0, len(places), size))
     rejected = False
@@ -211,30 +212,30 @@ def _ask(run: _Run, kind: Kind, context: Context, page: _Page, given_up: Event |
         if run.stop.is_set() or given_up.is_set():
             raise Stopped
         if kind.waits and context.time_left() <= 0:
-            return "No time was left to ask."
+            return PlanFailure.NO_TIME()
         try:
             if isinstance(kind, Preparing):
                 return _checked(kind.render(contacts, context), Rendered, len(contacts))
             if isinstance(kind, Check):
                 return _checked(kind.check(contacts, context), Verdict, len(contacts))
-            return f"The kind {kind.name} can neither check nor act."
+            return PlanFailure.USELESS(name=kind.name)
         except Error:
             raise  # the gateway's own database: whoever runs the plan sees to it
         except Permanent as error:
-            return str(error)
+            return error.text
         except Later as error:
             if (pause := error.retry_after or 0.0) >= context.time_left():
-                return "No time was left to ask."
+                return PlanFailure.NO_TIME()
             _pause(pause, run.stop, given_up, tick=tick)
         except Retryable as error:
             pause = max(delay * random.uniform(0.5, 1.0), error.retry_after or 0.0)
             if pause >= context.time_left():
-                return f"{error} No time was left to ask again."
+                return PlanFailure.NO_TIME_AGAIN(why=error.text)
             _pause(pause, run.stop, given_up, tick=tick)
             delay = min(delay * 2, LONGEST_DELAY)
         except Exception as error:
             # The text of an unforeseen error may hold contact data, so that only its class is named.
-            return f"The kind {kind.name} raised {type(error).__name__}."
+            return PlanFailure.RAISED(name=kind.name, error=type(error).__name__)
 
 
 def _pause(seconds: float, *ends: Event, tick: Callable[[], None]) -> None:
@@ -248,9 +249,9 @@ def _pause(seconds: float, *ends: Event, tick: Callable[[], None]) -> None:
 def _checked(answers: Any, wanted: type[_A], expected: int) -> Sequence[_A]:
     """Return the answers of a kind if they are what the contract asks for; raises Permanent."""
     if not isinstance(answers, Sequence) or len(answers) != expected:
-        raise Permanent("The kind did not return one answer for each contact.")
+        raise Permanent(PlanFailure.WRONG_COUNT())
     if not all(type(answer) is wanted for answer in answers):
-        raise Permanent("The kind returned something that is not an answer.")
+        raise Permanent(PlanFailure.WRONG_TYPE())
     return answers
 
 

@@ -17,6 +17,7 @@ from sendouts import lifecycle
 from sendouts.models import Attention, Batch, Plan, Status, Webhook, Word
 from sendouts.privacy import sealing
 from sendouts.symplify.payload import Hook, OtherEvent, Unreadable, parse
+from sendouts.wording.sentences import HookDetail
 from work import claims
 from work.retry import backoff
 
@@ -24,7 +25,6 @@ log = structlog.get_logger(__name__)
 GROUP = 200
 # So far this process's clock and the database's may be apart before the difference counts.
 CLOCK_DOUBT = timedelta(seconds=60)
-KEY_MISSING = "No key in ENCRYPTION_KEYS opens this hook: put the old key back. It is tried again."
 _DONE: dict[str, Any] = {"due_at": None, "claim_id": None, "claimed_until": None}
 
 
@@ -53,7 +53,7 @@ def plan(webhook_ids: Sequence[int], now: datetime) -> list[int]:
 def _leave_to_a_person(claim: claims.Claim) -> None:
     """Stop with a hook that has killed worker after worker; it is kept, and staff can have it planned again."""
     (pk,) = claim.ids
-    detail = f"Planning ended the worker {claim.deaths} times; it is not tried again by itself."
+    detail = HookDetail.GIVEN_UP(times=claim.deaths)
     ended = {"outcome": Webhook.Outcome.FAILED, "detail": detail, **_DONE}
     Webhook.objects.filter(pk=pk, claim_id=claim.id).update(**ended)
     log.error("hook_failed", webhook=pk, deaths=claim.deaths)
@@ -83,7 +83,7 @@ def _postpone(webhook_id: int, error: Exception, now: datetime) -> None:
         attempts=attempts,
         deaths=0,
         due_at=now + backoff(attempts, longest=60),
-        detail=f"Planning failed {attempts} times ({type(error).__name__}); it is tried again."[:300],
+        detail=HookDetail.TRIED_AGAIN(times=attempts, error=type(error).__name__),
     )
     if not isinstance(error, DatabaseError) or attempts > 1:
         log.error("hook_not_planned", webhook=webhook_id, attempts=attempts, exc_info=error)
@@ -129,12 +129,12 @@ def read_hook(webhook: Webhook) -> Hook | None:
     try:
         read = parse(sealing.keyring().open(webhook.body, sealing.of_hook(webhook.uuid)))
     except Unreadable as problem:
-        outcome, detail = Webhook.Outcome.UNREADABLE, str(problem)
+        outcome, detail = Webhook.Outcome.UNREADABLE, problem.text
     else:
         if not isinstance(read, OtherEvent):
             return read
-        outcome, detail = Webhook.Outcome.OTHER, "Keys: " + ", ".join(read.keys)
-    Webhook.objects.filter(pk=webhook.pk).update(outcome=outcome, detail=detail[:300], **_DONE)
+        outcome, detail = Webhook.Outcome.OTHER, HookDetail.OTHER_EVENT(keys=", ".join(read.keys))
+    Webhook.objects.filter(pk=webhook.pk).update(outcome=outcome, detail=detail, **_DONE)
     log.info("hook_read", webhook=webhook.pk, outcome=outcome.value)
     return None
 
@@ -142,7 +142,7 @@ def read_hook(webhook: Webhook) -> Hook | None:
 def _wait_for_key(webhook: Webhook, now: datetime) -> None:
     """Keep a hook that no key opens, and look again by itself: nothing but the key is missing."""
     attempts = webhook.attempts + 1
-    waits = {"attempts": attempts, "due_at": now + backoff(attempts, longest=60), "detail": KEY_MISSING}
+    waits = {"attempts": attempts, "due_at": now + backoff(attempts, longest=60), "detail": HookDetail.KEY_MISSING()}
     Webhook.objects.filter(pk=webhook.pk).update(**waits)
     log.error("hook_cannot_be_opened", webhook=webhook.pk, attempts=attempts)
 

@@ -17,6 +17,7 @@ from sendouts.models.effect import effects_of
 from sendouts.services.context import Contexts
 from sendouts.stages.effects import runs
 from sendouts.stages.effects.carry_out import Passed, Work
+from sendouts.wording.sentences import EffectFailure
 from work import claims
 from work.retry import backoff
 
@@ -47,7 +48,7 @@ def see_to(run_ids: Sequence[int]) -> int:
 def _see_to_suspect(claim: claims.Claim, pk: int) -> None:
     try:
         if claim.deaths >= claims.DEATHS:
-            _give_up(claim, EffectRun.objects.get(pk=pk), "A worker died of it again and again.")
+            _give_up(claim, EffectRun.objects.get(pk=pk), EffectFailure.WORKER_DIED())
         else:
             _see_to(claim, pk)
     except claims.ClaimLost:

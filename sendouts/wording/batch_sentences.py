@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 from sendouts.models import Attention, Batch, Status
 from sendouts.models.batch import EVERYBODY, NOBODY, SHARE, SIZE, UNUSUAL
 from sendouts.wording.events import clock
-from sendouts.wording.stored import stored
+from sendouts.wording.sentences import show_text
 
 # Rows of these formats stand on lines; in the others they have a position in a list.
 _LINED = frozenset({"ndjson", "csv"})
@@ -205,7 +205,7 @@ def _effect(data: dict[str, Any]) -> str:
     if not data.get("text"):
         return sentence
     # What a kind says ends with a full stop; the clause stands inside another sentence.
-    return _("%(what)s: %(why)s") % {"what": sentence, "why": stored(data["text"]).rstrip(".")}
+    return _("%(what)s: %(why)s") % {"what": sentence, "why": show_text(data["text"]).rstrip(".")}
 
 
 def _host(data: dict[str, Any]) -> str:
@@ -316,7 +316,7 @@ def _refusal(data: dict[str, Any]) -> str:
 def reason(code: str, text: str) -> str:
     """Why one contact was decided as it was: its sentence, else what its code means."""
     if text:
-        return stored(text)
+        return show_text(text)
     problem = row_problem(code)
     if problem != code:
         return _("Unreadable: %(problem)s") % {"problem": problem}

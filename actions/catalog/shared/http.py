@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import requests
 import urllib3
 
-from actions.contract import Context, Later, Permanent, Retryable, gettext_noop
+from actions.contract import Context, Later, Permanent, Retryable, Sentences, gettext_noop
 from outbound.guard import Refused
 from outbound.rate import rates
 from outbound.session import Unreachable
@@ -20,6 +20,21 @@ from outbound.session import Unreachable
 ANSWER_BYTES = 4_000_000
 LONGEST_WAIT = 3600.0
 AGAIN = frozenset({408, 425, 429})
+
+
+class ServiceFailure(Sentences):
+    """Why a service did not give what it was asked for; `host` is its name."""
+
+    ANSWERED = "service.answered", gettext_noop("%(host)s answered %(code)s.")
+    NOT_ALLOWED = "service.not_allowed", gettext_noop("%(host)s may not be called (%(code)s).")
+    UNREACHABLE = "service.unreachable", gettext_noop("%(host)s could not be reached, or stopped answering.")
+    LEFT_ALONE = (
+        "service.left_alone",
+        gettext_noop("%(host)s has not answered for a while, and is left alone for a moment."),
+    )
+    NOT_JSON = "service.not_json", gettext_noop("The answer of %(host)s is not JSON.")
+    TOO_LONG = "service.too_long", gettext_noop("The answer is too long.")
+    TOO_SLOW = "service.too_slow", gettext_noop("The answer took too long.")
 
 
 def check_url(url: str) -> str:
@@ -39,8 +54,8 @@ def check_url(url: str) -> str:
 class Declined(Permanent):
     """The service answered with a code that asking again does not change; `status` is that code."""
 
-    def __init__(self, host: str | None, status: int) -> None:
-        super().__init__(f"{host} answered {status}.")
+    def __init__(self, host: str, status: int) -> None:
+        super().__init__(ServiceFailure.ANSWERED(host=host, code=status))
         self.status = status
 
 
@@ -75,7 +90,7 @@ def call(context: Context, asked: Call) -> tuple[int, bytes]:
     time-outs and lost connections may be repeated; a redirect and any other code (Declined) may not.
     """
     parts = urlsplit(asked.url)
-    host = parts.hostname
+    host = parts.hostname or ""
     headers = {**asked.headers, **(context.credential(asked.credential) if asked.credential else {})}
     service = host, parts.port, asked.credential.lower()
     if asked.per_second and (wait := rates.of(service).take(asked.per_second)):
@@ -95,19 +110,19 @@ def call(context: Context, asked: Call) -> tuple[int, bytes]:
             code = response.status_code
             if code not in asked.codes:
                 if code in AGAIN or code >= 500:
-                    raise Retryable(f"{host} answered {code}.", retry_after(response.headers.get("Retry-After")))
+                    why = ServiceFailure.ANSWERED(host=host, code=code)
+                    raise Retryable(why, retry_after(response.headers.get("Retry-After")))
                 if not 200 <= code < 300:
                     raise Declined(host, code)
             return code, read_within(response, ends)
     except Refused as error:
-        raise Permanent(f"{error.host or host} may not be called ({error.code}).") from error
+        raise Permanent(ServiceFailure.NOT_ALLOWED(host=error.host or host, code=error.code)) from error
     except Unreachable as error:
         if error.word == "held":
-            sentence = f"{host} has not answered for a while, and is left alone for a moment."
-            raise Retryable(sentence, error.retry_after) from error
-        raise Retryable(f"{host} could not be reached, or stopped answering.") from error
+            raise Retryable(ServiceFailure.LEFT_ALONE(host=host), error.retry_after) from error
+        raise Retryable(ServiceFailure.UNREACHABLE(host=host)) from error
     except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-        raise Retryable(f"{host} could not be reached, or stopped answering.") from error
+        raise Retryable(ServiceFailure.UNREACHABLE(host=host)) from error
 
 
 def read_json(url: str, body: bytes) -> Any:
@@ -115,7 +130,7 @@ def read_json(url: str, body: bytes) -> Any:
     try:
         return json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise Permanent(f"The answer of {urlsplit(url).hostname} is not JSON.") from error
+        raise Permanent(ServiceFailure.NOT_JSON(host=urlsplit(url).hostname or "")) from error
 
 
 def _seconds_to(ends: float) -> float:
@@ -129,9 +144,9 @@ def read_within(response: requests.Response, ends: float) -> bytes:
     while block := response.raw.read1(65_536, decode_content=True):
         body += block
         if len(body) > ANSWER_BYTES:
-            raise Permanent("The answer is too long.")
+            raise Permanent(ServiceFailure.TOO_LONG())
         if time.monotonic() > ends:
-            raise Retryable("The answer took too long.")
+            raise Retryable(ServiceFailure.TOO_SLOW())
     return bytes(body)
 
 

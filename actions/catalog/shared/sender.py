@@ -16,9 +16,24 @@ import urllib3
 from pydantic import AfterValidator, StringConstraints
 from pydantic_core import PydanticCustomError
 
-from actions.catalog.shared.http import AGAIN, check_url, read_within, retry_after
-from actions.contract import Context, Permanent, Retryable
+from actions.catalog.shared.http import AGAIN, ServiceFailure, check_url, read_within, retry_after
+from actions.contract import Context, Permanent, Retryable, Sentences, gettext_noop
 from outbound.guard import Refused
+
+
+class UnfitCredential(Sentences):
+    """Why a credential cannot be used for what it is named for."""
+
+    UNKNOWN = "credential.unknown", gettext_noop("No credential is called “%(name)s”.")
+    SEALED = (
+        "credential.sealed",
+        gettext_noop("The credential “%(name)s” cannot be opened with the keys in ENCRYPTION_KEYS."),
+    )
+    NOT_BASIC = "credential.not_basic", gettext_noop("The credential “%(name)s” is not a user and a password.")
+    NOT_BASE64 = (
+        "credential.not_base64",
+        gettext_noop("The credential “%(name)s” begins with whsec_, but is not Base64."),
+    )
 
 
 def _url(value: str) -> str:
@@ -73,20 +88,20 @@ def send(
         ) as response:
             if response.status_code in AGAIN or response.status_code >= 500:
                 wait = retry_after(response.headers.get("Retry-After"))
-                raise Retryable(f"{host} answered {response.status_code}.", wait)
+                raise Retryable(ServiceFailure.ANSWERED(host=host, code=response.status_code), wait)
             content = read_within(response, time.monotonic() + allowed)
             return Answer(host, response.status_code, response.headers, content)
     except Refused as error:
-        raise Permanent(f"{error.host or host} may not be called ({error.code}).") from error
+        raise Permanent(ServiceFailure.NOT_ALLOWED(host=error.host or host, code=error.code)) from error
     except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-        raise Retryable(f"{host} could not be reached, or stopped answering.") from error
+        raise Retryable(ServiceFailure.UNREACHABLE(host=host)) from error
 
 
 def user_and_password(context: Context, name: str) -> tuple[str, str]:
     """The two parts of a credential of the kind “user and password”, which kinds know as the header it sends."""
     way, _, parts = context.credential(name).get("Authorization", "").partition(" ")
     if way != "Basic":
-        raise Permanent(f"The credential “{name}” is not a user and a password.")
+        raise Permanent(UnfitCredential.NOT_BASIC(name=name))
     user, _, password = base64.b64decode(parts).decode().partition(":")
     return user, password
 
@@ -103,7 +118,7 @@ def signing_key(context: Context, name: str) -> bytes:
     try:
         return base64.b64decode(value.removeprefix("whsec_"), validate=True)
     except binascii.Error:
-        raise Permanent(f"The credential “{name}” begins with whsec_, but is not Base64.") from None
+        raise Permanent(UnfitCredential.NOT_BASE64(name=name)) from None
 
 
 def signed(key: bytes, message_id: str, body: bytes) -> dict[str, str]:

@@ -14,7 +14,7 @@ from desk.batch.effects import progress_by_step
 from desk.batch.parts.parameters import Parameter, details, parameters
 from sendouts.models import Batch, Outcome, Status, Verdict
 from sendouts.wording.batch_sentences import number
-from sendouts.wording.stored import stored
+from sendouts.wording.sentences import show_text
 
 # Codes of what no action decided.
 _SETTLED = frozenset({"person", "at_deadline"})
@@ -156,4 +156,4 @@ def _failure(failure: dict[str, Any]) -> str:
         "reject": ngettext("%(n)s contact rejected", "%(n)s contacts rejected", rows),
         "accept": ngettext("%(n)s contact let pass", "%(n)s contacts let pass", rows),
     }.get(failure["became"], ngettext("%(n)s contact held", "%(n)s contacts held", rows))
-    return f"{stored(failure['sentence'])} {became % {'n': number(rows)}}."
+    return f"{show_text(failure['sentence'])} {became % {'n': number(rows)}}."

@@ -14,6 +14,7 @@ from django.utils import timezone
 from actions.catalog.transfer import content as transfer_content
 from actions.catalog.transfer import s3
 from actions.models import Credential
+from actions.sentences import write
 from sendouts.models import EffectRun, PendingEffect
 from sendouts.services import credentials
 from sendouts.stages import effects
@@ -195,14 +196,14 @@ def test_after_a_kill_the_parts_that_were_stored_are_not_sent_again(
 def test_an_upload_that_the_storage_gave_up_begins_again(gate: Gate, storage: Storage, small: None) -> None:
     storage.wire = once("forget_upload", lambda call: call.startswith("PUT partNumber=3"))
     run = transfer(gate, storage)
-    assert run.error == "The storage gave the upload up; it begins again."
+    assert write(run.error) == "The storage gave the upload up; it begins again."
     is_whole(follow(), storage)
 
 
 def test_a_wrong_key_is_said_in_a_sentence_and_waits_for_a_person(gate: Gate, storage: Storage) -> None:
     Credential.objects.update(secret="another")
     run = transfer(gate, storage)
-    assert run.error == "127.0.0.1 answered 403 (SignatureDoesNotMatch)."
+    assert write(run.error) == "127.0.0.1 answered 403 (SignatureDoesNotMatch)."
     assert effects.stuck_transfers(gate.batch().pk) == ["store"] and storage.names() == []
 
 
