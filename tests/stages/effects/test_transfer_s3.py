@@ -220,7 +220,7 @@ def test_what_can_never_work_waits_for_a_person(
 ) -> None:
     Credential.objects.create(name="token", kind="bearer", secret="t")
     run = transfer(gate, storage, **config)
-    assert (run.error, run.due_at, run.ended_at) == (error, None, None)
+    assert (write(run.error), run.due_at, run.ended_at) == (error, None, None)
 
 
 def test_of_nobody_there_is_no_file(gate: Gate, storage: Storage) -> None:
