@@ -2,6 +2,9 @@
 
 from actions.contract import Sentences, gettext_noop
 
+# The code of a verdict that stands for no answer.
+FAILED = "action_failed"
+
 
 class PlanFailure(Sentences):
     """What the engine says in the place of a kind."""

@@ -33,14 +33,13 @@ from actions.contract import (
 )
 from actions.effect import Preparing, Rendered
 from actions.plan.build import build
-from actions.plan.failures import PlanFailure
+from actions.plan.failures import FAILED, PlanFailure
 from actions.plan.merge import PlannedAction, canonical
 
 FIRST_DELAY = 0.2
 LONGEST_DELAY = 10.0
 # While answers are waited for, the caller hears so often that the run is still at work.
 TICK_SECONDS = 1.0
-FAILED = "action_failed"
 _ON_FAILURE = {"hold": Word.UNDECIDED, "reject": Word.REJECT, "accept": Word.ACCEPT}
 _PASSED = Verdict(Word.ACCEPT, FAILED, PlanFailure.LET_PASS())
 _A = TypeVar("_A", Verdict, Rendered)

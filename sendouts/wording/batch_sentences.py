@@ -11,7 +11,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from sendouts.models import Attention, Batch, Status
-from sendouts.models.batch import EVERYBODY, NOBODY, SHARE, SIZE, UNUSUAL
+from sendouts.models.batch import UNUSUAL, HoldReason
+from sendouts.models.decision import DecisionReason, RowProblem
 from sendouts.wording.events import clock
 from sendouts.wording.sentences import show_text
 
@@ -80,7 +81,7 @@ def holds(batch: Batch, codes: Sequence[str] | None = None) -> list[str]:
 
 
 def _hold(batch: Batch, code: str) -> str:
-    if code == "unknown_action":
+    if code == HoldReason.UNKNOWN_ACTION:
         names = [each["identifier"] for each in batch.plan.content["unknown"]]
         sentence = ngettext(
             "Nobody has defined the action %(names)s here, so nobody has checked what it asks for.",
@@ -88,14 +89,14 @@ def _hold(batch: Batch, code: str) -> str:
             len(names),
         )
         return sentence % {"names": quoted(names)}
-    if code == "undecided":
+    if code == HoldReason.UNDECIDED:
         sentence = ngettext(
             "%(n)s contact could not be judged. You choose what becomes of it.",
             "%(n)s contacts could not be judged. You choose what becomes of them.",
             batch.undecided,
         )
         return sentence % {"n": number(batch.undecided)}
-    if code == "action_failed":
+    if code == HoldReason.ACTION_FAILED:
         names = list(dict.fromkeys(each["identifier"] for each in batch.failures if each["became"] != "undecided"))
         sentence = ngettext(
             "The action %(names)s failed, and its contacts were treated as its settings say.",
@@ -104,24 +105,16 @@ def _hold(batch: Batch, code: str) -> str:
         )
         return sentence % {"names": quoted(names)}
     if code in UNUSUAL:
-        return " ".join(_anomaly(each) for each in batch.anomalies if each["code"] == code) or code
-    if code == "unknown_project":
+        compared = [_anomaly(each) for each in batch.anomalies if each["code"] == code]
+        return " ".join(compared) or str(HoldReason(code).label)
+    if code == HoldReason.UNKNOWN_PROJECT:
         return _("The project %(name)s is not set up here.") % {"name": quoted([batch.project.name or "–"])}
-    plain = {
-        "empty_plan": _("No action was asked for and none always runs, so nobody has checked these contacts."),
-        "no_contacts": _("The contact file is complete, but there is nobody in it."),
-        "everybody_rejected": _("The checks rejected everybody."),
-        "always": _("Every batch of this sendout waits for a person."),
-        "stopped": _("A person stopped its release. Accept or reject it."),
-        "was_on_hold": _("It was on hold when its checks ran again. Accept or reject it."),
-        "changed": _("Every contact is decided now, some by a person. Accept or reject the batch."),
-    }
-    return plain.get(code, code)
+    return str(HoldReason(code).label) if code in HoldReason.values else code
 
 
 def _anomaly(data: dict[str, Any]) -> str:
     """One comparison with the batches before, in one sentence."""
-    if data["code"] == SIZE:
+    if data["code"] == HoldReason.UNUSUAL_SIZE:
         now, low, high = contacts(data["now"]), number(data["low"]), number(data["high"])
     else:
         now, low, high = (percent(100 * data[name]) for name in ("now", "low", "high"))
@@ -129,10 +122,12 @@ def _anomaly(data: dict[str, Any]) -> str:
     if low != high:
         values["usual"] = _("%(low)s to %(high)s") % {"low": low, "high": high}
     text = {
-        SHARE: _("%(now)s do not get it; the last %(n)s batches of this project had %(usual)s."),
-        SIZE: _("It has %(now)s; the last %(n)s batches of this sendout had %(usual)s."),
-        NOBODY: _("The check %(check)s rejected nobody; in the last %(n)s batches it rejected %(usual)s."),
-        EVERYBODY: _(
+        HoldReason.UNUSUAL_SHARE: _("%(now)s do not get it; the last %(n)s batches of this project had %(usual)s."),
+        HoldReason.UNUSUAL_SIZE: _("It has %(now)s; the last %(n)s batches of this sendout had %(usual)s."),
+        HoldReason.CHECK_NOBODY: _(
+            "The check %(check)s rejected nobody; in the last %(n)s batches it rejected %(usual)s."
+        ),
+        HoldReason.CHECK_EVERYBODY: _(
             "The check %(check)s rejected everybody whom it saw; in the last %(n)s batches it rejected %(usual)s."
         ),
     }[data["code"]]
@@ -243,17 +238,7 @@ def _unread(data: dict[str, Any]) -> str:
 
 def row_problem(code: str) -> str:
     """What is wrong with one row of the contact file."""
-    return {
-        "not_an_object": _("it is not a contact"),
-        "no_id": _("the contact id is missing"),
-        "no_uri": _("its reject address is missing"),
-        "bad_json": _("it is not JSON"),
-        "bad_columns": _("it has not as many columns as the first line"),
-        "bad_text": _("it holds characters that are no text"),
-        "too_long": _("its id or address is too long"),
-        "too_deep": _("it is nested too deeply"),
-        "too_big": _("it is too big for a contact"),
-    }.get(code, code)
+    return str(RowProblem(code).label) if code in RowProblem.values else code
 
 
 def _hook(data: dict[str, Any]) -> str:
@@ -317,12 +302,6 @@ def reason(code: str, text: str) -> str:
     """Why one contact was decided as it was: its sentence, else what its code means."""
     if text:
         return show_text(text)
-    problem = row_problem(code)
-    if problem != code:
-        return _("Unreadable: %(problem)s") % {"problem": problem}
-    return {
-        "person": _("Decided by a person"),
-        "refused": _("The whole batch was rejected"),
-        "stopped": _("Undecided again, since the release was stopped"),
-        "at_deadline": _("Undecided when the deadline came near"),
-    }.get(code, code)
+    if code in RowProblem.values:
+        return _("Unreadable: %(problem)s") % {"problem": row_problem(code)}
+    return str(DecisionReason(code).label) if code in DecisionReason.values else code
