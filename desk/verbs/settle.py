@@ -11,6 +11,7 @@ from actions.models import Review
 from desk.verbs.base import Figure, Verb
 from sendouts import rules
 from sendouts.models import Attention, Status
+from sendouts.models.decision import DecisionReason
 from sendouts.verbs import base, run_again, settle, stop
 from sendouts.wording.batch_sentences import contacts, number, quoted, title
 
@@ -52,7 +53,9 @@ class RunAgain(Verb):
     @property
     def _own(self) -> int:
         """Decisions of people, of which the text beside the reason is their note."""
-        return sum(count for _v, code, text, _action, count in self.batch.reasons if code == "person" and text)
+        return sum(
+            count for _v, code, text, _action, count in self.batch.reasons if code == DecisionReason.PERSON and text
+        )
 
     def figures(self) -> list[Figure]:
         total = self.batch.total

@@ -88,8 +88,6 @@ UNUSUAL = (
 )
 # Nobody could judge these: what is accepted so far is accepted by nobody.
 UNJUDGED = (HoldReason.UNKNOWN_PROJECT, HoldReason.UNKNOWN_ACTION, HoldReason.EMPTY_PLAN)
-# What a person did that keeps a batch from going on by itself.
-STOPPED, WAS_ON_HOLD = HoldReason.STOPPED, HoldReason.WAS_ON_HOLD
 _ENDED_FILE = Q(source="batch", ended_at__isnull=False)
 OPEN = (Status.PLANNED, Status.SCREENED, Status.IN_REVIEW, Status.ACCEPTED, Status.REFUSED, Status.DELIVERED)
 

@@ -11,7 +11,7 @@ from django.utils.translation import ngettext
 
 from sendouts import lifecycle
 from sendouts.models import Answer, Decision, Status, Verdict, Word
-from sendouts.models.decision import rows_of
+from sendouts.models.decision import DecisionReason, rows_of
 from sendouts.stages.review import recount
 from sendouts.verbs import base
 from sendouts.verbs.base import NotDone
@@ -39,7 +39,9 @@ def change(
         _none_is_final(wanted)
         if verdict == Verdict.ACCEPTED and wanted.filter(unread=True).exists():
             base.check_permission(user, base.TAKE_ON)
-        changed = wanted.update(verdict=verdict, decided_by=user, reason="person", text=note[:500], action="")
+        changed = wanted.update(
+            verdict=verdict, decided_by=user, reason=DecisionReason.PERSON, text=note[:500], action=""
+        )
         if not changed:
             raise NotDone("nothing", _("There is nothing to change: the decision is already that."))
         rows = [pk & 0xFFFF_FFFF for pk in list(decision_ids)[:50]]

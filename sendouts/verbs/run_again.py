@@ -11,7 +11,7 @@ from django.utils.translation import gettext, ngettext
 from actions.secrets.encrypted import CannotOpen
 from sendouts import lifecycle
 from sendouts.models import Answer, Attention, Batch, Decision, Hold, Status, Verdict, Webhook, Word
-from sendouts.models.batch import STOPPED, WAS_ON_HOLD
+from sendouts.models.batch import HoldReason
 from sendouts.models.decision import rows_of
 from sendouts.stages.planning import Catalog, read_hook
 from sendouts.stages.screening import own_decisions
@@ -74,7 +74,8 @@ def plan_again(webhook_id: int, *, user: User, now: datetime) -> None:
 def still_held(batch: Batch) -> list[str]:
     """What a person did that keeps a batch from going on by itself, whatever its checks find now."""
     on_hold = Hold.objects.filter(batch=batch).exists()
-    return [STOPPED] * (STOPPED in batch.held_for) + [WAS_ON_HOLD] * on_hold
+    stopped = HoldReason.STOPPED in batch.held_for
+    return [HoldReason.STOPPED] * stopped + [HoldReason.WAS_ON_HOLD] * on_hold
 
 
 def _read_again(webhook: Webhook) -> Hook | None:
