@@ -58,7 +58,7 @@ class Failure:
     step: int
     sentence: str
     contacts: int
-    became: str
+    became: Word
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class _Run:
     tick: Callable[[], None]
     verdicts: list[Verdict]
     steps: list[int]
-    failed: dict[tuple[int, str, str], int] = field(default_factory=dict)
+    failed: dict[tuple[int, str, Word], int] = field(default_factory=dict)
     payloads: list[tuple[int, int, str]] = field(default_factory=list)
 
 
@@ -302,7 +302,7 @@ def _accepted(before: Verdict, verdict: Verdict) -> Verdict:
 def _fail(run: _Run, step: int, planned: PlannedAction, page: _Page, sentence: str) -> bool:
     """Do with a failed page what the definition says, and remember the failure."""
     word = _ON_FAILURE.get(planned.on_failure, Word.UNDECIDED)
-    key = (step, sentence, str(word))
+    key = (step, sentence, word)
     run.failed[key] = run.failed.get(key, 0) + len(page)
     verdict = _PASSED if word is Word.ACCEPT else Verdict(word, FAILED, sentence)
     return _apply(run, step, page, [verdict] * len(page))

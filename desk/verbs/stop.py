@@ -11,7 +11,7 @@ from django.utils.translation import ngettext
 
 from desk.verbs.base import Figure, Verb
 from sendouts.models import Status
-from sendouts.models.batch import HoldReason
+from sendouts.models.hold_reason import HoldReason
 from sendouts.outlook import forecast
 from sendouts.verbs import stop
 from sendouts.wording.batch_sentences import number, title

@@ -23,7 +23,7 @@ from math import log, sqrt
 from statistics import median
 from typing import Any
 
-from sendouts.models.batch import HoldReason
+from sendouts.models.hold_reason import HoldReason
 
 # Below so many contacts a share says more about chance than about the checks, and a person has looked sooner.
 CONTACTS = 500

@@ -11,7 +11,7 @@ from actions.models import AtDeadline
 from sendouts import deadlines, rules
 from sendouts.deadlines import ASSUMED_RATE
 from sendouts.models import Batch, Status, Tempo
-from sendouts.models.batch import HoldReason
+from sendouts.models.hold_reason import HoldReason
 from work import claims
 
 log = structlog.get_logger(__name__)

@@ -8,12 +8,13 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Count, Q
 
+from actions.contract import Word
 from actions.models import AtDeadline, Review
 from sendouts import lifecycle, rules
 from sendouts.models import Attention, Batch, Decision, Status, Verdict
-from sendouts.models.batch import HoldReason
 from sendouts.models.counts import sum_reasons
 from sendouts.models.decision import DecisionReason, rows_of
+from sendouts.models.hold_reason import HoldReason
 from sendouts.outlook import anomalies, forecast
 from sendouts.outlook.history import earlier, screened
 from work import claims
@@ -40,7 +41,7 @@ def reasons_to_hold(batch: Batch) -> list[str]:
     if not batch.total:
         held.append(HoldReason.NO_CONTACTS)
     if batch.review != Review.NEVER:
-        if any(failure["became"] != "undecided" for failure in batch.failures):
+        if any(failure["became"] != Word.UNDECIDED for failure in batch.failures):
             held.append(HoldReason.ACTION_FAILED)
         if not batch.is_single and batch.total and batch.rejected == batch.total:
             held.append(HoldReason.EVERYBODY_REJECTED)

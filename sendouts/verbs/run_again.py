@@ -11,8 +11,8 @@ from django.utils.translation import gettext, ngettext
 from actions.secrets.encrypted import CannotOpen
 from sendouts import lifecycle
 from sendouts.models import Answer, Attention, Batch, Decision, Hold, Status, Verdict, Webhook, Word
-from sendouts.models.batch import HoldReason
 from sendouts.models.decision import rows_of
+from sendouts.models.hold_reason import HoldReason
 from sendouts.stages.planning import Catalog, read_hook
 from sendouts.stages.screening import own_decisions
 from sendouts.symplify.payload import Hook
@@ -74,8 +74,8 @@ def plan_again(webhook_id: int, *, user: User, now: datetime) -> None:
 def still_held(batch: Batch) -> list[str]:
     """What a person did that keeps a batch from going on by itself, whatever its checks find now."""
     on_hold = Hold.objects.filter(batch=batch).exists()
-    stopped = HoldReason.STOPPED in batch.held_for
-    return [HoldReason.STOPPED] * stopped + [HoldReason.WAS_ON_HOLD] * on_hold
+    holds = {HoldReason.STOPPED: HoldReason.STOPPED in batch.held_for, HoldReason.WAS_ON_HOLD: on_hold}
+    return [code for code, applies in holds.items() if applies]
 
 
 def _read_again(webhook: Webhook) -> Hook | None:

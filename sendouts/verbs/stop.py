@@ -15,8 +15,8 @@ from django.utils.translation import gettext as _
 
 from sendouts import lifecycle
 from sendouts.models import Answer, Batch, Chunk, Decision, Event, Outcome, Status, Verdict, Word
-from sendouts.models.batch import HoldReason
 from sendouts.models.decision import SETTLED, DecisionReason, rows_of
+from sendouts.models.hold_reason import HoldReason
 from sendouts.stages.effects import open_enrichments
 from sendouts.stages.review import recount
 from sendouts.verbs import base

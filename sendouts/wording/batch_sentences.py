@@ -10,9 +10,11 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from actions.contract import Word
 from sendouts.models import Attention, Batch, Status
-from sendouts.models.batch import UNUSUAL, HoldReason
 from sendouts.models.decision import DecisionReason, RowProblem
+from sendouts.models.hold_reason import UNUSUAL, HoldReason
+from sendouts.models.webhook import HookProblem
 from sendouts.wording.events import clock
 from sendouts.wording.sentences import show_text
 
@@ -97,7 +99,7 @@ def _hold(batch: Batch, code: str) -> str:
         )
         return sentence % {"n": number(batch.undecided)}
     if code == HoldReason.ACTION_FAILED:
-        names = list(dict.fromkeys(each["identifier"] for each in batch.failures if each["became"] != "undecided"))
+        names = list(dict.fromkeys(each["identifier"] for each in batch.failures if each["became"] != Word.UNDECIDED))
         sentence = ngettext(
             "The action %(names)s failed, and its contacts were treated as its settings say.",
             "The actions %(names)s failed, and their contacts were treated as their settings say.",
@@ -250,14 +252,7 @@ def _hook(data: dict[str, Any]) -> str:
 
 def hook_problem(code: str) -> str:
     """What is wrong with a hook."""
-    return {
-        "both_file_and_items": _("it brings a contact file and single contacts at once"),
-        "neither_file_nor_items": _("it brings no contacts"),
-        "items_not_a_list": _("its contacts are not a list"),
-        "actions_not_a_list": _("its actions are not a list"),
-        "unreadable_action": _("one of its actions has no name"),
-        "download_uri_not_text": _("its download address cannot be read"),
-    }.get(code, code)
+    return str(HookProblem(code).label) if code in HookProblem.values else code
 
 
 def _unconfirmed(data: dict[str, Any]) -> str:

@@ -18,8 +18,9 @@ from actions.sentences import declared
 from sendouts.inquiries.csv import Form
 from sendouts.inquiries.export import Choice, begin, for_people, for_programs, parts
 from sendouts.models import Attention, Batch, Decision, EffectRun, Event, PendingEffect, Status, Word
-from sendouts.models.batch import HoldReason
 from sendouts.models.decision import DecisionReason, RowProblem
+from sendouts.models.hold_reason import HoldReason
+from sendouts.models.webhook import HookProblem
 from sendouts.wording.batch_sentences import attention, reason
 from sendouts.wording.sentences import HookDetail
 from tests.factories import batch, client_of, page_url, plain_english, text_of, user_in, webhook
@@ -48,7 +49,9 @@ def test_every_sentence_that_is_declared_is_known_in_french() -> None:
     assert [code for code, template in declared().items() if names_in(french[code]) != names_in(template)] == []
 
 
-@pytest.mark.parametrize("codes", [HoldReason, DecisionReason, RowProblem, Attention, SuppressionUpload.Error])
+@pytest.mark.parametrize(
+    "codes", [HoldReason, DecisionReason, RowProblem, HookProblem, Attention, SuppressionUpload.Error]
+)
 def test_every_code_has_a_sentence_in_both_languages(codes: type[TextChoices]) -> None:
     for code in codes:
         if code:

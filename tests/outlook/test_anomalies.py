@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sendouts.models.batch import HoldReason
+from sendouts.models.hold_reason import HoldReason
 from sendouts.outlook import anomalies
 from sendouts.outlook.anomalies import Finding, Screened, find
 

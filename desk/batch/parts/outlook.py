@@ -10,7 +10,7 @@ from actions.models import AtDeadline
 from desk.verbs import Accept
 from sendouts import rules
 from sendouts.models import Batch, Status
-from sendouts.models.batch import HoldReason
+from sendouts.models.hold_reason import HoldReason
 from sendouts.outlook.forecast import Lately
 from sendouts.stages.review import BLOCKS_ACCEPTANCE
 from sendouts.verbs import base

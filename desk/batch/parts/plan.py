@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
 from actions import catalog
-from actions.contract import Phase
+from actions.contract import Phase, Word
 from desk.batch.effects import progress_by_step
 from desk.batch.parts.parameters import Parameter, details, parameters
 from sendouts.models import Batch, Outcome, Status, Verdict
@@ -153,7 +153,7 @@ def _by_people(batch: Batch, left: list[str]) -> Iterator[Check]:
 def _failure(failure: dict[str, Any]) -> str:
     rows = failure["contacts"]
     became = {
-        "reject": ngettext("%(n)s contact rejected", "%(n)s contacts rejected", rows),
-        "accept": ngettext("%(n)s contact let pass", "%(n)s contacts let pass", rows),
+        Word.REJECT: ngettext("%(n)s contact rejected", "%(n)s contacts rejected", rows),
+        Word.ACCEPT: ngettext("%(n)s contact let pass", "%(n)s contacts let pass", rows),
     }.get(failure["became"], ngettext("%(n)s contact held", "%(n)s contacts held", rows))
     return f"{show_text(failure['sentence'])} {became % {'n': number(rows)}}."
