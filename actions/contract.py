@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import BaseModel, ConfigDict
 
 from actions.contact import MISSING, Contact
+from actions.sentences import Sentences, clean_text, write
 
 if TYPE_CHECKING:
     from outbound.session import GuardedSession
@@ -29,6 +30,7 @@ __all__ = [
     "Permanent",
     "Phase",
     "Retryable",
+    "Sentences",
     "Verdict",
     "Word",
     "accept",
@@ -46,13 +48,6 @@ EVIDENCE_YEARS = range(1900, 2200)
 def gettext_noop(text: str) -> str:
     """Mark a title or help text for the catalogues of translations; the screens translate it when they show it."""
     return text
-
-
-def clean_text(text: str) -> str:
-    """Replace what a database cannot store as text, NUL and lone surrogates, by U+FFFD."""
-    if text.isascii() and "\x00" not in text:
-        return text
-    return "".join("\ufffd" if char == "\x00" or "\ud800" <= char <= "\udfff" else char for char in text)
 
 
 def as_evidence(moment: datetime) -> datetime | None:
@@ -80,8 +75,9 @@ class Word(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What an action says about one contact, and why: a word, a code for machines, a sentence for people.
+    """What an action says about one contact, and why: a word, a code for machines, a text for people.
 
+    The text is a declared sentence (see `Sentences`), which readers get in their language, or free text, shown as it is.
     Code and text are cut at 64 and 500 characters, and cleaned of what a database cannot store. `evidence_at` is when that
     on which the verdict rests was recorded, such as a consent; without an offset it is read as UTC, and in a year that no
     record can be of it is left out.
@@ -118,7 +114,19 @@ def undecided(code: str, text: str) -> Verdict:
     return Verdict(Word.UNDECIDED, code, text)
 
 
-class Retryable(Exception):
+class _Failed(Exception):
+    """The action did not do what was asked of it."""
+
+    @property
+    def text(self) -> str:
+        """Why, as it is stored: a declared sentence or free text. str() writes it in English."""
+        return str(self.args[0]) if self.args else self.__doc__ or ""
+
+    def __str__(self) -> str:
+        return write(self.text)
+
+
+class Retryable(_Failed):
     """The service did not answer this time."""
 
     def __init__(self, text: str = "", retry_after: float | None = None) -> None:
@@ -135,7 +143,7 @@ class Later(Retryable):
         super().__init__(retry_after=seconds)
 
 
-class Permanent(Exception):
+class Permanent(_Failed):
     """The action cannot be carried out as it is configured."""
 
     def __init__(self, text: str = "") -> None:
@@ -185,8 +193,14 @@ class NoPools(Codes):
 NO_POOLS = NoPools()
 
 
+class NoList(Sentences):
+    """Why values cannot be looked up."""
+
+    NO_LIST = "suppression.no_list", gettext_noop("No list “%(name)s” is kept here for this project.")
+
+
 def _no_lists(name: str, values: Collection[str]) -> Listed:
-    raise Permanent(f"No list “{name}” is kept here for this project.")
+    raise Permanent(NoList.NO_LIST(name=name))
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 import hashlib
 import unicodedata
 
-from actions.contract import clean_text
+from actions.sentences import clean_text
 
 NAME_LENGTH = 255
 

@@ -16,7 +16,7 @@ from rest_framework.response import Response
 from actions import access
 from api import errors
 from api.access import View
-from api.fields import WordField
+from api.fields import SentenceField, WordField
 from api.parameters import ExportAsked, FindAsked
 from api.serializers import NamedProjectSerializer, NamedSendoutSerializer
 from sendouts.inquiries import export, find
@@ -58,7 +58,7 @@ class FoundSerializer(serializers.Serializer[Any]):
     verdict = WordField(Verdict, source="decision.verdict")
     unread = serializers.BooleanField(source="decision.unread")
     reason = serializers.CharField(source="decision.reason")
-    text = serializers.CharField(source="decision.text")
+    text = SentenceField(source="decision.text")
     action = serializers.CharField(source="decision.action")
     evidence_at = serializers.DateTimeField(source="decision.evidence_at", allow_null=True)
     decided_by = serializers.CharField(source="decision.decided_by.username", default=None, allow_null=True)

@@ -11,6 +11,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from actions.config import durations
+from sendouts.wording.sentences import show_text
 
 
 class WordField(serializers.ChoiceField):
@@ -33,6 +34,14 @@ class DurationField(serializers.Field[timedelta, str, str, timedelta]):
 
     def to_representation(self, value: timedelta) -> str:
         return durations.write(value)
+
+
+@extend_schema_field(OpenApiTypes.STR)
+class SentenceField(serializers.Field[str, str, str, str]):
+    """A text for people: a sentence of the gateway in the reader's language, or what staff and other kinds wrote."""
+
+    def to_representation(self, value: str) -> str:
+        return show_text(value)
 
 
 class StrictSerializer(serializers.Serializer[Any]):

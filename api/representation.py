@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from sendouts import rules
-from sendouts.models import Batch, BulkChange, Hold, Status, Verdict
+from sendouts.models import Batch, BulkChange, Event, Hold, Status, Verdict
 from sendouts.outlook.forecast import Forecast
 from sendouts.verbs.second_person import first_name
 from sendouts.wording import batch_sentences
+from sendouts.wording.sentences import show_text
 
 _ADDRESS = re.compile(r"\w+://\S+")
 
@@ -65,9 +66,26 @@ def held_for(batch: Batch) -> list[dict[str, str]]:
 def reasons(batch: Batch) -> list[dict[str, Any]]:
     """Reasons of the decisions with the number of contacts, most frequent first; the simply accepted are left out."""
     return [
-        {"verdict": Verdict(verdict).name.lower(), "code": code, "text": text, "action": action, "contacts": contacts}
+        {
+            "verdict": Verdict(verdict).name.lower(),
+            "code": code,
+            "text": show_text(text),
+            "action": action,
+            "contacts": contacts,
+        }
         for verdict, code, text, action, contacts in batch.reasons
     ]
+
+
+def failures(batch: Batch) -> list[dict[str, Any]]:
+    """Actions that could not judge some contacts, and what became of these."""
+    return [each | {"sentence": show_text(each["sentence"])} for each in batch.failures]
+
+
+def event_data(event: Event) -> dict[str, Any]:
+    """What an event tells; a text in it is a sentence."""
+    data: dict[str, Any] = event.data or {}
+    return data | {"text": show_text(data["text"])} if data.get("text") else data
 
 
 def plan(batch: Batch) -> dict[str, Any]:

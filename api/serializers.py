@@ -8,7 +8,7 @@ from rest_framework import serializers
 
 from actions.models import Project, Sendout
 from api import representation
-from api.fields import DurationField, WordField
+from api.fields import DurationField, SentenceField, WordField
 from sendouts.models import Answer, Batch, Decision, Event, Verdict
 from sendouts.outlook.forecast import SENDING, forecast_of, lately
 from sendouts.verbs.hold import on_hold
@@ -225,13 +225,17 @@ class WholeBatchSerializer(BatchSerializer):
 
     plan = serializers.SerializerMethodField()
     reasons = serializers.SerializerMethodField()
-    failures = FailureSerializer(many=True, read_only=True)
+    failures = serializers.SerializerMethodField()
     hold = serializers.SerializerMethodField()
     change = serializers.SerializerMethodField()
 
     class Meta(BatchSerializer.Meta):
         fields = [*BatchSerializer.Meta.fields, "plan", "reasons", "failures", "hold", "change"]
         read_only_fields = fields
+
+    @extend_schema_field(FailureSerializer(many=True))
+    def get_failures(self, batch: Batch) -> list[dict[str, Any]]:
+        return representation.failures(batch)
 
     @extend_schema_field(PlanSerializer)
     def get_plan(self, batch: Batch) -> dict[str, Any]:
@@ -257,6 +261,7 @@ class DecisionSerializer(serializers.ModelSerializer[Decision]):
     row = serializers.IntegerField(read_only=True, help_text="The place in the file or hook, counted from 0.")
     contact_id = serializers.SerializerMethodField(help_text="Null without the permission to see contacts.")
     verdict = WordField(Verdict, read_only=True)
+    text = SentenceField(read_only=True)
     decided_by = serializers.CharField(
         source="decided_by.username", default=None, allow_null=True, read_only=True, help_text="Null: no person did."
     )
@@ -298,3 +303,6 @@ class EventSerializer(serializers.ModelSerializer[Event]):
         model = Event
         fields = ["id", "at", "word", "old", "new", "user", "note", "data"]
         read_only_fields = fields
+
+    def to_representation(self, instance: Event) -> dict[str, Any]:
+        return super().to_representation(instance) | {"data": representation.event_data(instance)}

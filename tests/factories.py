@@ -15,6 +15,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from actions.catalog.shared.field_problems import FieldProblem
 from actions.models import Project, Sendout
 from sendouts.lifecycle import record
 from sendouts.models import Batch, Decision, Plan, Status, Verdict, Webhook, Word
@@ -118,7 +119,7 @@ def _reasons(rejected: int, undecided: int) -> list[list[Any]]:
     if rejected:
         found.append([2, "rule", "No consent", "consent-check", rejected])
     if undecided:
-        found.append([0, "missing", "The field properties.consent is missing.", "consent-check", undecided])
+        found.append([0, "missing", FieldProblem.MISSING(name="properties.consent"), "consent-check", undecided])
     return found
 
 
@@ -126,7 +127,7 @@ def _rows(made: Batch, *, addresses: bool) -> list[Decision]:
     rows = []
     kinds = (
         [(Verdict.REJECTED, False, "rule", "No consent")] * made.rejected
-        + [(Verdict.UNDECIDED, False, "missing", "The field properties.consent is missing.")] * made.undecided
+        + [(Verdict.UNDECIDED, False, "missing", FieldProblem.MISSING(name="properties.consent"))] * made.undecided
         + [(Verdict.UNDECIDED, True, "no_id", "")] * made.unread
         + [(Verdict.ACCEPTED, False, "", "")] * made.accepted
     )

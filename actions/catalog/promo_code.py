@@ -8,12 +8,17 @@ from pydantic_core import PydanticCustomError
 
 from actions.catalog.contact_update.platform_api import ContactsApi
 from actions.catalog.contact_update.write import property_name, url_of, write_each
-from actions.contract import Config, Contact, Context, Shown, gettext_noop, reject, undecided
+from actions.contract import Config, Contact, Context, Sentences, Shown, gettext_noop, reject, undecided
 from actions.effect import DONE, NOTHING, Applied, Effect, Pending, Rendered
 
 NONE_LEFT = "no_code"
-_TEXT = "No code is left in the pool."
 OptionalText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
+
+
+class NoCode(Sentences):
+    """Why a contact gets no code."""
+
+    NONE_LEFT = "promo_code.none_left", gettext_noop("No code is left in the pool.")
 
 
 class PromoCodeConfig(Config):
@@ -78,8 +83,8 @@ class PromoCode(Effect):
         # Written one after the other; several pages are written at the same time.
         self.apply_size = 25 if config.property else self.page_size
         self._without = {
-            "hold": Rendered(verdict=undecided(NONE_LEFT, _TEXT)),
-            "reject": Rendered(verdict=reject(NONE_LEFT, _TEXT)),
+            "hold": Rendered(verdict=undecided(NONE_LEFT, NoCode.NONE_LEFT())),
+            "reject": Rendered(verdict=reject(NONE_LEFT, NoCode.NONE_LEFT())),
             "without": NOTHING,
         }[config.if_empty]
         self._api = ContactsApi(config.url, config.customer_id, config.list_id, config.credential)

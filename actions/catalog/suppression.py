@@ -5,8 +5,21 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
+from actions.catalog.shared.field_problems import FieldProblem
 from actions.contact import MISSING, reader
-from actions.contract import ACCEPT, Check, Config, Contact, Context, Listed, Verdict, gettext_noop, reject, undecided
+from actions.contract import (
+    ACCEPT,
+    Check,
+    Config,
+    Contact,
+    Context,
+    Listed,
+    Sentences,
+    Verdict,
+    gettext_noop,
+    reject,
+    undecided,
+)
 
 CONTACT_ID = "contact.id"
 # Reasons are counted for the screen; a list that gives each entry its own would fill it, and the memory of a large batch.
@@ -43,6 +56,12 @@ class SuppressionConfig(Config):
     )
 
 
+class OnList(Sentences):
+    """Why a contact is rejected where neither the list nor the configuration gives a reason."""
+
+    LISTED = "suppression.listed", gettext_noop("On the list “%(name)s”.")
+
+
 class Suppression(Check):
     """Rejects who is on the list. What is no address or number, where the list holds those, is undecided."""
 
@@ -55,14 +74,14 @@ class Suppression(Check):
     def __init__(self, config: SuppressionConfig) -> None:
         super().__init__(config)
         self._read = None if config.match == CONTACT_ID else reader(config.match)
-        self._listed = f"On the list “{config.list}”."
-        sentence = f"The field {config.match} is missing."
+        self._listed = OnList.LISTED(name=config.list)
+        sentence = FieldProblem.MISSING(name=config.match)
         self._missing = {
             "hold": undecided("missing", sentence),
             "accept": ACCEPT,
             "reject": reject("missing", config.reason or sentence),
         }[config.if_missing]
-        self._unlike = undecided("not_comparable", f"The field {config.match} is not of what the list holds.")
+        self._unlike = undecided("not_comparable", FieldProblem.NOT_OF_LIST(name=config.match))
 
     def needs(self) -> Collection[str]:
         return () if self._read is None else (self.config.match,)

@@ -15,19 +15,30 @@ from django.db.models import Count
 from django.utils import timezone
 
 from actions.codes.models import CodePool, Draw, PromoCode
-from actions.contract import Permanent
+from actions.contract import Permanent, Sentences, gettext_noop
 
 # Codes given back in one transaction: on SQLite every other writer waits for it.
 AT_ONCE = 2_000
+
+
+class DrawFailure(Sentences):
+    """Why codes cannot be drawn, or used."""
+
+    NO_POOL = "codes.no_pool", gettext_noop("No pool of codes is called “%(name)s” here.")
+    ARCHIVED = "codes.archived", gettext_noop("The pool of codes “%(name)s” is archived.")
+    NOT_RESERVED = (
+        "codes.not_reserved",
+        gettext_noop("Some of the codes are not reserved any more. Run the checks again."),
+    )
 
 
 def pool_named(name: str, project: str) -> CodePool:
     """The pool that an action of a project may draw from; raises Permanent."""
     pool = CodePool.objects.select_related("project").filter(name=name).first()
     if pool is None or (pool.project is not None and pool.project.name != project):
-        raise Permanent(f"No pool of codes is called “{name}” here.")
+        raise Permanent(DrawFailure.NO_POOL(name=name))
     if pool.archived:
-        raise Permanent(f"The pool of codes “{name}” is archived.")
+        raise Permanent(DrawFailure.ARCHIVED(name=name))
     return pool
 
 
@@ -97,7 +108,7 @@ def use(pool: CodePool, codes: Mapping[UUID, str], now: datetime) -> None:
     rows = list(PromoCode.objects.filter(pool=pool, holder__in=list(codes)).values_list("pk", "holder", "text"))
     found = {holder: text for _, holder, text in rows if holder is not None}
     if found != codes:
-        raise Permanent("Some of the codes are not reserved any more. Run the checks again.")
+        raise Permanent(DrawFailure.NOT_RESERVED())
     PromoCode.objects.filter(pk__in=[pk for pk, _, _ in rows], used_at__isnull=True).update(used_at=now)
 
 

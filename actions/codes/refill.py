@@ -14,10 +14,18 @@ from django.utils import timezone
 from actions.catalog.shared.http import ask
 from actions.codes.intake import BadCode, clean, take_in
 from actions.codes.models import CodePool, Refill
-from actions.contract import Context, Permanent
+from actions.contract import Context, Permanent, Sentences, gettext_noop
 
 MOST = 20_000
 TIMEOUT = 30.0
+
+
+class RefillFailure(Sentences):
+    """Why the answer of a service is no codes."""
+
+    NO_CODES = "codes.no_codes", gettext_noop("The answer of the service does not hold “codes”.")
+    TOO_MANY = "codes.too_many", gettext_noop("The service sent more codes than it was asked for.")
+    NOT_A_CODE = "codes.not_a_code", gettext_noop("The service sent something that is not a code.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +63,13 @@ def refill(pool: CodePool, lacking: int, context: Context) -> Refilled:
 def _codes(answer: object, count: int) -> list[str]:
     codes = answer.get("codes") if isinstance(answer, Mapping) else None
     if not isinstance(codes, list):
-        raise Permanent("The answer of the service does not hold “codes”.")
+        raise Permanent(RefillFailure.NO_CODES())
     if len(codes) > count:
-        raise Permanent("The service sent more codes than it was asked for.")
+        raise Permanent(RefillFailure.TOO_MANY())
     try:
         return [clean(each) if isinstance(each, str) else _no_code() for each in codes]
     except BadCode:
-        raise Permanent("The service sent something that is not a code.") from None
+        raise Permanent(RefillFailure.NOT_A_CODE()) from None
 
 
 def _no_code() -> str:

@@ -13,9 +13,10 @@ from actions.config.cautions import unattended
 from actions.config.errors import Path, dotted
 from actions.config.file import ActionEntry, ConfigFile, FaultyFile, KeepEntry, ProjectEntry, SendoutEntry
 from actions.config.versions import BY_FILE, Configured
+from actions.contract import NoList
 from actions.models import ActionDefinition, Project, Sendout
 from actions.plan.merge import canonical, folded
-from actions.suppression.lookups import no_list
+from actions.sentences import write
 
 Owner = Project | Sendout
 
@@ -58,7 +59,7 @@ def _dangling(content: ConfigFile) -> Iterator[tuple[Path, str]]:
         for where, entries in places:
             for place, entry in enumerate(entries):
                 for path, name in references.missing(catalog.kind(entry.kind).Config, entry.config, project.name):
-                    yield (*where, "actions", place, "config", *path), no_list(name)
+                    yield (*where, "actions", place, "config", *path), write(NoList.NO_LIST(name=name))
 
 
 def _alone(project: Project, entry: ProjectEntry, created: bool, number: int) -> None:

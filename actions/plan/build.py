@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from actions import catalog
 from actions.contract import Kind, Permanent
+from actions.plan.failures import PlanFailure
 
 
 def build(kind: str, config: str) -> Kind:
@@ -14,16 +15,16 @@ def build(kind: str, config: str) -> Kind:
     try:
         found = catalog.kind(kind)
     except KeyError:
-        raise Permanent(f"No kind is called “{kind}”.") from None
+        raise Permanent(PlanFailure.UNKNOWN_KIND(name=kind)) from None
     try:
         made = _built(found, config)
         made.page_size, made.parallel = max(1, int(made.page_size)), max(1, int(made.parallel))
         return made
     except ValidationError as error:
         places = ", ".join(".".join(map(str, each["loc"])) or "config" for each in error.errors())
-        raise Permanent(f"The configuration is not valid any more: {places}.") from error
+        raise Permanent(PlanFailure.BAD_CONFIG(fields=places)) from error
     except Exception as error:
-        raise Permanent(f"The kind {kind} could not be made: {type(error).__name__}.") from error
+        raise Permanent(PlanFailure.NOT_MADE(name=kind, error=type(error).__name__)) from error
 
 
 @lru_cache(maxsize=256)

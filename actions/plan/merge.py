@@ -15,7 +15,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from actions.contract import Phase, clean_text
+from actions.contract import Phase
+from actions.sentences import clean_text
 
 OnFailure = Literal["hold", "reject", "accept"]
 Run = Literal["asked", "always"]

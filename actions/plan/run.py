@@ -33,15 +33,15 @@ from actions.contract import (
 )
 from actions.effect import Preparing, Rendered
 from actions.plan.build import build
+from actions.plan.failures import FAILED, PlanFailure
 from actions.plan.merge import PlannedAction, canonical
 
 FIRST_DELAY = 0.2
 LONGEST_DELAY = 10.0
 # While answers are waited for, the caller hears so often that the run is still at work.
 TICK_SECONDS = 1.0
-FAILED = "action_failed"
 _ON_FAILURE = {"hold": Word.UNDECIDED, "reject": Word.REJECT, "accept": Word.ACCEPT}
-_PASSED = Verdict(Word.ACCEPT, FAILED, "An action failed; its contacts were let pass.")
+_PASSED = Verdict(Word.ACCEPT, FAILED, PlanFailure.LET_PASS())
 _A = TypeVar("_A", Verdict, Rendered)
 
 
@@ -51,14 +51,14 @@ class Stopped(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """An action that could not judge some contacts: why, how many, and what became of them (a Word)."""
+    """An action that could not judge some contacts: why (as it is stored), how many, and what became of them (a Word)."""
 
     identifier: str
     kind: str
     step: int
     sentence: str
     contacts: int
-    became: str
+    became: Word
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class _Run:
     tick: Callable[[], None]
     verdicts: list[Verdict]
     steps: list[int]
-    failed: dict[tuple[int, str, str], int] = field(default_factory=dict)
+    failed: dict[tuple[int, str, Word], int] = field(default_factory=dict)
     payloads: list[tuple[int, int, str]] = field(default_factory=list)
 
 
@@ -143,7 +143,7 @@ def _run_one(
         kind = build(planned.kind, planned.config)
         context = make_context(planned)
     except Permanent as error:
-        return _fail(run, step, planned, places, str(error))
+        return _fail(run, step, planned, places, error.text)
     size = kind.page_size
     pages = (places[start : start + size] for start in range(0, len(places), size))
     rejected = False
@@ -211,30 +211,30 @@ def _ask(run: _Run, kind: Kind, context: Context, page: _Page, given_up: Event |
         if run.stop.is_set() or given_up.is_set():
             raise Stopped
         if kind.waits and context.time_left() <= 0:
-            return "No time was left to ask."
+            return PlanFailure.NO_TIME()
         try:
             if isinstance(kind, Preparing):
                 return _checked(kind.render(contacts, context), Rendered, len(contacts))
             if isinstance(kind, Check):
                 return _checked(kind.check(contacts, context), Verdict, len(contacts))
-            return f"The kind {kind.name} can neither check nor act."
+            return PlanFailure.USELESS(name=kind.name)
         except Error:
             raise  # the gateway's own database: whoever runs the plan sees to it
         except Permanent as error:
-            return str(error)
+            return error.text
         except Later as error:
             if (pause := error.retry_after or 0.0) >= context.time_left():
-                return "No time was left to ask."
+                return PlanFailure.NO_TIME()
             _pause(pause, run.stop, given_up, tick=tick)
         except Retryable as error:
             pause = max(delay * random.uniform(0.5, 1.0), error.retry_after or 0.0)
             if pause >= context.time_left():
-                return f"{error} No time was left to ask again."
+                return PlanFailure.NO_TIME_AGAIN(why=error.text)
             _pause(pause, run.stop, given_up, tick=tick)
             delay = min(delay * 2, LONGEST_DELAY)
         except Exception as error:
             # The text of an unforeseen error may hold contact data, so that only its class is named.
-            return f"The kind {kind.name} raised {type(error).__name__}."
+            return PlanFailure.RAISED(name=kind.name, error=type(error).__name__)
 
 
 def _pause(seconds: float, *ends: Event, tick: Callable[[], None]) -> None:
@@ -248,9 +248,9 @@ def _pause(seconds: float, *ends: Event, tick: Callable[[], None]) -> None:
 def _checked(answers: Any, wanted: type[_A], expected: int) -> Sequence[_A]:
     """Return the answers of a kind if they are what the contract asks for; raises Permanent."""
     if not isinstance(answers, Sequence) or len(answers) != expected:
-        raise Permanent("The kind did not return one answer for each contact.")
+        raise Permanent(PlanFailure.WRONG_COUNT())
     if not all(type(answer) is wanted for answer in answers):
-        raise Permanent("The kind returned something that is not an answer.")
+        raise Permanent(PlanFailure.WRONG_TYPE())
     return answers
 
 
@@ -302,7 +302,7 @@ def _accepted(before: Verdict, verdict: Verdict) -> Verdict:
 def _fail(run: _Run, step: int, planned: PlannedAction, page: _Page, sentence: str) -> bool:
     """Do with a failed page what the definition says, and remember the failure."""
     word = _ON_FAILURE.get(planned.on_failure, Word.UNDECIDED)
-    key = (step, sentence, str(word))
+    key = (step, sentence, word)
     run.failed[key] = run.failed.get(key, 0) + len(page)
     verdict = _PASSED if word is Word.ACCEPT else Verdict(word, FAILED, sentence)
     return _apply(run, step, page, [verdict] * len(page))

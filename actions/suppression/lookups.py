@@ -7,7 +7,7 @@ from django.db import InterfaceError, OperationalError, connection
 from django.db.models import Q
 from django.utils import timezone
 
-from actions.contract import Listed, Permanent, Retryable
+from actions.contract import Listed, NoList, Permanent, Retryable, Sentences, gettext_noop
 from actions.suppression import bulk
 from actions.suppression.models import SuppressionList
 from actions.suppression.values import Unlike
@@ -21,9 +21,10 @@ def usable(project: str) -> Q:
     return Q(archived=False) & (Q(project__isnull=True) | Q(project__name=project))
 
 
-def no_list(name: str) -> str:
-    """What is said where a configuration names a list that its project cannot use."""
-    return f"No list “{name}” is kept here for this project."
+class LookupFailure(Sentences):
+    """Why nobody could be looked up."""
+
+    NO_DATABASE = "suppression.no_database", gettext_noop("The database did not answer.")
 
 
 def suppressed(name: str, values: Collection[str], *, project: str) -> Listed:
@@ -31,13 +32,13 @@ def suppressed(name: str, values: Collection[str], *, project: str) -> Listed:
     try:
         found = SuppressionList.objects.filter(usable(project), name=name).first()
         if found is None:
-            raise Permanent(no_list(name))
+            raise Permanent(NoList.NO_LIST(name=name))
         return _look_up(found, values)
     except (OperationalError, InterfaceError) as error:
         if not connection.in_atomic_block:
             # The next try gets a new one.
             connection.close()
-        raise Retryable("The database did not answer.") from error
+        raise Retryable(LookupFailure.NO_DATABASE()) from error
 
 
 def _look_up(found: SuppressionList, values: Collection[str]) -> Listed:

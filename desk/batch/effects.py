@@ -18,7 +18,7 @@ from sendouts.models import Batch, Decision, EffectRun, PendingEffect, Verdict
 from sendouts.models.effect import effects_of
 from sendouts.models.paging import through_an_index
 from sendouts.wording.batch_sentences import number
-from sendouts.wording.stored import stored
+from sendouts.wording.sentences import show_text
 
 # Contacts whose effects are shown as examples.
 SHOWN = 5
@@ -89,13 +89,13 @@ def _progress(run: EffectRun, batch: Batch) -> tuple[str, ...]:
 
 def _trouble(run: EffectRun) -> str:
     if run.error:
-        return stored(run.error)
+        return show_text(run.error)
     if not run.refused:
         return ""
     rows = PendingEffect.objects.filter(effects_of(run.batch_id), step=run.step, state=PendingEffect.State.REFUSED)
     with through_an_index():
         first = rows.order_by("decision_id").first()
-    return stored(first.text) if first is not None else ""
+    return show_text(first.text) if first is not None else ""
 
 
 def _warning(batch: Batch, run: EffectRun) -> str:

@@ -22,7 +22,7 @@ from sendouts.models import Webhook
 from sendouts.verbs import base, run_again
 from sendouts.verbs.base import NotDone
 from sendouts.wording import batch_sentences
-from sendouts.wording.stored import stored
+from sendouts.wording.sentences import show_text
 from work.nudges import nudge
 
 _TONES = {
@@ -72,7 +72,7 @@ class WebhookAdmin(ReadOnlyAdmin, LimitedAdmin):
 
     @display(description=_("detail"), empty_value="")
     def shown_detail(self, obj: Webhook) -> str:
-        return stored(obj.detail)
+        return show_text(obj.detail)
 
     @display(description=_("batch"), empty_value="–")
     def shown_batch(self, obj: Webhook) -> SafeString | None:

@@ -7,6 +7,7 @@ from actions.models import Review
 from desk.verbs.base import Figure, VerbPage
 from sendouts import rules
 from sendouts.models import Attention, Status
+from sendouts.models.decision import DecisionReason
 from sendouts.verbs import GiveUp, RunAgain, TakeOn, TryAgain, run_again, stop
 from sendouts.wording.batch_sentences import contacts, number, quoted, title
 
@@ -48,7 +49,9 @@ class RunAgainPage(VerbPage):
     @property
     def _own(self) -> int:
         """Decisions of people, of which the text beside the reason is their note."""
-        return sum(count for _v, code, text, _action, count in self.batch.reasons if code == "person" and text)
+        return sum(
+            count for _v, code, text, _action, count in self.batch.reasons if code == DecisionReason.PERSON and text
+        )
 
     def figures(self) -> list[Figure]:
         total = self.batch.total

@@ -8,7 +8,7 @@ from django.utils.translation import ngettext
 
 from desk.verbs.base import Figure, VerbPage
 from sendouts.models import Status
-from sendouts.models.batch import STOPPED
+from sendouts.models.hold_reason import HoldReason
 from sendouts.outlook import forecast
 from sendouts.verbs import StopRelease, stop
 from sendouts.wording.batch_sentences import number, title
@@ -32,7 +32,7 @@ class StopPage(VerbPage):
     def _clock_acts(self) -> bool:
         """Whether the gateway acts by itself on the stopped batch: not where its moment has passed."""
         stopped = copy(self.batch)
-        stopped.attention, stopped.held_for = "", [*self.batch.held_for, STOPPED]
+        stopped.attention, stopped.held_for = "", [*self.batch.held_for, HoldReason.STOPPED]
         return forecast.acts_at(stopped, forecast.lately(self.now), self.now) is not None
 
     @property

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Collection, Generator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 from uuid import UUID, uuid4
@@ -24,6 +25,7 @@ from sendouts.privacy.masking import masked
 from sendouts.verbs import base
 from sendouts.verbs.base import NotDone, NotDoneCode
 from sendouts.wording.batch_sentences import reason, title
+from sendouts.wording.sentences import show_text
 
 # Rows read in one query, and written in one part.
 PIECE = 5_000
@@ -161,16 +163,8 @@ def for_people(batch: Batch) -> Columns:
     words = {Verdict.ACCEPTED: _("gets it"), Verdict.REJECTED: _("does not get it"), Verdict.UNDECIDED: _("undecided")}
     unreadable = _("unreadable")
     answers = {value: str(label) for value, label in Answer.choices}
-    said: dict[tuple[str, str], str] = {}
+    why = lru_cache(maxsize=PIECE)(reason)
     zone = timezone.get_current_timezone()
-
-    def why(code: str, text: str) -> str:
-        key = (code, text)
-        if key not in said:
-            if len(said) >= PIECE:
-                said.clear()
-            said[key] = reason(code, text)
-        return said[key]
 
     def cells(row: Row) -> list[Any]:
         pk, contact, verdict, unread, code, text, action, who, evidence, answer, status, kept = row
@@ -223,6 +217,7 @@ def for_programs() -> Columns:
     )
     verdicts = {value: word.lower() for word, value in ((each.name, each.value) for each in Verdict)}
     answers = {value: word.lower() for word, value in ((each.name, each.value) for each in Answer)}
+    sentence = lru_cache(maxsize=PIECE)(show_text)
 
     def cells(row: Row) -> list[Any]:
         pk, contact, verdict, unread, code, text, action, who, evidence, answer, status, _kept = row
@@ -234,7 +229,7 @@ def for_programs() -> Columns:
             verdicts[verdict],
             flag,
             code,
-            text,
+            sentence(text),
             action,
             who,
             moment,

@@ -19,7 +19,7 @@ from actions.plan.build import build
 from sendouts.inquiries.fate import Found
 from sendouts.models import Batch, Decision, EffectRun, Event, PendingEffect, Status, Verdict, Word
 from sendouts.wording.batch_sentences import number
-from sendouts.wording.stored import stored
+from sendouts.wording.sentences import show_text
 
 PAGE = 25
 # Decisions read at once, and how often at most for one page: of a contact in many projects, the reader may see few.
@@ -110,7 +110,7 @@ def _wrote(rows: Sequence[tuple[Decision, Batch]]) -> Mapping[int, list[str]]:
 def _of_run(run: EffectRun, decision: Decision, batch: Batch, waits: PendingEffect | None) -> Iterator[str]:
     values = {"action": run.identifier, "n": number(run.done)}
     if waits is not None and waits.state == PendingEffect.State.REFUSED:
-        why = stored(waits.text).rstrip(".") or _("no reason was given")
+        why = show_text(waits.text).rstrip(".") or _("no reason was given")
         yield _("“%(action)s” was not carried out for this contact: %(why)s.") % {**values, "why": why}
     elif waits is not None and (batch.is_open or batch.status == Status.FINISHED):
         yield _("“%(action)s” is prepared: %(what)s.") % {**values, "what": _described(run, waits)}

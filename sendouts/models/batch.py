@@ -10,6 +10,7 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from actions.models import AtDeadline, Project, Review, Sendout
+from sendouts.models.hold_reason import UNJUDGED
 from sendouts.models.plan import Plan
 from work.models import WorkRow
 
@@ -57,11 +58,6 @@ class Attention(models.TextChoices):
     EFFECT_FAILED = "effect_failed", _("an action on the accepted contacts failed")
 
 
-# Among what a batch is held for: a person stopped its release, or had it on hold when its checks ran again.
-STOPPED, WAS_ON_HOLD = "stopped", "was_on_hold"
-# Among the same: what is unusual beside the batches before.
-SHARE, SIZE, NOBODY, EVERYBODY = "unusual_share", "unusual_size", "check_nobody", "check_everybody"
-UNUSUAL = (SHARE, SIZE, NOBODY, EVERYBODY)
 _ENDED_FILE = Q(source="batch", ended_at__isnull=False)
 OPEN = (Status.PLANNED, Status.SCREENED, Status.IN_REVIEW, Status.ACCEPTED, Status.REFUSED, Status.DELIVERED)
 
@@ -92,6 +88,7 @@ class Batch(WorkRow):
     outcome = models.CharField(_("outcome"), max_length=10, choices=Outcome, default=Outcome.NONE, blank=True)
     attention = models.CharField(_("attention"), max_length=20, choices=Attention, default=Attention.NONE, blank=True)
     attention_data = models.JSONField(default=dict, blank=True)
+    # Codes of HoldReason.
     held_for = models.JSONField(default=list, blank=True)
     # What was compared with the batches before, for the codes of `held_for` that come from it (sendouts.outlook.anomalies.Finding).
     anomalies = models.JSONField(default=list, blank=True)
@@ -278,7 +275,7 @@ class Batch(WorkRow):
 
     def unjudged(self) -> list[str]:
         """Held for something that nobody could judge: what is accepted so far is accepted by nobody."""
-        return [code for code in self.held_for if code in {"unknown_project", "unknown_action", "empty_plan"}]
+        return [code for code in self.held_for if code in UNJUDGED]
 
     def actions(self) -> list[dict[str, Any]]:
         return list(self.plan.content["actions"])

@@ -5,11 +5,41 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from actions.plan.failures import FAILED
+
 
 class Verdict(models.IntegerChoices):
     UNDECIDED = 0, _("undecided")
     ACCEPTED = 1, _("accepted")
     REJECTED = 2, _("rejected")
+
+
+class DecisionReason(models.TextChoices):
+    """Why the gateway decided, where no check of a kind did and the row could be read."""
+
+    PERSON = "person", _("Decided by a person")
+    REFUSED = "refused", _("The whole batch was rejected")
+    STOPPED = "stopped", _("Undecided again, since the release was stopped")
+    AT_DEADLINE = "at_deadline", _("Undecided when the deadline came near")
+    ACTION_FAILED = FAILED, _("An action failed")
+
+
+class RowProblem(models.TextChoices):
+    """Why a row of the contact file could not be read."""
+
+    NOT_AN_OBJECT = "not_an_object", _("it is not a contact")
+    NO_ID = "no_id", _("the contact id is missing")
+    NO_URI = "no_uri", _("its reject address is missing")
+    BAD_JSON = "bad_json", _("it is not JSON")
+    BAD_COLUMNS = "bad_columns", _("it has not as many columns as the first line")
+    BAD_TEXT = "bad_text", _("it holds characters that are no text")
+    TOO_LONG = "too_long", _("its id or address is too long")
+    TOO_DEEP = "too_deep", _("it is nested too deeply")
+    TOO_BIG = "too_big", _("it is too big for a contact")
+
+
+# Who is undecided gets one of these when the batch is accepted.
+SETTLED = (DecisionReason.PERSON, DecisionReason.AT_DEADLINE)
 
 
 class Answer(models.IntegerChoices):
@@ -38,6 +68,7 @@ class Decision(models.Model):
     # Sealed; empty where the row has none, or none any more.
     uri = models.BinaryField(blank=True, default=b"")
     verdict = models.SmallIntegerField(_("decision"), choices=Verdict)
+    # A code: of DecisionReason, of the kind that judged, or of RowProblem where the row could not be read.
     # The row could not be read; `reason` says how, `place` in the kept value where.
     unread = models.BooleanField(_("unreadable"), default=False)
     reason = models.CharField(_("reason code"), max_length=64, blank=True, default="")

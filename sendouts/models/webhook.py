@@ -7,6 +7,17 @@ from django.utils.translation import gettext_lazy as _
 from work.models import WorkRow
 
 
+class HookProblem(models.TextChoices):
+    """What is wrong with a hook that can be read."""
+
+    BOTH = "both_file_and_items", _("it brings a contact file and single contacts at once")
+    NEITHER = "neither_file_nor_items", _("it brings no contacts")
+    ITEMS_NOT_A_LIST = "items_not_a_list", _("its contacts are not a list")
+    ACTIONS_NOT_A_LIST = "actions_not_a_list", _("its actions are not a list")
+    UNREADABLE_ACTION = "unreadable_action", _("one of its actions has no name")
+    DOWNLOAD_URI_NOT_TEXT = "download_uri_not_text", _("its download address cannot be read")
+
+
 class Webhook(WorkRow):
     """One received hook as it came; planning says later what became of it."""
 

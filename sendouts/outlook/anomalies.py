@@ -23,7 +23,7 @@ from math import log, sqrt
 from statistics import median
 from typing import Any
 
-from sendouts.models.batch import EVERYBODY, NOBODY, SHARE, SIZE
+from sendouts.models.hold_reason import HoldReason
 
 # Below so many contacts a share says more about chance than about the checks, and a person has looked sooner.
 CONTACTS = 500
@@ -108,7 +108,7 @@ def _share(batch: Screened, shares: Sequence[float]) -> Iterator[Finding]:
     chance = sqrt(middle * (1 - middle) / batch.total)
     slack = max(WIDTHS * (high - low), OF_MEDIAN * min(middle, 1 - middle), POINT, DEVIATIONS * chance)
     if not low - slack <= batch.share <= high + slack:
-        yield Finding(SHARE, batch.share, low, high, len(shares))
+        yield Finding(HoldReason.UNUSUAL_SHARE, batch.share, low, high, len(shares))
 
 
 def _size(total: int, totals: Sequence[int]) -> Iterator[Finding]:
@@ -117,7 +117,7 @@ def _size(total: int, totals: Sequence[int]) -> Iterator[Finding]:
     low, high = usual(totals)
     slack = max(WIDTHS * log(high / low), log(FACTOR))
     if not log(low) - slack <= log(total) <= log(high) + slack:
-        yield Finding(SIZE, total, low, high, len(totals))
+        yield Finding(HoldReason.UNUSUAL_SIZE, total, low, high, len(totals))
 
 
 def _checks(batch: Screened, project: Sequence[Screened]) -> Iterator[Finding]:
@@ -128,6 +128,6 @@ def _checks(batch: Screened, project: Sequence[Screened]) -> Iterator[Finding]:
             continue
         low, high = usual(shares)
         if now == 0 and low * batch.seen(check) >= EXPECTED:
-            yield Finding(NOBODY, now, low, high, len(shares), check)
+            yield Finding(HoldReason.CHECK_NOBODY, now, low, high, len(shares), check)
         elif now == 1 and high < 1 and len(batch.rejected) > 1:
-            yield Finding(EVERYBODY, now, low, high, len(shares), check)
+            yield Finding(HoldReason.CHECK_EVERYBODY, now, low, high, len(shares), check)

@@ -11,7 +11,7 @@ from actions.models import AtDeadline
 from sendouts import deadlines, rules
 from sendouts.deadlines import ASSUMED_RATE
 from sendouts.models import Batch, Status, Tempo
-from sendouts.models.batch import STOPPED
+from sendouts.models.hold_reason import HoldReason
 from work import claims
 
 log = structlog.get_logger(__name__)
@@ -103,7 +103,7 @@ def acts_at(batch: Batch, known: Lately, now: datetime) -> datetime | None:
         return None
     rejections = batch.total if batch.at_deadline == AtDeadline.REJECT else batch.rejected + batch.undecided
     moment = deadlines.acts_at(batch.received_at, batch.deadline, rejections, known.cautious, known.silence(now))
-    return None if STOPPED in batch.held_for and moment <= now else moment
+    return None if HoldReason.STOPPED in batch.held_for and moment <= now else moment
 
 
 def decide_before(batch: Batch, known: Lately, now: datetime) -> datetime:

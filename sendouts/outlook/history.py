@@ -12,7 +12,7 @@ from typing import Any
 from django.db.models import Q, QuerySet
 
 from sendouts.models import Batch, Event, Outcome, Status, Verdict, Word
-from sendouts.models.batch import UNUSUAL
+from sendouts.models.hold_reason import UNUSUAL
 from sendouts.outlook import anomalies
 from sendouts.outlook.anomalies import REMEMBERED, Screened
 

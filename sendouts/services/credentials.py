@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from django.conf import settings
 
+from actions.catalog.shared.signature import UnfitCredential
 from actions.contract import Permanent
 from actions.models import Credential
 from actions.secrets.encrypted import CannotOpen
@@ -37,8 +38,8 @@ def headers(name: str, stored: Mapping[str, Credential]) -> Mapping[str, str]:
         found: Mapping[str, str] = settings.CREDENTIALS[key]
         return found
     if key not in stored:
-        raise Permanent(f"No credential is called “{name}”.")
+        raise Permanent(UnfitCredential.UNKNOWN(name=name))
     try:
         return stored[key].headers()
     except CannotOpen:
-        raise Permanent(f"The credential “{name}” cannot be opened with the keys in ENCRYPTION_KEYS.") from None
+        raise Permanent(UnfitCredential.SEALED(name=name)) from None

@@ -13,10 +13,10 @@ from django.db.models import F
 from django.utils import timezone
 
 from actions.contract import Phase
-from actions.plan.run import FAILED
 from sendouts import lifecycle
 from sendouts.models import Attention, Batch, Decision, EffectRun, PendingEffect, Verdict
 from sendouts.models.counts import sum_reasons
+from sendouts.models.decision import DecisionReason
 from sendouts.models.effect import effects_of
 from sendouts.services.context import Contexts
 from sendouts.stages.effects import runs
@@ -85,10 +85,11 @@ def _reject(run: EffectRun, text: str) -> None:
     lacking = Decision.objects.filter(
         pk__gte=run.batch_id << 32, pk__lt=(run.batch_id + 1) << 32, pk__in=rows.values("decision_id")
     )
-    why = {"reason": FAILED, "action": run.identifier, "text": text[:500]}
+    code, text = DecisionReason.ACTION_FAILED, text[:500]
+    why = {"reason": code, "action": run.identifier, "text": text}
     rejected = lacking.filter(verdict=Verdict.ACCEPTED).exclude(uri=b"").update(verdict=Verdict.REJECTED, **why)
     batch = Batch.objects.only("reasons").get(pk=run.batch_id)
-    reasons = sum_reasons([batch.reasons, [[int(Verdict.REJECTED), FAILED, text[:500], run.identifier, rejected]]])
+    reasons = sum_reasons([batch.reasons, [[int(Verdict.REJECTED), code, text, run.identifier, rejected]]])
     counts = {"rejected": F("rejected") + rejected, "accepted": F("accepted") - rejected, "reasons": reasons}
     Batch.objects.filter(pk=run.batch_id).update(**counts, revision=F("revision") + 1)
 

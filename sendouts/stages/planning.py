@@ -18,13 +18,13 @@ from sendouts import lifecycle
 from sendouts.models import Attention, Batch, Plan, Status, Webhook, Word
 from sendouts.privacy import sealing
 from sendouts.symplify.payload import Hook, OtherEvent, Unreadable, parse
+from sendouts.wording.sentences import HookDetail
 from work import claims
 from work.retry import backoff
 
 log = structlog.get_logger(__name__)
 # So far this process's clock and the database's may be apart before the difference counts.
 CLOCK_DOUBT = timedelta(seconds=60)
-KEY_MISSING = "No key in ENCRYPTION_KEYS opens this hook: put the old key back. It is tried again."
 _DONE: dict[str, Any] = {"due_at": None, "claim_id": None, "claimed_until": None}
 
 
@@ -37,14 +37,14 @@ def plan(claim: claims.Claim, webhook_ids: Sequence[int]) -> list[int]:
 
 def escalate(claim: claims.Claim, webhook_id: int, error: Exception | None) -> None:
     """Stop with a hook that has killed worker after worker; it is kept, and staff can have it planned again."""
-    detail = f"Planning ended the worker {claim.deaths} times; it is not tried again by itself."
+    detail = HookDetail.GIVEN_UP(times=claim.deaths)
     ended = {"outcome": Webhook.Outcome.FAILED, "detail": detail, **_DONE}
     Webhook.objects.filter(pk=webhook_id, claim_id=claim.id).update(**ended)
 
 
 def describe_failure(attempts: int, error: Exception) -> dict[str, str]:
     """Return what a hook says of itself that could not be planned yet."""
-    return {"detail": f"Planning failed {attempts} times ({type(error).__name__}); it is tried again."[:300]}
+    return {"detail": HookDetail.TRIED_AGAIN(times=attempts, error=type(error).__name__)}
 
 
 def _plan_group(ids: Sequence[int], now: datetime) -> list[int]:
@@ -87,12 +87,12 @@ def read_hook(webhook: Webhook) -> Hook | None:
     try:
         read = parse(sealing.keyring().open(webhook.body, sealing.of_hook(webhook.uuid)))
     except Unreadable as problem:
-        outcome, detail = Webhook.Outcome.UNREADABLE, str(problem)
+        outcome, detail = Webhook.Outcome.UNREADABLE, problem.text
     else:
         if not isinstance(read, OtherEvent):
             return read
-        outcome, detail = Webhook.Outcome.OTHER, "Keys: " + ", ".join(read.keys)
-    Webhook.objects.filter(pk=webhook.pk).update(outcome=outcome, detail=detail[:300], **_DONE)
+        outcome, detail = Webhook.Outcome.OTHER, HookDetail.OTHER_EVENT(keys=", ".join(read.keys))
+    Webhook.objects.filter(pk=webhook.pk).update(outcome=outcome, detail=detail, **_DONE)
     log.info("hook_read", webhook=webhook.pk, outcome=outcome.value)
     return None
 
@@ -100,7 +100,7 @@ def read_hook(webhook: Webhook) -> Hook | None:
 def _wait_for_key(webhook: Webhook, now: datetime) -> None:
     """Keep a hook that no key opens, and look again by itself: nothing but the key is missing."""
     attempts = webhook.attempts + 1
-    waits = {"attempts": attempts, "due_at": now + backoff(attempts, longest=60), "detail": KEY_MISSING}
+    waits = {"attempts": attempts, "due_at": now + backoff(attempts, longest=60), "detail": HookDetail.KEY_MISSING()}
     Webhook.objects.filter(pk=webhook.pk).update(**waits)
     log.error("hook_cannot_be_opened", webhook=webhook.pk, attempts=attempts)
 

@@ -8,12 +8,13 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Count, Q
 
+from actions.contract import Word
 from actions.models import AtDeadline, Review
 from sendouts import lifecycle, rules
 from sendouts.models import Attention, Batch, Decision, Status, Verdict
-from sendouts.models.batch import STOPPED, WAS_ON_HOLD
 from sendouts.models.counts import sum_reasons
-from sendouts.models.decision import rows_of
+from sendouts.models.decision import DecisionReason, rows_of
+from sendouts.models.hold_reason import HoldReason
 from sendouts.outlook import anomalies, forecast
 from sendouts.outlook.history import earlier, screened
 from work import claims
@@ -28,30 +29,30 @@ def reasons_to_hold(batch: Batch) -> list[str]:
 
     What is unusual beside the batches before it stands in `batch.anomalies` by now.
     """
-    held = []
+    held: list[str] = []
     if not batch.project.declared or batch.project.archived:
-        held.append("unknown_project")
+        held.append(HoldReason.UNKNOWN_PROJECT)
     if batch.plan.content["unknown"]:
-        held.append("unknown_action")
+        held.append(HoldReason.UNKNOWN_ACTION)
     elif not batch.plan.content["actions"]:
-        held.append("empty_plan")
+        held.append(HoldReason.EMPTY_PLAN)
     if batch.undecided:
-        held.append("undecided")
+        held.append(HoldReason.UNDECIDED)
     if not batch.total:
-        held.append("no_contacts")
+        held.append(HoldReason.NO_CONTACTS)
     if batch.review != Review.NEVER:
-        if any(failure["became"] != "undecided" for failure in batch.failures):
-            held.append("action_failed")
+        if any(failure["became"] != Word.UNDECIDED for failure in batch.failures):
+            held.append(HoldReason.ACTION_FAILED)
         if not batch.is_single and batch.total and batch.rejected == batch.total:
-            held.append("everybody_rejected")
+            held.append(HoldReason.EVERYBODY_REJECTED)
         held += dict.fromkeys(each["code"] for each in batch.anomalies)
     if batch.review == Review.ALWAYS:
-        held.append("always")
+        held.append(HoldReason.ALWAYS)
     # What a person had stopped or put on hold waits for a person, whatever checks find that ran again.
-    held += [code for code in batch.held_for if code in {STOPPED, WAS_ON_HOLD}]
+    held += [code for code in batch.held_for if code in {HoldReason.STOPPED, HoldReason.WAS_ON_HOLD}]
     if not held and rules.changed_by_people(batch):
         # Its checks ran again with what people had decided: that is accepted by people as well.
-        held.append("changed")
+        held.append(HoldReason.CHANGED)
     return held
 
 
@@ -122,7 +123,12 @@ def release(
 ) -> None:
     """Settle who is undecided, and move; the caller holds the row's lock. persons: the columns of who accepted."""
     open_rows = Decision.objects.filter(rows_of(batch.pk), verdict=Verdict.UNDECIDED)
-    settled = {"decided_by": user, "reason": "person" if user else "at_deadline", "text": "", "action": ""}
+    settled = {
+        "decided_by": user,
+        "reason": DecisionReason.PERSON if user else DecisionReason.AT_DEADLINE,
+        "text": "",
+        "action": "",
+    }
     # Rows without an address can only be let through; the person took them on.
     let_through = open_rows.filter(uri=b"").update(verdict=Verdict.ACCEPTED, decided_by=user)
     chosen = open_rows.exclude(uri=b"").update(verdict=undecided, **settled)
@@ -197,8 +203,9 @@ def standing(batch: Batch, now: datetime) -> dict[str, Any]:
     """The columns that bring a held batch's attention, hold and moment of acting in line with its counts."""
     if batch.attention == Attention.UNREAD_ROWS and not batch.unread:
         batch.attention, batch.attention_data = "", {}
-    if not batch.undecided and "undecided" in batch.held_for:
-        batch.held_for = [code for code in batch.held_for if code != "undecided"] or ["changed"]
+    if not batch.undecided and HoldReason.UNDECIDED in batch.held_for:
+        left = [code for code in batch.held_for if code != HoldReason.UNDECIDED]
+        batch.held_for = left or [HoldReason.CHANGED]
     held = {name: getattr(batch, name) for name in ("attention", "attention_data", "held_for")}
     return {**held, "due_at": forecast.acts_at(batch, forecast.lately(now), now)}
 

@@ -12,11 +12,13 @@ from django.db.models import Max
 from django.utils import timezone
 
 from actions.contract import Phase
+from actions.plan.failures import PlanFailure
 from sendouts.models import Batch, EffectRun, Event, PendingEffect, Status, Word
 from sendouts.models.effect import effects_of
 from sendouts.services.context import Contexts
 from sendouts.stages.effects import runs
 from sendouts.stages.effects.carry_out import Passed, Work
+from sendouts.wording.sentences import EffectFailure
 from work import claims
 from work.retry import backoff
 
@@ -35,8 +37,8 @@ def see_to(claim: claims.Claim, run_ids: Sequence[int]) -> None:
 def escalate(claim: claims.Claim, run_id: int, error: Exception | None) -> None:
     """Stop with a run that has killed worker after worker, or that failed for a reason of our own."""
     found = EffectRun.objects.get(pk=run_id)
-    died = "A worker died of it again and again."
-    _give_up(claim, found, died if error is None else f"The kind {found.kind} raised {type(error).__name__}.")
+    raised = PlanFailure.RAISED(name=found.kind, error=type(error).__name__)
+    _give_up(claim, found, EffectFailure.WORKER_DIED() if error is None else raised)
 
 
 def _see_to(claim: claims.Claim, pk: int) -> None:

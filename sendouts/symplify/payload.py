@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+from actions.contract import Sentences, gettext_noop
+from actions.sentences import write
 from sendouts.symplify import plain
 from sendouts.symplify.rows import MAX_URI, Findings, Row, RowMaker, named
 
@@ -26,8 +28,26 @@ _IDENTIFIER_KEYS = ("identifier", "id", "name", "action", "type")
 _NAMED_KEYS = ("finishUri", "itemDownloadUri", "actions", "projectName", "journeyName", "sendoutName", "items")
 
 
+class BodyProblem(Sentences):
+    """Why a body cannot be read; nothing of it is quoted."""
+
+    EMPTY = "body.empty", gettext_noop("The body is empty.")
+    NOT_TEXT = "body.not_text", gettext_noop("The body is not text in UTF-8: byte %(byte)s is the first bad one.")
+    NOT_JSON = "body.not_json", gettext_noop("The body is not JSON: line %(line)s, column %(column)s.")
+    NOT_AN_OBJECT = "body.not_an_object", gettext_noop("The body is JSON, but it is not an object.")
+    TOO_DEEP = "body.too_deep", gettext_noop("The body is JSON nested more than %(levels)s levels deep.")
+    TOO_MANY_VALUES = "body.too_many_values", gettext_noop("The body holds more than %(number)s values.")
+
+
 class Unreadable(ValueError):
-    """The body is not a JSON object, or far too much of one; str() is a sentence for staff that quotes nothing of it."""
+    """The body is not a JSON object, or far too much of one; `text` says why, as it is stored."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = text
+
+    def __str__(self) -> str:
+        return write(self.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +206,7 @@ class _Parts:
 
 def _object(body: bytes) -> dict[str, Any]:
     if body.count(b",") > MAX_VALUES:
-        raise Unreadable(f"The body holds more than {MAX_VALUES} values.")
+        raise Unreadable(BodyProblem.TOO_MANY_VALUES(number=MAX_VALUES))
     try:
         return plain.decode_object(body)
     except plain.NOT_FAST:
@@ -194,17 +214,17 @@ def _object(body: bytes) -> dict[str, Any]:
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise Unreadable(f"The body is not text in UTF-8: byte {error.start + 1} is the first bad one.") from None
+        raise Unreadable(BodyProblem.NOT_TEXT(byte=error.start + 1)) from None
     if not text.strip():
-        raise Unreadable("The body is empty.")
+        raise Unreadable(BodyProblem.EMPTY())
     try:
         value = plain.careful(text)
     except plain.NotJson as error:
-        raise Unreadable(f"The body is not JSON: line {error.line}, column {error.column}.") from None
+        raise Unreadable(BodyProblem.NOT_JSON(line=error.line, column=error.column)) from None
     except plain.TooDeep:
-        raise Unreadable(f"The body is JSON nested more than {plain.MAX_DEPTH} levels deep.") from None
+        raise Unreadable(BodyProblem.TOO_DEEP(levels=plain.MAX_DEPTH)) from None
     if not isinstance(value, dict):
-        raise Unreadable("The body is JSON, but it is not an object.")
+        raise Unreadable(BodyProblem.NOT_AN_OBJECT())
     return value
 
 

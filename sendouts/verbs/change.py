@@ -9,7 +9,7 @@ from django.utils.translation import ngettext
 
 from sendouts import lifecycle
 from sendouts.models import Answer, Batch, Decision, Status, Verdict, Word
-from sendouts.models.decision import rows_of
+from sendouts.models.decision import DecisionReason, rows_of
 from sendouts.stages.review import recount
 from sendouts.verbs import base
 from sendouts.verbs.base import Act, NotDone, NotDoneCode, Note, Verb
@@ -38,7 +38,13 @@ class ChangeDecisions(Verb[int]):
         _none_is_final(wanted)
         if self.verdict == Verdict.ACCEPTED and wanted.filter(unread=True).exists():
             base.check_permission(act.user, base.TAKE_ON)
-        to = {"verdict": self.verdict, "decided_by": act.user, "reason": "person", "text": act.note[:500], "action": ""}
+        to = {
+            "verdict": self.verdict,
+            "decided_by": act.user,
+            "reason": DecisionReason.PERSON,
+            "text": act.note[:500],
+            "action": "",
+        }
         changed = wanted.update(**to)
         if not changed:
             raise NotDone(NotDoneCode.NOTHING, _("There is nothing to change: the decision is already that."))

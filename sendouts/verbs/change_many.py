@@ -21,7 +21,7 @@ from django.utils.translation import gettext as _
 from sendouts import lifecycle
 from sendouts.models import Answer, Batch, BulkChange, Decision, Status, Verdict, Word
 from sendouts.models.counts import sum_reasons
-from sendouts.models.decision import rows_of
+from sendouts.models.decision import DecisionReason, rows_of
 from sendouts.stages.review import recount, standing
 from sendouts.verbs import base
 from sendouts.verbs.base import Act, NotDone, NotDoneCode, Note, Verb
@@ -224,7 +224,7 @@ def _change(batch: Batch, bulk: BulkChange, where: Q) -> dict[str, Any]:
         found = found.filter(unread=False)
     groups = list(found.values_list("unread", "reason", "text", "action").annotate(Count("pk")).order_by())
     text = bulk.note[:500]
-    rows = found.update(verdict=bulk.verdict, decided_by=bulk.user, reason="person", text=text, action="")
+    rows = found.update(verdict=bulk.verdict, decided_by=bulk.user, reason=DecisionReason.PERSON, text=text, action="")
     bulk.changed += rows
     before = Verdict(bulk.before)
     gone = [[int(before), code, said, action, -count] for _unread, code, said, action, count in groups]
@@ -232,7 +232,7 @@ def _change(batch: Batch, bulk: BulkChange, where: Q) -> dict[str, Any]:
     counts = {"accepted": batch.accepted, "rejected": batch.rejected, "undecided": batch.undecided}
     counts[before.name.lower()] -= rows - unread
     counts[Verdict(bulk.verdict).name.lower()] += rows
-    come = [[int(bulk.verdict), "person", text, "", rows]]
+    come = [[int(bulk.verdict), DecisionReason.PERSON, text, "", rows]]
     return {**counts, "unread": batch.unread - unread, "reasons": sum_reasons([batch.reasons, gone, come])}
 
 

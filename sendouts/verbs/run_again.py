@@ -10,8 +10,8 @@ from django.utils.translation import gettext, ngettext
 from actions.secrets.encrypted import CannotOpen
 from sendouts import lifecycle
 from sendouts.models import Answer, Attention, Batch, Decision, Hold, Status, Verdict, Webhook, Word
-from sendouts.models.batch import STOPPED, WAS_ON_HOLD
 from sendouts.models.decision import rows_of
+from sendouts.models.hold_reason import HoldReason
 from sendouts.stages.planning import Catalog, read_hook
 from sendouts.stages.screening import own_decisions
 from sendouts.symplify.payload import Hook
@@ -76,7 +76,8 @@ def plan_again(webhook_id: int, *, user: User, now: datetime) -> None:
 def still_held(batch: Batch) -> list[str]:
     """What a person did that keeps a batch from going on by itself, whatever its checks find now."""
     on_hold = Hold.objects.filter(batch=batch).exists()
-    return [STOPPED] * (STOPPED in batch.held_for) + [WAS_ON_HOLD] * on_hold
+    holds = {HoldReason.STOPPED: HoldReason.STOPPED in batch.held_for, HoldReason.WAS_ON_HOLD: on_hold}
+    return [code for code, applies in holds.items() if applies]
 
 
 def _read_again(webhook: Webhook) -> Hook | None:

@@ -11,8 +11,8 @@ from django.db.models import Q
 
 from sendouts import lifecycle
 from sendouts.models import Answer, Batch, Chunk, Decision, Event, Outcome, Status, Verdict, Word
-from sendouts.models.batch import STOPPED
-from sendouts.models.decision import rows_of
+from sendouts.models.decision import SETTLED, DecisionReason, rows_of
+from sendouts.models.hold_reason import HoldReason
 from sendouts.stages.effects import open_enrichments
 from sendouts.stages.review import recount
 from sendouts.verbs import base
@@ -20,7 +20,7 @@ from sendouts.verbs.base import Act, Verb
 
 log = structlog.get_logger(__name__)
 # How an acceptance marks what it settled by its own choice: a change of one contact always carries a text.
-_SETTLED = Q(reason__in=("person", "at_deadline"), text="", action="", answer=Answer.NONE)
+_SETTLED = Q(reason__in=SETTLED, text="", action="", answer=Answer.NONE)
 
 
 class StopRelease(Verb[Batch]):
@@ -42,10 +42,10 @@ class StopRelease(Verb[Batch]):
         rejected = Decision.objects.filter(rows_of(batch.pk), verdict=Verdict.REJECTED)
         batch.final = rejected.exclude(answer=Answer.NONE).count()
         # Turned by the rejection of the whole batch, and not sent: what they were is not known any more.
-        turned = rejected.filter(reason="refused", answer=Answer.NONE).count()
+        turned = rejected.filter(reason=DecisionReason.REFUSED, answer=Answer.NONE).count()
         opened = _open_again(batch)
         batch.attention, batch.attention_data = _lifted(batch)
-        batch.held_for = [*(code for code in batch.held_for if code != STOPPED), STOPPED]
+        batch.held_for = [*(code for code in batch.held_for if code != HoldReason.STOPPED), HoldReason.STOPPED]
         columns = recount(batch, act.now) | {
             "final": batch.final,
             "unread_taken_on": 0,
@@ -87,9 +87,9 @@ def _open_again(batch: Batch) -> int:
     """Take back what the acceptance chose for those whom nobody could judge; returns how many they are."""
     rows = Decision.objects.filter(rows_of(batch.pk))
     back = {"verdict": Verdict.UNDECIDED, "decided_by": None}
-    opened = rows.filter(_SETTLED).update(reason="stopped", **back)
+    opened = rows.filter(_SETTLED).update(reason=DecisionReason.STOPPED, **back)
     # Rows without an address were let through under their own reason.
-    let_through = rows.filter(unread=True, verdict=Verdict.ACCEPTED).exclude(reason="person")
+    let_through = rows.filter(unread=True, verdict=Verdict.ACCEPTED).exclude(reason=DecisionReason.PERSON)
     return opened + let_through.update(**back)
 
 

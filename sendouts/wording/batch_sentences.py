@@ -10,10 +10,13 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from actions.contract import Word
 from sendouts.models import Attention, Batch, Status
-from sendouts.models.batch import EVERYBODY, NOBODY, SHARE, SIZE, UNUSUAL
+from sendouts.models.decision import DecisionReason, RowProblem
+from sendouts.models.hold_reason import UNUSUAL, HoldReason
+from sendouts.models.webhook import HookProblem
 from sendouts.wording.events import clock
-from sendouts.wording.stored import stored
+from sendouts.wording.sentences import show_text
 
 # Rows of these formats stand on lines; in the others they have a position in a list.
 _LINED = frozenset({"ndjson", "csv"})
@@ -80,7 +83,7 @@ def holds(batch: Batch, codes: Sequence[str] | None = None) -> list[str]:
 
 
 def _hold(batch: Batch, code: str) -> str:
-    if code == "unknown_action":
+    if code == HoldReason.UNKNOWN_ACTION:
         names = [each["identifier"] for each in batch.plan.content["unknown"]]
         sentence = ngettext(
             "Nobody has defined the action %(names)s here, so nobody has checked what it asks for.",
@@ -88,15 +91,15 @@ def _hold(batch: Batch, code: str) -> str:
             len(names),
         )
         return sentence % {"names": quoted(names)}
-    if code == "undecided":
+    if code == HoldReason.UNDECIDED:
         sentence = ngettext(
             "%(n)s contact could not be judged. You choose what becomes of it.",
             "%(n)s contacts could not be judged. You choose what becomes of them.",
             batch.undecided,
         )
         return sentence % {"n": number(batch.undecided)}
-    if code == "action_failed":
-        names = list(dict.fromkeys(each["identifier"] for each in batch.failures if each["became"] != "undecided"))
+    if code == HoldReason.ACTION_FAILED:
+        names = list(dict.fromkeys(each["identifier"] for each in batch.failures if each["became"] != Word.UNDECIDED))
         sentence = ngettext(
             "The action %(names)s failed, and its contacts were treated as its settings say.",
             "The actions %(names)s failed, and their contacts were treated as their settings say.",
@@ -104,24 +107,16 @@ def _hold(batch: Batch, code: str) -> str:
         )
         return sentence % {"names": quoted(names)}
     if code in UNUSUAL:
-        return " ".join(_anomaly(each) for each in batch.anomalies if each["code"] == code) or code
-    if code == "unknown_project":
+        compared = [_anomaly(each) for each in batch.anomalies if each["code"] == code]
+        return " ".join(compared) or str(HoldReason(code).label)
+    if code == HoldReason.UNKNOWN_PROJECT:
         return _("The project %(name)s is not set up here.") % {"name": quoted([batch.project.name or "–"])}
-    plain = {
-        "empty_plan": _("No action was asked for and none always runs, so nobody has checked these contacts."),
-        "no_contacts": _("The contact file is complete, but there is nobody in it."),
-        "everybody_rejected": _("The checks rejected everybody."),
-        "always": _("Every batch of this sendout waits for a person."),
-        "stopped": _("A person stopped its release. Accept or reject it."),
-        "was_on_hold": _("It was on hold when its checks ran again. Accept or reject it."),
-        "changed": _("Every contact is decided now, some by a person. Accept or reject the batch."),
-    }
-    return plain.get(code, code)
+    return str(HoldReason(code).label) if code in HoldReason.values else code
 
 
 def _anomaly(data: dict[str, Any]) -> str:
     """One comparison with the batches before, in one sentence."""
-    if data["code"] == SIZE:
+    if data["code"] == HoldReason.UNUSUAL_SIZE:
         now, low, high = contacts(data["now"]), number(data["low"]), number(data["high"])
     else:
         now, low, high = (percent(100 * data[name]) for name in ("now", "low", "high"))
@@ -129,10 +124,12 @@ def _anomaly(data: dict[str, Any]) -> str:
     if low != high:
         values["usual"] = _("%(low)s to %(high)s") % {"low": low, "high": high}
     text = {
-        SHARE: _("%(now)s do not get it; the last %(n)s batches of this project had %(usual)s."),
-        SIZE: _("It has %(now)s; the last %(n)s batches of this sendout had %(usual)s."),
-        NOBODY: _("The check %(check)s rejected nobody; in the last %(n)s batches it rejected %(usual)s."),
-        EVERYBODY: _(
+        HoldReason.UNUSUAL_SHARE: _("%(now)s do not get it; the last %(n)s batches of this project had %(usual)s."),
+        HoldReason.UNUSUAL_SIZE: _("It has %(now)s; the last %(n)s batches of this sendout had %(usual)s."),
+        HoldReason.CHECK_NOBODY: _(
+            "The check %(check)s rejected nobody; in the last %(n)s batches it rejected %(usual)s."
+        ),
+        HoldReason.CHECK_EVERYBODY: _(
             "The check %(check)s rejected everybody whom it saw; in the last %(n)s batches it rejected %(usual)s."
         ),
     }[data["code"]]
@@ -205,7 +202,7 @@ def _effect(data: dict[str, Any]) -> str:
     if not data.get("text"):
         return sentence
     # What a kind says ends with a full stop; the clause stands inside another sentence.
-    return _("%(what)s: %(why)s") % {"what": sentence, "why": stored(data["text"]).rstrip(".")}
+    return _("%(what)s: %(why)s") % {"what": sentence, "why": show_text(data["text"]).rstrip(".")}
 
 
 def _host(data: dict[str, Any]) -> str:
@@ -243,17 +240,7 @@ def _unread(data: dict[str, Any]) -> str:
 
 def row_problem(code: str) -> str:
     """What is wrong with one row of the contact file."""
-    return {
-        "not_an_object": _("it is not a contact"),
-        "no_id": _("the contact id is missing"),
-        "no_uri": _("its reject address is missing"),
-        "bad_json": _("it is not JSON"),
-        "bad_columns": _("it has not as many columns as the first line"),
-        "bad_text": _("it holds characters that are no text"),
-        "too_long": _("its id or address is too long"),
-        "too_deep": _("it is nested too deeply"),
-        "too_big": _("it is too big for a contact"),
-    }.get(code, code)
+    return str(RowProblem(code).label) if code in RowProblem.values else code
 
 
 def _hook(data: dict[str, Any]) -> str:
@@ -265,14 +252,7 @@ def _hook(data: dict[str, Any]) -> str:
 
 def hook_problem(code: str) -> str:
     """What is wrong with a hook."""
-    return {
-        "both_file_and_items": _("it brings a contact file and single contacts at once"),
-        "neither_file_nor_items": _("it brings no contacts"),
-        "items_not_a_list": _("its contacts are not a list"),
-        "actions_not_a_list": _("its actions are not a list"),
-        "unreadable_action": _("one of its actions has no name"),
-        "download_uri_not_text": _("its download address cannot be read"),
-    }.get(code, code)
+    return str(HookProblem(code).label) if code in HookProblem.values else code
 
 
 def _unconfirmed(data: dict[str, Any]) -> str:
@@ -316,13 +296,7 @@ def _refusal(data: dict[str, Any]) -> str:
 def reason(code: str, text: str) -> str:
     """Why one contact was decided as it was: its sentence, else what its code means."""
     if text:
-        return stored(text)
-    problem = row_problem(code)
-    if problem != code:
-        return _("Unreadable: %(problem)s") % {"problem": problem}
-    return {
-        "person": _("Decided by a person"),
-        "refused": _("The whole batch was rejected"),
-        "stopped": _("Undecided again, since the release was stopped"),
-        "at_deadline": _("Undecided when the deadline came near"),
-    }.get(code, code)
+        return show_text(text)
+    if code in RowProblem.values:
+        return _("Unreadable: %(problem)s") % {"problem": row_problem(code)}
+    return str(DecisionReason(code).label) if code in DecisionReason.values else code

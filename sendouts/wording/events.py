@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from sendouts.models import Attention, Batch, Event, Outcome, Status, Word
+from sendouts.wording.sentences import show_text
 
 # More than so many are not read while a decision waits.
 TOLD = 3
@@ -153,7 +154,7 @@ def _exported(data: dict[str, Any]) -> str:
         "unread": _("Decisions downloaded: the unreadable rows"),
     }.get(data.get("tab", ""), _("Decisions downloaded"))
     if text := data.get("text") or data.get("reason"):
-        return _("%(what)s, with the reason “%(reason)s”") % {"what": whose, "reason": text}
+        return _("%(what)s, with the reason “%(reason)s”") % {"what": whose, "reason": show_text(text)}
     return whose
 
 

@@ -12,6 +12,7 @@ from actions.contract import ACCEPT, Contact, Context, Permanent, Phase, reject,
 from actions.effect import Applied, Effect, Pending, Rendered
 from actions.plan.merge import PlannedAction
 from actions.plan.run import Result, run_plan
+from actions.sentences import write
 from tests.actions.helpers import Scripted, make_context, people, planned
 
 VERDICTS = {0: reject("no", "No"), 1: undecided("perhaps", "Perhaps")}
@@ -104,7 +105,7 @@ def test_what_cannot_be_prepared_is_treated_as_declared(
     result = run(pool, step("noting", "enrich", on_failure=on_failure), contacts=2)
     assert [verdict.word for verdict in result.verdicts] == [words, words]
     assert not result.payloads
-    assert result.failures[0].sentence == "The template names a field that nobody knows."
+    assert write(result.failures[0].sentence) == "The template names a field that nobody knows."
 
 
 def test_who_answers_with_something_else_has_failed(monkeypatch: pytest.MonkeyPatch, pool: ThreadPoolExecutor) -> None:

@@ -12,6 +12,7 @@ from actions.contract import ACCEPT, Contact, Permanent, Retryable, Verdict, Wor
 from actions.plan import run as plan_run
 from actions.plan.merge import PlannedAction
 from actions.plan.run import Stopped, run_plan
+from actions.sentences import write
 from tests.actions.helpers import accept_all, make_context, people, planned, scripted
 
 NO = reject("no", "No")
@@ -135,7 +136,7 @@ def test_a_service_that_asks_for_more_patience_than_there_is_time_is_not_waited_
     kind = scripted(monkeypatch, answer, waits=True)
     result = run([planned("scripted")], people(1), pool)
     assert words(result) == ["undecided"]
-    assert result.failures[0].sentence == "Busy. No time was left to ask again."
+    assert write(result.failures[0].sentence) == "Busy. No time was left to ask again."
     assert len(kind.pages) == 1
 
 
@@ -216,14 +217,14 @@ def test_a_kind_that_crashes_holds_the_page_and_its_words_are_not_repeated(
     scripted(monkeypatch, answer, waits=waits)
     result = run([planned("scripted")], people(1), pool)
     assert words(result) == ["undecided"]
-    assert result.failures[0].sentence == "The kind scripted raised KeyError."
+    assert write(result.failures[0].sentence) == "The kind scripted raised KeyError."
     assert "example.com" not in result.verdicts[0].text
 
 
 def test_a_kind_that_is_gone_holds_everybody(pool: ThreadPoolExecutor) -> None:
     result = run([planned("gone")], people(3), pool)
     assert words(result) == ["undecided"] * 3
-    assert result.failures[0].sentence == "No kind is called “gone”."
+    assert write(result.failures[0].sentence) == "No kind is called “gone”."
 
 
 @pytest.mark.parametrize("config", ["{}", "[]", "null", '{"field":"x","reject_if":{"like":1}}'])
@@ -232,7 +233,7 @@ def test_a_frozen_configuration_that_is_not_valid_any_more_holds_everybody(
 ) -> None:
     result = run([replace(planned("field_rule"), config=config)], people(3), pool)
     assert words(result) == ["undecided"] * 3
-    assert result.failures[0].sentence.startswith("The configuration is not valid any more")
+    assert write(result.failures[0].sentence).startswith("The configuration is not valid any more")
 
 
 def test_a_kind_with_senseless_numbers_holds_everybody(

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from actions.catalog.suppression import Suppression
 from actions.contract import Contact, Context, Listed, Permanent, Verdict, Word
 from actions.plan.run import run_plan
+from actions.sentences import write
 from tests.actions.helpers import make_context, planned
 
 
@@ -50,7 +51,7 @@ def test_who_is_on_the_list_is_rejected_with_the_reason_that_the_list_gives() ->
     lists = Lists({"A-1": "Complaint", "A-2": ""})
     verdicts = judge(lists, [Contact("A-0", {}), Contact("A-1", {}), Contact("A-2", {})])
     assert words(verdicts) == [Word.ACCEPT, Word.REJECT, Word.REJECT]
-    assert [(each.code, each.text) for each in verdicts[1:]] == [
+    assert [(each.code, write(each.text)) for each in verdicts[1:]] == [
         ("suppressed", "Complaint"),
         ("suppressed", "On the list “Opposition”."),
     ]
@@ -65,7 +66,7 @@ def test_of_very_many_reasons_the_first_are_told_and_the_others_in_general() -> 
     reasons = {f"A-{number}": f"Case {number}" for number in range(500)}
     texts = [verdict.text for verdict in judge(Lists(reasons), [Contact(name, {}) for name in reasons])]
     assert texts[:50] == list(reasons.values())[:50]
-    assert set(texts[50:]) == {"On the list “Opposition”."}
+    assert set(map(write, texts[50:])) == {"On the list “Opposition”."}
 
 
 def test_a_page_is_one_question_about_each_value_once() -> None:
@@ -111,7 +112,7 @@ def test_a_list_that_is_gone_is_a_failure_of_the_action(on_failure: str, word: s
     with ThreadPoolExecutor(1) as pool:
         result = run_plan([action], [Contact("A-1", {})], lambda _: context_of(Lists({})), pool=pool)
     assert result.verdicts[0].word == word
-    assert [each.sentence for each in result.failures] == ["No list “Gone” is kept here for this project."]
+    assert [write(each.sentence) for each in result.failures] == ["No list “Gone” is kept here for this project."]
 
 
 def test_without_lists_in_the_context_nobody_is_accepted() -> None:

@@ -10,6 +10,7 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from actions.models import SuppressionEntry, SuppressionList, SuppressionPiece, SuppressionUpload
+from actions.sentences import write
 from actions.suppression import entries, prune, read, receive, upload_work
 from gateway.lanes import make_sweep
 from gateway.tasks import TASKS
@@ -211,7 +212,7 @@ def test_a_batch_whose_list_is_gone_is_held_with_a_sentence(gate: Gate) -> None:
     gate.work()
     batch = gate.batch()
     assert (batch.status, batch.undecided) == ("in_review", 5)
-    assert [each["sentence"] for each in batch.failures] == ["No list “Gone” is kept here for this project."]
+    assert [write(each["sentence"]) for each in batch.failures] == ["No list “Gone” is kept here for this project."]
 
 
 def test_to_look_contacts_up_changes_nothing_on_the_list(gate: Gate) -> None:

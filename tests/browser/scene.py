@@ -13,9 +13,11 @@ from typing import Any
 from django.contrib.auth.models import Group, User
 from django.utils import timezone
 
+from actions.catalog.shared.field_problems import FieldProblem
 from actions.models import ActionDefinition, CodePool, Credential, Project, Sendout, SuppressionList
 from actions.plan.merge import canonical
 from sendouts.models import Attention, Batch, Chunk, Decision, Outcome, Plan, Status, Verdict
+from sendouts.symplify.payload import BodyProblem
 from tests.factories import batch, plan, webhook
 
 PASSWORD = "a-long-password-for-tests"
@@ -91,7 +93,7 @@ def build(now: datetime | None = None) -> dict[str, int]:
             review="always",
             held_for=["always"],
         )
-    webhook("unreadable", detail="The body is not JSON: line 1, column 1.", due_at=None)
+    webhook("unreadable", detail=BodyProblem.NOT_JSON(line=1, column=1), due_at=None)
     return numbers | {"newsletter": newsletter.pk}
 
 
@@ -150,7 +152,7 @@ def _shares(rejected: int, undecided: int = 0) -> list[list[Any]]:
         [2, "rule", text, action, part] for (text, action, _share), part in zip(REASONS, parts, strict=True) if part
     ]
     if undecided:
-        found.append([0, "missing", "The field properties.consent is missing.", "consent-check", undecided])
+        found.append([0, "missing", FieldProblem.MISSING(name="properties.consent"), "consent-check", undecided])
     return found
 
 

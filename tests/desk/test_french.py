@@ -96,12 +96,3 @@ def test_no_status_is_shown_in_english(reviewer: Client, status: Status) -> None
     english = reviewer.get(page_url(made), headers={"Accept-Language": "en"}).context["page"]
     assert french.label.text != english.label.text
     assert french.headline != english.headline
-
-
-def test_sentences_that_machines_stored_are_shown_in_french() -> None:
-    with override("fr"):
-        assert (
-            batch_sentences.stored("The field properties.consent is missing.")
-            == "Le champ properties.consent est absent."
-        )
-        assert batch_sentences.stored("Written by staff.") == "Written by staff."

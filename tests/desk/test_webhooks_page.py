@@ -6,6 +6,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from sendouts.symplify.payload import BodyProblem
 from tests.factories import SECRET, batch, client_of, page_url, plain_english, text_of, webhook
 
 pytestmark = pytest.mark.django_db
@@ -23,7 +24,7 @@ def viewer() -> Client:
 
 
 def test_a_hook_that_is_not_json_is_shown_with_the_reason(viewer: Client) -> None:
-    webhook("unreadable", detail="The body is not JSON: line 3, column 7.")
+    webhook("unreadable", detail=BodyProblem.NOT_JSON(line=3, column=7))
     text = text_of(viewer.get(LIST))
     assert "unreadable" in text and "The body is not JSON: line 3, column 7." in text
 

@@ -13,6 +13,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.utils import timezone
 
+from actions.sentences import write
 from gateway import checks, environment
 from sendouts.intake import store as intake_store
 from sendouts.intake.hook import Received
@@ -81,7 +82,7 @@ def test_what_is_not_a_json_object_is_stored_marked_and_refused_with_a_sentence(
     plan_hooks([stored.pk])
     stored.refresh_from_db()
     assert (stored.outcome, stored.due_at) == ("unreadable", None)
-    assert stored.detail == answer.json()["error"]
+    assert write(stored.detail) == answer.json()["error"]
 
 
 def test_another_event_of_the_account_is_kept_and_makes_no_batch(serve: Serve) -> None:

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sendouts.models.hold_reason import HoldReason
 from sendouts.outlook import anomalies
-from sendouts.outlook.anomalies import EVERYBODY, NOBODY, SHARE, SIZE, Finding, Screened, find
+from sendouts.outlook.anomalies import Finding, Screened, find
 
 CHECK = "consent-check"
 shares = st.floats(0, 1)
@@ -50,10 +51,10 @@ def test_shares_of_small_batches_are_no_measure(share: float, before: list[Scree
 def test_what_was_already_there_is_never_unusual_in_share_or_size(batch: Screened, before: list[Screened]) -> None:
     low, high = anomalies.usual([each.share for each in before])
     if low <= batch.share <= high:
-        assert SHARE not in codes(batch, before)
+        assert HoldReason.UNUSUAL_SHARE not in codes(batch, before)
     low, high = anomalies.usual([each.total for each in before])
     if low <= batch.total <= high:
-        assert SIZE not in codes(batch, before)
+        assert HoldReason.UNUSUAL_SIZE not in codes(batch, before)
 
 
 @given(shares, shares, st.lists(large, min_size=5, max_size=30))
@@ -71,8 +72,8 @@ def test_who_is_further_out_is_unusual_as_well(one: float, other: float, before:
 def test_sizes_further_out_are_unusual_as_well(before: list[Screened], one: int, other: int) -> None:
     low, high = anomalies.usual([each.total for each in before])
     near, far = sorted((one, other), key=lambda total: max(total / high, low / total))
-    if (far >= high) == (near >= high) and SIZE in codes(screened(near, 0), before):
-        assert SIZE in codes(screened(far, 0), before)
+    if (far >= high) == (near >= high) and HoldReason.UNUSUAL_SIZE in codes(screened(near, 0), before):
+        assert HoldReason.UNUSUAL_SIZE in codes(screened(far, 0), before)
 
 
 @given(large, st.lists(large, min_size=5, max_size=30), st.integers(2, 50))
@@ -94,11 +95,19 @@ def test_the_order_of_the_history_does_not_matter(batch: Screened, before: list[
 
 @given(st.floats(0, 0.002), st.lists(st.floats(0, 0.002), min_size=5, max_size=20), st.integers(500, 2_000_000))
 def test_a_tenth_of_a_percent_more_never_alarms(now: float, before: list[float], total: int) -> None:
-    assert SHARE not in codes(screened(total, now), [screened(10_000, share) for share in before])
+    assert HoldReason.UNUSUAL_SHARE not in codes(screened(total, now), [screened(10_000, share) for share in before])
 
 
 @pytest.mark.parametrize(
-    ("share", "found"), [(0.06, []), (0.07, []), (0.214, [SHARE]), (0.9, [SHARE]), (0.03, []), (0.001, [SHARE])]
+    ("share", "found"),
+    [
+        (0.06, []),
+        (0.07, []),
+        (0.214, [HoldReason.UNUSUAL_SHARE]),
+        (0.9, [HoldReason.UNUSUAL_SHARE]),
+        (0.03, []),
+        (0.001, [HoldReason.UNUSUAL_SHARE]),
+    ],
 )
 def test_a_share_far_from_the_last_eight_is_found(share: float, found: list[str]) -> None:
     assert codes(screened(10_000, share), steady()) == found
@@ -106,11 +115,18 @@ def test_a_share_far_from_the_last_eight_is_found(share: float, found: list[str]
 
 def test_the_finding_says_what_was_usual() -> None:
     (found,) = find(screened(10_000, 0.214), steady(), [])
-    assert found == Finding(SHARE, 0.214, 0.049, 0.051, 8)
+    assert found == Finding(HoldReason.UNUSUAL_SHARE, 0.214, 0.049, 0.051, 8)
 
 
 @pytest.mark.parametrize(
-    ("total", "found"), [(10_000, []), (19_000, []), (25_000, [SIZE]), (4_000, [SIZE]), (600, [SIZE])]
+    ("total", "found"),
+    [
+        (10_000, []),
+        (19_000, []),
+        (25_000, [HoldReason.UNUSUAL_SIZE]),
+        (4_000, [HoldReason.UNUSUAL_SIZE]),
+        (600, [HoldReason.UNUSUAL_SIZE]),
+    ],
 )
 def test_a_size_far_from_the_sendouts_usual_is_found(total: int, found: list[str]) -> None:
     assert codes(screened(total, 0.05), steady()) == found
@@ -119,19 +135,19 @@ def test_a_size_far_from_the_sendouts_usual_is_found(total: int, found: list[str
 def test_sizes_that_vary_a_lot_give_room() -> None:
     before = [screened(total, 0.05) for total in (2_000, 8_000, 3_000, 20_000, 5_000)]
     assert codes(screened(100_000, 0.05), before) == []
-    assert codes(screened(5_000_000, 0.05), before) == [SIZE]
+    assert codes(screened(5_000_000, 0.05), before) == [HoldReason.UNUSUAL_SIZE]
 
 
 def test_a_check_that_usually_rejects_some_and_now_nobody_is_found_once() -> None:
-    assert codes(screened(10_000, 0), steady()) == [NOBODY]
+    assert codes(screened(10_000, 0), steady()) == [HoldReason.CHECK_NOBODY]
 
 
 def test_a_check_that_sometimes_rejects_nobody_may_do_so_again() -> None:
-    assert NOBODY not in codes(screened(10_000, 0), [*steady(), screened(10_000, 0)])
+    assert HoldReason.CHECK_NOBODY not in codes(screened(10_000, 0), [*steady(), screened(10_000, 0)])
 
 
 def test_where_chance_can_give_nobody_nobody_is_usual() -> None:
-    assert codes(screened(600, 0), [screened(100_000, 0.01)] * 8) == [SIZE]
+    assert codes(screened(600, 0), [screened(100_000, 0.01)] * 8) == [HoldReason.UNUSUAL_SIZE]
 
 
 def test_a_new_check_has_no_history_of_its_own() -> None:
@@ -141,27 +157,27 @@ def test_a_new_check_has_no_history_of_its_own() -> None:
 def test_everybody_is_found_for_the_check_that_did_it() -> None:
     before = [Screened(10_000, {CHECK: 500, "adults": 95}) for _ in range(6)]
     found = find(Screened(10_000, {CHECK: 500, "adults": 9_500}), before, [])
-    assert [(each.code, each.check, each.batches) for each in found] == [(EVERYBODY, "adults", 6)]
+    assert [(each.code, each.check, each.batches) for each in found] == [(HoldReason.CHECK_EVERYBODY, "adults", 6)]
 
 
 def test_of_a_single_check_everybody_is_told_by_the_share() -> None:
-    assert codes(screened(10_000, 1), steady()) == [SHARE]
+    assert codes(screened(10_000, 1), steady()) == [HoldReason.UNUSUAL_SHARE]
 
 
 def test_a_check_is_judged_by_those_whom_it_saw() -> None:
     """The one above took nearly all: that it is the only thing told, and nobody is expected of the one below."""
     before = [Screened(10_000, {CHECK: 500, "adults": 95}) for _ in range(6)]
-    assert codes(Screened(10_000, {CHECK: 9_900, "adults": 0}), before) == [SHARE]
+    assert codes(Screened(10_000, {CHECK: 9_900, "adults": 0}), before) == [HoldReason.UNUSUAL_SHARE]
 
 
 def test_one_accident_among_ten_makes_nothing_usual() -> None:
-    assert codes(screened(10_000, 0.9), [*steady(11), screened(10_000, 1)]) == [SHARE]
+    assert codes(screened(10_000, 0.9), [*steady(11), screened(10_000, 1)]) == [HoldReason.UNUSUAL_SHARE]
     assert codes(screened(10_000, 0.9), [*steady(11), screened(10_000, 1), screened(10_000, 1)]) == []
 
 
 def test_only_the_last_twenty_count() -> None:
     old = [screened(10_000, 0.9)] * 30
-    assert codes(screened(10_000, 0.9), [*steady(20), *old]) == [SHARE]
+    assert codes(screened(10_000, 0.9), [*steady(20), *old]) == [HoldReason.UNUSUAL_SHARE]
 
 
 @pytest.mark.parametrize("spread", [0.02, 0.1, 0.25])

@@ -8,6 +8,7 @@ import pytest
 from django.urls import reverse
 
 from actions.contract import ACCEPT, Contact, Verdict, Word, accept, reject, undecided
+from actions.plan.failures import PlanFailure
 from actions.plan.run import run_plan
 from desk.batch.contacts import contacts_page
 from sendouts.models import Decision, Status
@@ -44,7 +45,7 @@ def test_a_rejection_or_doubt_keeps_no_evidence_of_another(monkeypatch: pytest.M
 
 
 def test_that_an_action_failed_is_not_hidden_by_evidence(monkeypatch: pytest.MonkeyPatch) -> None:
-    passed = Verdict(Word.ACCEPT, "action_failed", "An action failed; its contacts were let pass.")
+    passed = Verdict(Word.ACCEPT, "action_failed", PlanFailure.LET_PASS())
     for first, second, whose in ((passed, accept(GIVEN_AT), "first"), (accept(GIVEN_AT), passed, "second")):
         verdict, action = said(first, second, monkeypatch)
         assert (verdict.word, verdict.code, verdict.evidence_at, action) == (

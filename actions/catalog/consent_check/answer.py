@@ -6,12 +6,23 @@ from datetime import UTC, datetime
 from typing import Any
 
 from actions.contact import MISSING
-from actions.contract import Permanent, as_evidence
+from actions.contract import Permanent, Sentences, as_evidence, gettext_noop
 from actions.whole import whole
 
 WHOLE = "."
 # From here on a number is taken for milliseconds: as seconds it would lie beyond the year 5000.
 _MILLISECONDS_FROM = 1e11
+
+
+class WrongAnswer(Sentences):
+    """Why an answer is not of the declared shape."""
+
+    NO_OBJECT = (
+        "consent_check.no_object",
+        gettext_noop("The answer of the service does not hold an object at “%(path)s”."),
+    )
+    NO_LIST = "consent_check.no_list", gettext_noop("The answer of the service does not hold a list at “%(path)s”.")
+    NOBODY = "consent_check.nobody", gettext_noop("The service answered an entry that names nobody at “%(path)s”.")
 
 
 class Repeated(tuple[Any, ...]):
@@ -66,8 +77,8 @@ class Mapped:
             return lambda identifier: said
         found = follow(answer, self.answers_at)
         if not isinstance(found, Mapping if self.shape == "map" else list):
-            wanted = "an object" if self.shape == "map" else "a list"
-            raise Permanent(f"The answer of the service does not hold {wanted} at “{self.answers_at}”.")
+            missing = WrongAnswer.NO_OBJECT if self.shape == "map" else WrongAnswer.NO_LIST
+            raise Permanent(missing(path=self.answers_at))
         known = self._by_identifier(found)
         return lambda identifier: known.get(self._key(identifier), NOTHING)
 
@@ -95,7 +106,7 @@ class Mapped:
             identifier = as_identifier(follow(entry, self.id_at) if isinstance(entry, Mapping) else entry)
             if not identifier:
                 # Left out it could be the refusal of somebody who would then be let through.
-                raise Permanent(f"The service answered an entry that names nobody at “{self.id_at}”.")
+                raise Permanent(WrongAnswer.NOBODY(path=self.id_at))
             if self.shape == "objects":
                 yield identifier, self._said(follow(entry, self.value_at), entry)
             else:

@@ -9,13 +9,33 @@ from typing import Any
 from actions.catalog.consent_check.answer import NOTHING, Lookup, Mapped, Said, as_identifier, as_object, key_of
 from actions.catalog.consent_check.config import ConsentCheckConfig
 from actions.catalog.consent_check.placeholders import Person, climbs, fields_in, fill_body, fill_url
+from actions.catalog.shared.field_problems import FieldProblem
 from actions.catalog.shared.http import Call, call, read_json
 from actions.contact import MISSING
-from actions.contract import Check, Contact, Context, Shown, Verdict, accept, gettext_noop, reject, undecided
+from actions.contract import (
+    Check,
+    Contact,
+    Context,
+    Sentences,
+    Shown,
+    Verdict,
+    accept,
+    gettext_noop,
+    reject,
+    undecided,
+)
+
+
+class NoConsentKnown(Sentences):
+    """Why a contact stays undecided though the service answers."""
+
+    SILENT = "consent_check.silent", gettext_noop("The service did not say whether this contact consents.")
+    UNFIT = "consent_check.unfit", gettext_noop("What identifies this contact cannot stand in an address.")
+
 
 # A value that means neither yes nor no says nothing; where only true and false are declared, 1 and "true" are neither.
-_SILENT = undecided("no_answer", "The service did not say whether this contact consents.")
-_UNFIT = undecided("cannot_ask", "What identifies this contact cannot stand in an address.")
+_SILENT = undecided("no_answer", NoConsentKnown.SILENT())
+_UNFIT = undecided("cannot_ask", NoConsentKnown.UNFIT())
 # Where each contact has a question of its own, these codes are about the contact: the service does not know it.
 _URL, _BODY = gettext_noop("URL"), gettext_noop("Body")
 _UNKNOWN = frozenset({404, 410})
@@ -103,10 +123,10 @@ class ConsentCheck(Check):
         values = {path: contact.field(path) for path in wanted}
         for path, value in values.items():
             if value is MISSING or not isinstance(value, str | int | float) or not str(value).strip():
-                return undecided("missing", f"The field {path} is missing.")
+                return undecided("missing", FieldProblem.MISSING(name=path))
         identifier = as_identifier(values[config.identifier]) if config.identifier else contact.id
         if not identifier:
-            return undecided("missing", f"The field {config.identifier} identifies nobody.")
+            return undecided("missing", FieldProblem.NOBODY(name=config.identifier))
         return Person(identifier, values)
 
     def _ask(self, people: Sequence[Person], context: Context) -> dict[str, Verdict]:

@@ -14,13 +14,14 @@ from actions.catalog.contact_update.platform_api import (
     FINISHED,
     ID_COLUMN,
     ContactsApi,
+    PlatformFailure,
     Rows,
     fits_an_import,
     row,
 )
 from actions.catalog.contact_update.write import property_name, url_of, write_each
 from actions.catalog.shared.templates import BadTemplate
-from actions.contract import Config, Contact, Context, Permanent, Retryable, Shown, gettext_noop, undecided
+from actions.contract import Config, Contact, Context, Permanent, Retryable, Sentences, Shown, gettext_noop, undecided
 from actions.effect import Applied, Effect, Pending, Rendered, Run, Wait, WholeEffect
 
 _POLL_SECONDS = 5.0
@@ -113,6 +114,17 @@ class ContactUpdateConfig(Config):
         return self
 
 
+class NoValue(Sentences):
+    """Why nothing can be written for a contact."""
+
+    PROPERTY = "contact_update.no_value", gettext_noop("The property %(name)s has no value for this contact.")
+    TAG = "contact_update.no_tag", gettext_noop("A tag has no name, since a name of the sendout is empty.")
+    NOT_FOR_IMPORT = (
+        "contact_update.not_for_import",
+        gettext_noop("A value holds “|” or a line break, which an import cannot."),
+    )
+
+
 class ContactUpdate(Effect, WholeEffect):
     """Sets properties of each accepted contact; a tag is a property that is set to a value."""
 
@@ -139,19 +151,15 @@ class ContactUpdate(Effect, WholeEffect):
         for name, template in self._properties:
             text = template.write(contact, context)
             if text is None and self.config.if_missing == "hold":
-                return Rendered(verdict=undecided("no_value", f"The property {name} has no value for this contact."))
+                return Rendered(verdict=undecided("no_value", NoValue.PROPERTY(name=name)))
             values[name] = text or ""
         for template in self._tags:
             tag = template.write(contact, context)
             if tag is None:
-                return Rendered(
-                    verdict=undecided("no_value", "A tag has no name, since a name of the sendout is empty.")
-                )
+                return Rendered(verdict=undecided("no_value", NoValue.TAG()))
             values[tag] = self.config.tag_value
         if self.config.import_from and not all(map(fits_an_import, (contact.id, *values, *values.values()))):
-            return Rendered(
-                verdict=undecided("bad_value", "A value holds “|” or a line break, which an import cannot.")
-            )
+            return Rendered(verdict=undecided("bad_value", NoValue.NOT_FOR_IMPORT()))
         return Rendered(values)
 
     def describe(self, payload: Any) -> str:
@@ -186,12 +194,12 @@ class ContactUpdate(Effect, WholeEffect):
         if status == ERROR:
             # Tried again, it is to be another import.
             run.keep(import_id="", batch_id="")
-            raise Permanent("The platform could not carry out the import.")
+            raise Permanent(PlatformFailure.NOT_CARRIED_OUT())
         return None if status == FINISHED else Wait(_POLL_SECONDS)
 
     def _send(self, rows: Rows, run: Run, context: Context) -> None:
         if context.time_left() < self.config.import_seconds:
-            raise Permanent("An import might not end before the deadline, so that none was begun.")
+            raise Permanent(PlatformFailure.NOT_BEGUN())
         if not run.state.get("import_id"):
             run.keep(import_id=self._begin(context))
         try:
@@ -206,8 +214,8 @@ class ContactUpdate(Effect, WholeEffect):
         except Retryable as error:
             pause = error.retry_after or _NEXT_IMPORT_SECONDS
             if context.time_left() - pause < self.config.import_seconds:
-                raise Permanent("The platform takes the next import too late for this sendout.") from error
-            raise Retryable(str(error), pause) from error
+                raise Permanent(PlatformFailure.TOO_LATE()) from error
+            raise Retryable(error.text, pause) from error
 
 
 @contextmanager

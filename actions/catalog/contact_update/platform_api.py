@@ -11,7 +11,7 @@ from typing import IO, Any
 from urllib.parse import quote
 
 from actions.catalog.shared.http import Call, call, read_json
-from actions.contract import Context, Permanent
+from actions.contract import Context, Permanent, Sentences, gettext_noop
 
 DELIMITER = "|"
 ID_COLUMN = "originalId"
@@ -20,6 +20,19 @@ TIMEOUT = 30.0
 UPLOAD_TIMEOUT = 30.0
 # Any other status is of an import that goes on.
 FINISHED, ERROR = "FINISHED", "ERROR"
+
+
+class PlatformFailure(Sentences):
+    """Why the platform did not write contacts."""
+
+    NO_NUMBER = "platform.no_number", gettext_noop("The platform did not give the import a number.")
+    NO_STATUS = "platform.no_status", gettext_noop("The platform did not say how the import stands.")
+    NOT_CARRIED_OUT = "platform.not_carried_out", gettext_noop("The platform could not carry out the import.")
+    TOO_LATE = "platform.too_late", gettext_noop("The platform takes the next import too late for this sendout.")
+    NOT_BEGUN = (
+        "platform.not_begun",
+        gettext_noop("An import might not end before the deadline, so that none was begun."),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +72,7 @@ class ContactsApi:
         answer = self._call(context, "GET", f"{self._base()}/batches/{quote(batch_id, safe='')}")
         found = answer.get("status") if isinstance(answer, Mapping) else None
         if not isinstance(found, str):
-            raise Permanent("The platform did not say how the import stands.")
+            raise Permanent(PlatformFailure.NO_STATUS())
         return found
 
     def _base(self) -> str:
@@ -78,7 +91,7 @@ class ContactsApi:
     def _id_in(answer: Any, name: str) -> str:
         found = answer.get(name) if isinstance(answer, Mapping) else None
         if not isinstance(found, str | int) or isinstance(found, bool) or found == "":
-            raise Permanent("The platform did not give the import a number.")
+            raise Permanent(PlatformFailure.NO_NUMBER())
         return str(found)
 
 

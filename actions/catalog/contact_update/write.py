@@ -42,14 +42,14 @@ def write_each(api: ContactsApi, contacts: Sequence[tuple[str, Mapping[str, str]
             api.update(context, contact_id, properties)
         except Retryable as error:
             in_a_row += 1
-            answers.append(later(str(error), error.retry_after or 0.0))
+            answers.append(later(error.text, error.retry_after or 0.0))
             if error.retry_after or in_a_row >= _IN_A_ROW or context.time_left() <= 0:
                 pause = answers[-1]
         except Declined as error:
             if error.status not in _THIS_ONE:
                 raise
             in_a_row = 0
-            answers.append(failed(str(error)))
+            answers.append(failed(error.text))
         else:
             in_a_row = 0
             answers.append(DONE)

@@ -9,12 +9,30 @@ from pydantic_core import PydanticCustomError
 
 from actions.catalog.field_rule import compare as field_rule_compare
 from actions.catalog.field_rule.pattern import TooLong, searcher
+from actions.catalog.shared.field_problems import FieldProblem
 from actions.catalog.shared.one_of import OneOf
 from actions.contact import MISSING, reader
-from actions.contract import ACCEPT, Check, Config, Contact, Context, Verdict, gettext_noop, reject, undecided
+from actions.contract import (
+    ACCEPT,
+    Check,
+    Config,
+    Contact,
+    Context,
+    Sentences,
+    Verdict,
+    gettext_noop,
+    reject,
+    undecided,
+)
 
 # Judged values are remembered, since a column such as consent has few; the bound keeps other columns out of memory.
 REMEMBERED = 1024
+
+
+class RuleReason(Sentences):
+    """Why a rule rejects where its configuration gives no reason."""
+
+    APPLIES = "field_rule.applies", gettext_noop("The rule on the field %(name)s applies.")
 
 
 def _scalar(value: Any) -> bool | int | float | str:
@@ -142,8 +160,8 @@ def _judge(config: FieldRuleConfig) -> Callable[[Any], Verdict]:
     """Compile the rule into one function from value to verdict."""
     operator, operand = config.reject_if.chosen
     applies = _test(operator, operand)
-    rejected = reject("rule", config.reason or f"The rule on the field {config.field} applies.")
-    sentence = f"The field {config.field} is missing."
+    rejected = reject("rule", config.reason or RuleReason.APPLIES(name=config.field))
+    sentence = FieldProblem.MISSING(name=config.field)
     if operator == "missing":
         missing = rejected
     else:
@@ -152,8 +170,8 @@ def _judge(config: FieldRuleConfig) -> Callable[[Any], Verdict]:
             "accept": ACCEPT,
             "reject": reject("missing", config.reason or sentence),
         }[config.if_missing]
-    unlike = undecided("not_comparable", f"The field {config.field} cannot be compared with the rule.")
-    too_long = undecided("too_long", f"The field {config.field} is too long for the pattern.")
+    unlike = undecided("not_comparable", FieldProblem.NOT_COMPARABLE(name=config.field))
+    too_long = undecided("too_long", FieldProblem.TOO_LONG(name=config.field))
     answers: dict[Any, Verdict] = {True: rejected, False: ACCEPT, None: unlike, TooLong: too_long}
 
     def judge(value: Any) -> Verdict:

@@ -16,7 +16,7 @@ import urllib3
 from pydantic import AfterValidator, StringConstraints
 from pydantic_core import PydanticCustomError
 
-from actions.contract import Context, Later, Permanent, Retryable, gettext_noop
+from actions.contract import Context, Later, Permanent, Retryable, Sentences, gettext_noop
 from outbound.guard import Refused
 from outbound.rate import rates
 from outbound.retry_after import TROUBLE, read_retry_after
@@ -25,6 +25,21 @@ from outbound.session import Unreachable
 ANSWER_BYTES = 4_000_000
 # 425: the service wants the same request again, once it knows the connection.
 AGAIN = TROUBLE | {425}
+
+
+class ServiceFailure(Sentences):
+    """Why a service did not give what it was asked for; `host` is its name."""
+
+    ANSWERED = "service.answered", gettext_noop("%(host)s answered %(code)s.")
+    NOT_ALLOWED = "service.not_allowed", gettext_noop("%(host)s may not be called (%(code)s).")
+    UNREACHABLE = "service.unreachable", gettext_noop("%(host)s could not be reached, or stopped answering.")
+    LEFT_ALONE = (
+        "service.left_alone",
+        gettext_noop("%(host)s has not answered for a while, and is left alone for a moment."),
+    )
+    NOT_JSON = "service.not_json", gettext_noop("The answer of %(host)s is not JSON.")
+    TOO_LONG = "service.too_long", gettext_noop("The answer is too long.")
+    TOO_SLOW = "service.too_slow", gettext_noop("The answer took too long.")
 
 
 def check_url(url: str) -> str:
@@ -56,8 +71,8 @@ CredentialName = Annotated[str, StringConstraints(strip_whitespace=True, max_len
 class Declined(Permanent):
     """The service answered with a code that asking again does not change; `status` is that code."""
 
-    def __init__(self, host: str | None, status: int) -> None:
-        super().__init__(f"{host} answered {status}.")
+    def __init__(self, host: str, status: int) -> None:
+        super().__init__(ServiceFailure.ANSWERED(host=host, code=status))
         self.status = status
 
 
@@ -136,7 +151,7 @@ def read_json(url: str, body: bytes, pairs: Callable[[list[tuple[str, Any]]], An
     try:
         return json.loads(body, object_pairs_hook=pairs)
     except (ValueError, RecursionError) as error:
-        raise Permanent(f"The answer of {urlsplit(url).hostname} is not JSON.") from error
+        raise Permanent(ServiceFailure.NOT_JSON(host=urlsplit(url).hostname or "")) from error
 
 
 # Below 500; those that ask for another time are no answers.
@@ -172,14 +187,13 @@ def _request(context: Context, asked: Call, codes: Collection[int] = ()) -> Answ
             _sort(host, response, codes or asked.codes)
             return Answer(host, response.status_code, response.headers, _read_within(response, began + allowed))
     except Refused as error:
-        raise Permanent(f"{error.host or host} may not be called ({error.code}).") from error
+        raise Permanent(ServiceFailure.NOT_ALLOWED(host=error.host or host, code=error.code)) from error
     except Unreachable as error:
         if error.word == "held":
-            sentence = f"{host} has not answered for a while, and is left alone for a moment."
-            raise Retryable(sentence, error.retry_after) from error
-        raise Retryable(f"{host} could not be reached, or stopped answering.") from error
+            raise Retryable(ServiceFailure.LEFT_ALONE(host=host), error.retry_after) from error
+        raise Retryable(ServiceFailure.UNREACHABLE(host=host)) from error
     except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-        raise Retryable(f"{host} could not be reached, or stopped answering.") from error
+        raise Retryable(ServiceFailure.UNREACHABLE(host=host)) from error
 
 
 def _sort(host: str, response: requests.Response, codes: Collection[int]) -> None:
@@ -188,7 +202,9 @@ def _sort(host: str, response: requests.Response, codes: Collection[int]) -> Non
     if code in codes:
         return
     if code in AGAIN or code >= 500:
-        raise Retryable(f"{host} answered {code}.", read_retry_after(response.headers.get("Retry-After", "")))
+        raise Retryable(
+            ServiceFailure.ANSWERED(host=host, code=code), read_retry_after(response.headers.get("Retry-After", ""))
+        )
     if not 200 <= code < 300:
         raise Declined(host, code)
 
@@ -200,7 +216,7 @@ def _read_within(response: requests.Response, ends: float) -> bytes:
     while block := response.raw.read1(65_536, decode_content=True):
         body += block
         if len(body) > ANSWER_BYTES:
-            raise Permanent("The answer is too long.")
+            raise Permanent(ServiceFailure.TOO_LONG())
         if time.monotonic() > ends:
-            raise Retryable("The answer took too long.")
+            raise Retryable(ServiceFailure.TOO_SLOW())
     return bytes(body)

@@ -6,14 +6,33 @@ import hashlib
 import hmac
 import time
 
-from actions.contract import Context, Permanent
+from actions.contract import Context, Permanent, Sentences, gettext_noop
+
+
+class UnfitCredential(Sentences):
+    """Why a credential cannot be used for what it is named for."""
+
+    UNKNOWN = "credential.unknown", gettext_noop("No credential is called “%(name)s”.")
+    SEALED = (
+        "credential.sealed",
+        gettext_noop("The credential “%(name)s” cannot be opened with the keys in ENCRYPTION_KEYS."),
+    )
+    NOT_BASIC = "credential.not_basic", gettext_noop("The credential “%(name)s” is not a user and a password.")
+    NOT_BASE64 = (
+        "credential.not_base64",
+        gettext_noop("The credential “%(name)s” begins with whsec_, but is not Base64."),
+    )
+    UNREADABLE_KEY = (
+        "credential.unreadable_key",
+        gettext_noop("The private key of “%(name)s” cannot be read, or has a passphrase."),
+    )
 
 
 def user_and_password(context: Context, name: str) -> tuple[str, str]:
     """Return the two parts of a credential of the kind “user and password”, which kinds know as the header it sends."""
     way, _, parts = context.credential(name).get("Authorization", "").partition(" ")
     if way != "Basic":
-        raise Permanent(f"The credential “{name}” is not a user and a password.")
+        raise Permanent(UnfitCredential.NOT_BASIC(name=name))
     user, _, password = base64.b64decode(parts).decode().partition(":")
     return user, password
 
@@ -33,7 +52,7 @@ def signing_key(context: Context, name: str) -> bytes:
     try:
         return base64.b64decode(value.removeprefix("whsec_"), validate=True)
     except binascii.Error:
-        raise Permanent(f"The credential “{name}” begins with whsec_, but is not Base64.") from None
+        raise Permanent(UnfitCredential.NOT_BASE64(name=name)) from None
 
 
 def signed(key: bytes, message_id: str, body: bytes) -> dict[str, str]:

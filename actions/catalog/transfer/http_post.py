@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from actions.catalog.shared.http import CredentialName, Url, send
+from actions.catalog.shared.http import CredentialName, ServiceFailure, Url, send
 from actions.catalog.shared.signature import signed, signing_key
 from actions.catalog.transfer.base import Fields, Telling, Whom, told
 from actions.catalog.transfer.content import as_json, lines
@@ -124,7 +124,7 @@ class TransferHttp(Telling, Effect):
         answer = send(context, config.method, config.url, body, headers, timeout=config.timeout)
         if answer.is_done:
             return [DONE] * len(page)
-        sentence = f"{answer.host} answered {answer.status}."
+        sentence = ServiceFailure.ANSWERED(host=answer.host, code=answer.status)
         if answer.status == _CONFLICT:
             # By the draft on Idempotency-Key: the same page is being worked on, from an attempt whose answer was lost.
             raise Retryable(sentence)

@@ -12,7 +12,7 @@ from actions.catalog.shared.http import CredentialName, Url
 from actions.catalog.transfer.base import Fields, Telling, Whom
 from actions.catalog.transfer.content import Writing, pieces
 from actions.catalog.transfer.file_names import Name, file_name
-from actions.catalog.transfer.s3_bucket import Bucket, NoSuchUpload
+from actions.catalog.transfer.s3_bucket import Bucket, NoSuchUpload, StorageFailure
 from actions.contract import Config, Contact, Context, Retryable, Shown, gettext_noop
 from actions.effect import Run, Wait, WholeEffect
 
@@ -102,7 +102,7 @@ class TransferS3(Telling, WholeEffect):
                 # Completed by an attempt whose answer was lost.
                 return None
             run.keep(upload="", tags=[], after=-1)
-            raise Retryable("The storage gave the upload up; it begins again.") from None
+            raise Retryable(StorageFailure.GIVEN_UP()) from None
         return None
 
     def _store(self, run: Run, context: Context, bucket: Bucket) -> None:

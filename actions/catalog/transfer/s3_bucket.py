@@ -9,14 +9,22 @@ from dataclasses import dataclass
 from urllib.parse import quote
 from xml.sax.saxutils import escape
 
-from actions.catalog.shared.http import Answer, Watched, send
+from actions.catalog.shared.http import Answer, ServiceFailure, Watched, send
 from actions.catalog.shared.signature import user_and_password
-from actions.contract import Context, Permanent, Retryable
+from actions.contract import Context, Permanent, Retryable, Sentences, gettext_noop
 
 # Says whose an object is: metadata of ours.
 _MARK = "x-amz-meta-send-gate"
 _CODE = re.compile(rb"<Code>([A-Za-z0-9]{1,60})</Code>")
 _UPLOAD = re.compile(rb"<UploadId>([^<]{1,1024})</UploadId>")
+
+
+class StorageFailure(Sentences):
+    """Why a storage did not take a file."""
+
+    NOT_S3 = "s3.not_s3", gettext_noop("%(host)s did not answer as S3 does.")
+    ANSWERED = "s3.answered", gettext_noop("%(host)s answered %(status)s (%(code)s).")
+    GIVEN_UP = "s3.given_up", gettext_noop("The storage gave the upload up; it begins again.")
 
 
 class NoSuchUpload(Exception):
@@ -47,7 +55,7 @@ class Bucket:
         answer = self._call("POST", key, "uploads=", headers={"Content-Type": content_type, _MARK: mark})
         found = _UPLOAD.search(self._done(answer).body)
         if found is None:
-            raise Permanent(f"{answer.host} did not answer as S3 does.")
+            raise Permanent(StorageFailure.NOT_S3(host=answer.host))
         return found[1].decode()
 
     def part(self, key: str, upload: str, number: int, body: bytes) -> str:
@@ -55,7 +63,7 @@ class Bucket:
         answer = self._done(self._call("PUT", key, f"partNumber={number}&{_upload(upload)}", body=body))
         tag = answer.headers.get("ETag")
         if not tag:
-            raise Permanent(f"{answer.host} did not answer as S3 does.")
+            raise Permanent(StorageFailure.NOT_S3(host=answer.host))
         return tag
 
     def complete(self, key: str, upload: str, tags: Sequence[str]) -> None:
@@ -109,4 +117,6 @@ def _upload(upload: str) -> str:
 
 def _sentence(answer: Answer) -> str:
     code = _CODE.search(answer.body)
-    return f"{answer.host} answered {answer.status}" + (f" ({code[1].decode()})." if code else ".")
+    if code is None:
+        return ServiceFailure.ANSWERED(host=answer.host, code=answer.status)
+    return StorageFailure.ANSWERED(host=answer.host, status=answer.status, code=code[1].decode())

@@ -8,13 +8,13 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
-from actions.catalog.shared.http import CredentialName
-from actions.catalog.shared.signature import user_and_password
+from actions.catalog.shared.http import CredentialName, ServiceFailure
+from actions.catalog.shared.signature import UnfitCredential, user_and_password
 from actions.catalog.transfer.base import Fields, Telling, Whom
 from actions.catalog.transfer.content import Piece, Writing, pieces
 from actions.catalog.transfer.file_names import Name, file_name
 from actions.catalog.transfer.sftp_upload import Laying
-from actions.contract import Config, Contact, Context, Permanent, Retryable, Shown, gettext_noop
+from actions.contract import Config, Contact, Context, Permanent, Retryable, Sentences, Shown, gettext_noop
 from actions.effect import Run, Wait, WholeEffect
 from outbound.guard import Refused
 from outbound.sftp import Content, Host, Login, NotStored, read_fingerprint
@@ -23,6 +23,32 @@ from outbound.sftp import Content, Host, Login, NotStored, read_fingerprint
 PIECE_BYTES = 256 * 1024
 _BLOCK_BYTES = 32 * 1024
 _HOST = re.compile(r"[A-Za-z0-9.-]{1,253}|[0-9a-fA-F:]{2,45}")
+
+
+class HostRefusal(Sentences):
+    """Why an SFTP server did not take a file."""
+
+    HOST_KEY = "sftp.host_key", gettext_noop("%(host)s is not the host that the fingerprint belongs to.")
+    LOGIN = "sftp.login", gettext_noop("%(host)s does not know this user and password.")
+    ACCESS = "sftp.access", gettext_noop("%(host)s lets this user put no file there.")
+    FOLDER = (
+        "sftp.folder",
+        gettext_noop("%(host)s lets this user make no folder. Name one that exists, or none."),
+    )
+    RENAME = (
+        "sftp.rename",
+        gettext_noop("%(host)s lets this user rename no file. Have it written under its own name."),
+    )
+    NOT_TAKEN = "sftp.not_taken", gettext_noop("%(host)s did not take the file (%(error)s).")
+
+
+_REFUSALS = {
+    "host_key": HostRefusal.HOST_KEY,
+    "login": HostRefusal.LOGIN,
+    "access": HostRefusal.ACCESS,
+    "folder": HostRefusal.FOLDER,
+    "rename": HostRefusal.RENAME,
+}
 
 
 def _host(text: str) -> str:
@@ -106,20 +132,15 @@ class TransferSftp(Telling, WholeEffect):
             with Host(context.http().allow, login) as there:
                 Laying(run, there, partial(self._content, run, context), config.upload == "direct").lay_down()
         except Refused as error:
-            raise Permanent(f"{error.host or host} may not be called ({error.code}).") from error
+            raise Permanent(ServiceFailure.NOT_ALLOWED(host=error.host or host, code=error.code)) from error
         except NotStored as error:
             if error.again:
-                raise Retryable(f"{host} could not be reached, or stopped answering.") from error
-            raise Permanent(
-                {
-                    "host_key": f"{host} is not the host that the fingerprint belongs to.",
-                    "login": f"{host} does not know this user and password.",
-                    "access": f"{host} lets this user put no file there.",
-                    "folder": f"{host} lets this user make no folder. Name one that exists, or none.",
-                    "rename": f"{host} lets this user rename no file. Have it written under its own name.",
-                    "key": f"The private key of “{config.credential}” cannot be read, or has a passphrase.",
-                }.get(error.word, f"{host} did not take the file ({error.word}).")
-            ) from error
+                raise Retryable(ServiceFailure.UNREACHABLE(host=host)) from error
+            if error.word == "key":
+                raise Permanent(UnfitCredential.UNREADABLE_KEY(name=config.credential)) from error
+            if error.word in _REFUSALS:
+                raise Permanent(_REFUSALS[error.word](host=host)) from error
+            raise Permanent(HostRefusal.NOT_TAKEN(host=host, error=error.word)) from error
         return None
 
     def _content(self, run: Run, context: Context) -> Content:

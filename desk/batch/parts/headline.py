@@ -8,6 +8,7 @@ from django.utils.translation import ngettext
 
 from sendouts import rules
 from sendouts.models import Batch, Event, Outcome, Status, Word
+from sendouts.models.decision import DecisionReason
 from sendouts.outlook.forecast import Forecast
 from sendouts.outlook.progress import Reading
 from sendouts.outlook.usual import rejections
@@ -159,7 +160,12 @@ def _not_getting(batch: Batch) -> str:
     values = {"n": number(batch.rejected)}
     key, count = next(iter(rejections(batch.reasons).most_common(1)), (("", ""), 0))
     names = {reason(code, text).rstrip(".") for _v, code, text, action, _n in batch.reasons if (code, action) == key}
-    if batch.rejected < MANY or count < NEARLY_ALL * batch.rejected or len(names) != 1 or key[0] == "person":
+    if (
+        batch.rejected < MANY
+        or count < NEARLY_ALL * batch.rejected
+        or len(names) != 1
+        or key[0] == DecisionReason.PERSON
+    ):
         return ngettext("%(n)s does not get it.", "%(n)s do not get it.", batch.rejected) % values
     values["reason"] = names.pop()
     if count == batch.rejected:

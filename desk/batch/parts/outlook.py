@@ -10,7 +10,7 @@ from actions.models import AtDeadline
 from desk.verbs import AcceptPage
 from sendouts import rules
 from sendouts.models import Batch, Status
-from sendouts.models.batch import STOPPED
+from sendouts.models.hold_reason import HoldReason
 from sendouts.outlook.forecast import Lately
 from sendouts.stages.review import BLOCKS_ACCEPTANCE
 from sendouts.verbs import base
@@ -119,6 +119,6 @@ def _why_not(batch: Batch) -> str:
         return _("nobody has checked everything that was asked for.")
     if batch.at_deadline == AtDeadline.ACCEPT and rules.clock_waits(batch):
         return _("two people must accept this batch, and the gateway is neither of them.")
-    if STOPPED in batch.held_for:
+    if HoldReason.STOPPED in batch.held_for:
         return _("a person stopped the release.")
     return _("there is nobody in this batch.")

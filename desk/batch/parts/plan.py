@@ -9,15 +9,15 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
 from actions import catalog
-from actions.contract import Phase
+from actions.contract import Phase, Word
 from desk.batch.effects import progress_by_step
 from desk.batch.parts.parameters import Parameter, details, parameters
 from sendouts.models import Batch, Outcome, Status, Verdict
+from sendouts.models.decision import SETTLED, DecisionReason
 from sendouts.wording.batch_sentences import number
-from sendouts.wording.stored import stored
+from sendouts.wording.sentences import show_text
 
 # Codes of what no action decided.
-_SETTLED = frozenset({"person", "at_deadline"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ def _readable(batch: Batch) -> int:
     unread = sum(
         count
         for verdict, code, _text, action, count in batch.reasons
-        if verdict == Verdict.UNDECIDED and not action and code not in {*_SETTLED, "stopped"}
+        if verdict == Verdict.UNDECIDED and not action and code not in {*SETTLED, DecisionReason.STOPPED}
     )
     return batch.total - unread
 
@@ -137,7 +137,7 @@ def _by_people(batch: Batch, left: list[str]) -> Iterator[Check]:
     """What lies between the last action and who gets it: decisions of people."""
     people: Counter[int] = Counter()
     for verdict, code, _text, action, count in batch.reasons:
-        if code in _SETTLED and not action:
+        if code in SETTLED and not action:
             people[verdict] += count
     whole = Status.REFUSED in (batch.status, batch.outcome) or batch.outcome == Outcome.REFUSED
     if not any(people.values()) or whole:
@@ -153,7 +153,7 @@ def _by_people(batch: Batch, left: list[str]) -> Iterator[Check]:
 def _failure(failure: dict[str, Any]) -> str:
     rows = failure["contacts"]
     became = {
-        "reject": ngettext("%(n)s contact rejected", "%(n)s contacts rejected", rows),
-        "accept": ngettext("%(n)s contact let pass", "%(n)s contacts let pass", rows),
+        Word.REJECT: ngettext("%(n)s contact rejected", "%(n)s contacts rejected", rows),
+        Word.ACCEPT: ngettext("%(n)s contact let pass", "%(n)s contacts let pass", rows),
     }.get(failure["became"], ngettext("%(n)s contact held", "%(n)s contacts held", rows))
-    return f"{stored(failure['sentence'])} {became % {'n': number(rows)}}."
+    return f"{show_text(failure['sentence'])} {became % {'n': number(rows)}}."

@@ -11,6 +11,7 @@ from django.utils.translation import ngettext
 from desk.batch.contacts import reason_key
 from desk.batch.parts.figures import percent, share_of
 from sendouts.models import Batch, Outcome, Status, Verdict
+from sendouts.models.decision import DecisionReason
 from sendouts.outlook.usual import Usual
 from sendouts.wording.batch_sentences import number, reason
 
@@ -71,7 +72,7 @@ def _line(batch: Batch, key: tuple[int, str, str], rows: list[tuple[str, int]], 
     words = {Verdict.REJECTED: "", Verdict.UNDECIDED: _("undecided"), Verdict.ACCEPTED: _("get it")}
     tones = {Verdict.REJECTED: "rejected", Verdict.UNDECIDED: "undecided", Verdict.ACCEPTED: "accepted"}
     count = sum(each for _text, each in rows)
-    unread = verdict == Verdict.UNDECIDED and not action and code != "stopped"
+    unread = verdict == Verdict.UNDECIDED and not action and code != DecisionReason.STOPPED
     usually = None
     if usual is not None and verdict == Verdict.REJECTED:
         usually = usual.reasons.get((code, action), 0.0) * batch.total / 100
@@ -94,7 +95,7 @@ def _text(code: str, rows: list[tuple[str, int]]) -> str:
     """What the reason is called; where people gave several, that people did."""
     if len({text for text, _count in rows}) == 1:
         return reason(code, rows[0][0]) or "–"
-    if code == "person":
+    if code == DecisionReason.PERSON:
         return reason(code, "")
     text, _count = max(rows, key=lambda row: row[1])
     return _("%(reason)s, and similar") % {"reason": reason(code, text).rstrip(".")}

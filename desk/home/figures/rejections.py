@@ -11,6 +11,7 @@ from desk.home.figures.cached import kept
 from desk.home.figures.days import WEEK, days
 from desk.home.figures.ended import NOT_IN_TIME
 from sendouts.models import Batch, Outcome, Status, Verdict
+from sendouts.models.decision import DecisionReason
 from sendouts.wording import batch_sentences
 
 # The rest is one line.
@@ -87,7 +88,7 @@ def _counted(ended: QuerySet[Batch]) -> list[tuple[str, str, int]]:
         refused=Sum("rejected", filter=Q(status=Status.FINISHED, outcome=Outcome.REFUSED), default=0),
         unfinished=Sum("confirmed", filter=NOT_IN_TIME, default=0),
     )
-    return found + [(code, "", others[code]) for code in ("refused", UNFINISHED) if others[code]]
+    return found + [(code, "", others[code]) for code in (DecisionReason.REFUSED.value, UNFINISHED) if others[code]]
 
 
 def sentence(reason: Reason) -> str:

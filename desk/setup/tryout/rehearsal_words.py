@@ -12,7 +12,7 @@ from actions.models import ActionDefinition
 from sendouts.inquiries.rehearsal import Change, Keeps, Left, Rehearsal, Why
 from sendouts.models import Verdict
 from sendouts.wording.batch_sentences import contacts, number, quoted, reason, title
-from sendouts.wording.stored import stored
+from sendouts.wording.sentences import show_text
 
 # Reasons shown; a list may give each entry its own.
 REASONS = 50
@@ -110,7 +110,7 @@ def _not_tried(left: Left) -> str:
             return _("“%(action)s” writes about contacts or tells of them, and is never tried on past ones.") % name
         case Why.UNSAID:
             return _("“%(action)s” could not be tried: its kind does not say which fields it needs.") % name
-    return _("“%(action)s” could not be tried: %(why)s") % {**name, "why": stored(left.text)}
+    return _("“%(action)s” could not be tried: %(why)s") % {**name, "why": show_text(left.text)}
 
 
 def _headline(found: Rehearsal) -> str:
@@ -238,7 +238,7 @@ def _notes(found: Rehearsal) -> Iterator[str]:
         )
         yield text % {"names": quoted(found.undefined)}
     for (identifier, sentence), count in found.failures.items():
-        values = {"action": identifier, "why": stored(sentence), "n": contacts(count)}
+        values = {"action": identifier, "why": show_text(sentence), "n": contacts(count)}
         yield _("“%(action)s” failed for %(n)s: %(why)s") % values
 
 
@@ -266,4 +266,4 @@ def _why_left_out(left: Left) -> str:
             return text % {**name, "fields": quoted(left.fields)}
         case Why.UNSAID:
             return _("“%(action)s” is left out: its kind does not say which fields it needs.") % name
-    return _("“%(action)s” is left out: %(why)s") % {**name, "why": stored(left.text)}
+    return _("“%(action)s” is left out: %(why)s") % {**name, "why": show_text(left.text)}

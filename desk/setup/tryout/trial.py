@@ -23,7 +23,7 @@ from sendouts.inquiries.probe import Probe, probe
 from sendouts.inquiries.trial import NoContact, Trial, read_contact, try_action
 from sendouts.models import Verdict
 from sendouts.wording.batch_sentences import column_time, reason
-from sendouts.wording.stored import stored
+from sendouts.wording.sentences import show_text
 
 
 class ContactForm(forms.Form):
@@ -69,7 +69,7 @@ def _result(definition: ActionDefinition, trial: Trial) -> dict[str, Any]:
         Verdict.REJECTED: _("It would not get the message."),
         Verdict.UNDECIDED: _("It would wait for a person."),
     }
-    failure = _("The action failed: %(why)s") % {"why": stored(trial.failure)} if trial.failure else ""
+    failure = _("The action failed: %(why)s") % {"why": show_text(trial.failure)} if trial.failure else ""
     lines = [] if trial.failure else [(_("Reason"), reason(trial.code, trial.text))]
     lines += [
         (_("Reason code"), trial.code),

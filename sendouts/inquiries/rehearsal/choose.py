@@ -70,7 +70,7 @@ def _why_not(action: PlannedAction, kept: frozenset[str], *, services: bool) -> 
     try:
         kind: Kind = build(action.kind, action.config)
     except Permanent as error:
-        return Left(action, Why.BROKEN, text=str(error))
+        return Left(action, Why.BROKEN, text=error.text)
     needs = kind.needs()
     if needs is None:
         return Left(action, Why.UNSAID)

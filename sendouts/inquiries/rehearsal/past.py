@@ -6,14 +6,14 @@ from typing import Any
 from actions.models import Project, Sendout
 from sendouts.inquiries.rehearsal.results import Keeps, Past, Rehearsal
 from sendouts.models import Batch, Decision, Status, Verdict
-from sendouts.models.decision import rows_of
+from sendouts.models.decision import DecisionReason, rows_of
 
 # Past batches to choose from, and decisions looked at to see whether a batch keeps fields.
 CHOICES = 12
 LOOKED_AT = 200
 FIRST_ROWS = 5_000
 # Decisions with these codes are people's or the deadline's: what the checks had said is not known any more.
-_NOT_OF_CHECKS = frozenset({"person", "refused", "at_deadline", "stopped"})
+_NOT_OF_CHECKS = frozenset(DecisionReason) - {DecisionReason.ACTION_FAILED}
 _COLUMNS = ("pk", "contact_id", "verdict", "reason", "text", "action", "decided_by", "kept")
 
 

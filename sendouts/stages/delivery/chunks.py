@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from actions.secrets.encrypted import CannotOpen
 from sendouts.models import Answer, Batch, Chunk, Decision, Status, Verdict
-from sendouts.models.decision import TO_SEND, rows_of
+from sendouts.models.decision import TO_SEND, DecisionReason, rows_of
 from sendouts.privacy import sealing
 from sendouts.stages.delivery.totals import Pass
 from sendouts.symplify.client import Ask
@@ -117,4 +117,4 @@ def _span(batch: Batch, chunk: Chunk) -> Q:
 def _refuse_rows(span: Q, user_id: int | None) -> None:
     """Turn the decisions of a chunk of a refused batch to rejected, as the person who refused it decided."""
     rows = Decision.objects.filter(span).exclude(verdict=Verdict.REJECTED).exclude(uri=b"")
-    rows.update(verdict=Verdict.REJECTED, reason="refused", text="", action="", decided_by=user_id)
+    rows.update(verdict=Verdict.REJECTED, reason=DecisionReason.REFUSED, text="", action="", decided_by=user_id)

@@ -17,7 +17,9 @@ from django.db.models import F, QuerySet
 from actions.contract import Context, Permanent, Retryable, Word
 from actions.effect import Applied, Effect, Pending, Preparing, Run, WholeEffect
 from actions.plan.build import build
+from actions.plan.failures import PlanFailure
 from actions.plan.merge import from_data
+from actions.sentences import write
 from sendouts.models import Batch, Decision, EffectRun, PendingEffect, Verdict
 from sendouts.models.effect import effects_of
 from sendouts.services.context import Contexts
@@ -26,7 +28,6 @@ log = structlog.get_logger(__name__)
 _PAGES_IN_FLIGHT = 16
 # While a page is waited for, the claim is held on so often.
 TICK_SECONDS = 1.0
-_NO_TIME = "No time was left to ask."
 # So many pages in a row that fail end the pass: the other side is not there.
 FAILED_PAGES = 4
 _WORDS = {Verdict.ACCEPTED: Word.ACCEPT, Verdict.REJECTED: Word.REJECT, Verdict.UNDECIDED: Word.UNDECIDED}
@@ -68,13 +69,13 @@ class Work:
             elif isinstance(kind, Effect):
                 self._by_pages(kind, context)
             else:
-                raise Permanent(f"The kind {planned.kind} cannot act.")
+                raise Permanent(PlanFailure.CANNOT_ACT(name=planned.kind))
         except Permanent as error:
-            return Passed(False, str(error))
+            return Passed(False, error.text)
         if self._pauses:
             return Passed(False, self._error, max(self._pauses))
         # The time was used up between two pages.
-        return Passed(False, _NO_TIME, 0.0) if self._waiting().exists() else Passed(True)
+        return Passed(False, PlanFailure.NO_TIME(), 0.0) if self._waiting().exists() else Passed(True)
 
     def _waiting(self) -> QuerySet[PendingEffect]:
         rows = PendingEffect.objects.filter(effects_of(self.batch.pk), step=self.run.step)
@@ -109,7 +110,7 @@ class Work:
             except Retryable as error:
                 self.failures += 1
                 self._pauses.append(error.retry_after or 0.0)
-                self._error = str(error)
+                self._error = error.text
                 continue
             again = [answer for answer in answers if answer.again_in is not None]
             self.failures = self.failures + 1 if len(again) == len(answers) else 0
@@ -143,11 +144,11 @@ class Work:
         try:
             pause = kind.work(whole, context)
         except Retryable as error:
-            return Passed(False, str(error), error.retry_after or 0.0)
+            return Passed(False, error.text, error.retry_after or 0.0)
         except Permanent:
             raise
         except Exception as error:
-            raise Permanent(f"The kind {kind.name} raised {type(error).__name__}.") from error
+            raise Permanent(PlanFailure.RAISED(name=kind.name, error=type(error).__name__)) from error
         if pause is not None:
             return Passed(False, again_in=pause.seconds, working=True)
         while page := next(self.pages(kind, 2_000), None):
@@ -182,7 +183,8 @@ class Work:
 
     def _pending(self, pk: int, payload: Any, contact: str, verdict: Word, reason: str, text: str) -> Pending:
         key, row = f"{pk}-{self.run.step}", pk & 0xFFFF_FFFF
-        return Pending(key, row, contact, verdict, payload, self.batch.pk, reason, text)
+        # Other systems are told in English.
+        return Pending(key, row, contact, verdict, payload, self.batch.pk, reason, write(text))
 
     def _leave_out(self, ids: Sequence[int]) -> None:
         with transaction.atomic():
@@ -218,18 +220,18 @@ class _Whole(Run):
 def _applied(kind: Effect, context: Context, page: Sequence[Pending]) -> Sequence[Applied]:
     """Carry out one page; raises Retryable or Permanent and nothing else."""
     if context.time_left() <= 0:
-        raise Retryable(_NO_TIME)
+        raise Retryable(PlanFailure.NO_TIME())
     try:
         answers = kind.apply(page, context)
     except (Retryable, Permanent):
         raise
     except Exception as error:
         # The text of an unforeseen error may hold contact data, so that only its class is named.
-        raise Permanent(f"The kind {kind.name} raised {type(error).__name__}.") from error
+        raise Permanent(PlanFailure.RAISED(name=kind.name, error=type(error).__name__)) from error
     if not isinstance(answers, Sequence) or len(answers) != len(page):
-        raise Permanent("The kind did not return one answer for each contact.")
+        raise Permanent(PlanFailure.WRONG_COUNT())
     if not all(type(answer) is Applied for answer in answers):
-        raise Permanent("The kind returned something that is not an answer.")
+        raise Permanent(PlanFailure.WRONG_TYPE())
     return answers
 
 

@@ -17,7 +17,7 @@ from django.db.backends.utils import CursorWrapper
 from django.db.models import Count
 
 from sendouts.models import Decision, KeptDecision, Verdict
-from sendouts.models.decision import rows_of
+from sendouts.models.decision import DecisionReason, rows_of
 from sendouts.stages.storage import NewDecision
 
 _KEPT, _DECISIONS = KeptDecision._meta.db_table, Decision._meta.db_table
@@ -25,7 +25,7 @@ _KEPT, _DECISIONS = KeptDecision._meta.db_table, Decision._meta.db_table
 _AT_ONCE = 5_000
 # Read rows say it to the database's own true and false: none of these is unread, so that `whole` begins true, `applied` false.
 # A person's own decision carries the note; what an acceptance settles by its own choice has none.
-_OWN = "reason = 'person' AND text <> '' AND NOT unread AND decided_by_id IS NOT NULL"
+_OWN = f"reason = '{DecisionReason.PERSON.value}' AND text <> '' AND NOT unread AND decided_by_id IS NOT NULL"
 _COPY = f"""
     INSERT INTO {_KEPT} (id, batch_id, contact_id, verdict, text, user_id, whole, applied)
     SELECT id, %s, contact_id, verdict, text, decided_by_id, NOT unread, unread
@@ -38,7 +38,6 @@ _PART = f"""
             COUNT(*) > SUM(CASE WHEN {_OWN} THEN 1 ELSE 0 END) OR MIN(verdict) <> MAX(verdict)
         )
     )"""
-PERSON = "person"
 
 
 class Applied(NamedTuple):
@@ -90,7 +89,9 @@ def apply(batch_id: int, decisions: Sequence[NewDecision]) -> Applied:
     for place, row in enumerate(decisions):
         own = None if row.unread else _own(row, kept.get(row.contact_id, ()))
         if own is not None:
-            found[place] = row._replace(verdict=own.verdict, reason=PERSON, text=own.text, action="")
+            found[place] = row._replace(
+                verdict=own.verdict, reason=DecisionReason.PERSON.value, text=own.text, action=""
+            )
             by[own.user_id].append(row.id)
             used |= {each.pk for each in kept[row.contact_id] if each.whole} if own.whole else {own.pk}
     return Applied(found, dict(by), sorted(used))

@@ -8,11 +8,11 @@ from typing import Any
 
 from django.db import transaction
 
-from actions.plan.run import FAILED
 from actions.secrets.encrypted import CannotOpen
 from sendouts import lifecycle
 from sendouts.deadlines import screening_ends
 from sendouts.models import Attention, Batch, Chunk, Status, Webhook, Word
+from sendouts.models.decision import DecisionReason
 from sendouts.privacy import sealing
 from sendouts.stages import effects
 from sendouts.stages.screening import own_decisions
@@ -104,7 +104,7 @@ def _judge(
 
 def _failures(decisions: list[NewDecision], failures: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """What failed for these contacts, of what failed for the whole page."""
-    failed = Counter(decision.action for decision in decisions if decision.reason == FAILED)
+    failed = Counter(decision.action for decision in decisions if decision.reason == DecisionReason.ACTION_FAILED)
     return [{**each, "contacts": failed[each["identifier"]]} for each in failures if each["identifier"] in failed]
 
 

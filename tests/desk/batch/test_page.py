@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from actions.models import Project
+from actions.plan.failures import PlanFailure
 from desk.batch.contacts import PAGE
 from sendouts.lifecycle import record
 from sendouts.models import Attention, Batch, Decision, Status, Word
@@ -243,7 +244,7 @@ def test_the_plan_is_shown_with_origins_effects_and_failures(viewer: Client) -> 
         "identifier": "consent-check",
         "kind": "field_rule",
         "step": 0,
-        "sentence": "No time was left to ask.",
+        "sentence": PlanFailure.NO_TIME(),
         "contacts": 2,
         "became": "undecided",
     }

@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from actions.catalog.shared.http import ServiceFailure
 from actions.models import Project
 from desk.batch.parts.figures import percent
 from sendouts.lifecycle import record
@@ -91,8 +92,8 @@ def test_reasons_with_one_code_and_action_stand_together(viewer: Client) -> None
     rows = [
         [2, "person", "Asked", "", 2],
         [2, "person", "VIP", "", 3],
-        [2, "failed", "a.example.com answered 503.", "live", 8],
-        [2, "failed", "a.example.com answered 500.", "live", 4],
+        [2, "failed", ServiceFailure.ANSWERED(host="a.example.com", code=503), "live", 8],
+        [2, "failed", ServiceFailure.ANSWERED(host="a.example.com", code=500), "live", 4],
         [1, "person", "Ours", "", 1],
     ]
     page = read(viewer, batch(accepted=1, rejected=17, decisions=False, reasons=rows))

@@ -7,6 +7,7 @@ from typing import Any
 from django.test import Client
 from django.utils import timezone
 
+from actions.catalog.shared.http import ServiceFailure
 from sendouts.lifecycle import record
 from sendouts.models import Answer, Batch, BulkChange, Decision, EffectRun, Event, Status, Verdict, Word
 from sendouts.verbs import PutOnHold
@@ -43,7 +44,7 @@ def with_effect(made: Batch, phase: str, **values: Any) -> Batch:
 
 
 def not_written() -> Batch:
-    data = {"identifier": "crm", "rows": 3, "text": "crm.example.com answered 401."}
+    data = {"identifier": "crm", "rows": 3, "text": ServiceFailure.ANSWERED(host="crm.example.com", code=401)}
     made = batch(
         Status.ACCEPTED,
         accepted=3,
@@ -67,7 +68,7 @@ def not_told() -> Batch:
         finish_sent_at=timezone.now(),
         ended_at=timezone.now(),
     )
-    return with_effect(made, "transfer", error="crm.example.com answered 401.")
+    return with_effect(made, "transfer", error=ServiceFailure.ANSWERED(host="crm.example.com", code=401))
 
 
 def on_hold(**values: Any) -> Batch:

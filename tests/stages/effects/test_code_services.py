@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from actions.models import CodePool, PromoCode, Refill
+from actions.sentences import write
 from sendouts.models import Batch
 from tests.actions.helpers import Service, service
 from tests.gate import Gate
@@ -139,7 +140,7 @@ def test_an_answer_that_makes_no_sense_holds_the_batch(
     fire()
     gate.work()
     batch = gate.batch()
-    assert (batch.status, batch.undecided, batch.failures[0]["sentence"]) == ("in_review", 90, sentence)
+    assert (batch.status, batch.undecided, write(batch.failures[0]["sentence"])) == ("in_review", 90, sentence)
     assert not PromoCode.objects.exists()
 
 

@@ -9,8 +9,10 @@ import pytest
 from django.utils import timezone
 from pydantic import ValidationError
 
-from actions.catalog.contact_update.kind import ContactUpdateConfig
+from actions.catalog.contact_update.kind import ContactUpdateConfig, NoValue
 from actions.catalog.contact_update.platform_api import ContactsApi
+from actions.catalog.shared.http import ServiceFailure
+from actions.sentences import write
 from desk.batch.effects import acting
 from sendouts.models import Batch, EffectRun, PendingEffect
 from sendouts.verbs import TryAgain
@@ -103,7 +105,7 @@ def test_a_contact_that_the_platform_does_not_know_is_refused_alone(gate: Gate) 
     fire(gate)
     gate.work()
     batch = gate.batch()
-    data = {"identifier": "write", "rows": 2, "text": "127.0.0.1 answered 404."}
+    data = {"identifier": "write", "rows": 2, "text": ServiceFailure.ANSWERED(host="127.0.0.1", code=404)}
     assert (batch.status, batch.attention, batch.attention_data) == ("accepted", "effect_failed", data)
     assert gate.platform.rest()["count"] == 88
 
@@ -114,7 +116,7 @@ def test_a_wrong_token_stops_at_the_first_call(gate: Gate, import_from: int, cal
     fire(gate, import_from=import_from, parallel=1)
     gate.work()
     batch = gate.batch()
-    assert (batch.attention, batch.attention_data["text"]) == ("effect_failed", "127.0.0.1 answered 401.")
+    assert (batch.attention, write(batch.attention_data["text"])) == ("effect_failed", "127.0.0.1 answered 401.")
     assert gate.platform.rest()["calls"] == calls and gate.platform.rest()["count"] == 0
 
 
@@ -127,7 +129,7 @@ def test_a_missing_value_holds_its_contact_or_is_written_empty(gate: Gate) -> No
     gate.work()
     batch = gate.batch()
     assert (batch.status, batch.accepted, batch.undecided) == ("in_review", 1, 1)
-    assert batch.reasons[0][1:4] == ["no_value", "The property town has no value for this contact.", "write"]
+    assert batch.reasons[0][1:4] == ["no_value", NoValue.PROPERTY(name="town"), "write"]
 
 
 def test_a_missing_value_may_be_written_empty(gate: Gate) -> None:
@@ -176,7 +178,7 @@ def test_an_import_that_cannot_end_in_time_is_not_begun(gate: Gate) -> None:
     batch = gate.batch()
     assert (batch.attention, gate.platform.rest()["calls"]) == ("effect_failed", {})
     sentence = "An import might not end before the deadline, so that none was begun."
-    assert batch.attention_data["text"] == sentence and EffectRun.objects.get().waiting == 90
+    assert write(batch.attention_data["text"]) == sentence and EffectRun.objects.get().waiting == 90
 
 
 @pytest.mark.parametrize(
@@ -195,7 +197,7 @@ def test_an_import_that_comes_too_soon_waits_as_long_as_it_is_told_to_or_is_refu
     batch = Batch.objects.latest("pk")
     assert (batch.status, batch.attention) == ("accepted", attention)
     if seconds is None:
-        assert batch.attention_data["text"] == "The platform takes the next import too late for this sendout."
+        assert write(batch.attention_data["text"]) == "The platform takes the next import too late for this sendout."
     else:
         assert batch.due_at is not None and 0 <= seconds - (batch.due_at - timezone.now()).total_seconds() < 20
     assert len(gate.platform.rest()["imports"]) == 1
@@ -206,7 +208,9 @@ def test_an_import_that_fails_holds_the_batch_and_is_made_anew_when_a_person_say
     fire(gate, import_from=50)
     gate.work(rounds=2)
     batch = gate.batch()
-    assert batch.attention_data["text"] == "The platform could not carry out the import." and batch.due_at is None
+    assert (
+        write(batch.attention_data["text"]) == "The platform could not carry out the import." and batch.due_at is None
+    )
     gate.platform.rest(import_ends="FINISHED")
     carry_out(TryAgain(), batch, reviewer())
     gate.work(rounds=2)

@@ -12,9 +12,11 @@ from django.db import connection
 from django.urls import reverse
 from django.utils import timezone
 
+from actions.catalog.promo_code import NoCode
 from actions.codes import draw as code_draw
 from actions.codes.intake import take_in
 from actions.models import CodePool, Draw, Project, PromoCode
+from actions.sentences import write
 from gateway.lanes import make_sweep
 from sendouts.models import Batch, Chunk, Decision, PendingEffect, Verdict
 from sendouts.models.decision import rows_of
@@ -79,7 +81,7 @@ def test_a_reviewer_sees_who_has_no_code_before_anything_goes_out(gate: Gate) ->
     assert (batch.status, batch.accepted, batch.undecided) == ("in_review", 80, 10)
     assert batch.reasons == [
         [Verdict.REJECTED, "rule", "No consent", "consent-check", 10],
-        [Verdict.UNDECIDED, "no_code", "No code is left in the pool.", "code", 10],
+        [Verdict.UNDECIDED, "no_code", NoCode.NONE_LEFT(), "code", 10],
     ]
     assert (free(), used()) == (0, 0), "reserved, and not used before somebody accepts"
 
@@ -240,7 +242,7 @@ def test_a_code_that_was_taken_away_is_not_written(gate: Gate) -> None:
     gate.work()
     batch = gate.batch()
     assert (batch.status, batch.attention, used()) == ("accepted", "effect_failed", 0)
-    assert batch.attention_data["text"] == "Some of the codes are not reserved any more. Run the checks again."
+    assert write(batch.attention_data["text"]) == "Some of the codes are not reserved any more. Run the checks again."
 
 
 @pytest.mark.parametrize(
@@ -259,7 +261,7 @@ def test_a_pool_that_may_not_be_drawn_from_holds_the_batch(gate: Gate, change: d
     fire(gate)
     gate.work()
     batch = gate.batch()
-    assert (batch.status, batch.undecided, batch.failures[0]["sentence"]) == ("in_review", 90, sentence)
+    assert (batch.status, batch.undecided, write(batch.failures[0]["sentence"])) == ("in_review", 90, sentence)
 
 
 def test_who_held_a_code_is_forgotten_with_the_contacts(gate: Gate, settings: Any) -> None:

@@ -7,6 +7,7 @@ import pytest
 from django.utils import timezone
 
 from actions.models import Credential
+from actions.sentences import write
 from sendouts.models import Batch, EffectRun, PendingEffect
 from sendouts.services import credentials
 from sendouts.stages import effects
@@ -142,7 +143,7 @@ def test_a_page_that_was_sent_before_a_kill_comes_again_under_its_key(
 def test_a_batch_that_nobody_may_hear_of_waits_for_a_person_who_sends_it_again(gate: Gate) -> None:
     url = gate.platform.receiver("crm", headers={"Authorization": "Bearer other"})
     transfer(gate, url)
-    assert (run().error, run().due_at, run().done) == ("127.0.0.1 answered 401.", None, 0)
+    assert (write(run().error), run().due_at, run().done) == ("127.0.0.1 answered 401.", None, 0)
     assert effects.stuck_transfers(gate.batch().pk) == ["tell"]
     gate.platform.receiver("crm")
     carry_out(SendAgain(), gate.batch(), reviewer())
@@ -153,7 +154,7 @@ def test_a_batch_that_nobody_may_hear_of_waits_for_a_person_who_sends_it_again(g
 def test_a_page_that_is_refused_keeps_no_other_waiting(gate: Gate) -> None:
     transfer(gate, gate.platform.receiver("crm", faults=[{"kind": "status", "status": 422, "total": 1}]), parallel=1)
     assert (run().done, run().refused) == (75, 25)
-    assert set(PendingEffect.objects.values_list("text", flat=True)) == {"127.0.0.1 answered 422."}
+    assert set(map(write, PendingEffect.objects.values_list("text", flat=True))) == {"127.0.0.1 answered 422."}
     carry_out(SendAgain(), gate.batch(), reviewer())
     follow()
     assert len(entries(gate)) == 100 and run().done == 100
@@ -188,14 +189,14 @@ def test_the_secret_of_any_credential_may_sign(gate: Gate, stored: dict[str, str
 
 def test_a_missing_credential_is_named_and_nothing_leaves(gate: Gate) -> None:
     transfer(gate, gate.platform.receiver("crm"), credential="crm")
-    assert run().error == "No credential is called “crm”."
+    assert write(run().error) == "No credential is called “crm”."
     assert gate.platform.received("crm")["requests"] == 0
 
 
 def test_a_host_that_staff_did_not_allow_hears_nothing(gate: Gate, settings: Any) -> None:
     settings.OUTBOUND_ALLOWED_HOSTS = ["crm.example.com"]
     transfer(gate, gate.platform.receiver("crm"))
-    assert run().error == "127.0.0.1 may not be called (host_not_listed)."
+    assert write(run().error) == "127.0.0.1 may not be called (host_not_listed)."
     assert gate.platform.received("crm")["requests"] == 0
 
 

@@ -14,6 +14,7 @@ from django.utils import timezone
 from actions.catalog.transfer import content as transfer_content
 from actions.catalog.transfer import s3
 from actions.models import Credential
+from actions.sentences import write
 from sendouts.models import EffectRun, PendingEffect
 from sendouts.services import credentials
 from sendouts.stages import effects
@@ -196,14 +197,14 @@ def test_after_a_kill_the_parts_that_were_stored_are_not_sent_again(
 def test_an_upload_that_the_storage_gave_up_begins_again(gate: Gate, storage: Storage, small: None) -> None:
     storage.wire = once("forget_upload", lambda call: call.startswith("PUT partNumber=3"))
     run = transfer(gate, storage)
-    assert run.error == "The storage gave the upload up; it begins again."
+    assert write(run.error) == "The storage gave the upload up; it begins again."
     is_whole(follow(), storage)
 
 
 def test_a_wrong_key_is_said_in_a_sentence_and_waits_for_a_person(gate: Gate, storage: Storage) -> None:
     Credential.objects.update(secret="another")
     run = transfer(gate, storage)
-    assert run.error == "127.0.0.1 answered 403 (SignatureDoesNotMatch)."
+    assert write(run.error) == "127.0.0.1 answered 403 (SignatureDoesNotMatch)."
     assert effects.stuck_transfers(gate.batch().pk) == ["store"] and storage.names() == []
 
 
@@ -220,7 +221,7 @@ def test_what_can_never_work_waits_for_a_person(
 ) -> None:
     Credential.objects.create(name="token", kind="bearer", secret="t")
     run = transfer(gate, storage, **config)
-    assert (run.error, run.due_at, run.ended_at) == (error, None, None)
+    assert (write(run.error), run.due_at, run.ended_at) == (error, None, None)
 
 
 def test_of_nobody_there_is_no_file(gate: Gate, storage: Storage) -> None:

@@ -15,6 +15,7 @@ from django.utils import timezone
 from actions.catalog.transfer import content as transfer_content
 from actions.catalog.transfer import sftp as transfer_sftp
 from actions.models import Credential
+from actions.sentences import write
 from outbound import sftp
 from sendouts.models import EffectRun, PendingEffect
 from sendouts.services import credentials
@@ -105,7 +106,7 @@ def follow_until_cut(partner: Sftp, after: int) -> Path:
     partner.cut_at = after
     run = follow()
     partner.cut_at = None
-    assert run.error == CUT_OFF and run.due_at is not None
+    assert write(run.error) == CUT_OFF and run.due_at is not None
     (name,) = partner.files()
     assert name.endswith(".part"), "nobody may take half a file for a whole one"
     return partner.root / name
@@ -190,7 +191,7 @@ def test_a_host_that_hangs_while_it_appends_is_given_another_file(
     partner.appends = True
     part = follow_until_cut(partner, len(whole) // 4)
     partner.hangs = lambda written: written > 0
-    assert follow().error == CUT_OFF
+    assert write(follow().error) == CUT_OFF
     partner.hangs = lambda written: False
     ends_as(whole, partner)
     assert not part.exists() and partner.written[-1] == len(whole)
@@ -218,7 +219,7 @@ def test_a_kill_after_the_file_was_laid_down_lays_the_same_down_again(
 
 def test_another_host_key_gets_no_password(gate: Gate, partner: Sftp) -> None:
     run = transfer(gate, partner, host_key="SHA256:" + "A" * 43)
-    assert run.error == "127.0.0.1 is not the host that the fingerprint belongs to."
+    assert write(run.error) == "127.0.0.1 is not the host that the fingerprint belongs to."
     assert (partner.logins, partner.files(), run.due_at) == (0, {}, None)
 
 
@@ -310,19 +311,19 @@ def test_a_folder_that_is_missing_and_may_not_be_made_is_said_in_a_sentence(gate
 def test_a_wrong_password_is_said_in_a_sentence(gate: Gate, partner: Sftp) -> None:
     Credential.objects.update(secret="another")
     run = transfer(gate, partner)
-    assert (run.error, run.due_at) == ("127.0.0.1 does not know this user and password.", None)
+    assert (write(run.error), run.due_at) == ("127.0.0.1 does not know this user and password.", None)
 
 
 def test_who_may_not_write_is_told_so(gate: Gate, partner: Sftp) -> None:
     partner.may_write = False
     run = transfer(gate, partner)
-    assert (run.error, run.due_at) == ("127.0.0.1 lets this user put no file there.", None)
+    assert (write(run.error), run.due_at) == ("127.0.0.1 lets this user put no file there.", None)
 
 
 def test_a_host_that_staff_did_not_allow_is_not_dialled(gate: Gate, partner: Sftp, settings: Any) -> None:
     settings.OUTBOUND_ALLOWED_HOSTS = ["sftp.example.com", f"127.0.0.1:{partner.port + 1}"]
     run = transfer(gate, partner)
-    assert run.error == "127.0.0.1 may not be called (host_not_listed)."
+    assert write(run.error) == "127.0.0.1 may not be called (host_not_listed)."
     settings.OUTBOUND_ALLOWED_HOSTS = ["localhost"]
     assert partner.logins == 0
 
@@ -330,13 +331,13 @@ def test_a_host_that_staff_did_not_allow_is_not_dialled(gate: Gate, partner: Sft
 def test_a_name_that_leads_to_an_inner_address_is_not_dialled(gate: Gate, partner: Sftp, settings: Any) -> None:
     settings.OUTBOUND_ALLOWED_HOSTS = ["localhost"]
     run = transfer(gate, partner, host="localhost")
-    assert run.error == "localhost may not be called (private_address)."
+    assert write(run.error) == "localhost may not be called (private_address)."
     assert partner.logins == 0
 
 
 def test_nobody_listening_is_tried_again(gate: Gate, partner: Sftp) -> None:
     run = transfer(gate, partner, port=1)
-    assert run.error == "127.0.0.1 could not be reached, or stopped answering." and run.due_at is not None
+    assert write(run.error) == "127.0.0.1 could not be reached, or stopped answering." and run.due_at is not None
 
 
 def test_of_nobody_there_is_no_file(gate: Gate, partner: Sftp) -> None:

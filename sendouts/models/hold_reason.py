@@ -1,0 +1,38 @@
+"""The codes of `held_for`: why a batch waits for a person."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class HoldReason(models.TextChoices):
+    """Why a batch waits for a person; sendouts.wording.batch_sentences adds names and numbers where there are any."""
+
+    UNKNOWN_PROJECT = "unknown_project", _("The project is not set up here.")
+    UNKNOWN_ACTION = "unknown_action", _("An action is not defined here.")
+    EMPTY_PLAN = (
+        "empty_plan",
+        _("No action was asked for and none always runs, so nobody has checked these contacts."),
+    )
+    UNDECIDED = "undecided", _("Some contacts could not be judged.")
+    NO_CONTACTS = "no_contacts", _("The contact file is complete, but there is nobody in it.")
+    ACTION_FAILED = "action_failed", _("An action failed.")
+    EVERYBODY_REJECTED = "everybody_rejected", _("The checks rejected everybody.")
+    # What is unusual beside the batches before.
+    UNUSUAL_SHARE = "unusual_share", _("An unusual share of the contacts does not get it.")
+    UNUSUAL_SIZE = "unusual_size", _("It has an unusual number of contacts.")
+    CHECK_NOBODY = "check_nobody", _("A check rejected nobody, which is unusual.")
+    CHECK_EVERYBODY = "check_everybody", _("A check rejected everybody, which is unusual.")
+    ALWAYS = "always", _("Every batch of this sendout waits for a person.")
+    STOPPED = "stopped", _("A person stopped its release. Accept or reject it.")
+    WAS_ON_HOLD = "was_on_hold", _("It was on hold when its checks ran again. Accept or reject it.")
+    CHANGED = "changed", _("Every contact is decided now, some by a person. Accept or reject the batch.")
+
+
+UNUSUAL = (
+    HoldReason.UNUSUAL_SHARE,
+    HoldReason.UNUSUAL_SIZE,
+    HoldReason.CHECK_NOBODY,
+    HoldReason.CHECK_EVERYBODY,
+)
+# Nobody could judge these: what is accepted so far is accepted by nobody.
+UNJUDGED = (HoldReason.UNKNOWN_PROJECT, HoldReason.UNKNOWN_ACTION, HoldReason.EMPTY_PLAN)

@@ -1,0 +1,39 @@
+"""The sentences that the gateway stores as codes, and how every text that is stored is shown."""
+
+from django.utils.translation import gettext
+
+# Each module that declares sentences has to be known before one is shown; the kinds are looked up below.
+from actions import catalog
+from actions.codes import draw, refill  # noqa: F401
+from actions.contract import Sentences, gettext_noop
+from actions.plan import failures  # noqa: F401
+from actions.sentences import write
+from actions.suppression import lookups  # noqa: F401
+from sendouts.symplify import payload  # noqa: F401
+
+
+class HookDetail(Sentences):
+    """What became of a hook that is not planned."""
+
+    OTHER_EVENT = "hook.other_event", gettext_noop("Keys: %(keys)s")
+    TRIED_AGAIN = "hook.tried_again", gettext_noop("Planning failed %(times)s times (%(error)s); it is tried again.")
+    KEY_MISSING = (
+        "hook.key_missing",
+        gettext_noop("No key in ENCRYPTION_KEYS opens this hook: put the old key back. It is tried again."),
+    )
+    GIVEN_UP = (
+        "hook.given_up",
+        gettext_noop("Planning ended the worker %(times)s times; it is not tried again by itself."),
+    )
+
+
+class EffectFailure(Sentences):
+    """Why the gateway itself gave an effect up."""
+
+    WORKER_DIED = "effect.worker_died", gettext_noop("A worker died of it again and again.")
+
+
+def show_text(text: str) -> str:
+    """Write what is stored in the reader's language; what staff and foreign kinds wrote stays as it is."""
+    catalog.kinds()
+    return write(text, gettext)
