@@ -65,7 +65,7 @@ class OnFailure(models.TextChoices):
     ACCEPT = "accept", _("let them pass")
 
 
-class Run(models.TextChoices):
+class RunWhen(models.TextChoices):
     """When an action takes part in a plan."""
 
     ASKED = "asked", _("when the hook names it")
@@ -213,7 +213,7 @@ class ActionDefinition(models.Model):
         default=OnFailure.HOLD,
         help_text=_("What becomes of the contacts that it could not judge."),
     )
-    run = models.CharField(_("runs"), max_length=10, choices=Run, default=Run.ASKED)
+    run = models.CharField(_("runs"), max_length=10, choices=RunWhen, default=RunWhen.ASKED)
     position = models.PositiveIntegerField(
         _("position"), default=0, help_text=_("Actions of one level run from the lowest position to the highest.")
     )
@@ -231,7 +231,7 @@ class ActionDefinition(models.Model):
                 violation_error_message=_("Choose either a project or a sendout."),
             ),
             among("on_failure", OnFailure, "action_on_failure_known"),
-            among("run", Run, "action_run_known"),
+            among("run", RunWhen, "action_run_known"),
         ]
 
     def __str__(self) -> str:

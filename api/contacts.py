@@ -21,11 +21,11 @@ from api.parameters import ExportAsked, FindAsked
 from api.serializers import NamedProjectSerializer, NamedSendoutSerializer
 from sendouts.inquiries import export, find
 from sendouts.inquiries import fate as inquiry_fate
-from sendouts.inquiries.csv import Form
-from sendouts.inquiries.export import Choice
+from sendouts.inquiries.csv import CsvForm
+from sendouts.inquiries.export import ExportChoice
 from sendouts.inquiries.fate import Fate, Found
 from sendouts.inquiries.streaming import streamed
-from sendouts.models import Answer, Batch, Outcome, Status, Verdict
+from sendouts.models import Answer, Batch, DecisionVerdict, Outcome, Status
 from sendouts.verbs import base
 from sendouts.verbs.base import NotDone
 
@@ -55,7 +55,7 @@ class FoundSerializer(serializers.Serializer[Any]):
         "unknown: the platform did not confirm.",
     )
     sentence = serializers.SerializerMethodField(help_text="What became of it and why, for people.")
-    verdict = WordField(Verdict, source="decision.verdict")
+    verdict = WordField(DecisionVerdict, source="decision.verdict")
     unread = serializers.BooleanField(source="decision.unread")
     reason = serializers.CharField(source="decision.reason")
     text = SentenceField(source="decision.text")
@@ -118,7 +118,7 @@ class Find(_Contacts, GenericAPIView[Any]):
         return Response({"next_before": found.before, "results": shown.data})
 
 
-class Export(_Contacts, GenericAPIView[Batch]):
+class ExportView(_Contacts, GenericAPIView[Batch]):
     """The decisions of a batch as CSV."""
 
     serializer_class = ExportAsked
@@ -134,10 +134,10 @@ class Export(_Contacts, GenericAPIView[Batch]):
         batch = get_object_or_404(self.get_queryset().filter(access.within(user)), pk=pk)
         asked.is_valid(raise_exception=True)
         values = asked.validated_data
-        choice = Choice(values.get("only", ""), reason=values.get("reason"), action=values.get("action"))
+        choice = ExportChoice(values.get("only", ""), reason=values.get("reason"), action=values.get("action"))
         try:
             begun = export.begin(batch, user, choice, now=timezone.now())
         except NotDone as problem:
             return errors.refusal(problem, None)
-        body = export.parts(begun, choice, export.for_programs(), Form(bom=False))
+        body = export.parts(begun, choice, export.for_programs(), CsvForm(bom=False))
         return streamed(request._request, body, "text/csv; charset=utf-8", export.file_name(batch))

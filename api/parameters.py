@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 from api.fields import StrictSerializer, WordField
 from sendouts.inquiries.export import TABS
-from sendouts.models import Attention, Status, Verdict
+from sendouts.models import Attention, DecisionVerdict, Status
 
 LONGEST_NOTE = 2_000
 MOST_ROWS = 1_000
@@ -25,7 +25,7 @@ class After(StrictSerializer):
 class DecisionsAsked(After):
     """A page of the decisions of a batch."""
 
-    verdict = WordField(Verdict, required=False, help_text="Only decisions that say this.")
+    verdict = WordField(DecisionVerdict, required=False, help_text="Only decisions that say this.")
 
 
 class BatchesAsked(StrictSerializer):
@@ -112,7 +112,7 @@ class ExportAsked(StrictSerializer):
 class Alike(StrictSerializer):
     """Which decisions: those that say `verdict`, and with a `code` or `action` only those whose reason these are."""
 
-    verdict = WordField(Verdict, help_text="What they say now. `undecided` leaves out what could not be read.")
+    verdict = WordField(DecisionVerdict, help_text="What they say now. `undecided` leaves out what could not be read.")
     code = serializers.CharField(
         required=False, max_length=64, help_text="The code of their reason, as `reasons` of the batch has it."
     )
@@ -132,7 +132,7 @@ class Alike(StrictSerializer):
 class ChangeAsked(StopAsked):
     """What a person or program says when it changes decisions: those of `rows`, or all that are `alike`."""
 
-    verdict = WordField(Verdict, help_text="What they become: `accepted` or `rejected`.")
+    verdict = WordField(DecisionVerdict, help_text="What they become: `accepted` or `rejected`.")
     rows = serializers.ListField(
         child=serializers.IntegerField(min_value=0, max_value=2**32 - 1),
         required=False,
@@ -143,7 +143,7 @@ class ChangeAsked(StopAsked):
     alike = Alike(required=False)
 
     def validate_verdict(self, verdict: int) -> int:
-        if verdict == Verdict.UNDECIDED:
+        if verdict == DecisionVerdict.UNDECIDED:
             raise serializers.ValidationError("A person accepts or rejects.")
         return verdict
 

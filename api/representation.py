@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sendouts import rules
-from sendouts.models import Batch, BulkChange, Event, Hold, Status, Verdict
+from sendouts.models import Batch, BulkChange, DecisionVerdict, Event, Hold, Status
 from sendouts.outlook.forecast import Forecast
 from sendouts.verbs.second_person import first_name
 from sendouts.wording import batch_sentences
@@ -50,7 +50,7 @@ def change(running: BulkChange | None, batch: Batch) -> dict[str, Any] | None:
         "by": running.user.get_username(),
         "at": running.begun_at,
         "note": running.note,
-        "verdict": Verdict(running.verdict).name.lower(),
+        "verdict": DecisionVerdict(running.verdict).name.lower(),
         "contacts": running.expected,
         "changed": running.changed,
         "share": round(min(1.0, running.next_row / batch.total), 3) if batch.total else 1.0,
@@ -67,7 +67,7 @@ def reasons(batch: Batch) -> list[dict[str, Any]]:
     """Reasons of the decisions with the number of contacts, most frequent first; the simply accepted are left out."""
     return [
         {
-            "verdict": Verdict(verdict).name.lower(),
+            "verdict": DecisionVerdict(verdict).name.lower(),
             "code": code,
             "text": show_text(text),
             "action": action,

@@ -9,7 +9,7 @@ from rest_framework import serializers
 from actions.models import Project, Sendout
 from api import representation
 from api.fields import DurationField, SentenceField, WordField
-from sendouts.models import Answer, Batch, Decision, Event, Verdict
+from sendouts.models import Answer, Batch, Decision, DecisionVerdict, Event
 from sendouts.outlook.forecast import SENDING, forecast_of, lately
 from sendouts.verbs.hold import on_hold
 
@@ -61,7 +61,7 @@ class SentenceSerializer(serializers.Serializer[Any]):
 
 
 class ReasonSerializer(serializers.Serializer[Any]):
-    verdict = serializers.ChoiceField(choices=[verdict.name.lower() for verdict in Verdict])
+    verdict = serializers.ChoiceField(choices=[verdict.name.lower() for verdict in DecisionVerdict])
     code = serializers.CharField()
     text = serializers.CharField()
     action = serializers.CharField()
@@ -145,7 +145,7 @@ class RunningChangeSerializer(serializers.Serializer[Any]):
     by = serializers.CharField()
     at = serializers.DateTimeField()
     note = serializers.CharField()
-    verdict = serializers.ChoiceField(choices=[verdict.name.lower() for verdict in Verdict])
+    verdict = serializers.ChoiceField(choices=[verdict.name.lower() for verdict in DecisionVerdict])
     contacts = serializers.IntegerField(help_text="How many it is about.")
     changed = serializers.IntegerField(help_text="How many are changed by now.")
     share = serializers.FloatField(help_text="Of the rows that were looked at, from 0 to 1.")
@@ -260,7 +260,7 @@ class DecisionSerializer(serializers.ModelSerializer[Decision]):
     id = serializers.IntegerField(read_only=True, help_text="64 bits: more than a JavaScript number holds exactly.")
     row = serializers.IntegerField(read_only=True, help_text="The place in the file or hook, counted from 0.")
     contact_id = serializers.SerializerMethodField(help_text="Null without the permission to see contacts.")
-    verdict = WordField(Verdict, read_only=True)
+    verdict = WordField(DecisionVerdict, read_only=True)
     text = SentenceField(read_only=True)
     decided_by = serializers.CharField(
         source="decided_by.username", default=None, allow_null=True, read_only=True, help_text="Null: no person did."

@@ -20,7 +20,7 @@ from api.access import View
 from api.parameters import ChangeAsked, StopAsked, VerbAsked
 from api.serializers import WholeBatchSerializer
 from api.views import BATCHES
-from sendouts.models import Batch, Verdict
+from sendouts.models import Batch, DecisionVerdict
 from sendouts.verbs import (
     Accept,
     CancelChange,
@@ -59,12 +59,12 @@ def _accept(_batch_id: int, asked: Asked) -> Verb[Any]:
 
 
 def _change(batch_id: int, asked: Asked) -> Verb[Any]:
-    verdict = Verdict(asked["verdict"])
+    verdict = DecisionVerdict(asked["verdict"])
     if "rows" in asked:
         return ChangeDecisions([(batch_id << 32) + row for row in asked["rows"]], verdict)
     alike = asked["alike"]
     reason = (alike["code"], alike["action"]) if "code" in alike else None
-    return ChangeAlike(Which(Verdict(alike["verdict"]), reason), verdict)
+    return ChangeAlike(Which(DecisionVerdict(alike["verdict"]), reason), verdict)
 
 
 # By the last part of their path.

@@ -22,7 +22,7 @@ from desk.find import may_find
 from sendouts.inquiries import export as inquiry_export
 from sendouts.inquiries.csv import form_of_reader
 from sendouts.inquiries.streaming import streamed
-from sendouts.models import Batch, Export, Verdict
+from sendouts.models import Batch, DecisionVerdict, Export
 from sendouts.verbs import base
 from sendouts.verbs.base import NotDone
 from sendouts.wording.batch_sentences import number, reason, title
@@ -33,7 +33,7 @@ REASONS = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class ExportOffer:
     """One choice of rows, with how many there are."""
 
     tab: str
@@ -91,15 +91,21 @@ def _uuid(text: str) -> UUID | None:
         return None
 
 
-def _offers(batch: Batch) -> list[Offer]:
+def _offers(batch: Batch) -> list[ExportOffer]:
     """What can be chosen: everybody, each tab, each reason."""
-    found = [Offer("", "", _("Everybody"), "", number(batch.total))]
-    found += [Offer(name, "", text, "", number(count or 0)) for name, (text, count) in tabs(batch).items() if count]
-    words = {Verdict.ACCEPTED: _("get it"), Verdict.REJECTED: _("do not get it"), Verdict.UNDECIDED: _("undecided")}
+    found = [ExportOffer("", "", _("Everybody"), "", number(batch.total))]
+    found += [
+        ExportOffer(name, "", text, "", number(count or 0)) for name, (text, count) in tabs(batch).items() if count
+    ]
+    words = {
+        DecisionVerdict.ACCEPTED: _("get it"),
+        DecisionVerdict.REJECTED: _("do not get it"),
+        DecisionVerdict.UNDECIDED: _("undecided"),
+    }
     for line in batch.reasons[:REASONS]:
         verdict, code, text, action, count = line
-        hint = " · ".join(part for part in (words[Verdict(verdict)], action) if part)
-        found.append(Offer("", inquiry_export.reason_key(line), reason(code, text) or "–", hint, number(count)))
+        hint = " · ".join(part for part in (words[DecisionVerdict(verdict)], action) if part)
+        found.append(ExportOffer("", inquiry_export.reason_key(line), reason(code, text) or "–", hint, number(count)))
     return found
 
 

@@ -21,8 +21,8 @@ from actions.whole import whole
 from desk.bases import reader
 from sendouts.inquiries import fate as inquiry_fate
 from sendouts.inquiries.fate import Fate, Found
-from sendouts.inquiries.find import Findings, find
-from sendouts.models import Verdict
+from sendouts.inquiries.find import FoundContacts, find
+from sendouts.models import DecisionVerdict
 from sendouts.verbs import base
 from sendouts.wording.batch_sentences import column_time, number, span, title
 
@@ -99,7 +99,7 @@ def period() -> str:
     return span(timedelta(days=settings.RETENTION_DAYS))
 
 
-def _empty(asked: str, findings: Findings, *, limited: bool) -> str:
+def _empty(asked: str, findings: FoundContacts, *, limited: bool) -> str:
     """Why nothing is shown."""
     if findings.found:
         return ""
@@ -153,7 +153,9 @@ def line(found: Found, now: datetime) -> HitLine:
 def batch_link(found: Found) -> str:
     """The page of the batch, with this contact as the first of its list; found by its place, since addresses are logged."""
     decision = found.decision
-    tab = {Verdict.ACCEPTED: "accepted", Verdict.REJECTED: "rejected"}.get(Verdict(decision.verdict), "undecided")
+    tab = {DecisionVerdict.ACCEPTED: "accepted", DecisionVerdict.REJECTED: "rejected"}.get(
+        DecisionVerdict(decision.verdict), "undecided"
+    )
     if tab == "undecided" and decision.unread:
         tab = "unread"
     query = {"tab": tab} | ({"after": decision.row - 1} if decision.row else {})

@@ -78,7 +78,7 @@ class TogetherForm(forms.Form):
 
 
 @dataclass(frozen=True)
-class Asked:
+class SetRequest:
     """A set of singles and what is to become of it."""
 
     verb: SetVerb
@@ -201,7 +201,7 @@ def page(request: HttpRequest, sendout_id: int) -> HttpResponse:
         **admin.site.each_context(request),
         "title": name_of(sendout),
         "sendout": sendout,
-        "lines": [Listed.of(each, now, decides=decides) for each in shown.singles],
+        "lines": [ListedSingle.of(each, now, decides=decides) for each in shown.singles],
         "after": shown.after,
         "decided": count,
         "accept_all": _("Accept all %(n)s…") % {"n": number(count)},
@@ -280,7 +280,7 @@ def _shown(
     beyond = rows.order_by().count() - len(chosen) if len(chosen) == AT_ONCE else 0
     for each in chosen:
         each.project = sendout.project
-    asked = Asked(verb, name_of(sendout), chosen, beyond, reader(request), now)
+    asked = SetRequest(verb, name_of(sendout), chosen, beyond, reader(request), now)
     initial = {"seen": ",".join(f"{each.pk}:{each.revision}" for each in chosen), "note": note}
     context = {
         **admin.site.each_context(request),
@@ -294,7 +294,7 @@ def _shown(
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class ListedSingle:
     """One single in the list."""
 
     url: str
@@ -305,7 +305,7 @@ class Listed:
     deadline: str
 
     @classmethod
-    def of(cls, single: Batch, now: datetime, *, decides: bool) -> "Listed":
+    def of(cls, single: Batch, now: datetime, *, decides: bool) -> "ListedSingle":
         """Write one line; a single mostly has one contact, and then its verdict is one word."""
         counts = (
             (single.accepted, ngettext("%(n)s gets it", "%(n)s get it", single.accepted)),

@@ -15,7 +15,7 @@ BLOCK = 256 * 1024
 WINDOW = 30.0
 
 
-class Broken(Exception):
+class BrokenDownload(Exception):
     """The body ended too early. `word` says how: "cut" (reset or cut off), "time-out" (nothing came for too long) or
     "slow" (too little came, or not all of it in time).
     """
@@ -85,7 +85,7 @@ class Download:
         if waiting:
             yield b"".join(waiting)
         if word:
-            raise Broken(word, self.received)
+            raise BrokenDownload(word, self.received)
         self._ended = True
 
     def proves_end(self) -> bool:

@@ -20,7 +20,7 @@ WAITED_OUT: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class FanoutCall:
     """One request to make; `key` comes back with the answer."""
 
     key: Any
@@ -28,7 +28,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class FanoutAnswer:
     """What became of one call.
 
     `status` is 0 when no answer came; then `error` says why: "lost" (time-out or reset after the request may have been
@@ -74,7 +74,7 @@ class Fanout:
         self._poller = Poller(self._pace.highest)
         self._idle: list[Transfer] = []
         self._flying: set[Transfer] = set()
-        self._next: Call | None = None
+        self._next: FanoutCall | None = None
         self._stalled = 0.0
         self.busy = False
 
@@ -83,7 +83,7 @@ class Fanout:
         """How many calls may be under way at once, as learnt so far."""
         return self._pace.limit
 
-    def send(self, calls: Iterable[Call], *, stop: Callable[[], bool] = never) -> Iterator[list[Answer]]:
+    def send(self, calls: Iterable[FanoutCall], *, stop: Callable[[], bool] = never) -> Iterator[list[FanoutAnswer]]:
         """Make the calls, pulled as there is room, and yield answers as they come, at least every 0.25 s (maybe none).
 
         1. Refused calls are answered without a connection, and so are those to a host whose breaker is open.
@@ -101,8 +101,8 @@ class Fanout:
             self._next = None
             self._drop_flying()
 
-    def _send(self, calls: Iterator[Call], stop: Callable[[], bool]) -> Iterator[list[Answer]]:
-        ready: list[Answer] = []
+    def _send(self, calls: Iterator[FanoutCall], stop: Callable[[], bool]) -> Iterator[list[FanoutAnswer]]:
+        ready: list[FanoutAnswer] = []
         fault: Exception | None = None
         more = True
         handed = time.monotonic()
@@ -129,7 +129,7 @@ class Fanout:
         if fault is not None:
             raise fault
 
-    def _fill(self, calls: Iterator[Call], stop: Callable[[], bool], ready: list[Answer]) -> bool:
+    def _fill(self, calls: Iterator[FanoutCall], stop: Callable[[], bool], ready: list[FanoutAnswer]) -> bool:
         """Begin calls while there is room; whether there may be more."""
         while len(ready) < LIST_SIZE:
             if stop():
@@ -148,10 +148,10 @@ class Fanout:
             try:
                 target = self._allow.check_uri(call.uri)
             except Refused as refusal:
-                ready.append(Answer(call.key, 0, "refused", None, 0.0, refusal.with_traceback(None)))
+                ready.append(FanoutAnswer(call.key, 0, "refused", None, 0.0, refusal.with_traceback(None)))
                 continue
             if wait := pause or breakers.of(target.host, target.port).admit():
-                ready.append(Answer(call.key, 0, "held", wait, 0.0))
+                ready.append(FanoutAnswer(call.key, 0, "held", wait, 0.0))
                 continue
             transfer = self._idle.pop() if self._idle else Transfer(*self._settings)
             transfer.load(call.key, self._pace.begin(), target, self._stalled)
@@ -165,7 +165,7 @@ class Fanout:
         pause = self._pace.pause_left()
         return min(wait, pause) if pause else wait
 
-    def _collect(self) -> list[Answer]:
+    def _collect(self) -> list[FanoutAnswer]:
         answers = []
         for handle in self._poller.finished():
             transfer: Transfer = handle.transfer
@@ -177,16 +177,16 @@ class Fanout:
             self._idle.append(transfer)
         return answers
 
-    def _answer(self, transfer: Transfer) -> Answer:
+    def _answer(self, transfer: Transfer) -> FanoutAnswer:
         status = transfer.status()
         seconds = transfer.seconds()
         if not status:
             error = transfer.failure()
             if error == "refused" and transfer.target is not None:
                 refusal = Refused("private_address", transfer.target.host)
-                return Answer(transfer.key, 0, error, None, seconds, refusal)
+                return FanoutAnswer(transfer.key, 0, error, None, seconds, refusal)
             self._failed(transfer, seconds, None, slowed=False)
-            return Answer(transfer.key, 0, error, None, seconds)
+            return FanoutAnswer(transfer.key, 0, error, None, seconds)
         retry_after = None if status < 300 else transfer.retry_after()
         if retry_after is not None:
             retry_after = min(retry_after, MAX_WAIT)
@@ -200,7 +200,7 @@ class Fanout:
             self._pace.good(transfer.number, transfer.latency() if clean else None)
             if transfer.target is not None:
                 breakers.of(transfer.target.host, transfer.target.port).succeeded()
-        return Answer(transfer.key, status, "", retry_after, seconds)
+        return FanoutAnswer(transfer.key, status, "", retry_after, seconds)
 
     def _failed(self, transfer: Transfer, seconds: float, retry_after: float | None, *, slowed: bool) -> None:
         self._pace.bad(transfer.number, slowed=slowed)

@@ -38,7 +38,7 @@ _KEY_KINDS = (
 _GONE = frozenset({"connection", "stalled"})
 
 
-class NotStored(Exception):
+class NotUploaded(Exception):
     """The file was not laid down. `word` says why, `again` whether it may be tried again."""
 
     def __init__(self, word: str, again: bool) -> None:
@@ -161,7 +161,7 @@ class Host:
             size = int(self._run(self._files.stat(_plain(path))).size or 0)
             if size > content.position:
                 self._compare(path, content)
-        except NotStored as error:
+        except NotUploaded as error:
             if error.word in _GONE:
                 raise
             return False
@@ -171,7 +171,7 @@ class Host:
         file = self._run(self._files.open(_plain(path), "rb"))
         while found := self._run(file.read(_BLOCKS * _BLOCK_BYTES, content.position)):
             if not content.begins_with(found):
-                raise NotStored("differs", False)
+                raise NotUploaded("differs", False)
         self._run(file.close())
 
     def rename(self, path: str, to: str) -> None:
@@ -180,17 +180,17 @@ class Host:
         self.remove(to)
         try:
             self._run(self._files.rename(_plain(path), _plain(to)))
-        except NotStored as error:
+        except NotUploaded as error:
             if error.word in _GONE:
                 raise
             self.remove(path)
-            raise NotStored("rename", False) from None
+            raise NotUploaded("rename", False) from None
 
     def remove(self, path: str) -> None:
         """Take a file away, if it is there and may be."""
         try:
             self._run(self._files.remove(_plain(path)))
-        except NotStored as error:
+        except NotUploaded as error:
             if error.word in _GONE:
                 raise
 
@@ -200,7 +200,7 @@ class Host:
         flags = asyncssh.FXF_WRITE | (0 if position else asyncssh.FXF_CREAT | asyncssh.FXF_TRUNC)
         try:
             return self._run(self._files.open(_plain(path), flags, encoding=None))
-        except NotStored as error:
+        except NotUploaded as error:
             if position or error.word != "missing":
                 raise
         self._make_folders(path)
@@ -211,12 +211,12 @@ class Host:
         for folder in ("/".join(names[:count]) for count in range(1, len(names) + 1)):
             try:
                 self._run(self._files.mkdir(folder))
-            except NotStored as error:
+            except NotUploaded as error:
                 if error.word in _GONE:
                     raise
                 # It was there, or must not be made.
                 if not self._run(self._files.isdir(folder)):
-                    raise NotStored("folder", False) from None
+                    raise NotUploaded("folder", False) from None
 
     async def _write(self, file: Any, blocks: list[tuple[int, bytes]]) -> None:
         tasks = [asyncio.ensure_future(file.write(block, place)) for place, block in blocks if block]
@@ -236,18 +236,18 @@ class Host:
             try:
                 self._connection = self._run(self._log_in(self._dial(), kinds, proof))
                 break
-            except NotStored as error:
+            except NotUploaded as error:
                 if error.word != "host_key":
                     raise
         else:
-            raise NotStored("host_key", False)
+            raise NotUploaded("host_key", False)
         self._files = self._run(self._connection.start_sftp_client())
 
     def _dial(self) -> socket.socket:
         try:
             found = socket.getaddrinfo(self._target.host, self._target.port, type=socket.SOCK_STREAM)
         except OSError:
-            raise NotStored("connection", True) from None
+            raise NotUploaded("connection", True) from None
         addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
         allowed = [address for address in addresses if address_allowed(address, self._target)]
         if not allowed:
@@ -256,7 +256,7 @@ class Host:
             # The address that was checked is the one dialled: a second look-up could answer otherwise.
             with suppress(OSError):
                 return socket.create_connection((address, self._target.port), CONNECT_SECONDS)
-        raise NotStored("connection", True)
+        raise NotUploaded("connection", True)
 
     async def _log_in(self, wire: socket.socket, kinds: tuple[str, ...], proof: dict[str, Any]) -> Any:
         import asyncssh
@@ -294,7 +294,7 @@ class Host:
         try:
             key = asyncssh.import_private_key(text)
         except (asyncssh.KeyImportError, asyncssh.KeyEncryptionError):
-            raise NotStored("key", False) from None
+            raise NotUploaded("key", False) from None
         return {"client_keys": [key], "preferred_auth": "publickey"}
 
     async def _leave(self) -> None:
@@ -313,7 +313,7 @@ class Host:
 
         try:
             return self._runner.run(bounded())
-        except NotStored:
+        except NotUploaded:
             raise
         except Exception as error:
             raise _not_stored(error) from None
@@ -325,11 +325,11 @@ def _plain(path: str) -> str:
     return path
 
 
-def _not_stored(error: Exception) -> NotStored:
+def _not_stored(error: Exception) -> NotUploaded:
     import asyncssh
 
     if isinstance(error, TimeoutError):
-        return NotStored("stalled", True)
+        return NotUploaded("stalled", True)
     words: dict[str, tuple[type[Exception], ...]] = {
         "host_key": (asyncssh.HostKeyNotVerifiable,),
         "no_common_algorithm": (asyncssh.KeyExchangeFailed,),
@@ -340,13 +340,13 @@ def _not_stored(error: Exception) -> NotStored:
     }
     for word, kinds in words.items():
         if isinstance(error, kinds):
-            return NotStored(word, False)
+            return NotUploaded(word, False)
     if isinstance(error, asyncssh.SFTPNoSpaceOnFilesystem | asyncssh.SFTPQuotaExceeded):
-        return NotStored("disk", True)
+        return NotUploaded("disk", True)
     if isinstance(error, asyncssh.SFTPConnectionLost | asyncssh.SFTPNoConnection):
-        return NotStored("connection", True)
+        return NotUploaded("connection", True)
     if isinstance(error, asyncssh.SFTPError):
-        return NotStored("failure", True)
+        return NotUploaded("failure", True)
     if isinstance(error, asyncssh.Error | OSError):
-        return NotStored("connection", True)
+        return NotUploaded("connection", True)
     raise error

@@ -12,7 +12,7 @@ from django.db.models import Case, DateTimeField, F, Value, When
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from sendouts.models import Attention, Batch, Chunk, Decision, EffectRun, Event, PendingEffect, Status, Word
+from sendouts.models import Attention, Batch, Chunk, Decision, EffectRun, Event, EventWord, PendingEffect, Status
 from sendouts.models.batch import OPEN
 from sendouts.models.decision import rows_of
 from sendouts.models.effect import effects_of
@@ -75,7 +75,7 @@ def move(
                 # How single contacts ended is told only where nobody answered in time.
                 same["tell_at"] = Case(When(source=Batch.Source.BATCH, then=Value(now)), output_field=DateTimeField())
             Batch.objects.filter(pk__in=ids).update(**same)
-        record(moved, Word.MOVED, now=now, old=old, new=new, user=user, note=note, data=data, revisions=revisions)
+        record(moved, EventWord.MOVED, now=now, old=old, new=new, user=user, note=note, data=data, revisions=revisions)
         if moved and new not in OPEN:
             # What tells others of the outcome begins; what was prepared and is not wanted any more is cleared away.
             EffectRun.objects.filter(batch_id__in=moved, ended_at__isnull=True).update(due_at=now)
@@ -94,7 +94,7 @@ def forget_screening(batch_id: int) -> None:
 
 def record(
     ids: Collection[int],
-    word: Word,
+    word: EventWord,
     *,
     now: datetime,
     old: str = "",
@@ -117,7 +117,7 @@ def record(
 
 def change(
     batch: Batch,
-    word: Word,
+    word: EventWord,
     *,
     now: datetime,
     user: User | None = None,
@@ -149,7 +149,7 @@ def attention(
         kept = {**data} | ({"hook": [before, about]} if before else {})
         if (batch.attention, batch.attention_data) != (code, kept):
             found = {"code": code.value, **data}
-            change(batch, Word.ATTENTION, now=now, data=found, attention=code, attention_data=kept, tell_at=now)
+            change(batch, EventWord.ATTENTION, now=now, data=found, attention=code, attention_data=kept, tell_at=now)
             log.warning("attention", batch=batch_id, code=code.value, tried_again=due_at is not None)
 
 

@@ -4,10 +4,10 @@ from typing import Any
 
 from django.contrib.auth.models import User
 
-from sendouts.models import Batch, Event, Word
+from sendouts.models import Batch, Event, EventWord
 
 # What a person did to decisions; whoever did any of it accepts nothing alone where the project says so.
-CHANGES = (Word.CHANGED, Word.CHANGE_BEGUN)
+CHANGES = (EventWord.CHANGED, EventWord.CHANGE_BEGUN)
 # The columns of a batch that nobody has accepted.
 NOBODY: dict[str, Any] = {
     "first_accepted_by": None,

@@ -18,7 +18,7 @@ from django.utils import timezone
 from actions.catalog.shared.field_problems import FieldProblem
 from actions.models import Project, Sendout
 from sendouts.lifecycle import record
-from sendouts.models import Batch, Decision, Plan, Status, Verdict, Webhook, Word
+from sendouts.models import Batch, Decision, DecisionVerdict, EventWord, Plan, Status, Webhook
 
 SECRET = "secret.example.com"
 ROLES: Mapping[str, set[tuple[str, str]]] = import_module("sendouts.migrations.0003_roles").ROLES
@@ -106,11 +106,11 @@ def batch(
     made = Batch.objects.create(status=status, **(values | counts | columns))
     if decisions:
         Decision.objects.bulk_create(_rows(made, addresses=addresses))
-    record([made.pk], Word.MOVED, now=values["received_at"], new=Status.PLANNED)
+    record([made.pk], EventWord.MOVED, now=values["received_at"], new=Status.PLANNED)
     steps = [Status.PLANNED, *way, status]
     for old, new in pairwise(steps if status != Status.PLANNED else []):
         person = by if new in {Status.ACCEPTED, Status.REFUSED} else None
-        record([made.pk], Word.MOVED, now=now, old=old, new=new, user=person)
+        record([made.pk], EventWord.MOVED, now=now, old=old, new=new, user=person)
     return made
 
 
@@ -126,10 +126,11 @@ def _reasons(rejected: int, undecided: int) -> list[list[Any]]:
 def _rows(made: Batch, *, addresses: bool) -> list[Decision]:
     rows = []
     kinds = (
-        [(Verdict.REJECTED, False, "rule", "No consent")] * made.rejected
-        + [(Verdict.UNDECIDED, False, "missing", FieldProblem.MISSING(name="properties.consent"))] * made.undecided
-        + [(Verdict.UNDECIDED, True, "no_id", "")] * made.unread
-        + [(Verdict.ACCEPTED, False, "", "")] * made.accepted
+        [(DecisionVerdict.REJECTED, False, "rule", "No consent")] * made.rejected
+        + [(DecisionVerdict.UNDECIDED, False, "missing", FieldProblem.MISSING(name="properties.consent"))]
+        * made.undecided
+        + [(DecisionVerdict.UNDECIDED, True, "no_id", "")] * made.unread
+        + [(DecisionVerdict.ACCEPTED, False, "", "")] * made.accepted
     )
     for row, (verdict, unread, code, text) in enumerate(kinds):
         rows.append(

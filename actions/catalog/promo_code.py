@@ -66,7 +66,7 @@ class PromoCodeConfig(Config):
         return self
 
 
-class PromoCode(Effect):
+class PromoCodeKind(Effect):
     """Gives one code a contact and batch; actions after it know it as {code}."""
 
     name = "promo_code"

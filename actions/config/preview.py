@@ -18,7 +18,7 @@ from actions.models import (
     OnFailure,
     Project,
     Review,
-    Run,
+    RunWhen,
     Sendout,
     definitions_for,
     policy,
@@ -36,7 +36,7 @@ class From:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class PlanStep:
     """One action of the plan. `parameters`: label and value of what is not as by default."""
 
     place: int
@@ -59,10 +59,10 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
-class Preview:
+class PlanPreview:
     """The plan, what nobody defined, the policies, and what these mean where nobody looks."""
 
-    steps: tuple[Step, ...]
+    steps: tuple[PlanStep, ...]
     unknown: tuple[str, ...]
     rules: tuple[Rule, ...]
     caution: str
@@ -80,24 +80,24 @@ def to_be_named(project: Project, sendout: Sendout | None) -> list[str]:
     """What runs only if a hook names it, each once."""
     found: dict[str, str] = {}
     for each in definitions_for(project, sendout):
-        if each.run == Run.ASKED:
+        if each.run == RunWhen.ASKED:
             found.setdefault(folded(each.identifier), each.identifier)
     return list(found.values())
 
 
-def preview(project: Project, sendout: Sendout | None, asked: Iterable[Asked]) -> Preview:
+def preview(project: Project, sendout: Sendout | None, asked: Iterable[Asked]) -> PlanPreview:
     """The plan of a hook that names these actions, as it would be merged now."""
     merged = merge(definitions_for(project, sendout), asked, phases())
     steps = tuple(_step(place, each) for place, each in enumerate(merged.actions, 1))
     holds = policy(project, sendout)
     caution = unattended(holds.review, holds.at_deadline)
     unknown = tuple(each.identifier for each in merged.unknown)
-    return Preview(steps, unknown, tuple(rules(project, sendout)), _(caution) if caution else "")
+    return PlanPreview(steps, unknown, tuple(rules(project, sendout)), _(caution) if caution else "")
 
 
-def _step(place: int, action: PlannedAction) -> Step:
+def _step(place: int, action: PlannedAction) -> PlanStep:
     definition = ActionDefinition(kind=action.kind, on_failure=action.on_failure)
-    return Step(
+    return PlanStep(
         place=place,
         phase=phase_in_words(action.phase),
         identifier=action.identifier,

@@ -19,7 +19,7 @@ UNTOLD = "secret"
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class VersionChange:
     """One thing that a version changed: its label, and its value before and after, as people write them."""
 
     label: str
@@ -33,7 +33,7 @@ class Version:
 
     what: str
     who: str
-    changes: tuple[Change, ...]
+    changes: tuple[VersionChange, ...]
 
 
 def version(record: Any, before: Any | None) -> Version:
@@ -49,7 +49,7 @@ def version(record: Any, before: Any | None) -> Version:
     else:
         what = _("Changed")
     if record.history_change_reason == UNTOLD:
-        found = (*found, Change(_("Secret"), _("not shown"), _("changed")))
+        found = (*found, VersionChange(_("Secret"), _("not shown"), _("changed")))
     return Version(what, _who(record), found)
 
 
@@ -59,7 +59,7 @@ def _who(record: Any) -> str:
     return BY_FILE if record.history_change_reason == BY_FILE else ""
 
 
-def changes(old: Any, new: Any) -> Iterable[Change]:
+def changes(old: Any, new: Any) -> Iterable[VersionChange]:
     """What differs between two states of a row, or a state and the row itself; an unlike configuration by its fields."""
     for field in new.tracked_fields if hasattr(new, "tracked_fields") else new._meta.concrete_fields:
         if field.name in {"id", "created_at", "changed_at"}:
@@ -71,18 +71,18 @@ def changes(old: Any, new: Any) -> Iterable[Change]:
             if field.remote_field:
                 before, after = getattr(old, field.name), getattr(new, field.name)
             label = _label(new, field.name)
-            yield Change(label, column_in_words(field, before), column_in_words(field, after))
+            yield VersionChange(label, column_in_words(field, before), column_in_words(field, after))
 
 
 def _label(record: Any, name: str) -> str:
     return capfirst(str(record._meta.get_field(name).verbose_name))
 
 
-def _config_changes(old: Any, new: Any) -> Iterable[Change]:
+def _config_changes(old: Any, new: Any) -> Iterable[VersionChange]:
     if canonical(old.config) == canonical(new.config):
         return
     before = config_lines(old.kind, old.config, defaults=True)
     after = config_lines(new.kind, new.config, defaults=True)
     for label in dict.fromkeys([*after, *before]):
         if before.get(label) != after.get(label):
-            yield Change(label, before.get(label, NOTHING), after.get(label, NOTHING))
+            yield VersionChange(label, before.get(label, NOTHING), after.get(label, NOTHING))

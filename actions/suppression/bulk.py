@@ -12,7 +12,7 @@ from actions.suppression.models import SuppressionEntry
 _TABLE = SuppressionEntry._meta.db_table
 
 
-class Row(NamedTuple):
+class EntryRow(NamedTuple):
     """One entry to store, in the order of the columns."""
 
     suppression_list_id: int
@@ -49,9 +49,9 @@ def held(list_id: int, keys: Collection[str]) -> list[Held]:
     return [Held(row.pk, row.value, row.reason, row.expires_at) for row in rows]
 
 
-def insert(rows: Iterable[Row]) -> None:
+def insert(rows: Iterable[EntryRow]) -> None:
     """Store new entries in the caller's transaction; one that exists already is an IntegrityError."""
-    columns = ", ".join(Row._fields)
+    columns = ", ".join(EntryRow._fields)
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             # What goes wrong inside COPY is otherwise psycopg's own, and a lost connection would not be known for one.
@@ -59,10 +59,10 @@ def insert(rows: Iterable[Row]) -> None:
                 for row in rows:
                     copy.write_row(row)
             return
-        marks = ", ".join(["%s"] * len(Row._fields))
+        marks = ", ".join(["%s"] * len(EntryRow._fields))
         cursor.executemany(f"INSERT INTO {_TABLE} ({columns}) VALUES ({marks})", [_adapted(row) for row in rows])
 
 
-def _adapted(row: Row) -> tuple[Any, ...]:
+def _adapted(row: EntryRow) -> tuple[Any, ...]:
     write = connection.ops.adapt_datetimefield_value
     return (*row[:3], write(row.expires_at), write(row.added_at), row.added_by_id)

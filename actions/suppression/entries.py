@@ -51,7 +51,7 @@ def add(list_id: int, wanted: Mapping[str, NewEntry], *, by: int | None, now: da
         SuppressionList.objects.select_for_update().get(pk=list_id, archived=False)
         there = {entry.value: entry for entry in bulk.held(list_id, wanted)}
         new = [
-            bulk.Row(list_id, key, each.reason, each.expires_at, now, by)
+            bulk.EntryRow(list_id, key, each.reason, each.expires_at, now, by)
             for key, each in wanted.items()
             if key not in there
         ]

@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from actions.names import NAME_LENGTH, normal_name
-from actions.suppression.values import LONGEST, Writing
+from actions.suppression.values import LONGEST, Spelling
 from work.models import WorkRow
 
 REASON_LENGTH = 200
@@ -84,9 +84,9 @@ class SuppressionList(models.Model):
             raise ValidationError({"name": _("Give a name.")})
 
     @property
-    def writing(self) -> Writing:
+    def writing(self) -> Spelling:
         """How it writes its values."""
-        return Writing(self.holds, self.hashed, self.calling_code)
+        return Spelling(self.holds, self.hashed, self.calling_code)
 
 
 class SuppressionEntry(models.Model):

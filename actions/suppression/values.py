@@ -18,7 +18,7 @@ class Unlike(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Writing:
+class Spelling:
     """How one list writes its values. `holds` is one of contact_id, email, phone; `calling_code` is a country's, such as 33."""
 
     holds: str

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from actions.whole import whole
-from sendouts.models import Answer, Batch, Decision, Status, Verdict
+from sendouts.models import Answer, Batch, Decision, DecisionVerdict, Status
 from sendouts.models.decision import rows_of
 from sendouts.models.paging import through_an_index
 from sendouts.privacy.masking import masked
@@ -40,7 +40,7 @@ class ContactRow:
 
     row: int
     contact: str
-    verdict: Verdict
+    verdict: DecisionVerdict
     word: str
     reason: str
     action: str
@@ -147,31 +147,35 @@ def _rows(batch: Batch, tab: str, search: str, only: str, first: int) -> QuerySe
     if search:
         return rows.filter(contact_id=search)
     if tab == "accepted":
-        return rows.filter(verdict=Verdict.ACCEPTED)
+        return rows.filter(verdict=DecisionVerdict.ACCEPTED)
     if tab == "rejected":
         # The index of what is not accepted serves a query that says so.
-        return rows.exclude(verdict=Verdict.ACCEPTED).filter(verdict=Verdict.REJECTED)
-    return rows.filter(verdict=Verdict.UNDECIDED, unread=tab == "unread")
+        return rows.exclude(verdict=DecisionVerdict.ACCEPTED).filter(verdict=DecisionVerdict.REJECTED)
+    return rows.filter(verdict=DecisionVerdict.UNDECIDED, unread=tab == "unread")
 
 
 def _line(decision: Decision, shown: Collection[str], *, sees: bool, changes: bool) -> ContactRow:
-    verdict = Verdict(decision.verdict)
+    verdict = DecisionVerdict(decision.verdict)
     kept = decision.kept or {}
     where = _(" (place %(place)s)") % {"place": kept["place"]} if decision.unread and kept.get("place") else ""
-    unread = decision.unread and verdict == Verdict.UNDECIDED
+    unread = decision.unread and verdict == DecisionVerdict.UNDECIDED
     word = (
         _("unreadable")
         if unread
         else {
-            Verdict.ACCEPTED: _("gets it"),
-            Verdict.REJECTED: _("does not get it"),
-            Verdict.UNDECIDED: _("undecided"),
+            DecisionVerdict.ACCEPTED: _("gets it"),
+            DecisionVerdict.REJECTED: _("does not get it"),
+            DecisionVerdict.UNDECIDED: _("undecided"),
         }[verdict]
     )
-    answered = verdict == Verdict.REJECTED and decision.answer != Answer.NONE
+    answered = verdict == DecisionVerdict.REJECTED and decision.answer != Answer.NONE
     # What was sent before the release was stopped cannot be put back.
     changes = changes and not answered
-    choices = {Verdict.ACCEPTED: ("reject",), Verdict.REJECTED: ("accept",), Verdict.UNDECIDED: ("accept", "reject")}
+    choices = {
+        DecisionVerdict.ACCEPTED: ("reject",),
+        DecisionVerdict.REJECTED: ("accept",),
+        DecisionVerdict.UNDECIDED: ("accept", "reject"),
+    }
     return ContactRow(
         row=decision.row,
         contact=decision.contact_id if sees else row_name(decision),
@@ -226,7 +230,7 @@ def unread_without_address(batch: Batch) -> int:
     if not batch.unread:
         return 0
     # Few, and in an index of their own.
-    return Decision.objects.filter(rows_of(batch.pk), unread=True, verdict=Verdict.UNDECIDED, uri=b"").count()
+    return Decision.objects.filter(rows_of(batch.pk), unread=True, verdict=DecisionVerdict.UNDECIDED, uri=b"").count()
 
 
 def decision_at(batch: Batch, row: int) -> Decision | None:

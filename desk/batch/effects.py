@@ -8,13 +8,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from actions import catalog
-from actions.catalog.promo_code import PromoCode
+from actions.catalog.promo_code import PromoCodeKind
 from actions.codes import runway
 from actions.contract import Permanent, Phase
 from actions.effect import Preparing
 from actions.models import Draw
 from actions.plan.build import build
-from sendouts.models import Batch, Decision, EffectRun, PendingEffect, Verdict
+from sendouts.models import Batch, Decision, DecisionVerdict, EffectRun, PendingEffect
 from sendouts.models.effect import effects_of
 from sendouts.models.paging import through_an_index
 from sendouts.wording.batch_sentences import number
@@ -100,7 +100,7 @@ def _trouble(run: EffectRun) -> str:
 
 def _warning(batch: Batch, run: EffectRun) -> str:
     """That a pool of codes is short, after what this batch takes."""
-    name = batch.plan.content["actions"][run.step]["config"] if run.kind == PromoCode.name else "{}"
+    name = batch.plan.content["actions"][run.step]["config"] if run.kind == PromoCodeKind.name else "{}"
     draw = (
         Draw.objects.select_related("pool")
         .filter(batch_number=batch.pk, pool__name=json.loads(name).get("pool"))
@@ -137,7 +137,7 @@ def _samples(batch: Batch, run: EffectRun) -> list[Sample]:
     rows = PendingEffect.objects.filter(effects_of(batch.pk), step=run.step).order_by("decision_id")
     with through_an_index():
         payloads = dict(rows.values_list("decision_id", "payload")[:LOOKED_AT])
-    who = Decision.objects.filter(pk__in=payloads).exclude(verdict=Verdict.REJECTED).order_by("pk")
+    who = Decision.objects.filter(pk__in=payloads).exclude(verdict=DecisionVerdict.REJECTED).order_by("pk")
     if run.phase == Phase.TRANSFER:
         who = Decision.objects.filter(pk__in=payloads).order_by("pk")
     return [

@@ -5,7 +5,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 
-from desk.batch.whole import Page
+from desk.batch.whole import BatchPage
 from sendouts.models import Batch
 
 # The elements of the page by their id, each with the template that fills it.
@@ -28,7 +28,7 @@ REGIONS = {
 }
 
 
-def live(batch: Batch, shown: Page, request: HttpRequest, now: Any) -> dict[str, Any]:
+def live(batch: Batch, shown: BatchPage, request: HttpRequest, now: Any) -> dict[str, Any]:
     """What live.js asks for: when, how soon again, what to say aloud, and the HTML of each region."""
     context = {"batch": batch, "page": shown}
     regions = {

@@ -14,11 +14,11 @@ from desk.batch.effects import Acting, acting
 from desk.batch.parts import headline as headlines
 from desk.batch.parts.clock import Clock, Lengths, clock, lengths
 from desk.batch.parts.comparison import Comparison, comparison
-from desk.batch.parts.events import Line, history
+from desk.batch.parts.events import EventLine, history
 from desk.batch.parts.figures import Figure, figures
 from desk.batch.parts.headline import Label
 from desk.batch.parts.outlook import Outlook, in_short, outlook
-from desk.batch.parts.plan import Check, checks
+from desk.batch.parts.plan import CheckLine, checks
 from desk.batch.parts.reasons import Reasons, reasons
 from desk.batch.parts.stages import Stage, moments, stages
 from desk.batch.parts.work import Progress, Reconciled, progress, reconciled
@@ -37,7 +37,7 @@ IN_WORK, WAITING = 2, 10
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class BatchPage:
     """Everything on the page of one batch, for one reader. `every`: seconds until it is asked again, None: it is over."""
 
     label: Label
@@ -52,12 +52,12 @@ class Page:
     figures: list[Figure]
     reasons: Reasons
     stages: list[Stage]
-    checks: list[Check]
+    checks: list[CheckLine]
     acting: list[Acting]
     contacts: Contacts
     ticked: list[Ticked]
     alike: list[VerbPage]
-    history: list[Line]
+    history: list[EventLine]
     clock: Clock
     lengths: Lengths | None
     outlook: list[Outlook]
@@ -89,7 +89,7 @@ class Page:
         return self.main[2:] + self.more
 
 
-def page(batch: Batch, user: AbstractUser, asked: Mapping[str, str], now: datetime) -> Page:
+def page(batch: Batch, user: AbstractUser, asked: Mapping[str, str], now: datetime) -> BatchPage:
     """Put the page of a batch together for a reader. asked: tab, reason, contact and after of the contacts."""
     decides, sees = user.has_perm(base.REVIEW), user.has_perm(base.VIEW_CONTACTS)
     held = batch.status == Status.IN_REVIEW and now < batch.deadline
@@ -104,7 +104,7 @@ def page(batch: Batch, user: AbstractUser, asked: Mapping[str, str], now: dateti
     seen = moments(batch)
     changes = decides and held and batch.running_change is None
     listed = contacts_page(batch, asked, sees=sees, changes=changes)
-    return Page(
+    return BatchPage(
         label=label,
         title=batch_sentences.title(batch),
         headline=headlines.headline(batch, now, headlines.ending(batch), expected, reading),

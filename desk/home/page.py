@@ -20,7 +20,7 @@ from desk.bases import reader
 from desk.home import words
 from desk.home.figures import rejections
 from desk.home.figures.in_progress import working
-from desk.home.figures.in_review import COUNTED, Line, Waiting, waiting
+from desk.home.figures.in_review import COUNTED, ReviewLine, Waiting, waiting
 from desk.home.figures.step_gap import spacing
 from desk.home.figures.today import Today, today
 from desk.home.figures.unusual import unusual
@@ -126,7 +126,7 @@ def _capped(count: int) -> str:
     return batch_sentences.number(count) + ("+" if count >= COUNTED else "")
 
 
-def _news(lines: list[Line]) -> str:
+def _news(lines: list[ReviewLine]) -> str:
     """What has come since the page was opened; empty where nothing has."""
     if not lines:
         return ""
@@ -150,7 +150,7 @@ def _next(works: list[Any], now: datetime) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class HomeFigure:
     """One of today's figures."""
 
     name: str
@@ -159,18 +159,18 @@ class Figure:
     late: bool = False
 
 
-def _figures(of: Today) -> list[Figure]:
+def _figures(of: Today) -> list[HomeFigure]:
     number = batch_sentences.number
     return [
-        Figure(_("Batches released"), number(of.released)),
-        Figure(_("Messages sent"), number(of.accepted)),
-        Figure(
+        HomeFigure(_("Batches released"), number(of.released)),
+        HomeFigure(_("Messages sent"), number(of.accepted)),
+        HomeFigure(
             _("Contacts rejected"),
             number(of.rejected),
             batch_sentences.percent(of.share) if of.share is not None else "",
         ),
-        Figure(_("Timed out"), number(of.timed_out), late=bool(of.timed_out or of.uncounted)),
-        Figure(_("Tightest margin"), words.exact(of.tightest) if of.tightest is not None else "–"),
+        HomeFigure(_("Timed out"), number(of.timed_out), late=bool(of.timed_out or of.uncounted)),
+        HomeFigure(_("Tightest margin"), words.exact(of.tightest) if of.tightest is not None else "–"),
     ]
 
 

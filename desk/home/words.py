@@ -14,10 +14,10 @@ from django.utils.translation import ngettext, pgettext
 from actions.models import Review
 from desk.home.figures import rejections
 from desk.home.figures.days import days
-from desk.home.figures.in_progress import Work
-from desk.home.figures.in_review import Line
+from desk.home.figures.in_progress import WorkInProgress
+from desk.home.figures.in_review import ReviewLine
 from desk.home.figures.rejections import Reason
-from desk.home.figures.step_gap import LONGEST, Pace
+from desk.home.figures.step_gap import LONGEST, StepGap
 from desk.home.figures.week import Ways
 from sendouts.wording.batch_sentences import column_time, contacts, number, percent, span, time_of
 
@@ -26,7 +26,7 @@ from sendouts.wording.batch_sentences import column_time, contacts, number, perc
 class Waits:
     """One waiting line. `verbs`: (address, button) for a set of singles."""
 
-    line: Line
+    line: ReviewLine
     url: str
     where: str
     kind: str
@@ -44,7 +44,7 @@ class Waits:
     verbs: list[tuple[str, str]]
 
 
-def waits(line: Line, now: datetime, *, decides: bool) -> Waits:
+def waits(line: ReviewLine, now: datetime, *, decides: bool) -> Waits:
     """Write one waiting line. decides: the reader may decide."""
     left = line.decide_before - now
     late, soon = timedelta(minutes=5), timedelta(seconds=line.soon_seconds)
@@ -78,13 +78,13 @@ def _where(project: str, journey: str) -> str:
     return " · ".join(part for part in (project, journey) if part)
 
 
-def _kind(line: Line) -> str:
+def _kind(line: ReviewLine) -> str:
     if line.batch is not None:
         return ""
     return ngettext("%(n)s single", "%(n)s singles", line.count) % {"n": number(line.count)}
 
 
-def _trouble(line: Line) -> str:
+def _trouble(line: ReviewLine) -> str:
     if not line.troubled:
         return ""
     if line.batch is None:
@@ -95,7 +95,7 @@ def _trouble(line: Line) -> str:
     return contacts(line.total)
 
 
-def _compared(line: Line) -> str:
+def _compared(line: ReviewLine) -> str:
     share = percent(line.share)
     if line.batch is None:
         return share
@@ -104,11 +104,11 @@ def _compared(line: Line) -> str:
     return _("%(share)s, usually %(usual)s") % {"share": share, "usual": percent(line.usual.share)}
 
 
-def _far(line: Line) -> bool:
+def _far(line: ReviewLine) -> bool:
     return line.usual is not None and line.usual.stands_out(line.share) > 0
 
 
-def _unattended(line: Line, now: datetime) -> tuple[str, str]:
+def _unattended(line: ReviewLine, now: datetime) -> tuple[str, str]:
     """What happens if nobody decides: a word and a sentence."""
     time = {"time": time_of(line.acts_at or line.deadline, now)}
     left = line.count - line.accepting - line.rejecting
@@ -127,7 +127,7 @@ def _unattended(line: Line, now: datetime) -> tuple[str, str]:
     return _("Not the same for all"), ", ".join(text % {"n": number(count)} for count, text in parts if count)
 
 
-def _verbs(line: Line) -> list[tuple[str, str]]:
+def _verbs(line: ReviewLine) -> list[tuple[str, str]]:
     count = line.count - line.troubled
     if not count:
         return []
@@ -142,7 +142,7 @@ def _verbs(line: Line) -> list[tuple[str, str]]:
 class InWork:
     """One line in work; `late`: it will not be ready in time."""
 
-    work: Work
+    work: WorkInProgress
     url: str
     where: str
     stage: str
@@ -152,7 +152,7 @@ class InWork:
     late: bool
 
 
-def in_work(work: Work, now: datetime) -> InWork:
+def in_work(work: WorkInProgress, now: datetime) -> InWork:
     """Write one line in work."""
     singles = work.batch is None
     address = (
@@ -172,7 +172,7 @@ def in_work(work: Work, now: datetime) -> InWork:
     )
 
 
-def _stage(work: Work) -> str:
+def _stage(work: WorkInProgress) -> str:
     if work.stage == "singles":
         return ngettext("%(n)s single", "%(n)s singles", work.count) % {"n": number(work.count)}
     word = {
@@ -188,7 +188,7 @@ def _stage(work: Work) -> str:
     return f"{word} {percent(work.percent)}"
 
 
-def _detail(work: Work) -> str:
+def _detail(work: WorkInProgress) -> str:
     done = number(work.done)
     match work.stage:
         case "received":
@@ -211,7 +211,7 @@ def _detail(work: Work) -> str:
     return _("in work")
 
 
-def _ready(work: Work, now: datetime) -> tuple[str, str, bool]:
+def _ready(work: WorkInProgress, now: datetime) -> tuple[str, str, bool]:
     """The forecast: when, how much to spare, and whether that is too late."""
     deadline = _("deadline %(time)s") % {"time": column_time(work.deadline, now)}
     if work.ready_at is None or work.spare is None:
@@ -288,7 +288,7 @@ def _short(value: float) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Why:
+class HomeWhy:
     """One reason with its bar, in percent of the longest."""
 
     text: str
@@ -298,11 +298,11 @@ class Why:
     before: str
 
 
-def why(found: list[Reason]) -> list[Why]:
+def why(found: list[Reason]) -> list[HomeWhy]:
     """Write the reasons for rejections."""
     most = max((reason.count for reason in found), default=1)
     return [
-        Why(
+        HomeWhy(
             text=rejections.sentence(reason),
             width=round(100 * reason.count / most, 1),
             count=number(reason.count),
@@ -326,7 +326,7 @@ class Apart:
     warning: str
 
 
-def apart(pace: Pace) -> Apart:
+def apart(pace: StepGap) -> Apart:
     """Write how far apart a project's steps must be planned."""
     warnings = []
     if pace.needed > LONGEST:
@@ -360,7 +360,7 @@ def exact(length: timedelta) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class FirstStep:
     """Something to do before anything can come in; where it is done here, with a link."""
 
     text: str
@@ -368,22 +368,24 @@ class Step:
     link: str = ""
 
 
-def first_steps(user: User) -> list[Step]:
+def first_steps(user: User) -> list[FirstStep]:
     """What to do on a new gateway, for whoever sets it up; everybody else is told that nothing is missing on their side."""
     if not user.has_perm("actions.add_project"):
-        return [Step(_("The first sendout appears here as soon as the platform has sent its hook."))]
+        return [FirstStep(_("The first sendout appears here as soon as the platform has sent its hook."))]
     address = {"url": f"{settings.BASE_URL}/webhooks/symplify/"}
     return [
-        Step(
+        FirstStep(
             _("Set up a project under the name that it has in the platform, and the actions that check its contacts."),
             reverse("admin:actions_project_changelist"),
             _("Projects"),
         ),
-        Step(_("In the platform, enter %(url)s as webhook in the account settings, with its credential.") % address),
-        Step(
+        FirstStep(
+            _("In the platform, enter %(url)s as webhook in the account settings, with its credential.") % address
+        ),
+        FirstStep(
             _("If the platform uses a host of its own, allow it."),
             reverse("admin:sendouts_allowedhost_changelist"),
             _("Allowed hosts"),
         ),
-        Step(_("Send a campaign with Send Gate Plus to yourself. It appears here as soon as its hook has come.")),
+        FirstStep(_("Send a campaign with Send Gate Plus to yourself. It appears here as soon as its hook has come.")),
     ]

@@ -36,7 +36,7 @@ class ChoicesForm(forms.Form):
         language.initial = choices.language
         self.rows = [self._row(each) for each in (choices.for_all, *choices.projects)]
 
-    def _row(self, choice: message_choices.Choice) -> dict[str, Any]:
+    def _row(self, choice: message_choices.NoticeChoice) -> dict[str, Any]:
         """Boxes of one line, as the template lays them out; `name` is what a checked one posts."""
         key = str(choice.project.pk) if choice.project else "all"
         if self.is_bound:

@@ -201,7 +201,7 @@ class ExpectEvery(TypedDuration):
     limits = SHORTEST_EXPECTED, LONGEST_EXPECTED, _("Give between 1 minute and 400 days.")
 
 
-class Lines(forms.CharField):
+class LinesField(forms.CharField):
     """A list of names, one a line."""
 
     widget = UnfoldAdminTextareaWidget(attrs={"rows": 4})
@@ -231,8 +231,10 @@ class ProjectForm(forms.ModelForm):
     answer_within = AnswerWithin(
         label=_("Answer within"), initial="60 min", help_text=_("From the hook. Campaigns always have 60 min.")
     )
-    keep_fields = Lines(label=_("Fields to keep"), required=False, help_text=_("One a line, such as properties.city."))
-    show_fields = Lines(
+    keep_fields = LinesField(
+        label=_("Fields to keep"), required=False, help_text=_("One a line, such as properties.city.")
+    )
+    show_fields = LinesField(
         label=_("Fields to show"),
         required=False,
         help_text=_("Those of the fields above that reviewers see as they are. The others are masked: m•••7@•••.com."),

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from actions import catalog
 from actions.config import references
-from actions.config.versions import Change, Configured, changes
+from actions.config.versions import Configured, VersionChange, changes
 from actions.contract import Kind
 from actions.models import ActionDefinition, Credential, Project
 from desk.setup.forms import PREFIX, ProjectForm, SendoutForm, action_form, config_initial
@@ -24,7 +24,7 @@ class NotBroughtBack(Exception):
     """A former state cannot hold any more; the text is a sentence for people."""
 
 
-def possible(row: Configured, record: Any) -> tuple[Change, ...]:
+def possible(row: Configured, record: Any) -> tuple[VersionChange, ...]:
     """What bringing a version back would change. Raises NotBroughtBack where it cannot be."""
     wanted = _wanted(row, record)
     found = tuple(changes(row, wanted))
@@ -34,7 +34,7 @@ def possible(row: Configured, record: Any) -> tuple[Change, ...]:
     return found
 
 
-def bring_back(row: Configured, record: Any, user: User) -> tuple[Change, ...]:
+def bring_back(row: Configured, record: Any, user: User) -> tuple[VersionChange, ...]:
     """Make a row what it was in a former version, as a new version; returns what changed. Raises NotBroughtBack."""
     with transaction.atomic():
         fresh: Any = type(row)._default_manager.select_for_update().get(pk=row.pk)

@@ -11,10 +11,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from desk.batch.contacts import row_name, unread_without_address
-from desk.verbs.base import Figure, VerbPage
+from desk.verbs.base import DialogFigure, VerbPage
 from desk.verbs.forms import AcceptForm, NoteForm
 from desk.verbs.second_person import Second, second_lines
-from sendouts.models import Answer, Batch, Decision, Verdict
+from sendouts.models import Answer, Batch, Decision, DecisionVerdict
 from sendouts.outlook import forecast
 from sendouts.stages import effects, review
 from sendouts.verbs import Accept, ChangeDecisions, Reject, base, second_person
@@ -106,9 +106,9 @@ class AcceptPage(VerbPage):
             return _("Recorded: you accepted as first person. Nothing goes out until a second person accepts.")
         return _("Accepted. The rejections are sent first, then the messages go out.")
 
-    def figures(self) -> list[Figure]:
+    def figures(self) -> list[DialogFigure]:
         return [
-            Figure(
+            DialogFigure(
                 number(self.batch.accepted),
                 ngettext(
                     "message goes out at once, or at its scheduled time",
@@ -116,7 +116,7 @@ class AcceptPage(VerbPage):
                     self.batch.accepted,
                 ),
             ),
-            Figure(
+            DialogFigure(
                 number(self.batch.rejected), ngettext("person gets nothing", "people get nothing", self.batch.rejected)
             ),
         ]
@@ -182,7 +182,7 @@ class RejectPage(VerbPage):
     def again(self) -> str:
         return _("Look again, then reject.")
 
-    def figures(self) -> list[Figure]:
+    def figures(self) -> list[DialogFigure]:
         passed = self.batch.accepted
         if passed:
             text = ngettext(
@@ -193,8 +193,8 @@ class RejectPage(VerbPage):
         else:
             text = ngettext("person gets nothing", "people get nothing", self.batch.total)
         return [
-            Figure("0", _("messages go out")),
-            Figure(number(self.batch.total), text % {"passed": number(passed)}),
+            DialogFigure("0", _("messages go out")),
+            DialogFigure(number(self.batch.total), text % {"passed": number(passed)}),
         ]
 
     def consequences(self) -> list[str]:
@@ -221,11 +221,13 @@ class RejectPage(VerbPage):
         return found
 
 
-def changed_figures(batch: Batch, before: Mapping[Verdict, int], verdict: Verdict) -> list[Figure]:
+def changed_figures(
+    batch: Batch, before: Mapping[DecisionVerdict, int], verdict: DecisionVerdict
+) -> list[DialogFigure]:
     """What a change of so many decisions makes of the numbers. before: how many say what now."""
     more = sum(count for word, count in before.items() if word != verdict)
-    get = batch.accepted + (more if verdict == Verdict.ACCEPTED else -before.get(Verdict.ACCEPTED, 0))
-    lost = batch.rejected + (more if verdict == Verdict.REJECTED else -before.get(Verdict.REJECTED, 0))
+    get = batch.accepted + (more if verdict == DecisionVerdict.ACCEPTED else -before.get(DecisionVerdict.ACCEPTED, 0))
+    lost = batch.rejected + (more if verdict == DecisionVerdict.REJECTED else -before.get(DecisionVerdict.REJECTED, 0))
     step = {"n": number(abs(get - batch.accepted))}
     if get > batch.accepted:
         text = ngettext(
@@ -241,7 +243,10 @@ def changed_figures(batch: Batch, before: Mapping[Verdict, int], verdict: Verdic
         )
     else:
         text = ngettext("gets it if the batch is accepted, as now", "get it if the batch is accepted, as now", get)
-    return [Figure(number(get), text % step), Figure(number(lost), ngettext("does not get it", "do not get it", lost))]
+    return [
+        DialogFigure(number(get), text % step),
+        DialogFigure(number(lost), ngettext("does not get it", "do not get it", lost)),
+    ]
 
 
 class ChangeOnePage(VerbPage):
@@ -251,7 +256,9 @@ class ChangeOnePage(VerbPage):
     name = "contact"
     changes = True
 
-    def __init__(self, batch: Batch, user: AbstractUser, now: datetime, decision: Decision, verdict: Verdict) -> None:
+    def __init__(
+        self, batch: Batch, user: AbstractUser, now: datetime, decision: Decision, verdict: DecisionVerdict
+    ) -> None:
         super().__init__(batch, user, now)
         self.decision = decision
         self.verdict = verdict
@@ -259,18 +266,18 @@ class ChangeOnePage(VerbPage):
     @property
     def is_permitted(self) -> bool:
         # A row that nobody could read gets the message only on somebody's own account.
-        unchecked = self.decision.unread and self.verdict == Verdict.ACCEPTED
+        unchecked = self.decision.unread and self.verdict == DecisionVerdict.ACCEPTED
         return super().is_permitted and (not unchecked or self.user.has_perm(base.TAKE_ON))
 
     @property
     def is_possible(self) -> bool:
         # The rejection that was sent before the release was stopped is final; the stage says so.
-        sent = self.decision.verdict == Verdict.REJECTED and self.decision.answer != Answer.NONE
+        sent = self.decision.verdict == DecisionVerdict.REJECTED and self.decision.answer != Answer.NONE
         return super().is_possible and self.decision.verdict != self.verdict and not sent
 
     @property
     def url(self) -> str:
-        to = "accept" if self.verdict == Verdict.ACCEPTED else "reject"
+        to = "accept" if self.verdict == DecisionVerdict.ACCEPTED else "reject"
         return reverse("admin:sendouts_batch_contact", args=[self.batch.pk, self.decision.row, to])
 
     @property
@@ -284,13 +291,13 @@ class ChangeOnePage(VerbPage):
 
     @property
     def question(self) -> str:
-        if self.verdict == Verdict.ACCEPTED:
+        if self.verdict == DecisionVerdict.ACCEPTED:
             return _("Put back %(contact)s?") % {"contact": self._contact}
         return _("Reject %(contact)s?") % {"contact": self._contact}
 
     @property
     def confirm(self) -> str:
-        return _("Put back") if self.verdict == Verdict.ACCEPTED else _("Reject")
+        return _("Put back") if self.verdict == DecisionVerdict.ACCEPTED else _("Reject")
 
     @property
     def done(self) -> str:
@@ -300,9 +307,9 @@ class ChangeOnePage(VerbPage):
     def act(self) -> str:
         return self.confirm
 
-    def figures(self) -> list[Figure]:
-        before = self.decision.verdict if not self.decision.unread else Verdict.UNDECIDED
-        return changed_figures(self.batch, {Verdict(before): 1}, self.verdict)
+    def figures(self) -> list[DialogFigure]:
+        before = self.decision.verdict if not self.decision.unread else DecisionVerdict.UNDECIDED
+        return changed_figures(self.batch, {DecisionVerdict(before): 1}, self.verdict)
 
     def consequences(self) -> list[str]:
         decision = self.decision
@@ -310,7 +317,7 @@ class ChangeOnePage(VerbPage):
         if why := reason(decision.reason, decision.text):
             found.append(_("Until now: %(verdict)s. %(why)s") % {"verdict": decision.get_verdict_display(), "why": why})
         found.append(_("Nothing is sent by this change."))
-        if self.verdict == Verdict.ACCEPTED and (names := effects.not_prepared(self.decision)):
+        if self.verdict == DecisionVerdict.ACCEPTED and (names := effects.not_prepared(self.decision)):
             lacks = _(
                 "Nothing was prepared for this contact by %(names)s: it gets the message without, unless the checks run again."
             )

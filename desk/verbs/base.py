@@ -22,7 +22,7 @@ from sendouts.wording.batch_sentences import span, time_of
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class DialogFigure:
     """A number, and the words that follow it."""
 
     number: str
@@ -124,7 +124,7 @@ class VerbPage(ABC):
             % words
         )
 
-    def figures(self) -> list[Figure]:
+    def figures(self) -> list[DialogFigure]:
         """What follows, as numbers that matter most; each reads as a sentence with its text."""
         return []
 

@@ -15,8 +15,8 @@ from django.utils.translation import ngettext
 
 from desk.batch.contacts import reason_key
 from desk.verbs.accept import changed_figures
-from desk.verbs.base import Figure, VerbPage
-from sendouts.models import Batch, BulkChange, Decision, Verdict
+from desk.verbs.base import DialogFigure, VerbPage
+from sendouts.models import Batch, BulkChange, Decision, DecisionVerdict
 from sendouts.models.decision import rows_of
 from sendouts.stages import effects
 from sendouts.verbs import CancelChange, ChangeAlike, ChangeDecisions, base, change_many
@@ -25,7 +25,7 @@ from sendouts.wording.batch_sentences import number, quoted, reason, title
 
 # More rows than these are not ticked by hand.
 TICKED = 500
-TO = {"accept": Verdict.ACCEPTED, "reject": Verdict.REJECTED}
+TO = {"accept": DecisionVerdict.ACCEPTED, "reject": DecisionVerdict.REJECTED}
 
 
 class _ManyPage(VerbPage):
@@ -34,20 +34,20 @@ class _ManyPage(VerbPage):
     name = "many"
     changes = True
 
-    def __init__(self, batch: Batch, user: AbstractUser, now: datetime, verdict: Verdict) -> None:
+    def __init__(self, batch: Batch, user: AbstractUser, now: datetime, verdict: DecisionVerdict) -> None:
         super().__init__(batch, user, now)
         self.verdict = verdict
 
     @property
     def _to(self) -> str:
-        return "accept" if self.verdict == Verdict.ACCEPTED else "reject"
+        return "accept" if self.verdict == DecisionVerdict.ACCEPTED else "reject"
 
     @property
     def act(self) -> str:
-        return _("Put back") if self.verdict == Verdict.ACCEPTED else _("Reject")
+        return _("Put back") if self.verdict == DecisionVerdict.ACCEPTED else _("Reject")
 
     def _unprepared(self) -> list[str]:
-        names = effects.enrichments_of(self.batch.pk) if self.verdict == Verdict.ACCEPTED else []
+        names = effects.enrichments_of(self.batch.pk) if self.verdict == DecisionVerdict.ACCEPTED else []
         if not names:
             return []
         text = _(
@@ -61,16 +61,18 @@ class ChangeRowsPage(_ManyPage):
 
     verb = ChangeDecisions
 
-    def __init__(self, batch: Batch, user: AbstractUser, now: datetime, verdict: Verdict, rows: Sequence[int]) -> None:
+    def __init__(
+        self, batch: Batch, user: AbstractUser, now: datetime, verdict: DecisionVerdict, rows: Sequence[int]
+    ) -> None:
         super().__init__(batch, user, now, verdict)
         self.rows = rows[:TICKED]
 
     @cached_property
-    def _before(self) -> Mapping[Verdict, int]:
+    def _before(self) -> Mapping[DecisionVerdict, int]:
         ids = [self.batch.first_decision + row for row in self.rows]
         found = Decision.objects.filter(rows_of(self.batch.pk), pk__in=ids).exclude(verdict=self.verdict)
         # An unreadable row counts as neither until a person decides on it.
-        return Counter(Verdict(verdict) for verdict in found.values_list("verdict", flat=True))
+        return Counter(DecisionVerdict(verdict) for verdict in found.values_list("verdict", flat=True))
 
     @property
     def _count(self) -> int:
@@ -98,7 +100,7 @@ class ChangeRowsPage(_ManyPage):
 
     @property
     def question(self) -> str:
-        if self.verdict == Verdict.ACCEPTED:
+        if self.verdict == DecisionVerdict.ACCEPTED:
             text = ngettext("Put %(n)s contact back?", "Put %(n)s contacts back?", self._count)
         else:
             text = ngettext("Reject %(n)s contact?", "Reject %(n)s contacts?", self._count)
@@ -106,14 +108,14 @@ class ChangeRowsPage(_ManyPage):
 
     @property
     def confirm(self) -> str:
-        text = _("Put back %(n)s") if self.verdict == Verdict.ACCEPTED else _("Reject %(n)s")
+        text = _("Put back %(n)s") if self.verdict == DecisionVerdict.ACCEPTED else _("Reject %(n)s")
         return text % {"n": number(self._count)}
 
     @property
     def done(self) -> str:
         return changed(self.verdict, self.result or 0)
 
-    def figures(self) -> list[Figure]:
+    def figures(self) -> list[DialogFigure]:
         return changed_figures(self.batch, self._before, self.verdict)
 
     def consequences(self) -> list[str]:
@@ -128,7 +130,7 @@ class ChangeAlikePage(_ManyPage):
 
     verb = ChangeAlike
 
-    def __init__(self, batch: Batch, user: AbstractUser, now: datetime, verdict: Verdict, which: Which) -> None:
+    def __init__(self, batch: Batch, user: AbstractUser, now: datetime, verdict: DecisionVerdict, which: Which) -> None:
         super().__init__(batch, user, now, verdict)
         self.which = which
 
@@ -164,7 +166,7 @@ class ChangeAlikePage(_ManyPage):
     @property
     def button(self) -> str:
         words = {"n": number(self.count), "reason": self._why}
-        back = self.verdict == Verdict.ACCEPTED
+        back = self.verdict == DecisionVerdict.ACCEPTED
         if self.which.reason is not None:
             text = _("Put back all %(n)s “%(reason)s”…") if back else _("Reject all %(n)s “%(reason)s”…")
         else:
@@ -174,7 +176,7 @@ class ChangeAlikePage(_ManyPage):
     @property
     def question(self) -> str:
         words = {"n": number(self.count), "reason": self._why}
-        back = self.verdict == Verdict.ACCEPTED
+        back = self.verdict == DecisionVerdict.ACCEPTED
         if self.which.reason is not None:
             question = (
                 _("Put back all %(n)s with the reason “%(reason)s”?"),
@@ -189,7 +191,7 @@ class ChangeAlikePage(_ManyPage):
 
     @property
     def confirm(self) -> str:
-        text = _("Put back %(n)s") if self.verdict == Verdict.ACCEPTED else _("Reject %(n)s")
+        text = _("Put back %(n)s") if self.verdict == DecisionVerdict.ACCEPTED else _("Reject %(n)s")
         return text % {"n": number(self.count)}
 
     @property
@@ -208,7 +210,7 @@ class ChangeAlikePage(_ManyPage):
             return "changes", [bulk.pk]
         return super().nudge
 
-    def figures(self) -> list[Figure]:
+    def figures(self) -> list[DialogFigure]:
         return changed_figures(self.batch, {self.which.before: self.count}, self.verdict)
 
     def consequences(self) -> list[str]:
@@ -217,14 +219,14 @@ class ChangeAlikePage(_ManyPage):
             found.append(
                 _("It takes a moment. Until it is done, nobody accepts or rejects the batch; it can be stopped.")
             )
-        if self.which.before == Verdict.REJECTED and self.batch.final:
+        if self.which.before == DecisionVerdict.REJECTED and self.batch.final:
             text = ngettext(
                 "%(n)s rejection was sent before the release was stopped: it stays.",
                 "%(n)s rejections were sent before the release was stopped: they stay.",
                 self.batch.final,
             )
             found.append(text % {"n": number(self.batch.final)})
-        if self.verdict == Verdict.ACCEPTED and self.batch.unread:
+        if self.verdict == DecisionVerdict.ACCEPTED and self.batch.unread:
             found.append(_("Rows that could not be read stay as they are."))
         return found + self._unprepared()
 
@@ -263,24 +265,24 @@ class CancelChangePage(VerbPage):
     def done(self) -> str:
         return _("The change is stopped. What was changed by then stays.")
 
-    def figures(self) -> list[Figure]:
+    def figures(self) -> list[DialogFigure]:
         if self._running is None:
             return []
         done, left = self._running.changed, max(0, self._running.expected - self._running.changed)
         return [
-            Figure(
+            DialogFigure(
                 number(done), ngettext("decision is changed and stays so", "decisions are changed and stay so", done)
             ),
-            Figure(number(left), ngettext("decision stays as it is", "decisions stay as they are", left)),
+            DialogFigure(number(left), ngettext("decision stays as it is", "decisions stay as they are", left)),
         ]
 
     def consequences(self) -> list[str]:
         return [_("The change goes on while you read: the numbers may be higher when you confirm.")]
 
 
-def changed(verdict: Verdict, count: int) -> str:
+def changed(verdict: DecisionVerdict, count: int) -> str:
     """What is said once so many contacts are changed."""
-    if verdict == Verdict.ACCEPTED:
+    if verdict == DecisionVerdict.ACCEPTED:
         text = ngettext("%(n)s contact is put back.", "%(n)s contacts are put back.", count)
     else:
         text = ngettext("%(n)s contact is rejected.", "%(n)s contacts are rejected.", count)
@@ -307,15 +309,19 @@ def ticked(batch: Batch, to: Sequence[str]) -> list[Ticked]:
 
 def alike(batch: Batch, user: AbstractUser, tab: str, key: str, now: datetime) -> list[VerbPage]:
     """What can be done with all contacts that the page shows: those of a tab with one reason, or all undecided."""
-    before = {"rejected": Verdict.REJECTED, "accepted": Verdict.ACCEPTED, "undecided": Verdict.UNDECIDED}.get(tab)
-    if before is None or not (key or before == Verdict.UNDECIDED) or not user.has_perm(base.REVIEW):
+    before = {
+        "rejected": DecisionVerdict.REJECTED,
+        "accepted": DecisionVerdict.ACCEPTED,
+        "undecided": DecisionVerdict.UNDECIDED,
+    }.get(tab)
+    if before is None or not (key or before == DecisionVerdict.UNDECIDED) or not user.has_perm(base.REVIEW):
         return []
     which = which_of(before, key)
     made = [ChangeAlikePage(batch, user, now, verdict, which) for verdict in TO.values() if verdict != before]
     return [verb for verb in made if verb.is_possible]
 
 
-def which_of(before: Verdict, key: str) -> Which:
+def which_of(before: DecisionVerdict, key: str) -> Which:
     """The decisions of a verdict, with the reason that a filter of contacts names, where it names one."""
     code, _colon, action = key.partition(":")
     return Which(before, (code, action) if key else None)

@@ -4,7 +4,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from actions.models import Review
-from desk.verbs.base import Figure, VerbPage
+from desk.verbs.base import DialogFigure, VerbPage
 from sendouts import rules
 from sendouts.models import Attention, Status
 from sendouts.models.decision import DecisionReason
@@ -53,7 +53,7 @@ class RunAgainPage(VerbPage):
             count for _v, code, text, _action, count in self.batch.reasons if code == DecisionReason.PERSON and text
         )
 
-    def figures(self) -> list[Figure]:
+    def figures(self) -> list[DialogFigure]:
         total = self.batch.total
         if not total:
             return []
@@ -66,7 +66,7 @@ class RunAgainPage(VerbPage):
         own = ngettext(
             "decision of people is kept and applied again", "decisions of people are kept and applied again", self._own
         )
-        return [Figure(number(total), text), Figure(number(self._own), own)]
+        return [DialogFigure(number(total), text), DialogFigure(number(self._own), own)]
 
     @property
     def _may_go_on(self) -> bool:
@@ -216,22 +216,22 @@ class GiveUpPage(VerbPage):
     def done(self) -> str:
         return _("Given up. Nothing more is sent for this batch.")
 
-    def figures(self) -> list[Figure]:
+    def figures(self) -> list[DialogFigure]:
         sent = stop.may_have_left(self.batch)
         late = self.batch.total - sent
-        found = [Figure("0", _("messages go out"))]
+        found = [DialogFigure("0", _("messages go out"))]
         if sent:
             text = ngettext(
                 "rejection was sent or is on its way: it stays, and cannot be put back",
                 "rejections were sent or are on their way: they stay, and cannot be put back",
                 sent,
             )
-            found.append(Figure(number(sent), text))
+            found.append(DialogFigure(number(sent), text))
         text = ngettext(
             "contact takes the “timed out” way at %(time)s", "contacts take the “timed out” way at %(time)s", late
         )
         if late:
-            found.append(Figure(number(late), text % {"time": self._deadline}))
+            found.append(DialogFigure(number(late), text % {"time": self._deadline}))
         return found
 
     def consequences(self) -> list[str]:

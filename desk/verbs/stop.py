@@ -6,7 +6,7 @@ from functools import cached_property
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from desk.verbs.base import Figure, VerbPage
+from desk.verbs.base import DialogFigure, VerbPage
 from sendouts.models import Status
 from sendouts.models.hold_reason import HoldReason
 from sendouts.outlook import forecast
@@ -51,18 +51,18 @@ class StopPage(VerbPage):
     def done(self) -> str:
         return _("Stopped. The batch waits for review again.")
 
-    def figures(self) -> list[Figure]:
+    def figures(self) -> list[DialogFigure]:
         left = max(0, self.batch.rejected - self._final)
-        found = [Figure("0", _("messages go out for now"))]
+        found = [DialogFigure("0", _("messages go out for now"))]
         if self._final:
             text = ngettext(
                 "rejection was sent or is on its way: it stays, and cannot be put back",
                 "rejections were sent or are on their way: they stay, and cannot be put back",
                 self._final,
             )
-            found.append(Figure(number(self._final), text))
+            found.append(DialogFigure(number(self._final), text))
         text = ngettext("rejection is not sent any more", "rejections are not sent any more", left)
-        return [*found, Figure(number(left), text)]
+        return [*found, DialogFigure(number(left), text)]
 
     def consequences(self) -> list[str]:
         found = [_("The batch waits for review again, and nobody gets the message meanwhile.")]

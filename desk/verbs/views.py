@@ -25,12 +25,12 @@ from desk.batch.contacts import decision_at
 from desk.batch.parts.headline import label
 from desk.verbs import TO, VERBS, ChangeAlikePage, ChangeOnePage, ChangeRowsPage, StopPage, VerbPage, which_of
 from desk.verbs.forms import NoteForm
-from sendouts.models import Batch, Verdict
+from sendouts.models import Batch, DecisionVerdict
 from sendouts.verbs import base
 from sendouts.verbs.base import NotDone, NotDoneCode
 from work.nudges import nudge
 
-_VERDICT_NAMES = {verdict.name.lower(): verdict for verdict in Verdict}
+_VERDICT_NAMES = {verdict.name.lower(): verdict for verdict in DecisionVerdict}
 DIALOG = "X-Gate-Dialog"
 
 

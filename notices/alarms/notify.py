@@ -28,7 +28,7 @@ AT_ONCE = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class AlarmMessage:
     """One message in the operators' language."""
 
     subject: str
@@ -36,7 +36,7 @@ class Message:
     content: dict[str, Any]
 
 
-def compose(alarm: Alarm, occasion: str) -> Message:
+def compose(alarm: Alarm, occasion: str) -> AlarmMessage:
     """Say what is wrong, or that it is over. Names of sendouts at most: no contact, no address of the platform."""
     with translation.override(settings.ALARM_LANGUAGE):
         over = occasion == Notice.Occasion.CLOSED
@@ -60,14 +60,14 @@ def compose(alarm: Alarm, occasion: str) -> Message:
         # What Slack, Teams and their kin show of it; the sentence for programs is above.
         "text": transports.escaped("\n".join([*lines, url])),
     }
-    return Message(f"[Send Gate] {title}", "\n\n".join([*lines, url]) + "\n", content)
+    return AlarmMessage(f"[Send Gate] {title}", "\n\n".join([*lines, url]) + "\n", content)
 
 
-def trial(url: str) -> Message:
+def trial(url: str) -> AlarmMessage:
     """A message that says nothing but that messages arrive."""
     with translation.override(settings.ALARM_LANGUAGE):
         text = _("This is a trial: messages of the gateway arrive here.")
-    return Message(
+    return AlarmMessage(
         f"[Send Gate] {text}", f"{text}\n\n{url}\n", {"occasion": "trial", "text": f"{text}\n{url}", "url": url}
     )
 
@@ -113,7 +113,7 @@ def _send(pk: int, now: datetime) -> bool:
     return state == Notice.State.SENT
 
 
-def deliver(channel: Notice.Channel, message: Message, allow: AllowList) -> None:
+def deliver(channel: Notice.Channel, message: AlarmMessage, allow: AllowList) -> None:
     """Send one message; raises NotSent or Lost. Never call it inside a transaction."""
     if channel == Notice.Channel.MAIL:
         _mail(message)
@@ -126,9 +126,9 @@ def configured_hosts() -> AllowList:
     return AllowList.parse(settings.OUTBOUND_ALLOWED_HOSTS, allow_http=settings.OUTBOUND_ALLOW_HTTP)
 
 
-def _mail(message: Message) -> None:
+def _mail(message: AlarmMessage) -> None:
     transports.mail(EmailMessage(message.subject, message.text, settings.ALARM_MAIL_FROM, settings.ALARM_MAIL_TO))
 
 
-def _hook(message: Message, allow: AllowList) -> None:
+def _hook(message: AlarmMessage, allow: AllowList) -> None:
     transports.post(settings.ALARM_HOOK_URL, json.dumps(message.content).encode(), allow, word="alarm_hook")

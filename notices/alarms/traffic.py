@@ -12,7 +12,7 @@ from django.utils.dateparse import parse_datetime
 from actions.models import LONGEST_ANSWER, Sendout
 from notices.alarms.findings import Finding
 from notices.models import Code
-from sendouts.models import Batch, DoorWindow, Event, Status, Webhook, Word
+from sendouts.models import Batch, DoorWindow, Event, EventWord, Status, Webhook
 from sendouts.models.batch import OPEN
 from work import pulses
 from work.models import Pulse
@@ -84,7 +84,7 @@ def deadline_missed(now: datetime) -> Iterator[Finding]:
     ended = Batch.objects.filter(
         status=Status.EXPIRED, attention="", deadline__gte=now - LONGEST_ANSWER, ended_at__gte=now - TOLD_SPAN
     )
-    late = Event.objects.filter(batch__in=list(ended.values_list("pk", flat=True)[:1_000]), word=Word.MOVED)
+    late = Event.objects.filter(batch__in=list(ended.values_list("pk", flat=True)[:1_000]), word=EventWord.MOVED)
     missed = late.filter(new=Status.EXPIRED).exclude(old=Status.IN_REVIEW)
     found = missed.aggregate(batches=Count("batch_id", distinct=True), first=Min("batch_id"))
     if found["batches"]:

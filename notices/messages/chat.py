@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from actions.catalog.shared.signature import signed
-from notices.messages.content import Said, left_out
+from notices.messages.content import MessageText, left_out
 from notices.models import Channel
 from notices.transports import escaped
 
@@ -19,7 +19,7 @@ LONGEST = 2_800
 _TEAMS_TONES = {"waiting": "accent", "urgent": "warning", "trouble": "attention", "over": "default"}
 
 
-def body(kind: str, said: Said, mark: str) -> bytes:
+def body(kind: str, said: MessageText, mark: str) -> bytes:
     """What is posted. mark: the id of this message, the same at every attempt of it."""
     content = {Channel.Kind.SLACK: slack, Channel.Kind.TEAMS: teams}.get(Channel.Kind(kind), program)(said)
     if kind == Channel.Kind.JSON:
@@ -41,7 +41,7 @@ def key_of(secret: str) -> bytes:
     return base64.b64decode(secret.removeprefix("whsec_"), validate=True)
 
 
-def slack(said: Said) -> dict[str, Any]:
+def slack(said: MessageText) -> dict[str, Any]:
     """A text for the notification, and blocks with a button that opens the page."""
     blocks: list[dict[str, Any]] = [_section(f"*{escaped(said.headline)}*")]
     if said.lines:
@@ -73,7 +73,7 @@ def _fitting(lines: Iterable[str]) -> list[str]:
     return kept
 
 
-def teams(said: Said) -> dict[str, Any]:
+def teams(said: MessageText) -> dict[str, Any]:
     """An adaptive card, as workflows of Teams take it. Runs of text are not read as Markdown."""
     rows: list[dict[str, Any]] = [_runs(said.headline, color=_TEAMS_TONES[said.tone], weight="bolder", size="large")]
     rows += [_runs(line) for line in said.lines]
@@ -106,6 +106,6 @@ def _pair(name: str, value: str) -> dict[str, Any]:
     return {"type": "ColumnSet", "spacing": "small", "columns": columns}
 
 
-def program(said: Said) -> dict[str, Any]:
+def program(said: MessageText) -> dict[str, Any]:
     """Words and numbers of stable names, and the sentence for people."""
     return {**said.data, "subject": said.subject, "text": said.headline}

@@ -15,7 +15,7 @@ from sendouts.verbs import base
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class NoticeChoice:
     """The occasions of one project, or (None) of all the others. own: chosen for this project itself."""
 
     project: Project | None
@@ -27,8 +27,8 @@ class Choice:
 class Choices:
     """What one person is told of, and what keeps them from being told, as a word: no_mail, no_address, may_not_look."""
 
-    for_all: Choice
-    projects: tuple[Choice, ...]
+    for_all: NoticeChoice
+    projects: tuple[NoticeChoice, ...]
     language: str
     problem: str
 
@@ -40,8 +40,8 @@ def choices(user: User) -> Choices:
     usual = tuple(occasions_for_all(chosen, decides=user.has_perm(base.REVIEW)))
     found = Project.objects.filter(access.within(user, "pk"), archived=False).order_by("name")
     return Choices(
-        for_all=Choice(None, usual, None in chosen),
-        projects=tuple(Choice(each, tuple(chosen.get(each.pk, usual)), each.pk in chosen) for each in found),
+        for_all=NoticeChoice(None, usual, None in chosen),
+        projects=tuple(NoticeChoice(each, tuple(chosen.get(each.pk, usual)), each.pk in chosen) for each in found),
         language=ReaderLanguage.objects.filter(user=user).values_list("language", flat=True).first() or "",
         problem=problem(user),
     )

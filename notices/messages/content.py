@@ -24,7 +24,7 @@ TONES = ("urgent", "trouble", "waiting", "over")
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class MessageText:
     """One message in its reader's language. tone: one of TONES; data: the same for programs."""
 
     subject: str
@@ -41,7 +41,7 @@ class Said:
     data: dict[str, Any] = field(default_factory=dict)
 
 
-def say(message: Message, now: datetime) -> Said | None:
+def say(message: Message, now: datetime) -> MessageText | None:
     """What a message says at `now`; None where nobody needs it any more."""
     if message.batch_id is None:
         return _of_singles(message, now)
@@ -56,7 +56,7 @@ def say(message: Message, now: datetime) -> Said | None:
     return _waiting(batch, Occasion(message.occasion), now)
 
 
-def _waiting(batch: Batch, occasion: Occasion, now: datetime) -> Said:
+def _waiting(batch: Batch, occasion: Occasion, now: datetime) -> MessageText:
     if batch.status != Status.IN_REVIEW:
         return _stopped(batch, now, occasion)
     before = answer_before(batch, now)
@@ -75,7 +75,7 @@ def _waiting(batch: Batch, occasion: Occasion, now: datetime) -> Said:
         subject = _("%(name)s still waits: half of its time is gone, answer before %(time)s") % words
     else:
         subject = _("%(name)s still waits: %(left)s left, answer before %(time)s") % words
-    return Said(
+    return MessageText(
         subject=subject,
         headline=subjects.result(batch),
         lines=(subjects.time_left(before, now), *subjects.why_held(batch), subjects.if_nobody(batch, now)),
@@ -88,10 +88,10 @@ def _waiting(batch: Batch, occasion: Occasion, now: datetime) -> Said:
     )
 
 
-def _stopped(batch: Batch, now: datetime, occasion: Occasion = Occasion.ATTENTION) -> Said:
+def _stopped(batch: Batch, now: datetime, occasion: Occasion = Occasion.ATTENTION) -> MessageText:
     before = answer_before(batch, now)
     words = {"name": subjects.name_of(batch), "time": subjects.until(before, now)}
-    return Said(
+    return MessageText(
         subject=_("%(name)s cannot go on, answer before %(time)s") % words,
         headline=subjects.stops(batch),
         lines=(subjects.time_left(before, now), *subjects.why_held(batch), subjects.if_nobody(batch, now)),
@@ -104,10 +104,10 @@ def _stopped(batch: Batch, now: datetime, occasion: Occasion = Occasion.ATTENTIO
     )
 
 
-def _ended(batch: Batch, now: datetime) -> Said:
+def _ended(batch: Batch, now: datetime) -> MessageText:
     subject, headline = subjects.end(batch, now)
     decided = subjects.decided_by(subjects.verdict_of(batch))
-    return Said(
+    return MessageText(
         subject=subject,
         headline=headline,
         lines=(decided,) if decided else (),
@@ -144,7 +144,7 @@ def _about(batch: Batch, occasion: Occasion, before: datetime | None = None) -> 
     return {"url": url, "topic": f"batch-{batch.pk}", "data": data}
 
 
-def _of_singles(message: Message, now: datetime) -> Said | None:
+def _of_singles(message: Message, now: datetime) -> MessageText | None:
     """How many singles of a sendout are like that now."""
     sendout = Sendout.objects.select_related("project").get(pk=message.sendout_id)
     ended = message.occasion == Occasion.ENDED
@@ -180,7 +180,7 @@ def _of_singles(message: Message, now: datetime) -> Said | None:
         "deadline": first.deadline.isoformat(),
         "url": url,
     }
-    return Said(
+    return MessageText(
         subject=headline.rstrip("."),
         headline=headline,
         lines=() if ended else (_("You find them together in the list of batches."),),
@@ -206,7 +206,7 @@ def _expired_since(message: Message) -> Q:
     return Q(status=Status.EXPIRED, ended_at__gt=since, deadline__gt=since - timedelta(days=1))
 
 
-def digest(said: list[Said], now: datetime) -> Said:
+def digest(said: list[MessageText], now: datetime) -> MessageText:
     """Many messages to one reader as one; of several on one batch, the latest."""
     said = list(
         {each.topic if each.topic.startswith("batch-") else index: each for index, each in enumerate(said)}.values()
@@ -224,7 +224,7 @@ def digest(said: list[Said], now: datetime) -> Said:
         subject = ngettext("%(n)s sendout is over", "%(n)s sendouts are over", len(said)) % words
     first = sorted(said, key=lambda each: (each.until is None, each.until or now))
     url = settings.BASE_URL + reverse("admin:sendouts_batch_changelist")
-    return Said(
+    return MessageText(
         subject=subject,
         headline=f"{subject}.",
         lines=(),
@@ -239,7 +239,7 @@ def digest(said: list[Said], now: datetime) -> Said:
     )
 
 
-def left_out(said: Said, shown: int) -> list[str]:
+def left_out(said: MessageText, shown: int) -> list[str]:
     """That a list of a digest goes on: one sentence, or none where all of it is shown."""
     more = len(said.more) - shown
     if more <= 0:
@@ -247,10 +247,10 @@ def left_out(said: Said, shown: int) -> list[str]:
     return [ngettext("And %(n)s more in the list.", "And %(n)s more in the list.", more) % {"n": number(more)}]
 
 
-def trial(name: str) -> Said:
+def trial(name: str) -> MessageText:
     """A message that says nothing but that messages arrive."""
     text = _("This is a trial: messages for “%(name)s” arrive here.") % {"name": subjects.plain(name)}
     url = settings.BASE_URL + reverse("admin:index")
-    return Said(
+    return MessageText(
         text, text, (), (), (), _("Open the desk"), url, "over", "trial", data={"occasion": "trial", "url": url}
     )

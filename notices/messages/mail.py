@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from notices.messages.content import Said, left_out
+from notices.messages.content import MessageText, left_out
 from notices.messages.subjects import plain
 
 # Of a digest; whoever has more to decide opens the list.
@@ -24,7 +24,7 @@ def choices_url() -> str:
     return settings.BASE_URL + reverse("my_messages")
 
 
-def compose(said: Said, address: str, name: str) -> EmailMessage:
+def compose(said: MessageText, address: str, name: str) -> EmailMessage:
     """The mail of one message in the active language. name: its id."""
     host = urlsplit(settings.BASE_URL).hostname or "localhost"
     headers = {
@@ -40,7 +40,7 @@ def compose(said: Said, address: str, name: str) -> EmailMessage:
     return mail
 
 
-def text(said: Said) -> str:
+def text(said: MessageText) -> str:
     """The mail for those who read text."""
     parts = [said.headline, *said.lines, _line(said.button, said.url)]
     if said.figures:
@@ -59,7 +59,7 @@ def _line(what: str, why: str) -> str:
     return _("%(what)s: %(why)s") % {"what": what, "why": why}
 
 
-def html(said: Said) -> str:
+def html(said: MessageText) -> str:
     """The mail for those who see HTML: tables and inline styles, light and dark."""
     context: dict[str, Any] = {
         "said": said,
@@ -76,7 +76,7 @@ def html(said: Said) -> str:
     return render_to_string("notices/mail.html", context)
 
 
-def label(said: Said) -> str:
+def label(said: MessageText) -> str:
     """In a word, what the reader should think of it."""
     return {
         "waiting": _("Waits for a decision"),

@@ -18,7 +18,7 @@ from django.utils import translation
 from actions.secrets.encrypted import CannotOpen, Sealed
 from notices import transports
 from notices.messages import chat, mail
-from notices.messages.content import Said, digest, say
+from notices.messages.content import MessageText, digest, say
 from notices.messages.readers import Reader, may_be_told, wishes
 from notices.models import Channel, Message, Occasion, ReaderLanguage
 from notices.transports import Lost, NotSent
@@ -163,7 +163,7 @@ def _language(target: User | Channel | None) -> str:
 
 
 def _deliver(
-    target: User | Channel, said: Sequence[Said], name: str, now: datetime
+    target: User | Channel, said: Sequence[MessageText], name: str, now: datetime
 ) -> tuple[Message.State, float | None]:
     """Send one message; returns what came of it, and the seconds that the other side wants us to wait."""
     one = said[0] if len(said) == 1 else digest(list(said), now)
@@ -176,7 +176,7 @@ def _deliver(
     return State.SENT, None
 
 
-def deliver(target: User | Channel, said: Said, name: str) -> None:
+def deliver(target: User | Channel, said: MessageText, name: str) -> None:
     """Hand a message to its reader; raises NotSent or Lost. name: its id. Never call it inside a transaction."""
     if isinstance(target, User):
         transports.mail(mail.compose(said, target.email, name))

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
 from actions.models import AtDeadline, Sendout
-from sendouts.models import Batch, Event, Outcome, Status, Verdict, Word
+from sendouts.models import Batch, DecisionVerdict, Event, EventWord, Outcome, Status
 from sendouts.wording.batch_sentences import contacts, holds, number, quoted, reason, span, time_of, title, trouble
 from sendouts.wording.events import clock
 
@@ -104,7 +104,7 @@ def reasons(batch: Batch) -> list[tuple[str, str]]:
     """The most frequent reasons for not getting it, with their numbers."""
     found = []
     for verdict, code, text, action, count in batch.reasons:
-        if verdict != Verdict.ACCEPTED:
+        if verdict != DecisionVerdict.ACCEPTED:
             why = reason(code, text).rstrip(".")
             found.append((plain(action or code if _PERSONAL.search(why) else why, 120), number(count)))
     return found[:TOP_REASONS]
@@ -126,7 +126,7 @@ def decided_by(verdict: Event | None) -> str:
 
 def verdict_of(batch: Batch) -> Event | None:
     """The event by which a batch was accepted or rejected whole."""
-    events = Event.objects.filter(batch=batch, word=Word.MOVED, new__in=(Status.ACCEPTED, Status.REFUSED))
+    events = Event.objects.filter(batch=batch, word=EventWord.MOVED, new__in=(Status.ACCEPTED, Status.REFUSED))
     return events.select_related("user").order_by("pk").last()
 
 

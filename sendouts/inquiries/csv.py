@@ -16,7 +16,7 @@ _PASSED_OVER = " \u00a0\u200b\u200e\u200f\u2060\u3000\ufeff\x00"
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class CsvForm:
     """How a file is written: what separates its cells, and whether it says that it is UTF-8, as Excel wants it."""
 
     separator: str = ","
@@ -24,12 +24,12 @@ class Form:
 
 
 # What Excel expects wherever the comma is the decimal sign, and opens elsewhere too.
-SEMICOLONS = Form(";")
+SEMICOLONS = CsvForm(";")
 
 
-def form_of_reader() -> Form:
+def form_of_reader() -> CsvForm:
     """The form that spreadsheets in the reader's language expect: where the comma is part of numbers, a semicolon."""
-    return Form(separator=";" if (get_language() or "").startswith("fr") else ",")
+    return CsvForm(separator=";" if (get_language() or "").startswith("fr") else ",")
 
 
 def harmless(value: Any) -> Any:
@@ -46,7 +46,7 @@ def harmless(value: Any) -> Any:
     return text
 
 
-def lines(rows: Iterable[Sequence[Any]], form: Form = SEMICOLONS) -> Iterator[str]:
+def lines(rows: Iterable[Sequence[Any]], form: CsvForm = SEMICOLONS) -> Iterator[str]:
     """The text of a file, row by row; the first carries the mark."""
     mark = MARK if form.bom else ""
     for row in rows:
@@ -54,7 +54,7 @@ def lines(rows: Iterable[Sequence[Any]], form: Form = SEMICOLONS) -> Iterator[st
         mark = ""
 
 
-def write(rows: Iterable[Sequence[Any]], form: Form) -> str:
+def write(rows: Iterable[Sequence[Any]], form: CsvForm) -> str:
     """The lines of some rows."""
     out = io.StringIO(newline="")
     writer = csv.writer(out, delimiter=form.separator, lineterminator="\r\n")

@@ -18,8 +18,8 @@ from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
 from sendouts import lifecycle
-from sendouts.inquiries.csv import MARK, Form, write
-from sendouts.models import Answer, Batch, Decision, Export, Verdict, Word
+from sendouts.inquiries.csv import MARK, CsvForm, write
+from sendouts.models import Answer, Batch, Decision, DecisionVerdict, EventWord, Export
 from sendouts.models.decision import rows_of
 from sendouts.privacy.masking import masked
 from sendouts.verbs import base
@@ -51,7 +51,7 @@ Row = tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class ExportChoice:
     """Whose decisions are wanted: of one tab (empty: everybody's), or of one reason of a batch, with all that makes it one."""
 
     tab: str = ""
@@ -65,13 +65,13 @@ class Choice:
         found = Q()
         match self.tab:
             case "rejected":
-                found &= Q(verdict=Verdict.REJECTED)
+                found &= Q(verdict=DecisionVerdict.REJECTED)
             case "accepted":
-                found &= Q(verdict=Verdict.ACCEPTED)
+                found &= Q(verdict=DecisionVerdict.ACCEPTED)
             case "undecided":
-                found &= Q(verdict=Verdict.UNDECIDED, unread=False)
+                found &= Q(verdict=DecisionVerdict.UNDECIDED, unread=False)
             case "unread":
-                found &= Q(verdict=Verdict.UNDECIDED, unread=True)
+                found &= Q(verdict=DecisionVerdict.UNDECIDED, unread=True)
         said = {"verdict": self.verdict, "reason": self.reason, "text": self.text, "action": self.action}
         return found & Q(**{name: value for name, value in said.items() if value is not None})
 
@@ -89,20 +89,20 @@ def reason_key(line: Sequence[Any]) -> str:
     return sha256(json.dumps(line[:4]).encode()).hexdigest()[:16]
 
 
-def choice_of(batch: Batch, tab: str, key: str) -> Choice:
+def choice_of(batch: Batch, tab: str, key: str) -> ExportChoice:
     """The choice of a tab and of a reason by its key; both may be empty. Raises NotDone for what there is not."""
     if tab and tab not in TABS:
         raise NotDone(NotDoneCode.BAD_CHOICE, _("Choose whose decisions you want."))
     if not key:
-        return Choice(tab)
+        return ExportChoice(tab)
     for line in batch.reasons:
         if reason_key(line) == key:
             verdict, code, text, action = line[:4]
-            return Choice("", verdict, code, text, action)
+            return ExportChoice("", verdict, code, text, action)
     raise NotDone(NotDoneCode.BAD_CHOICE, _("No contact has this reason any more. Choose again."))
 
 
-def begin(batch: Batch, user: User, choice: Choice, *, key: UUID | None = None, now: datetime) -> Export:
+def begin(batch: Batch, user: User, choice: ExportChoice, *, key: UUID | None = None, now: datetime) -> Export:
     """Record that somebody takes decisions of a batch out of the gateway. Raises NotDone."""
     if not user.has_perm(base.VIEW_CONTACTS):
         raise NotDone(NotDoneCode.NOT_ALLOWED, _("You may not see who the contacts are."))
@@ -110,13 +110,13 @@ def begin(batch: Batch, user: User, choice: Choice, *, key: UUID | None = None, 
         raise NotDone(NotDoneCode.RETIRED, _("The contacts of this batch are no longer kept."))
     with transaction.atomic():
         data = {name: value for name, value in asdict(choice).items() if value}
-        lifecycle.record([batch.pk], Word.EXPORTED, now=now, user=user, data={batch.pk: data})
+        lifecycle.record([batch.pk], EventWord.EXPORTED, now=now, user=user, data={batch.pk: data})
         if key is None or Export.objects.filter(pk=key).exists():
             key = uuid4()
         return Export.objects.create(key=key, batch=batch, user=user, total=batch.total, started_at=now)
 
 
-def parts(export: Export, choice: Choice, columns: Columns, form: Form) -> Generator[bytes, None, None]:
+def parts(export: Export, choice: ExportChoice, columns: Columns, form: CsvForm) -> Generator[bytes, None, None]:
     """The file, in parts of some thousand rows. The same memory for every batch; no transaction is open between two parts."""
     written = at = 0
     noted = time.monotonic()
@@ -140,7 +140,7 @@ def parts(export: Export, choice: Choice, columns: Columns, form: Form) -> Gener
         _let_go()
 
 
-def _piece(batch_id: int, choice: Choice, first: int) -> list[Row]:
+def _piece(batch_id: int, choice: ExportChoice, first: int) -> list[Row]:
     rows = Decision.objects.filter(rows_of(batch_id, first, PIECE)).filter(choice.condition())
     return list(rows.order_by("pk").values_list(*_COLUMNS))
 
@@ -160,7 +160,11 @@ def for_people(batch: Batch) -> Columns:
     fields = list(batch.project.keep_fields)
     # What a project does not say that it shows is masked, as beside the contacts on the screen.
     show = frozenset(batch.project.show_fields)
-    words = {Verdict.ACCEPTED: _("gets it"), Verdict.REJECTED: _("does not get it"), Verdict.UNDECIDED: _("undecided")}
+    words = {
+        DecisionVerdict.ACCEPTED: _("gets it"),
+        DecisionVerdict.REJECTED: _("does not get it"),
+        DecisionVerdict.UNDECIDED: _("undecided"),
+    }
     unreadable = _("unreadable")
     answers = {value: str(label) for value, label in Answer.choices}
     why = lru_cache(maxsize=PIECE)(reason)
@@ -168,12 +172,12 @@ def for_people(batch: Batch) -> Columns:
 
     def cells(row: Row) -> list[Any]:
         pk, contact, verdict, unread, code, text, action, who, evidence, answer, status, kept = row
-        rejected = verdict == Verdict.REJECTED
+        rejected = verdict == DecisionVerdict.REJECTED
         values = {} if unread else dict(kept or {})
         return [
             (pk & 0xFFFF_FFFF) + 1,
             contact,
-            unreadable if unread and verdict == Verdict.UNDECIDED else words[verdict],
+            unreadable if unread and verdict == DecisionVerdict.UNDECIDED else words[verdict],
             why(code, text) if code or text else "",
             action,
             who,
@@ -215,7 +219,7 @@ def for_programs() -> Columns:
         "answer",
         "answer_status",
     )
-    verdicts = {value: word.lower() for word, value in ((each.name, each.value) for each in Verdict)}
+    verdicts = {value: word.lower() for word, value in ((each.name, each.value) for each in DecisionVerdict)}
     answers = {value: word.lower() for word, value in ((each.name, each.value) for each in Answer)}
     sentence = lru_cache(maxsize=PIECE)(show_text)
 

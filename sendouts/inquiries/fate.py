@@ -8,7 +8,7 @@ from enum import StrEnum
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
-from sendouts.models import Answer, Batch, Decision, Event, Outcome, Status, Verdict
+from sendouts.models import Answer, Batch, Decision, DecisionVerdict, Event, Outcome, Status
 from sendouts.wording.batch_sentences import reason, time_of, title
 
 
@@ -44,13 +44,13 @@ def fate(decision: Decision, batch: Batch) -> Fate:
     3. A batch that ended without release let its other contacts time out. If the release had been called, nobody knows.
     4. A rejection that a person took on without confirmation may not have taken effect.
     """
-    if decision.answer == Answer.CONFIRMED and decision.verdict == Verdict.REJECTED:
+    if decision.answer == Answer.CONFIRMED and decision.verdict == DecisionVerdict.REJECTED:
         return Fate.NOT
     if batch.is_open:
         return Fate.OPEN
     if batch.status == Status.FINISHED:
         unsure = batch.finish_lost or not 200 <= batch.finish_status < 300
-        if decision.verdict == Verdict.REJECTED or unsure:
+        if decision.verdict == DecisionVerdict.REJECTED or unsure:
             return Fate.UNKNOWN
         return Fate.GOT
     return Fate.UNKNOWN if batch.finish_sent_at is not None else Fate.LATE
@@ -107,16 +107,16 @@ def _why(found: Found, now: datetime) -> Sequence[str]:
     if found.fate in {Fate.GOT, Fate.NOT}:
         return [why]
     verdicts = {
-        Verdict.ACCEPTED: pgettext("verdict", "accepted (%(why)s)"),
-        Verdict.REJECTED: pgettext("verdict", "rejected (%(why)s)"),
-        Verdict.UNDECIDED: pgettext("verdict", "undecided (%(why)s)"),
+        DecisionVerdict.ACCEPTED: pgettext("verdict", "accepted (%(why)s)"),
+        DecisionVerdict.REJECTED: pgettext("verdict", "rejected (%(why)s)"),
+        DecisionVerdict.UNDECIDED: pgettext("verdict", "undecided (%(why)s)"),
     }
-    return [verdicts[Verdict(decision.verdict)] % {"why": why}]
+    return [verdicts[DecisionVerdict(decision.verdict)] % {"why": why}]
 
 
 def why_decided(decision: Decision) -> str:
     """The reason without its full stop; for a contact to whom nothing objected, that."""
-    if decision.verdict == Verdict.ACCEPTED and not decision.reason:
+    if decision.verdict == DecisionVerdict.ACCEPTED and not decision.reason:
         return _("every check passed")
     return reason(decision.reason, decision.text).rstrip(".")
 
@@ -127,7 +127,7 @@ def _turned_later(found: Found) -> bool:
     return (
         event is not None
         and event.new == Status.REFUSED
-        and found.decision.verdict != Verdict.REJECTED
+        and found.decision.verdict != DecisionVerdict.REJECTED
         and not found.decision.unread
     )
 
@@ -147,13 +147,13 @@ def _end(found: Found, now: datetime) -> Sequence[str]:
             return [_("the batch was given up at %(time)s") % ended]
         case Fate.LATE:
             return [_("the batch was not released before %(deadline)s") % ended, *_unanswered(decision)]
-    if decision.verdict == Verdict.REJECTED and decision.answer == Answer.TAKEN_ON:
+    if decision.verdict == DecisionVerdict.REJECTED and decision.answer == Answer.TAKEN_ON:
         return [_("Symplify did not confirm the rejection, and a person took that on")]
     return [_("the release was called, and Symplify did not confirm it")]
 
 
 def _unanswered(decision: Decision) -> Sequence[str]:
-    if decision.verdict != Verdict.REJECTED:
+    if decision.verdict != DecisionVerdict.REJECTED:
         return []
     said = {
         Answer.LOST: _("the rejection was sent, and its answer was lost"),
@@ -166,7 +166,7 @@ def _unanswered(decision: Decision) -> Sequence[str]:
 def answer(found: Found) -> str:
     """What the platform said to the rejection; empty where none was due."""
     decision = found.decision
-    if decision.verdict != Verdict.REJECTED:
+    if decision.verdict != DecisionVerdict.REJECTED:
         return ""
     if decision.answer_status:
         return _("%(answer)s (%(code)s)") % {

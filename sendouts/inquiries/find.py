@@ -17,7 +17,7 @@ from actions.effect import Preparing
 from actions.models import PromoCode
 from actions.plan.build import build
 from sendouts.inquiries.fate import Found
-from sendouts.models import Batch, Decision, EffectRun, Event, PendingEffect, Status, Verdict, Word
+from sendouts.models import Batch, Decision, DecisionVerdict, EffectRun, Event, EventWord, PendingEffect, Status
 from sendouts.wording.batch_sentences import number
 from sendouts.wording.sentences import show_text
 
@@ -29,7 +29,7 @@ _BATCH = ("finish_uri", "download_uri", "reasons", "failures", "held_for")
 
 
 @dataclass(frozen=True, slots=True)
-class Findings:
+class FoundContacts:
     """One page, newest first. `before`: where the next one starts, None at the end. `thin`: it was looked through in vain."""
 
     found: list[Found] = field(default_factory=list)
@@ -37,7 +37,7 @@ class Findings:
     thin: bool = False
 
 
-def find(contact_id: str, user: User, *, before: int | None = None, limit: int = PAGE) -> Findings:
+def find(contact_id: str, user: User, *, before: int | None = None, limit: int = PAGE) -> FoundContacts:
     """Look for a contact by its exact id. before: only decisions with a lower id.
 
     Bounded: at most PIECES times PIECE decisions are read; a page may then hold fewer than there are, and says where to go on.
@@ -45,7 +45,7 @@ def find(contact_id: str, user: User, *, before: int | None = None, limit: int =
     # No database stores the character 0, and one of them refuses to look for it.
     contact_id = contact_id.replace("\0", "")
     if not contact_id:
-        return Findings()
+        return FoundContacts()
     rows: list[tuple[Decision, Batch]] = []
     for _piece in range(PIECES):
         decisions = _decisions(contact_id, before)
@@ -53,12 +53,12 @@ def find(contact_id: str, user: User, *, before: int | None = None, limit: int =
         for decision in decisions:
             if decision.batch_id in seen:
                 if len(rows) == limit:
-                    return Findings(_told(rows), rows[-1][0].pk)
+                    return FoundContacts(_told(rows), rows[-1][0].pk)
                 rows.append((decision, seen[decision.batch_id]))
         if len(decisions) < PIECE:
-            return Findings(_told(rows))
+            return FoundContacts(_told(rows))
         before = decisions[-1].pk
-    return Findings(_told(rows), before, thin=len(rows) < limit)
+    return FoundContacts(_told(rows), before, thin=len(rows) < limit)
 
 
 def _decisions(contact_id: str, before: int | None) -> list[Decision]:
@@ -84,7 +84,7 @@ def _told(rows: Sequence[tuple[Decision, Batch]]) -> list[Found]:
 
 def _rulings(ids: set[int]) -> dict[int, Event]:
     ruled = (Status.ACCEPTED, Status.REFUSED)
-    events = Event.objects.filter(batch_id__in=ids, word=Word.MOVED, new__in=ruled).select_related("user")
+    events = Event.objects.filter(batch_id__in=ids, word=EventWord.MOVED, new__in=ruled).select_related("user")
     return {event.batch_id: event for event in events.order_by("pk")}
 
 
@@ -120,7 +120,7 @@ def _of_run(run: EffectRun, decision: Decision, batch: Batch, waits: PendingEffe
 
 def _concerns(run: EffectRun, decision: Decision) -> bool:
     """Enrichment is about the accepted; a transfer may tell of the others too."""
-    return run.phase == Phase.TRANSFER or decision.verdict == Verdict.ACCEPTED
+    return run.phase == Phase.TRANSFER or decision.verdict == DecisionVerdict.ACCEPTED
 
 
 def _described(run: EffectRun, waits: PendingEffect) -> str:

@@ -16,11 +16,11 @@ from actions.effect import Preparing
 from actions.models import ActionDefinition, Sendout, definition_of
 from actions.plan.build import build
 from actions.plan.merge import Asked, canonical, merge, to_json
-from sendouts.models import Batch, Plan, Verdict
+from sendouts.models import Batch, DecisionVerdict, Plan
 from sendouts.stages.screening.judge import Judge
-from sendouts.symplify.items import Reader, Row
+from sendouts.symplify.items import ItemReader, Row
 from sendouts.symplify.plain import decode
-from sendouts.symplify.rows import Findings, RowMaker
+from sendouts.symplify.rows import RowFindings, RowMaker
 
 log = structlog.get_logger(__name__)
 # How much of the time that a page has the service gets: what comes later would be answered with 503.
@@ -40,7 +40,7 @@ class Trial:
     `seconds` is how long it took; `written` is what an action that writes would write about the contact.
     """
 
-    verdict: Verdict
+    verdict: DecisionVerdict
     code: str
     text: str
     evidence_at: datetime | None
@@ -65,11 +65,11 @@ def read_contact(text: str) -> Row:
 def _rows(text: str) -> Iterator[Row]:
     raw = text.encode("utf-8", errors="replace")
     if not text.startswith(("{", "[")):
-        for chunk in Reader([raw], transport_proves_end=lambda: True).chunks(2):
+        for chunk in ItemReader([raw], transport_proves_end=lambda: True).chunks(2):
             yield from chunk
         return
     value, problem = decode(raw)
-    maker = RowMaker(Findings())
+    maker = RowMaker(RowFindings())
     for place, each in enumerate(value if isinstance(value, list) else [value], start=1):
         yield maker.single(each, problem, place)
 
@@ -86,7 +86,7 @@ def try_action(definition: ActionDefinition, contact: Row, user_id: int) -> Tria
     (decision,) = screened.decisions
     failure = screened.failures[0]["sentence"] if screened.failures else ""
     written = "".join(_described(definition, effect.payload) for effect in screened.effects)
-    verdict = Verdict(decision.verdict)
+    verdict = DecisionVerdict(decision.verdict)
     outcome = "failed" if failure else verdict.name.lower()
     log.info("action_tried", definition=definition.pk, user=user_id, outcome=outcome, ms=round(seconds * 1000))
     return Trial(verdict, decision.reason, decision.text, decision.evidence_at, failure, seconds, written)

@@ -15,7 +15,7 @@ Promise = asyncio.Future[bool]
 Group = dict[Promise, Received]
 
 
-class Line:
+class HookQueue:
     """Hooks come in on event loops, and are taken in groups by a thread. What was not taken yet can be withdrawn."""
 
     def __init__(self) -> None:

@@ -16,7 +16,7 @@ from sendouts.intake.hook import Received
 from sendouts.intake.journal import Journal
 from sendouts.intake.journal.writer import JournalThread
 from sendouts.intake.journal_loader import Loader, insert
-from sendouts.intake.queue import Group, Line, Promise, kept, settle
+from sendouts.intake.queue import Group, HookQueue, Promise, kept, settle
 from sendouts.models import Webhook
 from sendouts.privacy.sealing import keyring, of_hook
 from work.nudges import nudge
@@ -86,7 +86,7 @@ class Store:
         journal: Journal | None = None,
     ) -> None:
         self._write = write
-        self._line = Line()
+        self._line = HookQueue()
         self._journal = JournalThread(journal) if journal is not None else None
         if journal is not None:
             folder = journal.folder

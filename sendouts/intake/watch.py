@@ -41,7 +41,7 @@ class Counts:
     turned_away: int = 0
 
 
-class Depth(Protocol):
+class DepthReader(Protocol):
     """How many hooks wait on this machine's disk for a database that was away, and when the oldest of them came."""
 
     @property
@@ -57,7 +57,7 @@ class DoorWatch:
     read_depth: tells the depth of the journal, where one is kept.
     """
 
-    def __init__(self, read_depth: Callable[[], Depth] | None = None) -> None:
+    def __init__(self, read_depth: Callable[[], DepthReader] | None = None) -> None:
         self._windows: OrderedDict[int, Counts] = OrderedDict()
         self._process = f"{socket.gethostname()[:60]}:{os.getpid()}"
         self._read_depth = read_depth

@@ -3,9 +3,9 @@
 from sendouts.models.allowed_host import AllowedHost
 from sendouts.models.batch import Attention, Batch, Chunk, Hold, Outcome, Status
 from sendouts.models.bulk_change import BulkChange
-from sendouts.models.decision import Answer, Decision, KeptDecision, Verdict
+from sendouts.models.decision import Answer, Decision, DecisionVerdict, KeptDecision
 from sendouts.models.effect import EffectRun, PendingEffect
-from sendouts.models.event import Event, Word
+from sendouts.models.event import Event, EventWord
 from sendouts.models.export_progress import Export
 from sendouts.models.plan import Plan
 from sendouts.models.tempo import Tempo
@@ -19,9 +19,11 @@ __all__ = [
     "BulkChange",
     "Chunk",
     "Decision",
+    "DecisionVerdict",
     "DoorWindow",
     "EffectRun",
     "Event",
+    "EventWord",
     "Export",
     "Hold",
     "KeptDecision",
@@ -30,7 +32,5 @@ __all__ = [
     "Plan",
     "Status",
     "Tempo",
-    "Verdict",
     "Webhook",
-    "Word",
 ]

@@ -6,7 +6,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from sendouts.models.batch import Batch
-from sendouts.models.decision import Verdict
+from sendouts.models.decision import DecisionVerdict
 from work.models import WorkRow
 
 
@@ -29,8 +29,8 @@ class BulkChange(WorkRow):
         settings.AUTH_USER_MODEL, verbose_name=_("who"), on_delete=models.PROTECT, related_name="+"
     )
     note = models.TextField(_("note"))
-    verdict = models.SmallIntegerField(_("decision"), choices=Verdict)
-    before = models.SmallIntegerField(choices=Verdict)
+    verdict = models.SmallIntegerField(_("decision"), choices=DecisionVerdict)
+    before = models.SmallIntegerField(choices=DecisionVerdict)
     # Only decisions with this reason, whatever the text beside its code says; else whatever the reason is.
     by_reason = models.BooleanField(default=False)
     reason = models.CharField(_("reason code"), max_length=64, blank=True, default="")

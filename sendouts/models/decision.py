@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from actions.plan.failures import FAILED
 
 
-class Verdict(models.IntegerChoices):
+class DecisionVerdict(models.IntegerChoices):
     UNDECIDED = 0, _("undecided")
     ACCEPTED = 1, _("accepted")
     REJECTED = 2, _("rejected")
@@ -67,7 +67,7 @@ class Decision(models.Model):
     contact_id = models.CharField(_("contact"), max_length=255, blank=True, default="")
     # Sealed; empty where the row has none, or none any more.
     uri = models.BinaryField(blank=True, default=b"")
-    verdict = models.SmallIntegerField(_("decision"), choices=Verdict)
+    verdict = models.SmallIntegerField(_("decision"), choices=DecisionVerdict)
     # A code: of DecisionReason, of the kind that judged, or of RowProblem where the row could not be read.
     # The row could not be read; `reason` says how, `place` in the kept value where.
     unread = models.BooleanField(_("unreadable"), default=False)
@@ -95,13 +95,13 @@ class Decision(models.Model):
         permissions = [("view_contacts", _("Can see who the contacts are"))]
         indexes = [
             models.Index(fields=["contact_id"], name="decision_contact"),
-            models.Index(fields=["id"], name="decision_not_accepted", condition=~Q(verdict=Verdict.ACCEPTED)),
+            models.Index(fields=["id"], name="decision_not_accepted", condition=~Q(verdict=DecisionVerdict.ACCEPTED)),
             # The few that are undecided, among many that are rejected; and those of them that nothing can reject.
-            models.Index(fields=["id"], name="decision_undecided", condition=Q(verdict=Verdict.UNDECIDED)),
+            models.Index(fields=["id"], name="decision_undecided", condition=Q(verdict=DecisionVerdict.UNDECIDED)),
             models.Index(
                 fields=["id"],
                 name="decision_unreachable",
-                condition=Q(verdict=Verdict.UNDECIDED, unread=True, uri=b""),
+                condition=Q(verdict=DecisionVerdict.UNDECIDED, unread=True, uri=b""),
             ),
             # Contacts with one reason, page after page: six among a million must be found without reading the others.
             models.Index(fields=["action", "reason", "id"], name="decision_reason", condition=~Q(reason="")),
@@ -135,7 +135,7 @@ class KeptDecision(models.Model):
     id = models.BigIntegerField(primary_key=True)
     batch = models.ForeignKey("sendouts.Batch", on_delete=models.CASCADE, related_name="kept_decisions", db_index=False)
     contact_id = models.CharField(max_length=255)
-    verdict = models.SmallIntegerField(choices=Verdict)
+    verdict = models.SmallIntegerField(choices=DecisionVerdict)
     text = models.CharField(max_length=500)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=False)
     # Every row of this contact said the same, so that it holds for the contact and not only for its row.

@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from sendouts.models.batch import Batch
 
 
-class Word(models.TextChoices):
+class EventWord(models.TextChoices):
     """What an event tells, shared by log, screen and API."""
 
     MOVED = "moved", _("went on")
@@ -35,7 +35,7 @@ class Event(models.Model):
 
     batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="events")
     at = models.DateTimeField(_("time"))
-    word = models.CharField(_("event"), max_length=20, choices=Word)
+    word = models.CharField(_("event"), max_length=20, choices=EventWord)
     old = models.CharField(max_length=10, blank=True, default="")
     new = models.CharField(max_length=10, blank=True, default="")
     user = models.ForeignKey(

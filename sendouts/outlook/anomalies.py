@@ -42,7 +42,7 @@ EXPECTED = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Screened:
+class ScreenedCounts:
     """A batch as its checks left it: how many each of them rejected, in the order of the plan, those with 0 as well."""
 
     total: int
@@ -68,7 +68,7 @@ class Screened:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Anomaly:
     """One thing that is unusual: the value now, what was usual from `low` to `high`, in how many batches, for which check."""
 
     code: str
@@ -82,7 +82,7 @@ class Finding:
         return asdict(self)
 
 
-def find(batch: Screened, project: Sequence[Screened], sendout: Sequence[Screened]) -> list[Finding]:
+def find(batch: ScreenedCounts, project: Sequence[ScreenedCounts], sendout: Sequence[ScreenedCounts]) -> list[Anomaly]:
     """What is unusual about a batch. project, sendout: the earlier batches of each, the newest first; more than enough is fine."""
     if batch.total < CONTACTS:
         return []
@@ -100,7 +100,7 @@ def usual(values: Sequence[float]) -> tuple[float, float]:
     return ordered[0], ordered[-1]
 
 
-def _share(batch: Screened, shares: Sequence[float]) -> Iterator[Finding]:
+def _share(batch: ScreenedCounts, shares: Sequence[float]) -> Iterator[Anomaly]:
     if len(shares) < BATCHES:
         return
     low, high = usual(shares)
@@ -108,19 +108,19 @@ def _share(batch: Screened, shares: Sequence[float]) -> Iterator[Finding]:
     chance = sqrt(middle * (1 - middle) / batch.total)
     slack = max(WIDTHS * (high - low), OF_MEDIAN * min(middle, 1 - middle), POINT, DEVIATIONS * chance)
     if not low - slack <= batch.share <= high + slack:
-        yield Finding(HoldReason.UNUSUAL_SHARE, batch.share, low, high, len(shares))
+        yield Anomaly(HoldReason.UNUSUAL_SHARE, batch.share, low, high, len(shares))
 
 
-def _size(total: int, totals: Sequence[int]) -> Iterator[Finding]:
+def _size(total: int, totals: Sequence[int]) -> Iterator[Anomaly]:
     if len(totals) < BATCHES:
         return
     low, high = usual(totals)
     slack = max(WIDTHS * log(high / low), log(FACTOR))
     if not log(low) - slack <= log(total) <= log(high) + slack:
-        yield Finding(HoldReason.UNUSUAL_SIZE, total, low, high, len(totals))
+        yield Anomaly(HoldReason.UNUSUAL_SIZE, total, low, high, len(totals))
 
 
-def _checks(batch: Screened, project: Sequence[Screened]) -> Iterator[Finding]:
+def _checks(batch: ScreenedCounts, project: Sequence[ScreenedCounts]) -> Iterator[Anomaly]:
     for check in batch.rejected:
         now = batch.share_of(check)
         shares = [share for each in project if (share := each.share_of(check)) is not None]
@@ -128,6 +128,6 @@ def _checks(batch: Screened, project: Sequence[Screened]) -> Iterator[Finding]:
             continue
         low, high = usual(shares)
         if now == 0 and low * batch.seen(check) >= EXPECTED:
-            yield Finding(HoldReason.CHECK_NOBODY, now, low, high, len(shares), check)
+            yield Anomaly(HoldReason.CHECK_NOBODY, now, low, high, len(shares), check)
         elif now == 1 and high < 1 and len(batch.rejected) > 1:
-            yield Finding(HoldReason.CHECK_EVERYBODY, now, low, high, len(shares), check)
+            yield Anomaly(HoldReason.CHECK_EVERYBODY, now, low, high, len(shares), check)

@@ -11,10 +11,10 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
-from sendouts.models import Batch, Event, Outcome, Status, Verdict, Word
+from sendouts.models import Batch, DecisionVerdict, Event, EventWord, Outcome, Status
 from sendouts.models.hold_reason import UNUSUAL
 from sendouts.outlook import anomalies
-from sendouts.outlook.anomalies import REMEMBERED, Screened
+from sendouts.outlook.anomalies import REMEMBERED, ScreenedCounts
 
 # Read beyond those that are remembered, since some of them do not count.
 LOOKED_AT = 2 * REMEMBERED
@@ -26,8 +26,8 @@ _COUNTS = (Status.FINISHED, Status.EXPIRED)
 class Earlier:
     """The earlier batches of a project and of a sendout, newest first."""
 
-    project: Sequence[Screened]
-    sendout: Sequence[Screened]
+    project: Sequence[ScreenedCounts]
+    sendout: Sequence[ScreenedCounts]
 
 
 def earlier(batches: Collection[Batch]) -> dict[int, Earlier]:
@@ -36,8 +36,8 @@ def earlier(batches: Collection[Batch]) -> dict[int, Earlier]:
     if not compared:
         return {}
     rows = sorted(_rows(compared), key=lambda row: -row["pk"])
-    projects: dict[int, list[Screened]] = defaultdict(list)
-    sendouts: dict[int, list[Screened]] = defaultdict(list)
+    projects: dict[int, list[ScreenedCounts]] = defaultdict(list)
+    sendouts: dict[int, list[ScreenedCounts]] = defaultdict(list)
     seen = set()
     unusual = _unaccepted(rows)
     for row in rows:
@@ -50,13 +50,13 @@ def earlier(batches: Collection[Batch]) -> dict[int, Earlier]:
     return {each.pk: Earlier(projects[each.project_id], sendouts[each.sendout_id]) for each in compared}
 
 
-def screened(total: int, plan: dict[str, Any], reasons: Iterable[Sequence[Any]]) -> Screened:
+def screened(total: int, plan: dict[str, Any], reasons: Iterable[Sequence[Any]]) -> ScreenedCounts:
     """A batch in the form in which it is compared: what people decided is left out."""
     rejected = dict.fromkeys((each["identifier"] for each in plan["actions"] if each["phase"] != "transfer"), 0)
     for verdict, _code, _text, action, count in reasons:
-        if verdict == Verdict.REJECTED and action in rejected:
+        if verdict == DecisionVerdict.REJECTED and action in rejected:
             rejected[action] += count
-    return Screened(total, rejected)
+    return ScreenedCounts(total, rejected)
 
 
 def _rows(batches: Iterable[Batch]) -> list[dict[str, Any]]:
@@ -83,5 +83,5 @@ def _unaccepted(rows: Iterable[dict[str, Any]]) -> set[int]:
     held = {row["pk"] for row in rows if set(row["held_for"]) & set(UNUSUAL)}
     if not held:
         return held
-    accepted = Event.objects.filter(batch__in=held, word=Word.MOVED, new=Status.ACCEPTED, user__isnull=False)
+    accepted = Event.objects.filter(batch__in=held, word=EventWord.MOVED, new=Status.ACCEPTED, user__isnull=False)
     return held - set(accepted.values_list("batch_id", flat=True))

@@ -12,7 +12,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from sendouts.models import Batch, Outcome, Verdict
+from sendouts.models import Batch, DecisionVerdict, Outcome
 
 # So many batches are looked back on, and fewer than so many say nothing.
 LOOKED_BACK = 8
@@ -120,6 +120,6 @@ def rejections(reasons: Sequence[Sequence[Any]]) -> Counter[Key]:
     """Rejected contacts by reason; its texts are put together."""
     found: Counter[Key] = Counter()
     for verdict, code, _text, action, count in reasons:
-        if verdict == Verdict.REJECTED:
+        if verdict == DecisionVerdict.REJECTED:
             found[code, action] += count
     return found

@@ -14,13 +14,13 @@ from django.utils import timezone
 
 from actions.contract import Phase
 from sendouts import lifecycle
-from sendouts.models import Attention, Batch, Decision, EffectRun, PendingEffect, Verdict
+from sendouts.models import Attention, Batch, Decision, DecisionVerdict, EffectRun, PendingEffect
 from sendouts.models.counts import sum_reasons
 from sendouts.models.decision import DecisionReason
 from sendouts.models.effect import effects_of
 from sendouts.services.context import Contexts
 from sendouts.stages.effects import runs
-from sendouts.stages.effects.carry_out import Passed, Work
+from sendouts.stages.effects.carry_out import EffectWork, Passed
 from work import claims
 from work.retry import backoff
 
@@ -50,7 +50,9 @@ def _enrich(claim: claims.Claim, batch: Batch, now: datetime) -> bool:
     """One action after the other, in the order of the plan: a later one may build on an earlier one."""
     contexts = Contexts(batch, batch.deadline)
     for run in EffectRun.objects.filter(batch=batch, phase=Phase.ENRICH, ended_at__isnull=True).order_by("step"):
-        work = Work(run, batch, contexts, lambda progress: claim.extend([batch.pk], progress=progress), claim.keep)
+        work = EffectWork(
+            run, batch, contexts, lambda progress: claim.extend([batch.pk], progress=progress), claim.keep
+        )
         passed = work.carry_out()
         run.refresh_from_db()
         if not passed.through and (passed.working or passed.again_in is not None):
@@ -87,9 +89,13 @@ def _reject(run: EffectRun, text: str) -> None:
     )
     code, text = DecisionReason.ACTION_FAILED, text[:500]
     why = {"reason": code, "action": run.identifier, "text": text}
-    rejected = lacking.filter(verdict=Verdict.ACCEPTED).exclude(uri=b"").update(verdict=Verdict.REJECTED, **why)
+    rejected = (
+        lacking.filter(verdict=DecisionVerdict.ACCEPTED)
+        .exclude(uri=b"")
+        .update(verdict=DecisionVerdict.REJECTED, **why)
+    )
     batch = Batch.objects.only("reasons").get(pk=run.batch_id)
-    reasons = sum_reasons([batch.reasons, [[int(Verdict.REJECTED), code, text, run.identifier, rejected]]])
+    reasons = sum_reasons([batch.reasons, [[int(DecisionVerdict.REJECTED), code, text, run.identifier, rejected]]])
     counts = {"rejected": F("rejected") + rejected, "accepted": F("accepted") - rejected, "reasons": reasons}
     Batch.objects.filter(pk=run.batch_id).update(**counts, revision=F("revision") + 1)
 

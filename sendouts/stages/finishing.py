@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from actions.secrets.encrypted import CannotOpen
 from sendouts import lifecycle
-from sendouts.models import Attention, Batch, Outcome, Status, Word
+from sendouts.models import Attention, Batch, EventWord, Outcome, Status
 from sendouts.privacy import sealing
 from sendouts.services.hosts import platform
 from sendouts.symplify import client
@@ -76,9 +76,9 @@ def _intend(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> Non
         intent: dict[str, Any] = {"finish_attempts": F("finish_attempts") + 1, "finish_lost": True}
         Batch.objects.filter(pk__in=first).update(finish_sent_at=now, **intent)
         Batch.objects.filter(pk__in=repeated).update(**intent)
-        lifecycle.record(first, Word.FINISH_SENT, now=now)
+        lifecycle.record(first, EventWord.FINISH_SENT, now=now)
         data = {batch.pk: {"lost": batch.finish_lost, "status": batch.finish_status} for batch in batches}
-        lifecycle.record(repeated, Word.FINISH_REPEATED, now=now, data=data)
+        lifecycle.record(repeated, EventWord.FINISH_REPEATED, now=now, data=data)
 
 
 def _conclude(claim: claims.Claim, answered: Sequence[tuple[Batch, Attempt]]) -> None:
@@ -86,7 +86,7 @@ def _conclude(claim: claims.Claim, answered: Sequence[tuple[Batch, Attempt]]) ->
     now = timezone.now()
     confirmed = {}
     for batch, attempt in answered:
-        if attempt.outcome is client.Outcome.CONFIRMED:
+        if attempt.outcome is client.CallOutcome.CONFIRMED:
             confirmed[batch.pk] = {
                 "finish_status": attempt.status,
                 "finish_lost": False,
@@ -101,23 +101,23 @@ def _conclude(claim: claims.Claim, answered: Sequence[tuple[Batch, Attempt]]) ->
     if late:
         lifecycle.move(late, Status.EXPIRED, Status.FINISHED, now=now)
     for batch, attempt in answered:
-        if attempt.outcome is not client.Outcome.CONFIRMED:
+        if attempt.outcome is not client.CallOutcome.CONFIRMED:
             _not_confirmed(claim, batch, attempt, now)
 
 
 def _not_confirmed(claim: claims.Claim, batch: Batch, attempt: Attempt, now: datetime) -> None:
     # Once an answer was lost, the release may have happened: a definite answer to a repeat does not undo that doubt.
-    lost = attempt.outcome is client.Outcome.LOST or batch.finish_lost
+    lost = attempt.outcome is client.CallOutcome.LOST or batch.finish_lost
     Batch.objects.filter(pk=batch.pk, claim_id=claim.id).update(finish_lost=lost, finish_status=attempt.status)
     log.warning("finish_not_confirmed", batch=batch.pk, status=attempt.status, outcome=attempt.outcome.value)
     data: dict[str, Any] = {"status": attempt.status, "lost": lost}
     if attempt.host:
         data |= {"host": attempt.host, "code": attempt.code}
-    if attempt.outcome is client.Outcome.REFUSED:
+    if attempt.outcome is client.CallOutcome.REFUSED:
         lifecycle.attention(batch.pk, Attention.FINISH_UNCONFIRMED, now=now, claim=claim, due_at=None, data=data)
         return
     asked = timedelta(seconds=attempt.retry_after or 0)
-    held = attempt.outcome is client.Outcome.HELD
+    held = attempt.outcome is client.CallOutcome.HELD
     data |= {"held": True} if held else {}
     _try_later(claim, batch, asked if held else max(backoff(batch.attempts + 1), asked), data, now)
 

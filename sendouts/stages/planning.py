@@ -15,7 +15,7 @@ from actions.models import Policy, Project, Sendout, definitions_for, normal_nam
 from actions.plan import merge
 from actions.secrets.encrypted import CannotOpen
 from sendouts import lifecycle
-from sendouts.models import Attention, Batch, Plan, Status, Webhook, Word
+from sendouts.models import Attention, Batch, EventWord, Plan, Status, Webhook
 from sendouts.privacy import sealing
 from sendouts.symplify.payload import Hook, OtherEvent, Unreadable, parse
 from sendouts.wording.sentences import HookDetail
@@ -130,12 +130,12 @@ def finish_key(hook: Hook) -> str:
 def _record(batches: list[Batch], now: datetime) -> None:
     for status in {batch.status for batch in batches}:
         found = [batch.pk for batch in batches if batch.status == status]
-        lifecycle.record(found, Word.MOVED, now=now, new=status)
+        lifecycle.record(found, EventWord.MOVED, now=now, new=status)
         if status == Status.EXPIRED:
             log.error("arrived_after_deadline", batches=found)
     for batch in batches:
         if batch.attention:
-            lifecycle.record([batch.pk], Word.ATTENTION, now=now, data={batch.pk: {"code": batch.attention}})
+            lifecycle.record([batch.pk], EventWord.ATTENTION, now=now, data={batch.pk: {"code": batch.attention}})
 
 
 def _settle_hooks(hooks: dict[int, Hook], fresh: set[int], by_key: dict[str, int], now: datetime) -> None:
@@ -144,7 +144,7 @@ def _settle_hooks(hooks: dict[int, Hook], fresh: set[int], by_key: dict[str, int
         outcome = Webhook.Outcome.PLANNED if pk in fresh else Webhook.Outcome.DUPLICATE
         rows.append(Webhook(pk=pk, outcome=outcome, detail="", batch_id=by_key[hook.delivery_key], **_DONE))
         if pk not in fresh:
-            lifecycle.record([by_key[hook.delivery_key]], Word.DUPLICATE, now=now, data={})
+            lifecycle.record([by_key[hook.delivery_key]], EventWord.DUPLICATE, now=now, data={})
     Webhook.objects.bulk_update(rows, ["outcome", "detail", "batch", *_DONE])
 
 

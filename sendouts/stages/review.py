@@ -11,7 +11,7 @@ from django.db.models import Count, Q
 from actions.contract import Word
 from actions.models import AtDeadline, Review
 from sendouts import lifecycle, rules
-from sendouts.models import Attention, Batch, Decision, Status, Verdict
+from sendouts.models import Attention, Batch, Decision, DecisionVerdict, Status
 from sendouts.models.counts import sum_reasons
 from sendouts.models.decision import DecisionReason, rows_of
 from sendouts.models.hold_reason import HoldReason
@@ -99,7 +99,9 @@ def at_deadline(claim: claims.Claim, batches: Sequence[Batch], now: datetime) ->
             if batch.attention or batch.at_deadline == AtDeadline.LEAVE or (accepts and rules.clock_waits(batch)):
                 Batch.objects.filter(pk=batch.pk).update(due_at=None)
             elif accepts:
-                release(batch, now=now, user=None, note="", undecided=Verdict.REJECTED, data={"by": "at_deadline"})
+                release(
+                    batch, now=now, user=None, note="", undecided=DecisionVerdict.REJECTED, data={"by": "at_deadline"}
+                )
             else:
                 reject_all(batch, now=now, user=None, note="", data={"by": "at_deadline"})
 
@@ -107,7 +109,7 @@ def at_deadline(claim: claims.Claim, batches: Sequence[Batch], now: datetime) ->
 def unread_without_address(batch: Batch) -> int:
     if not batch.unread:
         return 0
-    return Decision.objects.filter(rows_of(batch.pk), unread=True, verdict=Verdict.UNDECIDED, uri=b"").count()
+    return Decision.objects.filter(rows_of(batch.pk), unread=True, verdict=DecisionVerdict.UNDECIDED, uri=b"").count()
 
 
 def release(
@@ -116,13 +118,13 @@ def release(
     now: datetime,
     user: User | None,
     note: str,
-    undecided: Verdict,
+    undecided: DecisionVerdict,
     taken_on: int = 0,
     persons: Mapping[str, Any] = rules.NOBODY,
     data: dict[str, Any] | None = None,
 ) -> None:
     """Settle who is undecided, and move; the caller holds the row's lock. persons: the columns of who accepted."""
-    open_rows = Decision.objects.filter(rows_of(batch.pk), verdict=Verdict.UNDECIDED)
+    open_rows = Decision.objects.filter(rows_of(batch.pk), verdict=DecisionVerdict.UNDECIDED)
     settled = {
         "decided_by": user,
         "reason": DecisionReason.PERSON if user else DecisionReason.AT_DEADLINE,
@@ -130,9 +132,9 @@ def release(
         "action": "",
     }
     # Rows without an address can only be let through; the person took them on.
-    let_through = open_rows.filter(uri=b"").update(verdict=Verdict.ACCEPTED, decided_by=user)
+    let_through = open_rows.filter(uri=b"").update(verdict=DecisionVerdict.ACCEPTED, decided_by=user)
     chosen = open_rows.exclude(uri=b"").update(verdict=undecided, **settled)
-    accepted = batch.accepted + let_through + (chosen if undecided == Verdict.ACCEPTED else 0)
+    accepted = batch.accepted + let_through + (chosen if undecided == DecisionVerdict.ACCEPTED else 0)
     columns = {
         "accepted": accepted,
         "rejected": batch.total - accepted,
@@ -189,10 +191,10 @@ def _lifted(batch: Batch) -> dict[str, Any]:
 def recount(batch: Batch, now: datetime) -> dict[str, Any]:
     """The columns that bring a held batch's counts, hold and moment of acting in line with its decisions."""
     sums = Decision.objects.filter(rows_of(batch.pk)).aggregate(
-        accepted=Count("pk", filter=Q(verdict=Verdict.ACCEPTED)),
-        rejected=Count("pk", filter=Q(verdict=Verdict.REJECTED)),
-        undecided=Count("pk", filter=Q(verdict=Verdict.UNDECIDED, unread=False)),
-        unread=Count("pk", filter=Q(verdict=Verdict.UNDECIDED, unread=True)),
+        accepted=Count("pk", filter=Q(verdict=DecisionVerdict.ACCEPTED)),
+        rejected=Count("pk", filter=Q(verdict=DecisionVerdict.REJECTED)),
+        undecided=Count("pk", filter=Q(verdict=DecisionVerdict.UNDECIDED, unread=False)),
+        unread=Count("pk", filter=Q(verdict=DecisionVerdict.UNDECIDED, unread=True)),
     )
     for name, value in sums.items():
         setattr(batch, name, value)
@@ -214,7 +216,7 @@ def count_reasons(batch_id: int) -> list[list[Any]]:
     """Count the reasons of a batch's decisions anew: [verdict, code, text, action, count]; the simply accepted are left out."""
     rows = (
         Decision.objects.filter(rows_of(batch_id))
-        .exclude(verdict=Verdict.ACCEPTED, reason="")
+        .exclude(verdict=DecisionVerdict.ACCEPTED, reason="")
         .values_list(*_REASONS)
         .annotate(count=Count("pk"))
         .order_by()

@@ -13,11 +13,11 @@ from django.utils import timezone
 
 from actions.contract import Phase
 from actions.plan.failures import PlanFailure
-from sendouts.models import Batch, EffectRun, Event, PendingEffect, Status, Word
+from sendouts.models import Batch, EffectRun, Event, EventWord, PendingEffect, Status
 from sendouts.models.effect import effects_of
 from sendouts.services.context import Contexts
 from sendouts.stages.effects import runs
-from sendouts.stages.effects.carry_out import Passed, Work
+from sendouts.stages.effects.carry_out import EffectWork, Passed
 from sendouts.wording.sentences import EffectFailure
 from work import claims
 from work.retry import backoff
@@ -51,7 +51,7 @@ def _see_to(claim: claims.Claim, pk: int) -> None:
         return
     ends = _tried_since(batch, now) + TRIED_FOR
     contexts = Contexts(batch, ends)
-    work = Work(run, batch, contexts, lambda progress: claim.extend([pk], progress=progress), claim.keep)
+    work = EffectWork(run, batch, contexts, lambda progress: claim.extend([pk], progress=progress), claim.keep)
     passed = work.carry_out()
     if passed.through:
         _end(claim, run, now, leave_out=False)
@@ -63,7 +63,7 @@ def _see_to(claim: claims.Claim, pk: int) -> None:
 
 def _tried_since(batch: Batch, now: datetime) -> datetime:
     """Since when others are told of the outcome: the end, or later, when a person had it sent again."""
-    again = Event.objects.filter(batch=batch, word=Word.RETRIED).aggregate(at=Max("at"))["at"]
+    again = Event.objects.filter(batch=batch, word=EventWord.RETRIED).aggregate(at=Max("at"))["at"]
     ended = batch.ended_at or now
     return max(ended, again) if again else ended
 

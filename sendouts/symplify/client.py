@@ -10,12 +10,12 @@ from types import TracebackType
 from typing import Any, NamedTuple
 
 from outbound.breaker import breakers
-from outbound.download import Broken, Download, download
-from outbound.fanout import Answer, Call, Fanout, never
+from outbound.download import BrokenDownload, Download, download
+from outbound.fanout import Fanout, FanoutAnswer, FanoutCall, never
 from outbound.guard import AllowList, Refused
 from outbound.retry_after import read_retry_after
 from outbound.session import GuardedSession, Unreachable
-from sendouts.symplify.errors import Permanent, Retryable, TransportBroken
+from sendouts.symplify.errors import PermanentFailure, RetryableFailure, TransportBroken
 
 CONFIRMING = frozenset(range(200, 300))
 GONE = frozenset({409, 410})
@@ -42,7 +42,7 @@ class Platform:
     slowest_download: float = 0.0
 
 
-class Outcome(StrEnum):
+class CallOutcome(StrEnum):
     """What one call came to, by the contract. HELD: it was not made, since the platform takes no calls at the moment."""
 
     CONFIRMED = "confirmed"
@@ -70,7 +70,7 @@ class Attempt(NamedTuple):
     """The outcome of one Ask. `status` is 0 without an answer; `code` and `host` name what the guard refused."""
 
     key: Any
-    outcome: Outcome
+    outcome: CallOutcome
     status: int
     retry_after: float | None
     lost: bool
@@ -78,7 +78,7 @@ class Attempt(NamedTuple):
     host: str = ""
 
 
-class NotAllowed(Permanent):
+class NotAllowed(PermanentFailure):
     """The gateway may not call this host."""
 
     def __init__(self, code: str, host: str) -> None:
@@ -86,33 +86,33 @@ class NotAllowed(Permanent):
         self.code = code
 
 
-_WITHOUT_ANSWER = {"refused": Outcome.REFUSED, "held": Outcome.HELD}
+_WITHOUT_ANSWER = {"refused": CallOutcome.REFUSED, "held": CallOutcome.HELD}
 
 
 def judge(
-    answer: Answer,
+    answer: FanoutAnswer,
     *,
     repeat_of_lost: bool,
     finish: bool,
     nobody_left: bool = False,
     confirm_codes: frozenset[int] = CONFIRMING,
-) -> Outcome:
+) -> CallOutcome:
     """What an answer means.
 
     409 and 410 say that the message is gone: that confirms a repeat of a lost attempt, and a finish that nobody is left
     for. To a first attempt they are a no, as is every other 3xx and 4xx; 408, 429 and 5xx ask for another time. An answer
     that asks for another time does not undo the doubt about the attempt before: that one stays lost.
     """
-    later = Outcome.LOST if repeat_of_lost else Outcome.RETRY
+    later = CallOutcome.LOST if repeat_of_lost else CallOutcome.RETRY
     if not answer.status:
-        return later if answer.error == "unsent" else _WITHOUT_ANSWER.get(answer.error, Outcome.LOST)
+        return later if answer.error == "unsent" else _WITHOUT_ANSWER.get(answer.error, CallOutcome.LOST)
     if answer.status in confirm_codes:
-        return Outcome.CONFIRMED
+        return CallOutcome.CONFIRMED
     if answer.status in GONE and (repeat_of_lost or (finish and nobody_left)):
-        return Outcome.CONFIRMED
+        return CallOutcome.CONFIRMED
     if answer.status in LATER or answer.status >= 500:
         return later
-    return Outcome.REFUSED
+    return CallOutcome.REFUSED
 
 
 def reject_many(platform: Platform, asks: Iterable[Ask], stop: Callable[[], bool] = never) -> Iterator[list[Attempt]]:
@@ -128,12 +128,12 @@ def finish_many(platform: Platform, asks: Iterable[Ask], stop: Callable[[], bool
 def _call_many(
     platform: Platform, asks: Iterable[Ask], stop: Callable[[], bool], *, finish: bool
 ) -> Iterator[list[Attempt]]:
-    calls = (Call(ask, ask.uri) for ask in asks)
+    calls = (FanoutCall(ask, ask.uri) for ask in asks)
     for answers in _fanout(platform).send(calls, stop=stop):
         yield [_attempt(platform, answer, finish) for answer in answers]
 
 
-def _attempt(platform: Platform, answer: Answer, finish: bool) -> Attempt:
+def _attempt(platform: Platform, answer: FanoutAnswer, finish: bool) -> Attempt:
     ask: Ask = answer.key
     outcome = judge(
         answer,
@@ -142,11 +142,11 @@ def _attempt(platform: Platform, answer: Answer, finish: bool) -> Attempt:
         nobody_left=ask.nobody_left,
         confirm_codes=platform.confirm_codes,
     )
-    if outcome is Outcome.RETRY and ask.repeat_of_lost and not finish:
+    if outcome is CallOutcome.RETRY and ask.repeat_of_lost and not finish:
         # An earlier attempt may have had its effect: “not now” to its repeat does not undo that doubt.
-        outcome = Outcome.LOST
+        outcome = CallOutcome.LOST
     code, host = (answer.refusal.code, answer.refusal.host) if answer.refusal else ("", "")
-    return Attempt(ask.key, outcome, answer.status, answer.retry_after, outcome is Outcome.LOST, code, host)
+    return Attempt(ask.key, outcome, answer.status, answer.retry_after, outcome is CallOutcome.LOST, code, host)
 
 
 class _Kept(threading.local):
@@ -208,7 +208,7 @@ class ContactFile:
         """The file's bytes as they come; raises TransportBroken after those that came before the cut."""
         try:
             yield from self._source.blocks()
-        except Broken as error:
+        except BrokenDownload as error:
             raise TransportBroken(host=self._host) from error
 
     def proves_end(self) -> bool:
@@ -260,10 +260,10 @@ def open_contacts(platform: Platform, uri: str, *, seconds: float = float("inf")
     except Refused as refusal:
         raise NotAllowed(refusal.code, refusal.host) from refusal
     except Unreachable as error:
-        raise Retryable(retry_after=error.retry_after, host=error.host, held=error.word == "held") from error
+        raise RetryableFailure(retry_after=error.retry_after, host=error.host, held=error.word == "held") from error
     if source.status == 200:
         return ContactFile(source, host)
     source.close()
     if source.status in LATER or source.status >= 500:
-        raise Retryable(source.status, read_retry_after(source.headers.get("Retry-After", "")), host)
-    raise Permanent(source.status, host=host)
+        raise RetryableFailure(source.status, read_retry_after(source.headers.get("Retry-After", "")), host)
+    raise PermanentFailure(source.status, host=host)

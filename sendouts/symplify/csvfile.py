@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 
 from sendouts.symplify import rows
-from sendouts.symplify.linefile import TOO_BIG, Lines
+from sendouts.symplify.linefile import TOO_BIG, LineReader
 from sendouts.symplify.plain import REPLACEMENT
 from sendouts.symplify.rows import ID_KEYS, URI_KEYS, Row, RowMaker, named
 from sendouts.symplify.source import Source, Window
@@ -47,7 +47,7 @@ class CsvFile:
     ) -> None:
         self.place = first_line  # of the line that is read next
         self._source = source
-        self._lines = Lines(window, source)
+        self._lines = LineReader(window, source)
         self._maker = maker
         self._delimiter = delimiter
         self._columns = columns

@@ -21,11 +21,11 @@ class SymplifyError(Exception):
         return f"{sentence} ({', '.join(known)})" if known else sentence
 
 
-class Retryable(SymplifyError):
+class RetryableFailure(SymplifyError):
     """The platform could not answer now; the same call may succeed later."""
 
 
-class Permanent(SymplifyError):
+class PermanentFailure(SymplifyError):
     """The platform refused, and repeating the call will not change that."""
 
 

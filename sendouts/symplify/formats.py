@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from sendouts.symplify import plain, rows
 from sendouts.symplify.csvfile import CsvFile, read_header
-from sendouts.symplify.jsonfile import ArrayFile, Broken, ObjectFile
+from sendouts.symplify.jsonfile import ArrayFile, BrokenJson, ObjectFile
 from sendouts.symplify.linefile import NdjsonFile
 from sendouts.symplify.rows import ID_KEYS, URI_KEYS, Row, RowMaker, named
 from sendouts.symplify.source import Source, Window
@@ -35,7 +35,7 @@ def recognise(window: Window, source: Source, maker: RowMaker) -> File:
     while len(window.data) < 4 and window.more():
         pass
     if window.data.startswith(_OTHER_MARKS) or b"\0" in window.data[:4]:
-        raise Broken("not_a_contact_file")
+        raise BrokenJson("not_a_contact_file")
     if window.data.startswith(_UTF8_MARK):
         window.at = len(_UTF8_MARK)
     first, line_number = _skip_empty_lines(window)
@@ -44,14 +44,14 @@ def recognise(window: Window, source: Source, maker: RowMaker) -> File:
     if first == b"[":
         return ArrayFile(window, maker)
     if first == b"<":
-        raise Broken("not_a_contact_file")
+        raise BrokenJson("not_a_contact_file")
     line, behind = _first_line(window)
     if first == b"{":
         return NdjsonFile(window, source, maker, line_number) if _is_ndjson(line, behind) else ObjectFile(window, maker)
     header = read_header(line) if len(line) <= rows.MAX_ROW else None
     if header is None:
         cut = window.ended and not behind and not source.proven()
-        raise Broken("cut" if cut else "not_a_contact_file")
+        raise BrokenJson("cut" if cut else "not_a_contact_file")
     window.at = min(window.at + len(line) + 1, len(window.data))
     delimiter, columns = header
     return CsvFile(window, source, maker, delimiter=delimiter, columns=columns, first_line=line_number + 1)
@@ -67,7 +67,7 @@ def _skip_empty_lines(window: Window) -> tuple[bytes, int]:
         # A tab may be an empty first column: keep the white space of the line itself, unless it is JSON.
         behind = window.data.rfind(b"\n", window.at, end) + 1
         if end - max(window.at, behind) > rows.MAX_ROW:
-            raise Broken("not_a_contact_file")
+            raise BrokenJson("not_a_contact_file")
         if end < len(window.data):
             first = window.data[end : end + 1]
             window.at = end if first in b"[{<" else max(window.at, behind)

@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterable, Iterator
 import msgspec
 
 from sendouts.symplify.formats import recognise
-from sendouts.symplify.jsonfile import Broken
-from sendouts.symplify.rows import Findings, Row, RowMaker
+from sendouts.symplify.jsonfile import BrokenJson
+from sendouts.symplify.rows import Row, RowFindings, RowMaker
 from sendouts.symplify.source import Source, Window
 
-__all__ = ["Reader", "Row", "canonical"]
+__all__ = ["ItemReader", "Row", "canonical"]
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
@@ -19,7 +19,7 @@ def canonical(rows: list[Row]) -> bytes:
     return _encode(rows)
 
 
-class Reader:
+class ItemReader:
     """Reads one contact file, once.
 
     `transport_proves_end` is asked after the last block. What the file's content does wrong is never raised: it becomes a row with a
@@ -30,7 +30,7 @@ class Reader:
         self, blocks: Iterable[bytes], *, content_encoding: str = "", transport_proves_end: Callable[[], bool]
     ) -> None:
         self._source = Source(blocks, content_encoding, transport_proves_end)
-        self._findings = Findings()
+        self._findings = RowFindings()
         self.format = ""
         """"json", "json_object", "ndjson" or "csv"; "" as long as nothing was recognised."""
         self.complete = False
@@ -80,7 +80,7 @@ class Reader:
                 yield from file.rows()
             finally:
                 place = file.place
-        except Broken as reason:
+        except BrokenJson as reason:
             code = str(reason)
             findings.stop(source.broken or code if code == "cut" else code, place)
             return

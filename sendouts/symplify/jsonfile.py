@@ -17,7 +17,7 @@ _BORDER = re.compile(rb"\}[ \t\r\n]*,[ \t\r\n]*\{")
 _BORDERS_TRIED = 4
 
 
-class Broken(Exception):
+class BrokenJson(Exception):
     """The rest of the file cannot be read; the argument is the code of the reason."""
 
 
@@ -45,37 +45,37 @@ class Scanner:
             found = _SPACE.match(window.data, window.at + 1)
             at = found.end() if found else window.at + 1
             if at - window.at > rows.MAX_ROW:
-                raise Broken("too_big")
+                raise BrokenJson("too_big")
             if at < len(window.data):
                 return window.data[at : at + 1]
             if not window.more():
-                raise Broken("cut")
+                raise BrokenJson("cut")
 
     def take(self) -> bytes:
         """The same byte, taken; Broken at the end of the file."""
         byte = self.peek()
         if not byte:
-            raise Broken("cut")
+            raise BrokenJson("cut")
         self.window.at += 1
         return byte
 
     def value(self) -> bytes:
         """The bytes of the value that begins here, taken, not yet known to be right; Broken if it does not end."""
         if not self.peek():
-            raise Broken("cut")
+            raise BrokenJson("cut")
         window = self.window
         while True:
             end = _end_of_value(window.data, window.at, ended=window.ended)
             if end is None:
-                raise Broken("bad_json")
+                raise BrokenJson("bad_json")
             if end and end - window.at <= rows.MAX_ROW:
                 value = window.data[window.at : end]
                 window.at = end
                 return value
             if end or len(window.data) - window.at > rows.MAX_ROW:
-                raise Broken(_why_endless(window.data[window.at : window.at + rows.MAX_ROW], "too_big"))
+                raise BrokenJson(_why_endless(window.data[window.at : window.at + rows.MAX_ROW], "too_big"))
             if not window.more() and not _SCALAR.match(window.data, window.at):
-                raise Broken(_why_endless(window.data[window.at :], "cut"))
+                raise BrokenJson(_why_endless(window.data[window.at :], "cut"))
 
 
 def _end_of_value(data: bytes, at: int, *, ended: bool) -> int | None:
@@ -128,7 +128,7 @@ class ArrayFile:
         self._scanner.take()
         yield from self._elements()
         if self._scanner.peek():
-            raise Broken("bad_json")
+            raise BrokenJson("bad_json")
         self.closed = True
 
     def _elements(self) -> Iterator[list[Row]]:
@@ -152,12 +152,12 @@ class ArrayFile:
             if separator == b"]":
                 return
             if separator != b",":
-                raise Broken("bad_json")
+                raise BrokenJson("bad_json")
 
     def _element(self, raw: bytes) -> Row:
         value, problem = plain.decode(raw)
         if problem == "bad_json":
-            raise Broken("bad_json")
+            raise BrokenJson("bad_json")
         return self._maker.single(value, problem, self.place)
 
     def _page(self, window: Window) -> list[Row]:
@@ -223,7 +223,7 @@ class ObjectFile(ArrayFile):
         scanner = self._scanner
         scanner.take()
         if scanner.peek() == b"}":
-            raise Broken("not_a_contact_file")
+            raise BrokenJson("not_a_contact_file")
         separator = b","
         while separator == b",":
             key = self._key()
@@ -235,17 +235,17 @@ class ObjectFile(ArrayFile):
                 self._beside(key)
             separator = scanner.take()
         if separator != b"}" or scanner.peek():
-            raise Broken("bad_json")
+            raise BrokenJson("bad_json")
         if not self._found:
             yield self._itself()
         self.closed = True
 
     def _key(self) -> str:
         if self._scanner.peek() not in (b'"', b""):
-            raise Broken("bad_json")
+            raise BrokenJson("bad_json")
         key, problem = plain.decode(self._scanner.value())
         if problem == "bad_json" or self._scanner.take() != b":":
-            raise Broken("bad_json")
+            raise BrokenJson("bad_json")
         self._damaged = self._damaged or problem
         return str(key)
 
@@ -261,7 +261,7 @@ class ObjectFile(ArrayFile):
         raw = self._scanner.value()
         value, problem = plain.decode(raw)
         if problem in ("bad_json", "too_deep"):
-            raise Broken(problem)
+            raise BrokenJson(problem)
         if not self._found:
             self._damaged = self._damaged or problem
             self._head[key] = value
@@ -269,18 +269,18 @@ class ObjectFile(ArrayFile):
             self._is_contact = self._is_contact or named([key], URI_KEYS) is not None
             self._head_size += len(raw) + len(key)
             if self._head_size > rows.MAX_ROW:
-                raise Broken("too_big")
+                raise BrokenJson("too_big")
         elif named([key], URI_KEYS) is not None:
-            raise Broken("not_a_contact_file")  # the object was a contact, and the array one of its fields
+            raise BrokenJson("not_a_contact_file")  # the object was a contact, and the array one of its fields
         elif isinstance(value, list) and any(isinstance(one, dict) and named(list(one), URI_KEYS) for one in value):
-            raise Broken("two_arrays")
+            raise BrokenJson("two_arrays")
 
     def _itself(self) -> list[Row]:
         keys = list(self._head)
         if named(keys, URI_KEYS) is None and (self._found_empty or named(keys, ID_KEYS) is None):
             if self._found_empty:
                 return []
-            raise Broken("not_a_contact_file")
+            raise BrokenJson("not_a_contact_file")
         row = self._maker.single(self._head, self._damaged, self.place)
         self.place += 1
         return [row]

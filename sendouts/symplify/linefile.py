@@ -9,7 +9,7 @@ from sendouts.symplify.source import Source, Window
 TOO_BIG = None  # stands for a line that is too long to be a row and was passed over
 
 
-class Lines:
+class LineReader:
     """The lines of a file, many at a time.
 
     A last line without a line feed is one only if the end of the file is proven, for it may be half a URI; else
@@ -70,7 +70,7 @@ class NdjsonFile:
 
     def __init__(self, window: Window, source: Source, maker: RowMaker, first_line: int = 1) -> None:
         self.place = first_line  # of the line that is read next
-        self._lines = Lines(window, source)
+        self._lines = LineReader(window, source)
         self._maker = maker
 
     def rows(self) -> Iterator[list[Row]]:

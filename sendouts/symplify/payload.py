@@ -11,7 +11,7 @@ from typing import Any
 from actions.contract import Sentences, gettext_noop
 from actions.sentences import write
 from sendouts.symplify import plain
-from sendouts.symplify.rows import MAX_URI, Findings, Row, RowMaker, named
+from sendouts.symplify.rows import MAX_URI, Row, RowFindings, RowMaker, named
 
 MAX_NAME = 255  # characters
 # Characters that are read of a name before its accents are composed: no name of MAX_NAME needs as many, and composing takes
@@ -51,7 +51,7 @@ class Unreadable(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AskedAction:
     """One action that the hook asks for. An entry that cannot be read has the identifier UNREADABLE and itself as details."""
 
     identifier: str
@@ -69,7 +69,7 @@ class Hook:
 
     finish_uri: str
     download_uri: str
-    asked: tuple[Asked, ...]
+    asked: tuple[AskedAction, ...]
     project: str
     journey: str
     sendout: str
@@ -166,14 +166,14 @@ class _Parts:
         if not isinstance(items, list):
             self._problem("items_not_a_list", "items")
             return ()
-        maker = RowMaker(Findings())
+        maker = RowMaker(RowFindings())
         # Copies: a row takes its object over, and the values may still be needed as they came.
         return tuple(
             maker.single(dict(item) if isinstance(item, dict) else item, "", place)
             for place, item in enumerate(items, 1)
         )
 
-    def _asked(self) -> tuple[Asked, ...]:
+    def _asked(self) -> tuple[AskedAction, ...]:
         actions = self._values.get("actions", [])
         if isinstance(actions, str):
             entries = [_asked_by_text(actions)] if actions.strip() else []
@@ -228,19 +228,19 @@ def _object(body: bytes) -> dict[str, Any]:
     return value
 
 
-def _asked_by_text(text: str) -> Asked:
+def _asked_by_text(text: str) -> AskedAction:
     identifier = _identifier(text)
-    return Asked(identifier, {}) if identifier else _unreadable(text)
+    return AskedAction(identifier, {}) if identifier else _unreadable(text)
 
 
-def _asked_by_key(key: str, details: Any) -> Asked:
+def _asked_by_key(key: str, details: Any) -> AskedAction:
     asked = _asked_by_text(key)
     if asked.identifier == UNREADABLE:
         return _unreadable({key: details})
-    return Asked(asked.identifier, {} if details is None else plain.scrub(details))
+    return AskedAction(asked.identifier, {} if details is None else plain.scrub(details))
 
 
-def _asked_by_entry(entry: Any) -> Asked:
+def _asked_by_entry(entry: Any) -> AskedAction:
     if isinstance(entry, str):
         return _asked_by_text(entry)
     if not isinstance(entry, dict):
@@ -251,12 +251,12 @@ def _asked_by_entry(entry: Any) -> Asked:
         if isinstance(value, int) and not isinstance(value, bool):
             value = _digits(value)
         if isinstance(value, str) and (identifier := _identifier(value)):
-            return Asked(identifier, plain.scrub({name: inner for name, inner in entry.items() if name != key}))
+            return AskedAction(identifier, plain.scrub({name: inner for name, inner in entry.items() if name != key}))
     return _unreadable(entry)
 
 
-def _unreadable(entry: Any) -> Asked:
-    return Asked(UNREADABLE, plain.scrub(entry))
+def _unreadable(entry: Any) -> AskedAction:
+    return AskedAction(UNREADABLE, plain.scrub(entry))
 
 
 def _text(value: Any) -> str:

@@ -31,7 +31,7 @@ class Row(msgspec.Struct, frozen=True, array_like=True, gc=False):
     place: int = 0
 
 
-class Findings:
+class RowFindings:
     """What reading found out besides the rows: counts, the first bad place, and why the rest could not be read."""
 
     def __init__(self) -> None:
@@ -58,7 +58,7 @@ class Findings:
 class RowMaker:
     """Turns decoded objects into rows, and counts what could not be read."""
 
-    def __init__(self, findings: Findings) -> None:
+    def __init__(self, findings: RowFindings) -> None:
         self.findings = findings
         self._shapes: dict[tuple[str, ...], tuple[str, str]] = {}  # keys of a row: those of its id and its URI
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from sendouts.models import Batch, Status, Verdict
+from sendouts.models import Batch, DecisionVerdict, Status
 from sendouts.stages.review import BLOCKS_ACCEPTANCE, release, unread_without_address
 from sendouts.verbs import base, second_person
 from sendouts.verbs.base import Act, NotDone, NotDoneCode, Verb
@@ -32,7 +32,7 @@ class Accept(Verb[Batch]):
         if self.undecided not in {"reject", "accept"}:
             sentence = _("Choose what becomes of the undecided contacts: “reject” or “accept”.")
             raise NotDone(NotDoneCode.BAD_CHOICE, sentence)
-        choice = Verdict.ACCEPTED if self.undecided == "accept" else Verdict.REJECTED
+        choice = DecisionVerdict.ACCEPTED if self.undecided == "accept" else DecisionVerdict.REJECTED
         if batch.attention in BLOCKS_ACCEPTANCE or not batch.file_complete:
             sentence = _("The contact file is not complete: whoever is missing from it would get the message unseen.")
             raise NotDone(NotDoneCode.NOT_COMPLETE, sentence + " " + _("Download it again, or reject the batch."))
@@ -41,7 +41,7 @@ class Accept(Verb[Batch]):
             if not self.take_on:
                 raise NotDone(NotDoneCode.UNREAD_ROWS, _unread_sentence(taken_on))
             base.require_note(act)
-        if taken_on or (batch.unread and choice is Verdict.ACCEPTED):
+        if taken_on or (batch.unread and choice is DecisionVerdict.ACCEPTED):
             # Nobody could judge these rows, not even in part: who lets them through answers for them.
             base.check_permission(act.user, base.TAKE_ON)
         persons = second_person.accept(batch, act, self.undecided, together=self.together)

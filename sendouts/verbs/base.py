@@ -14,7 +14,7 @@ from django.utils.translation import ngettext
 
 from actions import access
 from sendouts.models import Batch, BulkChange, Event, Status
-from sendouts.models.event import Word
+from sendouts.models.event import EventWord
 from sendouts.wording.events import clock, since
 
 REVIEW = "sendouts.review_batch"
@@ -177,7 +177,7 @@ def moved_on(batch: Batch, now: datetime, act: str = "") -> str:
     """Tell somebody who came too late what happened instead. act: the name of what they wanted, for their own screen."""
     if (batch.is_open and now >= batch.deadline) or batch.status == Status.EXPIRED:
         return _too_late(batch, now, act)
-    event = Event.objects.filter(batch=batch, word=Word.MOVED, new=batch.status).select_related("user").last()
+    event = Event.objects.filter(batch=batch, word=EventWord.MOVED, new=batch.status).select_related("user").last()
     who = event.user.get_username() if event is not None and event.user is not None else ""
     words: dict[str, Any] = {"who": who, "status": batch.get_status_display()}
     nothing = _("Your “%(act)s” was not carried out.") % {"act": act} if act else _("Nothing was changed by you.")

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from sendouts import lifecycle
-from sendouts.models import Answer, Batch, Decision, Status, Verdict, Word
+from sendouts.models import Answer, Batch, Decision, DecisionVerdict, EventWord, Status
 from sendouts.models.decision import DecisionReason, rows_of
 from sendouts.stages.review import recount
 from sendouts.verbs import base
@@ -24,19 +24,19 @@ class ChangeDecisions(Verb[int]):
     note = Note.REQUIRED
 
     decision_ids: Collection[int]
-    verdict: Verdict
+    verdict: DecisionVerdict
 
     def __post_init__(self) -> None:
-        if self.verdict not in {Verdict.ACCEPTED, Verdict.REJECTED}:
+        if self.verdict not in {DecisionVerdict.ACCEPTED, DecisionVerdict.REJECTED}:
             raise ValueError("a person accepts or rejects")
 
     def carry_out(self, batch: Batch, act: Act) -> int:
         wanted = Decision.objects.filter(rows_of(batch.pk), pk__in=self.decision_ids).exclude(verdict=self.verdict)
-        if self.verdict == Verdict.REJECTED and wanted.filter(uri=b"").exists():
+        if self.verdict == DecisionVerdict.REJECTED and wanted.filter(uri=b"").exists():
             sentence = _("This row has no address through which it could be rejected.")
             raise NotDone(NotDoneCode.NO_ADDRESS, sentence)
         _none_is_final(wanted)
-        if self.verdict == Verdict.ACCEPTED and wanted.filter(unread=True).exists():
+        if self.verdict == DecisionVerdict.ACCEPTED and wanted.filter(unread=True).exists():
             base.check_permission(act.user, base.TAKE_ON)
         to = {
             "verdict": self.verdict,
@@ -51,13 +51,13 @@ class ChangeDecisions(Verb[int]):
         rows = [pk & 0xFFFF_FFFF for pk in list(self.decision_ids)[:50]]
         data = {"verdict": self.verdict.name.lower(), "rows": rows, "contacts": changed}
         columns = recount(batch, act.now)
-        lifecycle.change(batch, Word.CHANGED, data=data, **act.by, **columns)
+        lifecycle.change(batch, EventWord.CHANGED, data=data, **act.by, **columns)
         return changed
 
 
 def _none_is_final(rows: QuerySet[Decision]) -> None:
     """A rejection that was sent before the release was stopped cannot be taken back. Raises NotDone."""
-    sent = rows.filter(verdict=Verdict.REJECTED).exclude(answer=Answer.NONE).count()
+    sent = rows.filter(verdict=DecisionVerdict.REJECTED).exclude(answer=Answer.NONE).count()
     if sent:
         sentence = ngettext(
             "This rejection was sent before the release was stopped: it cannot be taken back.",

@@ -19,7 +19,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from sendouts import lifecycle
-from sendouts.models import Answer, Batch, BulkChange, Decision, Status, Verdict, Word
+from sendouts.models import Answer, Batch, BulkChange, Decision, DecisionVerdict, EventWord, Status
 from sendouts.models.counts import sum_reasons
 from sendouts.models.decision import DecisionReason, rows_of
 from sendouts.stages.review import recount, standing
@@ -43,13 +43,13 @@ _LEFT = ("sent", "no_address", "unread")
 class Which:
     """The decisions to change: those that say `before`; with a reason (code and action) only those that have it."""
 
-    before: Verdict
+    before: DecisionVerdict
     reason: tuple[str, str] | None = None
 
     def count(self, batch: Batch) -> int:
         """How many there are, as the batch itself counts; nothing is asked of the database."""
         if self.reason is None:
-            counts = {Verdict.ACCEPTED: batch.accepted, Verdict.REJECTED: batch.rejected}
+            counts = {DecisionVerdict.ACCEPTED: batch.accepted, DecisionVerdict.REJECTED: batch.rejected}
             return counts.get(self.before, batch.undecided)
         wanted = (self.before, *self.reason)
         return sum(count for verdict, code, _text, action, count in batch.reasons if (verdict, code, action) == wanted)
@@ -68,10 +68,13 @@ class ChangeAlike(Verb[BulkChange]):
     note = Note.REQUIRED
 
     which: Which
-    verdict: Verdict
+    verdict: DecisionVerdict
 
     def __post_init__(self) -> None:
-        if self.verdict not in {Verdict.ACCEPTED, Verdict.REJECTED} or self.verdict == self.which.before:
+        if (
+            self.verdict not in {DecisionVerdict.ACCEPTED, DecisionVerdict.REJECTED}
+            or self.verdict == self.which.before
+        ):
             raise ValueError("a person accepts or rejects what is not that already")
 
     def carry_out(self, batch: Batch, act: Act) -> BulkChange:
@@ -94,7 +97,7 @@ class ChangeAlike(Verb[BulkChange]):
         if takes_time(batch, self.which):
             bulk.due_at = act.now
             bulk.save()
-            lifecycle.change(batch, Word.CHANGE_BEGUN, data=_data(bulk), due_at=None, **act.by)
+            lifecycle.change(batch, EventWord.CHANGE_BEGUN, data=_data(bulk), due_at=None, **act.by)
         else:
             _at_once(batch, bulk, act.now)
         at_once = not bulk.is_running
@@ -122,7 +125,7 @@ def takes_time(batch: Batch, which: Which) -> bool:
 
     The index of what is not accepted finds few rows among many; few accepted ones would be looked for in all.
     """
-    return which.count(batch) > AT_ONCE or (which.before == Verdict.ACCEPTED and batch.total > FEW_ROWS)
+    return which.count(batch) > AT_ONCE or (which.before == DecisionVerdict.ACCEPTED and batch.total > FEW_ROWS)
 
 
 def _at_once(batch: Batch, bulk: BulkChange, now: datetime) -> None:
@@ -134,7 +137,7 @@ def _at_once(batch: Batch, bulk: BulkChange, now: datetime) -> None:
     for name, value in columns.items():
         setattr(batch, name, value)
     columns |= standing(batch, now)
-    lifecycle.change(batch, Word.CHANGED, now=now, user=bulk.user, note=bulk.note, data=_data(bulk), **columns)
+    lifecycle.change(batch, EventWord.CHANGED, now=now, user=bulk.user, note=bulk.note, data=_data(bulk), **columns)
 
 
 def _nothing(bulk: BulkChange) -> str:
@@ -147,7 +150,10 @@ def _nothing(bulk: BulkChange) -> str:
 
 def _data(bulk: BulkChange) -> dict[str, Any]:
     """What the event of a change tells, in numbers."""
-    data: dict[str, Any] = {"verdict": Verdict(bulk.verdict).name.lower(), "before": Verdict(bulk.before).name.lower()}
+    data: dict[str, Any] = {
+        "verdict": DecisionVerdict(bulk.verdict).name.lower(),
+        "before": DecisionVerdict(bulk.before).name.lower(),
+    }
     if bulk.by_reason:
         data["reason"] = [bulk.reason, bulk.action]
     if bulk.is_running and not bulk.changed:
@@ -207,16 +213,16 @@ def _change(batch: Batch, bulk: BulkChange, where: Q) -> dict[str, Any]:
     """
     why = {"reason": bulk.reason, "action": bulk.action} if bulk.by_reason else {}
     found = Decision.objects.filter(where, verdict=bulk.before, **why)
-    if bulk.before != Verdict.ACCEPTED:
+    if bulk.before != DecisionVerdict.ACCEPTED:
         # The index of what is not accepted serves a query that says so.
-        found = found.exclude(verdict=Verdict.ACCEPTED)
-    if bulk.before == Verdict.UNDECIDED and not bulk.by_reason:
+        found = found.exclude(verdict=DecisionVerdict.ACCEPTED)
+    if bulk.before == DecisionVerdict.UNDECIDED and not bulk.by_reason:
         found = found.filter(unread=False)
     stays = Q(answer=Answer.NONE)
-    if bulk.before == Verdict.REJECTED:
+    if bulk.before == DecisionVerdict.REJECTED:
         bulk.sent += found.exclude(stays).count()
         found = found.filter(stays)
-    if bulk.verdict == Verdict.REJECTED:
+    if bulk.verdict == DecisionVerdict.REJECTED:
         bulk.no_address += found.filter(uri=b"").count()
         found = found.exclude(uri=b"")
     else:
@@ -226,12 +232,12 @@ def _change(batch: Batch, bulk: BulkChange, where: Q) -> dict[str, Any]:
     text = bulk.note[:500]
     rows = found.update(verdict=bulk.verdict, decided_by=bulk.user, reason=DecisionReason.PERSON, text=text, action="")
     bulk.changed += rows
-    before = Verdict(bulk.before)
+    before = DecisionVerdict(bulk.before)
     gone = [[int(before), code, said, action, -count] for _unread, code, said, action, count in groups]
-    unread = sum(count for was_unread, *_rest, count in groups if was_unread and before == Verdict.UNDECIDED)
+    unread = sum(count for was_unread, *_rest, count in groups if was_unread and before == DecisionVerdict.UNDECIDED)
     counts = {"accepted": batch.accepted, "rejected": batch.rejected, "undecided": batch.undecided}
     counts[before.name.lower()] -= rows - unread
-    counts[Verdict(bulk.verdict).name.lower()] += rows
+    counts[DecisionVerdict(bulk.verdict).name.lower()] += rows
     come = [[int(bulk.verdict), DecisionReason.PERSON, text, "", rows]]
     return {**counts, "unread": batch.unread - unread, "reasons": sum_reasons([batch.reasons, gone, come])}
 
@@ -244,12 +250,12 @@ def _end(batch: Batch, bulk: BulkChange, state: State, now: datetime, user: User
     BulkChange.objects.filter(pk=bulk.pk).update(state=state, **done, **free)
     data = _data(bulk) | ({"state": state.value} if state != State.DONE else {})
     if batch.status != Status.IN_REVIEW or state == State.OVERTAKEN:
-        lifecycle.record([batch.pk], Word.CHANGE_ENDED, now=now, data={batch.pk: data})
+        lifecycle.record([batch.pk], EventWord.CHANGE_ENDED, now=now, data={batch.pk: data})
     else:
         columns = recount(batch, now)
         if state != State.DONE and columns["due_at"] is not None and columns["due_at"] <= now:
             # Nobody declared acceptance for a change that stopped half-way: people look at it first.
             columns["due_at"] = None
         who = user if user is not None else bulk.user
-        lifecycle.change(batch, Word.CHANGE_ENDED, now=now, user=who, note=note, data=data, **columns)
+        lifecycle.change(batch, EventWord.CHANGE_ENDED, now=now, user=who, note=note, data=data, **columns)
     log.info("change_ended", batch=batch.pk, state=state.value, changed=bulk.changed)

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from actions.models import AtDeadline
 from sendouts import lifecycle
-from sendouts.models import Batch, Hold, Status, Word
+from sendouts.models import Batch, EventWord, Hold, Status
 from sendouts.outlook import forecast
 from sendouts.verbs.base import Act, NotDone, NotDoneCode, Note, Verb
 
@@ -31,7 +31,7 @@ class PutOnHold(Verb[Batch]):
         Hold.objects.create(batch=batch, user=act.user, note=act.note, at=act.now, declared=declared)
         columns: dict[str, Any] = {"at_deadline": AtDeadline.LEAVE, "due_at": None}
         data = {"declared": declared}
-        lifecycle.change(batch, Word.HELD, data=data, **act.by, **columns)
+        lifecycle.change(batch, EventWord.HELD, data=data, **act.by, **columns)
         log.info("put_on_hold", batch=batch.pk, user=act.user.pk, declared=declared)
         return batch
 
@@ -49,7 +49,7 @@ class LiftHold(Verb[Batch]):
         columns: dict[str, Any] = {"at_deadline": held.declared, "due_at": acts_again_at(batch, held, act.now)}
         held.delete()
         data = {"declared": held.declared}
-        lifecycle.change(batch, Word.HOLD_LIFTED, data=data, **act.by, **columns)
+        lifecycle.change(batch, EventWord.HOLD_LIFTED, data=data, **act.by, **columns)
         log.info("hold_lifted", batch=batch.pk, user=act.user.pk, declared=held.declared)
         return batch
 

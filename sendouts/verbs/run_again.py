@@ -9,7 +9,7 @@ from django.utils.translation import gettext, ngettext
 
 from actions.secrets.encrypted import CannotOpen
 from sendouts import lifecycle
-from sendouts.models import Answer, Attention, Batch, Decision, Hold, Status, Verdict, Webhook, Word
+from sendouts.models import Answer, Attention, Batch, Decision, DecisionVerdict, EventWord, Hold, Status, Webhook
 from sendouts.models.decision import rows_of
 from sendouts.models.hold_reason import HoldReason
 from sendouts.stages.planning import Catalog, read_hook
@@ -58,7 +58,7 @@ class RunAgain(Verb[None]):
             if hook.problems:
                 columns |= {"attention": Attention.HOOK_UNCLEAR, "attention_data": {"problems": list(hook.problems)}}
         if batch.status == Status.PLANNED:
-            lifecycle.change(batch, Word.RESTARTED, deaths=0, **act.by, **columns)
+            lifecycle.change(batch, EventWord.RESTARTED, deaths=0, **act.by, **columns)
         else:
             lifecycle.move({batch.pk: columns}, Status.IN_REVIEW, Status.PLANNED, **act.by)
 
@@ -91,7 +91,9 @@ def _read_again(webhook: Webhook) -> Hook | None:
 
 def _nothing_has_left(batch: Batch) -> None:
     """A rejection that was sent is final: checks that run anew would forget it. Raises NotDone."""
-    sent = Decision.objects.filter(rows_of(batch.pk), verdict=Verdict.REJECTED).exclude(answer=Answer.NONE).count()
+    sent = (
+        Decision.objects.filter(rows_of(batch.pk), verdict=DecisionVerdict.REJECTED).exclude(answer=Answer.NONE).count()
+    )
     if sent:
         sentence = ngettext(
             "%(n)d rejection was sent before the release was stopped, and stays: the checks cannot run again.",

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from sendouts import lifecycle, rules
-from sendouts.models import Batch, Status, Word
+from sendouts.models import Batch, EventWord, Status
 from sendouts.verbs.base import Act, NotDone, NotDoneCode, Verb
 from sendouts.wording.batch_sentences import number, time_of
 
@@ -47,7 +47,7 @@ def _record(batch: Batch, act: Act, undecided: str) -> None:
         "second_accepted_by": None,
     }
     data = {"undecided": undecided} if batch.undecided + batch.unread else {}
-    lifecycle.change(batch, Word.FIRST_ACCEPTED, data=data, **act.by, **columns)
+    lifecycle.change(batch, EventWord.FIRST_ACCEPTED, data=data, **act.by, **columns)
 
 
 class TakeBack(Verb[Batch]):
@@ -60,7 +60,7 @@ class TakeBack(Verb[Batch]):
         if not rules.is_first_accepted(batch) or batch.first_accepted_by_id != act.user.pk:
             sentence = _("There is nothing to take back: you have not accepted this batch as first person.")
             raise NotDone(NotDoneCode.NOTHING, sentence)
-        lifecycle.change(batch, Word.TAKEN_BACK, **act.by, **rules.NOBODY)
+        lifecycle.change(batch, EventWord.TAKEN_BACK, **act.by, **rules.NOBODY)
         return batch
 
 

@@ -7,7 +7,7 @@ from django.db.models import F
 from django.utils.translation import gettext as _
 
 from sendouts import lifecycle
-from sendouts.models import Answer, Attention, Batch, Decision, Status, Verdict, Word
+from sendouts.models import Answer, Attention, Batch, Decision, DecisionVerdict, EventWord, Status
 from sendouts.models.decision import rows_of
 from sendouts.stages import effects
 from sendouts.verbs import base
@@ -30,7 +30,7 @@ class TakeOn(Verb[Batch]):
 
     def carry_out(self, batch: Batch, act: Act) -> Batch:
         if batch.attention == Attention.UNCONFIRMED:
-            missing = Decision.objects.filter(rows_of(batch.pk), verdict=Verdict.REJECTED).exclude(
+            missing = Decision.objects.filter(rows_of(batch.pk), verdict=DecisionVerdict.REJECTED).exclude(
                 answer__in=(Answer.CONFIRMED, Answer.TAKEN_ON)
             )
             rows = missing.update(answer=Answer.TAKEN_ON)
@@ -38,7 +38,7 @@ class TakeOn(Verb[Batch]):
         elif batch.attention == Attention.FINISH_UNCONFIRMED:
             data = {"finish": batch.finish_status}
             columns = {"ended_at": act.now, "due_at": None, **_SETTLED}
-            lifecycle.record([batch.pk], Word.TAKEN_ON, data={batch.pk: data}, **act.by)
+            lifecycle.record([batch.pk], EventWord.TAKEN_ON, data={batch.pk: data}, **act.by)
             lifecycle.move({batch.pk: columns}, Status.DELIVERED, Status.FINISHED, **act.by)
             log.warning("taken_on", batch=batch.pk, user=act.user.pk, **data)
         else:
@@ -63,7 +63,7 @@ class GoWithout(Verb[Batch]):
 
 def _take_on(batch: Batch, act: Act, data: dict[str, Any], **columns: Any) -> None:
     columns |= {"due_at": act.now, **_SETTLED}
-    lifecycle.change(batch, Word.TAKEN_ON, data=data, **act.by, **columns)
+    lifecycle.change(batch, EventWord.TAKEN_ON, data=data, **act.by, **columns)
     log.warning("taken_on", batch=batch.pk, user=act.user.pk, **data)
 
 
@@ -86,7 +86,7 @@ class TryAgain(Verb[Batch]):
         # What planning found wrong with the hook was not what the person saw, and still holds the batch.
         attention, about = batch.attention_data.get("hook", ("", {}))
         columns = {**_SETTLED, "attention": attention, "attention_data": about, "due_at": act.now}
-        lifecycle.change(batch, Word.RETRIED, **act.by, **columns)
+        lifecycle.change(batch, EventWord.RETRIED, **act.by, **columns)
         return batch
 
 
@@ -101,7 +101,7 @@ class SendAgain(Verb[Batch]):
         if not sent:
             raise NotDone(NotDoneCode.NOTHING, _("There is nothing to send again: every system has been told."))
         data = {batch.pk: {"effects": sent}}
-        lifecycle.record([batch.pk], Word.RETRIED, data=data, **act.by)
+        lifecycle.record([batch.pk], EventWord.RETRIED, data=data, **act.by)
         return batch
 
 

@@ -10,7 +10,7 @@ import structlog
 from django.db.models import Q
 
 from sendouts import lifecycle
-from sendouts.models import Answer, Batch, Chunk, Decision, Event, Outcome, Status, Verdict, Word
+from sendouts.models import Answer, Batch, Chunk, Decision, DecisionVerdict, Event, EventWord, Outcome, Status
 from sendouts.models.decision import SETTLED, DecisionReason, rows_of
 from sendouts.models.hold_reason import HoldReason
 from sendouts.stages.effects import open_enrichments
@@ -39,7 +39,7 @@ class StopRelease(Verb[Batch]):
         base.require_unreleased(batch)
         old = Status(batch.status)
         _count_as_sent(batch)
-        rejected = Decision.objects.filter(rows_of(batch.pk), verdict=Verdict.REJECTED)
+        rejected = Decision.objects.filter(rows_of(batch.pk), verdict=DecisionVerdict.REJECTED)
         batch.final = rejected.exclude(answer=Answer.NONE).count()
         # Turned by the rejection of the whole batch, and not sent: what they were is not known any more.
         turned = rejected.filter(reason=DecisionReason.REFUSED, answer=Answer.NONE).count()
@@ -65,7 +65,7 @@ class StopRelease(Verb[Batch]):
 
 def may_have_left(batch: Batch) -> int:
     """How many rejections were sent, or may have been: those with an answer, and those of chunks that are being sent."""
-    rejected = Decision.objects.filter(rows_of(batch.pk), verdict=Verdict.REJECTED)
+    rejected = Decision.objects.filter(rows_of(batch.pk), verdict=DecisionVerdict.REJECTED)
     under_way = sum(rejected.filter(part, answer=Answer.NONE).count() for part in _marked(batch))
     return rejected.exclude(answer=Answer.NONE).count() + under_way
 
@@ -78,7 +78,9 @@ def _marked(batch: Batch) -> list[Q]:
 def _count_as_sent(batch: Batch) -> None:
     """Turn “may have been sent”, which is a mark on chunks, into an answer that was lost, on each rejection."""
     for part in _marked(batch):
-        waiting = Decision.objects.filter(part, verdict=Verdict.REJECTED, answer__in=(Answer.NONE, Answer.RETRY))
+        waiting = Decision.objects.filter(
+            part, verdict=DecisionVerdict.REJECTED, answer__in=(Answer.NONE, Answer.RETRY)
+        )
         waiting.update(answer=Answer.LOST)
     Chunk.objects.filter(batch=batch, sending=True).update(sending=False)
 
@@ -86,15 +88,15 @@ def _count_as_sent(batch: Batch) -> None:
 def _open_again(batch: Batch) -> int:
     """Take back what the acceptance chose for those whom nobody could judge; returns how many they are."""
     rows = Decision.objects.filter(rows_of(batch.pk))
-    back = {"verdict": Verdict.UNDECIDED, "decided_by": None}
+    back = {"verdict": DecisionVerdict.UNDECIDED, "decided_by": None}
     opened = rows.filter(_SETTLED).update(reason=DecisionReason.STOPPED, **back)
     # Rows without an address were let through under their own reason.
-    let_through = rows.filter(unread=True, verdict=Verdict.ACCEPTED).exclude(reason=DecisionReason.PERSON)
+    let_through = rows.filter(unread=True, verdict=DecisionVerdict.ACCEPTED).exclude(reason=DecisionReason.PERSON)
     return opened + let_through.update(**back)
 
 
 def _lifted(batch: Batch) -> tuple[str, dict[str, Any]]:
     """The attention that the decision had lifted."""
-    decided = Event.objects.filter(batch=batch, word=Word.MOVED, new__in=(Status.ACCEPTED, Status.REFUSED)).last()
+    decided = Event.objects.filter(batch=batch, word=EventWord.MOVED, new__in=(Status.ACCEPTED, Status.REFUSED)).last()
     lifted = decided.data.get("lifted", {}) if decided is not None else {}
     return lifted.get("attention", ""), lifted.get("data", {})

@@ -8,7 +8,7 @@ from django.utils.formats import localize
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from sendouts.models import Attention, Batch, Event, Outcome, Status, Word
+from sendouts.models import Attention, Batch, Event, EventWord, Outcome, Status
 from sendouts.wording.sentences import show_text
 
 # More than so many are not read while a decision waits.
@@ -42,21 +42,21 @@ def told(event: Event, batch: Batch) -> str:
     """What an event says, without who and when."""
     data: dict[str, Any] = event.data or {}
     match event.word:
-        case Word.MOVED:
+        case EventWord.MOVED:
             return _moved(event, batch, data)
-        case Word.CHANGED:
+        case EventWord.CHANGED:
             return _changed(data, data.get("contacts") or len(data.get("rows", [])) or 1)
-        case Word.CHANGE_BEGUN:
+        case EventWord.CHANGE_BEGUN:
             return _begun(data)
-        case Word.CHANGE_ENDED:
+        case EventWord.CHANGE_ENDED:
             return _change_ended(data)
-        case Word.KEPT:
+        case EventWord.KEPT:
             return _kept(data)
-        case Word.TAKEN_ON if "rejections" in data:
+        case EventWord.TAKEN_ON if "rejections" in data:
             rows = data["rejections"]
             text = ngettext("%(n)s unconfirmed rejection taken on", "%(n)s unconfirmed rejections taken on", rows)
             return text % {"n": localize(rows)}
-        case Word.TAKEN_ON if "effects" in data:
+        case EventWord.TAKEN_ON if "effects" in data:
             rows = data["effects"]
             text = ngettext(
                 "Goes on without the failed action for %(n)s contact",
@@ -64,37 +64,37 @@ def told(event: Event, batch: Batch) -> str:
                 rows,
             )
             return text % {"n": localize(rows)}
-        case Word.TAKEN_ON:
+        case EventWord.TAKEN_ON:
             return _("Release taken on, although it was not confirmed")
-        case Word.ATTENTION:
+        case EventWord.ATTENTION:
             code = data.get("code", "")
             reason = Attention(code).label if code in Attention.values else code
             return _("Needs attention: %(reason)s") % {"reason": reason}
-        case Word.RESTARTED:
+        case EventWord.RESTARTED:
             return _("Checks started again")
-        case Word.RETRIED if "effects" in data:
+        case EventWord.RETRIED if "effects" in data:
             return _("Outcome sent again")
-        case Word.RETRIED:
+        case EventWord.RETRIED:
             return _("Tried again")
-        case Word.FINISH_SENT:
+        case EventWord.FINISH_SENT:
             return _("Release called")
-        case Word.FINISH_REPEATED if data.get("lost"):
+        case EventWord.FINISH_REPEATED if data.get("lost"):
             return _("Release called again, because its answer was lost")
-        case Word.FINISH_REPEATED:
+        case EventWord.FINISH_REPEATED:
             return _("Release called again")
-        case Word.FIRST_ACCEPTED:
+        case EventWord.FIRST_ACCEPTED:
             chosen = {"accept": _("the undecided get the message"), "reject": _("the undecided are rejected")}
             parts = [_("Accepted as first person"), chosen.get(data.get("undecided", ""), "")]
             return ", ".join(part for part in parts if part)
-        case Word.TAKEN_BACK:
+        case EventWord.TAKEN_BACK:
             return _("First acceptance taken back")
-        case Word.DUPLICATE:
+        case EventWord.DUPLICATE:
             return _("The same hook came again and was not counted twice")
-        case Word.EXPORTED:
+        case EventWord.EXPORTED:
             return _exported(data)
-        case Word.HELD:
+        case EventWord.HELD:
             return _("Put on hold: nothing happens by itself at the deadline")
-        case Word.HOLD_LIFTED:
+        case EventWord.HOLD_LIFTED:
             return _("Hold lifted: the declared setting applies again")
     return str(event.get_word_display())
 

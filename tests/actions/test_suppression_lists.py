@@ -167,7 +167,7 @@ def test_who_adds_the_same_at_the_same_time_adds_it_once() -> None:
 
 def test_the_database_itself_refuses_a_second_entry_and_other_nonsense() -> None:
     found = make()
-    row = bulk.Row(found.pk, "A-1", "", None, timezone.now(), None)
+    row = bulk.EntryRow(found.pk, "A-1", "", None, timezone.now(), None)
     with pytest.raises(IntegrityError), transaction.atomic():
         bulk.insert([row, row])
     for columns in ({"holds": "shoes"}, {"holds": "email", "calling_code": "33"}, {"name": "Opposition"}):

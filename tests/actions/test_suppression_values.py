@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actions.suppression.values import Unlike, Writing
+from actions.suppression.values import Spelling, Unlike
 
-IDS, EMAILS, PHONES = Writing("contact_id"), Writing("email"), Writing("phone", calling_code="33")
+IDS, EMAILS, PHONES = Spelling("contact_id"), Spelling("email"), Spelling("phone", calling_code="33")
 SAME = [
     (IDS, " A-17 ", "A-17"),
     (IDS, "Ame\u0301lie", "Am\u00e9lie"),
@@ -20,12 +20,12 @@ SAME = [
     (PHONES, "0033 (0)6 12-34-56-78", "+33612345678"),
     (PHONES, "33612345678", "+33612345678"),
     (PHONES, "+32 470 12 34 56", "+32470123456"),
-    (Writing("phone"), "+33612345678", "+33612345678"),
+    (Spelling("phone"), "+33612345678", "+33612345678"),
 ]
 
 
 @pytest.mark.parametrize(("writing", "typed", "stored"), SAME)
-def test_a_value_is_written_in_one_way(writing: Writing, typed: str, stored: str) -> None:
+def test_a_value_is_written_in_one_way(writing: Spelling, typed: str, stored: str) -> None:
     assert writing.key(typed) == stored
 
 
@@ -48,19 +48,19 @@ UNLIKE = [
     (PHONES, "call me"),
     (PHONES, "+33 6 12 34 56 78 90 12 34"),
     (PHONES, "+٣٣٦١٢٣٤٥٦٧٨"),
-    (Writing("phone"), "0612345678"),
-    (Writing("phone"), "33612345678"),
+    (Spelling("phone"), "0612345678"),
+    (Spelling("phone"), "33612345678"),
 ]
 
 
 @pytest.mark.parametrize(("writing", "typed"), UNLIKE)
-def test_what_a_list_cannot_hold_is_refused(writing: Writing, typed: str) -> None:
+def test_what_a_list_cannot_hold_is_refused(writing: Spelling, typed: str) -> None:
     with pytest.raises(Unlike):
         writing.key(typed)
 
 
 def test_a_hashed_list_keeps_the_sha_256_of_the_normal_form_and_takes_one_as_it_is() -> None:
-    hashed = Writing("email", hashed=True)
+    hashed = Spelling("email", hashed=True)
     digest = hashlib.sha256(b"reader@example.com").hexdigest()
     assert hashed.key("Reader@Example.com") == digest
     assert hashed.key(f" {digest.upper()} ") == digest
@@ -69,7 +69,7 @@ def test_a_hashed_list_keeps_the_sha_256_of_the_normal_form_and_takes_one_as_it_
 
 
 @given(st.text(), st.sampled_from([IDS, EMAILS, PHONES]))
-def test_what_is_stored_is_stored_the_same_again(text: str, writing: Writing) -> None:
+def test_what_is_stored_is_stored_the_same_again(text: str, writing: Spelling) -> None:
     try:
         key = writing.key(text)
     except Unlike:

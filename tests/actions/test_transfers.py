@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from actions.catalog.transfer.content import Writing
+from actions.catalog.transfer.content import ContentForm
 from actions.catalog.transfer.file_names import file_name
 from actions.catalog.transfer.http_post import TransferHttp
 from actions.catalog.transfer.s3 import TransferS3
@@ -140,7 +140,7 @@ VALUES: dict[str, Any] = {
 
 @pytest.mark.parametrize("packed", [False, True])
 def test_csv_holds_every_value_as_it_came(packed: bool) -> None:
-    writing = Writing("csv", packed, (*VALUES, "missing"))
+    writing = ContentForm("csv", packed, (*VALUES, "missing"))
     content = writing.begin() + writing.write([pending(1, **VALUES), pending(2)], make_context())
     text = (gzip.decompress(content) if packed else content).decode()
     first, second = csv.DictReader(io.StringIO(text, newline=""))
@@ -155,7 +155,7 @@ def test_csv_holds_every_value_as_it_came(packed: bool) -> None:
 
 
 def test_a_line_of_json_is_an_object_of_its_own() -> None:
-    content = Writing("ndjson", False, ()).write([pending(1, **VALUES), pending(2)], make_context())
+    content = ContentForm("ndjson", False, ()).write([pending(1, **VALUES), pending(2)], make_context())
     first, second = (json.loads(line) for line in content.splitlines())
     assert first["fields"] == VALUES | {"half": "?"}
     assert second == {

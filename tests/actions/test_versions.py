@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from actions import catalog
-from actions.config.versions import Change, version
+from actions.config.versions import VersionChange, version
 from actions.models import ActionDefinition, Credential, Project, Sendout, SuppressionList
 from desk.setup.way_back import NotBroughtBack, bring_back
 from tests.factories import client_of, plain_english
@@ -61,18 +61,18 @@ def test_a_change_is_told_by_the_labels_of_the_form(project: Project) -> None:
     newest, oldest = told(row)
     assert newest.what == "Changed" and oldest.what == "Created"
     assert set(newest.changes) == {
-        Change("Reject if the field", "equals false", "is one of false, 0"),
-        Change("If the field is missing", "hold the contact for a person", "reject the contact"),
-        Change("If the action fails", "hold them for a person", "let them pass"),
+        VersionChange("Reject if the field", "equals false", "is one of false, 0"),
+        VersionChange("If the field is missing", "hold the contact for a person", "reject the contact"),
+        VersionChange("If the action fails", "hold them for a person", "let them pass"),
     }
 
 
 def test_policies_and_lists_are_told_in_words(project: Project) -> None:
     changed(project, review="always", keep_fields=["email", "city"], name="News")
     assert set(told(project)[0].changes) == {
-        Change("Name", "Newsletter", "News"),
-        Change("Review", "only what cannot be decided", "every batch"),
-        Change("Fields to keep", "–", "email, city"),
+        VersionChange("Name", "Newsletter", "News"),
+        VersionChange("Review", "only what cannot be decided", "every batch"),
+        VersionChange("Fields to keep", "–", "email, city"),
     }
 
 
@@ -91,7 +91,7 @@ def test_what_follows_the_question_mark_of_an_address_is_not_told(project: Proje
 
 def test_of_an_unknown_kind_the_configuration_is_told_whole(project: Project) -> None:
     row = changed(definition(project, kind="gone", config={"a": 1}), config={"a": 2})
-    assert told(row)[0].changes == (Change("configuration", '{"a":1}', '{"a":2}'),)
+    assert told(row)[0].changes == (VersionChange("configuration", '{"a":1}', '{"a":2}'),)
 
 
 def test_who_did_it_is_a_person_a_file_or_the_gateway(root: User) -> None:
@@ -248,6 +248,6 @@ def test_of_a_secret_it_is_said_that_it_was_changed_and_nothing_else(root: User)
     page = reverse("admin:actions_credential_change", args=[row.pk])
     assert client.post(page, form | {"secret": ""}).status_code == 302
     assert client.post(page, form | {"secret": "an-other-s3cret"}).status_code == 302
-    assert [each.changes for each in told(row)] == [(Change("Secret", "not shown", "changed"),), (), ()]
+    assert [each.changes for each in told(row)] == [(VersionChange("Secret", "not shown", "changed"),), (), ()]
     content = client.get(reverse("admin:actions_credential_history", args=[row.pk])).content.decode()
     assert "an-other-s3cret" not in content and "Bring this version back" not in content

@@ -10,7 +10,7 @@ from rest_framework.test import APIClient
 
 from actions.models import Project, Sendout
 from api.models import ApiToken
-from sendouts.models import Batch, Decision, Event, Plan, Verdict
+from sendouts.models import Batch, Decision, DecisionVerdict, Event, Plan
 
 # Every address in these rows is on this host: an answer that holds it leaks one.
 SECRET_HOST = "secret.example.com"
@@ -68,7 +68,7 @@ def a_batch(name: str = "Newsletter", *, rows: int = 0, **values: Any) -> Batch:
         "undecided": len(range(2, rows, 3)),
     }
     batch = Batch.objects.create(**given | values)
-    verdicts = (Verdict.ACCEPTED, Verdict.REJECTED, Verdict.UNDECIDED)
+    verdicts = (DecisionVerdict.ACCEPTED, DecisionVerdict.REJECTED, DecisionVerdict.UNDECIDED)
     Decision.objects.bulk_create(
         Decision(
             id=batch.first_decision + row,

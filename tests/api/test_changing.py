@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from rest_framework.test import APIClient
 
 from api import verbs
-from sendouts.models import Batch, BulkChange, Decision, Verdict
+from sendouts.models import Batch, BulkChange, Decision, DecisionVerdict
 from sendouts.stages import review
 from sendouts.verbs import change_many
 from tests.api.api_cases import client_of
@@ -50,7 +50,7 @@ def test_single_rows_are_changed(client: APIClient, anna: User) -> None:
     answer = change(client, made, rows=[0, 1, 5])
     assert (answer.status_code, answer.json()["accepted"], answer.json()["undecided"]) == (200, 6, 1)
     row = Decision.objects.get(pk=made.first_decision + 5)
-    assert (row.verdict, row.decided_by, row.text) == (Verdict.ACCEPTED, anna, "They agreed.")
+    assert (row.verdict, row.decided_by, row.text) == (DecisionVerdict.ACCEPTED, anna, "They agreed.")
 
 
 @pytest.mark.parametrize(

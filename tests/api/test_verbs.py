@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from rest_framework.test import APIClient
 
 from api import verbs
-from sendouts.models import Batch, Decision, Event, Verdict
+from sendouts.models import Batch, Decision, DecisionVerdict, Event
 from sendouts.models.decision import rows_of
 from tests.api.api_cases import a_batch, client_of
 from tests.gate import Gate, person, reviewer
@@ -128,18 +128,18 @@ def test_of_two_people_one_wins_and_the_other_is_told_who(client: APIClient, fir
 @pytest.mark.parametrize(
     ("choice", "after"),
     [
-        ({}, [Verdict.ACCEPTED, Verdict.REJECTED, Verdict.REJECTED]),
-        ({"undecided": "reject"}, [Verdict.ACCEPTED, Verdict.REJECTED, Verdict.REJECTED]),
-        ({"undecided": "accept"}, [Verdict.ACCEPTED, Verdict.REJECTED, Verdict.ACCEPTED]),
+        ({}, [DecisionVerdict.ACCEPTED, DecisionVerdict.REJECTED, DecisionVerdict.REJECTED]),
+        ({"undecided": "reject"}, [DecisionVerdict.ACCEPTED, DecisionVerdict.REJECTED, DecisionVerdict.REJECTED]),
+        ({"undecided": "accept"}, [DecisionVerdict.ACCEPTED, DecisionVerdict.REJECTED, DecisionVerdict.ACCEPTED]),
     ],
 )
 def test_the_undecided_become_what_the_person_chose(
-    anna: User, client: APIClient, choice: dict[str, str], after: list[Verdict]
+    anna: User, client: APIClient, choice: dict[str, str], after: list[DecisionVerdict]
 ) -> None:
     batch = a_batch(rows=3)
     answer = post(client, batch, "accept", revision=1, **choice).json()
     assert verdicts(batch) == after
-    assert (answer["undecided"], answer["accepted"]) == (0, after.count(Verdict.ACCEPTED))
+    assert (answer["undecided"], answer["accepted"]) == (0, after.count(DecisionVerdict.ACCEPTED))
     assert Decision.objects.get(pk=batch.first_decision + 2).decided_by == anna
 
 
@@ -161,7 +161,7 @@ def test_what_is_misspelt_or_senseless_is_named_and_nothing_is_done(
     batch = a_batch(rows=3)
     response = post(client, batch, verb, revision=1, **{field: value})
     assert (response.status_code, list(response.json()["problems"])) == (400, [field])
-    assert verdicts(batch) == [Verdict.ACCEPTED, Verdict.REJECTED, Verdict.UNDECIDED]
+    assert verdicts(batch) == [DecisionVerdict.ACCEPTED, DecisionVerdict.REJECTED, DecisionVerdict.UNDECIDED]
     batch.refresh_from_db()
     assert batch.status == "in_review"
 

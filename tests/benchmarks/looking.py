@@ -56,8 +56,8 @@ def _inside(decisions: int, exported: int) -> int:
     from django.utils import timezone
 
     from sendouts.inquiries import export
-    from sendouts.inquiries.csv import Form
-    from sendouts.inquiries.export import Choice
+    from sendouts.inquiries.csv import CsvForm
+    from sendouts.inquiries.export import ExportChoice
     from sendouts.models import Status
     from tests.factories import batch
 
@@ -77,11 +77,11 @@ def _inside(decisions: int, exported: int) -> int:
         cursor.execute("ANALYZE")
     slowest = max(behind, _searches("with statistics", root))
     for traced in (False, True):
-        begun = export.begin(largest, root, Choice(), now=timezone.now())
+        begun = export.begin(largest, root, ExportChoice(), now=timezone.now())
         if traced:
             tracemalloc.start()
         began = time.monotonic()
-        size = sum(len(part) for part in export.parts(begun, Choice(), export.for_people(largest), Form()))
+        size = sum(len(part) for part in export.parts(begun, ExportChoice(), export.for_people(largest), CsvForm()))
         seconds = time.monotonic() - began
         if traced:
             print(f"  at most {tracemalloc.get_traced_memory()[1] / 1e6:.0f} MB of memory", flush=True)

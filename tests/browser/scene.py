@@ -16,7 +16,7 @@ from django.utils import timezone
 from actions.catalog.shared.field_problems import FieldProblem
 from actions.models import ActionDefinition, CodePool, Credential, Project, Sendout, SuppressionList
 from actions.plan.merge import canonical
-from sendouts.models import Attention, Batch, Chunk, Decision, Outcome, Plan, Status, Verdict
+from sendouts.models import Attention, Batch, Chunk, Decision, DecisionVerdict, Outcome, Plan, Status
 from sendouts.symplify.payload import BodyProblem
 from tests.factories import batch, plan, webhook
 
@@ -167,7 +167,7 @@ def _rows(made: Batch, *, rejected: int, accepted: int) -> None:
                 id=made.first_decision + row,
                 contact_id=f"A-{41_000 + 37 * row}",
                 uri=f"https://gate.example.com/cancel/{row}".encode(),
-                verdict=Verdict.REJECTED if out else Verdict.ACCEPTED,
+                verdict=DecisionVerdict.REJECTED if out else DecisionVerdict.ACCEPTED,
                 reason="rule" if out else "",
                 text=text if out else "",
                 action=action if out else "",

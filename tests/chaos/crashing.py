@@ -72,14 +72,14 @@ def _around_the_effects(die: Dies) -> None:
     """Pages are written in threads of their own, and stored by the one that gave them out."""
     nth = {(phase, when): _every_nth() for phase in Phase for when in ("unsent", "answered", "stored")}
     names = {Phase.ENRICH: "effect", Phase.TRANSFER: "transfer"}
-    applied, settle, enrich = carry_out._applied, carry_out.Work._settle, enrichment.enrich
+    applied, settle, enrich = carry_out._applied, carry_out.EffectWork._settle, enrichment.enrich
 
     def late_apply(kind: Any, *args: Any) -> Any:
         if nth[kind.phase, "unsent"]():
             die(f"{names[kind.phase]}_unsent")
         return applied(kind, *args)
 
-    def mortal_settle(work: carry_out.Work, *args: Any) -> None:
+    def mortal_settle(work: carry_out.EffectWork, *args: Any) -> None:
         phase = Phase(work.run.phase)
         if nth[phase, "answered"]():
             die(f"{names[phase]}_answered")
@@ -95,7 +95,7 @@ def _around_the_effects(die: Dies) -> None:
 
     enrichment.enrich = mortal_enrich
     carry_out._applied = late_apply
-    carry_out.Work._settle = mortal_settle  # type: ignore[method-assign]
+    carry_out.EffectWork._settle = mortal_settle  # type: ignore[method-assign]
 
 
 def _before(function: Callable[..., Any], act: Callable[[], None]) -> Callable[..., Any]:

@@ -15,9 +15,9 @@ from actions.catalog.shared.http import ServiceFailure
 from actions.models import SuppressionUpload
 from actions.plan.failures import PlanFailure
 from actions.sentences import declared
-from sendouts.inquiries.csv import Form
-from sendouts.inquiries.export import Choice, begin, for_people, for_programs, parts
-from sendouts.models import Attention, Batch, Decision, EffectRun, Event, PendingEffect, Status, Word
+from sendouts.inquiries.csv import CsvForm
+from sendouts.inquiries.export import ExportChoice, begin, for_people, for_programs, parts
+from sendouts.models import Attention, Batch, Decision, EffectRun, Event, EventWord, PendingEffect, Status
 from sendouts.models.decision import DecisionReason, RowProblem
 from sendouts.models.hold_reason import HoldReason
 from sendouts.models.webhook import HookProblem
@@ -86,7 +86,7 @@ def test_the_api_says_it_in_the_language_that_is_asked_for(language: str, senten
     failure = {"identifier": "x", "kind": "k", "step": 0, "sentence": MISSING, "contacts": 2, "became": "undecided"}
     made = batch(undecided=2, failures=[failure])
     data = {"code": "effect_failed", "text": MISSING}
-    Event.objects.create(batch=made, at=timezone.now(), word=Word.ATTENTION, data=data)
+    Event.objects.create(batch=made, at=timezone.now(), word=EventWord.ATTENTION, data=data)
     client, asked = client_of("Viewer"), {"Accept-Language": language}
     whole = client.get(f"/api/batches/{made.pk}/", headers=asked).json()
     assert [each["text"] for each in whole["reasons"]] == [sentence]
@@ -100,9 +100,9 @@ def test_the_api_says_it_in_the_language_that_is_asked_for(language: str, senten
 def test_files_say_it_in_the_language_of_those_who_read_them() -> None:
     made, user = batch(undecided=1), user_in("Reviewer")
     for columns in (for_people(made), for_programs()):
-        begun = begin(made, user, Choice(), now=timezone.now())
+        begun = begin(made, user, ExportChoice(), now=timezone.now())
         with override("fr"):
-            written = b"".join(parts(begun, Choice(), columns, Form(bom=False))).decode()
+            written = b"".join(parts(begun, ExportChoice(), columns, CsvForm(bom=False))).decode()
         assert "Le champ properties.consent est absent." in written and "field.missing" not in written
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from sendouts.symplify import payload
 from sendouts.symplify.errors import TransportBroken
-from sendouts.symplify.items import Reader, Row, canonical
+from sendouts.symplify.items import ItemReader, Row, canonical
 from sendouts.symplify.rows import ID_KEYS, MAX_ID, MAX_URI, URI_KEYS
 from tests.fuzz.making import Made
 
@@ -32,7 +32,7 @@ class Breach(AssertionError):
     """A reader did what it must never do."""
 
 
-def read(made: Made, cuts: Random, *, proven: bool, breaks: bool) -> tuple[Reader, list[Row]]:
+def read(made: Made, cuts: Random, *, proven: bool, breaks: bool) -> tuple[ItemReader, list[Row]]:
     """Read an input in blocks of any size; `breaks`: the connection breaks behind the last of them."""
 
     def blocks() -> Iterator[bytes]:
@@ -44,7 +44,7 @@ def read(made: Made, cuts: Random, *, proven: bool, breaks: bool) -> tuple[Reade
         if breaks:
             raise TransportBroken
 
-    reader = Reader(blocks(), content_encoding=made.encoding, transport_proves_end=lambda: proven and not breaks)
+    reader = ItemReader(blocks(), content_encoding=made.encoding, transport_proves_end=lambda: proven and not breaks)
     return reader, [row for chunk in reader.chunks(cuts.choice((1, 3, 100))) for row in chunk]
 
 
@@ -139,7 +139,7 @@ def _nothing_invented(plain: bytes, rows: list[Row]) -> None:
                 raise Breach("a contact that is not in the file")
 
 
-def _nothing_missing(reader: Reader, plain: bytes, rows: list[Row]) -> None:
+def _nothing_missing(reader: ItemReader, plain: bytes, rows: list[Row]) -> None:
     """A complete file holds exactly the rows that a simple reader finds in it, wherever that one can read it."""
     find: dict[str, Callable[[bytes], list[Any] | None]] = {
         "json": _in_array,

@@ -10,7 +10,7 @@ from actions.plan.merge import merge
 from desk.setup.tryout import rehearsal_words
 from sendouts.inquiries import rehearsal
 from sendouts.inquiries.rehearsal import Rehearsal
-from sendouts.models import Batch, Decision, Status, Verdict
+from sendouts.models import Batch, Decision, DecisionVerdict, Status
 from tests.factories import batch, plan, sendout
 
 AGE, CONSENT, CITY = "properties.age", "properties.consent", "properties.city"
@@ -65,7 +65,7 @@ def past(project: Project, number: int = 40, *actions: ActionDefinition, keeps: 
     for row in range(number):
         rejected = row % 4 == 0
         kept = {CONSENT: not rejected, AGE: row} if keeps == "all" or (rejected and keeps == "rejected") else None
-        verdict = Verdict.REJECTED if rejected else Verdict.ACCEPTED
+        verdict = DecisionVerdict.REJECTED if rejected else DecisionVerdict.ACCEPTED
         said = {"reason": "rule", "text": "No consent", "action": "consent-check"} if rejected else {}
         rows.append(Decision(pk=made.first_decision + row, contact_id=f"A-{row}", verdict=verdict, kept=kept, **said))
     Decision.objects.bulk_create(rows, batch_size=500)

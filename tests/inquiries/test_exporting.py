@@ -19,9 +19,9 @@ from django.utils import timezone, translation
 from actions.access_models import Reach
 from gateway.tasks import retire
 from sendouts.inquiries import export
-from sendouts.inquiries.csv import Form, form_of_reader, harmless, write
-from sendouts.inquiries.export import Choice
-from sendouts.models import Answer, Batch, Decision, Event, Export, Status, Verdict
+from sendouts.inquiries.csv import CsvForm, form_of_reader, harmless, write
+from sendouts.inquiries.export import ExportChoice
+from sendouts.models import Answer, Batch, Decision, DecisionVerdict, Event, Export, Status
 from sendouts.privacy import retention
 from tests.api.api_cases import client_of as program_of
 from tests.factories import batch, client_of, page_url, plain_english, sendout, text_of, user_in
@@ -54,14 +54,14 @@ def rows(answer: Any, separator: str = ",") -> list[list[str]]:
 def test_what_looks_like_a_formula_gets_an_apostrophe(begin: str, before: str) -> None:
     text = f"{before}{begin}cmd|' /C calc'!A0"
     assert harmless(text) == "'" + text
-    (line,) = csv.reader(io.StringIO(write([["A-1", text]], Form()), newline=""))
+    (line,) = csv.reader(io.StringIO(write([["A-1", text]], CsvForm()), newline=""))
     assert line == ["A-1", "'" + text]
 
 
 @pytest.mark.parametrize("text", ["A-17", "42", "", "No consent", "a=b", "Élodie", "1,5", '"', "x\ny", "3-4"])
 def test_what_is_no_formula_stays_as_it_is(text: str) -> None:
     assert harmless(text) == text
-    (line,) = csv.reader(io.StringIO(write([[text, "end"]], Form(";")), newline=""), delimiter=";")
+    (line,) = csv.reader(io.StringIO(write([[text, "end"]], CsvForm(";")), newline=""), delimiter=";")
     assert line == [text, "end"]
 
 
@@ -126,7 +126,7 @@ def test_excel_is_told_that_it_is_utf_8_and_gets_the_separator_of_its_language(m
     body = b"".join(client.post(url(made), {"what": ":"}).streaming_content)
     assert body.startswith(b"\xef\xbb\xbfRow,Contact id,")
     with translation.override("fr"):
-        assert form_of_reader() == Form(separator=";")
+        assert form_of_reader() == CsvForm(separator=";")
     french = b"".join(
         client.post(url(made), {"what": ":"}, headers={"Accept-Language": "fr"}).streaming_content
     ).decode()
@@ -206,7 +206,7 @@ def a_large_batch(number: int) -> Batch:
     text = "x" * 200
     for start in range(0, number, 2_000):
         Decision.objects.bulk_create(
-            Decision(pk=made.first_decision + row, contact_id=f"A-{row}", verdict=Verdict.ACCEPTED, text=text)
+            Decision(pk=made.first_decision + row, contact_id=f"A-{row}", verdict=DecisionVerdict.ACCEPTED, text=text)
             for row in range(start, min(start + 2_000, number))
         )
     return made
@@ -214,9 +214,9 @@ def a_large_batch(number: int) -> Batch:
 
 def parts_of(made: Batch) -> Iterator[bytes]:
     begun = export.begin(
-        made, User.objects.get_or_create(username="root", is_superuser=True)[0], Choice(), now=timezone.now()
+        made, User.objects.get_or_create(username="root", is_superuser=True)[0], ExportChoice(), now=timezone.now()
     )
-    return export.parts(begun, Choice(), export.for_programs(), Form())
+    return export.parts(begun, ExportChoice(), export.for_programs(), CsvForm())
 
 
 def test_memory_does_not_grow_with_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -267,8 +267,8 @@ def test_a_download_that_is_left_is_told_as_incomplete(made: Batch, monkeypatch:
     monkeypatch.setattr(export, "PIECE", 2)
     client = client_of("Reviewer")
     user = User.objects.get(username="reviewer.lyon")
-    begun = export.begin(made, user, Choice(), key=UUID(KEY), now=timezone.now())
-    parts = export.parts(begun, Choice(), export.for_programs(), Form())
+    begun = export.begin(made, user, ExportChoice(), key=UUID(KEY), now=timezone.now())
+    parts = export.parts(begun, ExportChoice(), export.for_programs(), CsvForm())
     next(parts)
     parts.close()
     assert Export.objects.get(pk=KEY).broken

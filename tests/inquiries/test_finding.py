@@ -17,7 +17,7 @@ from desk.find import batch_link
 from sendouts.inquiries import fate, find
 from sendouts.inquiries.fate import Fate
 from sendouts.lifecycle import record
-from sendouts.models import Answer, Batch, Decision, EffectRun, PendingEffect, Status, Verdict, Word
+from sendouts.models import Answer, Batch, Decision, DecisionVerdict, EffectRun, EventWord, PendingEffect, Status
 from tests.api.api_cases import client_of as program_of
 from tests.factories import batch, client_of, page_url, plain_english, plan, sendout, text_of, user_in
 
@@ -45,7 +45,9 @@ def root() -> User:
     return User.objects.create_superuser("root")
 
 
-def about(status: Status = Status.FINISHED, verdict: Verdict = Verdict.REJECTED, **columns: Any) -> Batch:
+def about(
+    status: Status = Status.FINISHED, verdict: DecisionVerdict = DecisionVerdict.REJECTED, **columns: Any
+) -> Batch:
     """A batch with one decision about WHO; columns of the decision are those that it has."""
     own = {
         name: columns.pop(name) for name in ("answer", "reason", "text", "decided_by", "evidence_at") if name in columns
@@ -76,13 +78,13 @@ def test_a_confirmed_rejection_is_told_with_reason_evidence_and_answer(root: Use
 
 
 def test_who_was_released_got_it_and_the_sentence_says_when(root: User) -> None:
-    made = about(verdict=Verdict.ACCEPTED)
+    made = about(verdict=DecisionVerdict.ACCEPTED)
     assert one(root).fate is Fate.GOT
     assert said(root) == f"Got it: every check passed; released at {fate.time_of(made.ended_at, timezone.now())}."
 
 
 def test_accepted_in_a_batch_that_expired_timed_out(root: User) -> None:
-    about(Status.EXPIRED, Verdict.ACCEPTED)
+    about(Status.EXPIRED, DecisionVerdict.ACCEPTED)
     assert one(root).fate is Fate.LATE
     assert said(root).startswith("Timed out: accepted (every check passed); the batch was not released before")
 
@@ -107,13 +109,13 @@ def test_a_rejection_without_confirmation_timed_out(root: User, answer: Answer, 
 
 
 def test_where_the_release_was_called_and_not_confirmed_nobody_can_say(root: User) -> None:
-    about(Status.EXPIRED, Verdict.ACCEPTED, finish_sent_at=timezone.now(), finish_lost=True)
+    about(Status.EXPIRED, DecisionVerdict.ACCEPTED, finish_sent_at=timezone.now(), finish_lost=True)
     assert one(root).fate is Fate.UNKNOWN
     assert "Symplify did not confirm it" in said(root)
 
 
 def test_a_release_that_a_person_took_on_is_not_told_as_certain(root: User) -> None:
-    about(verdict=Verdict.ACCEPTED, finish_status=503)
+    about(verdict=DecisionVerdict.ACCEPTED, finish_status=503)
     assert one(root).fate is Fate.UNKNOWN
 
 
@@ -130,25 +132,25 @@ def test_a_held_batch_is_not_final(root: User) -> None:
 
 
 def test_a_batch_that_was_rejected_whole_is_told_though_the_decision_was_not_turned(root: User) -> None:
-    made = about(Status.EXPIRED, Verdict.ACCEPTED)
-    record([made.pk], Word.MOVED, now=timezone.now(), old="in_review", new="refused", user=root)
+    made = about(Status.EXPIRED, DecisionVerdict.ACCEPTED)
+    record([made.pk], EventWord.MOVED, now=timezone.now(), old="in_review", new="refused", user=root)
     assert "the whole batch was rejected" in said(root)
     assert fate.ruled(one(root), timezone.now()).startswith("root rejected the batch at")
 
 
 def test_an_acceptance_that_was_undone_is_nobodys(root: User) -> None:
-    made = about(Status.IN_REVIEW, Verdict.ACCEPTED, decided_at=None)
-    record([made.pk], Word.MOVED, now=timezone.now(), old="in_review", new="accepted", user=root)
+    made = about(Status.IN_REVIEW, DecisionVerdict.ACCEPTED, decided_at=None)
+    record([made.pk], EventWord.MOVED, now=timezone.now(), old="in_review", new="accepted", user=root)
     assert fate.ruled(one(root), timezone.now()) == ""
 
 
 def test_who_put_a_contact_back_is_named_with_the_note(root: User) -> None:
-    about(verdict=Verdict.ACCEPTED, reason="person", text="asked for it by phone", decided_by=root)
+    about(verdict=DecisionVerdict.ACCEPTED, reason="person", text="asked for it by phone", decided_by=root)
     assert "asked for it by phone, decided by root; released" in said(root)
 
 
 def test_what_was_written_is_told_as_far_as_it_is_certain(root: User) -> None:
-    made = about(verdict=Verdict.ACCEPTED, plan=plan(POINTS))
+    made = about(verdict=DecisionVerdict.ACCEPTED, plan=plan(POINTS))
     run = EffectRun.objects.create(
         batch=made,
         step=0,
@@ -171,7 +173,7 @@ def test_what_was_written_is_told_as_far_as_it_is_certain(root: User) -> None:
 
 
 def test_the_code_that_a_contact_holds_is_told(root: User) -> None:
-    made = about(verdict=Verdict.ACCEPTED)
+    made = about(verdict=DecisionVerdict.ACCEPTED)
     EffectRun.objects.create(
         batch=made, step=0, identifier="code", kind="promo_code", phase="enrich", on_failure="hold"
     )
@@ -235,7 +237,7 @@ def test_a_page_asks_the_database_a_fixed_number_of_times(root: User) -> None:
     about()
     few = asked()
     for _ in range(10):
-        about(verdict=Verdict.ACCEPTED)
+        about(verdict=DecisionVerdict.ACCEPTED)
     assert asked() == few
 
 
@@ -246,7 +248,7 @@ def test_a_row_that_could_not_be_read_is_found_by_its_id(root: User) -> None:
 
 
 def test_the_page_tells_the_newest_first_and_links_to_the_batch_without_the_id(root: User) -> None:
-    about(verdict=Verdict.ACCEPTED)
+    about(verdict=DecisionVerdict.ACCEPTED)
     made = about(answer=Answer.CONFIRMED, reason="rule", text="No consent")
     shown = text_of(client_of("Reviewer").post(URL, {"contact": f" {WHO} "}))
     assert f"{WHO} did not get “Day 1”." in shown
@@ -287,7 +289,7 @@ def test_who_may_not_see_contacts_finds_nobody(role: str) -> None:
 
 def test_programs_are_told_the_same(root: User) -> None:
     made = about(answer=Answer.CONFIRMED, reason="rule", text="No consent")
-    about(Status.EXPIRED, Verdict.ACCEPTED)
+    about(Status.EXPIRED, DecisionVerdict.ACCEPTED)
     client = program_of(root)
     answer = client.post("/api/contacts/find/", {"contact_id": WHO, "limit": 1}, format="json").json()
     assert [each["fate"] for each in answer["results"]] == ["late"]

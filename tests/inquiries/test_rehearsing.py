@@ -15,7 +15,7 @@ from desk.setup.tryout import rehearsal_words
 from sendouts.inquiries import rehearsal
 from sendouts.inquiries.rehearsal import Keeps, Why, rehearse
 from sendouts.inquiries.rehearsal.past import keeps
-from sendouts.models import Batch, Decision, Verdict
+from sendouts.models import Batch, Decision, DecisionVerdict
 from sendouts.models.decision import rows_of
 from tests.factories import plain_english
 from tests.inquiries.rehearsal_cases import AGE, CITY, CONSENT, keeping, notes, past, rule, service, tried
@@ -59,7 +59,7 @@ def test_twenty_of_them_are_shown_those_who_would_not_get_it_first(project: Proj
     made = past(project, 200, rule(project))
     found = tried(made, rule(project, "adults", AGE, greater=50))
     assert found.more > 20 and len(found.samples) == 20
-    assert {change.verdict for change in found.samples} == {Verdict.REJECTED}
+    assert {change.verdict for change in found.samples} == {DecisionVerdict.REJECTED}
     shown = rehearsal_words.shown(found, None, sees=False)
     assert shown.more_samples == "Here are 20 of them:"
     assert not any("A-" in row.contact for row in shown.samples) and shown.samples[0].contact == "row 52"
@@ -135,9 +135,9 @@ def test_what_people_decided_is_left_out_and_counted(project: Project) -> None:
     made = past(project)
     anna = User.objects.create_user("anna")
     Decision.objects.filter(pk=made.first_decision + 1).update(
-        decided_by=anna, reason="person", verdict=Verdict.REJECTED
+        decided_by=anna, reason="person", verdict=DecisionVerdict.REJECTED
     )
-    Decision.objects.filter(pk=made.first_decision + 2).update(reason="refused", verdict=Verdict.REJECTED)
+    Decision.objects.filter(pk=made.first_decision + 2).update(reason="refused", verdict=DecisionVerdict.REJECTED)
     found = tried(made, rule(project))
     assert (found.tried, found.not_comparable, found.moved) == (38, 2, {})
     assert "2 contacts are left out" in notes(found)
@@ -157,7 +157,7 @@ def test_services_are_not_asked_unless_chosen_and_what_they_had_said_still_count
     opt_in = service(project)
     opt_in.save()
     made = past(project, 40, opt_in)
-    Decision.objects.filter(rows_of(made.pk), verdict=Verdict.REJECTED).update(action="opt-in")
+    Decision.objects.filter(rows_of(made.pk), verdict=DecisionVerdict.REJECTED).update(action="opt-in")
     found = tried(made)
     assert (asked, found.moved, found.unknown) == ([], {}, 0)
     assert "it would ask a service. What it had said then still counts." in notes(found)
@@ -213,7 +213,7 @@ def test_a_suppression_list_is_looked_up_as_it_is_today(project: Project) -> Non
         config=kind.normal_config({"list": "Opposition"}),
     )
     found = tried(past(project), draft)
-    assert [change.past.contact_id for change in found.changes[Verdict.REJECTED]] == ["A-1", "A-2"]
+    assert [change.past.contact_id for change in found.changes[DecisionVerdict.REJECTED]] == ["A-1", "A-2"]
 
 
 def test_a_kind_that_does_not_say_what_it_needs_is_left_out(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -228,7 +228,7 @@ def test_a_large_batch_is_tried_in_part_spread_over_the_file(project: Project, m
     monkeypatch.setattr(rehearse, "WINDOW", 10)
     made = past(project, 400, rule(project))
     found = tried(made, rule(project, "adults", AGE, less=1000))
-    rows = sorted(change.past.pk - made.first_decision for change in found.changes[Verdict.REJECTED])
+    rows = sorted(change.past.pk - made.first_decision for change in found.changes[DecisionVerdict.REJECTED])
     assert (found.tried, found.whole) == (40, False)
     assert rows[0] < 10 and "40 of 400 contacts of “Day 1” were tried, spread evenly over its file." in notes(found)
     draft = tried(made, rule(project, "adults", AGE, greater=389))

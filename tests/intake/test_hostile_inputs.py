@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from actions.sentences import write
-from sendouts.models import Batch, Decision, Verdict, Webhook
+from sendouts.models import Batch, Decision, DecisionVerdict, Webhook
 from sendouts.symplify.payload import MAX_ACTIONS, Unreadable, is_readable
 from sendouts.verbs import Accept
 from sendouts.wording import batch_sentences
@@ -117,7 +117,7 @@ def test_a_bad_row_is_unread_and_costs_nobody_else(
     assert (batch.total, batch.accepted, batch.rejected, batch.unread) == (20, 17, 2, 1)
     assert batch_sentences.attention(batch)
     bad = Decision.objects.get(unread=True)
-    assert (bad.row, bad.verdict, bad.reason) == (5, Verdict.UNDECIDED, code)
+    assert (bad.row, bad.verdict, bad.reason) == (5, DecisionVerdict.UNDECIDED, code)
     # Released by a person who answers for that row, everybody else goes the right way.
     someone = person("someone", "review_batch", "take_on_batch")
     carry_out(Accept(undecided="accept", take_on=True), batch, someone, revision=None, note="Looked at it.")

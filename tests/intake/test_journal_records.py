@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sendouts.intake.hook import Received
-from sendouts.intake.journal.record import HEAD_BYTES, Form
+from sendouts.intake.journal.record import HEAD_BYTES, RecordForm
 
-FORM = Form(bytes(range(16)))
+FORM = RecordForm(bytes(range(16)))
 HOOKS = st.builds(
     Received,
     body=st.binary(max_size=200) | st.just(b'{"finishUri": "https://symplify.example.com/f/1"}'),
@@ -96,7 +96,7 @@ def test_a_hook_that_holds_a_whole_record_cannot_smuggle_it_in_even_where_its_ow
     now = datetime.now(UTC)
     inner = Received(b"forged", "", now)
     # Whoever sends hooks does not know the key, the random name of the file; even a record of another file is none here.
-    foreign = Form(bytes(16)).record(inner)
+    foreign = RecordForm(bytes(16)).record(inner)
     record = bytearray(FORM.record(Received(foreign, "", now)))
     record[HEAD_BYTES] ^= 1
     behind = Received(b"behind", "", now)

@@ -13,7 +13,7 @@ from actions.access_models import Reach
 from actions.models import Project
 from notices.messages import outbox
 from notices.messages.chat import slack, teams
-from notices.messages.content import Said, digest
+from notices.messages.content import MessageText, digest
 from notices.models import Channel, Message
 from simulator.client import Simulator
 from tests.factories import client_of, plain_english, sendout, text_of, user_in
@@ -243,7 +243,7 @@ def test_a_digest_has_what_each_message_would_have_said(chat: Chat) -> None:
 
 def test_a_long_digest_for_slack_has_whole_links_alone() -> None:
     more = tuple((f"{'<&>' * 40} {n}", f"https://gate.example.com/batch/{n}/") for n in range(20))
-    said = Said("Many", "Many.", (), (), (), "See", "https://gate.example.com/", "waiting", "digest", more=more)
+    said = MessageText("Many", "Many.", (), (), (), "See", "https://gate.example.com/", "waiting", "digest", more=more)
     with translation.override("en"):
         listed = slack(said)["blocks"][1]["text"]["text"]
     assert len(listed) <= 3_000
@@ -254,7 +254,7 @@ def test_a_long_digest_for_slack_has_whole_links_alone() -> None:
 
 def test_a_digest_says_how_many_it_does_not_list() -> None:
     more = tuple((f"Day {n}", f"https://gate.example.com/batch/{n}/") for n in range(23))
-    said = Said("Many", "Many.", (), (), (), "See", "https://gate.example.com/", "waiting", "digest", more=more)
+    said = MessageText("Many", "Many.", (), (), (), "See", "https://gate.example.com/", "waiting", "digest", more=more)
     with translation.override("en"):
         bodies = [json.dumps(form(said)) for form in (slack, teams)]
     assert all("And 3 more in the list." in body and "Day 19" in body and "Day 20" not in body for body in bodies)
@@ -262,7 +262,9 @@ def test_a_digest_says_how_many_it_does_not_list() -> None:
 
 def test_a_digest_counts_a_batch_once_however_many_occasions_waited() -> None:
     now = timezone.now()
-    same = [Said(name, name, (), (), (), "See", "https://x.test/", "waiting", "batch-1", until=now) for name in "ab"]
+    same = [
+        MessageText(name, name, (), (), (), "See", "https://x.test/", "waiting", "batch-1", until=now) for name in "ab"
+    ]
     with translation.override("en"):
         said = digest(same, now)
     assert said.subject.startswith("1 sendout needs")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from outbound.breaker import breakers
-from outbound.fanout import Answer, Call, Fanout
+from outbound.fanout import Fanout, FanoutAnswer, FanoutCall
 from outbound.guard import AllowList
 from outbound.session import GuardedSession
 from tests.outbound.site import Request, Site, reply
@@ -70,12 +70,12 @@ def closed_port() -> int:
 
 
 @pytest.fixture
-def send() -> Callable[..., dict[Any, Answer]]:
+def send() -> Callable[..., dict[Any, FanoutAnswer]]:
     """Sends URIs, keyed by their place, and gives the answers by key; fails where a key is answered twice."""
 
-    def run(fanout: Fanout, *uris: str, **options: Any) -> dict[Any, Answer]:
-        answers: dict[Any, Answer] = {}
-        for some in fanout.send([Call(place, uri) for place, uri in enumerate(uris)], **options):
+    def run(fanout: Fanout, *uris: str, **options: Any) -> dict[Any, FanoutAnswer]:
+        answers: dict[Any, FanoutAnswer] = {}
+        for some in fanout.send([FanoutCall(place, uri) for place, uri in enumerate(uris)], **options):
             for answer in some:
                 assert answer.key not in answers
                 answers[answer.key] = answer

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from outbound.fanout import Answer
+from outbound.fanout import FanoutAnswer
 from outbound.guard import AllowList
 from sendouts.symplify import client
-from sendouts.symplify.client import Ask, NotAllowed, Outcome, Platform, judge
-from sendouts.symplify.errors import Permanent, Retryable, TransportBroken
+from sendouts.symplify.client import Ask, CallOutcome, NotAllowed, Platform, judge
+from sendouts.symplify.errors import PermanentFailure, RetryableFailure, TransportBroken
 from tests.outbound.site import Request, Site, reply, reset
 
 Sites = Callable[..., Site]
@@ -21,11 +21,11 @@ def platform(*sites: Site, **settings: Any) -> Platform:
     return Platform(AllowList.parse(entries, allow_http=True), **settings)
 
 
-def answer(status: int, error: str = "") -> Answer:
-    return Answer(1, status, error, None, 0.1)
+def answer(status: int, error: str = "") -> FanoutAnswer:
+    return FanoutAnswer(1, status, error, None, 0.1)
 
 
-C, R, L, A = Outcome.CONFIRMED, Outcome.REFUSED, Outcome.LOST, Outcome.RETRY
+C, R, L, A = CallOutcome.CONFIRMED, CallOutcome.REFUSED, CallOutcome.LOST, CallOutcome.RETRY
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ C, R, L, A = Outcome.CONFIRMED, Outcome.REFUSED, Outcome.LOST, Outcome.RETRY
     ],
 )
 def test_each_status_means_what_the_contract_says(
-    status: int, first: Outcome, repeat: Outcome, finish: Outcome, finish_for_nobody: Outcome
+    status: int, first: CallOutcome, repeat: CallOutcome, finish: CallOutcome, finish_for_nobody: CallOutcome
 ) -> None:
     assert judge(answer(status), repeat_of_lost=False, finish=False) is first
     assert judge(answer(status), repeat_of_lost=False, finish=False, nobody_left=True) is first
@@ -60,7 +60,7 @@ def test_each_status_means_what_the_contract_says(
 
 
 @pytest.mark.parametrize(("error", "first", "repeat"), [("lost", L, L), ("unsent", A, L), ("refused", R, R)])
-def test_no_answer_never_confirms_nor_undoes_a_doubt(error: str, first: Outcome, repeat: Outcome) -> None:
+def test_no_answer_never_confirms_nor_undoes_a_doubt(error: str, first: CallOutcome, repeat: CallOutcome) -> None:
     for finish in (False, True):
         assert judge(answer(0, error), repeat_of_lost=False, finish=finish, nobody_left=finish) is first
         assert judge(answer(0, error), repeat_of_lost=True, finish=finish, nobody_left=finish) is repeat
@@ -166,16 +166,16 @@ def test_a_cut_contact_file_is_transport_broken_after_what_came(site: Sites) -> 
 @pytest.mark.parametrize(
     ("status", "error"),
     [
-        (204, Permanent),
-        (206, Permanent),
-        (302, Permanent),
-        (403, Permanent),
-        (404, Permanent),
-        (410, Permanent),
-        (408, Retryable),
-        (429, Retryable),
-        (500, Retryable),
-        (503, Retryable),
+        (204, PermanentFailure),
+        (206, PermanentFailure),
+        (302, PermanentFailure),
+        (403, PermanentFailure),
+        (404, PermanentFailure),
+        (410, PermanentFailure),
+        (408, RetryableFailure),
+        (429, RetryableFailure),
+        (500, RetryableFailure),
+        (503, RetryableFailure),
     ],
 )
 def test_a_contact_file_that_is_not_given_is_retryable_or_permanent(
@@ -185,7 +185,7 @@ def test_a_contact_file_that_is_not_given_is_retryable_or_permanent(
     with pytest.raises(error) as caught:
         client.open_contacts(platform(home), home.uri("/secret"))
     assert caught.value.status == status  # type: ignore[attr-defined]
-    assert caught.value.retry_after == (5.0 if error is Retryable else None)  # type: ignore[attr-defined]
+    assert caught.value.retry_after == (5.0 if error is RetryableFailure else None)  # type: ignore[attr-defined]
     assert "secret" not in str(caught.value)
 
 
@@ -193,10 +193,10 @@ def test_a_contact_file_out_of_reach_is_retryable_and_out_of_bounds_names_the_ho
     site: Sites, closed_port: int
 ) -> None:
     allow = AllowList.parse([f"127.0.0.1:{closed_port}"], allow_http=True)
-    with pytest.raises(Retryable):
+    with pytest.raises(RetryableFailure):
         client.open_contacts(Platform(allow), f"http://127.0.0.1:{closed_port}/secret")
     home = site(reset)
-    with pytest.raises(Retryable):
+    with pytest.raises(RetryableFailure):
         client.open_contacts(platform(home), home.uri())
     with pytest.raises(NotAllowed) as caught:
         client.open_contacts(platform(), "https://files.example/secret")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from outbound.download import Broken, Download, download
+from outbound.download import BrokenDownload, Download, download
 from outbound.session import GuardedSession, Unreachable
 from tests.outbound.site import Request, Site, reply, reset
 
@@ -35,7 +35,7 @@ def read(home: Site, session: Sessions, block: int = 256 * 1024) -> tuple[bytes,
             for some in source.blocks():
                 assert not source.proves_end()
                 received += some
-        except Broken as broken:
+        except BrokenDownload as broken:
             assert broken.received == len(received)
             return received, broken.word, source.proves_end()
         return received, "", source.proves_end()
@@ -86,7 +86,7 @@ def test_a_cut_body_gives_what_came_and_then_breaks(wire: bytes, ending: str, si
     home = site(cut)
     received = b""
     with download(session(f"127.0.0.1:{home.port}"), home.uri(), block=1) as source:
-        with pytest.raises(Broken) as caught:
+        with pytest.raises(BrokenDownload) as caught:
             for some in source.blocks():
                 received += some
                 # A reset throws away what the kernel still holds, so that it comes when all was read.
@@ -178,7 +178,7 @@ def test_a_body_that_drips_for_ever_is_given_up(
     home = dripping(site, 200)
     response = session(f"127.0.0.1:{home.port}").get(home.uri(), stream=True)
     with Download(response, block=1, clock=Clock(10.0), **limits) as file:
-        with pytest.raises(Broken) as caught:
+        with pytest.raises(BrokenDownload) as caught:
             list(file.blocks())
         assert caught.value.word == word
         assert not file.proves_end()

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from outbound.fanout import Answer, Call, Fanout
+from outbound.fanout import Fanout, FanoutAnswer, FanoutCall
 from tests.outbound.site import Request, Site, reply, reset
 
 Sites = Callable[..., Site]
 Fanouts = Callable[..., Fanout]
-Send = Callable[..., dict[Any, Answer]]
+Send = Callable[..., dict[Any, FanoutAnswer]]
 
 
 @pytest.mark.parametrize("status", [200, 204, 301, 302, 307, 404, 409, 410, 429, 500, 503])
@@ -211,7 +211,7 @@ def test_calls_are_pulled_only_as_there_is_room(site: Sites, fanout: Fanouts) ->
         for place in range(500):
             pulled += 1
             assert pulled - answered <= 4 + 256 + 4
-            yield Call(place, home.uri())
+            yield FanoutCall(place, home.uri())
 
     for answers in out.send(calls()):
         answered += len(answers)

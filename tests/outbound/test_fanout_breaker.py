@@ -8,13 +8,13 @@ import pytest
 from outbound import breaker as module
 from outbound.breaker import breakers
 from outbound.download import download
-from outbound.fanout import Answer, Call, Fanout
+from outbound.fanout import Fanout, FanoutAnswer, FanoutCall
 from outbound.session import GuardedSession, Unreachable
 from tests.outbound.site import Request, Site, reply, reset
 
 Sites = Callable[..., Site]
 Fanouts = Callable[..., Fanout]
-Send = Callable[..., dict[Any, Answer]]
+Send = Callable[..., dict[Any, FanoutAnswer]]
 
 
 @pytest.fixture(autouse=True)
@@ -82,7 +82,7 @@ def test_one_probe_passes_when_it_is_due_and_its_success_lets_all_pass(
     assert sorted(answer.status for answer in again.values()) == [0] * 99 + [500]
     home.answer = lambda request: reply()
     due_now(home)
-    list(out.send([Call(0, home.uri())]))
+    list(out.send([FanoutCall(0, home.uri())]))
     assert {answer.status for answer in send(out, *[home.uri()] * 100).values()} == {200}
 
 

@@ -8,18 +8,18 @@ from typing import Any
 import pytest
 
 from outbound import transfer
-from outbound.fanout import Answer, Call, Fanout
+from outbound.fanout import Fanout, FanoutAnswer, FanoutCall
 from outbound.guard import Target
 from outbound.retry_after import read_retry_after
 from tests.outbound.site import Request, Site, reply
 
 Sites = Callable[..., Site]
 Fanouts = Callable[..., Fanout]
-Send = Callable[..., dict[Any, Answer]]
+Send = Callable[..., dict[Any, FanoutAnswer]]
 
 
-def calls(home: Site, count: int) -> Iterator[Call]:
-    return (Call(place, home.uri(f"/{place}")) for place in range(count))
+def calls(home: Site, count: int) -> Iterator[FanoutCall]:
+    return (FanoutCall(place, home.uri(f"/{place}")) for place in range(count))
 
 
 def test_connections_are_kept_from_call_to_call_and_from_send_to_send(site: Sites, fanout: Fanouts, send: Send) -> None:
@@ -128,7 +128,7 @@ def test_after_stop_nothing_begins_and_what_is_under_way_is_answered(site: Sites
 
     home = site(hold)
     out = fanout(f"127.0.0.1:{home.port}", max_at_once=4, start_at=4)
-    answered: list[Answer] = []
+    answered: list[FanoutAnswer] = []
     for some in out.send(calls(home, 100), stop=stopped.is_set):
         answered += some
         if home.under_way == 4:
@@ -165,7 +165,7 @@ def test_the_caller_gets_its_turn_while_answers_are_slow(site: Sites, fanout: Fa
 def test_an_error_of_the_calls_comes_after_the_answers_of_those_under_way(site: Sites, fanout: Fanouts) -> None:
     home = site()
 
-    def failing() -> Iterator[Call]:
+    def failing() -> Iterator[FanoutCall]:
         yield from calls(home, 3)
         raise LookupError("no more")
 

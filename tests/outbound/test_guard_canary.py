@@ -14,7 +14,7 @@ import requests
 
 from outbound import fanout as fanout_module
 from outbound import transfer
-from outbound.fanout import Answer, Call, Fanout
+from outbound.fanout import Fanout, FanoutAnswer, FanoutCall
 from outbound.guard import AllowList, Refused, Target
 from outbound.session import GuardedSession, Unreachable
 from tests.outbound.site import Request, Site, reply
@@ -93,7 +93,7 @@ ANSWERS = {
 }
 Fanouts = Callable[..., Fanout]
 Sessions = Callable[..., GuardedSession]
-Send = Callable[..., dict[Any, Answer]]
+Send = Callable[..., dict[Any, FanoutAnswer]]
 
 
 class Careless(AllowList):
@@ -122,10 +122,10 @@ def spelt(form: str, canary: tuple[Site, Site]) -> str:
     return FORMS[form].replace("{v4}", str(canary[0].port)).replace("{v6}", str(canary[1].port))
 
 
-def try_fanout(allow: AllowList, uri: str) -> Answer | Exception:
+def try_fanout(allow: AllowList, uri: str) -> FanoutAnswer | Exception:
     out = Fanout(allow, timeout=2.0, connect_timeout=1.0)
     try:
-        return next(answer for some in out.send([Call(1, uri)]) for answer in some)
+        return next(answer for some in out.send([FanoutCall(1, uri)]) for answer in some)
     except (UnicodeEncodeError, pycurl.error, ValueError) as error:
         # What a fooled guard hands on, libcurl may not even take.
         return error
@@ -145,7 +145,7 @@ def try_session(allow: AllowList, uri: str) -> requests.Response | Exception:
 def test_no_form_reaches_the_canary_through_the_guard(form: str, canary: tuple[Site, Site]) -> None:
     uri = spelt(form, canary)
     answer = try_fanout(listed(), uri)
-    assert isinstance(answer, Answer) and (answer.status, answer.error) == (0, "refused")
+    assert isinstance(answer, FanoutAnswer) and (answer.status, answer.error) == (0, "refused")
     # Python's resolver knows no names below localhost, which libcurl takes for loopback.
     assert isinstance(try_session(listed(), uri), Unreachable if form == "a name below localhost" else Refused)
     assert [site.connections for site in canary] == [0, 0]
@@ -181,7 +181,7 @@ def test_no_answer_of_a_resolver_leads_a_listed_name_to_the_canary(
     monkeypatch.setattr(fanout_module, "Transfer", Resolving)
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
     answer = try_fanout(listed(), home.uri(host=NAME))
-    assert isinstance(answer, Answer) and answer.status == 0
+    assert isinstance(answer, FanoutAnswer) and answer.status == 0
     assert isinstance(try_session(listed(), home.uri(host=NAME)), Exception)
     assert [site.connections for site in canary] == [0, 0]
 
@@ -230,7 +230,7 @@ def test_neither_redirect_nor_proxy_nor_netrc_leads_to_the_canary(
     for status in (300, 301, 302, 303, 307, 308):
         answer = try_fanout(allow, home.uri(f"/{status}"))
         response = try_session(allow, home.uri(f"/{status}"))
-        assert isinstance(answer, Answer) and answer.status == status
+        assert isinstance(answer, FanoutAnswer) and answer.status == status
         assert isinstance(response, requests.Response) and response.status_code == status
     assert [request.headers.get("Authorization") for request in home.requests] == [None] * 12
     assert canary[0].connections == 0

@@ -11,7 +11,7 @@ from urllib3.util import connection
 from outbound import fanout as fanout_module
 from outbound import session as session_module
 from outbound import transfer
-from outbound.fanout import Answer, Fanout
+from outbound.fanout import Fanout, FanoutAnswer
 from outbound.guard import Refused, Target, address_allowed
 from outbound.session import GuardedSession, Unreachable
 from tests.outbound.site import Site
@@ -19,7 +19,7 @@ from tests.outbound.site import Site
 Sites = Callable[..., Site]
 Fanouts = Callable[..., Fanout]
 Sessions = Callable[..., GuardedSession]
-Send = Callable[..., dict[Any, Answer]]
+Send = Callable[..., dict[Any, FanoutAnswer]]
 NAME = "gate.example.com"
 
 

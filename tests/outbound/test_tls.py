@@ -10,7 +10,7 @@ from typing import Any
 import certifi
 import pytest
 
-from outbound.fanout import Answer, Fanout
+from outbound.fanout import Fanout, FanoutAnswer
 from outbound.session import GuardedSession, Unreachable
 from tests.outbound.site import Site, reply
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="no open
 Sites = Callable[..., Site]
 Fanouts = Callable[..., Fanout]
 Sessions = Callable[..., GuardedSession]
-Send = Callable[..., dict[Any, Answer]]
+Send = Callable[..., dict[Any, FanoutAnswer]]
 
 
 @pytest.fixture(scope="module")

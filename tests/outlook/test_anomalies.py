@@ -9,46 +9,50 @@ from hypothesis import strategies as st
 
 from sendouts.models.hold_reason import HoldReason
 from sendouts.outlook import anomalies
-from sendouts.outlook.anomalies import Finding, Screened, find
+from sendouts.outlook.anomalies import Anomaly, ScreenedCounts, find
 
 CHECK = "consent-check"
 shares = st.floats(0, 1)
 totals = st.integers(1, 2_000_000)
 
 
-def screened(total: int, share: float, check: str = CHECK) -> Screened:
-    return Screened(total, {check: round(total * share)})
+def screened(total: int, share: float, check: str = CHECK) -> ScreenedCounts:
+    return ScreenedCounts(total, {check: round(total * share)})
 
 
 batches = st.builds(screened, totals, shares)
 large = st.builds(screened, st.integers(anomalies.CONTACTS, 2_000_000), shares)
 
 
-def codes(batch: Screened, before: list[Screened]) -> list[str]:
+def codes(batch: ScreenedCounts, before: list[ScreenedCounts]) -> list[str]:
     return [each.code for each in find(batch, before, before)]
 
 
-def steady(count: int = 8, share: float = 0.05, total: int = 10_000) -> list[Screened]:
+def steady(count: int = 8, share: float = 0.05, total: int = 10_000) -> list[ScreenedCounts]:
     return [screened(total, share + 0.001 * (place % 3 - 1)) for place in range(count)]
 
 
 @given(st.builds(screened, st.integers(1, anomalies.CONTACTS - 1), shares), st.lists(batches, max_size=30))
-def test_below_500_contacts_nothing_is_unusual(batch: Screened, before: list[Screened]) -> None:
+def test_below_500_contacts_nothing_is_unusual(batch: ScreenedCounts, before: list[ScreenedCounts]) -> None:
     assert find(batch, before, before) == []
 
 
 @given(large, st.lists(batches, max_size=anomalies.BATCHES - 1))
-def test_with_fewer_than_5_earlier_batches_nothing_is_unusual(batch: Screened, before: list[Screened]) -> None:
+def test_with_fewer_than_5_earlier_batches_nothing_is_unusual(
+    batch: ScreenedCounts, before: list[ScreenedCounts]
+) -> None:
     assert find(batch, before, before) == []
 
 
 @given(shares, st.lists(st.builds(screened, st.integers(1, 499), shares), min_size=5, max_size=30))
-def test_shares_of_small_batches_are_no_measure(share: float, before: list[Screened]) -> None:
+def test_shares_of_small_batches_are_no_measure(share: float, before: list[ScreenedCounts]) -> None:
     assert {each.code for each in find(screened(100_000, share), before, [])} == set()
 
 
 @given(large, st.lists(large, min_size=5, max_size=30))
-def test_what_was_already_there_is_never_unusual_in_share_or_size(batch: Screened, before: list[Screened]) -> None:
+def test_what_was_already_there_is_never_unusual_in_share_or_size(
+    batch: ScreenedCounts, before: list[ScreenedCounts]
+) -> None:
     low, high = anomalies.usual([each.share for each in before])
     if low <= batch.share <= high:
         assert HoldReason.UNUSUAL_SHARE not in codes(batch, before)
@@ -58,7 +62,7 @@ def test_what_was_already_there_is_never_unusual_in_share_or_size(batch: Screene
 
 
 @given(shares, shares, st.lists(large, min_size=5, max_size=30))
-def test_who_is_further_out_is_unusual_as_well(one: float, other: float, before: list[Screened]) -> None:
+def test_who_is_further_out_is_unusual_as_well(one: float, other: float, before: list[ScreenedCounts]) -> None:
     """Monotone: once far above (below), every higher (lower) share of a batch of that size is far too."""
     near, far = sorted((screened(50_000, one), screened(50_000, other)), key=lambda each: each.share)
     low, high = anomalies.usual([each.share for each in before])
@@ -69,7 +73,7 @@ def test_who_is_further_out_is_unusual_as_well(one: float, other: float, before:
 
 
 @given(st.lists(large, min_size=5, max_size=30), st.integers(500, 1_000_000), st.integers(500, 1_000_000))
-def test_sizes_further_out_are_unusual_as_well(before: list[Screened], one: int, other: int) -> None:
+def test_sizes_further_out_are_unusual_as_well(before: list[ScreenedCounts], one: int, other: int) -> None:
     low, high = anomalies.usual([each.total for each in before])
     near, far = sorted((one, other), key=lambda total: max(total / high, low / total))
     if (far >= high) == (near >= high) and HoldReason.UNUSUAL_SIZE in codes(screened(near, 0), before):
@@ -78,15 +82,17 @@ def test_sizes_further_out_are_unusual_as_well(before: list[Screened], one: int,
 
 @given(large, st.lists(large, min_size=5, max_size=30), st.integers(2, 50))
 def test_a_share_found_in_a_batch_is_found_in_one_many_times_as_large(
-    batch: Screened, before: list[Screened], times: int
+    batch: ScreenedCounts, before: list[ScreenedCounts], times: int
 ) -> None:
-    larger = Screened(batch.total * times, {name: count * times for name, count in batch.rejected.items()})
+    larger = ScreenedCounts(batch.total * times, {name: count * times for name, count in batch.rejected.items()})
     if find(batch, before, []):
         assert find(larger, before, [])
 
 
 @given(large, st.lists(large, min_size=5, max_size=30), st.randoms())
-def test_the_order_of_the_history_does_not_matter(batch: Screened, before: list[Screened], dice: random.Random) -> None:
+def test_the_order_of_the_history_does_not_matter(
+    batch: ScreenedCounts, before: list[ScreenedCounts], dice: random.Random
+) -> None:
     before = before[: anomalies.REMEMBERED]
     mixed = list(before)
     dice.shuffle(mixed)
@@ -115,7 +121,7 @@ def test_a_share_far_from_the_last_eight_is_found(share: float, found: list[str]
 
 def test_the_finding_says_what_was_usual() -> None:
     (found,) = find(screened(10_000, 0.214), steady(), [])
-    assert found == Finding(HoldReason.UNUSUAL_SHARE, 0.214, 0.049, 0.051, 8)
+    assert found == Anomaly(HoldReason.UNUSUAL_SHARE, 0.214, 0.049, 0.051, 8)
 
 
 @pytest.mark.parametrize(
@@ -151,12 +157,12 @@ def test_where_chance_can_give_nobody_nobody_is_usual() -> None:
 
 
 def test_a_new_check_has_no_history_of_its_own() -> None:
-    assert codes(Screened(10_000, {CHECK: 500, "adults": 0}), steady()) == []
+    assert codes(ScreenedCounts(10_000, {CHECK: 500, "adults": 0}), steady()) == []
 
 
 def test_everybody_is_found_for_the_check_that_did_it() -> None:
-    before = [Screened(10_000, {CHECK: 500, "adults": 95}) for _ in range(6)]
-    found = find(Screened(10_000, {CHECK: 500, "adults": 9_500}), before, [])
+    before = [ScreenedCounts(10_000, {CHECK: 500, "adults": 95}) for _ in range(6)]
+    found = find(ScreenedCounts(10_000, {CHECK: 500, "adults": 9_500}), before, [])
     assert [(each.code, each.check, each.batches) for each in found] == [(HoldReason.CHECK_EVERYBODY, "adults", 6)]
 
 
@@ -166,8 +172,8 @@ def test_of_a_single_check_everybody_is_told_by_the_share() -> None:
 
 def test_a_check_is_judged_by_those_whom_it_saw() -> None:
     """The one above took nearly all: that it is the only thing told, and nobody is expected of the one below."""
-    before = [Screened(10_000, {CHECK: 500, "adults": 95}) for _ in range(6)]
-    assert codes(Screened(10_000, {CHECK: 9_900, "adults": 0}), before) == [HoldReason.UNUSUAL_SHARE]
+    before = [ScreenedCounts(10_000, {CHECK: 500, "adults": 95}) for _ in range(6)]
+    assert codes(ScreenedCounts(10_000, {CHECK: 9_900, "adults": 0}), before) == [HoldReason.UNUSUAL_SHARE]
 
 
 def test_one_accident_among_ten_makes_nothing_usual() -> None:
@@ -187,7 +193,7 @@ def test_of_ordinary_noise_less_than_one_in_200_is_held(share: float, spread: fl
     dice = random.Random(f"{share} {spread}")
     held = judged = 0
     for _ in range(40):
-        before: list[Screened] = []
+        before: list[ScreenedCounts] = []
         for _ in range(52):
             total = round(20_000 * exp(dice.gauss(0, spread)))
             batch = screened(total, min(1.0, max(0.0, share * (1 + dice.gauss(0, spread)))))

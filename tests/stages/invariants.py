@@ -5,7 +5,7 @@ from itertools import pairwise
 from typing import Any
 
 from sendouts.lifecycle import LEGAL
-from sendouts.models import Answer, Batch, Decision, Event, Status, Verdict, Word
+from sendouts.models import Answer, Batch, Decision, DecisionVerdict, Event, EventWord, Status
 from sendouts.models.decision import rows_of
 from simulator.client import Simulator
 
@@ -29,7 +29,7 @@ def hold(batches: Iterable[Batch] | None = None) -> None:
 
 
 def _events_are_a_legal_chain(batch: Batch, events: list[Event]) -> None:
-    moves = [event for event in events if event.word == Word.MOVED]
+    moves = [event for event in events if event.word == EventWord.MOVED]
     assert [move.old for move in moves] == ["", *(move.new for move in moves[:-1])]
     assert all(move.new in LEGAL[Status(move.old)] for move in moves[1:])
     assert moves[-1].new == batch.status
@@ -47,15 +47,15 @@ def counts_are_those_of_the_decisions(batch: Batch) -> None:
     assert batch.accepted + batch.rejected + batch.undecided + batch.unread == batch.total == len(rows)
     assert batch.confirmed == sum(row.answer == Answer.CONFIRMED for row in rows)
     assert batch.taken_on == sum(row.answer == Answer.TAKEN_ON for row in rows)
-    assert not any(row.verdict != Verdict.REJECTED for row in rows if row.answer != Answer.NONE)
+    assert not any(row.verdict != DecisionVerdict.REJECTED for row in rows if row.answer != Answer.NONE)
     if batch.status not in _TURNING:
-        seen = [row.verdict for row in rows if not (row.unread and row.verdict == Verdict.UNDECIDED)]
-        assert batch.accepted == seen.count(Verdict.ACCEPTED)
-        assert batch.rejected == seen.count(Verdict.REJECTED)
-        assert batch.undecided == seen.count(Verdict.UNDECIDED)
+        seen = [row.verdict for row in rows if not (row.unread and row.verdict == DecisionVerdict.UNDECIDED)]
+        assert batch.accepted == seen.count(DecisionVerdict.ACCEPTED)
+        assert batch.rejected == seen.count(DecisionVerdict.REJECTED)
+        assert batch.undecided == seen.count(DecisionVerdict.UNDECIDED)
     # Promise 3: accepted by every action, or by a named person.
     for row in rows:
-        if row.verdict == Verdict.ACCEPTED and (row.reason or row.unread):
+        if row.verdict == DecisionVerdict.ACCEPTED and (row.reason or row.unread):
             assert row.decided_by_id is not None
 
 
@@ -64,7 +64,7 @@ def hold_at_the_platform(platform: Simulator, sent: Mapping[str, Any], batch: Ba
     seen = platform.sendout(sent["id"])
     assert seen["violations"] == [] and seen["released_due"] == 0
     assert seen["calls"]["finish"] <= 1
-    rejected = Decision.objects.filter(rows_of(batch.pk), verdict=Verdict.REJECTED).exclude(answer=Answer.NONE)
+    rejected = Decision.objects.filter(rows_of(batch.pk), verdict=DecisionVerdict.REJECTED).exclude(answer=Answer.NONE)
     assert batch.confirmed <= seen["rejected"] <= rejected.count()
     if batch.status == Status.FINISHED:
         assert (seen["accepted"], seen["rejected"], seen["waiting"]) == (batch.accepted, batch.rejected, 0)

@@ -24,7 +24,7 @@ from hypothesis.stateful import (
 )
 
 from sendouts import lifecycle
-from sendouts.models import Batch, Event, Status, Verdict, Webhook
+from sendouts.models import Batch, DecisionVerdict, Event, Status, Webhook
 from sendouts.stages import advance, finishing, review
 from sendouts.stages.delivery import send
 from sendouts.stages.screening import contact_file
@@ -212,16 +212,20 @@ class AnyOrder(RuleBasedStateMachine):
         self.a_worker_dies(death)
         self._do(Batch.objects.get(pk=batch.pk), True, StopRelease())
         for row in sorted(rows):
-            self._change(Batch.objects.get(pk=batch.pk), row, Verdict.ACCEPTED)
+            self._change(Batch.objects.get(pk=batch.pk), row, DecisionVerdict.ACCEPTED)
 
     def _held(self) -> list[Batch]:
         return list(Batch.objects.filter(pk__in=self.sent, status=Status.IN_REVIEW).order_by("pk"))
 
-    @rule(place=st.integers(0, 2), row=st.integers(0, 4), to=st.sampled_from([Verdict.ACCEPTED, Verdict.REJECTED]))
-    def somebody_changes_a_contact(self, place: int, row: int, to: Verdict) -> None:
+    @rule(
+        place=st.integers(0, 2),
+        row=st.integers(0, 4),
+        to=st.sampled_from([DecisionVerdict.ACCEPTED, DecisionVerdict.REJECTED]),
+    )
+    def somebody_changes_a_contact(self, place: int, row: int, to: DecisionVerdict) -> None:
         self._change(self._batch(place), row, to)
 
-    def _change(self, batch: Batch, row: int, to: Verdict) -> None:
+    def _change(self, batch: Batch, row: int, to: DecisionVerdict) -> None:
         self._do(batch, True, ChangeDecisions([batch.first_decision + row], to))
 
     def _batch(self, place: int) -> Batch:

@@ -10,7 +10,7 @@ from django.utils import timezone
 from actions.contract import Contact, Context, Permanent, Retryable, Word, undecided
 from actions.effect import DONE, Applied, Rendered, Run, Wait
 from actions.plan.merge import PlannedAction
-from sendouts.models import Batch, EffectRun, Event, PendingEffect, Verdict
+from sendouts.models import Batch, DecisionVerdict, EffectRun, Event, PendingEffect
 from sendouts.services.context import Contexts
 from sendouts.stages import effects
 from sendouts.verbs import (
@@ -66,9 +66,9 @@ def test_who_is_rejected_by_a_person_is_not_written(gate: Gate, monkeypatch: pyt
     fire(gate, review="always")
     gate.work()
     assert (run_of(gate.batch()).total, kind.pages) == (90, []), "prepared, and shown, before it is written"
-    chosen = next(row for row in gate.decisions() if row.verdict == Verdict.ACCEPTED)
+    chosen = next(row for row in gate.decisions() if row.verdict == DecisionVerdict.ACCEPTED)
     batch = gate.batch()
-    carry_out(ChangeDecisions([chosen.pk], Verdict.REJECTED), batch, reviewer(), note="No.")
+    carry_out(ChangeDecisions([chosen.pk], DecisionVerdict.REJECTED), batch, reviewer(), note="No.")
     carry_out(Accept(), batch, reviewer("other"), revision=gate.batch().revision)
     gate.work()
     assert gate.batch().status == "finished"

@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.utils import translation
 
-from sendouts.models import Batch, Decision, Event, KeptDecision, Verdict, Word
+from sendouts.models import Batch, Decision, DecisionVerdict, Event, EventWord, KeptDecision
 from sendouts.stages import review
 from sendouts.stages.screening import own_decisions
 from sendouts.verbs import ChangeAlike, ChangeDecisions, RunAgain
@@ -42,7 +42,7 @@ def held(gate: Gate, *wanted: tuple[str, bool | None]) -> Batch:
     return gate.batch()
 
 
-def decide(gate: Gate, user: User, row: int, verdict: Verdict, note: str = "I know them.") -> None:
+def decide(gate: Gate, user: User, row: int, verdict: DecisionVerdict, note: str = "I know them.") -> None:
     batch = gate.batch()
     carry_out(ChangeDecisions([batch.first_decision + row], verdict), batch, user, note=note)
 
@@ -71,20 +71,20 @@ def said(gate: Gate) -> dict[str, list[str]]:
     """What is said about each contact, row by row: the verdict, with a star where a person said it."""
     found: dict[str, list[str]] = {}
     for row in gate.decisions():
-        word = Verdict(row.verdict).name.lower() + ("*" if row.decided_by_id else "")
+        word = DecisionVerdict(row.verdict).name.lower() + ("*" if row.decided_by_id else "")
         found.setdefault(row.contact_id, []).append(word)
     return found
 
 
 def kept(gate: Gate) -> dict[str, Any]:
-    event = Event.objects.filter(batch=gate.batch(), word=Word.KEPT).last()
+    event = Event.objects.filter(batch=gate.batch(), word=EventWord.KEPT).last()
     return event.data if event is not None else {}
 
 
 def test_what_people_decided_holds_again_after_the_checks(gate: Gate, anna: User) -> None:
     held(gate, ("A", False), ("B", True), ("C", None), ("D", True))
-    decide(gate, anna, 0, Verdict.ACCEPTED, "VIP")
-    decide(gate, reviewer("ben"), 1, Verdict.REJECTED, "Asked us by phone")
+    decide(gate, anna, 0, DecisionVerdict.ACCEPTED, "VIP")
+    decide(gate, reviewer("ben"), 1, DecisionVerdict.REJECTED, "Asked us by phone")
     run_again(gate, anna)
     gate.work()
     batch = gate.batch()
@@ -104,7 +104,7 @@ def test_what_people_decided_holds_again_after_the_checks(gate: Gate, anna: User
 
 def test_a_person_outweighs_what_the_checks_find_newly(gate: Gate, anna: User) -> None:
     held(gate, ("A", False), ("B", True))
-    decide(gate, anna, 0, Verdict.ACCEPTED)
+    decide(gate, anna, 0, DecisionVerdict.ACCEPTED)
     gate.define(gate.batch().project, "all", run="always", config=CONSENT | {"reject_if": {"equals": True}})
     run_again(gate, anna)
     gate.work()
@@ -117,8 +117,8 @@ def test_in_a_second_file_with_another_order_the_contact_counts_and_not_the_plac
 ) -> None:
     settings.CHUNK_ROWS = size
     held(gate, ("A", False), ("B", True), ("C", True), ("D", True))
-    decide(gate, anna, 0, Verdict.ACCEPTED)
-    decide(gate, anna, 2, Verdict.REJECTED)
+    decide(gate, anna, 0, DecisionVerdict.ACCEPTED)
+    decide(gate, anna, 2, DecisionVerdict.REJECTED)
     second_file(monkeypatch, [3, 2, 1, 0])
     run_again(gate, anna)
     gate.work()
@@ -131,8 +131,8 @@ def test_who_is_not_in_the_second_file_is_counted_and_who_stands_there_twice_is_
     gate: Gate, anna: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held(gate, ("A", False), ("B", True), ("C", True))
-    decide(gate, anna, 0, Verdict.ACCEPTED)
-    decide(gate, anna, 1, Verdict.REJECTED)
+    decide(gate, anna, 0, DecisionVerdict.ACCEPTED)
+    decide(gate, anna, 1, DecisionVerdict.REJECTED)
     second_file(monkeypatch, [2, 1, 1])
     run_again(gate, anna)
     gate.work()
@@ -144,7 +144,7 @@ def test_two_rows_of_a_contact_decided_differently_keep_their_places_and_nothing
     gate: Gate, anna: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held(gate, ("A", False), ("A", False), ("B", True))
-    decide(gate, anna, 1, Verdict.ACCEPTED)
+    decide(gate, anna, 1, DecisionVerdict.ACCEPTED)
     run_again(gate, anna)
     gate.work()
     assert said(gate) == {"A": ["rejected", "accepted*"], "B": ["accepted"]}
@@ -159,8 +159,8 @@ def test_two_rows_of_a_contact_decided_alike_hold_for_the_contact(
     gate: Gate, anna: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held(gate, ("A", False), ("A", False), ("B", True))
-    decide(gate, anna, 0, Verdict.ACCEPTED)
-    decide(gate, anna, 1, Verdict.ACCEPTED)
+    decide(gate, anna, 0, DecisionVerdict.ACCEPTED)
+    decide(gate, anna, 1, DecisionVerdict.ACCEPTED)
     second_file(monkeypatch, [2, 0, 1])
     run_again(gate, anna)
     gate.work()
@@ -172,8 +172,8 @@ def test_what_many_changed_at_once_is_kept_as_well(gate: Gate, anna: User, setti
     settings.CHUNK_ROWS = 7
     held(gate, *((f"R{place}", False) for place in range(30)), *((f"A{place}", True) for place in range(10)))
     batch = gate.batch()
-    which = Which(Verdict.REJECTED, ("rule", "consent-check"))
-    carry_out(ChangeAlike(which, Verdict.ACCEPTED), batch, anna, note="By post.")
+    which = Which(DecisionVerdict.REJECTED, ("rule", "consent-check"))
+    carry_out(ChangeAlike(which, DecisionVerdict.ACCEPTED), batch, anna, note="By post.")
     run_again(gate, anna)
     gate.work()
     assert (gate.batch().accepted, gate.batch().rejected) == (40, 0)
@@ -186,7 +186,7 @@ def test_an_unreadable_row_that_was_taken_on_is_asked_about_again(gate: Gate) ->
     gate.fire(contacts=20, format="ndjson", raw_lines=[[3, '{"contactId": "half']])
     gate.work()
     boss = person("boss", "view_batch", "review_batch", "take_on_batch")
-    decide(gate, boss, 3, Verdict.ACCEPTED)
+    decide(gate, boss, 3, DecisionVerdict.ACCEPTED)
     assert gate.batch().unread == 0
     run_again(gate, boss)
     gate.work()
@@ -205,7 +205,7 @@ def test_a_second_run_before_the_first_was_through_keeps_them_still(
 ) -> None:
     settings.CHUNK_ROWS = 1
     held(gate, ("A", False), ("B", True), ("C", True))
-    decide(gate, anna, 0, Verdict.ACCEPTED)
+    decide(gate, anna, 0, DecisionVerdict.ACCEPTED)
     run_again(gate, anna)
     from sendouts.stages.screening import contact_file
 
@@ -232,7 +232,7 @@ def test_a_single_keeps_them_too(gate: Gate, anna: User) -> None:
     gate.project(review="always")
     gate.fire("single", no_consent=1)
     gate.work()
-    decide(gate, anna, 0, Verdict.ACCEPTED)
+    decide(gate, anna, 0, DecisionVerdict.ACCEPTED)
     run_again(gate, anna)
     gate.work()
     assert (gate.batch().status, gate.batch().accepted) == ("in_review", 1)
@@ -243,7 +243,7 @@ def test_a_single_keeps_them_too(gate: Gate, anna: User) -> None:
 
 def test_who_may_not_decide_runs_nothing_again_and_nothing_is_kept(gate: Gate, anna: User) -> None:
     held(gate, ("A", False))
-    decide(gate, anna, 0, Verdict.ACCEPTED)
+    decide(gate, anna, 0, DecisionVerdict.ACCEPTED)
     with pytest.raises(NotDone):
         run_again(gate, person("viewer", "view_batch"))
     assert not KeptDecision.objects.exists()

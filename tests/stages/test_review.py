@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.db import close_old_connections, connection
 from django.utils import timezone, translation
 
-from sendouts.models import Answer, Batch, Event, Verdict
+from sendouts.models import Answer, Batch, DecisionVerdict, Event
 from sendouts.verbs import (
     Accept,
     ChangeDecisions,
@@ -62,7 +62,7 @@ def test_a_refused_batch_rejects_every_contact_and_then_finishes(gate: Gate, set
     seen = gate.platform.sendout(sent["id"])
     assert (seen["accepted"], seen["rejected"], seen["calls"]["finish"]) == (0, 20, 1)
     assert (gate.batch().status, gate.batch().outcome, gate.batch().rejected) == ("finished", "refused", 20)
-    assert {row.verdict for row in gate.decisions()} == {Verdict.REJECTED}
+    assert {row.verdict for row in gate.decisions()} == {DecisionVerdict.REJECTED}
     assert {row.decided_by for row in gate.decisions() if row.reason == "refused"} == {User.objects.get()}
 
 
@@ -70,10 +70,10 @@ def test_a_changed_decision_counts_and_names_the_person(gate: Gate) -> None:
     batch, sent = held(gate)
     user = reviewer()
     first, tenth = gate.decisions()[0], gate.decisions()[9]
-    do(ChangeDecisions([first.pk], Verdict.REJECTED), batch, user)
+    do(ChangeDecisions([first.pk], DecisionVerdict.REJECTED), batch, user)
     batch = gate.batch()
     assert (batch.accepted, batch.rejected) == (17, 3)
-    do(ChangeDecisions([tenth.pk], Verdict.ACCEPTED), batch, user)
+    do(ChangeDecisions([tenth.pk], DecisionVerdict.ACCEPTED), batch, user)
     batch = gate.batch()
     assert (batch.accepted, batch.rejected) == (18, 2)
     assert gate.decisions()[0].decided_by == user
@@ -105,7 +105,7 @@ def test_undecided_contacts_are_rejected_where_nobody_chose(gate: Gate) -> None:
 def test_what_a_person_does_is_bound_to_what_they_saw(gate: Gate) -> None:
     batch, _ = held(gate)
     do(
-        ChangeDecisions([gate.decisions()[0].pk], Verdict.REJECTED),
+        ChangeDecisions([gate.decisions()[0].pk], DecisionVerdict.REJECTED),
         batch,
         reviewer("anna"),
     )

@@ -8,7 +8,7 @@ from django.utils import timezone, translation
 from actions.models import Sendout
 from api import representation
 from sendouts.lifecycle import record
-from sendouts.models import Batch, Status, Word
+from sendouts.models import Batch, EventWord, Status
 from sendouts.outlook import anomalies, history
 from sendouts.stages import review
 from sendouts.verbs import Accept, RunAgain
@@ -144,9 +144,9 @@ def test_what_did_not_go_its_way_is_no_history(columns: dict[str, Any]) -> None:
 def test_an_unusual_batch_that_a_person_accepted_is_history() -> None:
     made = before(sendout(), held_for=["unusual_share"])
     one = fresh(sendout(), rejected=214)
-    record([made[0].pk], Word.MOVED, now=timezone.now(), new=Status.ACCEPTED)
+    record([made[0].pk], EventWord.MOVED, now=timezone.now(), new=Status.ACCEPTED)
     assert len(history.earlier([one])[one.pk].project) == 0
-    record([made[1].pk], Word.MOVED, now=timezone.now(), new=Status.ACCEPTED, user=reviewer())
+    record([made[1].pk], EventWord.MOVED, now=timezone.now(), new=Status.ACCEPTED, user=reviewer())
     assert len(history.earlier([one])[one.pk].project) == 1
 
 
@@ -157,7 +157,7 @@ def test_what_people_decided_is_no_work_of_a_check() -> None:
         [0, "x", "", "adults", 3],
     ]
     plan = {"actions": [{"identifier": name, "phase": "check"} for name in ("consent-check", "adults")]}
-    assert history.screened(100, plan, reasons) == anomalies.Screened(100, {"consent-check": 7, "adults": 0})
+    assert history.screened(100, plan, reasons) == anomalies.ScreenedCounts(100, {"consent-check": 7, "adults": 0})
 
 
 def test_the_history_is_bounded_however_many_batches_there_are() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sendouts.models import Answer, Verdict
+from sendouts.models import Answer, DecisionVerdict
 from tests.gate import Gate, download_uri, finish_uri
 
 FORMATS = [
@@ -40,7 +40,7 @@ def test_every_contact_gets_a_decision_with_reason_and_action(gate: Gate) -> Non
     gate.project()
     gate.fire(contacts=20)
     gate.work()
-    rejected = [row for row in gate.decisions() if row.verdict == Verdict.REJECTED]
+    rejected = [row for row in gate.decisions() if row.verdict == DecisionVerdict.REJECTED]
     assert [row.contact_id for row in rejected] == ["A-000010", "A-000020"]
     assert {(row.text, row.action, row.answer) for row in rejected} == {
         ("No consent", "consent-check", Answer.CONFIRMED)
@@ -63,7 +63,7 @@ def test_a_sendouts_actions_are_merged_with_the_projects(gate: Gate) -> None:
     ]
     sent = gate.fire(rows=rows, due=["B", "C"])
     gate.work()
-    assert [(row.contact_id, row.text) for row in gate.decisions() if row.verdict == Verdict.REJECTED] == [
+    assert [(row.contact_id, row.text) for row in gate.decisions() if row.verdict == DecisionVerdict.REJECTED] == [
         ("B", "No consent"),
         ("C", "Minor"),
     ]

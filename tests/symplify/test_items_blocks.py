@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sendouts.symplify import rows as row_rules
 from sendouts.symplify import source
 from sendouts.symplify.errors import TransportBroken
-from sendouts.symplify.items import Reader
+from sendouts.symplify.items import ItemReader
 from tests.examples import examples
 
 THOROUGH = settings(
@@ -84,7 +84,7 @@ def broken_after(blocks):
 
 def read(data, sizes=(1 << 30,), *, proven=True, torn=False, chunk=5):
     blocks = cut_into(data, sizes)
-    reader = Reader(broken_after(blocks) if torn else blocks, transport_proves_end=lambda: proven)
+    reader = ItemReader(broken_after(blocks) if torn else blocks, transport_proves_end=lambda: proven)
     chunks = list(reader.chunks(chunk))
     assert all(len(one) == chunk for one in chunks[:-1])
     rows = [(row.contact_id, row.uri, row.fields, row.problem) for one in chunks for row in one]

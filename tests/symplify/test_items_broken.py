@@ -10,7 +10,7 @@ import pytest
 
 from sendouts.symplify import source
 from sendouts.symplify.errors import TransportBroken
-from sendouts.symplify.items import Reader
+from sendouts.symplify.items import ItemReader
 
 GOOD = [f'{{"contactId":"A-{number}","cancelUri":"https://example.com/{number}"}}' for number in range(1, 4)]
 
@@ -21,7 +21,7 @@ def read(data, *, proven=True, encoding="", torn=False):
         if torn:
             raise TransportBroken
 
-    reader = Reader(blocks(), content_encoding=encoding, transport_proves_end=lambda: proven)
+    reader = ItemReader(blocks(), content_encoding=encoding, transport_proves_end=lambda: proven)
     return [row for chunk in reader.chunks(1000) for row in chunk], reader
 
 
@@ -282,7 +282,7 @@ def test_a_row_over_a_mebibyte_is_not_read_and_takes_no_more_memory(form):
         yield {"lines": GOOD[1].encode() + b"\n", "csv": b"C,https://example.com/3\n"}.get(form, b"]")
 
     tracemalloc.start()
-    reader = Reader(blocks(), transport_proves_end=lambda: True)
+    reader = ItemReader(blocks(), transport_proves_end=lambda: True)
     rows = [row for chunk in reader.chunks(10) for row in chunk]
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
@@ -303,7 +303,7 @@ def test_a_gzip_bomb_is_given_up_in_bounded_memory():
     twice = gzip.compress(packed)
     assert len(twice) < 100_000
     tracemalloc.start()
-    reader = Reader([twice], content_encoding="gzip", transport_proves_end=lambda: True)
+    reader = ItemReader([twice], content_encoding="gzip", transport_proves_end=lambda: True)
     counted = sum(len(chunk) for chunk in reader.chunks(2000))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
@@ -322,6 +322,6 @@ def test_a_large_file_that_packs_well_is_no_bomb():
         )
         sent += packer.compress(b"".join(rows))
     sent += packer.flush()
-    reader = Reader([sent], transport_proves_end=lambda: True)
+    reader = ItemReader([sent], transport_proves_end=lambda: True)
     assert sum(len(chunk) for chunk in reader.chunks(5000)) == 1_200_000
     assert reader.complete

@@ -2,14 +2,14 @@
 
 import pytest
 
-from sendouts.symplify.items import Reader
+from sendouts.symplify.items import ItemReader
 
 HEAD = "contactId;note;cancelUri\n"
 
 
 def read(text, encoding="utf-8"):
     data = text if isinstance(text, bytes) else text.encode(encoding)
-    reader = Reader([data], transport_proves_end=lambda: True)
+    reader = ItemReader([data], transport_proves_end=lambda: True)
     return [row for chunk in reader.chunks(1000) for row in chunk], reader
 
 

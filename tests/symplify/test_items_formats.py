@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from sendouts.symplify.items import Reader, canonical
+from sendouts.symplify.items import ItemReader, canonical
 
 PEOPLE = [
     {
@@ -27,7 +27,7 @@ CSV = "contactId;email;city;cancelUri\nA-1;a@example.com;Orléans;https://exampl
 
 
 def read(data, *, proven=True, encoding=""):
-    reader = Reader([data], content_encoding=encoding, transport_proves_end=lambda: proven)
+    reader = ItemReader([data], content_encoding=encoding, transport_proves_end=lambda: proven)
     return [row for chunk in reader.chunks(1000) for row in chunk], reader
 
 
@@ -172,7 +172,7 @@ def test_a_whole_number_is_an_id_and_nothing_else_that_is_not_text():
 @pytest.mark.parametrize("size", [1, 3, 7, 1000])
 def test_chunks_are_of_the_size_asked_for(size):
     people = [{"contactId": str(number), "cancelUri": "https://example.com/1"} for number in range(20)]
-    reader = Reader([json.dumps(people).encode()], transport_proves_end=lambda: True)
+    reader = ItemReader([json.dumps(people).encode()], transport_proves_end=lambda: True)
     sizes = [len(chunk) for chunk in reader.chunks(size)]
     assert sum(sizes) == 20
     assert set(sizes[:-1]) <= {size}
@@ -191,4 +191,4 @@ def test_an_error_of_the_blocks_that_is_not_the_transport_is_raised():
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        list(Reader(blocks(), transport_proves_end=lambda: True).chunks(10))
+        list(ItemReader(blocks(), transport_proves_end=lambda: True).chunks(10))

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sendouts.symplify.items import canonical
-from sendouts.symplify.payload import Asked, Hook, OtherEvent, Unreadable, is_readable, parse
+from sendouts.symplify.payload import AskedAction, Hook, OtherEvent, Unreadable, is_readable, parse
 from tests.examples import examples
 
 BATCH = {
@@ -52,7 +52,7 @@ def test_a_batch_is_read():
     assert hook() == Hook(
         finish_uri="https://example.com/finish/1",
         download_uri="https://example.com/files/1",
-        asked=(Asked("consent-check", {}),),
+        asked=(AskedAction("consent-check", {}),),
         project="Newsletter",
         journey="Welcome",
         sendout="Day 1",

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from sendouts.symplify.payload import UNREADABLE, Asked, parse
+from sendouts.symplify.payload import UNREADABLE, AskedAction, parse
 
 
 def asked(actions):
@@ -33,20 +33,20 @@ def asked(actions):
     ids=repr,
 )
 def test_every_shape_of_actions_is_read(actions, expected):
-    assert asked(actions) == tuple(Asked(identifier, details) for identifier, details in expected)
+    assert asked(actions) == tuple(AskedAction(identifier, details) for identifier, details in expected)
 
 
 @pytest.mark.parametrize(
     "entry", [7, None, True, [], ["a"], "", " ", {}, {"level": 2}, {"identifier": ""}, {"id": 1.5}, "x" * 256], ids=repr
 )
 def test_an_entry_that_cannot_be_read_is_kept_so_that_it_holds_the_batch(entry):
-    assert asked(["a", entry, "b"]) == (Asked("a", {}), Asked(UNREADABLE, entry), Asked("b", {}))
+    assert asked(["a", entry, "b"]) == (AskedAction("a", {}), AskedAction(UNREADABLE, entry), AskedAction("b", {}))
 
 
 @pytest.mark.parametrize("actions", [7, True, 1.5])
 def test_actions_that_are_no_list_are_kept_so_that_they_hold_the_batch(actions):
-    assert asked(actions) == (Asked(UNREADABLE, actions),)
+    assert asked(actions) == (AskedAction(UNREADABLE, actions),)
 
 
 def test_an_object_with_a_blank_identifier_keeps_what_stood_under_it():
-    assert asked({" ": {"level": 2}}) == (Asked(UNREADABLE, {" ": {"level": 2}}),)
+    assert asked({" ": {"level": 2}}) == (AskedAction(UNREADABLE, {" ": {"level": 2}}),)

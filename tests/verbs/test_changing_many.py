@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone, translation
 
 from sendouts import lifecycle
-from sendouts.models import Answer, Batch, BulkChange, Decision, Event, Status, Verdict, Word
+from sendouts.models import Answer, Batch, BulkChange, Decision, DecisionVerdict, Event, EventWord, Status
 from sendouts.models.decision import rows_of
 from sendouts.outlook import forecast
 from sendouts.stages import review
@@ -29,9 +29,9 @@ from tests.stages.invariants import counts_are_those_of_the_decisions, revisions
 from work import claims
 
 pytestmark = pytest.mark.django_db
-REASON = Which(Verdict.REJECTED, ("rule", "consent-check"))
+REASON = Which(DecisionVerdict.REJECTED, ("rule", "consent-check"))
 MISSING = ("missing", "consent-check")
-UNDECIDED = Which(Verdict.UNDECIDED)
+UNDECIDED = Which(DecisionVerdict.UNDECIDED)
 
 
 @pytest.fixture(autouse=True)
@@ -66,7 +66,9 @@ def adds_up(made: Batch) -> None:
     assert sorted(made.reasons) == sorted(review.count_reasons(made.pk))
 
 
-def begin(made: Batch, user: User, which: Which = REASON, to: Verdict = Verdict.ACCEPTED, **more: Any) -> BulkChange:
+def begin(
+    made: Batch, user: User, which: Which = REASON, to: DecisionVerdict = DecisionVerdict.ACCEPTED, **more: Any
+) -> BulkChange:
     made.refresh_from_db()
     return carry_out(ChangeAlike(which, to), made, user, **{"note": "They agreed."} | more)
 
@@ -96,8 +98,10 @@ def test_few_are_changed_at_once_with_one_event_and_the_reason_is_the_note(anna:
     assert numbers(made) == (12, 0, 0, 0)
     assert made.reasons == [[1, "person", "They agreed.", "", 7]] == review.count_reasons(made.pk)
     rows = Decision.objects.filter(rows_of(made.pk), reason="person")
-    assert {(row.verdict, row.text, row.decided_by_id) for row in rows} == {(Verdict.ACCEPTED, "They agreed.", anna.pk)}
-    event = Event.objects.get(batch=made, word=Word.CHANGED)
+    assert {(row.verdict, row.text, row.decided_by_id) for row in rows} == {
+        (DecisionVerdict.ACCEPTED, "They agreed.", anna.pk)
+    }
+    event = Event.objects.get(batch=made, word=EventWord.CHANGED)
     assert (event.user, event.note, event.data["contacts"]) == (anna, "They agreed.", 7)
     adds_up(made)
 
@@ -266,30 +270,30 @@ def test_what_nobody_can_change_stays_and_is_counted(anna: User, monkeypatch: py
     Decision.objects.filter(pk=made.first_decision + 7).update(uri=b"")
     back = begin(made, anna)
     work_on("changes", [back.pk])
-    away = begin(made, anna, UNDECIDED, Verdict.REJECTED)
+    away = begin(made, anna, UNDECIDED, DecisionVerdict.REJECTED)
     work_on("changes", [away.pk])
     back.refresh_from_db()
     away.refresh_from_db()
     assert (back.changed, back.sent, away.changed, away.no_address) == (5, 2, 3, 1)
     assert numbers(made) == (10, 5, 1, 2), "who cannot be read is not among the undecided"
-    told = Event.objects.filter(batch=made).exclude(word=Word.CHANGE_BEGUN).order_by("pk")
+    told = Event.objects.filter(batch=made).exclude(word=EventWord.CHANGE_BEGUN).order_by("pk")
     assert [event.data.get("sent") or event.data.get("no_address") for event in told[2:]] == [2, 1]
     adds_up(made)
 
 
 def test_unreadable_rows_are_rejected_with_a_reason_and_never_let_through(anna: User) -> None:
     made = held(unread=3)
-    row = Which(Verdict.UNDECIDED, ("no_id", ""))
+    row = Which(DecisionVerdict.UNDECIDED, ("no_id", ""))
     with pytest.raises(NotDone, match="could not be read"):
         begin(made, anna, row)
-    begin(made, anna, row, Verdict.REJECTED)
+    begin(made, anna, row, DecisionVerdict.REJECTED)
     assert numbers(made) == (5, 10, 0, 0)
     adds_up(made)
 
 
 def test_nobody_is_undecided_any_more_once_all_are_rejected_or_put_back(anna: User) -> None:
     made = held(undecided=3, held_for=["undecided"])
-    begin(made, anna, UNDECIDED, Verdict.REJECTED)
+    begin(made, anna, UNDECIDED, DecisionVerdict.REJECTED)
     assert numbers(made) == (5, 10, 0, 0)
     assert made.held_for == ["changed"]
 
@@ -297,7 +301,7 @@ def test_nobody_is_undecided_any_more_once_all_are_rejected_or_put_back(anna: Us
 def test_where_no_contact_is_like_that_nothing_is_changed(anna: User) -> None:
     made = held()
     with pytest.raises(NotDone, match="nothing to change"):
-        begin(made, anna, Which(Verdict.REJECTED, ("rule", "another-check")))
+        begin(made, anna, Which(DecisionVerdict.REJECTED, ("rule", "another-check")))
     assert not BulkChange.objects.exists() and numbers(made) == (5, 7, 0, 0)
 
 
@@ -314,7 +318,7 @@ def test_the_same_click_twice_changes_once(anna: User, by_task: None) -> None:
 def test_a_batch_whose_many_decisions_were_changed_is_accepted_with_the_new_numbers(anna: User) -> None:
     made = held(undecided=2)
     begin(made, anna)
-    begin(made, anna, Which(Verdict.UNDECIDED, MISSING), Verdict.REJECTED)
+    begin(made, anna, Which(DecisionVerdict.UNDECIDED, MISSING), DecisionVerdict.REJECTED)
     carry_out(Accept(), made, reviewer("ben"), revision=None)
     carry_out(StopRelease(), made, anna, revision=None)
     assert numbers(made) == (12, 2, 0, 0)

@@ -17,7 +17,7 @@ from rest_framework.test import APIClient
 from api.verbs import OFFERS
 from desk import verbs as desk_verbs
 from desk.verbs.views import DIALOG
-from sendouts.models import Batch, BulkChange, EffectRun, Event, Hold, Status, Verdict
+from sendouts.models import Batch, BulkChange, DecisionVerdict, EffectRun, Event, Hold, Status
 from sendouts.verbs import VERBS, ChangeAlike, ChangeDecisions, single_sets
 from sendouts.verbs.base import Act, NotDone, Verb
 from sendouts.verbs.change_many import Which
@@ -132,7 +132,12 @@ def ready(name: str, status: str, colleague: User) -> Batch:
 
 
 def change_under_way(made: Batch, user: User) -> None:
-    values = {"note": "They agreed.", "verdict": Verdict.ACCEPTED, "before": Verdict.REJECTED, "expected": 2}
+    values = {
+        "note": "They agreed.",
+        "verdict": DecisionVerdict.ACCEPTED,
+        "before": DecisionVerdict.REJECTED,
+        "expected": 2,
+    }
     BulkChange.objects.create(batch=made, user=user, begun_at=timezone.now(), **values)
 
 
@@ -149,9 +154,9 @@ def first_acceptance(made: Batch, second: str, user: User, colleague: User) -> N
 
 def verb_of(name: str, made: Batch) -> Verb[Any]:
     if name == "change":
-        return ChangeDecisions([made.first_decision], Verdict.ACCEPTED)
+        return ChangeDecisions([made.first_decision], DecisionVerdict.ACCEPTED)
     if name == "change-many":
-        return ChangeAlike(Which(Verdict.REJECTED), Verdict.ACCEPTED)
+        return ChangeAlike(Which(DecisionVerdict.REJECTED), DecisionVerdict.ACCEPTED)
     return VERBS[name]()
 
 

@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone, translation
 
 from actions.models import Project
-from sendouts.models import Batch, Event, Hold, Word
+from sendouts.models import Batch, Event, EventWord, Hold
 from sendouts.verbs import Accept, LiftHold, PutOnHold, RunAgain, StopRelease, hold
 from sendouts.verbs.base import NotDone
 from tests.gate import Gate, carry_out, reviewer
@@ -58,7 +58,7 @@ def test_what_was_declared_does_not_act_on_a_batch_on_hold(gate: Gate, anna: Use
     at_the_moment_of_the_clock(gate)
     gate.work()
     assert gate.batch().status == "in_review"
-    event = Event.objects.get(word=Word.HELD)
+    event = Event.objects.get(word=EventWord.HELD)
     assert (event.user, event.note, event.data) == (anna, "Waiting for the shop.", {"declared": declared})
 
 
@@ -82,7 +82,7 @@ def test_a_lifted_hold_lets_the_clock_act_again_at_its_moment(
     assert batch.at_deadline == declared
     assert batch.due_at is not None and abs(batch.due_at - before.due_at) < timedelta(seconds=1)
     assert not Hold.objects.exists()
-    event = Event.objects.get(word=Word.HOLD_LIFTED)
+    event = Event.objects.get(word=EventWord.HOLD_LIFTED)
     assert (event.user, event.note) == (anna, "They agree.")
     put_on_hold(gate, anna)
     at_the_moment_of_the_clock(gate)

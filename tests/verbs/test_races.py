@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from actions.models import ActionDefinition
 from sendouts import lifecycle
-from sendouts.models import Answer, Batch, Decision, Verdict
+from sendouts.models import Answer, Batch, Decision, DecisionVerdict
 from sendouts.verbs import (
     Accept,
     ChangeDecisions,
@@ -42,7 +42,7 @@ def ben() -> User:
     return reviewer("ben")
 
 
-def changing(batch: Batch, row: int, verdict: Verdict, user: User) -> Callable[[], Any]:
+def changing(batch: Batch, row: int, verdict: DecisionVerdict, user: User) -> Callable[[], Any]:
     return verb(ChangeDecisions([batch.first_decision + row], verdict), batch, user)
 
 
@@ -83,7 +83,7 @@ def test_accept_while_a_decision_is_changed_is_one_or_the_other(gate: Gate, anna
     rounds = Rounds(gate)
     for _ in range(ROUNDS):
         batch, sent = rounds.fire()
-        said = race(verb(Accept(), batch, anna), changing(batch, 0, Verdict.REJECTED, ben))
+        said = race(verb(Accept(), batch, anna), changing(batch, 0, DecisionVerdict.REJECTED, ben))
         assert sorted(said) in (["changed", "done"], ["done", "moved_on"])
         if said[0] == "done":
             assert rounds.check(sent).rejected == 2
@@ -118,10 +118,10 @@ def test_stop_against_the_first_rejections_sent(gate: Gate, anna: User, settings
             batch = rounds.check(sent)
             assert batch.status == "in_review"
             open_again = Decision.objects.filter(
-                pk__gte=batch.first_decision, verdict=Verdict.REJECTED, answer=Answer.NONE
+                pk__gte=batch.first_decision, verdict=DecisionVerdict.REJECTED, answer=Answer.NONE
             ).first()
             if open_again is not None:
-                changing(batch, open_again.row, Verdict.ACCEPTED, anna)()
+                changing(batch, open_again.row, DecisionVerdict.ACCEPTED, anna)()
             verb(Accept(), rounds.last(), anna)()
         ended = rounds.last()
         rounds.advance(ended)
@@ -198,7 +198,7 @@ def test_a_change_at_the_moment_of_the_clock_is_counted_or_refused(gate: Gate, a
             due_at=moment, received_at=moment, deadline=moment + timedelta(minutes=1)
         )
         batch = rounds.last()
-        said = race(lambda batch=batch: rounds.advance(batch), changing(batch, 0, Verdict.REJECTED, anna))
+        said = race(lambda batch=batch: rounds.advance(batch), changing(batch, 0, DecisionVerdict.REJECTED, anna))
         assert said[0] == "done" and said[1] in {"done", "moved_on"}
         Batch.objects.filter(pk=batch.pk, status="in_review").update(due_at=moment)
         ended = rounds.check(sent)

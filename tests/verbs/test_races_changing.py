@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from sendouts import lifecycle
-from sendouts.models import Batch, BulkChange, Decision, Event, Verdict
+from sendouts.models import Batch, BulkChange, Decision, DecisionVerdict, Event
 from sendouts.models.decision import rows_of
 from sendouts.verbs import Accept, CancelChange, ChangeAlike, PutOnHold, change_many
 from sendouts.verbs.change_many import Which
@@ -18,7 +18,7 @@ from tests.stages.invariants import hold
 from tests.verbs.racing import ROUNDS, Rounds, race, verb
 
 pytestmark = pytest.mark.django_db(transaction=True)
-CONSENT = Which(Verdict.REJECTED, ("rule", "consent-check"))
+CONSENT = Which(DecisionVerdict.REJECTED, ("rule", "consent-check"))
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def _by_task(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def begin(batch: Batch, user: User, **more: Any) -> Any:
-    return verb(ChangeAlike(CONSENT, Verdict.ACCEPTED), batch, user, **more)
+    return verb(ChangeAlike(CONSENT, DecisionVerdict.ACCEPTED), batch, user, **more)
 
 
 def work(batch: Batch) -> Any:
@@ -52,7 +52,7 @@ def work(batch: Batch) -> Any:
 
 
 def put_back(batch: Batch) -> int:
-    return Decision.objects.filter(rows_of(batch.pk), reason="person", verdict=Verdict.ACCEPTED).count()
+    return Decision.objects.filter(rows_of(batch.pk), reason="person", verdict=DecisionVerdict.ACCEPTED).count()
 
 
 def test_a_change_and_an_acceptance_at_once_and_one_wins(gate: Gate, anna: User, ben: User) -> None:

@@ -9,7 +9,7 @@ from django.utils import timezone, translation
 
 from actions.models import Project
 from sendouts import rules as sendout_rules
-from sendouts.models import Batch, Event, Verdict
+from sendouts.models import Batch, DecisionVerdict, Event
 from sendouts.outlook import forecast
 from sendouts.stages import review
 from sendouts.verbs import (
@@ -65,7 +65,7 @@ def accept(batch: Batch, user: User, *, revision: int = 0, note: str = "Why.", *
 
 def change(batch: Batch, user: User, row: int = 0) -> Batch:
     seen = now_of(batch)
-    carry_out(ChangeDecisions([seen.first_decision + row], Verdict.ACCEPTED), seen, user)
+    carry_out(ChangeDecisions([seen.first_decision + row], DecisionVerdict.ACCEPTED), seen, user)
     return now_of(batch)
 
 
@@ -177,15 +177,15 @@ def test_a_change_that_was_taken_back_is_still_a_change(anna: User) -> None:
     batch = held(no_own_changes=True)
     change(batch, anna)
     seen = now_of(batch)
-    carry_out(ChangeDecisions([seen.first_decision], Verdict.REJECTED), seen, anna)
+    carry_out(ChangeDecisions([seen.first_decision], DecisionVerdict.REJECTED), seen, anna)
     assert accept(batch, anna).status == "in_review"
     assert sendout_rules.changed_by(now_of(batch), anna) == 2
 
 
 def test_who_changed_many_at_once_accepts_nothing_alone(anna: User, ben: User) -> None:
     batch = held(no_own_changes=True)
-    which = change_many.Which(Verdict.REJECTED)
-    bulk = carry_out(ChangeAlike(which, Verdict.ACCEPTED), batch, anna, note="Known.")
+    which = change_many.Which(DecisionVerdict.REJECTED)
+    bulk = carry_out(ChangeAlike(which, DecisionVerdict.ACCEPTED), batch, anna, note="Known.")
     work_on("changes", [bulk.pk])
     first = accept(batch, anna)
     assert (first.status, first.first_accepted_by) == ("in_review", anna)

@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 
 from actions.models import Project
 from sendouts import rules as sendout_rules
-from sendouts.models import Batch, Event, Verdict
+from sendouts.models import Batch, DecisionVerdict, Event
 from sendouts.verbs import Accept, ChangeDecisions, RunAgain, TakeBack
 from tests.factories import batch as a_batch
 from tests.gate import carry_out, reviewer
@@ -43,7 +43,7 @@ def first(batch: Batch, user: User) -> Batch:
 
 def changing(batch: Batch, user: User) -> Any:
     ids = [batch.first_decision]
-    return lambda: carry_out(ChangeDecisions(ids, Verdict.ACCEPTED), batch, user)
+    return lambda: carry_out(ChangeDecisions(ids, DecisionVerdict.ACCEPTED), batch, user)
 
 
 def words(batch: Batch) -> list[str]:

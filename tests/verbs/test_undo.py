@@ -7,7 +7,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone, translation
 
-from sendouts.models import Answer, Batch, Chunk, Decision, Event, Status, Verdict
+from sendouts.models import Answer, Batch, Chunk, Decision, DecisionVerdict, Event, Status
 from sendouts.stages import advance, delivery
 from sendouts.stages.delivery import chunks, send
 from sendouts.verbs import Accept, ChangeDecisions, Reject, RunAgain, StopRelease
@@ -36,7 +36,7 @@ def do(gate: Gate, verb: Any, user: User | None = None, **more: Any) -> Any:
     return carry_out(verb, batch, user, **more)
 
 
-def change(gate: Gate, row: int, verdict: Verdict) -> None:
+def change(gate: Gate, row: int, verdict: DecisionVerdict) -> None:
     do(gate, ChangeDecisions([gate.decisions()[row].pk], verdict))
 
 
@@ -56,9 +56,11 @@ def die_while_sending(gate: Gate, monkeypatch: pytest.MonkeyPatch, marked_at_onc
 
 def adds_up(gate: Gate) -> None:
     batch, rows = gate.batch(), gate.decisions()
-    verdicts = [row.verdict for row in rows if not (row.unread and row.verdict == Verdict.UNDECIDED)]
+    verdicts = [row.verdict for row in rows if not (row.unread and row.verdict == DecisionVerdict.UNDECIDED)]
     counts = (batch.accepted, batch.rejected, batch.undecided)
-    assert counts == tuple(verdicts.count(word) for word in (Verdict.ACCEPTED, Verdict.REJECTED, Verdict.UNDECIDED))
+    assert counts == tuple(
+        verdicts.count(word) for word in (DecisionVerdict.ACCEPTED, DecisionVerdict.REJECTED, DecisionVerdict.UNDECIDED)
+    )
     assert sum(counts) + batch.unread == batch.total
     assert batch.confirmed == sum(row.answer == Answer.CONFIRMED for row in rows)
 
@@ -78,7 +80,7 @@ def test_an_acceptance_of_which_nothing_has_left_is_as_if_it_had_not_been(gate: 
         "Wrong one.",
         "reviewer",
     )
-    change(gate, 9, Verdict.ACCEPTED)
+    change(gate, 9, DecisionVerdict.ACCEPTED)
     adds_up(gate)
     do(gate, Accept())
     gate.work()
@@ -101,14 +103,16 @@ def test_what_may_have_left_when_the_worker_died_is_final_and_confirmed_later(
     assert 0 < len(marked) == gate.batch().final < 20
     assert not Chunk.objects.filter(sending=True).exists()
     with pytest.raises(NotDone, match="sent before the release was stopped") as refused:
-        change(gate, marked[0].row, Verdict.ACCEPTED)
+        change(gate, marked[0].row, DecisionVerdict.ACCEPTED)
     assert refused.value.code == "final"
     with pytest.raises(NotDone, match="the checks cannot run again"):
         do(gate, RunAgain())
     # Whoever is rejected now, in a chunk that was being sent, has not been sent: “gone” must not confirm it.
-    change(gate, marked[0].row - 1, Verdict.REJECTED)
-    open_again = next(row for row in gate.decisions() if row.verdict == Verdict.REJECTED and row.answer == Answer.NONE)
-    change(gate, open_again.row, Verdict.ACCEPTED)
+    change(gate, marked[0].row - 1, DecisionVerdict.REJECTED)
+    open_again = next(
+        row for row in gate.decisions() if row.verdict == DecisionVerdict.REJECTED and row.answer == Answer.NONE
+    )
+    change(gate, open_again.row, DecisionVerdict.ACCEPTED)
     gate.platform.excuse(sent["id"])
     do(gate, Accept())
     gate.work()
@@ -132,7 +136,7 @@ def test_a_rejected_batch_goes_back_to_what_was_said_but_for_what_was_sent(
     rows = gate.decisions()
     final = [row for row in rows if row.answer != Answer.NONE]
     assert 0 < len(final) == gate.batch().final < 200
-    assert all(row.verdict == Verdict.REJECTED for row in final)
+    assert all(row.verdict == DecisionVerdict.REJECTED for row in final)
     assert all((row.verdict, row.reason, row.text) == before[row.pk] for row in rows if row.answer == Answer.NONE)
     assert gate.batch().accepted > 0 and gate.batch().outcome == ""
     do(gate, Accept())
@@ -146,12 +150,12 @@ def test_a_row_that_was_turned_and_not_sent_stays_rejected_is_counted_and_can_be
     held(gate)
     do(gate, Reject())
     row = gate.decisions()[0]
-    Decision.objects.filter(pk=row.pk).update(verdict=Verdict.REJECTED, reason="refused")
+    Decision.objects.filter(pk=row.pk).update(verdict=DecisionVerdict.REJECTED, reason="refused")
     do(gate, StopRelease())
     event = Event.objects.last()
     assert event is not None and event.data == {"refused": 1}
     assert gate.batch().rejected == 3
-    change(gate, 0, Verdict.ACCEPTED)
+    change(gate, 0, DecisionVerdict.ACCEPTED)
     assert gate.batch().accepted == 18
 
 
@@ -168,10 +172,10 @@ def test_what_the_acceptance_chose_for_the_undecided_is_open_again(gate: Gate) -
 
 def test_what_a_person_had_changed_before_the_acceptance_stays(gate: Gate) -> None:
     held(gate)
-    change(gate, 0, Verdict.REJECTED)
+    change(gate, 0, DecisionVerdict.REJECTED)
     do(gate, Accept())
     do(gate, StopRelease())
-    assert (gate.batch().rejected, gate.decisions()[0].verdict) == (3, Verdict.REJECTED)
+    assert (gate.batch().rejected, gate.decisions()[0].verdict) == (3, DecisionVerdict.REJECTED)
     assert gate.decisions()[0].decided_by == User.objects.get()
 
 
@@ -209,7 +213,7 @@ def test_a_batch_whose_rejections_are_all_confirmed_can_still_be_stopped_before_
     do(gate, StopRelease())
     batch = gate.batch()
     assert (batch.status, batch.final, batch.confirmed, batch.outcome) == ("in_review", 2, 2, "")
-    change(gate, 0, Verdict.REJECTED)
+    change(gate, 0, DecisionVerdict.REJECTED)
     do(gate, Accept())
     gate.work()
     seen = gate.platform.sendout(sent["id"])
@@ -245,7 +249,7 @@ def test_a_stop_after_the_moment_of_the_clock_is_not_undone_by_it(gate: Gate) ->
     do(gate, StopRelease())
     gate.work()
     assert (gate.batch().status, gate.batch().due_at) == ("in_review", None)
-    change(gate, 0, Verdict.REJECTED)
+    change(gate, 0, DecisionVerdict.REJECTED)
     gate.work()
     assert gate.batch().status == "in_review"
 
@@ -291,7 +295,7 @@ def test_who_looked_at_an_older_state_is_told_who_did_what(gate: Gate) -> None:
     seen = batch.revision
     do(
         gate,
-        ChangeDecisions([gate.decisions()[9].pk], Verdict.ACCEPTED),
+        ChangeDecisions([gate.decisions()[9].pk], DecisionVerdict.ACCEPTED),
         anna,
     )
     do(gate, Accept(), anna)

@@ -9,7 +9,7 @@ from django.utils import timezone
 from gateway.celery import app
 from gateway.lanes import make_sweep
 from gateway.tasks import TASKS
-from sendouts.models import Batch, BulkChange, EffectRun, Verdict, Webhook
+from sendouts.models import Batch, BulkChange, DecisionVerdict, EffectRun, Webhook
 from sendouts.verbs import ChangeAlike, change_many
 from sendouts.verbs.change_many import Which
 from tests.factories import batch
@@ -59,7 +59,11 @@ def test_a_change_of_many_decisions_is_carried_on_by_the_workers_for_files(monke
     monkeypatch.setattr(change_many, "PIECE", 3)
     made = batch(accepted=2, rejected=7)
     bulk = carry_out(
-        ChangeAlike(Which(Verdict.REJECTED), Verdict.ACCEPTED), made, reviewer(), revision=None, note="Why."
+        ChangeAlike(Which(DecisionVerdict.REJECTED), DecisionVerdict.ACCEPTED),
+        made,
+        reviewer(),
+        revision=None,
+        note="Why.",
     )
     assert app.amqp.router.route({}, "sendouts.change_many")["queue"].name == "files"
     TASKS["changes"]([bulk.pk])
@@ -73,7 +77,11 @@ def test_the_sweep_does_itself_what_no_worker_takes_up(monkeypatch: pytest.Monke
     monkeypatch.setattr(work_sweep, "nudge", lambda *_, **__: True)
     made = batch(accepted=2, rejected=7)
     bulk = carry_out(
-        ChangeAlike(Which(Verdict.REJECTED), Verdict.ACCEPTED), made, reviewer(), revision=None, note="Why."
+        ChangeAlike(Which(DecisionVerdict.REJECTED), DecisionVerdict.ACCEPTED),
+        made,
+        reviewer(),
+        revision=None,
+        note="Why.",
     )
     run = EffectRun.objects.create(
         batch=made, step=0, phase="transfer", identifier="crm", kind="none", on_failure="hold"

@@ -43,7 +43,7 @@ def as_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class AnswerSaid:
     """What a service said about one contact: True, False, or None for nothing that could be read; MISSING for nothing at all.
 
     `at` is when that was recorded, where the service says so.
@@ -53,8 +53,8 @@ class Said:
     at: datetime | None = None
 
 
-NOTHING = Said(MISSING)
-Lookup = Callable[[str], Said]
+NOTHING = AnswerSaid(MISSING)
+Lookup = Callable[[str], AnswerSaid]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +82,13 @@ class Mapped:
         known = self._by_identifier(found)
         return lambda identifier: known.get(self._key(identifier), NOTHING)
 
-    def of_code(self, code: int) -> Said:
+    def of_code(self, code: int) -> AnswerSaid:
         """What the code of an answer says."""
-        return Said(self._word(code))
+        return AnswerSaid(self._word(code))
 
-    def _by_identifier(self, found: Any) -> dict[str, Said]:
+    def _by_identifier(self, found: Any) -> dict[str, AnswerSaid]:
         """What the answer says, by identifier. Where it contradicts itself, no weighs more than silence, and that more than yes."""
-        known: dict[str, Said] = {}
+        known: dict[str, AnswerSaid] = {}
         for identifier, said in self._mapped(found) if self.shape == "map" else self._listed(found):
             key = self._key(identifier)
             before = known.get(key)
@@ -96,12 +96,12 @@ class Mapped:
                 known[key] = said
         return known
 
-    def _mapped(self, found: Mapping[str, Any]) -> Iterable[tuple[str, Said]]:
+    def _mapped(self, found: Mapping[str, Any]) -> Iterable[tuple[str, AnswerSaid]]:
         for identifier, entries in found.items():
             for entry in entries if isinstance(entries, Repeated) else (entries,):
                 yield identifier, self._said(follow(entry, self.value_at) if self.value_at else entry, entry)
 
-    def _listed(self, found: Sequence[Any]) -> Iterable[tuple[str, Said]]:
+    def _listed(self, found: Sequence[Any]) -> Iterable[tuple[str, AnswerSaid]]:
         for entry in found:
             identifier = as_identifier(follow(entry, self.id_at) if isinstance(entry, Mapping) else entry)
             if not identifier:
@@ -110,10 +110,10 @@ class Mapped:
             if self.shape == "objects":
                 yield identifier, self._said(follow(entry, self.value_at), entry)
             else:
-                yield identifier, Said(self.shape == "consenting", self._recorded(entry))
+                yield identifier, AnswerSaid(self.shape == "consenting", self._recorded(entry))
 
-    def _said(self, value: Any, entry: Any) -> Said:
-        return NOTHING if value is MISSING else Said(self._word(value), self._recorded(entry))
+    def _said(self, value: Any, entry: Any) -> AnswerSaid:
+        return NOTHING if value is MISSING else AnswerSaid(self._word(value), self._recorded(entry))
 
     def _word(self, value: Any) -> bool | None:
         key = key_of(value)
@@ -127,7 +127,7 @@ class Mapped:
         return identifier.strip().casefold() if self.ignore_case else identifier.strip()
 
 
-def _weight(said: Said) -> int:
+def _weight(said: AnswerSaid) -> int:
     return 2 if said.consents is False else 0 if said.consents is True else 1
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from actions.catalog.consent_check.answer import NOTHING, Lookup, Mapped, Said, as_identifier, as_object, key_of
+from actions.catalog.consent_check.answer import NOTHING, AnswerSaid, Lookup, Mapped, as_identifier, as_object, key_of
 from actions.catalog.consent_check.config import ConsentCheckConfig
 from actions.catalog.consent_check.placeholders import Person, climbs, fields_in, fill_body, fill_url
 from actions.catalog.shared.field_problems import FieldProblem
@@ -146,12 +146,12 @@ class ConsentCheck(Check):
             return lambda identifier: NOTHING
         return self._mapped.read(read_json(url, content, as_object))
 
-    def _judge(self, answered_at: datetime) -> Callable[[Said], Verdict]:
+    def _judge(self, answered_at: datetime) -> Callable[[AnswerSaid], Verdict]:
         """Verdicts on an answer of this moment. Contacts with the same evidence share one object: a page has hundreds."""
         accepted, rejected = accept(answered_at), replace(self._rejected, evidence_at=answered_at)
         absent = self._absent if self._absent is _SILENT else replace(self._absent, evidence_at=answered_at)
 
-        def judge(said: Said) -> Verdict:
+        def judge(said: AnswerSaid) -> Verdict:
             if said.consents is MISSING:
                 return absent
             if said.consents is None:

@@ -96,7 +96,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ServiceAnswer:
     """What a service said that is there and not in trouble: its status, below 500, is for the kind to judge."""
 
     host: str
@@ -137,7 +137,7 @@ def call(context: Context, asked: Call) -> tuple[int, bytes]:
 
 def send(
     context: Context, method: str, url: str, body: bytes | Watched, headers: Mapping[str, str], *, timeout: float
-) -> Answer:
+) -> ServiceAnswer:
     """Call a service once, and return its answer.
 
     Raises Retryable for what may be repeated: 429, 408, 425, 5xx, time-outs and lost connections. A host that may not be called
@@ -158,7 +158,7 @@ def read_json(url: str, body: bytes, pairs: Callable[[list[tuple[str, Any]]], An
 _ANY_CODE = frozenset(range(200, 500)) - AGAIN
 
 
-def _request(context: Context, asked: Call, codes: Collection[int] = ()) -> Answer:
+def _request(context: Context, asked: Call, codes: Collection[int] = ()) -> ServiceAnswer:
     """Make one request. It takes at most `timeout` seconds and the time that is left.
 
     A body that is read bit by bit while it leaves (Watched) may take longer: then only the answer is bounded.
@@ -185,7 +185,7 @@ def _request(context: Context, asked: Call, codes: Collection[int] = ()) -> Answ
             if hasattr(asked.data, "read"):
                 began = time.monotonic()
             _sort(host, response, codes or asked.codes)
-            return Answer(host, response.status_code, response.headers, _read_within(response, began + allowed))
+            return ServiceAnswer(host, response.status_code, response.headers, _read_within(response, began + allowed))
     except Refused as error:
         raise Permanent(ServiceFailure.NOT_ALLOWED(host=error.host or host, code=error.code)) from error
     except Unreachable as error:

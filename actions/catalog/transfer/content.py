@@ -23,7 +23,7 @@ def as_json(value: Any) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
-class Writing:
+class ContentForm:
     """How a file is written. A packed one is a row of gzip members, which every reader of gzip takes for one file."""
 
     format: str
@@ -51,7 +51,7 @@ class Writing:
 
     def shows(self, pending: Pending, context: Context, name: str) -> Sequence[Shown]:
         """Name and contents of a file with one contact, as a form shows them; not packed."""
-        plain = Writing(self.format, False, self.fields)
+        plain = ContentForm(self.format, False, self.fields)
         file = file_name(name, context, f"{pending.batch}-0", self.extension)
         text = (plain.begin() + plain.write([pending], context)).decode()
         return [Shown(gettext_noop("Name of the file"), file), Shown(gettext_noop("A file with this contact"), text)]
@@ -88,7 +88,7 @@ class Piece:
     last: bool
 
 
-def pieces(run: Run, context: Context, writing: Writing, *, after: int, size: int) -> Iterator[Piece]:
+def pieces(run: Run, context: Context, writing: ContentForm, *, after: int, size: int) -> Iterator[Piece]:
     """Write what comes after a row (-1: everything) in pieces of at least `size` bytes, only the last may be shorter."""
     body = bytearray(writing.begin() if after < 0 else b"")
     ready: Piece | None = None

@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from actions.catalog.shared.http import CredentialName, Url
 from actions.catalog.transfer.base import Fields, Telling, Whom
-from actions.catalog.transfer.content import Writing, pieces
+from actions.catalog.transfer.content import ContentForm, pieces
 from actions.catalog.transfer.file_names import Name, file_name
 from actions.catalog.transfer.s3_bucket import Bucket, NoSuchUpload, StorageFailure
 from actions.contract import Config, Contact, Context, Retryable, Shown, gettext_noop
@@ -82,7 +82,7 @@ class TransferS3(Telling, WholeEffect):
 
     def __init__(self, config: TransferS3Config) -> None:
         super().__init__(config)
-        self._writing = Writing(config.format, config.gzip, config.fields)
+        self._writing = ContentForm(config.format, config.gzip, config.fields)
 
     def shows(self, contact: Contact, context: Context) -> Sequence[Shown]:
         return self._writing.shows(self.as_pending(contact), context, self.config.name)

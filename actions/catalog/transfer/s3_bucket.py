@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 from xml.sax.saxutils import escape
 
-from actions.catalog.shared.http import Answer, ServiceFailure, Watched, send
+from actions.catalog.shared.http import ServiceAnswer, ServiceFailure, Watched, send
 from actions.catalog.shared.signature import user_and_password
 from actions.contract import Context, Permanent, Retryable, Sentences, gettext_noop
 
@@ -82,7 +82,7 @@ class Bucket:
         answer = self._call("HEAD", key)
         return "" if answer.status == 404 else self._done(answer).headers.get(_MARK, "")
 
-    def _done(self, answer: Answer) -> Answer:
+    def _done(self, answer: ServiceAnswer) -> ServiceAnswer:
         if answer.status == 404 and b"NoSuchUpload" in answer.body:
             raise NoSuchUpload
         if not answer.is_done:
@@ -91,7 +91,7 @@ class Bucket:
 
     def _call(
         self, method: str, key: str, query: str = "", *, body: bytes = b"", headers: Mapping[str, str] | None = None
-    ) -> Answer:
+    ) -> ServiceAnswer:
         # Written so that no library on the way would write it otherwise, since what is sent must be what was signed.
         url = f"{self.endpoint.rstrip('/')}/{self.name}/{quote(key, safe='/-_.~')}" + (f"?{query}" if query else "")
         signed = self._signed(method, url, body, headers or {})
@@ -115,7 +115,7 @@ def _upload(upload: str) -> str:
     return f"uploadId={quote(upload, safe='-_.~')}"
 
 
-def _sentence(answer: Answer) -> str:
+def _sentence(answer: ServiceAnswer) -> str:
     code = _CODE.search(answer.body)
     if code is None:
         return ServiceFailure.ANSWERED(host=answer.host, code=answer.status)

@@ -11,13 +11,13 @@ from pydantic_core import PydanticCustomError
 from actions.catalog.shared.http import CredentialName, ServiceFailure
 from actions.catalog.shared.signature import UnfitCredential, user_and_password
 from actions.catalog.transfer.base import Fields, Telling, Whom
-from actions.catalog.transfer.content import Piece, Writing, pieces
+from actions.catalog.transfer.content import ContentForm, Piece, pieces
 from actions.catalog.transfer.file_names import Name, file_name
 from actions.catalog.transfer.sftp_upload import Laying
 from actions.contract import Config, Contact, Context, Permanent, Retryable, Sentences, Shown, gettext_noop
 from actions.effect import Run, Wait, WholeEffect
 from outbound.guard import Refused
-from outbound.sftp import Content, Host, Login, NotStored, read_fingerprint
+from outbound.sftp import Content, Host, Login, NotUploaded, read_fingerprint
 
 # Held in memory at a time, and handed on at a time.
 PIECE_BYTES = 256 * 1024
@@ -114,7 +114,7 @@ class TransferSftp(Telling, WholeEffect):
 
     def __init__(self, config: TransferSftpConfig) -> None:
         super().__init__(config)
-        self._writing = Writing(config.format, config.gzip, config.fields)
+        self._writing = ContentForm(config.format, config.gzip, config.fields)
 
     def shows(self, contact: Contact, context: Context) -> Sequence[Shown]:
         return self._writing.shows(self.as_pending(contact), context, self.config.name)
@@ -133,7 +133,7 @@ class TransferSftp(Telling, WholeEffect):
                 Laying(run, there, partial(self._content, run, context), config.upload == "direct").lay_down()
         except Refused as error:
             raise Permanent(ServiceFailure.NOT_ALLOWED(host=error.host or host, code=error.code)) from error
-        except NotStored as error:
+        except NotUploaded as error:
             if error.again:
                 raise Retryable(ServiceFailure.UNREACHABLE(host=host)) from error
             if error.word == "key":

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from actions.effect import Run
-from outbound.sftp import Content, Host, NotStored
+from outbound.sftp import Content, Host, NotUploaded
 
 
 @dataclass(slots=True)
@@ -31,7 +31,7 @@ class Laying:
         content = self._what_is_left()
         try:
             self.there.put(self._part, content)
-        except NotStored as error:
+        except NotUploaded as error:
             if error.word == "stalled" and self.run.state["continued"]:
                 # What the server still holds of this session, it may append to whatever it finds, and whenever it wakes.
                 self._begin()

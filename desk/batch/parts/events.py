@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from sendouts.models import Batch, Event, Status, Word
+from sendouts.models import Batch, Event, EventWord, Status
 from sendouts.wording.batch_sentences import column_time
 from sendouts.wording.events import told
 
@@ -13,7 +13,7 @@ SHOWN = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class EventLine:
     """One event: when, who (empty: the gateway itself), what, and the note."""
 
     time: str
@@ -24,31 +24,31 @@ class Line:
     tone: str = ""
 
 
-def history(batch: Batch, now: datetime) -> list[Line]:
+def history(batch: Batch, now: datetime) -> list[EventLine]:
     """The events of a batch, newest first."""
     return list(_lines(batch, now))
 
 
-def _lines(batch: Batch, now: datetime) -> Iterator[Line]:
+def _lines(batch: Batch, now: datetime) -> Iterator[EventLine]:
     for event in Event.objects.filter(batch=batch).select_related("user").order_by("-pk")[:SHOWN]:
         who = event.user.get_username() if event.user is not None else ""
-        yield Line(column_time(event.at, now, seconds=True), who, told(event, batch), event.note, *_look(event))
+        yield EventLine(column_time(event.at, now, seconds=True), who, told(event, batch), event.note, *_look(event))
 
 
 _ICONS = {
-    Word.CHANGED: "edit",
-    Word.TAKEN_ON: "front_hand",
-    Word.CLEARED: "check",
-    Word.RESTARTED: "replay",
-    Word.RETRIED: "refresh",
-    Word.FINISH_SENT: "send",
-    Word.FINISH_REPEATED: "send",
-    Word.DUPLICATE: "content_copy",
-    Word.HELD: "pause_circle",
-    Word.HOLD_LIFTED: "play_circle",
-    Word.CHANGE_BEGUN: "edit",
-    Word.CHANGE_ENDED: "edit",
-    Word.KEPT: "person_check",
+    EventWord.CHANGED: "edit",
+    EventWord.TAKEN_ON: "front_hand",
+    EventWord.CLEARED: "check",
+    EventWord.RESTARTED: "replay",
+    EventWord.RETRIED: "refresh",
+    EventWord.FINISH_SENT: "send",
+    EventWord.FINISH_REPEATED: "send",
+    EventWord.DUPLICATE: "content_copy",
+    EventWord.HELD: "pause_circle",
+    EventWord.HOLD_LIFTED: "play_circle",
+    EventWord.CHANGE_BEGUN: "edit",
+    EventWord.CHANGE_ENDED: "edit",
+    EventWord.KEPT: "person_check",
 }
 _MOVES = {
     Status.PLANNED: "inbox",
@@ -63,10 +63,10 @@ _MOVES = {
 
 def _look(event: Event) -> tuple[str, str]:
     """The icon and tone of an event."""
-    if event.word == Word.ATTENTION:
+    if event.word == EventWord.ATTENTION:
         return "error", "late"
-    if event.word != Word.MOVED:
-        return _ICONS.get(Word(event.word), "person" if event.user_id else "radio_button_checked"), ""
+    if event.word != EventWord.MOVED:
+        return _ICONS.get(EventWord(event.word), "person" if event.user_id else "radio_button_checked"), ""
     if event.new == Status.FINISHED:
         return "check_circle", "done"
     if event.new == Status.EXPIRED:

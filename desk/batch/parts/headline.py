@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from sendouts import rules
-from sendouts.models import Batch, Event, Outcome, Status, Word
+from sendouts.models import Batch, Event, EventWord, Outcome, Status
 from sendouts.models.decision import DecisionReason
 from sendouts.outlook.forecast import Forecast
 from sendouts.outlook.progress import Reading
@@ -129,14 +129,19 @@ def who(event: Event | None) -> str:
 
 def ending(batch: Batch) -> Event | None:
     """The event that brought a batch to the status it has."""
-    events = Event.objects.filter(batch=batch, word=Word.MOVED, new=batch.status)
+    events = Event.objects.filter(batch=batch, word=EventWord.MOVED, new=batch.status)
     return events.select_related("user").order_by("pk").last()
 
 
 def verdict_of_people(batch: Batch) -> Event | None:
     """The event by which a batch was accepted or rejected whole."""
     new = (Status.ACCEPTED, Status.REFUSED)
-    return Event.objects.filter(batch=batch, word=Word.MOVED, new__in=new).select_related("user").order_by("pk").last()
+    return (
+        Event.objects.filter(batch=batch, word=EventWord.MOVED, new__in=new)
+        .select_related("user")
+        .order_by("pk")
+        .last()
+    )
 
 
 def _in_review(batch: Batch) -> str:

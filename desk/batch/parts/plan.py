@@ -12,7 +12,7 @@ from actions import catalog
 from actions.contract import Phase, Word
 from desk.batch.effects import progress_by_step
 from desk.batch.parts.parameters import Parameter, details, parameters
-from sendouts.models import Batch, Outcome, Status, Verdict
+from sendouts.models import Batch, DecisionVerdict, Outcome, Status
 from sendouts.models.decision import SETTLED, DecisionReason
 from sendouts.wording.batch_sentences import number
 from sendouts.wording.sentences import show_text
@@ -21,7 +21,7 @@ from sendouts.wording.sentences import show_text
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class CheckLine:
     """One action of the plan. `definition` is the id of what to look at, 0 where there is none; `left`: contacts after it."""
 
     place: int
@@ -36,7 +36,7 @@ class Check:
     left: str = ""
 
 
-def checks(batch: Batch) -> list[Check]:
+def checks(batch: Batch) -> list[CheckLine]:
     """The plan in order, then what people changed, and last what was asked for and nobody defined."""
     content: dict[str, Any] = batch.plan.content
     acts = progress_by_step(batch) if any(each["phase"] != Phase.CHECK for each in content["actions"]) else {}
@@ -50,7 +50,7 @@ def checks(batch: Batch) -> list[Check]:
         written = acts.get(place - 1, ())
         rejects = counted if any(key == name for *_, key, _count in batch.reasons) else ()
         found.append(
-            Check(
+            CheckLine(
                 place=place,
                 identifier=name,
                 kind=_kind(each["kind"]),
@@ -66,7 +66,7 @@ def checks(batch: Batch) -> list[Check]:
     found += _by_people(batch, left)
     for each in content["unknown"]:
         told = tuple(details(each["details"]))
-        found.append(Check(0, each["identifier"], "", (_("hook"),), 0, (_("nobody defined it"),), (), details=told))
+        found.append(CheckLine(0, each["identifier"], "", (_("hook"),), 0, (_("nobody defined it"),), (), details=told))
     return found
 
 
@@ -93,10 +93,10 @@ def _counted(batch: Batch, identifier: str) -> Counter[int]:
 def _effects(batch: Batch, identifier: str) -> tuple[str, ...]:
     counts = _counted(batch, identifier)
     texts = []
-    if counts[Verdict.REJECTED]:
-        texts.append(_("rejected %(n)s") % {"n": number(counts[Verdict.REJECTED])})
-    if counts[Verdict.UNDECIDED]:
-        texts.append(_("could not judge %(n)s") % {"n": number(counts[Verdict.UNDECIDED])})
+    if counts[DecisionVerdict.REJECTED]:
+        texts.append(_("rejected %(n)s") % {"n": number(counts[DecisionVerdict.REJECTED])})
+    if counts[DecisionVerdict.UNDECIDED]:
+        texts.append(_("could not judge %(n)s") % {"n": number(counts[DecisionVerdict.UNDECIDED])})
     if not texts and batch.total and batch.status != Status.PLANNED:
         texts.append(_("objected to nobody"))
     return tuple(texts)
@@ -116,7 +116,7 @@ def _left(batch: Batch, actions: list[dict[str, Any]]) -> list[str]:
             continue
         if place == last[each["identifier"]]:
             counts = _counted(batch, each["identifier"])
-            left -= counts[Verdict.REJECTED] + counts[Verdict.UNDECIDED]
+            left -= counts[DecisionVerdict.REJECTED] + counts[DecisionVerdict.UNDECIDED]
             found.append(number(max(0, left)))
         else:
             found.append("–")
@@ -128,12 +128,12 @@ def _readable(batch: Batch) -> int:
     unread = sum(
         count
         for verdict, code, _text, action, count in batch.reasons
-        if verdict == Verdict.UNDECIDED and not action and code not in {*SETTLED, DecisionReason.STOPPED}
+        if verdict == DecisionVerdict.UNDECIDED and not action and code not in {*SETTLED, DecisionReason.STOPPED}
     )
     return batch.total - unread
 
 
-def _by_people(batch: Batch, left: list[str]) -> Iterator[Check]:
+def _by_people(batch: Batch, left: list[str]) -> Iterator[CheckLine]:
     """What lies between the last action and who gets it: decisions of people."""
     people: Counter[int] = Counter()
     for verdict, code, _text, action, count in batch.reasons:
@@ -143,11 +143,11 @@ def _by_people(batch: Batch, left: list[str]) -> Iterator[Check]:
     if not any(people.values()) or whole:
         return
     texts = []
-    if people[Verdict.ACCEPTED]:
-        texts.append(pgettext("people", "put back %(n)s") % {"n": number(people[Verdict.ACCEPTED])})
-    if people[Verdict.REJECTED]:
-        texts.append(pgettext("people", "rejected %(n)s") % {"n": number(people[Verdict.REJECTED])})
-    yield Check(0, _("people"), "", (), 0, tuple(texts), (), left=number(batch.accepted) if any(left) else "")
+    if people[DecisionVerdict.ACCEPTED]:
+        texts.append(pgettext("people", "put back %(n)s") % {"n": number(people[DecisionVerdict.ACCEPTED])})
+    if people[DecisionVerdict.REJECTED]:
+        texts.append(pgettext("people", "rejected %(n)s") % {"n": number(people[DecisionVerdict.REJECTED])})
+    yield CheckLine(0, _("people"), "", (), 0, tuple(texts), (), left=number(batch.accepted) if any(left) else "")
 
 
 def _failure(failure: dict[str, Any]) -> str:

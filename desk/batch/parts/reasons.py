@@ -10,7 +10,7 @@ from django.utils.translation import ngettext
 
 from desk.batch.contacts import reason_key
 from desk.batch.parts.figures import percent, share_of
-from sendouts.models import Batch, Outcome, Status, Verdict
+from sendouts.models import Batch, DecisionVerdict, Outcome, Status
 from sendouts.models.decision import DecisionReason
 from sendouts.outlook.usual import Usual
 from sendouts.wording.batch_sentences import number, reason
@@ -18,7 +18,11 @@ from sendouts.wording.batch_sentences import number, reason
 SHOWN = 40
 # Of the track: the longest bar leaves some of it, so that it is seen to be one.
 _LONGEST = 95.0
-_TABS = {Verdict.REJECTED: "rejected", Verdict.UNDECIDED: "undecided", Verdict.ACCEPTED: "accepted"}
+_TABS = {
+    DecisionVerdict.REJECTED: "rejected",
+    DecisionVerdict.UNDECIDED: "undecided",
+    DecisionVerdict.ACCEPTED: "accepted",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,18 +73,26 @@ def _grouped(rows: Sequence[Sequence[Any]]) -> dict[tuple[int, str, str], list[t
 
 def _line(batch: Batch, key: tuple[int, str, str], rows: list[tuple[str, int]], usual: Usual | None) -> ReasonLine:
     verdict, code, action = key
-    words = {Verdict.REJECTED: "", Verdict.UNDECIDED: _("undecided"), Verdict.ACCEPTED: _("get it")}
-    tones = {Verdict.REJECTED: "rejected", Verdict.UNDECIDED: "undecided", Verdict.ACCEPTED: "accepted"}
+    words = {
+        DecisionVerdict.REJECTED: "",
+        DecisionVerdict.UNDECIDED: _("undecided"),
+        DecisionVerdict.ACCEPTED: _("get it"),
+    }
+    tones = {
+        DecisionVerdict.REJECTED: "rejected",
+        DecisionVerdict.UNDECIDED: "undecided",
+        DecisionVerdict.ACCEPTED: "accepted",
+    }
     count = sum(each for _text, each in rows)
-    unread = verdict == Verdict.UNDECIDED and not action and code != DecisionReason.STOPPED
+    unread = verdict == DecisionVerdict.UNDECIDED and not action and code != DecisionReason.STOPPED
     usually = None
-    if usual is not None and verdict == Verdict.REJECTED:
+    if usual is not None and verdict == DecisionVerdict.REJECTED:
         usually = usual.reasons.get((code, action), 0.0) * batch.total / 100
-    tab = "unread" if unread else _TABS[Verdict(verdict)]
+    tab = "unread" if unread else _TABS[DecisionVerdict(verdict)]
     return ReasonLine(
-        tone="late" if unread else tones[Verdict(verdict)],
+        tone="late" if unread else tones[DecisionVerdict(verdict)],
         text=_text(code, rows),
-        verdict=words[Verdict(verdict)],
+        verdict=words[DecisionVerdict(verdict)],
         action=action,
         count=count,
         width=0.0,

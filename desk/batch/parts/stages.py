@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
 from actions.contract import Phase
-from sendouts.models import Batch, EffectRun, Event, Outcome, Status, Word
+from sendouts.models import Batch, EffectRun, Event, EventWord, Outcome, Status
 from sendouts.outlook.forecast import Forecast, Lately, decide_before
 from sendouts.wording.batch_sentences import column_time, number, span
 
@@ -50,10 +50,10 @@ class Moments:
 
 def moments(batch: Batch) -> Moments:
     """Read the moves of a batch: one query."""
-    moves = Event.objects.filter(batch=batch, word__in=(Word.MOVED, Word.RESTARTED)).select_related("user")
+    moves = Event.objects.filter(batch=batch, word__in=(EventWord.MOVED, EventWord.RESTARTED)).select_related("user")
     began, last = batch.received_at, dict[str, Event]()
     for event in reversed(list(moves.order_by("-pk")[:100])):
-        if event.word == Word.RESTARTED or event.new == Status.PLANNED:
+        if event.word == EventWord.RESTARTED or event.new == Status.PLANNED:
             began, last = event.at, {}
         last[event.new] = event
     decision = max((last[each] for each in (Status.ACCEPTED, Status.REFUSED) if each in last), key=_key, default=None)

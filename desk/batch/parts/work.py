@@ -9,7 +9,7 @@ from django.utils.translation import ngettext, pgettext
 
 from actions.contract import Phase
 from desk.batch.parts.figures import percent, share_of
-from sendouts.models import Batch, BulkChange, EffectRun, Outcome, Status, Verdict
+from sendouts.models import Batch, BulkChange, DecisionVerdict, EffectRun, Outcome, Status
 from sendouts.outlook.forecast import Forecast, Lately
 from sendouts.outlook.progress import Reading
 from sendouts.wording.batch_sentences import column_time, number, span, time_of
@@ -31,7 +31,7 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class WorkLine:
     """One way of contacts: what was decided, what the platform confirmed, and how far these are apart (“–”: nobody can tell)."""
 
     name: str
@@ -45,7 +45,7 @@ class Line:
 class Reconciled:
     """Decided here, done at the platform; `sentence` sums up, `agrees` colours it."""
 
-    lines: list[Line]
+    lines: list[WorkLine]
     sentence: str
     agrees: bool
 
@@ -91,7 +91,7 @@ def _screening(batch: Batch, reading: Reading, now: datetime) -> Progress:
 
 
 def _changing(bulk: BulkChange, batch: Batch) -> Progress:
-    if bulk.verdict == Verdict.ACCEPTED:
+    if bulk.verdict == DecisionVerdict.ACCEPTED:
         text = ngettext("of %(n)s contact put back", "of %(n)s contacts put back", bulk.expected)
     else:
         text = ngettext("of %(n)s contact rejected", "of %(n)s contacts rejected", bulk.expected)
@@ -166,22 +166,22 @@ def reconciled(batch: Batch) -> Reconciled | None:
     rejected = batch.rejected if batch.status == Status.FINISHED else confirmed
     late = batch.timed_out
     lines = [
-        Line(
+        WorkLine(
             _("Sent"),
             number(batch.accepted if sent else 0),
             unknown if sent else number(0),
             _UNKNOWN if sent else number(0),
         ),
-        Line(
+        WorkLine(
             _("Rejected"),
             number(rejected),
             number(confirmed),
             number(rejected - confirmed),
             apart=rejected != confirmed,
         ),
-        Line(_("Timed out"), number(late), unknown if late else number(0), _UNKNOWN if late else number(0)),
+        WorkLine(_("Timed out"), number(late), unknown if late else number(0), _UNKNOWN if late else number(0)),
     ]
-    lines.append(Line(_("Held"), number(batch.total), "", ""))
+    lines.append(WorkLine(_("Held"), number(batch.total), "", ""))
     return Reconciled(lines, _sum_up(batch, rejected - confirmed), agrees=rejected == confirmed and not late)
 
 

@@ -20,7 +20,7 @@ LINES = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class WorkInProgress:
     """One batch in work, or all singles of one sendout that are.
 
     `batch`: its id; None for singles, of which there are `count`. `stage`: received, screening, screened, sending, writing,
@@ -58,7 +58,7 @@ class Work:
 class Working:
     """The lines, and how many batches have none."""
 
-    lines: list[Work]
+    lines: list[WorkInProgress]
     hidden: int
 
 
@@ -82,8 +82,8 @@ def working(seen: Q, known: Lately, now: datetime) -> Working:
     return Working(lines + _singles(there.filter(source=Batch.Source.SINGLE)), hidden)
 
 
-def _work(batch: Batch, stage: str, **more: Any) -> Work:
-    return Work(
+def _work(batch: Batch, stage: str, **more: Any) -> WorkInProgress:
+    return WorkInProgress(
         sendout=batch.sendout_id,
         batch=batch.pk,
         title=batch_sentences.title(batch),
@@ -95,7 +95,7 @@ def _work(batch: Batch, stage: str, **more: Any) -> Work:
     )
 
 
-def _screening(batch: Batch, reading: Reading) -> Work:
+def _screening(batch: Batch, reading: Reading) -> WorkInProgress:
     return _work(
         batch,
         "screening",
@@ -107,7 +107,7 @@ def _screening(batch: Batch, reading: Reading) -> Work:
     )
 
 
-def _line(batch: Batch, known: Lately, now: datetime) -> Work:
+def _line(batch: Batch, known: Lately, now: datetime) -> WorkInProgress:
     if batch.status == Status.PLANNED:
         return _work(batch, "received", early=True)
     if batch.status == Status.SCREENED:
@@ -126,7 +126,7 @@ def _line(batch: Batch, known: Lately, now: datetime) -> Work:
     )
 
 
-def _singles(there: Any) -> list[Work]:
+def _singles(there: Any) -> list[WorkInProgress]:
     rows = list(
         there.order_by()
         .values("sendout")
@@ -138,6 +138,8 @@ def _singles(there: Any) -> list[Work]:
     for row in rows:
         of = named[row["sendout"]]
         found.append(
-            Work(of.pk, None, name_of(of), of.project.name, of.journey, "singles", row["soonest"], row["count"])
+            WorkInProgress(
+                of.pk, None, name_of(of), of.project.name, of.journey, "singles", row["soonest"], row["count"]
+            )
         )
     return found

@@ -24,7 +24,7 @@ COUNTED = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ReviewLine:
     """One batch, or all waiting singles of one sendout.
 
     `batch`: its id; None for singles. `count`: how many singles; `troubled`: how many of them, or of the one batch, need
@@ -77,7 +77,7 @@ class Line:
 class Waiting:
     """The lines, and how many batches and singles wait in all (counted up to COUNTED each)."""
 
-    lines: list[Line]
+    lines: list[ReviewLine]
     batches: int
     singles: int
 
@@ -112,10 +112,10 @@ def name_of(sendout: Sendout) -> str:
     return sendout.name or sendout.journey or sendout.project.name or "–"
 
 
-def _line(batch: Batch, known: Lately, now: datetime, usually: Usual | None) -> Line:
+def _line(batch: Batch, known: Lately, now: datetime, usually: Usual | None) -> ReviewLine:
     acts_at = forecast.acts_at(batch, known, now) if batch.status == Status.IN_REVIEW else None
     declared = batch.at_deadline if acts_at is not None else ""
-    return Line(
+    return ReviewLine(
         sendout=batch.sendout_id,
         batch=batch.pk,
         title=batch_sentences.title(batch),
@@ -139,7 +139,7 @@ def _line(batch: Batch, known: Lately, now: datetime, usually: Usual | None) -> 
     )
 
 
-def _singles(there: Any, known: Lately, now: datetime) -> list[Line]:
+def _singles(there: Any, known: Lately, now: datetime) -> list[ReviewLine]:
     """One line for each sendout, summed by the database."""
     rows = list(
         there.order_by()
@@ -160,11 +160,11 @@ def _singles(there: Any, known: Lately, now: datetime) -> list[Line]:
     return [_line_of_singles(row, named[row["sendout"]], known, now) for row in rows]
 
 
-def _line_of_singles(row: dict[str, Any], of: Sendout, known: Lately, now: datetime) -> Line:
+def _line_of_singles(row: dict[str, Any], of: Sendout, known: Lately, now: datetime) -> ReviewLine:
     rejections = row["sum_rejected"] + row["sum_undecided"] + row["sum_unread"]
     silence = known.silence(now)
     before = deadlines.decide_before(row["oldest"], row["soonest"], rejections, known.cautious, silence)
-    return Line(
+    return ReviewLine(
         sendout=of.pk,
         batch=None,
         title=name_of(of),

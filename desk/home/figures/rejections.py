@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from desk.home.figures.cached import kept
 from desk.home.figures.days import WEEK, days
 from desk.home.figures.ended import NOT_IN_TIME
-from sendouts.models import Batch, Outcome, Status, Verdict
+from sendouts.models import Batch, DecisionVerdict, Outcome, Status
 from sendouts.models.decision import DecisionReason
 from sendouts.wording import batch_sentences
 
@@ -82,7 +82,7 @@ def _counted(ended: QuerySet[Batch]) -> list[tuple[str, str, int]]:
     finished = ended.filter(status=Status.FINISHED, rejected__gt=0).exclude(outcome=Outcome.REFUSED)
     sql, values = finished.order_by().values("reasons").query.sql_with_params()
     with connection.cursor() as cursor:
-        cursor.execute(_UNFOLDED[connection.vendor].format(ended=sql), (*values, Verdict.REJECTED.value))
+        cursor.execute(_UNFOLDED[connection.vendor].format(ended=sql), (*values, DecisionVerdict.REJECTED.value))
         found = [(code, text, count) for code, text, count in cursor.fetchall()]
     others = ended.aggregate(
         refused=Sum("rejected", filter=Q(status=Status.FINISHED, outcome=Outcome.REFUSED), default=0),

@@ -12,14 +12,14 @@ PAGE = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class SinglesPage:
     """One page of waiting singles, most urgent first. `after`: leads to the next page; empty on the last."""
 
     singles: list[Batch]
     after: str
 
 
-def singles(seen: Q, sendout_id: int, now: datetime, after: str = "") -> Page:
+def singles(seen: Q, sendout_id: int, now: datetime, after: str = "") -> SinglesPage:
     """The next page of singles behind `after`, the key of the last one that was shown: its deadline and its id."""
     rows = Batch.objects.filter(seen, WAITING, sendout=sendout_id, source=Batch.Source.SINGLE, deadline__gt=now)
     if key := _key(after):
@@ -28,7 +28,7 @@ def singles(seen: Q, sendout_id: int, now: datetime, after: str = "") -> Page:
     rows = rows.select_related("project", "sendout", "plan").defer("finish_uri", "download_uri")
     found = list(rows.order_by("deadline", "id")[: PAGE + 1])
     last = found[PAGE - 1] if len(found) > PAGE else None
-    return Page(found[:PAGE], f"{last.deadline.isoformat()},{last.pk}" if last else "")
+    return SinglesPage(found[:PAGE], f"{last.deadline.isoformat()},{last.pk}" if last else "")
 
 
 def _key(after: str) -> tuple[datetime, int] | None:

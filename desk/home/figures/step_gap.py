@@ -26,7 +26,7 @@ LONGEST = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class StepGap:
     """A project's answers of the last 30 days, from hook to release: half came within `half`, 95 % within `most`."""
 
     project: int
@@ -48,18 +48,18 @@ class Pace:
         return min(self.needed, LONGEST)
 
 
-def spacing(seen: Q, now: datetime) -> list[Pace]:
+def spacing(seen: Q, now: datetime) -> list[StepGap]:
     """One line for each project that had a batch released, quickest first; kept for a minute."""
     return kept("spacing", seen, lambda: _spacing(seen, now))
 
 
-def _spacing(seen: Q, now: datetime) -> list[Pace]:
+def _spacing(seen: Q, now: datetime) -> list[StepGap]:
     lately = Batch.objects.filter(seen, ended_at__gte=now - LATELY, ended_at__lte=now).order_by()
     times = _times(lately.filter(RELEASED))
     late = dict(lately.values("project").annotate(late=LATE_BATCHES).filter(late__gt=0).values_list("project", "late"))
     projects = Project.objects.in_bulk(list(times))
     found = [
-        Pace(pk, projects[pk].name, projects[pk].review, count, late.get(pk, 0), half, most)
+        StepGap(pk, projects[pk].name, projects[pk].review, count, late.get(pk, 0), half, most)
         for pk, (count, half, most) in times.items()
     ]
     return sorted(found, key=lambda pace: (pace.most, pace.name))

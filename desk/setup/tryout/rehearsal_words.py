@@ -9,8 +9,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from actions.models import ActionDefinition
-from sendouts.inquiries.rehearsal import Change, Keeps, Left, Rehearsal, Why
-from sendouts.models import Verdict
+from sendouts.inquiries.rehearsal import Keeps, Left, Rehearsal, RehearsedChange, Why
+from sendouts.models import DecisionVerdict
 from sendouts.wording.batch_sentences import contacts, number, quoted, reason, title
 from sendouts.wording.sentences import show_text
 
@@ -42,7 +42,7 @@ class SampleRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ShownChange:
     """Everything on the page about a rehearsal. `tone`: whether it changes anything, or could not be tried."""
 
     tone: str
@@ -56,7 +56,7 @@ class Shown:
     sees: bool
 
 
-def shown(found: Rehearsal, draft: ActionDefinition | None, *, sees: bool) -> Shown:
+def shown(found: Rehearsal, draft: ActionDefinition | None, *, sees: bool) -> ShownChange:
     """Put a rehearsal into words. sees: the reader may see who the contacts are."""
     untried = _draft_left(found, draft)
     moved = sum(found.moved.values())
@@ -64,7 +64,7 @@ def shown(found: Rehearsal, draft: ActionDefinition | None, *, sees: bool) -> Sh
     if untried or not found.tried:
         tone, icon = "danger", "block"
     samples = found.samples
-    return Shown(
+    return ShownChange(
         tone=tone,
         icon=icon,
         headline=_not_tried(untried) if untried else _headline(found),
@@ -79,7 +79,7 @@ def shown(found: Rehearsal, draft: ActionDefinition | None, *, sees: bool) -> Sh
 
 def _reasons(found: Rehearsal) -> Iterator[ReasonRow]:
     """Those who would not get the message first, then by number."""
-    ordered = sorted(found.reasons.items(), key=lambda item: (item[0][0] != Verdict.REJECTED, -item[1]))
+    ordered = sorted(found.reasons.items(), key=lambda item: (item[0][0] != DecisionVerdict.REJECTED, -item[1]))
     for (now, code, text, action), count in ordered[:REASONS]:
         yield ReasonRow(_verdict(now), reason(code, text) or _("every check passed"), action, count)
 
@@ -182,16 +182,16 @@ def _of_them(count: int, moved: int) -> str:
     return ngettext("Here is %(n)s of them:", "Here are %(n)s of them:", count) % {"n": number(count)}
 
 
-def _sample(found: Rehearsal, change: Change, *, sees: bool) -> SampleRow:
+def _sample(found: Rehearsal, change: RehearsedChange, *, sees: bool) -> SampleRow:
     past = change.past
     row = past.pk & 0xFFFF_FFFF
-    tabs = {Verdict.ACCEPTED: "accepted", Verdict.REJECTED: "rejected"}
-    query = {"tab": tabs.get(Verdict(past.verdict), "undecided")} | ({"after": row - 1} if row else {})
+    tabs = {DecisionVerdict.ACCEPTED: "accepted", DecisionVerdict.REJECTED: "rejected"}
+    query = {"tab": tabs.get(DecisionVerdict(past.verdict), "undecided")} | ({"after": row - 1} if row else {})
     page = reverse("admin:sendouts_batch_change", args=[found.batch.pk])
     return SampleRow(
         contact=past.contact_id if sees else _("row %(row)s") % {"row": number(row + 1)},
         link=f"{page}?{urlencode(query)}#contacts",
-        was=_verdict(Verdict(past.verdict)),
+        was=_verdict(DecisionVerdict(past.verdict)),
         was_why=reason(past.reason, past.text) if past.reason or past.text else "",
         would_be=_verdict(change.verdict),
         why=reason(change.code, change.text) if change.code or change.text else _("every check passed"),
@@ -199,10 +199,12 @@ def _sample(found: Rehearsal, change: Change, *, sees: bool) -> SampleRow:
     )
 
 
-def _verdict(verdict: Verdict) -> str:
-    return {Verdict.ACCEPTED: _("gets it"), Verdict.REJECTED: _("does not get it"), Verdict.UNDECIDED: _("undecided")}[
-        verdict
-    ]
+def _verdict(verdict: DecisionVerdict) -> str:
+    return {
+        DecisionVerdict.ACCEPTED: _("gets it"),
+        DecisionVerdict.REJECTED: _("does not get it"),
+        DecisionVerdict.UNDECIDED: _("undecided"),
+    }[verdict]
 
 
 def _notes(found: Rehearsal) -> Iterator[str]:

@@ -21,7 +21,7 @@ from actions.models import ActionDefinition, Credential
 from desk.bases import reader
 from sendouts.inquiries.probe import Probe, probe
 from sendouts.inquiries.trial import NoContact, Trial, read_contact, try_action
-from sendouts.models import Verdict
+from sendouts.models import DecisionVerdict
 from sendouts.wording.batch_sentences import column_time, reason
 from sendouts.wording.sentences import show_text
 
@@ -65,9 +65,9 @@ def test_action(request: HttpRequest, definition_id: int) -> HttpResponse:
 
 def _result(definition: ActionDefinition, trial: Trial) -> dict[str, Any]:
     words = {
-        Verdict.ACCEPTED: _("It would get the message."),
-        Verdict.REJECTED: _("It would not get the message."),
-        Verdict.UNDECIDED: _("It would wait for a person."),
+        DecisionVerdict.ACCEPTED: _("It would get the message."),
+        DecisionVerdict.REJECTED: _("It would not get the message."),
+        DecisionVerdict.UNDECIDED: _("It would wait for a person."),
     }
     failure = _("The action failed: %(why)s") % {"why": show_text(trial.failure)} if trial.failure else ""
     lines = [] if trial.failure else [(_("Reason"), reason(trial.code, trial.text))]

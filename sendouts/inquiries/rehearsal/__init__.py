@@ -10,6 +10,17 @@ batch) > results.
 from sendouts.inquiries.rehearsal.choose import asks, plan_with
 from sendouts.inquiries.rehearsal.past import candidates
 from sendouts.inquiries.rehearsal.rehearse import MOST_ASKED, rehearse
-from sendouts.inquiries.rehearsal.results import Change, Keeps, Left, Rehearsal, Why
+from sendouts.inquiries.rehearsal.results import Keeps, Left, Rehearsal, RehearsedChange, Why
 
-__all__ = ["MOST_ASKED", "Change", "Keeps", "Left", "Rehearsal", "Why", "asks", "candidates", "plan_with", "rehearse"]
+__all__ = [
+    "MOST_ASKED",
+    "Keeps",
+    "Left",
+    "Rehearsal",
+    "RehearsedChange",
+    "Why",
+    "asks",
+    "candidates",
+    "plan_with",
+    "rehearse",
+]

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from actions.contract import Phase
 from actions.plan.merge import PlannedAction, folded, from_data
 from actions.plan.run import Result
-from sendouts.inquiries.rehearsal.results import SAMPLES, Change, Left, Past, Rehearsal
-from sendouts.models import Batch, Verdict
+from sendouts.inquiries.rehearsal.results import SAMPLES, Left, Past, Rehearsal, RehearsedChange
+from sendouts.models import Batch, DecisionVerdict
 from sendouts.stages.screening.judge import VERDICTS
 
 
-class Comparison:
+class RehearsalComparison:
     """What an action that is left out had said of a contact then, as far as that is known."""
 
     def __init__(self, batch: Batch, left: Sequence[Left]) -> None:
@@ -25,7 +25,7 @@ class Comparison:
 
     def said(self, past: Past) -> bool:
         """Whether the decision of then is that of an action that is left out, and stays."""
-        return past.action in self._names and past.verdict != Verdict.ACCEPTED
+        return past.action in self._names and past.verdict != DecisionVerdict.ACCEPTED
 
     def is_open(self, past: Past) -> bool:
         """Whether it is not known what an action that is left out says of this contact.
@@ -35,26 +35,26 @@ class Comparison:
         """
         if self._new:
             return True
-        if past.verdict == Verdict.REJECTED:
+        if past.verdict == DecisionVerdict.REJECTED:
             return bool(self._places)
         place = self._place.get(past.action, -1)
-        return past.verdict == Verdict.UNDECIDED and any(each > place for each in self._places)
+        return past.verdict == DecisionVerdict.UNDECIDED and any(each > place for each in self._places)
 
 
 def essence(action: PlannedAction) -> tuple[str, str, str, str]:
     return folded(action.identifier), action.kind, action.config, action.details
 
 
-def count(found: Rehearsal, rows: Sequence[Past], result: Result, compare: Comparison) -> None:
+def count(found: Rehearsal, rows: Sequence[Past], result: Result, compare: RehearsalComparison) -> None:
     """Compare what the tried checks say with what was decided."""
     found.tried += len(rows)
     for failure in result.failures:
         found.failures[failure.identifier, failure.sentence] += failure.contacts
     for past, verdict, action in zip(rows, result.verdicts, result.action, strict=True):
-        was, now = Verdict(past.verdict), Verdict(VERDICTS[verdict.word])
-        if now != Verdict.REJECTED and compare.said(past):
+        was, now = DecisionVerdict(past.verdict), DecisionVerdict(VERDICTS[verdict.word])
+        if now != DecisionVerdict.REJECTED and compare.said(past):
             continue
-        if now == Verdict.ACCEPTED and compare.is_open(past):
+        if now == DecisionVerdict.ACCEPTED and compare.is_open(past):
             found.unknown += 1
             continue
         if was == now:
@@ -62,4 +62,4 @@ def count(found: Rehearsal, rows: Sequence[Past], result: Result, compare: Compa
         found.moved[was, now] += 1
         found.reasons[now, verdict.code, verdict.text, action] += 1
         if len(found.changes[now]) < SAMPLES:
-            found.changes[now].append(Change(past, now, verdict.code, verdict.text, action))
+            found.changes[now].append(RehearsedChange(past, now, verdict.code, verdict.text, action))

@@ -5,7 +5,7 @@ from typing import Any
 
 from actions.models import Project, Sendout
 from sendouts.inquiries.rehearsal.results import Keeps, Past, Rehearsal
-from sendouts.models import Batch, Decision, Status, Verdict
+from sendouts.models import Batch, Decision, DecisionVerdict, Status
 from sendouts.models.decision import DecisionReason, rows_of
 
 # Past batches to choose from, and decisions looked at to see whether a batch keeps fields.
@@ -30,11 +30,17 @@ def candidates(project: Project, sendout: Sendout | None = None) -> list[Batch]:
 def keeps(batch: Batch) -> Keeps:
     """Whose fields are kept, as some of the first decisions show."""
     # What screening itself accepted: a rejected contact that a person put back keeps its fields in any case.
-    first = Decision.objects.filter(rows_of(batch.pk, 0, FIRST_ROWS), verdict=Verdict.ACCEPTED, reason="", unread=False)
+    first = Decision.objects.filter(
+        rows_of(batch.pk, 0, FIRST_ROWS), verdict=DecisionVerdict.ACCEPTED, reason="", unread=False
+    )
     accepted = first.filter(decided_by__isnull=True).order_by("pk").values_list("kept", flat=True)[:1]
     if any(kept is not None for kept in accepted):
         return Keeps.ALL
-    others = Decision.objects.filter(rows_of(batch.pk), unread=False).exclude(verdict=Verdict.ACCEPTED).order_by("pk")
+    others = (
+        Decision.objects.filter(rows_of(batch.pk), unread=False)
+        .exclude(verdict=DecisionVerdict.ACCEPTED)
+        .order_by("pk")
+    )
     rejected = list(others.values_list("kept", flat=True)[:LOOKED_AT])
     return Keeps.REJECTED if any(kept is not None for kept in rejected) else Keeps.NOBODY
 
@@ -45,7 +51,7 @@ def fields_kept(batch: Batch, whose: Keeps) -> frozenset[str]:
     declared = then.values_list("keep_fields", flat=True).first()
     rows = Decision.objects.filter(rows_of(batch.pk), unread=False, kept__isnull=False).order_by("pk")
     if whose is Keeps.REJECTED:
-        rows = rows.exclude(verdict=Verdict.ACCEPTED)
+        rows = rows.exclude(verdict=DecisionVerdict.ACCEPTED)
     seen = {name for kept in rows.values_list("kept", flat=True)[:LOOKED_AT] for name in kept or ()}
     return frozenset(seen | set(declared or ()))
 
@@ -72,7 +78,7 @@ def _of_rejected(found: Rehearsal, *, most: int, size: int) -> Iterator[list[Pas
     after, read = found.batch.first_decision - 1, 0
     while read < most:
         rows = Decision.objects.filter(rows_of(found.batch.pk), pk__gt=after, unread=False).exclude(
-            verdict=Verdict.ACCEPTED
+            verdict=DecisionVerdict.ACCEPTED
         )
         page = list(rows.order_by("pk").values_list(*_COLUMNS)[:size])
         yield _comparable(found, [row for row in page if row[-1] is not None])

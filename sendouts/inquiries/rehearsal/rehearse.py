@@ -14,7 +14,7 @@ from actions.plan.build import build
 from actions.plan.merge import Merged, PlannedAction, from_data
 from actions.plan.run import run_plan
 from sendouts.inquiries.rehearsal.choose import parted
-from sendouts.inquiries.rehearsal.compare import Comparison, count, essence
+from sendouts.inquiries.rehearsal.compare import RehearsalComparison, count, essence
 from sendouts.inquiries.rehearsal.past import fields_kept, keeps, windows
 from sendouts.inquiries.rehearsal.results import Keeps, Rehearsal
 from sendouts.models import Batch
@@ -46,7 +46,7 @@ def rehearse(
     then = {essence(action) for action in from_data(batch.plan.content).actions}
     found.left = [replace(each, judged=essence(each.action) in then) for each in left]
     calls = any(build(action.kind, action.config).waits for action in tried)
-    compare = Comparison(batch, found.left)
+    compare = RehearsalComparison(batch, found.left)
     make_context = _contexts(batch, ends)
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="rehearsal") as pool:
         for rows in windows(found, most=MOST_ASKED if calls else MOST, size=WINDOW_ASKED if calls else WINDOW):

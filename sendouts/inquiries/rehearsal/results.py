@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from actions.plan.merge import PlannedAction
-from sendouts.models import Batch, Verdict
+from sendouts.models import Batch, DecisionVerdict
 
 SAMPLES = 20
 
@@ -58,11 +58,11 @@ class Past(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class RehearsedChange:
     """A contact that would get another decision: what it was, and what it would be, with the reason and action of each."""
 
     past: Past
-    verdict: Verdict
+    verdict: DecisionVerdict
     code: str
     text: str
     action: str
@@ -77,12 +77,14 @@ class Rehearsal:
     tried: int = 0
     # Decided by people, the deadline or a refusal: left out.
     not_comparable: int = 0
-    moved: Counter[tuple[Verdict, Verdict]] = field(default_factory=Counter)
+    moved: Counter[tuple[DecisionVerdict, DecisionVerdict]] = field(default_factory=Counter)
     unknown: int = 0
     # (would be, code, text, action) of those that would be decided otherwise.
-    reasons: Counter[tuple[Verdict, str, str, str]] = field(default_factory=Counter)
+    reasons: Counter[tuple[DecisionVerdict, str, str, str]] = field(default_factory=Counter)
     # Some of them, by what they would be.
-    changes: dict[Verdict, list[Change]] = field(default_factory=lambda: {verdict: [] for verdict in Verdict})
+    changes: dict[DecisionVerdict, list[RehearsedChange]] = field(
+        default_factory=lambda: {verdict: [] for verdict in DecisionVerdict}
+    )
     left: list[Left] = field(default_factory=list)
     undefined: list[str] = field(default_factory=list)
     failures: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -93,27 +95,27 @@ class Rehearsal:
     out_of_time: bool = False
 
     @property
-    def samples(self) -> list[Change]:
+    def samples(self) -> list[RehearsedChange]:
         """Some contacts that would be decided otherwise, those that would not get the message first."""
-        order = (Verdict.REJECTED, Verdict.UNDECIDED, Verdict.ACCEPTED)
+        order = (DecisionVerdict.REJECTED, DecisionVerdict.UNDECIDED, DecisionVerdict.ACCEPTED)
         return [change for verdict in order for change in self.changes[verdict]][:SAMPLES]
 
     @property
     def more(self) -> int:
         """Contacts that would be rejected, and were not."""
-        return sum(n for (was, now), n in self.moved.items() if now == Verdict.REJECTED != was)
+        return sum(n for (was, now), n in self.moved.items() if now == DecisionVerdict.REJECTED != was)
 
     @property
     def fewer(self) -> int:
         """Contacts that were rejected, and would not be."""
-        return sum(n for (was, now), n in self.moved.items() if was == Verdict.REJECTED != now)
+        return sum(n for (was, now), n in self.moved.items() if was == DecisionVerdict.REJECTED != now)
 
     @property
     def held(self) -> int:
         """Contacts that would be undecided, and were accepted."""
-        return self.moved[Verdict.ACCEPTED, Verdict.UNDECIDED]
+        return self.moved[DecisionVerdict.ACCEPTED, DecisionVerdict.UNDECIDED]
 
     @property
     def settled(self) -> int:
         """Contacts that were undecided, and would be accepted."""
-        return self.moved[Verdict.UNDECIDED, Verdict.ACCEPTED]
+        return self.moved[DecisionVerdict.UNDECIDED, DecisionVerdict.ACCEPTED]

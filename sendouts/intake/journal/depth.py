@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from sendouts.intake.journal.file import KEPT_SUFFIX, SUFFIX, is_ours
-from sendouts.intake.journal.record import Form
+from sendouts.intake.journal.record import RecordForm
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Depth:
 class _Counted:
     """What is known of one file up to a place in it; files only grow, so that the rest is what is new."""
 
-    form: Form
+    form: RecordForm
     offset: int = 0
     hooks: int = 0
     oldest: datetime | None = None
@@ -46,7 +46,7 @@ def depth(folder: Path) -> Depth:
 
 def _count(path: Path) -> _Counted | None:
     """Bring what is known of the file up to date; None where it is gone."""
-    known = _known.setdefault(path, _Counted(Form(bytes.fromhex(path.stem))))
+    known = _known.setdefault(path, _Counted(RecordForm(bytes.fromhex(path.stem))))
     try:
         with path.open("rb") as file:
             size = file.seek(0, 2)

@@ -12,7 +12,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from sendouts.intake.hook import Received
-from sendouts.intake.journal.record import Contents, Form
+from sendouts.intake.journal.record import Contents, RecordForm
 
 SUFFIX = ".journal"
 KEPT_SUFFIX = ".damaged"
@@ -24,7 +24,7 @@ class JournalFile:
     def __init__(self, path: Path, descriptor: int) -> None:
         self.path = path
         self._descriptor = descriptor
-        self._form = Form(bytes.fromhex(path.stem))
+        self._form = RecordForm(bytes.fromhex(path.stem))
         self.size = os.fstat(descriptor).st_size
         # After a failed write whose traces may remain, nothing may be written behind them.
         self.spent = False

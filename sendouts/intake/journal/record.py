@@ -54,7 +54,7 @@ class Contents:
     damaged: int = 0
 
 
-class Form:
+class RecordForm:
     """Writes and reads the records of the file with this key (16 to 64 bytes)."""
 
     def __init__(self, key: bytes) -> None:

@@ -8,7 +8,7 @@ import structlog
 
 from sendouts.intake.hook import Received
 from sendouts.intake.journal import Journal
-from sendouts.intake.queue import Line, Promise, settle
+from sendouts.intake.queue import HookQueue, Promise, settle
 
 log = structlog.get_logger(__name__)
 # The log tells of an outage that goes on once in so many seconds, with the hooks since the last time.
@@ -21,7 +21,7 @@ class JournalThread:
 
     def __init__(self, journal: Journal) -> None:
         self.journal = journal
-        self._line = Line()
+        self._line = HookQueue()
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
         self._told_at = float("-inf")

@@ -13,7 +13,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from actions.secrets.encrypted import CannotOpen
-from sendouts.models import Answer, Batch, Chunk, Decision, Status, Verdict
+from sendouts.models import Answer, Batch, Chunk, Decision, DecisionVerdict, Status
 from sendouts.models.decision import TO_SEND, DecisionReason, rows_of
 from sendouts.privacy import sealing
 from sendouts.stages.delivery.totals import Pass
@@ -68,7 +68,7 @@ def _marked(work: Pass, chunks: list[tuple[Batch, Chunk]]) -> Iterator[Ask]:
     by_id = {batch.pk: batch for batch, _ in chunks}
     unseal = sealing.keyring().open
     for where in wheres(chunks):
-        open_rows = Decision.objects.filter(where, verdict=Verdict.REJECTED, answer__in=TO_SEND).order_by("pk")
+        open_rows = Decision.objects.filter(where, verdict=DecisionVerdict.REJECTED, answer__in=TO_SEND).order_by("pk")
         rows = list(open_rows.values_list("pk", "uri", "answer"))
         # Somebody may have stopped the release since the chunks were marked, and changed a decision: what is sent was read
         # while it was still to be sent.
@@ -116,5 +116,5 @@ def _span(batch: Batch, chunk: Chunk) -> Q:
 
 def _refuse_rows(span: Q, user_id: int | None) -> None:
     """Turn the decisions of a chunk of a refused batch to rejected, as the person who refused it decided."""
-    rows = Decision.objects.filter(span).exclude(verdict=Verdict.REJECTED).exclude(uri=b"")
-    rows.update(verdict=Verdict.REJECTED, reason=DecisionReason.REFUSED, text="", action="", decided_by=user_id)
+    rows = Decision.objects.filter(span).exclude(verdict=DecisionVerdict.REJECTED).exclude(uri=b"")
+    rows.update(verdict=DecisionVerdict.REJECTED, reason=DecisionReason.REFUSED, text="", action="", decided_by=user_id)

@@ -17,7 +17,7 @@ from django.db.models import Count, F
 from django.utils import timezone
 
 from sendouts import lifecycle
-from sendouts.models import Answer, Attention, Batch, Chunk, Decision, Outcome, Status, Verdict
+from sendouts.models import Answer, Attention, Batch, Chunk, Decision, DecisionVerdict, Outcome, Status
 from sendouts.models.decision import TO_SEND, rows_of
 from sendouts.outlook import forecast
 from sendouts.services.hosts import platform
@@ -38,10 +38,10 @@ QUIET_PASSES = 4
 # A batch whose answers do not come is looked at again at least this often, whatever Retry-After says.
 LONGEST_PAUSE = timedelta(minutes=2)
 _WORDS = {
-    client.Outcome.CONFIRMED: Answer.CONFIRMED,
-    client.Outcome.LOST: Answer.LOST,
-    client.Outcome.RETRY: Answer.RETRY,
-    client.Outcome.REFUSED: Answer.REFUSED,
+    client.CallOutcome.CONFIRMED: Answer.CONFIRMED,
+    client.CallOutcome.LOST: Answer.LOST,
+    client.CallOutcome.RETRY: Answer.RETRY,
+    client.CallOutcome.REFUSED: Answer.REFUSED,
 }
 
 
@@ -80,7 +80,7 @@ def _measure(work: Pass) -> None:
 
 def _collect(work: Pass, attempts: list[Attempt]) -> None:
     for attempt in attempts:
-        if attempt.outcome is client.Outcome.HELD:
+        if attempt.outcome is client.CallOutcome.HELD:
             # Not called: nothing to store. Its rows stay as they are, and so does any doubt about them.
             work.held[attempt.key >> 32] = attempt.retry_after or 0.0
             continue
@@ -170,7 +170,7 @@ def _try_later(work: Pass, batch: Batch, now: datetime) -> None:
     if batch.pk in work.shut:
         lifecycle.cannot_open(batch.pk, now=now, claim=work.claim)
         return
-    open_rows = Decision.objects.filter(rows_of(batch.pk), verdict=Verdict.REJECTED).exclude(
+    open_rows = Decision.objects.filter(rows_of(batch.pk), verdict=DecisionVerdict.REJECTED).exclude(
         answer__in=(Answer.CONFIRMED, Answer.TAKEN_ON)
     )
     by_answer: dict[int, int] = dict(open_rows.values_list("answer").annotate(Count("pk")).order_by())

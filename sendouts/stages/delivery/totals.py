@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass, field
 
-from sendouts.models import Batch, Event, Status, Word
+from sendouts.models import Batch, Event, EventWord, Status
 from work import claims
 
 
@@ -32,7 +32,7 @@ class Pass:
     def refused_by(self, batch: Batch) -> int | None:
         """Who refused the batch; nobody where that was declared for the deadline."""
         if batch.pk not in self._refused_by:
-            event = Event.objects.filter(batch=batch, word=Word.MOVED, new=Status.REFUSED).last()
+            event = Event.objects.filter(batch=batch, word=EventWord.MOVED, new=Status.REFUSED).last()
             self._refused_by[batch.pk] = event.user_id if event is not None else None
         return self._refused_by[batch.pk]
 

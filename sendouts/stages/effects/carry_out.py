@@ -20,7 +20,7 @@ from actions.plan.build import build
 from actions.plan.failures import PlanFailure
 from actions.plan.merge import from_data
 from actions.sentences import write
-from sendouts.models import Batch, Decision, EffectRun, PendingEffect, Verdict
+from sendouts.models import Batch, Decision, DecisionVerdict, EffectRun, PendingEffect
 from sendouts.models.effect import effects_of
 from sendouts.services.context import Contexts
 
@@ -30,7 +30,11 @@ _PAGES_IN_FLIGHT = 16
 TICK_SECONDS = 1.0
 # So many pages in a row that fail end the pass: the other side is not there.
 FAILED_PAGES = 4
-_WORDS = {Verdict.ACCEPTED: Word.ACCEPT, Verdict.REJECTED: Word.REJECT, Verdict.UNDECIDED: Word.UNDECIDED}
+_WORDS = {
+    DecisionVerdict.ACCEPTED: Word.ACCEPT,
+    DecisionVerdict.REJECTED: Word.REJECT,
+    DecisionVerdict.UNDECIDED: Word.UNDECIDED,
+}
 _local = threading.local()
 
 
@@ -46,7 +50,7 @@ class Passed:
 
 
 @dataclass(slots=True)
-class Work:
+class EffectWork:
     """What carrying out a run needs to know. `store(progress)` holds the claim on, inside a transaction, or raises ClaimLost."""
 
     run: EffectRun
@@ -165,7 +169,7 @@ class Work:
                 return
             last = found[-1][0]
             decided = {
-                pk: (contact, _WORDS[Verdict(verdict)], reason, text)
+                pk: (contact, _WORDS[DecisionVerdict(verdict)], reason, text)
                 for pk, contact, verdict, reason, text in Decision.objects.filter(
                     pk__gte=found[0][0], pk__lte=last, pk__in=[pk for pk, _ in found]
                 ).values_list("pk", "contact_id", "verdict", "reason", "text")
@@ -196,7 +200,7 @@ class Work:
 class _Whole(Run):
     """A run as a kind sees it that acts on all of it at once."""
 
-    def __init__(self, work: Work, kind: WholeEffect) -> None:
+    def __init__(self, work: EffectWork, kind: WholeEffect) -> None:
         self._work, self._kind = work, kind
         self.key = f"{work.run.batch_id}-{work.run.step}"
         self.total = work.run.waiting

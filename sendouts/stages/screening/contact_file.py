@@ -16,7 +16,7 @@ from django.utils import timezone
 from actions.secrets.encrypted import CannotOpen
 from sendouts import lifecycle
 from sendouts.deadlines import screening_ends
-from sendouts.models import Attention, Batch, Chunk, Status, Word
+from sendouts.models import Attention, Batch, Chunk, EventWord, Status
 from sendouts.models.counts import sum_failures, sum_reasons
 from sendouts.privacy import sealing
 from sendouts.services.hosts import platform
@@ -25,8 +25,8 @@ from sendouts.stages.screening import own_decisions
 from sendouts.stages.screening.judge import Judge, Judged
 from sendouts.stages.storage import insert_decisions, insert_effects
 from sendouts.symplify import client
-from sendouts.symplify.errors import Permanent, Retryable
-from sendouts.symplify.items import Reader, Row, canonical
+from sendouts.symplify.errors import PermanentFailure, RetryableFailure
+from sendouts.symplify.items import ItemReader, Row, canonical
 from work import claims
 from work.retry import backoff
 
@@ -66,7 +66,7 @@ def screen_file(claim: claims.Claim, batch: Batch, now: datetime) -> None:
         _start_over(claim, batch, now)
     except NotProven:
         lifecycle.try_again([batch.pk], claim=claim, due_at=now + backoff(batch.attempts + 1))
-    except Retryable as problem:
+    except RetryableFailure as problem:
         due_at = now + max(backoff(batch.attempts + 1), timedelta(seconds=problem.retry_after or 0))
         if batch.attempts + 1 < QUIET_TRIES:
             lifecycle.try_again([batch.pk], claim=claim, due_at=due_at)
@@ -76,7 +76,7 @@ def screen_file(claim: claims.Claim, batch: Batch, now: datetime) -> None:
     except client.NotAllowed as problem:
         data = {"host": problem.host, "code": problem.code}
         lifecycle.attention(batch.pk, Attention.HOST_NOT_LISTED, now=now, claim=claim, due_at=None, data=data)
-    except Permanent as problem:
+    except PermanentFailure as problem:
         data = {"status": problem.status}
         lifecycle.attention(batch.pk, Attention.NO_DOWNLOAD, now=now, claim=claim, due_at=None, data=data)
 
@@ -93,7 +93,7 @@ def _screen(claim: claims.Claim, batch: Batch, now: datetime, *, keep_broken: bo
     with ExitStack() as open_things:
         seconds = (screening_ends(batch.received_at, batch.deadline) - timezone.now()).total_seconds()
         download = open_things.enter_context(client.open_contacts(platform(), uri, seconds=seconds))
-        reader = Reader(
+        reader = ItemReader(
             download.blocks(),
             content_encoding=download.content_encoding,
             transport_proves_end=download.proves_end,
@@ -150,7 +150,7 @@ def _store_chunk(
     judged: Judged,
     digest: bytes,
     share: float,
-    own: own_decisions.Applied | None,
+    own: own_decisions.Reapplied | None,
 ) -> None:
     with transaction.atomic():
         claim.extend([batch_id], progress=True)
@@ -172,7 +172,7 @@ def _store_chunk(
         Batch.objects.filter(pk=batch_id).update(**seen)
 
 
-def _finish(claim: claims.Claim, batch: Batch, reader: Reader, now: datetime) -> None:
+def _finish(claim: claims.Claim, batch: Batch, reader: ItemReader, now: datetime) -> None:
     """Sum up the chunks and leave the batch `screened`."""
     chunks = Chunk.objects.filter(batch=batch)
     sums: dict[str, Any] = {
@@ -195,12 +195,12 @@ def _finish(claim: claims.Claim, batch: Batch, reader: Reader, now: datetime) ->
         if not lifecycle.move({batch.pk: columns}, Status.PLANNED, Status.SCREENED, now=now, claim=claim):
             return
         if attention:
-            lifecycle.record([batch.pk], Word.ATTENTION, now=now, data={batch.pk: {"code": attention, **data}})
+            lifecycle.record([batch.pk], EventWord.ATTENTION, now=now, data={batch.pk: {"code": attention, **data}})
         if own := own_decisions.end(batch.pk):
-            lifecycle.record([batch.pk], Word.KEPT, now=now, data={batch.pk: own})
+            lifecycle.record([batch.pk], EventWord.KEPT, now=now, data={batch.pk: own})
 
 
-def _trouble(batch: Batch, reader: Reader) -> tuple[str, dict[str, Any]]:
+def _trouble(batch: Batch, reader: ItemReader) -> tuple[str, dict[str, Any]]:
     """What about the file needs a person, most serious first; what planning found stays."""
     if not reader.complete:
         return Attention.NO_PROVEN_END, {"code": reader.broken, "rows": reader.rows, "format": reader.format}
@@ -221,5 +221,5 @@ def _start_over(claim: claims.Claim, batch: Batch, now: datetime) -> None:
         own_decisions.again(batch.pk)
         batch.refresh_from_db(fields=["revision"])
         again: dict[str, Any] = {"restarts": F("restarts") + 1, "total": 0, "due_at": now}
-        lifecycle.change(batch, Word.RESTARTED, now=now, **again)
+        lifecycle.change(batch, EventWord.RESTARTED, now=now, **again)
     log.warning("file_changed", batch=batch.pk)

@@ -18,7 +18,7 @@ from actions.models import KeepContacts
 from actions.plan.merge import from_data
 from actions.plan.run import run_plan
 from sendouts.deadlines import screening_ends
-from sendouts.models import Batch, Plan, Verdict
+from sendouts.models import Batch, DecisionVerdict, Plan
 from sendouts.privacy import sealing
 from sendouts.privacy.at_rest import AtRest
 from sendouts.services.context import Contexts
@@ -27,9 +27,9 @@ from sendouts.symplify.items import Row
 
 # Plain numbers: counting and storing members of an enum costs a call of Python for each row.
 VERDICTS = {
-    Word.ACCEPT: int(Verdict.ACCEPTED),
-    Word.REJECT: int(Verdict.REJECTED),
-    Word.UNDECIDED: int(Verdict.UNDECIDED),
+    Word.ACCEPT: int(DecisionVerdict.ACCEPTED),
+    Word.REJECT: int(DecisionVerdict.REJECTED),
+    Word.UNDECIDED: int(DecisionVerdict.UNDECIDED),
 }
 # Pages of checks that wait for other services, asked at once from one worker. Each has its own pool: a slow service that
 # fills it holds up the batch that needs it, and no other.
@@ -69,13 +69,13 @@ class Judged:
         reasons: list[list[Any]] = []
         for (verdict, code, text, action, unread), count in keys.items():
             sums[-1 if unread else verdict] += count
-            if code or verdict != Verdict.ACCEPTED:
+            if code or verdict != DecisionVerdict.ACCEPTED:
                 reasons.append([int(verdict), code, text, action, count])
         return cls(
             decisions,
-            sums[Verdict.ACCEPTED],
-            sums[Verdict.REJECTED],
-            sums[Verdict.UNDECIDED],
+            sums[DecisionVerdict.ACCEPTED],
+            sums[DecisionVerdict.REJECTED],
+            sums[DecisionVerdict.UNDECIDED],
             sums[-1],
             reasons,
             failures,
@@ -120,7 +120,7 @@ class Judge:
                 continue
             contact, verdict, action = next(judged)
             word = VERDICTS[verdict.word]
-            keeps = self._keeps_accepted if word == Verdict.ACCEPTED else self._keeps_rejected
+            keeps = self._keeps_accepted if word == DecisionVerdict.ACCEPTED else self._keeps_rejected
             kept = self._kept(contact) if keeps else None
             decisions.append(
                 NewDecision(
@@ -152,7 +152,7 @@ class Judge:
 def _unread(pk: int, row: Row, uri: AtRest) -> NewDecision:
     """A row that could not be read is nobody's verdict; where it stands is kept for the screen."""
     place = json.dumps({"place": row.place})
-    return NewDecision(pk, row.contact_id, uri, Verdict.UNDECIDED, True, row.problem, "", "", place)
+    return NewDecision(pk, row.contact_id, uri, DecisionVerdict.UNDECIDED, True, row.problem, "", "", place)
 
 
 _local = threading.local()

@@ -16,7 +16,7 @@ from django.db import connection
 from django.db.backends.utils import CursorWrapper
 from django.db.models import Count
 
-from sendouts.models import Decision, KeptDecision, Verdict
+from sendouts.models import Decision, DecisionVerdict, KeptDecision
 from sendouts.models.decision import DecisionReason, rows_of
 from sendouts.stages.storage import NewDecision
 
@@ -40,7 +40,7 @@ _PART = f"""
     )"""
 
 
-class Applied(NamedTuple):
+class Reapplied(NamedTuple):
     """What came of applying: the decisions as people had made them, by whom, and which of the kept ones were used."""
 
     decisions: list[NewDecision]
@@ -81,7 +81,7 @@ def batches_with(batch_ids: Iterable[int]) -> set[int]:
     return {pk for pk in batch_ids if KeptDecision.objects.filter(rows_of(pk)).exists()}
 
 
-def apply(batch_id: int, decisions: Sequence[NewDecision]) -> Applied:
+def apply(batch_id: int, decisions: Sequence[NewDecision]) -> Reapplied:
     """Put people's decisions in the place of what the checks said about these rows; nothing is stored yet."""
     kept = _kept(batch_id, {row.contact_id for row in decisions if not row.unread})
     found, used = list(decisions), set()
@@ -94,7 +94,7 @@ def apply(batch_id: int, decisions: Sequence[NewDecision]) -> Applied:
             )
             by[own.user_id].append(row.id)
             used |= {each.pk for each in kept[row.contact_id] if each.whole} if own.whole else {own.pk}
-    return Applied(found, dict(by), sorted(used))
+    return Reapplied(found, dict(by), sorted(used))
 
 
 def _own(row: NewDecision, kept: Sequence[KeptDecision]) -> KeptDecision | None:
@@ -115,7 +115,7 @@ def _kept(batch_id: int, contact_ids: Iterable[str]) -> dict[str, list[KeptDecis
     return found
 
 
-def store(applied: Applied) -> None:
+def store(applied: Reapplied) -> None:
     """Name the people whose decisions were applied, once their rows are stored, in the caller's transaction."""
     for user_id, ids in applied.by.items():
         rows = Decision.objects.filter(pk__in=ids, pk__gte=min(ids), pk__lte=max(ids))
@@ -135,5 +135,5 @@ def end(batch_id: int) -> dict[str, int]:
     kept.delete()
     found: dict[str, int] = defaultdict(int)
     for verdict, applied, count in counts:
-        found[Verdict(verdict).name.lower() if applied else "missing"] += count
+        found[DecisionVerdict(verdict).name.lower() if applied else "missing"] += count
     return dict(found)

@@ -11,7 +11,7 @@ from django.db import transaction
 from actions.secrets.encrypted import CannotOpen
 from sendouts import lifecycle
 from sendouts.deadlines import screening_ends
-from sendouts.models import Attention, Batch, Chunk, Status, Webhook, Word
+from sendouts.models import Attention, Batch, Chunk, EventWord, Status, Webhook
 from sendouts.models.decision import DecisionReason
 from sendouts.privacy import sealing
 from sendouts.stages import effects
@@ -32,7 +32,7 @@ def screen_items(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -
     alike: dict[tuple[int, int], list[Batch]] = defaultdict(list)
     for batch in batches:
         alike[batch.plan_id, batch.sendout_id].append(batch)
-    own: dict[int, own_decisions.Applied] = {}
+    own: dict[int, own_decisions.Reapplied] = {}
     judged = {batch.pk: result for group in alike.values() for batch, result in _judge(claim, group, rows, own)}
     columns: dict[int, dict[str, Any]] = {}
     chunks = []
@@ -58,9 +58,9 @@ def screen_items(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -
         for pk, changed in columns.items():
             if changed["attention"]:
                 data = {pk: {"code": changed["attention"], **changed["attention_data"]}}
-                lifecycle.record([pk], Word.ATTENTION, now=now, data=data)
+                lifecycle.record([pk], EventWord.ATTENTION, now=now, data=data)
         for pk in own:
-            lifecycle.record([pk], Word.KEPT, now=now, data={pk: own_decisions.end(pk)})
+            lifecycle.record([pk], EventWord.KEPT, now=now, data={pk: own_decisions.end(pk)})
 
 
 def _items(batches: Sequence[Batch]) -> tuple[dict[int, tuple[Row, ...]], set[int]]:
@@ -81,7 +81,7 @@ def _items(batches: Sequence[Batch]) -> tuple[dict[int, tuple[Row, ...]], set[in
 
 
 def _judge(
-    claim: claims.Claim, group: list[Batch], rows: dict[int, tuple[Row, ...]], own: dict[int, own_decisions.Applied]
+    claim: claims.Claim, group: list[Batch], rows: dict[int, tuple[Row, ...]], own: dict[int, own_decisions.Reapplied]
 ) -> list[tuple[Batch, Judged]]:
     """Judge the items of several batches as one page, then part the result again. own: gets what people had decided."""
     ends = min(screening_ends(batch.received_at, batch.deadline) for batch in group)

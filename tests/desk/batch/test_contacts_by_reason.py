@@ -10,7 +10,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from desk.batch.contacts import PAGE, with_reason
-from sendouts.models import Batch, Decision, Status, Verdict
+from sendouts.models import Batch, Decision, DecisionVerdict, Status
 from sendouts.models.decision import rows_of
 from tests.factories import batch, client_of, page_url, plain_english
 
@@ -99,7 +99,7 @@ def test_the_index_of_reasons_serves_the_query() -> None:
 def test_the_few_undecided_are_found_among_many_rejected() -> None:
     made = batch(rejected=300, undecided=2, unread=2, addresses=False)
     without_shortcuts()
-    of_the_batch = Decision.objects.filter(rows_of(made.pk), verdict=Verdict.UNDECIDED)
+    of_the_batch = Decision.objects.filter(rows_of(made.pk), verdict=DecisionVerdict.UNDECIDED)
     for unread in (True, False):
         page = of_the_batch.filter(unread=unread).order_by("pk")[: PAGE + 1]
         assert re.search("decision_undecided|decision_unreachable", plan_of(page))

@@ -14,7 +14,7 @@ from actions.models import Project
 from actions.plan.failures import PlanFailure
 from desk.batch.contacts import PAGE
 from sendouts.lifecycle import record
-from sendouts.models import Attention, Batch, Decision, Status, Word
+from sendouts.models import Attention, Batch, Decision, EventWord, Status
 from sendouts.wording import batch_sentences
 from tests.factories import (
     CONSENT,
@@ -211,7 +211,7 @@ def test_a_released_batch_says_how_much_time_was_left(viewer: Client) -> None:
 def test_a_refused_batch_names_who_refused_it(viewer: Client) -> None:
     now = timezone.now()
     made = batch(Status.FINISHED, rejected=3, confirmed=3, outcome="refused", finish_sent_at=now, ended_at=now)
-    record([made.pk], Word.MOVED, now=now, new=Status.REFUSED, user=user_in("Reviewer"))
+    record([made.pk], EventWord.MOVED, now=now, new=Status.REFUSED, user=user_in("Reviewer"))
     assert "was rejected by reviewer.lyon at" in read(viewer, made).headline
 
 
@@ -324,16 +324,16 @@ def test_nobody_rejected_is_said_in_words(viewer: Client) -> None:
 def test_the_history_tells_who_did_what_with_their_note(viewer: Client) -> None:
     made = batch(accepted=3)
     data = {made.pk: {"verdict": "accepted", "rows": [2]}}
-    record([made.pk], Word.CHANGED, now=timezone.now(), user=user_in("Reviewer"), note="<i>VIP</i>", data=data)
+    record([made.pk], EventWord.CHANGED, now=timezone.now(), user=user_in("Reviewer"), note="<i>VIP</i>", data=data)
     line = read(viewer, made).history[0]
     assert (line.who, line.text, line.note) == ("reviewer.lyon", "1 contact put back", "<i>VIP</i>")
     assert "&lt;i&gt;VIP&lt;/i&gt;" in text_of(viewer.get(page_url(made)))
 
 
-@pytest.mark.parametrize("word", list(Word))
-def test_every_kind_of_event_is_told_in_words(viewer: Client, word: Word) -> None:
+@pytest.mark.parametrize("word", list(EventWord))
+def test_every_kind_of_event_is_told_in_words(viewer: Client, word: EventWord) -> None:
     made = batch(accepted=1)
-    record([made.pk], word, now=timezone.now(), new="accepted" if word == Word.MOVED else "")
+    record([made.pk], word, now=timezone.now(), new="accepted" if word == EventWord.MOVED else "")
     text = read(viewer, made).history[0].text
     assert text and text != word.value
 

@@ -12,7 +12,7 @@ from actions.catalog.shared.http import ServiceFailure
 from actions.models import Project
 from desk.batch.parts.figures import percent
 from sendouts.lifecycle import record
-from sendouts.models import Batch, Chunk, EffectRun, Event, Status, Tempo, Word
+from sendouts.models import Batch, Chunk, EffectRun, Event, EventWord, Status, Tempo
 from sendouts.outlook import forecast
 from sendouts.outlook.forecast import Lately
 from tests.factories import CONSENT, batch, client_of, page_url, plain_english, plan, user_in
@@ -193,7 +193,7 @@ def moved(made: Batch, *moves: tuple[str, str, int], user: Any = None) -> None:
     """Replace the events by these moves: (old, new, seconds after the hook)."""
     for old, new, seconds in moves:
         at = made.received_at + timedelta(seconds=seconds)
-        record([made.pk], Word.MOVED, now=at, old=old, new=new, user=user if new == "accepted" else None)
+        record([made.pk], EventWord.MOVED, now=at, old=old, new=new, user=user if new == "accepted" else None)
 
 
 def stages_of(client: Client, made: Batch) -> list[tuple[str, str]]:

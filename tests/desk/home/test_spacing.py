@@ -7,7 +7,7 @@ from django.core.cache import cache
 from django.db.models import Q
 from django.utils import timezone
 
-from desk.home.figures.step_gap import Pace, spacing
+from desk.home.figures.step_gap import StepGap, spacing
 from tests.desk.home.desk_cases import ended, timed_out
 from tests.factories import sendout
 
@@ -79,5 +79,5 @@ def test_only_projects_that_a_person_sees_are_told() -> None:
 def test_the_advice_is_a_quarter_more_in_whole_minutes_and_at_most_an_hour(
     seconds: int, needed: int, apart: int
 ) -> None:
-    pace = Pace(1, "Shop", "never", 1, 0, timedelta(), timedelta(seconds=seconds))
+    pace = StepGap(1, "Shop", "never", 1, 0, timedelta(), timedelta(seconds=seconds))
     assert (pace.needed, pace.apart) == (needed, apart)

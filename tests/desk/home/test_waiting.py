@@ -10,8 +10,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from desk.home.figures import in_review as waiting_lines
-from desk.home.figures.in_progress import Work, Working, working
-from desk.home.figures.in_review import Line, Waiting, waiting
+from desk.home.figures.in_progress import Working, WorkInProgress, working
+from desk.home.figures.in_review import ReviewLine, Waiting, waiting
 from sendouts import deadlines
 from sendouts.models import Batch, Status
 from sendouts.models.batch import Chunk
@@ -30,7 +30,7 @@ def waits(seen: Q | None = None, known: Lately = KNOWN) -> Waiting:
     return waiting(seen or Q(), known, NOW)
 
 
-def only(found: Waiting) -> Line:
+def only(found: Waiting) -> ReviewLine:
     (line,) = found.lines
     return line
 
@@ -146,7 +146,7 @@ def test_the_number_of_queries_does_not_grow_with_what_waits() -> None:
     assert asked() == few <= 10
 
 
-def in_work() -> Work:
+def in_work() -> WorkInProgress:
     (line,) = works().lines
     return line
 

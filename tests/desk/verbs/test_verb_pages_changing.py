@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from sendouts.models import Decision, PendingEffect, Status, Verdict
+from sendouts.models import Decision, DecisionVerdict, PendingEffect, Status
 from tests.desk.verbs.verb_cases import give, held, offered, unconfirmed, with_effect
 from tests.factories import batch, client_of, page_url, plain_english, text_of, verb_url
 
@@ -22,8 +22,10 @@ def reviewer() -> Client:
     return client_of("Reviewer")
 
 
-@pytest.mark.parametrize(("row", "to", "verdict"), [(0, "accept", Verdict.ACCEPTED), (2, "reject", Verdict.REJECTED)])
-def test_one_decision_is_changed(reviewer: Client, row: int, to: str, verdict: Verdict) -> None:
+@pytest.mark.parametrize(
+    ("row", "to", "verdict"), [(0, "accept", DecisionVerdict.ACCEPTED), (2, "reject", DecisionVerdict.REJECTED)]
+)
+def test_one_decision_is_changed(reviewer: Client, row: int, to: str, verdict: DecisionVerdict) -> None:
     made = held()
     response = give(reviewer, made, "contact", row, to, note="asked by the shop")
     changed = Decision.objects.select_related("decided_by").get(pk=made.first_decision + row)
@@ -54,7 +56,7 @@ def test_an_unreadable_row_is_let_through_only_by_somebody_who_takes_it_on(revie
     made = batch(accepted=1, unread=1, attention="unread_rows", attention_data={"rows": 1, "code": "no_id"})
     assert give(reviewer, made, "contact", 0, "accept", note="x").status_code == 403
     assert give(client_of("Manager"), made, "contact", 0, "accept", note="x").status_code == 302
-    assert Decision.objects.get(pk=made.first_decision).verdict == Verdict.ACCEPTED
+    assert Decision.objects.get(pk=made.first_decision).verdict == DecisionVerdict.ACCEPTED
 
 
 def test_a_change_is_offered_only_while_the_batch_is_held(reviewer: Client) -> None:

@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from desk.verbs import views
-from sendouts.models import BulkChange, Decision, EffectRun, Verdict
+from sendouts.models import BulkChange, Decision, DecisionVerdict, EffectRun
 from sendouts.verbs import change_many
 from tests.desk.verbs.verb_cases import give, offered, with_effect
 from tests.factories import batch, client_of, page_url, plain_english, text_of, verb_url
@@ -65,7 +65,12 @@ def test_ticked_rows_are_counted_on_the_page_that_confirms_and_changed(reviewer:
     assert response.status_code == 302
     assert "2 contacts are put back." in text_of(reviewer.get(response["Location"]))
     verdicts = Decision.objects.filter(pk__gte=made.first_decision).order_by("pk").values_list("verdict", flat=True)
-    assert list(verdicts)[:4] == [Verdict.ACCEPTED, Verdict.REJECTED, Verdict.ACCEPTED, Verdict.REJECTED]
+    assert list(verdicts)[:4] == [
+        DecisionVerdict.ACCEPTED,
+        DecisionVerdict.REJECTED,
+        DecisionVerdict.ACCEPTED,
+        DecisionVerdict.REJECTED,
+    ]
 
 
 def test_without_a_tick_there_is_nothing_to_confirm(reviewer: Client) -> None:

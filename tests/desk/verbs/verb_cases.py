@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from actions.catalog.shared.http import ServiceFailure
 from sendouts.lifecycle import record
-from sendouts.models import Answer, Batch, BulkChange, Decision, EffectRun, Event, Status, Verdict, Word
+from sendouts.models import Answer, Batch, BulkChange, Decision, DecisionVerdict, EffectRun, Event, EventWord, Status
 from sendouts.verbs import PutOnHold
 from tests.factories import CONSENT, batch, page_url, plan, user_in, verb_url
 from tests.gate import carry_out
@@ -88,14 +88,14 @@ def changing_many(**values: Any) -> Batch:
         batch=made,
         user=colleague,
         note="they called",
-        verdict=Verdict.ACCEPTED,
-        before=Verdict.REJECTED,
+        verdict=DecisionVerdict.ACCEPTED,
+        before=DecisionVerdict.REJECTED,
         expected=2,
         changed=1,
         next_row=1,
         begun_at=timezone.now(),
     )
-    record([made.pk], Word.CHANGE_BEGUN, now=timezone.now(), user=colleague, revisions={made.pk: 2})
+    record([made.pk], EventWord.CHANGE_BEGUN, now=timezone.now(), user=colleague, revisions={made.pk: 2})
     return made
 
 

@@ -18,7 +18,7 @@ from actions.codes.intake import take_in
 from actions.models import CodePool, Draw, Project, PromoCode
 from actions.sentences import write
 from gateway.lanes import make_sweep
-from sendouts.models import Batch, Chunk, Decision, PendingEffect, Verdict
+from sendouts.models import Batch, Chunk, Decision, DecisionVerdict, PendingEffect
 from sendouts.models.decision import rows_of
 from sendouts.privacy import retention
 from sendouts.stages import effects
@@ -80,8 +80,8 @@ def test_a_reviewer_sees_who_has_no_code_before_anything_goes_out(gate: Gate) ->
     batch = gate.batch()
     assert (batch.status, batch.accepted, batch.undecided) == ("in_review", 80, 10)
     assert batch.reasons == [
-        [Verdict.REJECTED, "rule", "No consent", "consent-check", 10],
-        [Verdict.UNDECIDED, "no_code", NoCode.NONE_LEFT(), "code", 10],
+        [DecisionVerdict.REJECTED, "rule", "No consent", "consent-check", 10],
+        [DecisionVerdict.UNDECIDED, "no_code", NoCode.NONE_LEFT(), "code", 10],
     ]
     assert (free(), used()) == (0, 0), "reserved, and not used before somebody accepts"
 
@@ -145,7 +145,7 @@ def test_the_same_contact_twice_in_a_batch_has_one_code(gate: Gate) -> None:
     batch = gate.batch()
     chosen = gate.decisions()[2]
     someone = reviewer()
-    carry_out(ChangeDecisions([chosen.pk], Verdict.REJECTED), batch, someone, note="No.")
+    carry_out(ChangeDecisions([chosen.pk], DecisionVerdict.REJECTED), batch, someone, note="No.")
     carry_out(Accept(), batch, reviewer("other"), revision=gate.batch().revision)
     gate.work()
     effects.give_back_codes()
@@ -190,8 +190,8 @@ def test_who_is_rejected_by_a_person_gives_the_code_back_once_the_batch_is_over(
     fire(gate, review="always")
     gate.work()
     batch = gate.batch()
-    chosen = next(row for row in gate.decisions() if row.verdict == Verdict.ACCEPTED)
-    carry_out(ChangeDecisions([chosen.pk], Verdict.REJECTED), batch, reviewer(), note="No.")
+    chosen = next(row for row in gate.decisions() if row.verdict == DecisionVerdict.ACCEPTED)
+    carry_out(ChangeDecisions([chosen.pk], DecisionVerdict.REJECTED), batch, reviewer(), note="No.")
     carry_out(Accept(), batch, reviewer("other"), revision=gate.batch().revision)
     gate.work()
     assert effects.give_back_codes() == 1

@@ -96,7 +96,7 @@ def killed_when_settling(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         raise SystemExit
 
     with monkeypatch.context() as patch:
-        patch.setattr("sendouts.stages.effects.carry_out.Work._settle", killed)
+        patch.setattr("sendouts.stages.effects.carry_out.EffectWork._settle", killed)
         with pytest.raises(SystemExit):
             yield
 
