@@ -15,8 +15,7 @@ from rest_framework.response import Response
 
 from actions import access
 from api import errors
-from api.access import View
-from api.fields import SentenceField, WordField
+from api.base import SentenceField, View, WordField
 from api.parameters import ExportAsked, FindAsked
 from api.serializers import NamedProjectSerializer, NamedSendoutSerializer
 from sendouts.inquiries import export, find

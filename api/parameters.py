@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from api.fields import StrictSerializer, WordField
+from api.base import StrictSerializer, WordField
 from sendouts.inquiries.export import TABS
 from sendouts.models import Attention, DecisionVerdict, Status
 

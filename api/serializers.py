@@ -8,7 +8,7 @@ from rest_framework import serializers
 
 from actions.models import Project, Sendout
 from api import representation
-from api.fields import DurationField, SentenceField, WordField
+from api.base import DurationField, SentenceField, WordField
 from sendouts.models import Answer, Batch, Decision, DecisionVerdict, Event
 from sendouts.outlook.forecast import SENDING, forecast_of, lately
 from sendouts.verbs.hold import on_hold

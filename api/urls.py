@@ -3,14 +3,14 @@
 from django.urls import path
 from django.views.generic import RedirectView
 
-from api import contacts, schema, views
+from api import contacts, views
 from api.verbs import OFFERS, view_of
 
 app_name = "api"
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="api:docs")),
-    path("schema/", schema.Schema.as_view(), name="schema"),
-    path("docs/", schema.Docs.as_view(url_name="api:schema"), name="docs"),
+    path("schema/", views.Schema.as_view(), name="schema"),
+    path("docs/", views.Docs.as_view(url_name="api:schema"), name="docs"),
     path("projects/", views.Projects.as_view(), name="projects"),
     path("projects/<int:pk>/", views.OneProject.as_view(), name="project"),
     path("batches/", views.Batches.as_view(), name="batches"),

@@ -16,7 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api import errors
-from api.access import View
+from api.base import View
 from api.parameters import ChangeAsked, StopAsked, VerbAsked
 from api.serializers import WholeBatchSerializer
 from api.views import BATCHES

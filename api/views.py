@@ -4,15 +4,17 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 from django.http import Http404
+from django.utils import translation
 from drf_spectacular.utils import extend_schema
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.generics import ListAPIView, RetrieveAPIView
+from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from actions import access
 from actions.models import Project
-from api.access import View
-from api.pages import NewestFirst, OldestFirst
+from api.base import NewestFirst, OldestFirst, View
 from api.parameters import After, BatchesAsked, DecisionsAsked
 from api.serializers import (
     BatchSerializer,
@@ -142,3 +144,20 @@ def existing(batch_id: int, request: Request) -> int:
     if not Batch.objects.filter(access.within(request.user), pk=batch_id).exists():
         raise Http404
     return batch_id
+
+
+class Schema(SpectacularAPIView):
+    """The OpenAPI schema, in English whatever the reader's language: programs are made from it."""
+
+    permission_classes = [IsAuthenticated]
+
+    @extend_schema(exclude=True)
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        with translation.override("en"):
+            return super().get(request, *args, **kwargs)
+
+
+class Docs(SpectacularSwaggerSplitView):
+    """The schema as a page on which calls can be tried; its script comes apart, so that the page needs none inline."""
+
+    permission_classes = [IsAuthenticated]

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_GET
 
 from actions import access
 from desk.bases import reader
-from desk.home import words
+from desk.home import charts, words
 from desk.home.figures import rejections
 from desk.home.figures.in_progress import working
 from desk.home.figures.in_review import COUNTED, ReviewLine, Waiting, waiting
@@ -97,10 +97,10 @@ def home(user: User, now: datetime, shown: Iterable[str] | None = None) -> dict[
         "until": batch_sentences.clock(now),
         "today": _figures(figures),
         "uncounted": _uncounted(figures.uncounted),
-        "chart": words.chart(week(seen, now), now),
-        "reasons": words.why(why),
+        "chart": charts.chart(week(seen, now), now),
+        "reasons": charts.why(why),
         "rejected": sum(reason.count for reason in why),
-        "spacing": [words.apart(pace) for pace in spacing(seen, now)],
+        "spacing": [charts.apart(pace) for pace in spacing(seen, now)],
     }
 
 
@@ -170,7 +170,7 @@ def _figures(of: Today) -> list[HomeFigure]:
             batch_sentences.percent(of.share) if of.share is not None else "",
         ),
         HomeFigure(_("Timed out"), number(of.timed_out), late=bool(of.timed_out or of.uncounted)),
-        HomeFigure(_("Tightest margin"), words.exact(of.tightest) if of.tightest is not None else "–"),
+        HomeFigure(_("Tightest margin"), charts.exact(of.tightest) if of.tightest is not None else "–"),
     ]
 
 

@@ -70,7 +70,7 @@ def test_an_error_of_the_server_says_nothing(client: Client, monkeypatch: pytest
     def fail(*_: Any) -> None:
         raise ValueError("A-17 and https://x.example.com/cancel/T")
 
-    monkeypatch.setattr("api.access.MayLook.has_permission", fail)
+    monkeypatch.setattr("api.base.MayLook.has_permission", fail)
     client.raise_request_exception = False
     response = client.get("/api/batches/")
     text = response.content.decode()

@@ -1,0 +1,129 @@
+"""What all of the API shares: forms of values, a view with its permission and parameters, and pages by keyset."""
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any, ClassVar, cast
+
+from django.db.models import IntegerChoices
+from django.utils.functional import cached_property
+from django.utils.translation import gettext as _
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+from rest_framework.pagination import BasePagination
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.utils.urls import replace_query_param
+from rest_framework.views import APIView
+
+from actions.config import durations
+from api import errors
+from sendouts.wording.sentences import show_text
+
+
+class WordField(serializers.ChoiceField):
+    """A choice that the database stores as a number and programs read and write as its word, such as `rejected`."""
+
+    def __init__(self, words: type[IntegerChoices], **kwargs: Any) -> None:
+        self.words = words
+        super().__init__(choices=[word.name.lower() for word in words], **kwargs)
+
+    def to_internal_value(self, data: Any) -> Any:
+        return int(self.words[str(super().to_internal_value(data)).upper()])
+
+    def to_representation(self, value: Any) -> str:
+        return self.words(value).name.lower()
+
+
+@extend_schema_field(OpenApiTypes.STR)
+class DurationField(serializers.Field[timedelta, str, str, timedelta]):
+    """A duration as the configuration file writes it: `30s`, `60m`, `2h`, `1d`."""
+
+    def to_representation(self, value: timedelta) -> str:
+        return durations.write(value)
+
+
+@extend_schema_field(OpenApiTypes.STR)
+class SentenceField(serializers.Field[str, str, str, str]):
+    """A text for people: a sentence of the gateway in the reader's language, or what staff and other kinds wrote."""
+
+    def to_representation(self, value: str) -> str:
+        return show_text(value)
+
+
+class StrictSerializer(serializers.Serializer[Any]):
+    """Input that refuses names it does not know: a misspelt filter or choice must not pass for none at all."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, Mapping):
+            unknown = [name for name in data if name not in self.fields]
+            if unknown:
+                sentence = _("This is not known here. Known are: %(names)s.") % {"names": ", ".join(self.fields)}
+                raise serializers.ValidationError({str(name): [sentence] for name in unknown})
+        return super().to_internal_value(data)
+
+
+class MayLook(BasePermission):
+    """Only those who may see such rows at all; what they may decide is checked by the stage that does it."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        return isinstance(view, View) and request.user.is_authenticated and request.user.has_perm(view.needs)
+
+
+class View(APIView):
+    """What all views share: a permission that they name, errors of one form, parameters that are checked."""
+
+    permission_classes = [MayLook]
+    needs: ClassVar[str]
+    parameters: ClassVar[type[StrictSerializer]] = StrictSerializer
+
+    def get_exception_handler(self) -> Callable[..., Any]:
+        return errors.handle
+
+    @cached_property
+    def asked(self) -> dict[str, Any]:
+        """The parameters of the request, read and checked."""
+        asked = self.parameters(data=self.request.query_params.dict())
+        asked.is_valid(raise_exception=True)
+        return dict(asked.validated_data)
+
+
+class OldestFirst(BasePagination):
+    """Rows with rising ids; `after` is the id of the last one that was read."""
+
+    parameter, lookup, order = "after", "pk__gt", "pk"
+
+    def paginate_queryset(self, queryset: Any, request: Request, view: APIView | None = None) -> list[Any]:
+        """Read one row more than the page holds, to know whether another page follows."""
+        asked = cast(View, view).asked
+        if self.parameter in asked:
+            queryset = queryset.filter(**{self.lookup: asked[self.parameter]})
+        rows = list(queryset.order_by(self.order)[: asked["limit"] + 1])
+        self.next: str | None = None
+        if len(rows) > asked["limit"]:
+            rows.pop()
+            self.next = replace_query_param(request.build_absolute_uri(), self.parameter, rows[-1].pk)
+        return rows
+
+    def get_paginated_response(self, data: Any) -> Response:
+        return Response({"next": self.next, "results": data})
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        following = {
+            "type": "string",
+            "format": "uri",
+            "nullable": True,
+            "description": "The address of the following page; null on the last one.",
+        }
+        return {
+            "type": "object",
+            "required": ["next", "results"],
+            "properties": {"next": following, "results": schema},
+        }
+
+
+class NewestFirst(OldestFirst):
+    """Rows with falling ids; `before` is the id of the last one that was read."""
+
+    parameter, lookup, order = "before", "pk__lt", "-pk"
