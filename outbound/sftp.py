@@ -23,11 +23,9 @@ _PATH = re.compile(r"[\w.-]+(/[\w.-]+)*")
 _KEY = re.compile(r"(-----BEGIN [A-Z ]+-----)(.+)(-----END [A-Z ]+-----)", re.DOTALL)
 # Without an answer for this long, nobody is there any more.
 STALLED_SECONDS = 30
-CONNECT_SECONDS = 10
-_CLOSE_SECONDS = 5
+CONNECT_SECONDS, _CLOSE_SECONDS = 10, 5
 _BLOCK_BYTES = 32 * 1024
-# Written without waiting for the answer to the first.
-_BLOCKS = 8
+_BLOCKS = 8  # written without waiting for the answer to the first
 # A server with several keys shows the first that it has of these. Its fingerprint may be that of another.
 _KEY_KINDS = (
     ("ssh-ed25519",),

@@ -1,6 +1,5 @@
 """What came in and what became of it."""
 
-from sendouts.models.allowed_host import AllowedHost
 from sendouts.models.batch import Attention, Batch, Chunk, Hold, Outcome, Status
 from sendouts.models.bulk_change import BulkChange
 from sendouts.models.decision import Answer, Decision, DecisionVerdict, KeptDecision
@@ -8,7 +7,7 @@ from sendouts.models.effect import EffectRun, PendingEffect
 from sendouts.models.event import Event, EventWord
 from sendouts.models.export_progress import Export
 from sendouts.models.plan import Plan
-from sendouts.models.tempo import Tempo
+from sendouts.models.platform import AllowedHost, Tempo
 from sendouts.models.webhook import DoorWindow, Webhook
 
 __all__ = [
