@@ -54,7 +54,7 @@ DEATHS: list[tuple[Any, str]] = [
     (send, "_store"),
     (send, "_conclude"),
     (finishing, "_conclude"),
-    (review, "_accept"),
+    (review, "release"),
 ]
 VERBS: dict[str, Callable[..., Any]] = {
     "accept": accept.accept,
