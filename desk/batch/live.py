@@ -32,7 +32,7 @@ def live(batch: Batch, shown: BatchPage, request: HttpRequest, now: Any) -> dict
     """What live.js asks for: when, how soon again, what to say aloud, and the HTML of each region."""
     context = {"batch": batch, "page": shown}
     regions = {
-        element: render_to_string(f"sendouts/batch/{name}.html", context, request).strip()
+        element: render_to_string(f"desk/batch/{name}.html", context, request).strip()
         for element, name in REGIONS.items()
     }
     return {"now": now.isoformat(), "every": shown.every, "say": shown.say, "regions": regions}

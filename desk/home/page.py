@@ -36,7 +36,7 @@ VIEW = "sendouts.view_batch"
 EVERY = 10
 # The parts of the page that are exchanged while it is open: the id of an element, and its template.
 REGIONS = {
-    f"home-{name}": f"sendouts/home/{name}.html"
+    f"home-{name}": f"desk/home/{name}.html"
     for name in ("unusual", "news", "first", "waiting", "working", "today", "ways", "reasons", "spacing")
 }
 

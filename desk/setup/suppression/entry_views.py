@@ -55,7 +55,7 @@ def shown(
         "back": page_of(found),
         **more,
     }
-    return TemplateResponse(request, f"actions/suppression/{template}.html", context)
+    return TemplateResponse(request, f"desk/setup/suppression/{template}.html", context)
 
 
 def add(admin: ModelAdmin, request: HttpRequest, list_id: int) -> HttpResponse:
