@@ -48,6 +48,7 @@ bench: $(DEV) ## Measure the whole way, embedded and on PostgreSQL and Redis
 
 chaos: $(DEV) ## Kill and rob the real processes again and again; an hour. CHAOS="--short" for minutes
 	@$(PY) -m tests.chaos $(CHAOS)
+	@$(if $(findstring --short,$(CHAOS)),true,$(PY) -m tests.run --races --jobs $(JOBS))
 
 fuzz: $(DEV) ## Damage hooks and contact files 200,000 times, and judge what the readers make of them
 	@$(PY) -m tests.fuzz $(FUZZ)

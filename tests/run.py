@@ -45,6 +45,8 @@ ON_SQLITE = [
     "tests/actions/test_suppression.py",
     "tests/actions/test_suppression_uploads.py",
 ]
+# Raced over twenty times each by `make chaos`, and three times by `make test`.
+RACES = [f"tests/verbs/test_{name}.py" for name in ("races", "races_changing", "second_person_races")]
 # Of the fast round: rows and rules, on SQLite, whose database needs no server.
 FAST = ["tests/work", "tests/symplify", "tests/actions", "tests/outlook", "tests/api", "tests/outbound"]
 # Not everything could run: no failure, and no success either.
@@ -64,6 +66,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--jobs", default="3")
     parser.add_argument("--fast", action="store_true", help="rows and rules only, on SQLite, in a minute or so")
+    parser.add_argument("--races", action="store_true", help="the races only, twenty rounds each, on PostgreSQL")
     parser.add_argument("pytest", nargs="*", help="further arguments for pytest")
     asked = parser.parse_args()
     started = time.monotonic()
@@ -77,7 +80,8 @@ def main() -> int:
             with servers() as found:
                 on_servers = {"DATABASE_URL": found["DATABASE_URL"], "TEST_BROKER_URL": found["CELERY_BROKER_URL"]}
                 migrated_database(found["DATABASE_URL"])
-                rounds = [
+                races = [Round("Races", RACES, on_servers | {"RACE_ROUNDS": "20"})]
+                everything = [
                     Round("PostgreSQL and Redis", [*BEHAVIOUR, *PROCESSES], on_servers),
                     Round("SQLite, embedded", [*ON_SQLITE, "--with-a-database"], embedded),
                     # Apart from the others: three demos at once are load enough for hooks that have a second.
@@ -85,8 +89,8 @@ def main() -> int:
                     # Apart from the others: the browser's driver keeps an event loop in the thread of Django's tests.
                     Round("Browser", ["tests/browser"], embedded),
                 ]
-                codes = _run(rounds, base, asked)
-    return _tell(codes, time.monotonic() - started, browser=asked.fast or find_browser() is not None)
+                codes = _run(races if asked.races else everything, base, asked)
+    return _tell(codes, time.monotonic() - started, browser=asked.fast or asked.races or find_browser() is not None)
 
 
 def _run(rounds: list[Round], base: dict[str, str], asked: argparse.Namespace) -> list[int]:
