@@ -166,7 +166,7 @@ def release(
 def reject_all(
     batch: Batch, *, now: datetime, user: User | None, note: str, data: dict[str, Any] | None = None
 ) -> None:
-    """Refuse the batch; the caller holds the row's lock.
+    """Reject the whole batch; the caller holds the row's lock.
 
     Delivery turns the decisions to rejected, chunk by chunk, before it sends them.
     """

@@ -3,7 +3,7 @@
     marker (8) | length of the payload (4) | received_at in µs (8) | CRC-32 of these three (4)
     | BLAKE2b of all (16) | payload
 
-The numbers are sizes in bytes. Marker and checksum are keyed with the random name of the file, so that no hook can hold
+The numbers are sizes in bytes. Marker and checksum are keyed with the random name of the file. So no hook can hold
 bytes that a reader would take for a record.
 """
 

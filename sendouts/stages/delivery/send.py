@@ -1,7 +1,7 @@
 """Send many rejections at a time, and store the answers in groups.
 
-A pass sends what is not confirmed yet. A later pass repeats what may be repeated; its time is the batch's `due_at`. No
-worker sleeps.
+A pass sends unconfirmed rejections. A later pass repeats those that may be repeated; its time is the batch's `due_at`.
+No worker sleeps.
 """
 
 import time

@@ -1,4 +1,4 @@
-"""Return the promo codes that an ended batch had reserved and not used to their pool, however it ended."""
+"""Give reserved, unused promo codes back to their pools once their batch has ended, however it ended."""
 
 import structlog
 from django.db.models import Exists, OuterRef, QuerySet
@@ -18,12 +18,12 @@ def over() -> QuerySet[Draw]:
 
 
 def codes_wait() -> bool:
-    """Return whether there are codes to return or draws to close."""
+    """Return whether there are codes to give back or draws to close."""
     return over().exists()
 
 
 def give_back_codes() -> int:
-    """Return the unused codes of ended batches to their pools; return the number of codes."""
+    """Give the unused codes of ended batches back to their pools; return the number of codes."""
     ids = list(over().values_list("pk", flat=True)[:AT_ONCE])
     freed = draw.give_back(ids)
     if freed:

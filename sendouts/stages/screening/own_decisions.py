@@ -1,8 +1,8 @@
 """People's own decisions: kept while the checks of a batch run again, and applied to the new results.
 
-A decision belongs to a contact. If the contact has one row, or all its rows have the same decision, it applies to the
-contact at any position in the second file. If its rows were decided differently, each decision applies to its own row,
-provided the row still holds the same contact. A decision on an unreadable row is not kept, because the row names no
+A decision belongs to a contact. If all rows of the contact have the same decision, it applies to the contact at any
+position in the second file. If its rows were decided differently, each decision applies to its own row, provided the
+row still holds the same contact. A decision on an unreadable row is not kept, because the row names no
 contact.
 
 Decisions are copied inside the database, and applied chunk by chunk during screening. Nothing is held in memory.
