@@ -1,28 +1,28 @@
-"""When a batch must be answered, and when the gateway acts by itself. Pure functions of times."""
+"""Compute when a batch must be answered, and when the gateway acts on it. Pure functions of times."""
 
 from datetime import datetime, timedelta
 
 LONGEST_MARGIN = timedelta(minutes=5)
-# What stays between the last rejection and the deadline when a person decides at the last moment that is shown.
+# Time left between the last rejection and the deadline if a person decides at the last moment shown.
 RESERVE = timedelta(minutes=2)
-# In longer windows the moment of decision is told to the minute.
+# In windows of at least this length the moment of decision is shown to the minute.
 TOLD_IN_MINUTES = timedelta(minutes=10)
-# Assumed where no delivery was measured yet; a cautious pace for a platform across the internet.
+# Assumed until a delivery was measured; a cautious rate, in rejections per second, for a platform across the internet.
 ASSUMED_RATE = 50.0
 
 
 def margin(window: timedelta) -> timedelta:
-    """The reserve before a deadline: five minutes, and at most a fifth of the whole window."""
+    """Return the reserve before a deadline: five minutes, and at most a fifth of the whole window."""
     return min(LONGEST_MARGIN, window / 5)
 
 
 def acts_at(
     received_at: datetime, deadline: datetime, rejections: int, rate: float, silent: timedelta = timedelta()
 ) -> datetime:
-    """The moment at which a declared `at_deadline` is carried out.
+    """Return the moment at which a declared `at_deadline` is carried out.
 
-    rejections: how many have to be sent then; rate: rejections a second, as measured; silent: for how long the platform
-    takes no calls.
+    rejections: the number to send then; rate: measured rejections per second; silent: how long the platform takes no
+    calls.
     """
     needed = timedelta(seconds=2 * rejections / (rate or ASSUMED_RATE)) + silent
     return deadline - max(margin(deadline - received_at), needed)
@@ -31,10 +31,10 @@ def acts_at(
 def decide_before(
     received_at: datetime, deadline: datetime, rejections: int, rate: float, silent: timedelta = timedelta()
 ) -> datetime:
-    """The last moment at which a person's decision leaves time to send the rejections, with a reserve.
+    """Return the last moment at which a person's decision leaves time to send the rejections, with a reserve.
 
     rejections, rate, silent: as for `acts_at`. The reserve is two minutes, and at most a tenth of the whole window.
-    Rounded down to the minute, where seconds decide nothing.
+    Long windows are rounded down to the minute, because seconds make no difference there.
     """
     window = deadline - received_at
     needed = timedelta(seconds=min(rejections / (rate or ASSUMED_RATE), 1e8)) + silent
@@ -43,5 +43,5 @@ def decide_before(
 
 
 def screening_ends(received_at: datetime, deadline: datetime) -> datetime:
-    """Until when screening may wait for slow services: half of the reserve stays for the answers."""
+    """Return until when screening may wait for slow services: half of the reserve stays for the answers."""
     return deadline - margin(deadline - received_at) / 2

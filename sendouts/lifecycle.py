@@ -1,4 +1,4 @@
-"""The statuses of a batch and the only function that changes them."""
+"""The legal status changes of a batch, and `move`, the only function that changes a status."""
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
@@ -19,9 +19,9 @@ from sendouts.models.effect import effects_of
 from work import claims
 
 log = structlog.get_logger(__name__)
-# How soon a batch is looked at again whose key is missing.
+# How soon to retry a batch with a missing key.
 KEY_PAUSE = timedelta(minutes=1)
-# Readers are told of these, whatever the source of the batch.
+# Readers are told of these statuses, for batches of every source.
 _TOLD = frozenset({Status.IN_REVIEW, Status.EXPIRED})
 
 LEGAL: Mapping[Status, frozenset[Status]] = {
@@ -30,9 +30,9 @@ LEGAL: Mapping[Status, frozenset[Status]] = {
     Status.IN_REVIEW: frozenset({Status.ACCEPTED, Status.REFUSED, Status.PLANNED, Status.EXPIRED, Status.ABANDONED}),
     Status.ACCEPTED: frozenset({Status.DELIVERED, Status.IN_REVIEW, Status.EXPIRED, Status.ABANDONED}),
     Status.REFUSED: frozenset({Status.DELIVERED, Status.IN_REVIEW, Status.EXPIRED, Status.ABANDONED}),
-    # Back to the reviewers only while finishUri was not called: verbs.stop.StopRelease looks, under the row's lock.
+    # Back to review only before finishUri is called: verbs.stop.StopRelease checks this under the row's lock.
     Status.DELIVERED: frozenset({Status.FINISHED, Status.IN_REVIEW, Status.EXPIRED, Status.ABANDONED}),
-    # The platform's 2xx to a finishUri that was open at the deadline wins.
+    # The platform's 2xx to a call of finishUri that was open at the deadline wins.
     Status.EXPIRED: frozenset({Status.FINISHED}),
     Status.FINISHED: frozenset(),
     Status.ABANDONED: frozenset(),
@@ -50,10 +50,11 @@ def move(
     note: str = "",
     data: Mapping[int, Mapping[str, Any]] | None = None,
 ) -> list[int]:
-    """Change the status of a set of batches by compare-and-set, with further columns, and append the events.
+    """Change the status of batches by compare-and-set, together with further columns, and append the events.
 
-    columns: for each batch id, what else changes with the status. With a claim, only batches that are still held by it
-    move. Returns the ids that moved; the rest had another status by then. One UPDATE for each different set of columns.
+    columns: for each batch id, the columns that change with the status. With a claim, only batches that it still holds
+    move. Returns the ids that moved; the others had another status by then. Runs one UPDATE for each different set of
+    columns.
     """
     if new not in LEGAL[old]:
         raise ValueError(f"{old} never becomes {new}")
@@ -72,12 +73,12 @@ def move(
             if new in _TOLD or same.get("attention"):
                 same["tell_at"] = now
             elif new not in OPEN:
-                # How single contacts ended is told only where nobody answered in time.
+                # The end of single contacts is reported only if the deadline passed without an answer.
                 same["tell_at"] = Case(When(source=Batch.Source.BATCH, then=Value(now)), output_field=DateTimeField())
             Batch.objects.filter(pk__in=ids).update(**same)
         record(moved, EventWord.MOVED, now=now, old=old, new=new, user=user, note=note, data=data, revisions=revisions)
         if moved and new not in OPEN:
-            # What tells others of the outcome begins; what was prepared and is not wanted any more is cleared away.
+            # Transfers of the outcome start; prepared effects that are no longer needed are cleared.
             EffectRun.objects.filter(batch_id__in=moved, ended_at__isnull=True).update(due_at=now)
     if moved:
         log.info("moved", old=old.value, new=new.value, batches=len(moved), first=moved[0])
@@ -85,7 +86,7 @@ def move(
 
 
 def forget_screening(batch_id: int) -> None:
-    """Delete what screening stored of a batch, in the caller's transaction."""
+    """Delete the results of a batch's screening, in the caller's transaction."""
     Decision.objects.filter(rows_of(batch_id)).delete()
     Chunk.objects.filter(batch_id=batch_id).delete()
     PendingEffect.objects.filter(effects_of(batch_id)).delete()
@@ -106,7 +107,7 @@ def record(
 ) -> None:
     """Append one event for each batch, in the caller's transaction.
 
-    revisions: the numbers that the batches have from here on, where the event tells of a change that raised them.
+    revisions: the batches' new revisions, if the event reports a change that raised them.
     """
     same = {"at": now, "word": word, "old": old, "new": new, "user": user, "note": note}
     Event.objects.bulk_create(
@@ -125,7 +126,7 @@ def change(
     data: Mapping[str, Any] | None = None,
     **columns: Any,
 ) -> None:
-    """Change a batch that the caller has locked without a change of status: a new revision, and the event that tells why."""
+    """Change a locked batch without a change of status: raise its revision, and append the event."""
     Batch.objects.filter(pk=batch.pk).update(revision=F("revision") + 1, **columns)
     revisions = {batch.pk: batch.revision + 1}
     record([batch.pk], word, now=now, user=user, note=note, data={batch.pk: data or {}}, revisions=revisions)
@@ -140,7 +141,7 @@ def attention(
     due_at: datetime | None,
     data: Mapping[str, Any],
 ) -> None:
-    """Say that a stage could not complete. due_at: when it is tried again, None when a person must act first."""
+    """Record that a stage could not complete. due_at: the time of the retry, None if a person must act first."""
     with transaction.atomic():
         claim.extend([batch_id], progress=True)
         batch = Batch.objects.only("revision", "attention", "attention_data").get(pk=batch_id)
@@ -154,12 +155,12 @@ def attention(
 
 
 def cannot_open(batch_id: int, *, now: datetime, claim: claims.Claim) -> None:
-    """Say that no key opens what the batch needs. It is looked at again by itself: nothing but the key is missing."""
+    """Record that no key opens what the batch needs, and schedule a retry: only the key is missing."""
     attention(batch_id, Attention.KEY_MISSING, now=now, claim=claim, due_at=now + KEY_PAUSE, data={})
 
 
 def found_in_hook(batch: Batch) -> tuple[str, dict[str, Any]]:
-    """What planning found wrong with the hook: it still holds when a later trouble, told in its place, is over."""
+    """Return the problem that planning found in the hook; it outlasts a later attention that replaced it."""
     if batch.attention in {Attention.HOOK_UNCLEAR, Attention.SAME_FINISH}:
         return batch.attention, batch.attention_data
     code, data = batch.attention_data.get("hook", ("", {}))
@@ -167,21 +168,21 @@ def found_in_hook(batch: Batch) -> tuple[str, dict[str, Any]]:
 
 
 def try_again(batch_ids: Sequence[int], *, claim: claims.Claim, due_at: datetime) -> None:
-    """Leave the batches as they are and look at them again at `due_at`."""
+    """Retry the batches at `due_at`, and count the attempt; nothing else changes."""
     with transaction.atomic():
         claim.extend(batch_ids, progress=True)
         Batch.objects.filter(pk__in=batch_ids).update(due_at=due_at, attempts=F("attempts") + 1)
 
 
 def look_again(batch_id: int, *, claim: claims.Claim, due_at: datetime) -> None:
-    """Come back to a batch for which others are at work: nothing has failed."""
+    """Look at a batch again at `due_at`, while another system works on it: nothing has failed."""
     with transaction.atomic():
         claim.extend([batch_id], progress=True)
         Batch.objects.filter(pk=batch_id).update(due_at=due_at)
 
 
 def let_others_go_first(batch_id: int, *, claim: claims.Claim) -> None:
-    """Give a batch back that has got further and is not through: it is due behind those that are due already."""
+    """Give back a batch that made progress but is not complete: it is due behind the batches already due."""
     with transaction.atomic():
         claim.extend([batch_id], progress=True)
         Batch.objects.filter(pk=batch_id).update(due_at=timezone.now())
@@ -189,10 +190,10 @@ def let_others_go_first(batch_id: int, *, claim: claims.Claim) -> None:
 
 
 def expire(now: datetime, ids: Collection[int] | None = None) -> list[int]:
-    """End every open batch whose deadline has passed and that nobody is at work on; returns their ids.
+    """End every open, unclaimed batch after its deadline; return their ids.
 
-    A worker that still waits for answers ends its own batches when these have come. The database's clock must agree: a
-    process whose own clock jumps ahead ends nothing.
+    A worker that still waits for answers ends its own batches after the answers. The database's clock must agree, so
+    that a process with a clock that jumps ahead ends nothing.
     """
     late = Batch.objects.filter(claims.free(), status__in=OPEN, deadline__lte=now).filter(
         deadline__lte=Now() + claims.SLACK

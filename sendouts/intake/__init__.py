@@ -1,1 +1,1 @@
-"""From the socket or the queue to a stored hook."""
+"""Intake: receive hooks from HTTP or the queue, and store them."""

@@ -1,6 +1,6 @@
-"""The webhook's door: a small ASGI application in front of Django's.
+"""The HTTP door: a small ASGI application in front of Django's that receives hooks.
 
-It authenticates, stores, and acknowledges; nothing else, because the platform waits one second and never asks twice.
+It authenticates, stores, and acknowledges, and does nothing else: the platform waits one second and never retries.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from sendouts.symplify.payload import Unreadable, is_readable
 from work.throttled_log import Knocks
 
 log = structlog.get_logger(__name__)
-# Counted, and never slowed down: who is slowed down may be the platform behind a credential that was just changed.
+# Count failed logins without throttling: the caller may be the platform, right after its credential was changed.
 not_authenticated = Knocks("hook_not_authenticated")
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -30,12 +30,12 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 PATH = "/webhooks/symplify"
 BODY_SECONDS = 10.0
-# Above this size a body is sealed and checked in another thread, so that nobody else's acknowledgement waits for it.
+# Seal and check a body above this size in another thread, so that it delays no other acknowledgement.
 SMALL_BODY = 100_000
 
 
 class Door:
-    """Takes hooks at one path and passes everything else on.
+    """The ASGI application that takes hooks at one path and passes everything else on.
 
     basic: pairs of user and password; header: a name and its valid tokens. All of them are valid at once, for rotation.
     """
@@ -93,7 +93,7 @@ class Door:
         try:
             await self._store.keep(hook)
         except NotStored:
-            # A write may still go on: the hook is then stored though refused, which loses nobody.
+            # A write may still be running: a hook stored after its refusal does no harm.
             log.error("hook_refused", hook=str(hook.uuid))
             return await _answer(send, 503, "The hook could not be stored. Send it again.", (b"retry-after", b"5"))
         try:
@@ -106,7 +106,7 @@ class Door:
         return await _answer(send, 202, "", id=str(hook.uuid))
 
     def _may_enter(self, headers: dict[bytes, bytes]) -> bool:
-        """Compare with every credential, each in constant time."""
+        """Return whether the headers hold a valid credential; compare with each one, in constant time."""
         entered = False
         scheme, _, encoded = headers.get(b"authorization", b"").partition(b" ")
         if scheme.lower() == b"basic":
@@ -122,7 +122,7 @@ class Door:
         return entered
 
     async def _body(self, headers: dict[bytes, bytes], receive: Receive) -> bytes | None:
-        """The whole body, or None when it is over the limit."""
+        """Return the whole body, or None if it is over the limit."""
         declared = headers.get(b"content-length", b"")
         if declared.isdigit() and int(declared) > self._max_bytes:
             return None

@@ -1,4 +1,4 @@
-"""One hook between the socket and its row."""
+"""A hook that is received but not stored yet."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -9,7 +9,7 @@ from sendouts.privacy.at_rest import AtRest
 
 @dataclass(slots=True)
 class Received:
-    """One hook on its way into the table; received_at is aware, and what its deadline runs from."""
+    """One hook on its way into the table; received_at is aware, and the start of its time limit."""
 
     body: AtRest
     content_type: str

@@ -1,4 +1,4 @@
-"""Bringing journaled hooks into the table, from the files of this process and of those that are gone."""
+"""Load journaled hooks into the table, from the files of this process and of dead processes."""
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -12,7 +12,7 @@ from sendouts.intake.journal import Journal, JournalFile, orphans
 from work.nudges import nudge
 
 log = structlog.get_logger(__name__)
-# Small groups: hooks that arrive meanwhile wait for one of them.
+# Small groups, because hooks that arrive meanwhile wait until a group is written.
 LOAD_HOOKS = 200
 LOAD_BYTES = 2_000_000
 
@@ -20,10 +20,10 @@ Write = Callable[[list[Received]], list[int]]
 
 
 class Loader:
-    """Loads group by group, so that its thread can serve others in between.
+    """Loads journaled hooks group by group, so that its thread can store new hooks in between.
 
-    A file is removed after the COMMIT of its last group. Killed before that, all of it is loaded again, and what is in the
-    table already is left as it is.
+    A file is removed after the COMMIT of its last group. After a kill before that, all of it is loaded again; hooks
+    already in the table are skipped.
     """
 
     def __init__(self, folder: Path, write: Write, journal: Journal | None) -> None:
@@ -35,11 +35,11 @@ class Loader:
 
     @property
     def has_work(self) -> bool:
-        """Whether this process holds files that are not loaded yet."""
+        """Return whether this process holds files that are not loaded yet."""
         return bool(self._held) or (self._journal is not None and self._journal.holds_hooks)
 
     def step(self) -> bool:
-        """Load one group; False when nothing is left. Raises what the database raises; the files are kept then."""
+        """Load one group; return False if nothing is left. Raises the database's errors; the files are kept then."""
         steps, self._steps = self._steps or self._load_all(), None
         for _ in steps:
             self._steps = steps
@@ -47,7 +47,7 @@ class Loader:
         return False
 
     def close(self) -> None:
-        """Let go of the files that were not loaded."""
+        """Close the files that were not loaded."""
         while self._held:
             self._held.pop().close()
 
@@ -63,7 +63,7 @@ class Loader:
         try:
             contents = file.read()
         except OSError as error:
-            return _leave(file, error)
+            return _close_unreadable(file, error)
         refused: list[Received] = []
         loaded = 0
         for group in _groups(contents.hooks):
@@ -79,14 +79,14 @@ class Loader:
             else:
                 file.remove()
         except OSError as error:
-            return _leave(file, error)
+            return _close_unreadable(file, error)
         if contents.hooks:
             log.info("journal_loaded", file=file.path.name, hooks=len(contents.hooks), new=loaded)
         return None
 
 
 def insert(write: Write, group: list[Received], refused: list[Received]) -> list[int]:
-    """Write the hooks and return their row ids; one that the database refuses for itself does not keep the others out."""
+    """Write the hooks and return their row ids; halve a failing group to isolate hooks that the database refuses."""
     try:
         return write(group)
     except (DataError, IntegrityError):
@@ -97,8 +97,8 @@ def insert(write: Write, group: list[Received], refused: list[Received]) -> list
         return insert(write, group[:half], refused) + insert(write, group[half:], refused)
 
 
-def _leave(file: JournalFile, error: OSError) -> None:
-    """Let go of a file that the disk does not give or take away; it is an orphan now, and looked at again later."""
+def _close_unreadable(file: JournalFile, error: OSError) -> None:
+    """Close a file that the disk cannot read or remove; it becomes an orphan, and is tried again later."""
     log.error("journal_not_read", file=file.path.name, error=type(error).__name__)
     with suppress(OSError):
         file.close()

@@ -1,4 +1,4 @@
-"""A line of hooks that wait for one thread, which takes all of them at once. Free of Django."""
+"""A queue of hooks for one thread, which takes them in groups. Free of Django."""
 
 import asyncio
 import threading
@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from sendouts.intake.hook import Received
 
-# One INSERT, or one write, for what arrived together; PostgreSQL takes at most 65,535 parameters, memory sets the rest.
+# Limits of one INSERT or journal write: PostgreSQL takes at most 65,535 parameters; the bytes limit memory.
 GROUP_HOOKS = 500
 GROUP_BYTES = 20_000_000
 
@@ -16,7 +16,7 @@ Group = dict[Promise, Received]
 
 
 class HookQueue:
-    """Hooks come in on event loops, and are taken in groups by a thread. What was not taken yet can be withdrawn."""
+    """A queue from event loops to a thread. Hooks can be withdrawn until the thread takes them."""
 
     def __init__(self) -> None:
         self._waiting: Group = {}
@@ -24,7 +24,7 @@ class HookQueue:
         self.stopped = False
 
     def put(self, hook: Received) -> Promise:
-        """Hand a hook over; the future says whether it became durable."""
+        """Queue a hook; the future's result says whether it became durable."""
         promise: Promise = asyncio.get_running_loop().create_future()
         with self._changed:
             self._waiting[promise] = hook
@@ -32,12 +32,12 @@ class HookQueue:
         return promise
 
     def withdraw(self, promise: Promise) -> None:
-        """Take a hook back, unless the thread has it already."""
+        """Remove a hook from the queue, unless the thread has taken it already."""
         with self._changed:
             self._waiting.pop(promise, None)
 
     def take(self, timeout: float | None = None) -> Group:
-        """The next hooks, in the order of their arrival; none after `timeout` seconds, or when the line has stopped."""
+        """Return the next hooks in order of arrival; none after `timeout` seconds, or if the queue has stopped."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self.stopped, timeout)
             group: Group = {}
@@ -52,7 +52,7 @@ class HookQueue:
             return group
 
     def stop(self) -> None:
-        """Let the thread end when nothing waits any more."""
+        """Let the thread end once the queue is empty."""
         with self._changed:
             self.stopped = True
             self._changed.notify_all()
@@ -62,12 +62,12 @@ class HookQueue:
 
 
 def settle(promises: Iterable[Promise], durable: bool) -> None:
-    """Tell those who wait, each on its own event loop."""
+    """Set the result of these futures, each on its own event loop."""
     by_loop: dict[asyncio.AbstractEventLoop, list[Promise]] = {}
     for promise in promises:
         by_loop.setdefault(promise.get_loop(), []).append(promise)
     for loop, mine in by_loop.items():
-        # A loop that is closed has nobody who waits.
+        # No task waits on a closed loop.
         with suppress(RuntimeError):
             loop.call_soon_threadsafe(_set, mine, durable)
 
@@ -79,7 +79,7 @@ def _set(promises: list[Promise], durable: bool) -> None:
 
 
 async def kept(promises: Iterable[Promise], seconds: float) -> bool:
-    """Whether one of these becomes durable within this time; False as soon as none of them can."""
+    """Return whether one of these becomes durable within this time; return False early once all have failed."""
     loop = asyncio.get_running_loop()
     until = loop.time() + seconds
     left = set(promises)

@@ -1,8 +1,8 @@
-"""The second door: hooks that come through an SQS queue. Stored as those of the webhook are, then deleted from the queue.
+"""The SQS door: store hooks from an SQS queue like those of the HTTP door, then delete the messages.
 
-A message is deleted only after its hook is stored. Its row gets an id made of the queue's address and the message's id, so that a
-message that comes again (a kill between the two, a delete that failed) finds its row there. Whatever else goes wrong, the message
-stays in the queue and comes again: the queue is the journal of this door.
+A message is deleted only after its hook is stored. The hook's UUID is derived from the queue's address and the
+message's id. So a redelivered message, after a kill or a failed delete, finds its row. After any other failure the
+message stays in the queue and is redelivered: the queue is the journal of this door.
 """
 
 import re
@@ -28,35 +28,36 @@ from work.retry import backoff
 from work.sqlite.gate import urgent
 
 log = structlog.get_logger(__name__)
-# The most that SQS gives and takes at once.
+# The most messages that SQS takes in one call.
 MESSAGES = 10
-# One long poll, in seconds: also how long a stop may take.
+# Duration of a long poll, in seconds; also the longest duration of a stop.
 WAIT_SECONDS = 10
-# While the database is away the messages in hand stay ours for so long after each try.
+# While the database is away, extend the visibility timeout of the received messages by this after each try.
 HOLD_SECONDS = 120
 _IDS = UUID("5f0d4a0e-3f9c-4d55-9d8e-2a4f1f8f4f0b")
 _REGION = re.compile(r"//(?:sqs\.|queue\.)?([a-z]{2}(?:-[a-z]+)+-\d)\.")
 
 
 def make_client(queue_url: str, endpoint: str = "") -> Any:
-    """A client for the queue: credentials by AWS's own chain, the region from the environment or the queue's address.
+    """Return a client for the queue, with AWS's own credential chain.
 
-    endpoint: a URL to ask instead of AWS's own, for stand-ins and private endpoints.
+    The region comes from the environment or the queue's address. endpoint: a URL to use instead of AWS's own, for
+    stand-ins and private endpoints.
     """
-    # Imported here: it takes a quarter of a second and 30 MB, for nobody who has no queue.
+    # Imported here, so that installations without a queue save a quarter of a second and 30 MB.
     import boto3
     from botocore.config import Config
 
     session = boto3.session.Session()
     found = _REGION.search(queue_url)
     region = session.region_name or (found.group(1) if found else "us-east-1")
-    # Our own loop repeats; the connection outlasts a long poll.
+    # Our own loop retries; the read timeout is longer than a long poll.
     config = Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=WAIT_SECONDS + 10)
     return session.client("sqs", region_name=region, endpoint_url=endpoint or None, config=config)
 
 
 class Consumer:
-    """Takes hooks out of one queue with some threads; several consumers may share a queue."""
+    """Takes hooks from one queue with several threads; several consumers may share a queue."""
 
     def __init__(self, queue_url: str, client: Any, *, threads: int = 4) -> None:
         self._url = queue_url
@@ -66,7 +67,7 @@ class Consumer:
         self._leaves_unreadable = False
 
     def run(self, stop: threading.Event) -> None:
-        """Consume until `stop` is set; what is in hand then is stored, or comes again to somebody else."""
+        """Consume until `stop` is set; then store the received messages, or leave them for redelivery."""
         self._stop = stop
         self._leaves_unreadable = self._has_dead_letter_queue()
         loops = [
@@ -78,11 +79,11 @@ class Consumer:
             loop.join()
 
     def _has_dead_letter_queue(self) -> bool:
-        """Whether the queue sets a message aside that comes too often. Where that cannot be known, it does not."""
+        """Return whether the queue has a dead-letter queue; False if that cannot be determined."""
         try:
             answer = self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=["RedrivePolicy"])
         except Exception as error:
-            log.warning("sqs_queue_not_described", error=_word(error))
+            log.warning("sqs_queue_not_described", error=_error_code(error))
             return False
         return "RedrivePolicy" in answer.get("Attributes", {})
 
@@ -92,20 +93,23 @@ class Consumer:
             try:
                 messages = self._receive()
                 failures = 0
-                self._sign()
+                self._sign_pulse()
             except Exception as error:
-                # Whatever the queue or the way to it can do wrong: messages wait in the queue meanwhile.
+                # Whatever fails in the queue or on the network: messages wait in the queue meanwhile.
                 failures += 1
-                log.error("sqs_not_received", error=_word(error), attempts=failures)
+                log.error("sqs_not_received", error=_error_code(error), attempts=failures)
                 self._stop.wait(backoff(failures).total_seconds())
                 continue
             if messages:
-                self._take_in(messages)
+                self._store_and_delete(messages)
         connection.close()
 
     @staticmethod
-    def _sign() -> None:
-        """Say that the queue is read; a database that is away must not keep messages from being held."""
+    def _sign_pulse() -> None:
+        """Record that the queue is being read, and catch database errors.
+
+        Visibility timeouts must be extended even while the database is away.
+        """
         try:
             pulses.sign(pulses.QUEUE)
         except Error as error:
@@ -122,22 +126,22 @@ class Consumer:
         found: list[dict[str, Any]] = answer.get("Messages", [])
         return found
 
-    def _take_in(self, messages: Sequence[dict[str, Any]]) -> None:
+    def _store_and_delete(self, messages: Sequence[dict[str, Any]]) -> None:
         """Store the hooks of these messages, then delete the messages."""
         hooks = {message["MessageId"]: self._received(message) for message in messages}
         stored = self._store(messages, list(hooks.values()))
         done = [message for message in messages if hooks[message["MessageId"]].uuid in stored]
-        self._delete([message for message in done if not self._is_left(message, hooks[message["MessageId"]])])
+        self._delete([message for message in done if not self._leaves_in_queue(message, hooks[message["MessageId"]])])
 
     def _received(self, message: dict[str, Any]) -> Received:
-        """The hook in a message; it arrived when it was sent to the queue."""
+        """Return the hook in a message; its time of receipt is when it was sent to the queue."""
         sent = message.get("Attributes", {}).get("SentTimestamp", "")
         at = datetime.fromtimestamp(int(sent) / 1000, UTC) if sent.isdigit() else timezone.now()
         uuid = uuid5(_IDS, f"{self._url}\n{message['MessageId']}")
         return taken_in(unwrap(message["Body"]), "application/json", at, Webhook.Source.SQS, uuid)
 
     def _store(self, messages: Sequence[dict[str, Any]], hooks: Sequence[Received]) -> set[UUID]:
-        """Store until the database takes them or the consumer is to stop; returns what is stored."""
+        """Retry until the database stores the hooks or the consumer stops; return the ids of the stored hooks."""
         attempts = 0
         while True:
             try:
@@ -146,13 +150,13 @@ class Consumer:
                 attempts += 1
                 log.error("sqs_hooks_not_stored", hooks=len(hooks), attempts=attempts, error=type(error).__name__)
                 close_old_connections()
-            self._hold(messages, HOLD_SECONDS)
+            self._extend_visibility(messages, HOLD_SECONDS)
             if self._stop.wait(backoff(attempts).total_seconds()):
-                self._hold(messages, 0)
+                self._extend_visibility(messages, 0)
                 return set()
 
     def _store_or_split(self, hooks: Sequence[Received]) -> set[UUID]:
-        """Store a group; one that fails for a reason of its own is halved until the bad hook stands alone."""
+        """Store a group; halve a group that the database refuses, until the bad hook is isolated."""
         try:
             with urgent():
                 nudge("hooks", store(list(hooks)))
@@ -166,8 +170,8 @@ class Consumer:
             return set()
         return {hook.uuid for hook in hooks}
 
-    def _is_left(self, message: dict[str, Any], hook: Received) -> bool:
-        """Whether a stored message is left to the queue's dead-letter policy: nobody could read it."""
+    def _leaves_in_queue(self, message: dict[str, Any], hook: Received) -> bool:
+        """Return whether to leave a stored but unreadable message to the queue's dead-letter policy."""
         try:
             is_readable(unwrap(message["Body"]))
         except Unreadable:
@@ -176,8 +180,8 @@ class Consumer:
             return self._leaves_unreadable
         return False
 
-    def _hold(self, messages: Iterable[dict[str, Any]], seconds: int) -> None:
-        """Keep the messages from others for so long, 0 to give them back; where that fails they come again all the same."""
+    def _extend_visibility(self, messages: Iterable[dict[str, Any]], seconds: int) -> None:
+        """Hide the messages from other consumers for some seconds, 0 to return them; SQS redelivers after a failure."""
         entries = [
             {"Id": str(number), "ReceiptHandle": message["ReceiptHandle"], "VisibilityTimeout": seconds}
             for number, message in enumerate(messages)
@@ -191,26 +195,26 @@ class Consumer:
         self._ask("delete_message_batch", entries)
 
     def _ask(self, call: str, entries: list[dict[str, Any]]) -> None:
-        """Make a call for a batch of messages; what fails of it is not repeated, since the messages come again."""
+        """Call SQS for a batch of messages; failures are not retried, since SQS redelivers the messages."""
         if not entries:
             return
         try:
             answer = getattr(self._client, call)(QueueUrl=self._url, Entries=entries)
             failed, why = len(answer.get("Failed", [])), ""
         except Exception as error:
-            failed, why = len(entries), _word(error)
+            failed, why = len(entries), _error_code(error)
         if failed:
             log.warning("sqs_call_failed", call=call, messages=failed, error=why)
 
 
 def configured_consumer() -> Consumer:
-    """The consumer of the queue that the settings name."""
+    """Return the consumer of the queue in the settings."""
     client = make_client(settings.SQS_QUEUE_URL, settings.AWS_ENDPOINT_URL)
     return Consumer(settings.SQS_QUEUE_URL, client, threads=settings.SQS_THREADS)
 
 
-def _word(error: Exception) -> str:
-    """What went wrong, in a word: messages of AWS's errors name queues and accounts."""
+def _error_code(error: Exception) -> str:
+    """Return the code of an error; messages of AWS's errors would reveal names of queues and accounts."""
     response = getattr(error, "response", None)
     code = response.get("Error", {}).get("Code", "") if isinstance(response, dict) else ""
     return f"{type(error).__name__} {code}".strip()

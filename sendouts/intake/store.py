@@ -1,4 +1,4 @@
-"""Storing hooks, in groups, before anything is read from them: in the database, or else in the journal."""
+"""Store hooks in groups, before they are parsed: in the database, or else in the journal."""
 
 import threading
 import time
@@ -23,31 +23,31 @@ from work.nudges import nudge
 from work.sqlite.gate import urgent
 
 log = structlog.get_logger(__name__)
-# The platform gives up after 1 s; the way there and back takes its part.
+# The platform gives up after 1 s, including the round trip.
 STORE_SECONDS = 0.4
 JOURNAL_SECONDS = 0.4
-# How often the thread looks whether the database is back, or whether the journal has hooks for it.
+# How often the thread checks whether the database is back, or whether the journal holds hooks.
 LOOK_SECONDS = 0.5
-# How often it looks for the journals of processes that are gone.
+# How often the thread looks for journals of dead processes.
 ADOPT_SECONDS = 15.0
 
 
 class NotStored(Exception):
-    """Neither the database nor the journal took the hook in time."""
+    """Neither the database nor the journal stored the hook in time."""
 
 
 def taken_in(
     body: bytes, content_type: str, received_at: datetime, source: str = "http", uuid: UUID | None = None
 ) -> Received:
-    """A hook that has just come, sealed before anything is written of it."""
+    """Return a newly received hook, sealed before any part of it is written."""
     uuid = uuid or uuid4()
     return Received(keyring().seal(body, of_hook(uuid)), content_type, received_at, source, uuid)
 
 
 def store(hooks: list[Received]) -> list[int]:
-    """Write the hooks with one INSERT and return their row ids; what is there already is left as it is.
+    """Write the hooks with one INSERT and return their row ids; existing rows are left unchanged.
 
-    Without hooks it only asks whether the database answers.
+    Without hooks, only check whether the database answers.
     """
     columns = "uuid, body, content_type, source, received_at, outcome, detail, due_at, attempts"
     one = "(" + ", ".join(["%s"] * 9) + ")"
@@ -56,7 +56,7 @@ def store(hooks: list[Received]) -> list[int]:
     for hook in hooks:
         at = adapt(hook.received_at)
         key = hook.uuid if connection.features.has_native_uuid_field else hook.uuid.hex
-        # PostgreSQL's text takes no NUL, and a hook must not be refused for what its header says.
+        # PostgreSQL's text takes no NUL, and a header must not be a reason to refuse a hook.
         kind = hook.content_type[:100].replace("\0", "")
         values += [key, hook.body, kind, hook.source, at, "", "", at, 0]
     with transaction.atomic(), connection.cursor() as cursor:
@@ -72,10 +72,11 @@ def store(hooks: list[Received]) -> list[int]:
 
 
 class Store:
-    """A thread with a connection of its own that stores whatever arrived while it wrote the group before.
+    """A thread with its own database connection that stores the hooks queued during its last write.
 
-    journal: where hooks go that the database does not take in time; None refuses them. folder: where journals of processes that
-    are gone may be, to be loaded; that of `journal` by itself. The thread may sit in one call for as long as the database hangs.
+    journal: stores hooks that the database does not store in time; with None they are refused. folder: where to find
+    and load journals of dead processes; the folder of `journal` if that is given. The thread may be blocked in one call
+    for as long as the database hangs.
     """
 
     def __init__(
@@ -105,7 +106,7 @@ class Store:
     async def keep(self, hook: Received) -> None:
         """Return once the hook is durable, in the database or in the journal. Raises NotStored.
 
-        While the database is known to hang or to be away, nobody waits for it.
+        If the database is known to hang or to be away, go to the journal without waiting.
         """
         promise: Promise | None = None
         if self._journal is None or self.database_answers:
@@ -118,13 +119,13 @@ class Store:
             written = await kept([copy] if promise is None else [promise, copy], JOURNAL_SECONDS)
             self._journal.withdraw(copy)
         if promise is not None:
-            # Memory stays bounded however long the database is away.
+            # Withdraw the hook, so that memory stays bounded however long the database is away.
             self._line.withdraw(promise)
         if not written:
             raise NotStored
 
     def put(self, hook: Received) -> Promise:
-        """Hand a hook over to the database alone; the future says whether it is stored."""
+        """Queue a hook for the database alone; the future's result says whether it is stored."""
         promise = self._line.put(hook)
         if self._thread is None:
             self.start()
@@ -132,12 +133,12 @@ class Store:
 
     @property
     def database_answers(self) -> bool:
-        """Whether the last write went well, and none has been under way for too long."""
+        """Return whether the last write succeeded, and no write is running for too long."""
         since = self._busy_since
         return not self._away and (since is None or time.monotonic() - since < STORE_SECONDS)
 
     def start(self) -> None:
-        """Begin, so that journals are loaded though no hook arrives."""
+        """Start the thread, so that journals are loaded even before a hook arrives."""
         with self._lock:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="hook-store", daemon=True)
@@ -146,7 +147,7 @@ class Store:
                     self._journal.start()
 
     def close(self, timeout: float = 3) -> None:
-        """Write what still waits, into the database or else into the journal, then end the threads."""
+        """Write the queued hooks into the database or else into the journal, then end the threads."""
         self._line.stop()
         if self._thread is not None:
             self._thread.join(timeout)
@@ -163,7 +164,7 @@ class Store:
             if group := self._line.take(0 if self._more_to_load else LOOK_SECONDS):
                 self._store_group(group)
             if self._loader is not None and self._is_time_to_look(self._loader):
-                self._look(self._loader)
+                self._load_journals(self._loader)
         if self._loader is not None:
             self._loader.close()
         connection.close()
@@ -177,7 +178,7 @@ class Store:
             with self._turn():
                 ids = insert(self._watched_write, list(group.values()), refused)
         except Exception:
-            # Whatever went wrong with the database: the hooks go to the journal, or are refused.
+            # After any database error the hooks go to the journal, or are refused.
             log.exception("hooks_not_stored", hooks=len(group))
         else:
             stored = [promise for promise, hook in group.items() if hook not in refused] if refused else list(group)
@@ -193,8 +194,8 @@ class Store:
         pause = LOOK_SECONDS if self._away or loader.has_work else ADOPT_SECONDS
         return self._more_to_load or time.monotonic() >= self._looked_at + pause
 
-    def _look(self, loader: Loader) -> None:
-        """Load one group from the journals; while the database is away, this is the one that knocks."""
+    def _load_journals(self, loader: Loader) -> None:
+        """Load one group from the journals; while the database is away, probe it first."""
         self._looked_at = time.monotonic()
         self._more_to_load = False
         was_away = self._away
@@ -204,12 +205,12 @@ class Store:
                 log.warning("database_back")
             self._more_to_load = loader.step()
         except Exception:
-            # Told once, not twice a second for as long as the database is away.
+            # Log it once, not twice a second while the database is away.
             if not was_away:
                 log.exception("journal_not_loaded")
 
     def _write_again(self, hooks: list[Received]) -> list[int]:
-        """Write; once more where only the connection was dead, as after a restart of the database."""
+        """Write the hooks; retry once after a dead connection, as after a restart of the database."""
         had_connection = connection.connection is not None
         try:
             return self._write(hooks)
@@ -220,12 +221,12 @@ class Store:
             return self._write(hooks)
 
     def _watched_write(self, hooks: list[Received]) -> list[int]:
-        """Write, and let others see how long the database takes, and whether it answered."""
+        """Write the hooks, and record how long the database takes and whether it answered."""
         self._busy_since = time.monotonic()
         try:
             ids = self._write_again(hooks)
         except Exception as error:
-            # It answers where it only refuses what is in one of these hooks.
+            # A database that refuses the data of a hook still answers.
             self._away = not isinstance(error, DataError | IntegrityError)
             connection.close()
             raise

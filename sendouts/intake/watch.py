@@ -1,7 +1,7 @@
-"""What the platform's breaker sees of the door: how many acknowledgements, how many slow or refused.
+"""The door's counts, as the platform's circuit breaker would see them: acknowledgements, slow ones and refusals.
 
-Counting costs the acknowledgement a few additions. A thread of its own writes the counts, a row for each ten seconds in which
-something came; while the database is away it keeps the last of them, and writes them later.
+Counting costs an acknowledgement a few additions. A separate thread writes the counts, one row for each ten seconds
+with answers. While the database is away it keeps the latest counts, and writes them later.
 """
 
 import os
@@ -23,17 +23,17 @@ from work import pulses
 
 log = structlog.get_logger(__name__)
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-# The platform gives up after 1 s. The way there and back, and its TLS, take their part.
+# The platform gives up after 1 s, including the round trip and TLS.
 SLOW_SECONDS = 0.5
 WINDOW_SECONDS = 10
-# Ten minutes of a database that is away; older windows tell nothing that the alarm of the database does not.
+# Ten minutes without a database; older windows add nothing to the database's own alarm.
 KEPT_WINDOWS = 60
 STORED, REFUSED = frozenset({202, 400}), frozenset({500, 503})
 
 
 @dataclass(slots=True)
 class Counts:
-    """Answers within one window."""
+    """Counts of answers within one window."""
 
     stored: int = 0
     slow: int = 0
@@ -42,7 +42,7 @@ class Counts:
 
 
 class DepthReader(Protocol):
-    """How many hooks wait on this machine's disk for a database that was away, and when the oldest of them came."""
+    """The depth of this machine's journals: how many hooks wait, and the time of the oldest."""
 
     @property
     def hooks(self) -> int: ...
@@ -52,9 +52,9 @@ class DepthReader(Protocol):
 
 
 class DoorWatch:
-    """The counts of one door. `note` is for the door's event loop alone; everything else happens in the thread.
+    """The counts of one door. Call `note` on the door's event loop only; all else runs in the thread.
 
-    read_depth: tells the depth of the journal, where one is kept.
+    read_depth: returns the depth of the journal, if there is one.
     """
 
     def __init__(self, read_depth: Callable[[], DepthReader] | None = None) -> None:
@@ -66,12 +66,12 @@ class DoorWatch:
         self._stop = threading.Event()
 
     def start(self) -> None:
-        """Tell the journal's depth though no hook arrives: an earlier process may have left some on the disk."""
+        """Start reporting the journal's depth, even before a hook arrives: an earlier process may have left hooks."""
         if self._read_depth is not None:
             self._begin()
 
     def watching(self, send: Send) -> Send:
-        """A `send` that notes the answer's status and how long it took from now on."""
+        """Return a `send` that counts the answer's status and its duration from now."""
         started = time.monotonic()
 
         def watched(message: MutableMapping[str, Any]) -> Awaitable[None]:
@@ -96,13 +96,13 @@ class DoorWatch:
             counts.turned_away += 1
 
     def close(self, timeout: float = 5) -> None:
-        """Write what is counted, and end the thread."""
+        """Write the remaining counts, and end the thread."""
         self._stop.set()
         if self._thread is not None:
             self._thread.join(timeout)
 
     def flush(self, *, all_of_it: bool = False) -> None:
-        """Write the windows that are over, oldest first, and the journal's depth; what fails is kept for the next time."""
+        """Write ended windows, oldest first, and the journal's depth; keep failed windows for the next time."""
         over = int(time.time()) // WINDOW_SECONDS + all_of_it
         for number in [each for each in list(self._windows) if each < over]:
             self._write(number, self._windows[number])
@@ -131,7 +131,7 @@ class DoorWatch:
             connection.close()
 
     def _write(self, number: int, counts: Counts) -> None:
-        """Add to the window's row, which is there already where the clock went back."""
+        """Add to the window's row, which exists already if the clock was set back."""
         at = datetime.fromtimestamp(number * WINDOW_SECONDS, UTC)
         added = {name: getattr(counts, name) for name in Counts.__slots__}
         row = DoorWindow.objects.filter(process=self._process, at=at)
@@ -141,7 +141,7 @@ class DoorWatch:
             log.warning("door_slow", stored=counts.stored, slow=counts.slow, refused=counts.refused)
 
     def _tell_journal(self) -> None:
-        """Say how many hooks wait on this machine's disk, and once more when none does any longer."""
+        """Report how many hooks wait in the journals, and once more when there are none."""
         if self._read_depth is None:
             return
         found = self._read_depth()

@@ -1,4 +1,4 @@
-"""What came in and what became of it."""
+"""Tables of sendouts: hooks, batches, decisions, effects and events."""
 
 from sendouts.models.batch import Attention, Batch, Chunk, Hold, Outcome, Status
 from sendouts.models.bulk_change import BulkChange

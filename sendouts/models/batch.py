@@ -1,4 +1,4 @@
-"""One held delivery, and the chunks in which it is screened."""
+"""Batches, and the chunks in which they are screened."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ class Status(models.TextChoices):
 
 
 class Outcome(models.TextChoices):
-    """What finishing a batch meant."""
+    """The meaning of a batch's release."""
 
     NONE = "", "–"
     RELEASED = "released", _("released")
@@ -63,7 +63,7 @@ OPEN = (Status.PLANNED, Status.SCREENED, Status.IN_REVIEW, Status.ACCEPTED, Stat
 
 
 class Batch(WorkRow):
-    """One held delivery with one finishUri; every row of it is a Decision."""
+    """One held delivery with one finishUri; each of its rows is a Decision."""
 
     class Source(models.TextChoices):
         BATCH = "batch", _("contact file")
@@ -72,11 +72,11 @@ class Batch(WorkRow):
     source = models.CharField(_("source"), max_length=6, choices=Source)
     delivery_key = models.CharField(max_length=64, unique=True)
     finish_key = models.CharField(max_length=64, db_index=True)
-    # Sealed; empty where there is none, or none any more.
+    # Sealed; empty if the hook has none, or after wiping.
     finish_uri = models.BinaryField()
     download_uri = models.BinaryField(blank=True, default=b"")
     project = models.ForeignKey(Project, verbose_name=_("project"), on_delete=models.PROTECT, related_name="batches")
-    # Found through the index on sendout and time below.
+    # The index on sendout and received_at below serves this key.
     sendout = models.ForeignKey(
         Sendout, verbose_name=_("sendout"), on_delete=models.PROTECT, related_name="batches", db_index=False
     )
@@ -90,7 +90,7 @@ class Batch(WorkRow):
     attention_data = models.JSONField(default=dict, blank=True)
     # Codes of HoldReason.
     held_for = models.JSONField(default=list, blank=True)
-    # What was compared with the batches before, for the codes of `held_for` that come from it (sendouts.outlook.anomalies.Finding).
+    # Data of the comparison with earlier batches, for its codes in `held_for` (sendouts.outlook.anomalies.Finding).
     anomalies = models.JSONField(default=list, blank=True)
     revision = models.PositiveIntegerField(_("revision"), default=1)
 
@@ -98,45 +98,45 @@ class Batch(WorkRow):
     deadline = models.DateTimeField(_("deadline"))
     decided_at = models.DateTimeField(_("decided"), null=True)
     ended_at = models.DateTimeField(_("ended"), null=True)
-    # Since when its contacts are no longer kept.
+    # When its contacts were deleted.
     retired_at = models.DateTimeField(null=True)
 
-    # Rows of the file or items of the hook. accepted + rejected + undecided + unread = total, once screened.
+    # Rows of the file or items of the hook. After screening, accepted + rejected + undecided + unread = total.
     total = models.PositiveIntegerField(_("contacts"), default=0)
     accepted = models.PositiveIntegerField(_("accepted"), default=0)
     rejected = models.PositiveIntegerField(_("rejected"), default=0)
     undecided = models.PositiveIntegerField(_("undecided"), default=0)
     unread = models.PositiveIntegerField(_("unreadable"), default=0)
-    # Rejections that the platform confirmed, and those that a person took on without.
+    # Rejections confirmed by the platform, and unconfirmed ones that a person answers for.
     confirmed = models.PositiveIntegerField(_("confirmed"), default=0)
     taken_on = models.PositiveIntegerField(_("taken on"), default=0)
     unread_taken_on = models.PositiveIntegerField(_("unreadable rows taken on"), default=0)
-    # Rejections that had left, or may have, when the release was stopped last: nobody can put them back.
+    # Rejections sent, or possibly sent, before the release was last stopped: these are final.
     final = models.PositiveIntegerField(_("sent before the release was stopped"), default=0)
-    # Answers that asked for a rejection to be repeated, or were lost.
+    # Answers that were lost or asked for a repeat.
     repeated = models.PositiveIntegerField(_("tried again"), default=0, db_default=0)
-    # Actions of its plan that must have acted on every accepted contact before the release, and have not yet.
+    # Actions of its plan that must still act on every accepted contact before the release.
     enrichments = models.PositiveSmallIntegerField(_("open enrichments"), default=0)
     file_complete = models.BooleanField(_("file complete"), default=False)
     reasons = models.JSONField(default=list, blank=True)
     failures = models.JSONField(default=list, blank=True)
-    # The rows in one chunk, fixed when screening starts, so that a restart finds the same borders.
+    # Rows per chunk, fixed when screening starts, so that a restart finds the same borders.
     chunk_rows = models.PositiveIntegerField(default=0)
-    # How much of the contact file has been read, from 0 to 1, where the platform said how long it is.
+    # Share of the contact file read, from 0 to 1, if the platform gave its length.
     read_share = models.FloatField(default=0, db_default=0)
     restarts = models.PositiveSmallIntegerField(default=0)
 
-    # The moment before finishUri was called first, how often it was called, and the platform's last answer to it.
+    # When finishUri was first called (stored before the call), the number of calls, and the platform's last answer.
     finish_sent_at = models.DateTimeField(null=True)
     finish_attempts = models.PositiveSmallIntegerField(default=0)
     finish_status = models.PositiveSmallIntegerField(default=0)
     finish_lost = models.BooleanField(default=False)
     delivery_seconds = models.FloatField(default=0)
-    # When it was told, once, that its rejections will not be confirmed before the deadline.
+    # When the alert was sent, once, that its rejections will not be confirmed before the deadline.
     late_told_at = models.DateTimeField(null=True)
 
-    # Where two people must accept: who did first, when, what they chose for the undecided, and the revision that this made.
-    # It counts while the batch still has that revision. Who completed it stands beside it.
+    # If two people must accept: the first person, the time, their choice for the undecided, and the revision of the
+    # batch after it. The first acceptance is valid while the batch has that revision. second_accepted_by completed it.
     first_accepted_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         verbose_name=_("accepted first by"),
@@ -155,7 +155,7 @@ class Batch(WorkRow):
         related_name="+",
     )
 
-    # When readers are told of it next, or seen not to be (null: nothing to tell).
+    # When to look next whether its readers must be told of it (null: nothing to tell).
     tell_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -172,18 +172,18 @@ class Batch(WorkRow):
             models.Index(fields=["deadline"], name="batch_open_deadline", condition=Q(status__in=OPEN)),
             models.Index(fields=["status", "deadline"], name="batch_status_deadline"),
             models.Index(fields=["sendout", "received_at"], name="batch_sendout_received"),
-            # What a batch is compared with: the files among the many singles that a sendout may have.
+            # The files that a batch is compared with, among a sendout's many singles.
             models.Index(
                 fields=["sendout", "received_at"],
                 name="batch_usual",
                 condition=Q(source="batch", outcome="released"),
             ),
-            # The batches before, to which a new one is compared: those of contact files alone.
+            # The earlier batches that a new one is compared with: contact files only.
             models.Index(fields=["project", "id"], name="batch_before_project", condition=_ENDED_FILE),
             models.Index(fields=["sendout", "id"], name="batch_before_sendout", condition=_ENDED_FILE),
-            # What the figures of the home page add up: all that has ended lately.
+            # The recently ended batches that the home page sums up.
             models.Index(fields=["ended_at", "project"], name="batch_ended", condition=Q(ended_at__isnull=False)),
-            # What the hourly tasks look for: small, since whatever they have done with leaves it.
+            # For the hourly tasks. Small, since a row leaves the index once a task has processed it.
             models.Index(
                 fields=["ended_at"], name="batch_to_wipe", condition=Q(ended_at__isnull=False) & ~Q(finish_uri=b"")
             ),
@@ -197,8 +197,8 @@ class Batch(WorkRow):
             models.CheckConstraint(name="batch_status_known", condition=Q(status__in=Status.values)),
             models.CheckConstraint(name="batch_outcome_known", condition=Q(outcome__in=Outcome.values)),
             models.CheckConstraint(name="batch_attention_known", condition=Q(attention__in=Attention.values)),
-            # Promise 2: nobody is released while a row is unread or undecided, a rejection is unconfirmed, or an accepted
-            # contact lacks what was to be written before.
+            # Promise 2: release no contact while a row is unread or undecided, a rejection is unconfirmed, or an
+            # accepted contact lacks an enrichment.
             models.CheckConstraint(
                 name="batch_finish_only_when_all_is_answered",
                 condition=Q(finish_sent_at__isnull=True)
@@ -229,7 +229,7 @@ class Batch(WorkRow):
                     first_undecided__in=["reject", "accept"],
                 ),
             ),
-            # Two persons are two.
+            # The second person must differ from the first.
             models.CheckConstraint(
                 name="batch_second_person_is_another",
                 condition=Q(second_accepted_by__isnull=True)
@@ -245,7 +245,7 @@ class Batch(WorkRow):
 
     @property
     def first_decision(self) -> int:
-        """The id that row 0 of this batch has."""
+        """Return the id of this batch's row 0."""
         return self.pk << 32
 
     @property
@@ -258,23 +258,26 @@ class Batch(WorkRow):
 
     @property
     def lane(self) -> str:
-        """The lane that carries it on: contact files have workers of their own."""
+        """Return the lane that works on it: contact files have workers of their own."""
         return "singles" if self.is_single else "files"
 
     @property
     def timed_out(self) -> int:
-        """Contacts that left on the “timed out” way: those neither released nor confirmed as rejected at the deadline."""
+        """Return how many contacts the platform sent the “timed out” way.
+
+        These were neither released nor confirmed as rejected at the deadline.
+        """
         return self.total - self.confirmed if self.status in {Status.EXPIRED, Status.ABANDONED} else 0
 
     @cached_property
     def running_change(self) -> Any:
-        """The change of many decisions that is under way, as it was when first asked for; None where there is none."""
+        """Return the running change of many decisions, cached from the first access; None if there is none."""
         if self.status != Status.IN_REVIEW:
             return None
         return self.bulk_changes.filter(state="running").select_related("user").first()
 
     def unjudged(self) -> list[str]:
-        """Held for something that nobody could judge: what is accepted so far is accepted by nobody."""
+        """Return the hold reasons that leave the batch unchecked: no check or person has accepted its contacts."""
         return [code for code in self.held_for if code in UNJUDGED]
 
     def actions(self) -> list[dict[str, Any]]:
@@ -282,7 +285,7 @@ class Batch(WorkRow):
 
 
 class Chunk(models.Model):
-    """Some thousands of rows screened and stored together: the unit of restart, and of marks in delivery."""
+    """Some thousand rows screened and stored together: the unit of restart, and of marks in delivery."""
 
     id = models.BigAutoField(primary_key=True)
     batch = models.ForeignKey(Batch, on_delete=models.CASCADE, related_name="chunks")
@@ -295,11 +298,11 @@ class Chunk(models.Model):
     # [[verdict, reason code, reason text, action, count], …]
     reasons = models.JSONField(default=list)
     failures = models.JSONField(default=list)
-    # SHA-256 over all rows up to the end of this chunk, to see whether a second download is the same file.
+    # SHA-256 over all rows up to the end of this chunk, to detect that a second download differs.
     digest = models.BinaryField(max_length=32)
-    # What it was stored at tells the pace of screening.
+    # Used to compute the speed of screening.
     stored_at = models.DateTimeField(default=timezone.now)
-    # Rejections of this chunk are being sent; still set after a kill, when their answers may be lost.
+    # Rejections of this chunk are being sent. Still set after a kill, when their answers may be lost.
     sending = models.BooleanField(default=False)
 
     class Meta:
@@ -316,7 +319,7 @@ class Chunk(models.Model):
 
 
 class Hold(models.Model):
-    """One batch on hold, by whom and why; gone once the hold is lifted. The events tell what was."""
+    """The hold of one batch: its author and reason. Deleted when the hold is lifted; the events keep the history."""
 
     batch = models.OneToOneField(Batch, primary_key=True, on_delete=models.CASCADE, related_name="hold")
     user = models.ForeignKey(
@@ -324,7 +327,7 @@ class Hold(models.Model):
     )
     note = models.TextField(_("note"))
     at = models.DateTimeField(_("time"))
-    # What was declared for the deadline, and holds again once the hold is lifted.
+    # The declared deadline action, which applies again once the hold is lifted.
     declared = models.CharField(_("at the deadline"), max_length=10, choices=AtDeadline)
 
     class Meta:

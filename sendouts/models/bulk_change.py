@@ -1,4 +1,4 @@
-"""A person's change of many decisions at once, which a worker carries out piece by piece."""
+"""A person's change of many decisions at once, carried out in pieces by a worker."""
 
 from django.conf import settings
 from django.db import models
@@ -11,9 +11,10 @@ from work.models import WorkRow
 
 
 class BulkChange(WorkRow):
-    """All decisions of one batch that say `before`, and have the reason where one is named, become `verdict`.
+    """A change of a batch's decisions from `before` to `verdict`; with `by_reason`, only those with that reason.
 
-    The row carries the work: rows below `next_row` are done. While it is running nobody decides on the batch.
+    The row carries the work: rows below `next_row` are done. While it is running, other decisions on the batch are
+    refused.
     """
 
     class State(models.TextChoices):
@@ -31,7 +32,7 @@ class BulkChange(WorkRow):
     note = models.TextField(_("note"))
     verdict = models.SmallIntegerField(_("decision"), choices=DecisionVerdict)
     before = models.SmallIntegerField(choices=DecisionVerdict)
-    # Only decisions with this reason, whatever the text beside its code says; else whatever the reason is.
+    # Change only decisions with this reason code, whatever their text; else decisions with any reason.
     by_reason = models.BooleanField(default=False)
     reason = models.CharField(_("reason code"), max_length=64, blank=True, default="")
     action = models.CharField(_("action"), max_length=255, blank=True, default="")
@@ -39,11 +40,11 @@ class BulkChange(WorkRow):
     state = models.CharField(max_length=10, choices=State, default=State.RUNNING)
     begun_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
-    # How many decisions the batch counted for it when it began.
+    # The number of such decisions, by the batch's counts, when the change began.
     expected = models.PositiveIntegerField()
     next_row = models.BigIntegerField(default=0)
     changed = models.PositiveIntegerField(default=0)
-    # Left as they were: rejections that had been sent, rows that nothing can reject, rows that nobody could read.
+    # Decisions left unchanged: rejections already sent, rows without an address to reject, unreadable rows.
     sent = models.PositiveIntegerField(default=0)
     no_address = models.PositiveIntegerField(default=0)
     unread = models.PositiveIntegerField(default=0)

@@ -1,4 +1,4 @@
-"""Adding up what chunks counted."""
+"""Sums over the counts of chunks."""
 
 import json
 from collections import Counter
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def sum_reasons(parts: Iterable[Sequence[Sequence[Any]]]) -> list[list[Any]]:
-    """Add up reasons of several chunks: [verdict, code, text, action, count], most frequent first."""
+    """Sum the reasons of several chunks: [verdict, code, text, action, count], most frequent first."""
     sums: Counter[tuple[Any, ...]] = Counter()
     for part in parts:
         for *key, count in part:
@@ -16,7 +16,7 @@ def sum_reasons(parts: Iterable[Sequence[Sequence[Any]]]) -> list[list[Any]]:
 
 
 def sum_failures(parts: Iterable[Sequence[Mapping[str, Any]]]) -> list[dict[str, Any]]:
-    """Add up failures of several chunks by action, sentence and what became of the contacts."""
+    """Sum the failures of several chunks by action, sentence and what became of the contacts."""
     sums: dict[str, dict[str, Any]] = {}
     for part in parts:
         for failure in part:

@@ -1,4 +1,4 @@
-"""What was decided on one contact of one batch."""
+"""Decisions: one for each contact of a batch."""
 
 from django.conf import settings
 from django.db import models
@@ -15,7 +15,7 @@ class DecisionVerdict(models.IntegerChoices):
 
 
 class DecisionReason(models.TextChoices):
-    """Why the gateway decided, where no check of a kind did and the row could be read."""
+    """Why the gateway decided on a readable row, if no check of a kind did."""
 
     PERSON = "person", _("Decided by a person")
     REFUSED = "refused", _("The whole batch was rejected")
@@ -38,12 +38,12 @@ class RowProblem(models.TextChoices):
     TOO_BIG = "too_big", _("it is too big for a contact")
 
 
-# Who is undecided gets one of these when the batch is accepted.
+# An acceptance gives one of these to each contact that was undecided.
 SETTLED = (DecisionReason.PERSON, DecisionReason.AT_DEADLINE)
 
 
 class Answer(models.IntegerChoices):
-    """What the platform said to a rejection."""
+    """The platform's answer to a rejection."""
 
     NONE = 0, _("not sent")
     CONFIRMED = 1, _("confirmed")
@@ -59,17 +59,17 @@ TO_SEND = (Answer.NONE, Answer.LOST, Answer.RETRY)
 class Decision(models.Model):
     """One row of the contact file, or one item of the hook.
 
-    `id = (batch << 32) + row`: rows of one batch lie together, pages go by it, and no foreign key slows the COPY. The same
-    contact twice is two messages, hence two decisions.
+    `id = (batch << 32) + row`: rows of one batch are adjacent, pages follow the id, and no foreign key slows the COPY.
+    A contact that occurs twice is two messages, hence two decisions.
     """
 
     id = models.BigIntegerField(primary_key=True)
     contact_id = models.CharField(_("contact"), max_length=255, blank=True, default="")
-    # Sealed; empty where the row has none, or none any more.
+    # Sealed; empty if the row has none, or after wiping.
     uri = models.BinaryField(blank=True, default=b"")
     verdict = models.SmallIntegerField(_("decision"), choices=DecisionVerdict)
-    # A code: of DecisionReason, of the kind that judged, or of RowProblem where the row could not be read.
-    # The row could not be read; `reason` says how, `place` in the kept value where.
+    # `reason` is a code: of DecisionReason, of the kind that judged, or of RowProblem if the row is unread. For an
+    # unread row, `kept["place"]` is its position.
     unread = models.BooleanField(_("unreadable"), default=False)
     reason = models.CharField(_("reason code"), max_length=64, blank=True, default="")
     text = models.CharField(_("reason"), max_length=500, blank=True, default="")
@@ -82,7 +82,7 @@ class Decision(models.Model):
         related_name="+",
         db_index=False,
     )
-    # Of what the checks found; it stays when a person decides otherwise.
+    # Time of the checks' evidence; it stays when a person decides otherwise.
     evidence_at = models.DateTimeField(_("evidence of"), null=True)
     kept = models.JSONField(_("fields kept"), null=True)
     answer = models.SmallIntegerField(_("answer"), choices=Answer, default=Answer.NONE)
@@ -96,14 +96,15 @@ class Decision(models.Model):
         indexes = [
             models.Index(fields=["contact_id"], name="decision_contact"),
             models.Index(fields=["id"], name="decision_not_accepted", condition=~Q(verdict=DecisionVerdict.ACCEPTED)),
-            # The few that are undecided, among many that are rejected; and those of them that nothing can reject.
+            # For the few undecided rows among many rejected ones, and for the undecided rows without an address to
+            # reject.
             models.Index(fields=["id"], name="decision_undecided", condition=Q(verdict=DecisionVerdict.UNDECIDED)),
             models.Index(
                 fields=["id"],
                 name="decision_unreachable",
                 condition=Q(verdict=DecisionVerdict.UNDECIDED, unread=True, uri=b""),
             ),
-            # Contacts with one reason, page after page: six among a million must be found without reading the others.
+            # For pages of contacts with one reason: six among a million must be found without reading the others.
             models.Index(fields=["action", "reason", "id"], name="decision_reason", condition=~Q(reason="")),
         ]
         constraints = [
@@ -119,18 +120,18 @@ class Decision(models.Model):
 
     @property
     def row(self) -> int:
-        """The place in the file or hook, counted from 0."""
+        """Return the position in the file or hook, counted from 0."""
         return self.pk & 0xFFFF_FFFF
 
 
 def rows_of(batch_id: int, first: int = 0, rows: int = 1 << 32) -> Q:
-    """The decisions of a batch, or of `rows` rows of it from `first` on."""
+    """Return the condition for the decisions of a batch, or for `rows` rows of it from `first` on."""
     start = (batch_id << 32) + first
     return Q(pk__gte=start, pk__lt=start + rows)
 
 
 class KeptDecision(models.Model):
-    """One decision of a person, kept until the contact was screened anew; `id` is that of the decision it comes from."""
+    """One decision of a person, kept until the contact is screened again; `id` is that of the original decision."""
 
     id = models.BigIntegerField(primary_key=True)
     batch = models.ForeignKey("sendouts.Batch", on_delete=models.CASCADE, related_name="kept_decisions", db_index=False)
@@ -138,12 +139,12 @@ class KeptDecision(models.Model):
     verdict = models.SmallIntegerField(choices=DecisionVerdict)
     text = models.CharField(max_length=500)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=False)
-    # Every row of this contact said the same, so that it holds for the contact and not only for its row.
+    # Every row of this contact has the same decision, so it applies to the contact and not only to its row.
     whole = models.BooleanField()
     applied = models.BooleanField(default=False, db_default=False)
 
     class Meta:
-        # What lies in a batch is found by the id; a contact by this, whatever the database believes of the table.
+        # Rows of a batch are found by id, and a contact by this index, even without table statistics.
         indexes = [models.Index(fields=["contact_id", "batch"], name="kept_decision_contact")]
 
     def __str__(self) -> str:

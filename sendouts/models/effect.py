@@ -1,4 +1,4 @@
-"""What accepted, rejected or all contacts of a batch still get beside the message: one run an action, one row a contact."""
+"""Effects on the contacts of a batch beside the message: one run per action, one row per contact."""
 
 from django.db import models
 from django.db.models import Q
@@ -12,13 +12,13 @@ from work.models import WorkRow
 class EffectRun(WorkRow):
     """One effect of a plan, for one batch.
 
-    Enrichment is worked on under the batch's claim, before the release. Transfers, and what is left over when a batch ends, are work
-    of their own: `due_at` and the claim on this row.
+    Enrichment is carried out under the batch's claim, before the release. Transfers, and effects left when a batch
+    ends, are work rows of their own, with `due_at` and a claim on this row.
     """
 
     id = models.BigAutoField(primary_key=True)
     batch = models.ForeignKey(Batch, on_delete=models.CASCADE, related_name="effect_runs")
-    # The place of the action in the batch's plan.
+    # The action's position in the batch's plan.
     step = models.PositiveSmallIntegerField()
     identifier = models.CharField(_("action"), max_length=255)
     kind = models.CharField(_("kind"), max_length=100)
@@ -30,7 +30,7 @@ class EffectRun(WorkRow):
     done = models.PositiveIntegerField(_("done"), default=0)
     refused = models.PositiveIntegerField(_("not carried out"), default=0)
     left_out = models.PositiveIntegerField(_("left out"), default=0)
-    # Where a kind that acts on the whole batch stands; and why the last attempt failed, without contact data.
+    # state: progress of a kind that acts on the whole batch; error: the last failure, without contact data.
     state = models.JSONField(default=dict, blank=True)
     error = models.CharField(max_length=500, blank=True, default="")
     ended_at = models.DateTimeField(null=True)
@@ -58,7 +58,7 @@ class EffectRun(WorkRow):
 
 
 class PendingEffect(models.Model):
-    """What one effect needs for one contact; deleted when it is done."""
+    """Data that one effect needs for one contact; deleted when it is done."""
 
     class State(models.IntegerChoices):
         WAITING = 0, _("waiting")
@@ -70,7 +70,7 @@ class PendingEffect(models.Model):
     # JSON, as the kind prepared it.
     payload = models.TextField()
     state = models.SmallIntegerField(choices=State, default=State.WAITING)
-    # Why it was not carried out.
+    # Why the effect was refused.
     text = models.CharField(max_length=500, blank=True, default="")
 
     def __str__(self) -> str:
@@ -78,5 +78,5 @@ class PendingEffect(models.Model):
 
 
 def effects_of(batch_id: int) -> Q:
-    """The pending effects of a batch."""
+    """Return the condition for the pending effects of a batch."""
     return Q(decision_id__gte=batch_id << 32, decision_id__lt=(batch_id + 1) << 32)

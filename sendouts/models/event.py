@@ -1,4 +1,4 @@
-"""The record of what happened to a batch; nobody edits it."""
+"""The append-only record of a batch's history."""
 
 from django.conf import settings
 from django.db import models
@@ -8,7 +8,7 @@ from sendouts.models.batch import Batch
 
 
 class EventWord(models.TextChoices):
-    """What an event tells, shared by log, screen and API."""
+    """The kind of an event, shared by log, screen and API."""
 
     MOVED = "moved", _("went on")
     CHANGED = "changed", _("decision changed")
@@ -31,7 +31,7 @@ class EventWord(models.TextChoices):
 
 
 class Event(models.Model):
-    """One status change, human act or trouble of a batch: appended, never changed (a trigger refuses it)."""
+    """One status change, human act or trouble of a batch; append-only (a trigger refuses updates)."""
 
     batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="events")
     at = models.DateTimeField(_("time"))
@@ -43,7 +43,7 @@ class Event(models.Model):
     )
     note = models.TextField(_("note"), blank=True, default="")
     data = models.JSONField(default=dict, blank=True)
-    # The revision of the batch from this event on; 0 where the event changed nothing that a person decides on.
+    # The revision of the batch from this event on; 0 if the event did not raise it.
     revision = models.PositiveIntegerField(_("revision"), default=0)
 
     class Meta:

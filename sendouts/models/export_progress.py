@@ -1,4 +1,4 @@
-"""How far a download of decisions is; kept for a day."""
+"""The progress of a download of decisions; kept for a day."""
 
 from django.conf import settings
 from django.db import models
@@ -7,18 +7,18 @@ from sendouts.models.batch import Batch
 
 
 class Export(models.Model):
-    """One download of a batch's decisions. `key` is drawn by whoever asks for it, so that they can ask how far it is."""
+    """One download of a batch's decisions. The client draws `key`, so that it can ask for the progress."""
 
     key = models.UUIDField(primary_key=True)
     batch = models.ForeignKey(Batch, on_delete=models.CASCADE, related_name="+", db_index=False)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", db_index=False)
-    # Rows of the batch to look through, looked through so far, and written of these.
+    # Rows of the batch to read, rows read so far, and rows written of these.
     total = models.PositiveIntegerField()
     read = models.PositiveIntegerField(default=0)
     written = models.PositiveIntegerField(default=0)
     started_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
-    # It ended before everything was written: the reader left, or the database did.
+    # It ended before everything was written: the reader disconnected, or the database failed.
     broken = models.BooleanField(default=False)
 
     class Meta:

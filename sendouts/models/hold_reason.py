@@ -5,7 +5,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class HoldReason(models.TextChoices):
-    """Why a batch waits for a person; sendouts.wording.batch_sentences adds names and numbers where there are any."""
+    """Why a batch waits for a person; sendouts.wording.batch_sentences adds names and numbers, if there are any."""
 
     UNKNOWN_PROJECT = "unknown_project", _("The project is not set up here.")
     UNKNOWN_ACTION = "unknown_action", _("An action is not defined here.")
@@ -17,7 +17,7 @@ class HoldReason(models.TextChoices):
     NO_CONTACTS = "no_contacts", _("The contact file is complete, but there is nobody in it.")
     ACTION_FAILED = "action_failed", _("An action failed.")
     EVERYBODY_REJECTED = "everybody_rejected", _("The checks rejected everybody.")
-    # What is unusual beside the batches before.
+    # Unusual compared with earlier batches.
     UNUSUAL_SHARE = "unusual_share", _("An unusual share of the contacts does not get it.")
     UNUSUAL_SIZE = "unusual_size", _("It has an unusual number of contacts.")
     CHECK_NOBODY = "check_nobody", _("A check rejected nobody, which is unusual.")
@@ -34,5 +34,5 @@ UNUSUAL = (
     HoldReason.CHECK_NOBODY,
     HoldReason.CHECK_EVERYBODY,
 )
-# Nobody could judge these: what is accepted so far is accepted by nobody.
+# Unchecked batches: no check or person has accepted the contacts that count as accepted so far.
 UNJUDGED = (HoldReason.UNKNOWN_PROJECT, HoldReason.UNKNOWN_ACTION, HoldReason.EMPTY_PLAN)

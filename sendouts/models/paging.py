@@ -1,19 +1,19 @@
-"""One page of very many rows, read through an index in its order, whatever the database believes of the table."""
+"""Read one page of a very large table through an index in its order, independent of table statistics."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from django.db import connection, transaction
 
-# What PostgreSQL without fresh statistics prefers for the first rows of a million: to read all of them, and to sort.
+# Without fresh statistics, PostgreSQL reads and sorts all of a million rows to return the first few.
 _WITHOUT = ("enable_seqscan", "enable_bitmapscan", "enable_sort")
 
 
 @contextmanager
 def through_an_index() -> Iterator[None]:
-    """Within, PostgreSQL goes along an index and stops where the page is full.
+    """Make PostgreSQL follow an index and stop at the end of the page.
 
-    Right behind a large batch it knows nothing of its rows yet, and takes a second for what needs a millisecond.
+    Directly after a large batch it has no statistics of its rows, and takes a second instead of a millisecond.
     """
     if connection.vendor != "postgresql":
         yield
@@ -21,5 +21,5 @@ def through_an_index() -> Iterator[None]:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("; ".join(f"SET LOCAL {name} = off" for name in _WITHOUT))
         yield
-        # A transaction around this one goes on as before.
+        # An outer transaction continues with the defaults.
         cursor.execute("; ".join(f"SET LOCAL {name} = on" for name in _WITHOUT))

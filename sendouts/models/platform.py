@@ -1,4 +1,4 @@
-"""What the gateway knows of the platform: hosts that may be called, and how fast it takes rejections."""
+"""What the gateway knows about the platform: the hosts it may call, and how fast the platform takes rejections."""
 
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -44,13 +44,13 @@ class AllowedHost(models.Model):
 
 
 class Tempo(models.Model):
-    """Written by passes of delivery some seconds apart, read by whoever foresees when a batch will be done."""
+    """The platform's measured speed: written by passes of delivery every few seconds, read by forecasts."""
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
-    # Confirmed rejections a second, smoothed; 0 as long as none were measured.
+    # Confirmed rejections per second, smoothed; 0 until the first measurement.
     rate = models.FloatField(default=0)
     measured_at = models.DateTimeField(null=True)
-    # Until when the platform takes no calls, as far as we know: the moment of the next probe.
+    # Until when the platform takes no calls, as far as known: the time of the next probe.
     silent_until = models.DateTimeField(null=True)
 
     class Meta:

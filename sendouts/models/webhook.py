@@ -1,4 +1,4 @@
-"""One received hook, raw."""
+"""Received hooks, and the counts of the door."""
 
 from django.db import models
 from django.db.models import Q
@@ -8,7 +8,7 @@ from work.models import WorkRow
 
 
 class HookProblem(models.TextChoices):
-    """What is wrong with a hook that can be read."""
+    """What is wrong with a readable hook."""
 
     BOTH = "both_file_and_items", _("it brings a contact file and single contacts at once")
     NEITHER = "neither_file_nor_items", _("it brings no contacts")
@@ -19,7 +19,7 @@ class HookProblem(models.TextChoices):
 
 
 class Webhook(WorkRow):
-    """One received hook as it came; planning says later what became of it."""
+    """One hook as received; planning sets its outcome later."""
 
     class Source(models.TextChoices):
         HTTP = "http", _("HTTP")
@@ -34,7 +34,7 @@ class Webhook(WorkRow):
         FAILED = "failed", _("could not be planned")
 
     uuid = models.UUIDField(unique=True, editable=False)
-    # Sealed; empty once it is wiped.
+    # Sealed; empty after wiping.
     body = models.BinaryField()
     content_type = models.CharField(max_length=100, blank=True, default="")
     source = models.CharField(_("source"), max_length=10, choices=Source, default=Source.HTTP)
@@ -69,12 +69,12 @@ class Webhook(WorkRow):
 
 
 class DoorWindow(models.Model):
-    """Answers of one door process within one short window of time."""
+    """Counts of one door process's answers within one short time window."""
 
     process = models.CharField(max_length=80)
     at = models.DateTimeField()
     stored = models.PositiveIntegerField(default=0)
-    # Of the stored, those whose answer took too long.
+    # Stored hooks with a late answer.
     slow = models.PositiveIntegerField(default=0)
     refused = models.PositiveIntegerField(default=0)
     turned_away = models.PositiveIntegerField(default=0)

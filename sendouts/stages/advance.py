@@ -1,4 +1,4 @@
-"""Bringing batches as far as they can go now: each through the stage that its status calls for."""
+"""Advance claimed batches: take each through the stages that its status calls for."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +14,7 @@ from sendouts.stages import delivery, enrichment, finishing, review
 from sendouts.stages.screening import asks, screen_file, screen_items
 from work import claims
 
-# So many of the workers for singles never wait for a service that checks ask.
+# Workers for singles that never run checks of other services: hooks and other batches need free workers.
 KEPT_FREE = 2
 Work = Callable[[claims.Claim, Sequence[Batch], datetime], None]
 
@@ -22,7 +22,7 @@ Work = Callable[[claims.Claim, Sequence[Batch], datetime], None]
 def _screen(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> None:
     singles = [batch for batch in batches if batch.is_single]
     if singles and not claim.apart:
-        # A service that is slow to answer for one sendout must not hold up the others.
+        # A slow service of one sendout must not delay the other sendouts.
         claim.give_back([batch.pk for batch in singles if asks(batch.plan)])
         singles = [batch for batch in singles if not asks(batch.plan)]
     if singles:
@@ -36,7 +36,7 @@ def _enrich(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> Non
     delivery.move_on(claim, enrichment.enrich(claim, batches, now), now)
 
 
-# In the order that data flows: what one stage completes, the next one takes on at once.
+# In the order of the data flow, so that one pass takes a batch through several stages.
 STAGES: tuple[tuple[tuple[Status, ...], Work], ...] = (
     ((Status.PLANNED,), _screen),
     ((Status.SCREENED,), review.settle),
@@ -58,7 +58,7 @@ def advance(claim: claims.Claim, batch_ids: Sequence[int]) -> None:
 
 
 def escalate(claim: claims.Claim, batch_id: int, error: Exception | None) -> None:
-    """Stop with a batch that has killed worker after worker, or that failed alone again and again."""
+    """Escalate a batch that has killed several workers, or that failed alone several times."""
     status = Batch.objects.values_list("status", flat=True).get(pk=batch_id)
     code, data = Attention.WORKER_DIED, {"deaths": claim.deaths, "status": status}
     if error is not None:
@@ -67,9 +67,10 @@ def escalate(claim: claims.Claim, batch_id: int, error: Exception | None) -> Non
 
 
 def by_sendout(ids: Sequence[int]) -> Iterator[list[int]]:
-    """Singles whose checks ask other services: one sendout after the other, those that nobody asks for at the moment.
+    """Yield singles with checks that call services, by sendout; skip sendouts that a worker handles now.
 
-    Some workers are kept for hooks and for what needs no service. What is left out stays due, and the sweep comes again.
+    `KEPT_FREE` workers stay free for hooks and for checks without services. Skipped singles stay due for the next
+    sweep.
     """
     together: dict[int, list[int]] = defaultdict(list)
     for pk, sendout_id in Batch.objects.filter(pk__in=ids).values_list("pk", "sendout_id"):
@@ -81,7 +82,7 @@ def by_sendout(ids: Sequence[int]) -> Iterator[list[int]]:
 
 
 def asked_for_now() -> set[int]:
-    """The sendouts of singles for which workers are asking other services now."""
+    """Return the sendouts of singles for which workers are calling other services now."""
     held = Batch.objects.filter(status=Status.PLANNED, source=Batch.Source.SINGLE, claimed_until__gt=Now())
     pairs = set(held.values_list("sendout_id", "plan_id"))
     asking = {plan.pk for plan in Plan.objects.filter(pk__in={plan_id for _, plan_id in pairs}) if asks(plan)}

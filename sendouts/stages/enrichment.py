@@ -1,7 +1,7 @@
-"""Enrichment: what must be written about the accepted, and confirmed, before they are released.
+"""Enrichment: run the actions on accepted contacts that must end before the release.
 
-It begins once every rejection is confirmed, under the batch's claim. What cannot be carried out is treated as the action's
-`on_failure` says: the batch is held for a person (hold), its contacts are rejected (reject), or go without (accept).
+It begins once every rejection is confirmed, under the batch's claim. The action's `on_failure` says what a failure
+does: hold the batch for a person (hold), reject the contacts (reject), or release them without it (accept).
 """
 
 from collections.abc import Sequence
@@ -25,13 +25,13 @@ from work import claims
 from work.retry import backoff
 
 log = structlog.get_logger(__name__)
-# People are told after so many passes that did not come through.
+# Escalate after this many failed passes.
 QUIET_PASSES = 4
 LONGEST_PAUSE = timedelta(minutes=2)
 
 
 def enrich(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> list[Batch]:
-    """Carry out the open enrichments of accepted batches whose rejections are confirmed; returns those that lack nothing now."""
+    """Run the open enrichments of accepted batches without open rejections; return the batches now complete."""
     through = []
     for batch in batches:
         if (
@@ -47,7 +47,7 @@ def enrich(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> list
 
 
 def _enrich(claim: claims.Claim, batch: Batch, now: datetime) -> bool:
-    """One action after the other, in the order of the plan: a later one may build on an earlier one."""
+    """Run the actions in the order of the plan, because a later one may use the result of an earlier one."""
     contexts = Contexts(batch, batch.deadline)
     for run in EffectRun.objects.filter(batch=batch, phase=Phase.ENRICH, ended_at__isnull=True).order_by("step"):
         work = EffectWork(
@@ -56,10 +56,10 @@ def _enrich(claim: claims.Claim, batch: Batch, now: datetime) -> bool:
         passed = work.carry_out()
         run.refresh_from_db()
         if not passed.through and (passed.working or passed.again_in is not None):
-            _later(claim, batch, run, passed, now)
+            _schedule_retry(claim, batch, run, passed, now)
             return False
-        if (run.refused or not passed.through) and not _settled(claim, run, passed, now):
-            _hold(claim, batch, run, passed, now)
+        if (run.refused or not passed.through) and not _apply_on_failure(claim, run, passed, now):
+            _escalate(claim, batch, run, passed, now)
             return False
         with transaction.atomic():
             claim.extend([batch.pk], progress=True)
@@ -68,8 +68,8 @@ def _enrich(claim: claims.Claim, batch: Batch, now: datetime) -> bool:
     return True
 
 
-def _settled(claim: claims.Claim, run: EffectRun, passed: Passed, now: datetime) -> bool:
-    """Do with what was not carried out what the definition says; whether that settled it."""
+def _apply_on_failure(claim: claims.Claim, run: EffectRun, passed: Passed, now: datetime) -> bool:
+    """Apply the action's `on_failure` to the failed contacts; return False if a person must decide."""
     if run.on_failure not in {"accept", "reject"}:
         return False
     with transaction.atomic():
@@ -82,7 +82,7 @@ def _settled(claim: claims.Claim, run: EffectRun, passed: Passed, now: datetime)
 
 
 def _reject(run: EffectRun, text: str) -> None:
-    """Reject the contacts that lack what they were to get; their rejections leave with the next pass of delivery."""
+    """Reject the contacts that the action failed for; the next pass of delivery sends their rejections."""
     rows = PendingEffect.objects.filter(effects_of(run.batch_id), step=run.step)
     lacking = Decision.objects.filter(
         pk__gte=run.batch_id << 32, pk__lt=(run.batch_id + 1) << 32, pk__in=rows.values("decision_id")
@@ -100,17 +100,17 @@ def _reject(run: EffectRun, text: str) -> None:
     Batch.objects.filter(pk=run.batch_id).update(**counts, revision=F("revision") + 1)
 
 
-def _hold(claim: claims.Claim, batch: Batch, run: EffectRun, passed: Passed, now: datetime) -> None:
-    """A person must act: try again, or go on without."""
+def _escalate(claim: claims.Claim, batch: Batch, run: EffectRun, passed: Passed, now: datetime) -> None:
+    """Escalate the batch: a person retries the action or releases without it."""
     data = {"identifier": run.identifier, "rows": run.waiting + run.refused, "text": passed.error or _first_text(run)}
     lifecycle.attention(batch.pk, Attention.EFFECT_FAILED, now=now, claim=claim, due_at=None, data=data)
 
 
-def _later(claim: claims.Claim, batch: Batch, run: EffectRun, passed: Passed, now: datetime) -> None:
+def _schedule_retry(claim: claims.Claim, batch: Batch, run: EffectRun, passed: Passed, now: datetime) -> None:
     if passed.working:
         lifecycle.look_again(batch.pk, claim=claim, due_at=now + timedelta(seconds=passed.again_in or 0))
         return
-    # Who asks for more time gets it, also where nothing is left of it then.
+    # Grant the pause that the service asked for, even if it ends after the deadline.
     asked = timedelta(seconds=passed.again_in or 0)
     due_at = timezone.now() + max(min(backoff(batch.attempts + 1), LONGEST_PAUSE), asked)
     if batch.attempts + 1 >= QUIET_PASSES or due_at >= batch.deadline:

@@ -1,4 +1,4 @@
-"""Calling finishUri: once, after the intent is stored; again only where the answer was lost, or asked for another time."""
+"""Call finishUri once, after storing the intent; repeat only after a lost answer or a request to retry."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -25,15 +25,15 @@ QUIET_CALLS = 4
 
 
 def finish(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> None:
-    """Release delivered batches. The database refuses the intent while anybody is undecided, unread or unconfirmed."""
-    uris = _callable(claim, [batch for batch in batches if batch.deadline > timezone.now()], now)
+    """Release delivered batches. The database refuses the intent while a row is undecided, unread or unconfirmed."""
+    uris = _open_uris(claim, [batch for batch in batches if batch.deadline > timezone.now()], now)
     batches = [batch for batch in batches if batch.pk in uris]
     if not batches:
         return
     by_id = {batch.pk: batch for batch in batches}
     _intend(claim, batches, now)
     asks = [
-        # An intent without a stored answer is one whose answer was lost, with the process that waited for it.
+        # An intent without a stored answer means that the process died before the answer was stored.
         Ask(batch.pk, uris[batch.pk], repeat_of_lost=batch.finish_lost, nobody_left=batch.outcome != Outcome.RELEASED)
         for batch in batches
     ]
@@ -45,8 +45,8 @@ def finish(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> None
             claim.extend(list(by_id))
 
 
-def _callable(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> dict[int, str]:
-    """The finishUris of the batches whose platform takes calls, by batch.
+def _open_uris(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> dict[int, str]:
+    """Return the finishUri of each batch, by batch id, if its platform takes calls now.
 
     No intent is stored for the others: they wait for the platform's next probe, or for the key that opens their URI.
     """
@@ -68,7 +68,7 @@ def _callable(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> d
 
 
 def _intend(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> None:
-    """Store that finishUri is about to be called, and that its answer is lost until it is stored."""
+    """Store that finishUri is about to be called; the answer counts as lost until it is stored."""
     repeated = [batch.pk for batch in batches if batch.finish_sent_at is not None]
     first = [batch.pk for batch in batches if batch.finish_sent_at is None]
     with transaction.atomic():
@@ -82,7 +82,7 @@ def _intend(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> Non
 
 
 def _conclude(claim: claims.Claim, answered: Sequence[tuple[Batch, Attempt]]) -> None:
-    """Store what the platform said. A 2xx counts also where the deadline ended the batch while the call was open."""
+    """Store the platform's answers. A 2xx counts even if the deadline ended the batch during the call."""
     now = timezone.now()
     confirmed = {}
     for batch, attempt in answered:
@@ -102,11 +102,11 @@ def _conclude(claim: claims.Claim, answered: Sequence[tuple[Batch, Attempt]]) ->
         lifecycle.move(late, Status.EXPIRED, Status.FINISHED, now=now)
     for batch, attempt in answered:
         if attempt.outcome is not client.CallOutcome.CONFIRMED:
-            _not_confirmed(claim, batch, attempt, now)
+            _handle_unconfirmed(claim, batch, attempt, now)
 
 
-def _not_confirmed(claim: claims.Claim, batch: Batch, attempt: Attempt, now: datetime) -> None:
-    # Once an answer was lost, the release may have happened: a definite answer to a repeat does not undo that doubt.
+def _handle_unconfirmed(claim: claims.Claim, batch: Batch, attempt: Attempt, now: datetime) -> None:
+    # After a lost answer the release may have happened. A definite answer to a repeat does not remove that doubt.
     lost = attempt.outcome is client.CallOutcome.LOST or batch.finish_lost
     Batch.objects.filter(pk=batch.pk, claim_id=claim.id).update(finish_lost=lost, finish_status=attempt.status)
     log.warning("finish_not_confirmed", batch=batch.pk, status=attempt.status, outcome=attempt.outcome.value)

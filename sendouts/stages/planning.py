@@ -1,4 +1,4 @@
-"""From a stored hook to a planned batch: who is it for, what is to be done, until when."""
+"""Plan a stored hook: find its project and sendout, merge its actions and set its deadline."""
 
 import hashlib
 import json
@@ -23,27 +23,27 @@ from work import claims
 from work.retry import backoff
 
 log = structlog.get_logger(__name__)
-# So far this process's clock and the database's may be apart before the difference counts.
+# Ignore a difference up to this between this process's clock and the database's.
 CLOCK_DOUBT = timedelta(seconds=60)
 _DONE: dict[str, Any] = {"due_at": None, "claim_id": None, "claimed_until": None}
 
 
 def plan(claim: claims.Claim, webhook_ids: Sequence[int]) -> list[int]:
-    """Plan claimed hooks in one transaction; returns the ids of the open batches that came of them."""
+    """Plan claimed hooks in one transaction; return the ids of the new open batches."""
     with transaction.atomic():
         claim.extend(webhook_ids)
         return _plan_group(webhook_ids, timezone.now())
 
 
 def escalate(claim: claims.Claim, webhook_id: int, error: Exception | None) -> None:
-    """Stop with a hook that has killed worker after worker; it is kept, and staff can have it planned again."""
+    """Escalate a hook that has killed several workers; it is kept, and staff can plan it again."""
     detail = HookDetail.GIVEN_UP(times=claim.deaths)
     ended = {"outcome": Webhook.Outcome.FAILED, "detail": detail, **_DONE}
     Webhook.objects.filter(pk=webhook_id, claim_id=claim.id).update(**ended)
 
 
 def describe_failure(attempts: int, error: Exception) -> dict[str, str]:
-    """Return what a hook says of itself that could not be planned yet."""
+    """Return the columns that describe why a hook could not be planned yet."""
     return {"detail": HookDetail.TRIED_AGAIN(times=attempts, error=type(error).__name__)}
 
 
@@ -83,7 +83,7 @@ def _plan_group(ids: Sequence[int], now: datetime) -> list[int]:
 
 
 def read_hook(webhook: Webhook) -> Hook | None:
-    """Parse a stored body; what is no held delivery gets its outcome here. Raises CannotOpen."""
+    """Parse a stored body; set the outcome here if the hook is not a held delivery. Raises CannotOpen."""
     try:
         read = parse(sealing.keyring().open(webhook.body, sealing.of_hook(webhook.uuid)))
     except Unreadable as problem:
@@ -98,7 +98,7 @@ def read_hook(webhook: Webhook) -> Hook | None:
 
 
 def _wait_for_key(webhook: Webhook, now: datetime) -> None:
-    """Keep a hook that no key opens, and look again by itself: nothing but the key is missing."""
+    """Keep a hook that no key opens, and schedule a retry: only the key is missing."""
     attempts = webhook.attempts + 1
     waits = {"attempts": attempts, "due_at": now + backoff(attempts, longest=60), "detail": HookDetail.KEY_MISSING()}
     Webhook.objects.filter(pk=webhook.pk).update(**waits)
@@ -106,7 +106,7 @@ def _wait_for_key(webhook: Webhook, now: datetime) -> None:
 
 
 def _tell_duplicates(hooks: dict[int, Hook]) -> tuple[list[int], dict[str, int]]:
-    """The hooks whose delivery is new, first come first, and the batches of deliveries that are known already."""
+    """Return the hooks with a new delivery, in order of arrival, and the batches of known deliveries."""
     keys = {hook.delivery_key for hook in hooks.values()}
     known = dict(Batch.objects.filter(delivery_key__in=keys).values_list("delivery_key", "pk"))
     fresh, seen = [], set(known)
@@ -123,7 +123,7 @@ def _known_finishes(hooks: Iterable[Hook]) -> set[str]:
 
 
 def finish_key(hook: Hook) -> str:
-    """SHA-256 of the finishUri: the URI itself is a secret, and longer than an index takes."""
+    """Return the SHA-256 of the finishUri: the URI is a secret, and too long for an index."""
     return hashlib.sha256(hook.finish_uri.encode()).hexdigest()
 
 
@@ -162,7 +162,7 @@ class Catalog:
             )
         }
         for project_name, journey, name in names - set(self._sendouts):
-            # A project that only a hook knows is kept as not declared: its batches wait until somebody looks at it.
+            # Store a project that only a hook names as not declared: its batches wait for review by a person.
             project, _ = Project.objects.get_or_create(name=project_name, defaults={"declared": False})
             sendout, _ = Sendout.objects.get_or_create(project=project, journey=journey, name=name)
             self._sendouts[project_name, journey, name] = sendout
@@ -176,10 +176,10 @@ class Catalog:
         rules = self._policies[sendout.pk]
         behind = self._database_now - now
         if behind > CLOCK_DOUBT:
-            # Our clock is behind: what it says was received hours ago would be over as soon as it is put right.
+            # Our clock is behind: a deadline counted from it would have passed once the clock is corrected.
             received_at += behind
         deadline = received_at + rules.answer_within
-        # A clock of ours that is ahead must not end what the database's says is in time.
+        # If our clock is ahead, a hook must not expire that is in time by the database's clock.
         late = deadline <= min(now, self._database_now)
         keys = sealing.keyring()
         return Batch(

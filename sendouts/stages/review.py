@@ -1,4 +1,4 @@
-"""Who waits for a person, what people decide, and what is declared to happen at the deadline."""
+"""Review: decide which batches wait for a person, and carry out decisions and the declared deadline action."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -19,15 +19,16 @@ from sendouts.outlook import anomalies, forecast
 from sendouts.outlook.history import earlier, screened
 from work import claims
 
-# Attention that no acceptance can lift: who is missing from the file would be released unseen.
+# Attention that no acceptance can lift: contacts missing from the file would be released without a check.
 BLOCKS_ACCEPTANCE = frozenset({Attention.NO_PROVEN_END})
 _REASONS = ("verdict", "reason", "text", "action")
 
 
 def reasons_to_hold(batch: Batch) -> list[str]:
-    """Why a screened batch waits for a person; empty when it goes on by itself. See the table in docs/architecture.md.
+    """Return the codes of why a screened batch waits for a person; empty if none.
 
-    What is unusual beside the batches before it stands in `batch.anomalies` by now.
+    The table is in docs/architecture/stages.md, “Who waits for a person”.
+    `batch.anomalies` must hold the comparison with earlier batches.
     """
     held: list[str] = []
     if not batch.project.declared or batch.project.archived:
@@ -48,16 +49,16 @@ def reasons_to_hold(batch: Batch) -> list[str]:
         held += dict.fromkeys(each["code"] for each in batch.anomalies)
     if batch.review == Review.ALWAYS:
         held.append(HoldReason.ALWAYS)
-    # What a person had stopped or put on hold waits for a person, whatever checks find that ran again.
+    # Keep the hold of a batch that a person stopped or put on hold, whatever the repeated checks find.
     held += [code for code in batch.held_for if code in {HoldReason.STOPPED, HoldReason.WAS_ON_HOLD}]
     if not held and rules.changed_by_people(batch):
-        # Its checks ran again with what people had decided: that is accepted by people as well.
+        # The checks ran again and people's decisions were applied again: a person must accept those, too.
         held.append(HoldReason.CHANGED)
     return held
 
 
 def settle(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> None:
-    """Let screened batches go on, or hold them for a person."""
+    """Accept screened batches, or hold them for a person."""
     going: dict[int, dict[str, Any]] = {}
     held: dict[int, dict[str, Any]] = {}
     known = forecast.lately(now) if any(batch.at_deadline != AtDeadline.LEAVE for batch in batches) else None
@@ -75,7 +76,7 @@ def settle(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> None
 
 
 def _compare(batches: Sequence[Batch]) -> None:
-    """Find what is unusual beside the batches before; nothing is asked where nobody wants to know."""
+    """Set `anomalies` from a comparison with earlier batches; skip batches that are never reviewed."""
     before = earlier([batch for batch in batches if batch.review != Review.NEVER])
     for batch in batches:
         known = before.get(batch.pk)
@@ -87,11 +88,11 @@ def _compare(batches: Sequence[Batch]) -> None:
 
 
 def at_deadline(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> None:
-    """Carry out what is declared for held batches that nobody decided on in time."""
+    """Carry out the declared deadline action of held batches that nobody decided on in time."""
     for found in batches:
         with transaction.atomic():
             claim.extend([found.pk])
-            # As it is now: people may have decided, or changed a contact, since it was found due.
+            # Read the row again under a lock: people may have decided, or changed a contact, since it was found due.
             batch = Batch.objects.select_for_update().get(pk=found.pk)
             if batch.status != Status.IN_REVIEW or batch.due_at is None or batch.due_at > now + claims.SLACK:
                 continue
@@ -123,7 +124,10 @@ def release(
     persons: Mapping[str, Any] = rules.NOBODY,
     data: dict[str, Any] | None = None,
 ) -> None:
-    """Settle who is undecided, and move; the caller holds the row's lock. persons: the columns of who accepted."""
+    """Settle the undecided contacts and accept the batch; the caller holds the row's lock.
+
+    persons: the columns that record the two people who accepted.
+    """
     open_rows = Decision.objects.filter(rows_of(batch.pk), verdict=DecisionVerdict.UNDECIDED)
     settled = {
         "decided_by": user,
@@ -131,7 +135,7 @@ def release(
         "text": "",
         "action": "",
     }
-    # Rows without an address can only be let through; the person took them on.
+    # Rows without an address cannot be rejected; the person answers for their release.
     let_through = open_rows.filter(uri=b"").update(verdict=DecisionVerdict.ACCEPTED, decided_by=user)
     chosen = open_rows.exclude(uri=b"").update(verdict=undecided, **settled)
     accepted = batch.accepted + let_through + (chosen if undecided == DecisionVerdict.ACCEPTED else 0)
@@ -162,14 +166,17 @@ def release(
 def reject_all(
     batch: Batch, *, now: datetime, user: User | None, note: str, data: dict[str, Any] | None = None
 ) -> None:
-    """Move; delivery turns the decisions chunk by chunk before it sends them. The caller holds the row's lock."""
+    """Reject the whole batch; the caller holds the row's lock.
+
+    Delivery turns the decisions to rejected, chunk by chunk, before it sends them.
+    """
     unreachable = unread_without_address(batch)
     columns = {
         "accepted": 0,
         "rejected": batch.total - unreachable,
         "undecided": 0,
         "unread": unreachable,
-        # Nobody is left for whom anything is to be written.
+        # No contact is left to enrich.
         "enrichments": 0,
         "attention": "",
         "attention_data": {},
@@ -182,14 +189,14 @@ def reject_all(
 
 
 def _lifted(batch: Batch) -> dict[str, Any]:
-    """What a decision lifts, for the record, and for whoever takes the decision back."""
+    """Return the attention that a decision lifts, for the event and for undoing the decision."""
     if not batch.attention:
         return {}
     return {"lifted": {"attention": batch.attention, "data": batch.attention_data}}
 
 
 def recount(batch: Batch, now: datetime) -> dict[str, Any]:
-    """The columns that bring a held batch's counts, hold and moment of acting in line with its decisions."""
+    """Return the columns that update a held batch's counts, attention, hold and due time from its decisions."""
     sums = Decision.objects.filter(rows_of(batch.pk)).aggregate(
         accepted=Count("pk", filter=Q(verdict=DecisionVerdict.ACCEPTED)),
         rejected=Count("pk", filter=Q(verdict=DecisionVerdict.REJECTED)),
@@ -202,7 +209,7 @@ def recount(batch: Batch, now: datetime) -> dict[str, Any]:
 
 
 def standing(batch: Batch, now: datetime) -> dict[str, Any]:
-    """The columns that bring a held batch's attention, hold and moment of acting in line with its counts."""
+    """Return the columns that update a held batch's attention, hold and due time from its counts."""
     if batch.attention == Attention.UNREAD_ROWS and not batch.unread:
         batch.attention, batch.attention_data = "", {}
     if not batch.undecided and HoldReason.UNDECIDED in batch.held_for:
@@ -213,7 +220,10 @@ def standing(batch: Batch, now: datetime) -> dict[str, Any]:
 
 
 def count_reasons(batch_id: int) -> list[list[Any]]:
-    """Count the reasons of a batch's decisions anew: [verdict, code, text, action, count]; the simply accepted are left out."""
+    """Recount the reasons of a batch: [verdict, code, text, action, count].
+
+    Accepted contacts without a reason are left out.
+    """
     rows = (
         Decision.objects.filter(rows_of(batch_id))
         .exclude(verdict=DecisionVerdict.ACCEPTED, reason="")

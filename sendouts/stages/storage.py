@@ -1,4 +1,7 @@
-"""Many decisions at once: COPY on PostgreSQL, some hundred rows a statement on SQLite; answers by what they have in common."""
+"""Bulk storage of decisions, effects and answers.
+
+Uses COPY on PostgreSQL and inserts of some hundred rows on SQLite; groups answers by their values.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -29,7 +32,7 @@ class NewDecision(NamedTuple):
 
 
 class NewEffect(NamedTuple):
-    """What one effect will need for one contact; `payload` is JSON text."""
+    """Data that one effect needs for one contact; `payload` is JSON text."""
 
     decision_id: int
     step: int
@@ -52,12 +55,12 @@ _COLUMNS = (
     "answer_status",
 )
 _MARKS = f"({', '.join(['%s'] * len(NewDecision._fields))}, 0, 0)"
-# Rows of one INSERT on SQLite: half the work of a statement a row, and far from its 32,766 variables.
+# Rows per INSERT on SQLite: half the time of one INSERT per row, and far below its limit of 32,766 variables.
 _AT_ONCE = 200
 
 
 def insert_decisions(decisions: Iterable[NewDecision]) -> None:
-    """Store new decisions in the caller's transaction; a row that exists already is an IntegrityError."""
+    """Store new decisions in the caller's transaction; raise IntegrityError if a row exists already."""
     columns = ", ".join(_COLUMNS)
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
@@ -65,7 +68,7 @@ def insert_decisions(decisions: Iterable[NewDecision]) -> None:
                 for row in decisions:
                     copy.write_row((*row, 0, 0))
             return
-        rows = list(_adapted(decisions))
+        rows = list(_adapt_datetimes(decisions))
         whole = len(rows) - len(rows) % _AT_ONCE
         groups = [rows[start : start + _AT_ONCE] for start in range(0, whole, _AT_ONCE)]
         for size, parts in ((_AT_ONCE, groups), (len(rows) - whole, [rows[whole:]])):
@@ -74,8 +77,8 @@ def insert_decisions(decisions: Iterable[NewDecision]) -> None:
                 cursor.executemany(statement, [list(chain.from_iterable(part)) for part in parts])
 
 
-def _adapted(decisions: Iterable[NewDecision]) -> Iterator[NewDecision]:
-    """The rows as a database without moments of its own stores them."""
+def _adapt_datetimes(decisions: Iterable[NewDecision]) -> Iterator[NewDecision]:
+    """Yield the rows with datetimes adapted for a database without a datetime type."""
     adapt = connection.ops.adapt_datetimefield_value
     for row in decisions:
         if row.evidence_at is not None:
@@ -85,7 +88,7 @@ def _adapted(decisions: Iterable[NewDecision]) -> Iterator[NewDecision]:
 
 
 def insert_effects(effects: Sequence[NewEffect]) -> None:
-    """Store what effects will need in the caller's transaction; a row that exists already is an IntegrityError."""
+    """Store what effects need in the caller's transaction; raise IntegrityError if a row exists already."""
     if not effects:
         return
     table, columns = PendingEffect._meta.db_table, "decision_id, step, payload, state, text"
@@ -99,10 +102,10 @@ def insert_effects(effects: Sequence[NewEffect]) -> None:
 
 
 def store_answers(answers: Sequence[tuple[int, int, int]]) -> None:
-    """Store the platform's answers, some thousands at most: (decision id, Answer, status code), in the caller's transaction.
+    """Store some thousand answers of the platform: (decision id, Answer, status code), in the caller's transaction.
 
-    Nearly all answers are alike, so that they are a few UPDATEs by id. The bounds beside the ids have PostgreSQL go through
-    the index also while it has no statistics of the table yet; a join with a list of (id, answer) read all of it each time.
+    Nearly all answers are alike, so a few UPDATEs by id suffice. With the bounds beside the ids, PostgreSQL uses the
+    index even before it has statistics of the table. A join with a list of (id, answer) read the whole table each time.
     """
     alike: dict[tuple[int, int], list[int]] = defaultdict(list)
     for pk, word, code in answers:

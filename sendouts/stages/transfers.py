@@ -1,6 +1,6 @@
-"""What follows the end of a batch: telling other systems of its outcome, and clearing away what is not wanted any more.
+"""Transfers: after a batch has ended, send its outcome to other systems and clear effects no longer needed.
 
-Each run is work of its own: due, claimed, and tried again for a day; it keeps no release waiting.
+Each run is a work row of its own: due, claimed, and retried for a day. It never delays a release.
 """
 
 from collections.abc import Sequence
@@ -23,30 +23,30 @@ from work import claims
 from work.retry import backoff
 
 log = structlog.get_logger(__name__)
-# A receiver that is away is tried for so long after the end, or after a person had it told again.
+# Retry an unreachable receiver for this long after the end, or after a person asked to send again.
 TRIED_FOR = timedelta(hours=24)
 LONGEST_PAUSE = timedelta(minutes=10)
 
 
 def see_to(claim: claims.Claim, run_ids: Sequence[int]) -> None:
-    """Carry each of the claimed runs out, or clear it away."""
+    """Carry out each claimed run, or clear it."""
     for pk in run_ids:
-        _see_to(claim, pk)
+        _carry_out(claim, pk)
 
 
 def escalate(claim: claims.Claim, run_id: int, error: Exception | None) -> None:
-    """Stop with a run that has killed worker after worker, or that failed for a reason of our own."""
+    """Escalate a run that has killed several workers, or that failed through an error of our own."""
     found = EffectRun.objects.get(pk=run_id)
     raised = PlanFailure.RAISED(name=found.kind, error=type(error).__name__)
     _give_up(claim, found, EffectFailure.WORKER_DIED() if error is None else raised)
 
 
-def _see_to(claim: claims.Claim, pk: int) -> None:
+def _carry_out(claim: claims.Claim, pk: int) -> None:
     run = EffectRun.objects.select_related("batch__project", "batch__sendout", "batch__plan").get(pk=pk)
     now = timezone.now()
     batch = run.batch
     if run.phase != Phase.TRANSFER or batch.status != Status.FINISHED:
-        # Enrichment that was not needed any more, or a transfer of an outcome that there is not.
+        # Clear enrichment of an ended batch, or a transfer of a batch without an outcome.
         _end(claim, run, now, leave_out=True)
         return
     ends = _tried_since(batch, now) + TRIED_FOR
@@ -58,11 +58,11 @@ def _see_to(claim: claims.Claim, pk: int) -> None:
     elif passed.again_in is None or now >= ends:
         _give_up(claim, run, passed.error)
     else:
-        _later(claim, run, passed)
+        _schedule_retry(claim, run, passed)
 
 
 def _tried_since(batch: Batch, now: datetime) -> datetime:
-    """Since when others are told of the outcome: the end, or later, when a person had it sent again."""
+    """Return the start of the retry period: the end of the batch, or a person's later request to send again."""
     again = Event.objects.filter(batch=batch, word=EventWord.RETRIED).aggregate(at=Max("at"))["at"]
     ended = batch.ended_at or now
     return max(ended, again) if again else ended
@@ -74,7 +74,7 @@ def _end(claim: claims.Claim, run: EffectRun, now: datetime, *, leave_out: bool)
         if leave_out:
             runs.leave_out(run)
         elif PendingEffect.objects.filter(effects_of(run.batch_id), step=run.step).exists():
-            # Some were refused: they stay, with the reason, until a person has them tried again.
+            # Some contacts were refused: keep them, with the reason, until a person retries them.
             EffectRun.objects.filter(pk=run.pk).update(due_at=None, attempts=0)
             log.error("transfer_failed", batch=run.batch_id, step=run.step)
             return
@@ -82,14 +82,14 @@ def _end(claim: claims.Claim, run: EffectRun, now: datetime, *, leave_out: bool)
 
 
 def _give_up(claim: claims.Claim, run: EffectRun, error: str) -> None:
-    """Leave it to a person; what waits stays, so that it can be tried again."""
+    """Escalate the run; keep the waiting contacts, so that a person can retry them."""
     with transaction.atomic():
         claim.extend([run.pk], progress=True)
         EffectRun.objects.filter(pk=run.pk).update(due_at=None, error=error[:500], attempts=0)
     log.error("transfer_failed", batch=run.batch_id, step=run.step)
 
 
-def _later(claim: claims.Claim, run: EffectRun, passed: Passed) -> None:
+def _schedule_retry(claim: claims.Claim, run: EffectRun, passed: Passed) -> None:
     asked = timedelta(seconds=passed.again_in or 0)
     attempts = 0 if passed.working else run.attempts + 1
     with transaction.atomic():

@@ -1,4 +1,4 @@
-"""What a person can do to a batch: each verb once, for desk, API and sets of singles."""
+"""Verbs: the acts of people on a batch, each implemented once for desk, API and sets of singles."""
 
 from collections.abc import Mapping
 from typing import Any

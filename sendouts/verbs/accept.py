@@ -13,12 +13,11 @@ from sendouts.verbs.base import Act, NotDone, NotDoneCode, Verb
 
 @dataclass(frozen=True)
 class Accept(Verb[Batch]):
-    """Send the rejections, then release the rest. Where two people must accept, record the first acceptance.
+    """Accept a batch: send the rejections, then release the rest. Record a first acceptance if two people must accept.
 
-    undecided: `reject` or `accept`, the person's own decision for the contacts that nobody could judge. take_on: the
-    person answers for rows that could not be read and cannot be rejected; needs its permission and a note. together: the
-    contacts of all batches that are accepted by the same act. The batch that is returned is still in review after the
-    first acceptance of two.
+    undecided: `reject` or `accept`, the person's own decision for the undecided contacts. take_on: the person answers
+    for unreadable rows that cannot be rejected; needs its permission and a note. together: the contacts of all batches
+    accepted by the same act. Returns the batch, still in review after the first acceptance of two.
     """
 
     name = "accept"
@@ -42,7 +41,7 @@ class Accept(Verb[Batch]):
                 raise NotDone(NotDoneCode.UNREAD_ROWS, _unread_sentence(taken_on))
             base.require_note(act)
         if taken_on or (batch.unread and choice is DecisionVerdict.ACCEPTED):
-            # Nobody could judge these rows, not even in part: who lets them through answers for them.
+            # No check judged these rows, not even in part: the person who releases them answers for them.
             base.check_permission(act.user, base.TAKE_ON)
         persons = second_person.accept(batch, act, self.undecided, together=self.together)
         if persons is not None:

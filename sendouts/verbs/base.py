@@ -1,4 +1,4 @@
-"""What all verbs share: who asks, what is checked before anything is done, and why something was not done."""
+"""What all verbs share: the acting person, the checks before the act, and the reasons of a refusal."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -19,9 +19,9 @@ from sendouts.wording.events import clock, since
 
 REVIEW = "sendouts.review_batch"
 TAKE_ON = "sendouts.take_on_batch"
-# Who the contacts are: their ids and the fields that a project keeps.
+# Permission to see the contacts' ids and the fields that a project keeps.
 VIEW_CONTACTS = "sendouts.view_contacts"
-# Somebody who is later than this is not told by how many seconds.
+# Beyond this lateness, the sentence names no number of seconds.
 LATE_SECONDS = 600
 
 
@@ -29,23 +29,23 @@ Result = TypeVar("Result", covariant=True)
 
 
 class NotDoneCode(StrEnum):
-    """Why something was not done, for programs: the API sends these words."""
+    """Codes of why something was not done; the API sends them to programs."""
 
     NOT_ALLOWED = "not_allowed"
-    # The batch is not as the person saw it.
+    # The batch has changed since the person saw it.
     MOVED_ON = "moved_on"
     CHANGING = "changing"
     CHANGED = "changed"
     RELEASED = "released"
     BUSY = "busy"
     RETIRED = "retired"
-    # What the person gave does not suffice.
+    # The person's input is missing or insufficient.
     NOTE_NEEDED = "note_needed"
     BAD_CHOICE = "bad_choice"
     UNREAD_ROWS = "unread_rows"
     SECOND_PERSON = "second_person"
     OTHER_CHOICE = "other_choice"
-    # The batch, or a contact of it, does not allow it.
+    # The state of the batch, or of one of its contacts, forbids it.
     NOTHING = "nothing"
     NOT_COMPLETE = "not_complete"
     NO_ADDRESS = "no_address"
@@ -55,7 +55,7 @@ class NotDoneCode(StrEnum):
 
 
 class NotDone(Exception):
-    """What a person asked for was not carried out; the text is a sentence for them. `code` is for programs."""
+    """A person's request was refused; the text is a sentence for the person, `code` is for programs."""
 
     def __init__(self, code: NotDoneCode, sentence: str) -> None:
         super().__init__(sentence)
@@ -63,7 +63,7 @@ class NotDone(Exception):
 
 
 class Note(Enum):
-    """Whether a person says why in a note."""
+    """Whether a verb requires a note with a reason."""
 
     OPTIONAL = "optional"
     REQUIRED = "required"
@@ -71,7 +71,7 @@ class Note(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """Who does something, having seen which revision (None: any), with which note, and when."""
+    """One act: its user, the revision that they saw (None: any), their note, and the time."""
 
     user: User
     revision: int | None
@@ -80,14 +80,14 @@ class Act:
 
     @property
     def by(self) -> dict[str, Any]:
-        """What an event records of it."""
+        """Return the user, note and time in the form that events record."""
         return {"user": self.user, "note": self.note, "now": self.now}
 
 
 class Verb(ABC, Generic[Result]):
-    """Something that a person can do to a batch. A subclass declares when and for whom; its fields are options.
+    """An act on a batch. A subclass declares its statuses and its permission; its fields are options.
 
-    while_changing: possible also while many decisions of the batch are being changed.
+    while_changing: allowed also while many decisions of the batch are being changed.
     """
 
     name: ClassVar[str]
@@ -97,14 +97,14 @@ class Verb(ABC, Generic[Result]):
     while_changing: ClassVar[bool] = False
 
     def run(self, batch_id: int, act: Act) -> Result:
-        """Check what the class declares, and carry it out, in one transaction that locks the batch.
+        """Check what the class declares, and carry out the verb, in one transaction that locks the batch.
 
-        1. The person may.
-        2. The batch has one of the statuses; while it is open, its deadline is still to come.
-        3. Nobody changes many of its decisions at the moment.
+        1. The user has the permission.
+        2. The batch has one of the statuses; if it is open, its deadline has not passed.
+        3. No change of many of its decisions is running.
         4. Its revision is the one that the person saw.
-        5. The note is there, where one is required.
-        Raises NotDone with the sentence to show, and Batch.DoesNotExist also for a batch that the person does not see.
+        5. The note is given, if one is required.
+        Raises NotDone with the sentence to show. Raises Batch.DoesNotExist also for a batch that the user may not see.
         """
         check_permission(act.user, self.permission)
         with transaction.atomic():
@@ -115,11 +115,11 @@ class Verb(ABC, Generic[Result]):
 
     @abstractmethod
     def carry_out(self, batch: Batch, act: Act) -> Result:
-        """Do it to a batch that is locked and checked; raises NotDone where it forbids it for a reason of its own."""
+        """Carry out the verb on a locked and checked batch; raise NotDone for a reason of the verb's own."""
 
     @classmethod
     def is_over(cls, batch: Batch, now: datetime) -> bool:
-        """Return whether the batch has gone on without this verb, or its deadline has passed."""
+        """Return whether the batch's status no longer allows this verb, or its deadline has passed."""
         return batch.status not in cls.statuses or (batch.is_open and now >= batch.deadline)
 
     def _lock(self, batch_id: int, act: Act) -> Batch:
@@ -135,7 +135,7 @@ class Verb(ABC, Generic[Result]):
 
 
 def check_permission(user: User, permission: str) -> None:
-    """Raise NotDone unless the user may."""
+    """Raise NotDone unless the user has the permission."""
     if user.has_perm(permission):
         return
     if permission == TAKE_ON and user.has_perm(REVIEW):
@@ -146,25 +146,25 @@ def check_permission(user: User, permission: str) -> None:
 
 
 def require_note(act: Act) -> None:
-    """Raise NotDone where the note is empty."""
+    """Raise NotDone if the note is empty."""
     if not act.note.strip():
         raise NotDone(NotDoneCode.NOTE_NEEDED, _("Say why in a note: it stays with the batch."))
 
 
 def require_unreleased(batch: Batch) -> None:
-    """Raise NotDone once finishUri was called."""
+    """Raise NotDone if finishUri was called."""
     if batch.finish_sent_at is not None:
         raise NotDone(NotDoneCode.RELEASED, _("The release was already called: it cannot be taken back."))
 
 
 def changing(batch: Batch) -> BulkChange | None:
-    """The change of many decisions that is under way in a batch."""
+    """Return the running change of many decisions in a batch; None if there is none."""
     running = BulkChange.objects.filter(batch=batch, state=BulkChange.State.RUNNING)
     return running.select_related("user").first()
 
 
 def is_changing(running: BulkChange) -> str:
-    """Tell somebody that a change of many decisions is under way, and what they can do."""
+    """Return the sentence that a change of many decisions is running, and what the person can do."""
     now = ngettext(
         "%(who)s is changing %(n)s decision of this batch at the moment.",
         "%(who)s is changing %(n)s decisions of this batch at the moment.",
@@ -174,7 +174,10 @@ def is_changing(running: BulkChange) -> str:
 
 
 def moved_on(batch: Batch, now: datetime, act: str = "") -> str:
-    """Tell somebody who came too late what happened instead. act: the name of what they wanted, for their own screen."""
+    """Return the sentence that a person came too late, and what happened instead.
+
+    act: the name of the person's act, for their own screen.
+    """
     if (batch.is_open and now >= batch.deadline) or batch.status == Status.EXPIRED:
         return _too_late(batch, now, act)
     event = Event.objects.filter(batch=batch, word=EventWord.MOVED, new=batch.status).select_related("user").last()
@@ -207,9 +210,10 @@ def _too_late(batch: Batch, now: datetime, act: str) -> str:
 
 
 def changed(batch: Batch, revision: int, *, seen: int | None = None, again: str = "") -> str:
-    """Tell somebody that the page they looked at is old, what is true now, and who did what since.
+    """Return the sentence that the person's page is outdated, with the current numbers and the changes since.
 
-    seen: how many would have got the message on their page; again: what to do after another look, where they see both.
+    seen: how many contacts would have been accepted according to their page. again: what to do after another look, for
+    a place that shows both.
     """
     words = {"accepted": localize(batch.accepted), "rejected": localize(batch.rejected + batch.undecided)}
     if seen is None:

@@ -35,7 +35,7 @@ class ChangeDecisions(Verb[int]):
         if self.verdict == DecisionVerdict.REJECTED and wanted.filter(uri=b"").exists():
             sentence = _("This row has no address through which it could be rejected.")
             raise NotDone(NotDoneCode.NO_ADDRESS, sentence)
-        _none_is_final(wanted)
+        _require_none_final(wanted)
         if self.verdict == DecisionVerdict.ACCEPTED and wanted.filter(unread=True).exists():
             base.check_permission(act.user, base.TAKE_ON)
         to = {
@@ -55,8 +55,8 @@ class ChangeDecisions(Verb[int]):
         return changed
 
 
-def _none_is_final(rows: QuerySet[Decision]) -> None:
-    """A rejection that was sent before the release was stopped cannot be taken back. Raises NotDone."""
+def _require_none_final(rows: QuerySet[Decision]) -> None:
+    """Raise NotDone if a rejection was sent before the release was stopped: it cannot be taken back."""
     sent = rows.filter(verdict=DecisionVerdict.REJECTED).exclude(answer=Answer.NONE).count()
     if sent:
         sentence = ngettext(

@@ -1,8 +1,8 @@
-"""Changing many decisions of a held batch at once: all that say one thing, or all with one reason.
+"""Change many decisions of a held batch at once: all with one verdict, or all with one reason.
 
-Few are changed at once. Many are changed piece by piece by a worker: the row of the change carries the work, so that a worker
-that is killed is followed by one that goes on where it stopped. Meanwhile no other verb is possible, unless it declares
-`while_changing`, and the clock leaves the batch: its `due_at` is empty until the change has ended.
+A small change runs at once. A worker carries out a large one in pieces: the row of the change carries the work, so that
+after a kill another worker continues it. Meanwhile other verbs are refused, unless they declare `while_changing`. The
+deadline action waits, too: the batch's `due_at` is empty until the change has ended.
 """
 
 import time
@@ -28,12 +28,12 @@ from sendouts.verbs.base import Act, NotDone, NotDoneCode, Note, Verb
 from work import claims
 
 log = structlog.get_logger(__name__)
-# Up to so many are changed while the person waits, where few rows have to be looked at to find them.
+# Change up to this many while the person waits, if few rows must be read to find them.
 AT_ONCE = 500
 FEW_ROWS = 20_000
-# Rows looked at in one transaction.
+# Rows read in one transaction.
 PIECE = 5_000
-# After so long others that wait go first: the workers are those of the contact files, which have deadlines.
+# Seconds after which the change yields to other work: its workers are those of the contact files, which have deadlines.
 TURN_SECONDS = 10.0
 State = BulkChange.State
 _LEFT = ("sent", "no_address", "unread")
@@ -41,13 +41,13 @@ _LEFT = ("sent", "no_address", "unread")
 
 @dataclass(frozen=True, slots=True)
 class Which:
-    """The decisions to change: those that say `before`; with a reason (code and action) only those that have it."""
+    """The decisions to change: those with the verdict `before` and, if given, with this reason (code and action)."""
 
     before: DecisionVerdict
     reason: tuple[str, str] | None = None
 
     def count(self, batch: Batch) -> int:
-        """How many there are, as the batch itself counts; nothing is asked of the database."""
+        """Return how many there are by the batch's own counts, without a query."""
         if self.reason is None:
             counts = {DecisionVerdict.ACCEPTED: batch.accepted, DecisionVerdict.REJECTED: batch.rejected}
             return counts.get(self.before, batch.undecided)
@@ -57,10 +57,10 @@ class Which:
 
 @dataclass(frozen=True)
 class ChangeAlike(Verb[BulkChange]):
-    """Change all these decisions to accepted or rejected, at once or, where they are many, by a worker.
+    """Change all these decisions to accepted or rejected: few at once, many by a worker.
 
-    What nobody can change stays, and is counted: rejections that were sent, rows without an address that would have to be
-    rejected, unreadable rows that would get the message unseen.
+    Decisions that cannot change stay, and are counted: rejections already sent, rows without an address to reject, and
+    unreadable rows, which would be accepted without a check.
     """
 
     name = "change-many"
@@ -99,14 +99,14 @@ class ChangeAlike(Verb[BulkChange]):
             bulk.save()
             lifecycle.change(batch, EventWord.CHANGE_BEGUN, data=_data(bulk), due_at=None, **act.by)
         else:
-            _at_once(batch, bulk, act.now)
+            _change_at_once(batch, bulk, act.now)
         at_once = not bulk.is_running
         log.info("decisions_changed", batch=batch.pk, user=act.user.pk, expected=expected, at_once=at_once)
         return bulk
 
 
 class CancelChange(Verb[BulkChange]):
-    """Stop the change of many decisions that is under way; what is done stays."""
+    """Stop the running change of many decisions; the decisions changed so far stay changed."""
 
     name = "cancel-change"
     statuses = frozenset({Status.IN_REVIEW})
@@ -121,17 +121,17 @@ class CancelChange(Verb[BulkChange]):
 
 
 def takes_time(batch: Batch, which: Which) -> bool:
-    """Whether a change is carried out piece by piece, and not while the person waits.
+    """Return whether a worker carries out the change in pieces, so that the person need not wait.
 
-    The index of what is not accepted finds few rows among many; few accepted ones would be looked for in all.
+    An index finds few rejected or undecided rows among many. Accepted rows have no index, so all rows would be read.
     """
     return which.count(batch) > AT_ONCE or (which.before == DecisionVerdict.ACCEPTED and batch.total > FEW_ROWS)
 
 
-def _at_once(batch: Batch, bulk: BulkChange, now: datetime) -> None:
+def _change_at_once(batch: Batch, bulk: BulkChange, now: datetime) -> None:
     columns = _change(batch, bulk, rows_of(batch.pk))
     if not bulk.changed:
-        raise NotDone(NotDoneCode.NOTHING, _nothing(bulk))
+        raise NotDone(NotDoneCode.NOTHING, _nothing_sentence(bulk))
     bulk.state, bulk.ended_at, bulk.next_row = State.DONE, now, batch.total
     bulk.save()
     for name, value in columns.items():
@@ -140,7 +140,7 @@ def _at_once(batch: Batch, bulk: BulkChange, now: datetime) -> None:
     lifecycle.change(batch, EventWord.CHANGED, now=now, user=bulk.user, note=bulk.note, data=_data(bulk), **columns)
 
 
-def _nothing(bulk: BulkChange) -> str:
+def _nothing_sentence(bulk: BulkChange) -> str:
     if bulk.sent:
         return _("These rejections were sent before the release was stopped: they cannot be taken back.")
     if bulk.no_address:
@@ -149,7 +149,7 @@ def _nothing(bulk: BulkChange) -> str:
 
 
 def _data(bulk: BulkChange) -> dict[str, Any]:
-    """What the event of a change tells, in numbers."""
+    """Return the numbers of a change for its event."""
     data: dict[str, Any] = {
         "verdict": DecisionVerdict(bulk.verdict).name.lower(),
         "before": DecisionVerdict(bulk.before).name.lower(),
@@ -163,7 +163,7 @@ def _data(bulk: BulkChange) -> dict[str, Any]:
 
 
 def run(claim: claims.Claim, bulk_ids: Sequence[int]) -> None:
-    """Carry each of the claimed changes on, for one turn at most."""
+    """Continue each of the claimed changes, for one turn at most."""
     for pk in bulk_ids:
         until = time.monotonic() + TURN_SECONDS
         while _piece(claim, pk, timezone.now()) and time.monotonic() < until:
@@ -171,14 +171,14 @@ def run(claim: claims.Claim, bulk_ids: Sequence[int]) -> None:
 
 
 def escalate(claim: claims.Claim, bulk_id: int, error: Exception | None) -> None:
-    """Give up a change that has killed worker after worker, or that fails without getting any further."""
+    """Give up a change that has killed several workers, or that fails without progress."""
     with transaction.atomic():
         batch, bulk = _locked(claim, bulk_id)
         _end(batch, bulk, State.FAILED, timezone.now())
 
 
 def _piece(claim: claims.Claim, pk: int, now: datetime) -> bool:
-    """Change what is to be changed in the next rows, in one transaction; whether there is more to do."""
+    """Change the matching decisions among the next rows, in one transaction; return whether rows remain."""
     with transaction.atomic():
         batch, bulk = _locked(claim, pk, progress=True)
         if batch.status != Status.IN_REVIEW or now >= batch.deadline:
@@ -193,13 +193,13 @@ def _piece(claim: claims.Claim, pk: int, now: datetime) -> bool:
             _end(batch, bulk, State.DONE, now)
             return False
         done = {name: getattr(bulk, name) for name in ("next_row", "changed", *_LEFT)}
-        # Due as of now: behind what else waits.
+        # Due now, hence behind all other work that is due.
         BulkChange.objects.filter(pk=pk).update(attempts=0, due_at=now, **done)
     return True
 
 
 def _locked(claim: claims.Claim, pk: int, *, progress: bool = False) -> tuple[Batch, BulkChange]:
-    """Lock the batch, then the change, in the order in which people do."""
+    """Lock the batch, then the change: the same order as for the acts of people."""
     batch_id = BulkChange.objects.values_list("batch_id", flat=True).get(pk=pk)
     batch = Batch.objects.select_for_update(of=("self",)).select_related("plan").get(pk=batch_id)
     claim.extend([pk], progress=progress)
@@ -207,14 +207,14 @@ def _locked(claim: claims.Claim, pk: int, *, progress: bool = False) -> tuple[Ba
 
 
 def _change(batch: Batch, bulk: BulkChange, where: Q) -> dict[str, Any]:
-    """Change the decisions among these rows that the change is about; returns the batch's counts and reasons after it.
+    """Change the matching decisions among these rows; return the batch's new counts and reasons.
 
-    Sums are kept by their differences: counting a million rows after each piece would cost more than changing them.
+    Sums are updated by differences: counting a million rows after each piece would cost more than changing them.
     """
     why = {"reason": bulk.reason, "action": bulk.action} if bulk.by_reason else {}
     found = Decision.objects.filter(where, verdict=bulk.before, **why)
     if bulk.before != DecisionVerdict.ACCEPTED:
-        # The index of what is not accepted serves a query that says so.
+        # This condition lets the database use the index on decisions that are not accepted.
         found = found.exclude(verdict=DecisionVerdict.ACCEPTED)
     if bulk.before == DecisionVerdict.UNDECIDED and not bulk.by_reason:
         found = found.filter(unread=False)
@@ -243,7 +243,7 @@ def _change(batch: Batch, bulk: BulkChange, where: Q) -> dict[str, Any]:
 
 
 def _end(batch: Batch, bulk: BulkChange, state: State, now: datetime, user: User | None = None, note: str = "") -> None:
-    """End a change in the caller's transaction, which has locked the batch: count once, and let the clock act again."""
+    """End a change in the caller's transaction, which has locked the batch: recount, and set `due_at` again."""
     bulk.state = state
     done = {name: getattr(bulk, name) for name in ("next_row", "changed", *_LEFT)}
     free = {"due_at": None, "claim_id": None, "claimed_until": None, "ended_at": now}
@@ -254,7 +254,7 @@ def _end(batch: Batch, bulk: BulkChange, state: State, now: datetime, user: User
     else:
         columns = recount(batch, now)
         if state != State.DONE and columns["due_at"] is not None and columns["due_at"] <= now:
-            # Nobody declared acceptance for a change that stopped half-way: people look at it first.
+            # A change that stopped half-way was not part of the declared acceptance: a person must look at it first.
             columns["due_at"] = None
         who = user if user is not None else bulk.user
         lifecycle.change(batch, EventWord.CHANGE_ENDED, now=now, user=who, note=note, data=data, **columns)

@@ -1,4 +1,4 @@
-"""Put a batch on hold: until somebody lifts it, nothing happens to the batch by itself at the deadline."""
+"""Put a batch on hold: the gateway does nothing at the deadline until a person lifts the hold."""
 
 from copy import copy
 from datetime import datetime
@@ -17,7 +17,7 @@ log = structlog.get_logger(__name__)
 
 
 class PutOnHold(Verb[Batch]):
-    """Set this batch's `at_deadline` to leave, and keep what was declared."""
+    """Set the batch's `at_deadline` to `leave`, and keep the declared one."""
 
     name = "hold"
     statuses = frozenset({Status.IN_REVIEW})
@@ -37,7 +37,7 @@ class PutOnHold(Verb[Batch]):
 
 
 class LiftHold(Verb[Batch]):
-    """Let what was declared for the deadline hold again; where its moment has passed, it acts at once."""
+    """Restore the declared deadline action; if its time has passed, it runs at once."""
 
     name = "lift-hold"
     statuses = frozenset({Status.IN_REVIEW})
@@ -55,14 +55,14 @@ class LiftHold(Verb[Batch]):
 
 
 def on_hold(batch: Batch) -> Hold | None:
-    """The hold of a batch; None where nobody holds it. A batch on hold says `leave`: others are not asked about."""
+    """Return the hold of a batch; None if there is none. Query only batches in review with `leave`."""
     if batch.at_deadline != AtDeadline.LEAVE or batch.status != Status.IN_REVIEW:
         return None
     return Hold.objects.select_related("user").filter(batch=batch).first()
 
 
 def acts_again_at(batch: Batch, held: Hold, now: datetime) -> datetime | None:
-    """When the gateway would act by itself if the hold were lifted now; None: it would leave the batch."""
+    """Return when the gateway would act if the hold were lifted now; None if it would leave the batch."""
     as_declared = copy(batch)
     as_declared.at_deadline = held.declared
     return forecast.acts_at(as_declared, forecast.lately(now), now)

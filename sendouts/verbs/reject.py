@@ -6,7 +6,7 @@ from sendouts.verbs.base import Act, Note, Verb
 
 
 class Reject(Verb[Batch]):
-    """Reject every contact one by one, then finish, so that nobody times out."""
+    """Reject every contact one by one, then finish, so that no contact times out."""
 
     name = "reject"
     statuses = frozenset({Status.IN_REVIEW})

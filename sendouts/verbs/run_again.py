@@ -22,16 +22,16 @@ log = structlog.get_logger(__name__)
 
 
 class RunAgain(Verb[None]):
-    """Merge the plan anew from what is defined today, and screen the batch from its start.
+    """Merge the plan again from today's definitions, and screen the batch from the start.
 
-    What people decided on contacts is kept, and applied again to what the checks find.
+    People's decisions on contacts are kept, and applied to the new results.
     """
 
     name = "run-again"
     statuses = frozenset({Status.IN_REVIEW, Status.PLANNED})
 
     def carry_out(self, batch: Batch, act: Act) -> None:
-        _nothing_has_left(batch)
+        _require_nothing_sent(batch)
         webhook = Webhook.objects.filter(batch=batch, outcome=Webhook.Outcome.PLANNED).first()
         hook = _read_again(webhook) if webhook is not None else None
         if batch.status == Status.IN_REVIEW:
@@ -50,7 +50,7 @@ class RunAgain(Verb[None]):
             "file_complete": False,
             "due_at": act.now,
         }
-        # Whoever is still at work on the old plan loses its claim, and with it what it has not committed.
+        # A worker still on the old plan loses its claim, and with it its uncommitted work.
         columns |= {"attention": "", "attention_data": {}, "claim_id": None, "claimed_until": None}
         if hook is not None:
             again = Catalog([hook]).batch(hook, batch.received_at, act.now, batch.finish_key, Attention.NONE)
@@ -64,7 +64,7 @@ class RunAgain(Verb[None]):
 
 
 def plan_again(webhook_id: int, *, user: User, now: datetime) -> None:
-    """Try a hook again that could not be planned. Raises NotDone."""
+    """Plan a failed hook again. Raises NotDone."""
     base.check_permission(user, base.REVIEW)
     failed = Webhook.objects.filter(pk=webhook_id, outcome=Webhook.Outcome.FAILED)
     again = {"outcome": Webhook.Outcome.WAITING, "detail": "", "due_at": now, "attempts": 0, "deaths": 0}
@@ -74,14 +74,14 @@ def plan_again(webhook_id: int, *, user: User, now: datetime) -> None:
 
 
 def still_held(batch: Batch) -> list[str]:
-    """What a person did that keeps a batch from going on by itself, whatever its checks find now."""
+    """Return the hold reasons, set by people, that keep a batch in review whatever its checks find now."""
     on_hold = Hold.objects.filter(batch=batch).exists()
     holds = {HoldReason.STOPPED: HoldReason.STOPPED in batch.held_for, HoldReason.WAS_ON_HOLD: on_hold}
     return [code for code, applies in holds.items() if applies]
 
 
 def _read_again(webhook: Webhook) -> Hook | None:
-    """Read a hook once more for a person. Raises NotDone where its key is missing."""
+    """Read a hook again for a person. Raises NotDone if its key is missing."""
     try:
         return read_hook(webhook)
     except CannotOpen:
@@ -89,8 +89,8 @@ def _read_again(webhook: Webhook) -> Hook | None:
         raise NotDone(NotDoneCode.KEY_MISSING, sentence) from None
 
 
-def _nothing_has_left(batch: Batch) -> None:
-    """A rejection that was sent is final: checks that run anew would forget it. Raises NotDone."""
+def _require_nothing_sent(batch: Batch) -> None:
+    """Raise NotDone if a rejection was sent: it is final, and new checks would forget it."""
     sent = (
         Decision.objects.filter(rows_of(batch.pk), verdict=DecisionVerdict.REJECTED).exclude(answer=Answer.NONE).count()
     )

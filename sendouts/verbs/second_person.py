@@ -1,6 +1,6 @@
-"""Where two people must accept: the first acceptance, what voids it, and what a second person is told.
+"""Acceptance by two people: the first acceptance, its end, and the sentences for the second person.
 
-The batch stays in review between the two. Any change raises its revision, and with that the first acceptance is void.
+The batch stays in review between the two. Any change raises its revision, which voids the first acceptance.
 """
 
 from datetime import datetime
@@ -17,10 +17,10 @@ from sendouts.wording.batch_sentences import number, time_of
 
 
 def accept(batch: Batch, act: Act, undecided: str, *, together: int = 0) -> dict[str, Any] | None:
-    """Take one person's acceptance of a batch that the caller has locked.
+    """Record one person's acceptance of a batch that the caller has locked.
 
-    undecided: `reject` or `accept`. Returns the columns with which the batch is accepted, or None where this was the first
-    acceptance of two, which is recorded. Raises NotDone where the same person comes again, or the second chose otherwise.
+    undecided: `reject` or `accept`. Returns the columns with which the batch is accepted, or None after recording the
+    first acceptance of two. Raises NotDone if the same person accepts twice, or if the second person chose differently.
     """
     if not rules.needed(batch, act.user, together):
         return rules.NOBODY
@@ -51,7 +51,7 @@ def _record(batch: Batch, act: Act, undecided: str) -> None:
 
 
 class TakeBack(Verb[Batch]):
-    """Take one's own first acceptance back."""
+    """Take back one's own first acceptance."""
 
     name = "take-back"
     statuses = frozenset({Status.IN_REVIEW})
@@ -65,17 +65,17 @@ class TakeBack(Verb[Batch]):
 
 
 def first_name(batch: Batch) -> str:
-    """Who accepted first."""
+    """Return the name of the first person; empty if there is none."""
     return batch.first_accepted_by.get_username() if batch.first_accepted_by else ""
 
 
 def choice(batch: Batch) -> str:
-    """What the first person chose for the undecided, as a sentence."""
+    """Return the first person's choice for the undecided, as a sentence."""
     return _("They get the message.") if batch.first_undecided == "accept" else _("They are rejected.")
 
 
 def told(batch: Batch, reader: Any, now: datetime) -> str:
-    """What one reader is told of a batch with a first acceptance; empty where there is none."""
+    """Return the text on a first acceptance for one reader; empty if there is none."""
     if not rules.is_first_accepted(batch) or batch.first_accepted_at is None:
         return ""
     words = {"who": first_name(batch), "time": time_of(batch.first_accepted_at, now)}
@@ -85,7 +85,7 @@ def told(batch: Batch, reader: Any, now: datetime) -> str:
 
 
 def why_two(batch: Batch, user: User) -> str:
-    """Why this person's acceptance alone is not enough; empty where it is."""
+    """Return why this person's acceptance alone is not enough; empty if it is enough."""
     if changed := rules.changed_by(batch, user):
         text = ngettext(
             "You changed %(n)s decision of this batch, so somebody else must accept it.",

@@ -1,4 +1,4 @@
-"""What people do about a batch that cannot go on: try again, answer for what is not confirmed, or give it up."""
+"""Verbs for a batch that cannot go on: retry, answer for what is unconfirmed, or give up."""
 
 from typing import Any
 
@@ -16,12 +16,12 @@ from work import claims
 
 log = structlog.get_logger(__name__)
 _FREE: dict[str, Any] = {"claim_id": None, "claimed_until": None}
-# The stage that needed a person begins anew.
+# Columns that start the failed stage again.
 _SETTLED: dict[str, Any] = {"attention": "", "attention_data": {}, "attempts": 0, **_FREE}
 
 
 class TakeOn(Verb[Batch]):
-    """Answer for what the platform did not confirm: the batch goes on as if it had."""
+    """Answer for what the platform did not confirm: the batch continues as if it were confirmed."""
 
     name = "take-on"
     statuses = frozenset({Status.ACCEPTED, Status.REFUSED, Status.DELIVERED})
@@ -68,7 +68,7 @@ def _take_on(batch: Batch, act: Act, data: dict[str, Any], **columns: Any) -> No
 
 
 class TryAgain(Verb[Batch]):
-    """Try again what could not be completed: the download, the rejections, the release."""
+    """Retry what could not be completed: the download, the rejections, or the release."""
 
     name = "retry"
     statuses = frozenset({Status.PLANNED, Status.SCREENED, Status.ACCEPTED, Status.REFUSED, Status.DELIVERED})
@@ -78,12 +78,12 @@ class TryAgain(Verb[Batch]):
             sentence = _("There is nothing to try again: the batch is being worked on.")
             raise NotDone(NotDoneCode.NOTHING, sentence)
         if not Batch.objects.filter(claims.free(), pk=batch.pk).exists():
-            # Its call may be open: nothing is sent twice because somebody is impatient.
+            # A call may be open: an impatient retry must not send it twice.
             sentence = _("It is being tried again at this moment. Wait for what comes of it.")
             raise NotDone(NotDoneCode.BUSY, sentence)
         Decision.objects.filter(rows_of(batch.pk), answer=Answer.REFUSED).update(answer=Answer.RETRY)
         effects.try_again(batch.pk)
-        # What planning found wrong with the hook was not what the person saw, and still holds the batch.
+        # A problem that planning found in the hook still holds the batch: the person saw and retried a later one.
         attention, about = batch.attention_data.get("hook", ("", {}))
         columns = {**_SETTLED, "attention": attention, "attention_data": about, "due_at": act.now}
         lifecycle.change(batch, EventWord.RETRIED, **act.by, **columns)
@@ -91,7 +91,7 @@ class TryAgain(Verb[Batch]):
 
 
 class SendAgain(Verb[Batch]):
-    """Tell other systems of the outcome of a finished batch after all, where that failed for good."""
+    """Retry the transfers of a finished batch's outcome after they failed for good."""
 
     name = "send-again"
     statuses = frozenset({Status.FINISHED})
@@ -106,7 +106,7 @@ class SendAgain(Verb[Batch]):
 
 
 class GiveUp(Verb[Batch]):
-    """Stop working on a batch: nothing more is sent, and its contacts time out on the platform."""
+    """Stop work on a batch: nothing more is sent, and its contacts time out on the platform."""
 
     name = "give-up"
     statuses = frozenset({Status.PLANNED, Status.IN_REVIEW, Status.ACCEPTED, Status.REFUSED, Status.DELIVERED})

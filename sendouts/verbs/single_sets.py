@@ -1,4 +1,4 @@
-"""Decide on many held singles of one sendout at once: each through the same verb as if it stood alone."""
+"""Decide on many held singles of one sendout at once, each through the same verb as a batch alone."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -14,13 +14,13 @@ from sendouts.verbs.base import Act, NotDone
 from sendouts.verbs.reject import Reject
 
 log = structlog.get_logger(__name__)
-# So many are decided in one go; whoever has more decides again.
+# Decide on at most this many per call; for more, the person decides again.
 AT_ONCE = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Together:
-    """What became of a set: the ids that were decided, those that wait for a second person, and why the others were left."""
+    """The result for a set: the decided ids, the ids that need a second person, and why the others were left."""
 
     done: list[int]
     first: list[int]
@@ -28,9 +28,9 @@ class Together:
 
 
 def held_singles(seen: Q, sendout_id: int, now: datetime) -> QuerySet[Batch]:
-    """The singles of a sendout that can be decided on together, most urgent first.
+    """Return the singles of a sendout that can be decided on together, most urgent first.
 
-    Those that need attention, and rows that could not be read, are looked at one by one.
+    Singles that need attention or have unreadable rows must be decided one by one.
     """
     rows = Batch.objects.filter(
         seen, sendout=sendout_id, source=Batch.Source.SINGLE, status=Status.IN_REVIEW, deadline__gt=now
@@ -39,10 +39,10 @@ def held_singles(seen: Q, sendout_id: int, now: datetime) -> QuerySet[Batch]:
 
 
 def decide(verb: Accept | Reject, revisions: Mapping[int, int], act: Act) -> Together:
-    """Carry a verb out on each of a set of held singles. revisions: the revision that the person saw, by id.
+    """Carry out a verb on each of a set of held singles. revisions: the revision that the person saw, by id.
 
-    1. Ask of the set as a whole whether a second person is needed.
-    2. Decide on each in a transaction of its own: what changed meanwhile is left as it is, and its neighbours are decided.
+    1. Ask for the set as a whole whether a second person is needed.
+    2. Decide on each in its own transaction: a single that changed meanwhile is left, the others are decided.
     """
     chosen = dict(list(revisions.items())[:AT_ONCE])
     if isinstance(verb, Accept):

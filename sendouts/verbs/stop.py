@@ -1,7 +1,7 @@
-"""Stop a release: an accepted or rejected batch waits for its reviewers again, as far as nothing has left.
+"""Stop a release: return an accepted or rejected batch to review, except for rejections already sent.
 
-A rejection that may have reached the platform is final; the answer that nobody stored counts as lost. What a rejection of the
-whole batch had not yet turned is as it was: delivery turns decisions chunk by chunk, just before they leave.
+A rejection that may have reached the platform is final; an answer that was not stored counts as lost. Of a rejected
+batch, decisions not yet turned keep their verdict: delivery turns them chunk by chunk, just before sending.
 """
 
 from typing import Any
@@ -19,17 +19,17 @@ from sendouts.verbs import base
 from sendouts.verbs.base import Act, Verb
 
 log = structlog.get_logger(__name__)
-# How an acceptance marks what it settled by its own choice: a change of one contact always carries a text.
+# Marks decisions that an acceptance settled: a person's change of one contact always carries a text.
 _SETTLED = Q(reason__in=SETTLED, text="", action="", answer=Answer.NONE)
 
 
 class StopRelease(Verb[Batch]):
-    """Take the acceptance or rejection of a batch back, as long as finishUri was not called.
+    """Take back the acceptance or rejection of a batch, as long as finishUri was not called.
 
-    1. Whoever is at work loses its claim; what it has not stored counts as sent.
-    2. What may have left stays rejected, for good.
-    3. What the acceptance itself chose for the undecided is open again.
-    4. The batch waits with the numbers that its decisions have now, and for what it waited before.
+    1. A worker on the batch loses its claim; rejections in chunks being sent count as sent.
+    2. Rejections that may have been sent are final.
+    3. Contacts settled by the acceptance are undecided again.
+    4. The batch waits with the current counts of its decisions, and for its earlier hold reasons.
     """
 
     name = "undo"
@@ -41,10 +41,10 @@ class StopRelease(Verb[Batch]):
         _count_as_sent(batch)
         rejected = Decision.objects.filter(rows_of(batch.pk), verdict=DecisionVerdict.REJECTED)
         batch.final = rejected.exclude(answer=Answer.NONE).count()
-        # Turned by the rejection of the whole batch, and not sent: what they were is not known any more.
+        # Turned by the rejection of the whole batch, and not sent: their earlier verdict is unknown.
         turned = rejected.filter(reason=DecisionReason.REFUSED, answer=Answer.NONE).count()
         opened = _open_again(batch)
-        batch.attention, batch.attention_data = _lifted(batch)
+        batch.attention, batch.attention_data = _lifted_attention(batch)
         batch.held_for = [*(code for code in batch.held_for if code != HoldReason.STOPPED), HoldReason.STOPPED]
         columns = recount(batch, act.now) | {
             "final": batch.final,
@@ -64,7 +64,7 @@ class StopRelease(Verb[Batch]):
 
 
 def may_have_left(batch: Batch) -> int:
-    """How many rejections were sent, or may have been: those with an answer, and those of chunks that are being sent."""
+    """Return how many rejections were or may have been sent: those answered, and those in chunks being sent."""
     rejected = Decision.objects.filter(rows_of(batch.pk), verdict=DecisionVerdict.REJECTED)
     under_way = sum(rejected.filter(part, answer=Answer.NONE).count() for part in _marked(batch))
     return rejected.exclude(answer=Answer.NONE).count() + under_way
@@ -76,7 +76,7 @@ def _marked(batch: Batch) -> list[Q]:
 
 
 def _count_as_sent(batch: Batch) -> None:
-    """Turn “may have been sent”, which is a mark on chunks, into an answer that was lost, on each rejection."""
+    """Turn the mark “being sent” on chunks into a lost answer on each of their rejections."""
     for part in _marked(batch):
         waiting = Decision.objects.filter(
             part, verdict=DecisionVerdict.REJECTED, answer__in=(Answer.NONE, Answer.RETRY)
@@ -86,17 +86,17 @@ def _count_as_sent(batch: Batch) -> None:
 
 
 def _open_again(batch: Batch) -> int:
-    """Take back what the acceptance chose for those whom nobody could judge; returns how many they are."""
+    """Make the contacts undecided again that the acceptance settled; return how many."""
     rows = Decision.objects.filter(rows_of(batch.pk))
     back = {"verdict": DecisionVerdict.UNDECIDED, "decided_by": None}
     opened = rows.filter(_SETTLED).update(reason=DecisionReason.STOPPED, **back)
-    # Rows without an address were let through under their own reason.
+    # Rows without an address were accepted with their own reason kept.
     let_through = rows.filter(unread=True, verdict=DecisionVerdict.ACCEPTED).exclude(reason=DecisionReason.PERSON)
     return opened + let_through.update(**back)
 
 
-def _lifted(batch: Batch) -> tuple[str, dict[str, Any]]:
-    """The attention that the decision had lifted."""
+def _lifted_attention(batch: Batch) -> tuple[str, dict[str, Any]]:
+    """Return the attention that the decision had lifted."""
     decided = Event.objects.filter(batch=batch, word=EventWord.MOVED, new__in=(Status.ACCEPTED, Status.REFUSED)).last()
     lifted = decided.data.get("lifted", {}) if decided is not None else {}
     return lifted.get("attention", ""), lifted.get("data", {})

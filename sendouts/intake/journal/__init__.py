@@ -1,6 +1,7 @@
-"""Hooks on the local disk, for the time that the database is away. Free of Django.
+"""The journal: hooks on the local disk while the database is away. Free of Django.
 
-A file belongs to the process that holds its lock. It only grows, and is removed as a whole once the database has its hooks.
+A file belongs to the process that holds its lock. It only grows, and is removed as a whole once its hooks are in the
+database.
 """
 
 from sendouts.intake.journal.depth import Depth, depth

@@ -1,4 +1,4 @@
-"""How many hooks wait in the journals of a folder, read by any process that sees it, without a lock."""
+"""Count the waiting hooks in the journals of a folder, from any process, without a lock."""
 
 import threading
 from dataclasses import dataclass
@@ -11,7 +11,10 @@ from sendouts.intake.journal.record import RecordForm
 
 @dataclass(frozen=True, slots=True)
 class Depth:
-    """hooks: how many wait to be loaded; oldest: when the first of them was received; damaged: files kept for a person."""
+    """The depth of the journals.
+
+    hooks: how many are not loaded; oldest: when the first was received; damaged: files kept for a person.
+    """
 
     hooks: int
     oldest: datetime | None
@@ -20,7 +23,7 @@ class Depth:
 
 @dataclass(slots=True)
 class _Counted:
-    """What is known of one file up to a place in it; files only grow, so that the rest is what is new."""
+    """The count of one file up to an offset. Files only grow, so only the rest must be read."""
 
     form: RecordForm
     offset: int = 0
@@ -33,7 +36,7 @@ _known: dict[Path, _Counted] = {}
 
 
 def depth(folder: Path) -> Depth:
-    """Count the hooks in the journals under `folder`, of living processes and dead ones. Cheap to ask again and again."""
+    """Count the hooks in the journals under `folder`, of living and dead processes. Cheap to repeat."""
     with _lock:
         present = {path for path in folder.glob(f"*{SUFFIX}") if is_ours(path)}
         for path in [path for path in _known if path.parent == folder and path not in present]:
@@ -45,7 +48,7 @@ def depth(folder: Path) -> Depth:
 
 
 def _count(path: Path) -> _Counted | None:
-    """Bring what is known of the file up to date; None where it is gone."""
+    """Update the count of a file; return None if the file is gone."""
     known = _known.setdefault(path, _Counted(RecordForm(bytes.fromhex(path.stem))))
     try:
         with path.open("rb") as file:

@@ -1,7 +1,7 @@
-"""One file of a journal: made, locked, appended to, read, and removed.
+"""One file of a journal: create, lock, append, read and remove it.
 
-The lock (flock) belongs to the open file and ends with the process, however it ends: a file whose lock is free is an orphan.
-Two processes that reach for an orphan meet at the lock, and the second finds that the file has no name any more.
+The lock (flock) belongs to the open file and ends with the process, however it ends: a file with a free lock is an
+orphan. If two processes race for an orphan, the second one to lock it finds that the file has lost its name.
 """
 
 import os
@@ -19,21 +19,21 @@ KEPT_SUFFIX = ".damaged"
 
 
 class JournalFile:
-    """A file that this process holds, until it is closed, removed or set aside."""
+    """A file held by this process until it is closed, removed or set aside."""
 
     def __init__(self, path: Path, descriptor: int) -> None:
         self.path = path
         self._descriptor = descriptor
         self._form = RecordForm(bytes.fromhex(path.stem))
         self.size = os.fstat(descriptor).st_size
-        # After a failed write whose traces may remain, nothing may be written behind them.
+        # True after a failed write that may have left bytes in the file: later records must not follow them.
         self.spent = False
 
     @classmethod
     def create(cls, folder: Path) -> "JournalFile":
-        """A new file, known to the disk under its name. Raises OSError."""
+        """Create a file, and sync the folder so that its name is durable. Raises OSError."""
         if not folder.exists():
-            # Hooks hold addresses of people: nobody else may look.
+            # Hooks hold personal addresses: only this user may read them.
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             _sync_folder(folder.parent)
         while True:
@@ -47,12 +47,12 @@ class JournalFile:
                     os.close(descriptor)
                     raise
                 return cls(path, descriptor)
-            # Another process took the empty file for an orphan in that moment.
+            # Another process adopted the empty file as an orphan before we locked it.
             os.close(descriptor)
 
     @classmethod
     def adopt(cls, path: Path) -> "JournalFile | None":
-        """The file of a process that is gone; None where it is held, or gone itself."""
+        """Open and lock the file of a dead process; return None if it is held or gone."""
         try:
             descriptor = os.open(path, os.O_RDWR)
         except OSError:
@@ -63,7 +63,7 @@ class JournalFile:
         return cls(path, descriptor)
 
     def append(self, hooks: list[Received]) -> None:
-        """Write the hooks behind the others, durably; on OSError none of them is in the file, and the others still are."""
+        """Append the hooks durably. On OSError none of them is in the file, and the earlier ones still are."""
         data = memoryview(b"".join(map(self._form.record, hooks)))
         try:
             written = 0
@@ -75,28 +75,28 @@ class JournalFile:
         try:
             os.fdatasync(self._descriptor)
         except OSError:
-            # What the disk has after a failed sync, nobody knows.
+            # The contents of the disk are unknown after a failed sync.
             self.spent = True
             self._cut_back()
             raise
         self.size += len(data)
 
     def read(self) -> Contents:
-        """All that is in the file. Raises OSError."""
+        """Return the contents of the file. Raises OSError."""
         with open(self._descriptor, "rb", closefd=False) as file:
             file.seek(0)
             return self._form.read(file.read())
 
     def remove(self) -> None:
-        """Take the file away: its hooks are safe elsewhere."""
+        """Remove the file: its hooks are stored elsewhere."""
         self.path.unlink(missing_ok=True)
         with suppress(OSError):
-            # Should the removal not last, its hooks are found again, and are there already.
+            # If the removal is not durable, the hooks are loaded again, and skipped as existing rows.
             _sync_folder(self.path.parent)
         self.close()
 
     def set_aside(self) -> Path:
-        """Keep a file that cannot be read in full under another name, for a person."""
+        """Keep a damaged file under another name, for a person."""
         kept = self.path.with_suffix(KEPT_SUFFIX)
         self.path.rename(kept)
         _sync_folder(kept.parent)
@@ -104,7 +104,7 @@ class JournalFile:
         return kept
 
     def close(self) -> None:
-        """Let go of the file; with hooks in it, it is an orphan now."""
+        """Close the file; if it holds hooks, it becomes an orphan."""
         os.close(self._descriptor)
 
     def _cut_back(self) -> None:
@@ -115,14 +115,14 @@ class JournalFile:
 
 
 def orphans(folder: Path) -> Iterator[JournalFile]:
-    """Adopt every file whose process is gone."""
+    """Adopt every file of a dead process."""
     for path in sorted(folder.glob(f"*{SUFFIX}")):
         if is_ours(path) and (file := JournalFile.adopt(path)):
             yield file
 
 
 def is_ours(path: Path) -> bool:
-    """Whether the name is one that we give: the key of the file."""
+    """Return whether the name is one of ours: the key of the file in hexadecimal."""
     try:
         return len(bytes.fromhex(path.stem)) == 16
     except ValueError:
@@ -130,7 +130,7 @@ def is_ours(path: Path) -> bool:
 
 
 def _lock(descriptor: int, path: Path) -> bool:
-    """Take the lock, if it is free and the file still has this name."""
+    """Take the lock, if it is free and the file still has this name; return whether it was taken."""
     try:
         flock(descriptor, LOCK_EX | LOCK_NB)
         return os.path.samestat(os.fstat(descriptor), path.stat())

@@ -1,4 +1,4 @@
-"""The journal of this process: the file that it writes, and those that are full."""
+"""The journal of this process: the file that it writes, and its full files."""
 
 import threading
 from contextlib import suppress
@@ -7,13 +7,13 @@ from pathlib import Path
 from sendouts.intake.hook import Received
 from sendouts.intake.journal.file import JournalFile
 
-# A file is read at once when it is loaded; this and one group bound the memory for it.
+# A file is read at once when loaded; its size and that of one group bound the memory used.
 FILE_BYTES = 8_000_000
 CLOSE_SECONDS = 1.0
 
 
 class Journal:
-    """Appends to one file, and hands over what can be loaded. One thread appends, another one takes."""
+    """Appends to one file, and hands over full files for loading. One thread appends, another one takes."""
 
     def __init__(self, folder: Path, file_bytes: int = FILE_BYTES) -> None:
         self.folder = folder
@@ -24,11 +24,11 @@ class Journal:
 
     @property
     def holds_hooks(self) -> bool:
-        """Whether there is anything to take."""
+        """Return whether there are hooks to take."""
         return bool(self._full) or (self._file is not None and self._file.size > 0)
 
     def prepare(self) -> None:
-        """Make the next file before it is needed: the first hook of an outage has no time for it. Raises OSError."""
+        """Create the next file in advance: the first hook of an outage has no time for it. Raises OSError."""
         with self._lock:
             self._prepare()
 
@@ -43,7 +43,7 @@ class Journal:
                     self._seal()
 
     def take(self) -> list[JournalFile]:
-        """Every file with hooks in it; later hooks go to a new one. Nothing while a write is under way."""
+        """Return every file with hooks in it, and begin a new file for later hooks; return none during a write."""
         if not self._lock.acquire(blocking=False):
             return []
         try:
@@ -55,9 +55,9 @@ class Journal:
             self._lock.release()
 
     def close(self) -> None:
-        """Let go of all files; those with hooks in them will be adopted."""
+        """Close all files; other processes adopt those with hooks."""
         if not self._lock.acquire(timeout=CLOSE_SECONDS):
-            # A disk that hangs in the middle of a write: the locks end with the process.
+            # The disk hangs during a write: the locks end with the process.
             return
         try:
             self._seal()

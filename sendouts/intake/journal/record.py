@@ -1,8 +1,10 @@
-"""The form of a journal: a framed, checksummed record for each hook, which can be read past any damage.
+"""The format of a journal: a framed, checksummed record for each hook, readable past any damage.
 
-    marker (8) | length of the payload (4) | received_at in µs (8) | CRC-32 of these three (4) | BLAKE2b of all (16) | payload
+    marker (8) | length of the payload (4) | received_at in µs (8) | CRC-32 of these three (4)
+    | BLAKE2b of all (16) | payload
 
-Marker and checksum are keyed with the random name of the file: no hook can hold bytes that a reader would take for a record.
+The numbers are sizes in bytes. Marker and checksum are keyed with the random name of the file. So no hook can hold
+bytes that a reader would take for a record.
 """
 
 import struct
@@ -39,7 +41,7 @@ _decoder = msgspec.msgpack.Decoder(_Payload)
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """Where a record is, and since when its hook waits; the payload is not looked at. end may lie behind the file's end."""
+    """The position of a record and the time of its hook, without the payload. `end` may exceed the file's size."""
 
     start: int
     end: int
@@ -48,14 +50,14 @@ class Head:
 
 @dataclass(slots=True)
 class Contents:
-    """What a file holds. damaged: how many stretches of bytes cannot be read, a torn tail left out."""
+    """The contents of a file. damaged: the number of unreadable stretches, without a torn tail."""
 
     hooks: list[Received] = field(default_factory=list)
     damaged: int = 0
 
 
 class RecordForm:
-    """Writes and reads the records of the file with this key (16 to 64 bytes)."""
+    """Encodes and decodes the records of the file with this key (16 to 64 bytes)."""
 
     def __init__(self, key: bytes) -> None:
         self._key = key
@@ -67,9 +69,9 @@ class RecordForm:
         return b"".join((fields, _SUM.pack(zlib.crc32(fields)), self._digest(fields, payload), payload))
 
     def read(self, data: bytes) -> Contents:
-        """Every hook whose record is whole, whatever lies between.
+        """Return every hook with an intact record, whatever lies between.
 
-        A tail that was cut off while it was written is no damage: its hook was never acknowledged.
+        A tail torn during its write does not count as damage: its hook was never acknowledged.
         """
         found = Contents()
         at = 0
@@ -85,7 +87,7 @@ class RecordForm:
         return found
 
     def heads(self, data: bytes) -> Iterator[Head]:
-        """The records that seem whole, without a look at their payloads."""
+        """Yield the records with an intact head, without reading their payloads."""
         at = 0
         while at < len(data):
             head = self.head(data, at)
@@ -96,7 +98,7 @@ class RecordForm:
                 at = self._next(data, at + 1)
 
     def head(self, data: bytes, at: int) -> Head | None:
-        """The head at this place, or None where there is none."""
+        """Return the head at this offset, or None if there is none."""
         if len(data) - at < HEAD_BYTES or not data.startswith(self._marker, at):
             return None
         if _SUM.unpack_from(data, at + _FIELDS.size)[0] != zlib.crc32(data[at : at + _FIELDS.size]):
@@ -125,12 +127,12 @@ class RecordForm:
         return summed.digest()
 
     def _next(self, data: bytes, at: int) -> int:
-        """Where the next record may begin, or the end."""
+        """Return the offset of the next possible record, or the end."""
         found = data.find(self._marker, at)
         return len(data) if found < 0 else found
 
     def _is_torn(self, rest: bytes) -> bool:
-        """Whether these bytes at the end are the beginning of a record, or room that was never written."""
+        """Return whether these last bytes are a partial record, or space that was never written."""
         if len(rest) < HEAD_BYTES:
             begins = rest[: len(self._marker)] == self._marker[: len(rest)]
         else:

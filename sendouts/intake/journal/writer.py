@@ -1,4 +1,4 @@
-"""The thread that writes hooks to the journal, in groups: one write and one sync for all that wait."""
+"""The thread that writes hooks to the journal, with one write and one sync for all queued hooks."""
 
 import errno
 import threading
@@ -11,13 +11,13 @@ from sendouts.intake.journal import Journal
 from sendouts.intake.queue import HookQueue, Promise, settle
 
 log = structlog.get_logger(__name__)
-# The log tells of an outage that goes on once in so many seconds, with the hooks since the last time.
+# During an outage, log once per this many seconds, with the number of hooks since the last time.
 TELL_SECONDS = 5.0
 PREPARE_SECONDS = 1.0
 
 
 class JournalThread:
-    """Takes hooks for the journal."""
+    """A thread that writes hooks to the journal."""
 
     def __init__(self, journal: Journal) -> None:
         self.journal = journal
@@ -29,7 +29,7 @@ class JournalThread:
         self._unprepared = False
 
     def put(self, hook: Received) -> Promise:
-        """Hand a hook over; the future says whether it is on the disk."""
+        """Queue a hook; the future's result says whether it is on the disk."""
         if self._thread is None:
             self.start()
         return self._line.put(hook)
@@ -38,14 +38,14 @@ class JournalThread:
         self._line.withdraw(promise)
 
     def close(self, timeout: float) -> None:
-        """Write what waits, and let go of the files."""
+        """Write the queued hooks, and close the files."""
         self._line.stop()
         if self._thread is not None:
             self._thread.join(timeout)
         self.journal.close()
 
     def start(self) -> None:
-        """Begin the thread, with a file at hand."""
+        """Start the thread, and create a file."""
         with self._lock:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="hook-journal", daemon=True)
@@ -60,7 +60,7 @@ class JournalThread:
                 self._prepare()
 
     def _prepare(self) -> None:
-        """Have a file at hand again, after the last one was handed over."""
+        """Create a new file after the last one was handed over."""
         try:
             self.journal.prepare()
         except OSError as error:
@@ -71,11 +71,11 @@ class JournalThread:
             self._unprepared = False
 
     def write(self, hooks: list[Received]) -> bool:
-        """Write these at once, from any thread; False where the disk does not take them."""
+        """Write these hooks at once, from any thread; return False if the disk fails."""
         try:
             self.journal.append(hooks)
         except Exception as error:
-            # A full disk, above all. Whatever it is, the thread goes on: the next hooks try again.
+            # Usually a full disk. The thread continues after any error: the next hooks try again.
             log.error("journal_not_written", hooks=len(hooks), error=_reason(error))
             return False
         self._untold += len(hooks)

@@ -1,4 +1,4 @@
-"""From a decided batch to one whose rejections the platform has confirmed."""
+"""Delivery: send a decided batch's rejections until the platform has confirmed them all."""
 
 from sendouts.stages.delivery.send import deliver, move_on
 

@@ -1,7 +1,7 @@
-"""The rejections that are still to be sent, read chunk by chunk.
+"""Read the rejections that are still to be sent, chunk by chunk.
 
-Chunks are marked before the first of their rejections leaves: after a kill, an unanswered rejection of a marked chunk may have
-had its effect, so that “gone” is then a confirmation.
+A chunk is marked before its first rejection is sent. After a kill, an unanswered rejection of a marked chunk may have
+reached the platform; “gone” then counts as a confirmation.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,16 +19,16 @@ from sendouts.privacy import sealing
 from sendouts.stages.delivery.totals import Pass
 from sendouts.symplify.client import Ask
 
-# Chunks marked at once as being sent: one small UPDATE for some thousands of rejections.
+# Chunks marked as being sent in one UPDATE; together they hold some thousand rejections.
 MARKED_AT_ONCE = 8
-# Chunks that are read from the database at once.
+# Chunks read from the database in one query.
 CHUNKS_READ = 200
-# Rows that are asked for by their ids, together with those of other batches; more of one batch are a range of their own.
+# Batches with at most this many rows are queried together by id; larger ones by a range of their own.
 FEW_ROWS = 100
 
 
 def asks(work: Pass, batches: Iterable[Batch]) -> Iterator[Ask]:
-    """The rejections to send, chunk by chunk; a batch past its deadline sends nothing more."""
+    """Yield the rejections to send, chunk by chunk; stop for a batch past its deadline."""
     waiting: list[tuple[Batch, Chunk]] = []
     for batch in batches:
         for chunk in _chunks(batch):
@@ -40,9 +40,9 @@ def asks(work: Pass, batches: Iterable[Batch]) -> Iterator[Ask]:
 
 
 def _chunks(batch: Batch) -> Iterator[Chunk]:
-    """The chunks of a batch in their order, some hundred a query.
+    """Yield the chunks of a batch in order, some hundred per query.
 
-    One open query over all of them would have SQLite refuse every write in between, once anybody else has written.
+    With one open query over all chunks, SQLite would refuse our writes as soon as another connection has written.
     """
     last = -1
     while some := list(Chunk.objects.filter(batch=batch, number__gt=last).order_by("number")[:CHUNKS_READ]):
@@ -70,8 +70,8 @@ def _marked(work: Pass, chunks: list[tuple[Batch, Chunk]]) -> Iterator[Ask]:
     for where in wheres(chunks):
         open_rows = Decision.objects.filter(where, verdict=DecisionVerdict.REJECTED, answer__in=TO_SEND).order_by("pk")
         rows = list(open_rows.values_list("pk", "uri", "answer"))
-        # Somebody may have stopped the release since the chunks were marked, and changed a decision: what is sent was read
-        # while it was still to be sent.
+        # A person may have stopped the release and changed a decision since the chunks were marked. The claim, checked
+        # after the read, proves that these rows were still to be sent.
         work.claim.check(work.ids)
         now = timezone.now()
         for count, (pk, sealed, answer) in enumerate(rows):
@@ -90,10 +90,10 @@ def _marked(work: Pass, chunks: list[tuple[Batch, Chunk]]) -> Iterator[Ask]:
 
 
 def wheres(chunks: Sequence[tuple[Batch, Chunk]]) -> Iterator[Q]:
-    """Conditions that find the rows of these chunks through the primary key, in few queries.
+    """Yield conditions that find the rows of these chunks through the primary key, in few queries.
 
-    Ranges joined by OR would have SQLite read the whole table: hence one range for the chunks of a file that follow each
-    other, and the ids themselves for singles, which have few rows each.
+    SQLite would read the whole table for ranges joined by OR. Hence consecutive chunks of a file form one range, and
+    singles, with few rows each, are listed by id.
     """
     ids: list[int] = []
     for batch, group in groupby(chunks, key=itemgetter(0)):
@@ -115,6 +115,6 @@ def _span(batch: Batch, chunk: Chunk) -> Q:
 
 
 def _refuse_rows(span: Q, user_id: int | None) -> None:
-    """Turn the decisions of a chunk of a refused batch to rejected, as the person who refused it decided."""
+    """Turn the decisions of a refused batch's chunk to rejected, in the name of the person who refused it."""
     rows = Decision.objects.filter(span).exclude(verdict=DecisionVerdict.REJECTED).exclude(uri=b"")
     rows.update(verdict=DecisionVerdict.REJECTED, reason=DecisionReason.REFUSED, text="", action="", decided_by=user_id)

@@ -1,7 +1,7 @@
-"""Sending the rejections, many at a time, and storing every answer, in groups.
+"""Send many rejections at a time, and store the answers in groups.
 
-A pass sends what is not confirmed yet. What may be repeated is repeated in a later pass, whose moment stands on the batch;
-nobody sleeps.
+A pass sends unconfirmed rejections. A later pass repeats those that may be repeated; its time is the batch's `due_at`.
+No worker sleeps.
 """
 
 import time
@@ -29,13 +29,13 @@ from sendouts.symplify.client import Attempt
 from work import claims
 from work.retry import backoff
 
-# Answers are stored in groups of so many, or after so many seconds, whichever comes first.
+# Store answers after this many, or after this many seconds, whichever comes first.
 GROUP = 1_000
 GROUP_SECONDS = 0.25
-# What the platform's speed is measured over, in seconds, while a pass goes on.
+# Seconds over which the platform's speed is measured during a pass.
 MEASURED_SECONDS = 5.0
 QUIET_PASSES = 4
-# A batch whose answers do not come is looked at again at least this often, whatever Retry-After says.
+# Retry a batch without answers at least this often, whatever Retry-After says.
 LONGEST_PAUSE = timedelta(minutes=2)
 _WORDS = {
     client.CallOutcome.CONFIRMED: Answer.CONFIRMED,
@@ -46,7 +46,7 @@ _WORDS = {
 
 
 def deliver(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> None:
-    """Send the open rejections of accepted and refused batches, and move on those that are all confirmed."""
+    """Send the open rejections of accepted and refused batches; advance batches with every rejection confirmed."""
     started = time.monotonic()
     sending = [batch for batch in batches if batch.status == Status.ACCEPTED or settings.REFUSAL_REJECTS]
     work = Pass(claim, [batch.pk for batch in batches])
@@ -55,22 +55,22 @@ def deliver(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> Non
         for attempts in client.reject_many(platform(), asks(work, with_rejections)):
             _collect(work, attempts)
     except (OperationalError, InterfaceError):
-        _keep_known(work)
+        _store_known(work)
         raise
     _store(work, done=True)
     _measure(work)
     _conclude(work, batches, now, (time.monotonic() - started) if with_rejections else 0.0)
 
 
-def _keep_known(work: Pass) -> None:
-    """The database failed while the next rejections were read: an answer that came before is not to be asked for again."""
+def _store_known(work: Pass) -> None:
+    """Store the answers received so far after the database failed during a read, so that they are not asked again."""
     if work.answers:
         with suppress(OperationalError, InterfaceError):
             _store(work)
 
 
 def _measure(work: Pass) -> None:
-    """Tell others how fast the platform confirms, where there was enough to measure."""
+    """Record how fast the platform confirms, if the pass was long enough to measure."""
     now = time.monotonic()
     seconds, work.measured_at = now - work.measured_at, now
     confirmed, work.confirmed = work.confirmed, 0
@@ -81,7 +81,7 @@ def _measure(work: Pass) -> None:
 def _collect(work: Pass, attempts: list[Attempt]) -> None:
     for attempt in attempts:
         if attempt.outcome is client.CallOutcome.HELD:
-            # Not called: nothing to store. Its rows stay as they are, and so does any doubt about them.
+            # No call was made, so there is nothing to store. The rows, and any doubt about them, stay as they are.
             work.held[attempt.key >> 32] = attempt.retry_after or 0.0
             continue
         work.answers.append((attempt.key, _WORDS[attempt.outcome], attempt.status))
@@ -95,7 +95,7 @@ def _collect(work: Pass, attempts: list[Attempt]) -> None:
 
 
 def _store(work: Pass, *, done: bool = False) -> None:
-    """Store the answers that came; also without any, the claim is extended. done: none is waited for any more."""
+    """Store the answers received, and extend the claim even if there are none. done: no answer is pending."""
     answers, work.answers = work.answers, []
     work.stored_at = time.monotonic()
     confirmed = Counter(pk >> 32 for pk, word, _ in answers if word == Answer.CONFIRMED)
@@ -116,7 +116,7 @@ def _store(work: Pass, *, done: bool = False) -> None:
 
 
 def _conclude(work: Pass, batches: Sequence[Batch], now: datetime, seconds: float) -> None:
-    """Move on what is confirmed; say of the rest when it is tried again, or that a person must act."""
+    """Advance batches with every rejection confirmed; schedule a retry of the others, or escalate them."""
     counts = {
         pk: (confirmed + taken_on, rejected)
         for pk, confirmed, taken_on, rejected in Batch.objects.filter(pk__in=work.ids).values_list(
@@ -131,9 +131,9 @@ def _conclude(work: Pass, batches: Sequence[Batch], now: datetime, seconds: floa
         if answered < rejected and (batch.status == Status.ACCEPTED or settings.REFUSAL_REJECTS):
             _try_later(work, batch, now)
         elif batch.enrichments:
-            # Every rejection is confirmed; what is written about the accepted comes next.
+            # Every rejection is confirmed; enrichment comes next.
             continue
-        elif batch.status == Status.REFUSED and not _refusal_ends(work, batch, now):
+        elif batch.status == Status.REFUSED and not _may_finish_refused(work, batch, now):
             continue
         else:
             share = seconds / len(batches)
@@ -143,7 +143,7 @@ def _conclude(work: Pass, batches: Sequence[Batch], now: datetime, seconds: floa
 
 
 def move_on(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> None:
-    """Move on the accepted batches that lack nothing any more; where an action rejected contacts, these are sent first."""
+    """Advance accepted batches that are complete; send the rejections that an action caused first."""
     done = {
         batch.pk: _delivered(batch, now, 0.0) for batch in batches if batch.rejected == batch.confirmed + batch.taken_on
     }
@@ -157,8 +157,8 @@ def _delivered(batch: Batch, now: datetime, seconds: float) -> dict[str, Any]:
     return columns | ({"delivery_seconds": F("delivery_seconds") + round(seconds, 3)} if not batch.is_single else {})
 
 
-def _refusal_ends(work: Pass, batch: Batch, now: datetime) -> bool:
-    """Whether a refused batch may be finished; where it may not, it is left to time out, and a person is told."""
+def _may_finish_refused(work: Pass, batch: Batch, now: datetime) -> bool:
+    """Return whether a refused batch may be finished; if not, alert a person and let it time out."""
     if batch.unread == 0 and batch.file_complete and settings.REFUSAL_REJECTS and settings.REFUSAL_FINISHES:
         return True
     data = {"rows": batch.unread, "complete": batch.file_complete, "rejected": batch.rejected}

@@ -1,4 +1,4 @@
-"""What one pass of delivery knows while it goes on."""
+"""The state of one pass of delivery."""
 
 import time
 from dataclasses import dataclass, field
@@ -9,10 +9,10 @@ from work import claims
 
 @dataclass(slots=True)
 class Pass:
-    """What one pass has learnt and not yet stored.
+    """Results of one pass that are not stored yet.
 
-    `in_doubt`: chunks that an earlier pass was killed over; `held`: seconds to wait for batches whose platform takes no
-    calls at the moment; `shut`: batches of which no key opens every URI.
+    `in_doubt`: chunks during which an earlier pass was killed. `held`: seconds to wait, by batch, while the platform
+    takes no calls. `shut`: batches with a URI that no key opens.
     """
 
     claim: claims.Claim
@@ -30,12 +30,12 @@ class Pass:
     _refused_by: dict[int, int | None] = field(default_factory=dict)
 
     def refused_by(self, batch: Batch) -> int | None:
-        """Who refused the batch; nobody where that was declared for the deadline."""
+        """Return the person who refused the batch; None if the declared deadline action did."""
         if batch.pk not in self._refused_by:
             event = Event.objects.filter(batch=batch, word=EventWord.MOVED, new=Status.REFUSED).last()
             self._refused_by[batch.pk] = event.user_id if event is not None else None
         return self._refused_by[batch.pk]
 
     def settled(self) -> list[int]:
-        """Chunks whose every answer is known. Where calls were not made, the doubt of an earlier kill stays on its chunks."""
+        """Return the chunks with every answer known. If calls were not made, chunks in doubt stay in doubt."""
         return [pk for pk in self.marked if not ((self.held or self.shut) and pk in self.in_doubt)]

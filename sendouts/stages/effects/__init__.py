@@ -1,4 +1,4 @@
-"""Effects on contacts: counted when screening ends, carried out before the release or after it, cleared when they are done."""
+"""Effects on contacts: prepared by screening, carried out before or after the release, deleted when done."""
 
 from sendouts.stages.effects.runs import (
     begin,

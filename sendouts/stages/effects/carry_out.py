@@ -1,6 +1,6 @@
-"""Carrying out one run: its pending effects through their kind, in pages or as a whole, each answer stored.
+"""Carry out one run: pass its pending effects to their kind, in pages or as a whole, and store each answer.
 
-A pass carries out what can be carried out now. What must be tried again waits for a later pass; nobody sleeps.
+A pass carries out what is possible now. A later pass retries the rest; no worker sleeps.
 """
 
 import json
@@ -26,9 +26,9 @@ from sendouts.services.context import Contexts
 
 log = structlog.get_logger(__name__)
 _PAGES_IN_FLIGHT = 16
-# While a page is waited for, the claim is held on so often.
+# Seconds between two extensions of the claim while a page is pending.
 TICK_SECONDS = 1.0
-# So many pages in a row that fail end the pass: the other side is not there.
+# End the pass after this many failed pages in a row: the other system is not reachable.
 FAILED_PAGES = 4
 _WORDS = {
     DecisionVerdict.ACCEPTED: Word.ACCEPT,
@@ -40,18 +40,24 @@ _local = threading.local()
 
 @dataclass(slots=True)
 class Passed:
-    """How a pass ended: `through` when nothing waits any more; else why, and when it may be tried again (None: of no use)."""
+    """The result of a pass.
+
+    `through`: no effect is pending; else `again_in`: seconds until a retry, None for no retry.
+    """
 
     through: bool
     error: str = ""
     again_in: float | None = None
-    # The other side works on it, and nothing is wrong.
+    # The other system is still working on it; nothing has failed.
     working: bool = False
 
 
 @dataclass(slots=True)
 class EffectWork:
-    """What carrying out a run needs to know. `store(progress)` holds the claim on, inside a transaction, or raises ClaimLost."""
+    """The state needed to carry out a run.
+
+    `store(progress)` extends the claim inside a transaction, or raises ClaimLost.
+    """
 
     run: EffectRun
     batch: Batch
@@ -63,7 +69,7 @@ class EffectWork:
     _error: str = ""
 
     def carry_out(self) -> Passed:
-        """Carry out everything that waits, as far as it goes now."""
+        """Carry out as many pending effects as possible now."""
         planned = from_data(self.batch.plan.content).actions[self.run.step]
         try:
             kind = build(planned.kind, planned.config)
@@ -78,7 +84,7 @@ class EffectWork:
             return Passed(False, error.text)
         if self._pauses:
             return Passed(False, self._error, max(self._pauses))
-        # The time was used up between two pages.
+        # The time ran out between two pages.
         return Passed(False, PlanFailure.NO_TIME(), 0.0) if self._waiting().exists() else Passed(True)
 
     def _waiting(self) -> QuerySet[PendingEffect]:
@@ -124,7 +130,7 @@ class EffectWork:
             self._settle(page, answers)
 
     def _settle(self, page: Sequence[Pending], answers: Sequence[Applied]) -> None:
-        """Store what became of a page: what is done is forgotten, what was refused is kept with the reason."""
+        """Store the results of a page: delete the effects that are done, keep the refused ones with their reason."""
         done: list[int] = []
         refused: list[tuple[int, str]] = []
         for pending, answer in zip(page, answers, strict=True):
@@ -160,7 +166,7 @@ class EffectWork:
         return Passed(True)
 
     def pages(self, kind: Preparing, size: int) -> Iterator[Sequence[Pending]]:
-        """What waits, in the order of the contact file; what the kind does not want any more is left out for good."""
+        """Yield pages of pending effects in the order of the contact file; drop those that the kind no longer wants."""
         last = -1
         while True:
             waiting = self._waiting().filter(decision_id__gt=last).order_by("decision_id")
@@ -187,7 +193,7 @@ class EffectWork:
 
     def _pending(self, pk: int, payload: Any, contact: str, verdict: Word, reason: str, text: str) -> Pending:
         key, row = f"{pk}-{self.run.step}", pk & 0xFFFF_FFFF
-        # Other systems are told in English.
+        # Texts for other systems are in English.
         return Pending(key, row, contact, verdict, payload, self.batch.pk, reason, write(text))
 
     def _leave_out(self, ids: Sequence[int]) -> None:
@@ -198,7 +204,7 @@ class EffectWork:
 
 
 class _Whole(Run):
-    """A run as a kind sees it that acts on all of it at once."""
+    """A run as presented to a kind that acts on the whole batch at once."""
 
     def __init__(self, work: EffectWork, kind: WholeEffect) -> None:
         self._work, self._kind = work, kind
@@ -222,7 +228,7 @@ class _Whole(Run):
 
 
 def _applied(kind: Effect, context: Context, page: Sequence[Pending]) -> Sequence[Applied]:
-    """Carry out one page; raises Retryable or Permanent and nothing else."""
+    """Carry out one page; raise nothing but Retryable or Permanent."""
     if context.time_left() <= 0:
         raise Retryable(PlanFailure.NO_TIME())
     try:
@@ -230,7 +236,7 @@ def _applied(kind: Effect, context: Context, page: Sequence[Pending]) -> Sequenc
     except (Retryable, Permanent):
         raise
     except Exception as error:
-        # The text of an unforeseen error may hold contact data, so that only its class is named.
+        # The text of an unforeseen error may hold contact data, so only its class is named.
         raise Permanent(PlanFailure.RAISED(name=kind.name, error=type(error).__name__)) from error
     if not isinstance(answers, Sequence) or len(answers) != len(page):
         raise Permanent(PlanFailure.WRONG_COUNT())
@@ -240,7 +246,7 @@ def _applied(kind: Effect, context: Context, page: Sequence[Pending]) -> Sequenc
 
 
 def _pool() -> ThreadPoolExecutor:
-    """This thread's pool; its threads keep their connections from one page to the next."""
+    """Return this thread's pool; its threads keep their connections from one page to the next."""
     if not hasattr(_local, "pool"):
         _local.pool = ThreadPoolExecutor(_PAGES_IN_FLIGHT, thread_name_prefix="effects")
     pool: ThreadPoolExecutor = _local.pool

@@ -1,4 +1,4 @@
-"""The runs of a batch's effects: begun when its contacts are screened, ended one by one."""
+"""The runs of a batch's effects: created when screening ends, ended one by one."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -9,14 +9,14 @@ from actions.contract import Phase
 from sendouts.models import Batch, Decision, EffectRun, PendingEffect
 from sendouts.models.effect import effects_of
 
-# Rows deleted in one statement: on SQLite every other writer waits for it.
+# Rows deleted in one statement: on SQLite it blocks every other writer.
 AT_ONCE = 2_000
 
 
 def begin(batches: Sequence[Batch], prepared: Mapping[int, Mapping[int, int]], now: datetime) -> dict[int, int]:
-    """Begin the runs of batches whose contacts are stored; returns for each how many enrichments must end before its release.
+    """Create the runs of screened batches; return the number of enrichments before the release, by batch id.
 
-    prepared: for each batch id, how many contacts were prepared for, by the place of the action in the plan.
+    prepared: for each batch id, the number of contacts prepared for, by the action's position in the plan.
     """
     runs = []
     for batch in batches:
@@ -35,7 +35,7 @@ def begin(batches: Sequence[Batch], prepared: Mapping[int, Mapping[int, int]], n
 
 
 def count_prepared(batch: Batch) -> dict[int, int]:
-    """How many contacts of a batch each action of its plan was prepared for."""
+    """Return how many contacts of a batch each action of its plan was prepared for."""
     if all(action["phase"] == Phase.CHECK for action in batch.actions()):
         return {}
     rows = PendingEffect.objects.filter(effects_of(batch.pk))
@@ -43,31 +43,31 @@ def count_prepared(batch: Batch) -> dict[int, int]:
 
 
 def not_prepared(decision: Decision) -> list[str]:
-    """The open enrichments that have nothing prepared for this contact, by identifier: it was rejected before they came."""
+    """Return the identifiers of enrichments not prepared for this contact, because a check rejected it."""
     prepared = PendingEffect.objects.filter(decision_id=decision.pk).values("step")
     runs = EffectRun.objects.filter(batch_id=decision.batch_id, phase=Phase.ENRICH).exclude(step__in=prepared)
     return list(runs.order_by("step").values_list("identifier", flat=True))
 
 
 def enrichments_of(batch_id: int) -> list[str]:
-    """The open enrichments of a batch, by identifier."""
+    """Return the identifiers of a batch's open enrichments."""
     runs = EffectRun.objects.filter(batch_id=batch_id, phase=Phase.ENRICH, ended_at__isnull=True)
     return list(runs.order_by("step").values_list("identifier", flat=True))
 
 
 def open_enrichments(batch_id: int) -> int:
-    """How many actions must still act before the batch may be released."""
+    """Return how many actions must still complete before the batch may be released."""
     return EffectRun.objects.filter(batch_id=batch_id, phase=Phase.ENRICH, ended_at__isnull=True).count()
 
 
 def end(run: EffectRun, now: datetime) -> None:
-    """End a run of which nothing waits any more, in the caller's transaction."""
+    """End a run without pending effects, in the caller's transaction."""
     free = {"claim_id": None, "claimed_until": None, "due_at": None}
     EffectRun.objects.filter(pk=run.pk).update(ended_at=now, error="", attempts=0, deaths=0, **free)
 
 
 def leave_out(run: EffectRun) -> int:
-    """Give up what waits or was not carried out of a run, in the caller's transaction; returns how many contacts."""
+    """Drop the pending and refused effects of a run, in the caller's transaction; return the number of contacts."""
     rows = PendingEffect.objects.filter(effects_of(run.batch_id), step=run.step)
     refused = rows.filter(state=PendingEffect.State.REFUSED).count()
     total = rows.delete()[0]
@@ -76,7 +76,7 @@ def leave_out(run: EffectRun) -> int:
 
 
 def take_on(batch_id: int, now: datetime) -> int:
-    """Do without the enrichments that are not done, as a person decided; returns how many contacts get none."""
+    """Drop the unfinished enrichments, as a person decided; return the number of contacts that get none."""
     rows = 0
     for run in EffectRun.objects.select_for_update().filter(
         batch_id=batch_id, phase=Phase.ENRICH, ended_at__isnull=True
@@ -87,14 +87,14 @@ def take_on(batch_id: int, now: datetime) -> int:
 
 
 def stuck_transfers(batch_id: int) -> list[str]:
-    """The transfers of an ended batch that wait for a person, by identifier; none once its contacts are not kept any more."""
+    """Return the identifiers of an ended batch's transfers that wait for a person; none once contacts are deleted."""
     runs = EffectRun.objects.filter(batch_id=batch_id, phase=Phase.TRANSFER, ended_at__isnull=True, due_at__isnull=True)
     runs = runs.filter(batch__retired_at__isnull=True)
     return list(runs.order_by("step").values_list("identifier", flat=True))
 
 
 def try_again(batch_id: int) -> None:
-    """Have what was not carried out tried once more, in the caller's transaction."""
+    """Retry the refused effects, in the caller's transaction."""
     rows = PendingEffect.objects.filter(effects_of(batch_id), state=PendingEffect.State.REFUSED)
     rows.update(state=PendingEffect.State.WAITING, text="")
     runs = EffectRun.objects.filter(batch_id=batch_id, ended_at__isnull=True)
@@ -102,7 +102,7 @@ def try_again(batch_id: int) -> None:
 
 
 def send_again(batch_id: int, now: datetime) -> list[str]:
-    """Have the transfers that wait for a person tried once more, in the caller's transaction; returns their identifiers."""
+    """Retry the transfers that wait for a person, in the caller's transaction; return their identifiers."""
     stuck = stuck_transfers(batch_id)
     try_again(batch_id)
     EffectRun.objects.filter(batch_id=batch_id, phase=Phase.TRANSFER, ended_at__isnull=True).update(due_at=now)

@@ -1,4 +1,4 @@
-"""Promo codes that a batch had reserved and did not use go back to their pool once it is over, however it ended."""
+"""Give reserved, unused promo codes back to their pools once their batch has ended, however it ended."""
 
 import structlog
 from django.db.models import Exists, OuterRef, QuerySet
@@ -12,18 +12,18 @@ AT_ONCE = 500
 
 
 def over() -> QuerySet[Draw]:
-    """Open draws of batches that are over."""
+    """Return the open draws of ended batches."""
     goes_on = Batch.objects.filter(pk=OuterRef("batch_number"), ended_at__isnull=True)
     return Draw.objects.filter(~Exists(goes_on), closed_at__isnull=True).order_by("pk")
 
 
 def codes_wait() -> bool:
-    """Whether there is anything to give back, or a draw to close."""
+    """Return whether there are codes to give back or draws to close."""
     return over().exists()
 
 
 def give_back_codes() -> int:
-    """Give back what batches that are over did not use; returns how many codes."""
+    """Give the unused codes of ended batches back to their pools; return the number of codes."""
     ids = list(over().values_list("pk", flat=True)[:AT_ONCE])
     freed = draw.give_back(ids)
     if freed:

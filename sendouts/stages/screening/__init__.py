@@ -1,4 +1,4 @@
-"""From a planned batch to a screened one: every contact read, judged and stored."""
+"""Screening: read, judge and store every contact of a planned batch."""
 
 from sendouts.stages.screening.contact_file import screen_file
 from sendouts.stages.screening.judge import asks

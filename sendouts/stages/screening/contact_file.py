@@ -1,4 +1,4 @@
-"""Screening a contact file: streamed once, in chunks that are each stored with their verdicts."""
+"""Screen a contact file: stream it once, and store it in chunks together with the verdicts."""
 
 import hashlib
 import time
@@ -31,30 +31,30 @@ from work import claims
 from work.retry import backoff
 
 log = structlog.get_logger(__name__)
-# A file whose end is not proven is downloaded so many times before a person is asked.
+# Downloads of a file without a proven end before it is escalated.
 FILE_TRIES = 3
-# A download that fails is repeated until the deadline; people are told after so many times.
+# Failed downloads before people are alerted; the retries continue until the deadline.
 QUIET_TRIES = 4
-# A file that was screened for so long lets others go first that wait. To go on it is downloaded anew, and what is stored skipped.
+# After this time a file yields to waiting ones. Its next turn downloads it again and skips the stored rows.
 TURN_SECONDS = 30.0
 WAITING = timedelta(seconds=1)
 _COUNTS = ("accepted", "rejected", "undecided", "unread")
 
 
 class FileChanged(Exception):
-    """The second download is not the file that was stored from the first."""
+    """The second download differs from the rows stored from the first."""
 
 
 class TurnOver(Exception):
-    """Others wait, and this batch has had its turn."""
+    """The batch has used up its turn while others wait."""
 
 
 class NotProven(Exception):
-    """The file ended without a proof that nothing is missing."""
+    """The file ended without a proof of completeness."""
 
 
 def screen_file(claim: claims.Claim, batch: Batch, now: datetime) -> None:
-    """Bring one planned batch with a contact file to `screened`, or say why not and when it is tried again."""
+    """Screen a planned batch with a contact file, or store the failure and the time of the retry."""
     last_try = batch.attempts + 1 >= FILE_TRIES
     try:
         _screen(claim, batch, now, keep_broken=last_try)
@@ -100,7 +100,7 @@ def _screen(claim: claims.Claim, batch: Batch, now: datetime, *, keep_broken: bo
         )
         digest = hashlib.sha256()
         number = -1
-        for number, rows, last in _with_last(reader.chunks(size)):
+        for number, rows, last in _number_chunks(reader.chunks(size)):
             digest.update(canonical(rows))
             if number in stored:
                 if bytes(stored[number]) != digest.digest():
@@ -114,7 +114,7 @@ def _screen(claim: claims.Claim, batch: Batch, now: datetime, *, keep_broken: bo
             if own is not None:
                 screened = screened._replace(decisions=own.decisions)
             _store_chunk(claim, batch.pk, number, Judged.of(screened), digest.digest(), download.share, own)
-            if not last and time.monotonic() - started > TURN_SECONDS and _others_wait(batch.pk):
+            if not last and time.monotonic() - started > TURN_SECONDS and _are_others_due(batch.pk):
                 raise TurnOver
         if len(stored) > number + 1:
             raise FileChanged
@@ -123,15 +123,15 @@ def _screen(claim: claims.Claim, batch: Batch, now: datetime, *, keep_broken: bo
         _finish(claim, batch, reader, now)
 
 
-def _others_wait(batch_id: int) -> bool:
-    """Whether another contact file has been due for longer than a nudge takes, and nobody is at work on it."""
+def _are_others_due(batch_id: int) -> bool:
+    """Return whether another, unclaimed contact file has been due for longer than a nudge takes."""
     since = timezone.now() - WAITING
     files = Batch.objects.filter(claims.free(), source=Batch.Source.BATCH, due_at__lte=since)
     return files.exclude(pk=batch_id).exclude(status=Status.IN_REVIEW).exists()
 
 
-def _with_last(chunks: Iterator[list[Row]]) -> Iterator[tuple[int, list[Row], bool]]:
-    """Number the chunks and mark the last one, which is only known when the reader is through."""
+def _number_chunks(chunks: Iterator[list[Row]]) -> Iterator[tuple[int, list[Row], bool]]:
+    """Number the chunks and mark the last one, which is known only when the reader has ended."""
     number = 0
     waiting: list[Row] | None = None
     for rows in chunks:
@@ -167,19 +167,19 @@ def _store_chunk(
         insert_effects(judged.effects)
         if own is not None:
             own_decisions.store(own)
-        # Seen while screening goes on; the sums that count are made at its end.
+        # Shown while screening runs; the sums that count are computed at its end.
         seen = {"total": F("total") + len(judged.decisions), "read_share": share}
         Batch.objects.filter(pk=batch_id).update(**seen)
 
 
 def _finish(claim: claims.Claim, batch: Batch, reader: ItemReader, now: datetime) -> None:
-    """Sum up the chunks and leave the batch `screened`."""
+    """Sum up the chunks and move the batch to `screened`."""
     chunks = Chunk.objects.filter(batch=batch)
     sums: dict[str, Any] = {
         name: total or 0 for name, total in chunks.aggregate(**{n: Sum(n) for n in _COUNTS}).items()
     }
     parts = list(chunks.order_by("number").values_list("reasons", "failures"))
-    attention, data = _trouble(batch, reader)
+    attention, data = _find_trouble(batch, reader)
     columns = sums | {
         "total": sum(sums.values()),
         "file_complete": reader.complete,
@@ -200,8 +200,8 @@ def _finish(claim: claims.Claim, batch: Batch, reader: ItemReader, now: datetime
             lifecycle.record([batch.pk], EventWord.KEPT, now=now, data={batch.pk: own})
 
 
-def _trouble(batch: Batch, reader: ItemReader) -> tuple[str, dict[str, Any]]:
-    """What about the file needs a person, most serious first; what planning found stays."""
+def _find_trouble(batch: Batch, reader: ItemReader) -> tuple[str, dict[str, Any]]:
+    """Return the attention that the file needs, most serious first; a problem found by planning stays."""
     if not reader.complete:
         return Attention.NO_PROVEN_END, {"code": reader.broken, "rows": reader.rows, "format": reader.format}
     if reader.unread and reader.first_problem:
@@ -211,7 +211,7 @@ def _trouble(batch: Batch, reader: ItemReader) -> tuple[str, dict[str, Any]]:
 
 
 def _start_over(claim: claims.Claim, batch: Batch, now: datetime) -> None:
-    """Forget what was stored and screen from the start: once. A file that changes again needs a person."""
+    """Delete the stored rows and screen from the start, once. A file that changes again is escalated."""
     if batch.restarts:
         lifecycle.attention(batch.pk, Attention.FILE_CHANGED, now=now, claim=claim, due_at=None, data={})
         return

@@ -1,4 +1,4 @@
-"""Rows of a delivery through the checks of its plan, and what is stored of them."""
+"""Run the rows of a delivery through the checks of its plan, and build the decisions to store."""
 
 import json
 import threading
@@ -25,21 +25,21 @@ from sendouts.services.context import Contexts
 from sendouts.stages.storage import NewDecision, NewEffect
 from sendouts.symplify.items import Row
 
-# Plain numbers: counting and storing members of an enum costs a call of Python for each row.
+# Plain integers: counting and storing enum members costs a Python call for each row.
 VERDICTS = {
     Word.ACCEPT: int(DecisionVerdict.ACCEPTED),
     Word.REJECT: int(DecisionVerdict.REJECTED),
     Word.UNDECIDED: int(DecisionVerdict.UNDECIDED),
 }
-# Pages of checks that wait for other services, asked at once from one worker. Each has its own pool: a slow service that
-# fills it holds up the batch that needs it, and no other.
+# Pages that one worker sends to other services at once. Each worker has its own pool: a slow service that fills it
+# delays only the batch that needs it.
 _PAGES_IN_FLIGHT = 16
-# So long after its time a kind may still be waited for with the claim held.
+# How long after its time limit the claim is still extended for a kind.
 GRACE = timedelta(seconds=30)
 
 
 class Screened(NamedTuple):
-    """What came of some rows: their decisions, what failed, and what their effects will need."""
+    """The result of some rows: their decisions, the failures, and the data for their effects."""
 
     decisions: list[NewDecision]
     failures: list[dict[str, Any]]
@@ -48,21 +48,21 @@ class Screened(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """Rows with their verdicts, ready to be stored, and the sums of them."""
+    """Rows with their verdicts, ready to be stored, and their sums."""
 
     decisions: list[NewDecision]
     accepted: int
     rejected: int
     undecided: int
     unread: int
-    # [verdict, reason code, reason text, action, count] of all that are not simply accepted
+    # [verdict, reason code, reason text, action, count] of all rows except accepted ones without a reason
     reasons: list[list[Any]]
     failures: list[dict[str, Any]]
     effects: list[NewEffect]
 
     @classmethod
     def of(cls, screened: Screened) -> "Judged":
-        """Add the decisions up."""
+        """Sum up the decisions."""
         decisions, failures, effects = screened
         keys = Counter((row.verdict, row.reason, row.text, row.action, row.unread) for row in decisions)
         sums: Counter[int] = Counter()
@@ -84,15 +84,15 @@ class Judged:
 
 
 def asks(plan: Plan) -> bool:
-    """Whether an action of the plan waits for another service."""
+    """Return whether an action of the plan waits for another service."""
     found = kinds()
     return any(action["kind"] in found and found[action["kind"]].waits for action in plan.content["actions"])
 
 
 class Judge:
-    """Judges the rows of batches that share plan, project and sendout; `batch` is any of them.
+    """Judge of the rows of batches that share plan, project and sendout; `batch` is any of them.
 
-    `tick` is called about once a second while a service is waited for.
+    `tick` is called about once a second while a service is pending.
     """
 
     def __init__(self, batch: Batch, ends: datetime | None = None, tick: Callable[[], None] | None = None) -> None:
@@ -109,7 +109,9 @@ class Judge:
         """Judge rows; `ids` are those of their decisions, in the same order."""
         pairs = list(zip(ids, rows, strict=True))
         contacts = [Contact(row.contact_id, row.fields, pk) for pk, row in pairs if not row.problem]
-        result = run_plan(self._plan.actions, contacts, self._contexts.of, pool=_pool(), stop=stop, tick=self._at_work)
+        result = run_plan(
+            self._plan.actions, contacts, self._contexts.of, pool=_pool(), stop=stop, tick=self._extend_claim
+        )
         judged = zip(contacts, result.verdicts, result.action, strict=True)
         decisions = []
         seal, place = sealing.keyring().seal, sealing.of_decision
@@ -139,8 +141,8 @@ class Judge:
         effects = [NewEffect(contacts[place].key, step, payload) for place, step, payload in result.payloads]
         return Screened(decisions, [asdict(failure) for failure in result.failures], effects)
 
-    def _at_work(self) -> None:
-        # A kind that hangs beyond its time does not keep the batch from ending.
+    def _extend_claim(self) -> None:
+        # A kind that hangs beyond its time must not keep the batch from expiring.
         if self._tick is not None and timezone.now() < self._ends + GRACE:
             self._tick()
 
@@ -150,7 +152,7 @@ class Judge:
 
 
 def _unread(pk: int, row: Row, uri: AtRest) -> NewDecision:
-    """A row that could not be read is nobody's verdict; where it stands is kept for the screen."""
+    """Return an undecided decision for an unreadable row, with the row's position for the screen."""
     place = json.dumps({"place": row.place})
     return NewDecision(pk, row.contact_id, uri, DecisionVerdict.UNDECIDED, True, row.problem, "", "", place)
 
@@ -159,7 +161,7 @@ _local = threading.local()
 
 
 def _pool() -> ThreadPoolExecutor:
-    """This thread's pool; its threads keep their connections from one chunk to the next."""
+    """Return this thread's pool; its threads keep their connections from one chunk to the next."""
     if not hasattr(_local, "pool"):
         _local.pool = ThreadPoolExecutor(_PAGES_IN_FLIGHT, thread_name_prefix="checks")
     pool: ThreadPoolExecutor = _local.pool

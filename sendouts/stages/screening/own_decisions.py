@@ -1,10 +1,11 @@
-"""People's own decisions, kept while the checks of a batch run again, and applied to what these find.
+"""People's own decisions: kept while the checks of a batch run again, and applied to the new results.
 
-A decision is about a contact. Where it is one row of the file, or every row of the contact says the same, the decision holds for the
-contact wherever it stands in the second file. Where the rows of a contact were decided differently, each holds for its own
-row, as long as the same contact stands there again. An unreadable row names nobody: what was decided on it is not kept.
+A decision belongs to a contact. If all rows of the contact have the same decision, it applies to the contact at any
+position in the second file. If its rows were decided differently, each decision applies to its own row, provided the
+row still holds the same contact. A decision on an unreadable row is not kept, because the row names no
+contact.
 
-Nothing of it is held in memory: it is copied inside the database, and applied chunk by chunk as the rows are screened.
+Decisions are copied inside the database, and applied chunk by chunk during screening. Nothing is held in memory.
 """
 
 from collections import defaultdict
@@ -21,16 +22,16 @@ from sendouts.models.decision import DecisionReason, rows_of
 from sendouts.stages.storage import NewDecision
 
 _KEPT, _DECISIONS = KeptDecision._meta.db_table, Decision._meta.db_table
-# Contacts that are asked for in one query; far from SQLite's 32,766 variables.
+# Contacts per query; far from SQLite's limit of 32,766 variables.
 _AT_ONCE = 5_000
-# Read rows say it to the database's own true and false: none of these is unread, so that `whole` begins true, `applied` false.
-# A person's own decision carries the note; what an acceptance settles by its own choice has none.
+# Selects read rows only, so `unread` is the database's own false: `NOT unread` gives `whole` its true, `unread` gives
+# `applied` its false. A person's own decision carries the note; a decision settled by an acceptance has none.
 _OWN = f"reason = '{DecisionReason.PERSON.value}' AND text <> '' AND NOT unread AND decided_by_id IS NOT NULL"
 _COPY = f"""
     INSERT INTO {_KEPT} (id, batch_id, contact_id, verdict, text, user_id, whole, applied)
     SELECT id, %s, contact_id, verdict, text, decided_by_id, NOT unread, unread
     FROM {_DECISIONS} WHERE id >= %s AND id < %s AND {_OWN} AND contact_id <> ''"""
-# Contacts of which a row says something else than a person decided on another.
+# Contacts with rows that do not all have the same decision by a person.
 _PART = f"""
     UPDATE {_KEPT} SET whole = applied WHERE batch_id = %s AND contact_id IN (
         SELECT contact_id FROM {_DECISIONS} WHERE id >= %s AND id < %s AND contact_id <> '' GROUP BY contact_id
@@ -41,7 +42,7 @@ _PART = f"""
 
 
 class Reapplied(NamedTuple):
-    """What came of applying: the decisions as people had made them, by whom, and which of the kept ones were used."""
+    """The result of applying: the decisions, the person of each, and the kept decisions that were used."""
 
     decisions: list[NewDecision]
     by: dict[int, list[int]]
@@ -49,21 +50,21 @@ class Reapplied(NamedTuple):
 
 
 def keep(batch_id: int) -> int:
-    """Copy the decisions of people on contacts of a batch, in the caller's transaction; returns how many."""
+    """Copy people's decisions on contacts of a batch, in the caller's transaction; return the number."""
     KeptDecision.objects.filter(rows_of(batch_id)).delete()
     rows = batch_id << 32, (batch_id + 1) << 32
     with connection.cursor() as cursor:
         cursor.execute(_COPY, [batch_id, *rows])
         kept = cursor.rowcount
         if kept:
-            with _hashed(cursor):
+            with _use_hash_joins(cursor):
                 cursor.execute(_PART, [batch_id, *rows])
     return kept
 
 
 @contextmanager
-def _hashed(cursor: CursorWrapper) -> Iterator[None]:
-    """Within, PostgreSQL compares by hashing: it does not know how many there are, and might go through all for each."""
+def _use_hash_joins(cursor: CursorWrapper) -> Iterator[None]:
+    """Make PostgreSQL use hash joins: without statistics it might scan all kept decisions for each row."""
     if connection.vendor == "postgresql":
         cursor.execute("SET LOCAL enable_nestloop = off")
     yield
@@ -72,22 +73,22 @@ def _hashed(cursor: CursorWrapper) -> Iterator[None]:
 
 
 def again(batch_id: int) -> None:
-    """Have what was kept applied once more: the rows are screened from the start."""
+    """Mark the kept decisions as not applied, because the rows are screened from the start."""
     KeptDecision.objects.filter(rows_of(batch_id), applied=True).update(applied=False)
 
 
 def batches_with(batch_ids: Iterable[int]) -> set[int]:
-    """Those of the batches for which decisions are kept."""
+    """Return the batches for which decisions are kept."""
     return {pk for pk in batch_ids if KeptDecision.objects.filter(rows_of(pk)).exists()}
 
 
 def apply(batch_id: int, decisions: Sequence[NewDecision]) -> Reapplied:
-    """Put people's decisions in the place of what the checks said about these rows; nothing is stored yet."""
-    kept = _kept(batch_id, {row.contact_id for row in decisions if not row.unread})
+    """Replace the checks' verdicts on these rows by people's decisions; nothing is stored yet."""
+    kept = _load_kept(batch_id, {row.contact_id for row in decisions if not row.unread})
     found, used = list(decisions), set()
     by: dict[int, list[int]] = defaultdict(list)
     for place, row in enumerate(decisions):
-        own = None if row.unread else _own(row, kept.get(row.contact_id, ()))
+        own = None if row.unread else _find_own(row, kept.get(row.contact_id, ()))
         if own is not None:
             found[place] = row._replace(
                 verdict=own.verdict, reason=DecisionReason.PERSON.value, text=own.text, action=""
@@ -97,15 +98,15 @@ def apply(batch_id: int, decisions: Sequence[NewDecision]) -> Reapplied:
     return Reapplied(found, dict(by), sorted(used))
 
 
-def _own(row: NewDecision, kept: Sequence[KeptDecision]) -> KeptDecision | None:
-    """What a person decided on this row: on this very place, else on its contact as a whole."""
+def _find_own(row: NewDecision, kept: Sequence[KeptDecision]) -> KeptDecision | None:
+    """Return the person's decision on this position, else on its contact as a whole."""
     for each in kept:
         if each.pk == row.id:
             return each
     return next((each for each in kept if each.whole), None)
 
 
-def _kept(batch_id: int, contact_ids: Iterable[str]) -> dict[str, list[KeptDecision]]:
+def _load_kept(batch_id: int, contact_ids: Iterable[str]) -> dict[str, list[KeptDecision]]:
     wanted = list(contact_ids)
     found: dict[str, list[KeptDecision]] = defaultdict(list)
     for start in range(0, len(wanted), _AT_ONCE):
@@ -116,7 +117,7 @@ def _kept(batch_id: int, contact_ids: Iterable[str]) -> dict[str, list[KeptDecis
 
 
 def store(applied: Reapplied) -> None:
-    """Name the people whose decisions were applied, once their rows are stored, in the caller's transaction."""
+    """Store the authors of the applied decisions, after their rows are stored, in the caller's transaction."""
     for user_id, ids in applied.by.items():
         rows = Decision.objects.filter(pk__in=ids, pk__gte=min(ids), pk__lte=max(ids))
         rows.update(decided_by=user_id)
@@ -125,10 +126,10 @@ def store(applied: Reapplied) -> None:
 
 
 def end(batch_id: int) -> dict[str, int]:
-    """Forget what was kept once every row is screened, in the caller's transaction; returns what the event tells.
+    """Delete the kept decisions once every row is screened, in the caller's transaction; return the event's data.
 
-    accepted, rejected: decisions of people that hold again; missing: those whose contact is not there any more. Empty where nothing
-    was kept.
+    accepted, rejected: decisions applied again; missing: decisions on contacts that disappeared. Empty if none were
+    kept.
     """
     kept = KeptDecision.objects.filter(rows_of(batch_id))
     counts = list(kept.values_list("verdict", "applied").annotate(Count("pk")).order_by())

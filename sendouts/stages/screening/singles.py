@@ -1,4 +1,4 @@
-"""Screening singles: many hooks with a contact or two each, judged and stored together."""
+"""Screen singles: judge and store many hooks with one or two contacts each together."""
 
 import json
 from collections import Counter, defaultdict
@@ -24,7 +24,7 @@ from work import claims
 
 
 def screen_items(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> None:
-    """Bring planned singles to `screened` in one transaction; those that share a plan are judged together."""
+    """Move planned singles to `screened` in one transaction; judge those that share a plan together."""
     rows, shut = _items(batches)
     for pk in shut:
         lifecycle.cannot_open(pk, now=now, claim=claim)
@@ -64,7 +64,7 @@ def screen_items(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -
 
 
 def _items(batches: Sequence[Batch]) -> tuple[dict[int, tuple[Row, ...]], set[int]]:
-    """The items of each batch, read again from the hook that brought it; and the batches whose hook no key opens."""
+    """Return the items of each batch, read again from its hook, and the batches with a hook that no key opens."""
     found: dict[int, tuple[Row, ...]] = {}
     shut: set[int] = set()
     keys = sealing.keyring()
@@ -83,7 +83,10 @@ def _items(batches: Sequence[Batch]) -> tuple[dict[int, tuple[Row, ...]], set[in
 def _judge(
     claim: claims.Claim, group: list[Batch], rows: dict[int, tuple[Row, ...]], own: dict[int, own_decisions.Reapplied]
 ) -> list[tuple[Batch, Judged]]:
-    """Judge the items of several batches as one page, then part the result again. own: gets what people had decided."""
+    """Judge the items of several batches as one page, and split the result by batch.
+
+    own: filled with the decisions that people had made.
+    """
     ends = min(screening_ends(batch.received_at, batch.deadline) for batch in group)
     judge = Judge(group[0], ends, tick=claim.keep)
     flat = [row for batch in group for row in rows.get(batch.pk, ())]
@@ -103,7 +106,7 @@ def _judge(
 
 
 def _failures(decisions: list[NewDecision], failures: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What failed for these contacts, of what failed for the whole page."""
+    """Return the failures of these contacts, out of those of the whole page."""
     failed = Counter(decision.action for decision in decisions if decision.reason == DecisionReason.ACTION_FAILED)
     return [{**each, "contacts": failed[each["identifier"]]} for each in failures if each["identifier"] in failed]
 
@@ -125,7 +128,7 @@ def _columns(batch: Batch, judged: Judged, now: datetime) -> dict[str, Any]:
         "unread": judged.unread,
         "reasons": judged.reasons,
         "failures": judged.failures,
-        "file_complete": True,  # a hook is whole once it was parsed
+        "file_complete": True,  # a parsed hook is always complete
         "attention": attention,
         "attention_data": data,
         "chunk_rows": max(1, len(judged.decisions)),
