@@ -60,19 +60,19 @@ class CsvFile:
     def rows(self) -> Iterator[list[Row]]:
         for page in self._lines.pages():
             if page is TOO_BIG:
-                yield from self._slowly([], last=True)
+                yield from self._read_records([], last=True)
                 yield [self._maker.unreadable("too_big", self.place)]
                 self.place += 1
             elif not self._open and not page.strip(b"\r\n"):
                 self.place += page.count(b"\n") + 1
-            elif quick := self._quickly(page):
+            elif quick := self._read_page(page):
                 yield quick
             else:
-                yield from self._slowly(page.split(b"\n"), last=False)
+                yield from self._read_records(page.split(b"\n"), last=False)
         if self._source.proven():
-            yield from self._slowly([], last=True)
+            yield from self._read_records([], last=True)
 
-    def _quickly(self, page: bytes) -> list[Row]:
+    def _read_page(self, page: bytes) -> list[Row]:
         """Return the rows of a page if every line is one sound record; else an empty list."""
         if self._open:
             return []
@@ -90,7 +90,7 @@ class CsvFile:
         self.place += len(made)
         return made
 
-    def _slowly(self, lines: list[bytes], *, last: bool) -> Iterator[list[Row]]:
+    def _read_records(self, lines: list[bytes], *, last: bool) -> Iterator[list[Row]]:
         """Yield rows record by record; keep an incomplete record for the next call, unless these are the last lines."""
         lines = self._open + lines
         self._open = []

@@ -74,9 +74,9 @@ class Scanner:
                 window.at = end
                 return value
             if end or len(window.data) - window.at > rows.MAX_ROW:
-                raise BrokenJson(_why_endless(window.data[window.at : window.at + rows.MAX_ROW], "too_big"))
+                raise BrokenJson(_classify_endless(window.data[window.at : window.at + rows.MAX_ROW], "too_big"))
             if not window.more() and not _SCALAR.match(window.data, window.at):
-                raise BrokenJson(_why_endless(window.data[window.at :], "cut"))
+                raise BrokenJson(_classify_endless(window.data[window.at :], "cut"))
 
 
 def _end_of_value(data: bytes, at: int, *, ended: bool) -> int | None:
@@ -103,7 +103,7 @@ def _end_of_value(data: bytes, at: int, *, ended: bool) -> int | None:
     return 0
 
 
-def _why_endless(raw: bytes, code: str) -> str:
+def _classify_endless(raw: bytes, code: str) -> str:
     """Return `code` if the value only lacks its end, or the code of an earlier syntax error."""
     try:
         plain.careful(raw.decode("utf-8", errors="replace"))
@@ -228,17 +228,17 @@ class ObjectFile(ArrayFile):
         separator = b","
         while separator == b",":
             key = self._key()
-            if self._at_the_array():
+            if self._is_at_array():
                 self._found = True
                 scanner.take()
                 yield from self._elements()
             else:
-                self._beside(key)
+                self._read_field(key)
             separator = scanner.take()
         if separator != b"}" or scanner.peek():
             raise BrokenJson("bad_json")
         if not self._found:
-            yield self._itself()
+            yield self._object_as_row()
         self.closed = True
 
     def _key(self) -> str:
@@ -250,7 +250,7 @@ class ObjectFile(ArrayFile):
         self._damaged = self._damaged or problem
         return str(key)
 
-    def _at_the_array(self) -> bool:
+    def _is_at_array(self) -> bool:
         """Return whether the array of contacts comes next; in an object with a reject URI, an array is only a field."""
         if self._found or self._scanner.peek() != b"[" or self._is_contact:
             return False
@@ -258,7 +258,7 @@ class ObjectFile(ArrayFile):
         self._found_empty = self._found_empty or first == b"]"
         return first == b"{"
 
-    def _beside(self, key: str) -> None:
+    def _read_field(self, key: str) -> None:
         raw = self._scanner.value()
         value, problem = plain.decode(raw)
         if problem in ("bad_json", "too_deep"):
@@ -276,7 +276,7 @@ class ObjectFile(ArrayFile):
         elif isinstance(value, list) and any(isinstance(one, dict) and named(list(one), URI_KEYS) for one in value):
             raise BrokenJson("two_arrays")
 
-    def _itself(self) -> list[Row]:
+    def _object_as_row(self) -> list[Row]:
         keys = list(self._head)
         if named(keys, URI_KEYS) is None and (self._found_empty or named(keys, ID_KEYS) is None):
             if self._found_empty:

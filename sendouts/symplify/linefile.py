@@ -87,7 +87,7 @@ class NdjsonFile:
             else:
                 yield self._maker.many(objects, self.place, suspicious=b"\\u0000" in page)
                 self.place += len(lines)
-        yield from self._rescued(self._lines.remainder)
+        yield from self._read_last_line(self._lines.remainder)
 
     def _one_by_one(self, lines: list[bytes]) -> Iterator[list[Row]]:
         for line in lines:
@@ -95,7 +95,7 @@ class NdjsonFile:
                 yield [self._maker.single(*plain.decode(line), self.place)]
             self.place += 1
 
-    def _rescued(self, line: bytes) -> Iterator[list[Row]]:
+    def _read_last_line(self, line: bytes) -> Iterator[list[Row]]:
         """Yield the object of an unproven last line: its closing bracket proves it whole, even in a cut file."""
         if line.strip():
             value, problem = plain.decode(line)

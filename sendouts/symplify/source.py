@@ -84,7 +84,7 @@ class Source:
                     try:
                         plain = inflater.decompress(data, _STEP_OUT)
                     except zlib.error:
-                        yield from _bytewise(before, data)
+                        yield from _inflate_bytewise(before, data)
                         self.broken = self.broken or "bad_gzip"
                         return
                     unpacked += len(plain)
@@ -101,7 +101,7 @@ class Source:
             self.broken = self.broken or "cut"
 
 
-def _bytewise(inflater: "zlib._Decompress", data: bytes) -> Iterator[bytes]:
+def _inflate_bytewise(inflater: "zlib._Decompress", data: bytes) -> Iterator[bytes]:
     """Yield the output of damaged data up to the first wrong byte; zlib returns nothing from a failed call."""
     try:
         for at in range(len(data)):
