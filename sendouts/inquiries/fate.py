@@ -125,7 +125,7 @@ def why_decided(decision: Decision) -> str:
 
 
 def _is_unturned(found: Found) -> bool:
-    """Return whether the whole batch was rejected, and this decision has not been turned to rejected, or not yet."""
+    """Return whether the whole batch was rejected, but this decision was never or not yet changed to rejected."""
     event = ruling(found)
     return (
         event is not None

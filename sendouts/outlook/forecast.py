@@ -93,9 +93,9 @@ def silent(until: datetime) -> None:
 def acts_at(batch: Batch, known: Lately, now: datetime) -> datetime | None:
     """Return when the gateway acts automatically on a batch in review; None if it does not.
 
-    Promise 3: without a judgement, acceptance at the deadline was not declared, so such a batch is escalated to a
-    person. The same holds if a release was stopped after its moment: the clock would only repeat what a person has just
-    undone. Where two people must accept, the clock is neither of them.
+    Promise 3: automatic acceptance was never declared for contacts that could not be judged, so such a batch is left to
+    a person. The same holds if a release was stopped after its moment: the clock would only repeat what a person has
+    just undone. Where two people must accept, the clock is neither of them.
     """
     if batch.attention or batch.at_deadline == AtDeadline.LEAVE or not batch.total:
         return None

@@ -246,8 +246,8 @@ def wait_before(platform: Platform, uri: str) -> float:
 def open_contacts(platform: Platform, uri: str, *, seconds: float = float("inf")) -> ContactFile:
     """Start the download of a contact file, which must end within `seconds`; return a context manager.
 
-    Raises RetryableFailure (no answer, 408, 429, 5xx, or calls are blocked), NotAllowed if the guard refuses the host,
-    and PermanentFailure for every status except 200.
+    Raises RetryableFailure (no answer, 408, 429, 5xx, or calls are blocked) and NotAllowed if the guard refuses the
+    host. Every other status except 200 raises PermanentFailure.
     """
     try:
         host = platform.allow.check_uri(uri).host
