@@ -1,1 +1,1 @@
-"""`python -m demo`: the gateway and the simulator together, playing real sendouts through the gate."""
+"""`python -m demo`: the gateway and the simulator together, with real sendouts."""

@@ -1,4 +1,6 @@
-"""`python -m demo [--once]`: starts the gateway and the simulator, plays eight sendouts, and says who left on which way."""
+"""`python -m demo [--once]`: starts the gateway and the simulator, plays eight sendouts, and says who left on which
+way.
+"""
 
 import argparse
 import os
@@ -18,14 +20,14 @@ from demo.screen import Screen
 from demo.stage import Stage
 from simulator.client import SimulatorError
 
-# A play takes some twenty seconds; beyond this something is stuck, and the table says what.
+# A run takes some twenty seconds; beyond this limit something is stuck, and the table names it.
 PLAY_SECONDS = 120.0
 EVERY_SECONDS = 20.0
 INTERRUPTED = 130
 
 
 def main() -> int:
-    """Returns the exit code: 0 if every contact left on the right way."""
+    """Return the exit code: 0 if every contact left on the right way."""
     parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
     parser.add_argument("--once", action="store_true", help="exit after the table: 0 only if every count is right")
     once = parser.parse_args().once
@@ -36,7 +38,7 @@ def main() -> int:
     screen = Screen()
     try:
         with ExitStack() as stack:
-            stage = Stage.build(stack, screen, **_wishes())
+            stage = Stage.build(stack, screen, **_read_overrides())
             screen.say()
             with stage.watched():
                 scenes = Play(ACTS, stage, screen).run(PLAY_SECONDS)
@@ -56,8 +58,8 @@ def _leave(number: int, frame: object) -> None:
     sys.exit(128 + number)
 
 
-def _wishes() -> dict[str, Any]:
-    """What the environment wants otherwise: DEMO_DATA_DIR, DEMO_PORT (0: any free one), DEMO_CONFIG."""
+def _read_overrides() -> dict[str, Any]:
+    """Return the overrides from the environment: DEMO_DATA_DIR, DEMO_PORT (0: any free one), DEMO_CONFIG."""
     port = os.environ.get("DEMO_PORT", "8000")
     if not port.isdecimal():
         raise DemoFailed("DEMO_PORT is a number; 0 picks a free port.")
@@ -70,10 +72,10 @@ def _wishes() -> dict[str, Any]:
 
 
 def conclude(screen: Screen, scenes: list[Scene], violations: list[dict[str, Any]]) -> int:
-    """Write the table and what it means; returns 0 only if everything is right."""
+    """Print the table and its verdict; return 0 only if everything is right."""
     screen.table(scenes)
     wrong = [f"“{scene.act.title}”: {'; '.join(scene.faults())}." for scene in scenes if scene.faults()]
-    # Those of a sendout stand with it; others belong to none, such as a call to an address that was never given out.
+    # Violations of a sendout are shown with it; others belong to none, such as a call to an unknown URI.
     strays = sorted({each["kind"] for each in violations if not each["sendout"]})
     if strays:
         wrong.append(f"The simulator saw violations that belong to no sendout ({', '.join(strays)}).")
@@ -88,7 +90,7 @@ def conclude(screen: Screen, scenes: list[Scene], violations: list[dict[str, Any
 
 
 def stay(stage: Stage, screen: Screen) -> None:
-    """Keep the desk alive until Ctrl+C: now and then a small sendout, one that passes and one that waits in turn."""
+    """Send a small sendout now and then until Ctrl+C: by turns one that passes and one that waits for review."""
     screen.say()
     screen.say(f"The gateway's admin:  {stage.url}/admin/")
     screen.say(f"User and password:    {stage.user} / {stage.password}")

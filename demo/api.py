@@ -1,4 +1,4 @@
-"""The gateway's REST API, as far as the demo's person uses it."""
+"""Client for the gateway's REST API, with the calls that the demo needs."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -12,7 +12,7 @@ MOVED_ON = 409
 
 
 class Api:
-    """Reads and decides with a token; every answer is a plain dict."""
+    """Client that reads and decides with a token; every answer is a plain dict."""
 
     def __init__(self, url: str, token: str) -> None:
         self._url = f"{url}/api/"
@@ -21,7 +21,7 @@ class Api:
         self._session.headers["Authorization"] = f"Token {token}"
 
     def batches(self) -> Iterator[Row]:
-        """All batches, newest first, page by page."""
+        """Yield all batches, newest first, page by page."""
         page = f"{self._url}batches/?limit=200"
         while page:
             answer = self._json(self._call("GET", page))
@@ -29,11 +29,11 @@ class Api:
             page = answer["next"] or ""
 
     def batch(self, batch_id: int) -> Row:
-        """One batch with its plan and numbers."""
+        """Return one batch with its plan and numbers."""
         return self._json(self._call("GET", f"{self._url}batches/{batch_id}/"))
 
     def decide(self, batch: Row, verb: str, note: str) -> bool:
-        """Accept or reject the batch as it was read; False if it has changed since."""
+        """Accept or reject the batch in the revision that was read; return False if it has changed since."""
         said = {"revision": batch["revision"], "note": note}
         answer = self._call("POST", f"{self._url}batches/{batch['id']}/{verb}/", said)
         if answer.status_code == MOVED_ON:

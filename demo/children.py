@@ -1,4 +1,4 @@
-"""The processes that the demo starts: each with a log of its own, watched, and ended whatever happens."""
+"""Child processes of the demo: each has a log, is watched, and always ends with the demo."""
 
 import ctypes
 import os
@@ -36,7 +36,7 @@ class Child:
                 stdin=subprocess.PIPE,
                 stdout=out,
                 stderr=subprocess.STDOUT,
-                # Ctrl+C in the terminal reaches the demo alone, which then ends the others in order.
+                # Ctrl+C in the terminal reaches only the demo, which then ends the others in order.
                 start_new_session=True,
                 preexec_fn=die_with_parent,
             )
@@ -50,7 +50,7 @@ class Child:
         self.end()
 
     def check(self, grace: float = 0) -> None:
-        """Raise DemoFailed with its last words when it is no longer there, or not after `grace` seconds."""
+        """Raise DemoFailed with the end of the log if the process has exited, waiting `grace` seconds for its exit."""
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(grace)
         code = self._process.poll()
@@ -59,7 +59,7 @@ class Child:
             raise DemoFailed(f"The {self.name} ended by itself ({how}).\n{last_lines(self.log)}")
 
     def wait_for(self, url: str, within: float) -> None:
-        """Wait until it answers there; raises DemoFailed."""
+        """Wait until the URL answers; raise DemoFailed."""
         limit = time.monotonic() + within
         with requests.Session() as session:
             session.trust_env = False
@@ -77,7 +77,7 @@ class Child:
                 time.sleep(0.05)
 
     def end(self) -> None:
-        """Ask it to end, and make it end when it does not, or when somebody is in a hurry (Ctrl+C again)."""
+        """Terminate the process; kill it if it does not end, or after a second Ctrl+C."""
         try:
             if self._process.poll() is None:
                 self._process.terminate()
@@ -93,13 +93,13 @@ class Child:
 
 
 def die_with_parent() -> None:
-    """Have Linux end this child when the demo is killed in a way that it cannot notice."""
+    """Make Linux end this child if the demo is killed without notice."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGTERM)
 
 
 def last_lines(log: Path) -> str:
-    """The end of a log, with its name."""
+    """Return the end of a log, with its name."""
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-LINES_SHOWN:] if log.exists() else []
     if not lines:
         return f"Its log {log} is empty."
@@ -107,7 +107,7 @@ def last_lines(log: Path) -> str:
 
 
 def choose_port(wanted: int) -> int:
-    """The wanted port of 127.0.0.1 if it is free, else any free one; 0: any free one."""
+    """Return the wanted port of 127.0.0.1 if it is free, else any free one; 0 means any."""
     for port in (wanted, 0):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -120,7 +120,7 @@ def choose_port(wanted: int) -> int:
 
 
 def inherited() -> dict[str, str]:
-    """What of our own environment the children get: nothing that would configure the gateway."""
+    """Return the part of the environment that children inherit, without settings of the gateway."""
     kept = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "LD_LIBRARY_PATH", "PYTHONPATH", "VIRTUAL_ENV")
     return {name: os.environ[name] for name in kept if name in os.environ} | {
         "PYTHONUNBUFFERED": "1",

@@ -1,4 +1,4 @@
-"""How the demo says that it cannot go on."""
+"""Error of the demo."""
 
 
 class DemoFailed(Exception):

@@ -1,4 +1,4 @@
-"""Playing the sendouts: fires each, follows it on both sides, and decides what a person has to decide."""
+"""Play of the sendouts: fire each, follow it on both sides, and decide in place of a person."""
 
 import time
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from demo.programme import Act, Ways
 from demo.screen import Screen
 from demo.stage import Stage
 
-# Between two hooks, so that the eye can follow; and how long the person reads a held batch.
+# Pause between two hooks, so that people can follow, and the time that a person takes to read a batch in review.
 PAUSE_SECONDS = 0.6
 READING_SECONDS = 2.5
 ROUND_SECONDS = 0.1
@@ -26,7 +26,7 @@ _ENDS = frozenset({"finished", "expired", "abandoned"})
 
 @dataclass(slots=True)
 class Scene:
-    """One act under way: what the platform (the simulator) and the gateway last said of it."""
+    """One act in progress: its last state on the platform (the simulator) and in the gateway."""
 
     act: Act
     id: str = ""
@@ -37,30 +37,30 @@ class Scene:
 
     @property
     def ways(self) -> Ways:
-        """Who has left so far, as the platform counts."""
+        """Return how many contacts have left on each way, as the platform counts them."""
         return Ways(*(self.report.get(way, 0) for way in ("accepted", "rejected", "timed_out")))
 
     @property
     def left(self) -> bool:
-        """On the platform nothing can happen any more: everybody left, or the door refused a hook that comes only once."""
+        """Return whether the platform is done: no contact waits, or the door refused a hook, sent only once."""
         return bool(self.report) and (self.report["waiting"] == 0 or self.report["refused"] > 0)
 
     @property
     def over(self) -> bool:
-        """The gateway has written down its end too. Singles are many: there the platform's word has to do."""
+        """Return whether the gateway has recorded the end too; for the many singles, the platform's state is enough."""
         if self.act.kind == "single" or (self.report and self.report["refused"]):
             return self.left
         return self.left and self.batch.get("status") in _ENDS
 
     @property
     def doing(self) -> str:
-        """One phrase on what happens to it now."""
+        """Return a phrase on the current state."""
         if not self.report:
             return ""
         if self.report["refused"]:
             return f"the door refused {self.report['refused']} of {self.report['deliveries']} hooks"
         if self.left:
-            return self._end()
+            return self._describe_end()
         if self.report["deliveries"] > 1:
             return f"{self.report['finished']} of {self.report['deliveries']} released"
         if self.batch.get("attention"):
@@ -73,7 +73,7 @@ class Scene:
         left = (self.report["first_hook_at"] or time.time()) + self.act.wanted.get("timeout", 3600) - time.time()
         return max(0, round(left))
 
-    def _end(self) -> str:
+    def _describe_end(self) -> str:
         ways, took = self.ways, ""
         if self.report["finished_at"]:
             took = f" after {self.report['finished_at'] - self.report['first_hook_at']:.1f} s"
@@ -84,12 +84,12 @@ class Scene:
         return f"released{took}, accepted by a person" if self.decided else f"released{took}"
 
     def _recorded(self) -> Ways:
-        """Who left on which way, as the gateway wrote it down."""
+        """Return how many contacts left on each way, as the gateway recorded them."""
         released = self.batch["accepted"] if self.batch["status"] == "finished" else 0
         return Ways(released, self.batch["confirmed"], self.batch["timed_out"])
 
     def faults(self) -> list[str]:
-        """Everything that did not go as it must; empty when all is right."""
+        """Return every deviation from the expected result; empty if all is right."""
         if not self.report:
             return ["it was never fired"]
         found = []
@@ -111,7 +111,7 @@ class Scene:
 
 
 class Play:
-    """The acts, from the first hook until everybody has left."""
+    """The acts, from the first hook until all contacts have left."""
 
     def __init__(self, acts: Sequence[Act], stage: Stage, screen: Screen) -> None:
         self.scenes = [Scene(act) for act in acts]
@@ -121,7 +121,7 @@ class Play:
         self._screen = screen
 
     def run(self, within: float) -> list[Scene]:
-        """Fire one after the other, and follow all; gives up after `within` seconds. Raises DemoFailed."""
+        """Fire one after the other and follow all; give up after `within` seconds. Raises DemoFailed."""
         started = time.monotonic()
         while time.monotonic() < started + within:
             self._stage.check()
@@ -133,19 +133,19 @@ class Play:
             for scene in fired:
                 if not scene.left:
                     scene.report = self._simulator.sendout(scene.id)
-            self._ask_the_gateway([scene for scene in fired if scene.act.kind == "batch" and not scene.over])
+            self._poll_gateway([scene for scene in fired if scene.act.kind == "batch" and not scene.over])
             self._screen.show(self.scenes)
             if all(scene.over for scene in self.scenes):
                 break
             time.sleep(ROUND_SECONDS)
         for scene in self.scenes:
             if scene.id:
-                # Once more for all: a call that came after everybody had left is a violation too.
+                # Read every report once more: a call after the last contact has left is a violation too.
                 scene.report = self._simulator.sendout(scene.id)
         self._screen.show(self.scenes, last=True)
         return self.scenes
 
-    def _ask_the_gateway(self, scenes: list[Scene]) -> None:
+    def _poll_gateway(self, scenes: list[Scene]) -> None:
         unknown = {scene.act.names: scene for scene in scenes if not scene.batch}
         if unknown:
             for row in self._api.batches():
@@ -160,7 +160,7 @@ class Play:
                 self._decide(scene)
 
     def _decide(self, scene: Scene) -> None:
-        """Do what the act's person does, once the batch has been held for as long as reading takes."""
+        """Decide as the act's person does, once the batch has been in review for the reading time."""
         if not scene.act.decides or scene.decided or scene.batch["status"] != "in_review":
             return
         if scene.held_since is None:

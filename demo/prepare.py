@@ -1,6 +1,6 @@
-"""`python -m demo.prepare CONFIG`: database, configuration and a login, in the environment of the demo's gateway.
+"""`python -m demo.prepare CONFIG`: create database, configuration and a login in the environment of the demo's gateway.
 
-Reads `user password` from the standard input. Writes a line before each step, and `token …` at the end.
+Reads `user password` from standard input. Prints a line before each step, and `token …` at the end.
 """
 
 import io
@@ -14,7 +14,7 @@ from django.core.management.base import CommandError
 
 
 def main() -> None:
-    """Do each step and say so."""
+    """Do and report each step."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gateway.settings")
     user, password = sys.stdin.readline().split()
     django.setup()

@@ -1,17 +1,17 @@
-"""What the demo plays: eight sendouts, who must leave on which way, and what is sent afterwards to keep the desk alive."""
+"""Programme of the demo: eight sendouts with their expected results, and the small ones that follow."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 CONSENT = "consent-check"
-# The deadline of the sendout that nobody answers, as gateway.yaml sets it.
+# Deadline in seconds of the sendout that is never answered, as set in gateway.yaml.
 SHORT_DEADLINE = 12.0
 
 
 @dataclass(frozen=True, slots=True)
 class Ways:
-    """Contacts on each of the three ways out of a held step."""
+    """Number of contacts on each of the three ways out of a held step."""
 
     accepted: int
     rejected: int
@@ -29,8 +29,8 @@ class Ways:
 class Act:
     """One sendout of the demo.
 
-    title: what it shows; names: project, journey and sendout; wanted: what the simulator is asked for besides;
-    decides: what a person does with it once it is held; note: what that person writes.
+    title: what it shows; names: project, journey and sendout; wanted: further settings for the simulator; decides: a
+    person's decision once it is in review; note: the note for that decision.
     """
 
     title: str
@@ -47,25 +47,27 @@ class Act:
 
     @property
     def spec(self) -> dict[str, Any]:
-        """What to ask of the simulator. Rejecting anybody who is not due is a violation there, so that right numbers
-        cannot hide wrong people."""
+        """Return the request to the simulator.
+
+        There, a rejection that is not due is a violation, so that right numbers cannot hide wrong contacts.
+        """
         project, journey, sendout = self.names
         common = {"project": project, "journey": journey, "sendout": sendout, "may_reject": "due", "wait": False}
         return common | {"actions": [CONSENT]} | dict(self.wanted)
 
 
 def _due(contacts: int, rule: Callable[[int], bool]) -> list[str]:
-    """The ids that must be rejected: every tenth, who has no consent, and those to whom the rule applies (from 0)."""
+    """Return the ids that must be rejected: every tenth (no consent), and those that match the rule (index from 0)."""
     return [f"A-{index + 1:06d}" for index in range(contacts) if index % 10 == 9 or rule(index)]
 
 
 def _in_nimes(index: int) -> bool:
-    """Of the simulator's five cities, taken in turn, the fourth."""
+    """Return whether the simulator puts this contact in Nîmes, the fourth of five cities that it uses in turn."""
     return index % 5 == 3
 
 
 def _under_25(index: int) -> bool:
-    """As the simulator makes up ages."""
+    """Return whether the simulator's generated age is below 25."""
     return 18 + index * 7 % 60 < 25
 
 
@@ -142,7 +144,7 @@ ACTS = (
 
 
 def afterwards(number: int) -> Act:
-    """The number-th small sendout (from 0) that keeps the desk alive: in turn one that passes and one that is held."""
+    """Return the number-th small sendout (from 0) after the programme: by turns one that passes and one held."""
     if number % 2 == 0:
         names = ("Panier et commandes", "Panier oublié", "Rappel à 24 h")
         return Act("passes by itself", "single", names, Ways(9, 1, 0), {"contacts": 10})

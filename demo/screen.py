@@ -1,4 +1,4 @@
-"""What the demo shows: a line with a bar for each sendout, and the closing table. Plain ANSI on a terminal, else lines."""
+"""Output of the demo: a line with a bar per sendout, and the closing table. ANSI on a terminal, else plain lines."""
 
 import os
 import shutil
@@ -11,14 +11,14 @@ from demo.programme import Act, Ways
 
 BAR = 24
 TITLE = 17
-# Away from a terminal a line is written when something new happens, and at least this often.
+# Without a terminal, a line is written at each change, and at least at this interval.
 QUIET_SECONDS = 5.0
 WIDTH_OF_LOGS = 160
 GREEN, ORANGE, RED, GREY, BOLD, PLAIN = "\x1b[32m", "\x1b[33m", "\x1b[31m", "\x1b[90m", "\x1b[1m", "\x1b[0m"
 
 
 class Shown(Protocol):
-    """What the screen needs to know of a sendout under way."""
+    """Interface of a sendout in progress for the screen."""
 
     @property
     def act(self) -> Act: ...
@@ -30,13 +30,13 @@ class Shown(Protocol):
 
 
 class Screen:
-    """Writes to a terminal, where lines are drawn over, or to anything else, where they are not."""
+    """Output to a terminal, where lines are redrawn, or to any other stream, where they are appended."""
 
     def __init__(self, out: TextIO = sys.stdout) -> None:
         self._out = out
         self._tty = out.isatty() and os.environ.get("TERM", "") != "dumb"
         self._colours = self._tty and not os.environ.get("NO_COLOR")
-        self._right, self._wrong = ("✓", "✗") if _writes(out, "✓✗") else ("ok", "WRONG")
+        self._right, self._wrong = ("✓", "✗") if _can_write(out, "✓✗") else ("ok", "WRONG")
         self._drawn = 0
         self._said: dict[str, str] = {}
         self._said_at = time.monotonic()
@@ -51,7 +51,7 @@ class Screen:
         self._out.flush()
 
     def show(self, scenes: Sequence[Shown], *, last: bool = False) -> None:
-        """Draw the lines of all sendouts; last: they stay as they are."""
+        """Draw the lines of all sendouts; last: keep them on the screen."""
         if self._tty:
             lines = [self._line(scene, self._width) for scene in scenes]
             up = f"\x1b[{self._drawn}F" if self._drawn else ""
@@ -63,7 +63,7 @@ class Screen:
         for scene in scenes:
             if not scene.doing:
                 continue
-            # Numbers change all the time: what is said again is what is new in words.
+            # Numbers change all the time, so repeat a line only if its words change.
             words = "".join(letter for letter in scene.doing if not letter.isdigit())
             if words != self._said.get(scene.act.title) or (often and scene.ways.total < scene.act.expected.total):
                 self.say(self._line(scene, self._width))
@@ -74,14 +74,14 @@ class Screen:
         total, gone = scene.act.expected.total, scene.ways.total
         left = f"{clip(scene.act.title, TITLE)} "
         right = f" {gone:>6,}/{total:<6,} "
-        # On a narrow terminal the name goes first: the bar and what happens tell more.
+        # On a narrow terminal drop the name first: bar and state are more informative.
         name = max(0, min(36, width - len(left) - BAR - len(right) - 46))
         label = f"{clip(scene.act.label, name)} " if name > 10 else ""
         doing = scene.doing[: max(0, width - len(left) - len(label) - BAR - len(right) - 1)]
         return f"{left}{self._colour(GREY, label)}{self._bar(scene.ways, total)}{right}{doing}"
 
     def _bar(self, ways: Ways, total: int) -> str:
-        """Cells in proportion: green accepted, orange rejected, red timed out, the rest still waits."""
+        """Return cells in proportion: green accepted, orange rejected, red timed out, the rest still waiting."""
         ends = [
             round(part * BAR / total)
             for part in (ways.accepted, ways.accepted + ways.rejected, ways.accepted + ways.rejected + ways.timed_out)
@@ -91,10 +91,10 @@ class Screen:
         return "".join(self._colour(*each) for each in cells) + self._colour(GREY, "·" * (BAR - ends[2]))
 
     def table(self, scenes: Sequence[Shown]) -> None:
-        """Write the closing table: on each of the three ways, how many were expected and how many went there."""
+        """Write the closing table: expected and actual number of contacts on each of the three ways."""
         sendouts = max([len(scene.act.label) for scene in scenes] + [len("sendout")]) + 1
         if self._width < TITLE + 1 + sendouts + 3 * 19 + 3:
-            sendouts = 0  # A table that is wrapped cannot be read; the titles say enough.
+            sendouts = 0  # A wrapped table is unreadable; the titles are enough.
         heads = "".join(f"  {head:>17}" for head in ("accepted", "rejected", "timed out"))
         under = "".join(f"  {'expected':>8} {'actual':>8}" for _ in range(3))
         self.say()
@@ -119,7 +119,7 @@ class Screen:
         return f"{colour}{text}{PLAIN}" if self._colours and text else text
 
 
-def _writes(out: TextIO, text: str) -> bool:
+def _can_write(out: TextIO, text: str) -> bool:
     try:
         text.encode(out.encoding or "utf-8")
     except UnicodeEncodeError:
@@ -128,7 +128,7 @@ def _writes(out: TextIO, text: str) -> bool:
 
 
 def clip(text: str, width: int) -> str:
-    """Text in exactly so many columns."""
+    """Return the text cut or padded to this number of columns."""
     if not width:
         return ""
     return f"{text[: width - 1]}…" if len(text) > width else f"{text:{width}}"

@@ -1,4 +1,4 @@
-"""Building the stage: a gateway and a simulator that know each other, in a folder of their own."""
+"""Setup of the demo: a gateway and a simulator that know each other, in a separate folder."""
 
 import fcntl
 import secrets
@@ -20,15 +20,15 @@ from simulator.client import Simulator, SimulatorError
 
 USER = "demo"
 START_SECONDS = 60.0
-# A process that breaks off a connection may be on its way out and not yet gone.
+# Seconds to wait for the exit of a process that broke off a connection.
 DYING_SECONDS = 1.0
-# As if the platform were some way off, so that answers cost what they cost there.
+# Simulated network delay, so that calls cost as much as with a remote platform.
 LATENCY_SECONDS = 0.02
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What runs, and how to speak to it."""
+    """The running processes, and the clients for them."""
 
     url: str
     user: str
@@ -41,7 +41,7 @@ class Stage:
     def build(
         cls, stack: ExitStack, screen: Screen, *, folder: Path, port: int, config: Path, password: str
     ) -> "Stage":
-        """Start everything, saying each step; the stack ends it. port: the one wanted, 0 for any. Raises DemoFailed."""
+        """Start everything and report each step; the stack ends it. port: 0 means any. Raises DemoFailed."""
         _own(stack, folder)
         found = choose_port(port)
         if port and found != port:
@@ -68,13 +68,13 @@ class Stage:
         return cls(url, USER, password, (gateway, player), simulator, Api(url, token))
 
     def check(self) -> None:
-        """Raise DemoFailed when a child is no longer there."""
+        """Raise DemoFailed if a child has exited."""
         for child in self.children:
             child.check()
 
     @contextmanager
     def watched(self) -> Iterator[None]:
-        """What fails in here because a child died is told as that child's death."""
+        """Report a failure in this context as the death of a child, if one has died."""
         try:
             yield
         except (DemoFailed, SimulatorError, requests.RequestException) as problem:
@@ -86,12 +86,12 @@ class Stage:
 
 
 def environment(folder: Path, port: int, hook_password: str) -> dict[str, str]:
-    """The whole environment of the gateway: nothing of the developer's own, neither shell nor .env."""
+    """Return the whole environment of the gateway, without the developer's shell settings or .env."""
     return inherited() | {
         "ENV_FILE": "/nonexistent",
         "DATA_DIR": str(folder),
         "PORT": str(port),
-        # However busy this machine is: a hook that SQLite does not take in time goes to the local disk.
+        # On a busy machine, a hook that SQLite does not store in time goes to the local disk.
         "JOURNAL": "1",
         "WEBHOOK_BASIC_AUTH": f"hook:{hook_password}",
         "SYMPLIFY_ALLOWED_HOSTS": "127.0.0.1",
@@ -101,7 +101,7 @@ def environment(folder: Path, port: int, hook_password: str) -> dict[str, str]:
 
 
 def _own(stack: ExitStack, folder: Path) -> None:
-    """Take the folder for this run, and remove what the last one left in it."""
+    """Claim the folder for this run, and remove what the last run left in it."""
     folder.mkdir(parents=True, exist_ok=True)
     mark = folder / "demo.lock"
     if (folder / "gateway.sqlite3").exists() and not mark.exists():
@@ -117,7 +117,7 @@ def _own(stack: ExitStack, folder: Path) -> None:
 
 
 def _prepare(screen: Screen, folder: Path, env: dict[str, str], config: Path, password: str) -> str:
-    """Make database, configuration and login; returns the API token."""
+    """Create database, configuration and login; return the API token."""
     log = folder / "gateway.log"
     with log.open("ab") as errors:
         process = subprocess.Popen(

@@ -1,7 +1,7 @@
-"""Asks this container's web server for a path; exits 0 if it answers with the status that is expected.
+"""Health check of this container's web server: request a path, exit 0 if the status is the expected one.
 
-`python docker/healthcheck.py /health/live 200`. PORT says where; the first of ALLOWED_HOSTS is given as the host, since
-Django refuses others.
+`python docker/healthcheck.py /health/live 200`. PORT is the port; the first of ALLOWED_HOSTS becomes the Host header,
+since Django refuses others.
 """
 
 import http.client

@@ -1,4 +1,4 @@
-"""The application that takes hooks in and answers them."""
+"""App configuration of sendouts."""
 
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _

@@ -1,1 +1,1 @@
-"""A stateful stand-in for the platform, over real HTTP: for demos, for tests and for whoever integrates."""
+"""Stateful simulator of the platform over real HTTP, for demos, tests and integrators."""

@@ -19,12 +19,12 @@ from simulator.world import World
 
 try:
     import uvloop
-except ImportError:  # Slower, and otherwise the same.
-    uvloop = None  # type: ignore[assignment]  # mypy cannot see a module that may be missing
+except ImportError:  # slower, but otherwise equivalent
+    uvloop = None  # type: ignore[assignment]  # mypy cannot see an optional module
 
 
 def handler(world: World) -> Handler:
-    """Give the one function that every request goes through."""
+    """Return the function that handles every request."""
     endpoints = Endpoints(world)
     receivers = Receivers(world)
     control = Control(world, receivers)
@@ -50,7 +50,7 @@ def handler(world: World) -> Handler:
 
 
 async def serve(options: argparse.Namespace) -> None:
-    """Listen, say so in one line on stdout, and go on until SIGTERM, SIGINT or, where asked, the end of stdin."""
+    """Listen, print one line on stdout when ready, and run until SIGTERM, SIGINT or, on request, the end of stdin."""
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -70,7 +70,7 @@ async def serve(options: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    """Read the options and run."""
+    """Parse the options and run the simulator."""
     parser = argparse.ArgumentParser(prog="python -m simulator", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--port", type=int, default=8765, help="port to listen on; 0 picks a free one")

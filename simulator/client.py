@@ -1,4 +1,4 @@
-"""A client for the control API, and a way to start a simulator of one's own."""
+"""Client for the control API, and a launcher for a simulator process."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ Report = dict[str, Any]
 
 
 class SimulatorError(Exception):
-    """The simulator refused a control request, did not start, or a condition was not met in time."""
+    """The simulator refused a control request, did not start, or did not meet a condition in time."""
 
 
 class Simulator:
-    """Speaks to a running simulator; every answer is a plain dict as the README describes it. Times in seconds."""
+    """Client of a running simulator; every answer is a dict as described in the README. Times in seconds."""
 
     def __init__(self, url: str, process: subprocess.Popen[str] | None = None) -> None:
         self.url = url.rstrip("/")
@@ -43,7 +43,7 @@ class Simulator:
         python: str = sys.executable,
         within: float = 15.0,
     ) -> Self:
-        """Start a simulator in its own process, by default on a free port; it ends with `stop` or with this process."""
+        """Start a simulator process, by default on a free port; it ends with `stop` or with this process."""
         command = [python, "-m", "simulator", "--host", host, "--port", str(port), "--until-stdin-ends"]
         given = {"--target": target, "--basic-auth": basic_auth, "--header": header, "--base-url": base_url}
         command += [f"{name}={value}" for name, value in given.items() if value]
@@ -70,14 +70,14 @@ class Simulator:
         self.stop()
 
     def stop(self) -> None:
-        """Close the connections, and end the process where this object started one."""
+        """Close the connections, and end the process if this object started one."""
         self._session.close()
         if self.process is not None:
             _end(self.process)
             self.process = None
 
     def health(self) -> Report:
-        """Ask whether it is there."""
+        """Return the simulator's health report."""
         return self._call("GET", "/control/health")
 
     def create(self, kind: str, **wanted: Any) -> Report:
@@ -85,31 +85,31 @@ class Simulator:
         return self._call("POST", "/control/sendouts", {"kind": kind, **wanted})
 
     def sendout(self, sendout_id: str) -> Report:
-        """Tell how a sendout stands."""
+        """Return the report of one sendout."""
         return self._call("GET", f"/control/sendouts/{sendout_id}")
 
     def sendouts(self) -> list[Report]:
-        """Tell how all sendouts stand."""
+        """Return the reports of all sendouts."""
         return cast(list[Report], self._call("GET", "/control/sendouts")["sendouts"])
 
     def violations(self) -> list[Report]:
-        """List what was done against the protocol, on whatever sendout (the first thousand)."""
+        """Return the first thousand violations of the protocol, on all sendouts."""
         return cast(list[Report], self._call("GET", "/control/violations")["violations"])
 
     def fire(self, sendout_id: str) -> Report:
-        """Fire the hooks of a sendout once more: duplicates, unless it was created with fire=False."""
+        """Fire the hooks of a sendout again: duplicates, unless it was created with fire=False."""
         return self._call("POST", f"/control/sendouts/{sendout_id}/fire")
 
     def excuse(self, sendout_id: str) -> Report:
-        """Count the answers given up to now as lost; for a gateway that was killed and may repeat its calls."""
+        """Count all answers so far as lost, for a gateway that was killed and may repeat its calls."""
         return self._call("POST", f"/control/sendouts/{sendout_id}/excuse")
 
     def receiver(self, name: str, **wanted: Any) -> str:
-        """Set a receiver up, or anew; returns where it takes things."""
+        """Create or replace a receiver; return its URL."""
         return cast(str, self._call("POST", "/control/receivers", {"name": name, **wanted})["url"])
 
     def received(self, name: str) -> Report:
-        """Tell what a receiver took."""
+        """Return the report of a receiver."""
         return self._call("GET", f"/control/receivers/{name}")
 
     def faults(
@@ -121,29 +121,29 @@ class Simulator:
         )
 
     def rest(self, **settings: Any) -> Report:
-        """Change how the REST API behaves, where anything is given, and tell what was written through it."""
+        """Change the given settings of the REST API, and return the report of what was written through it."""
         if settings:
             self._call("POST", "/control/rest", settings)
         return self._call("GET", "/control/rest")
 
     def consent(self, **wanted: Any) -> Report:
-        """Set up the consent service (`refusing`, `unknown`, `token`); without arguments, as at the start."""
+        """Set up the consent service (`refusing`, `unknown`, `token`); without arguments, restore the defaults."""
         return self._call("POST", "/control/consent", wanted)
 
     def consent_asked(self) -> Report:
-        """Tell how often the consent service was asked."""
+        """Return the consent service's report of its questions."""
         return self._call("GET", "/control/consent")
 
     def reset(self) -> Report:
-        """Forget everything."""
+        """Delete all state."""
         return self._call("POST", "/control/reset")
 
     def hook(self, body: str = "", **wanted: str) -> Report:
-        """Fire any text, or any bytes given as base64=…, at the target."""
+        """Fire any text, or bytes given as base64=…, at the target."""
         return self._call("POST", "/control/hook", wanted if "base64" in wanted else {"body": body, **wanted})
 
     def wait_for(self, sendout_id: str, condition: Callable[[Report], bool], within: float = 30.0) -> Report:
-        """Look at a sendout until the condition holds for its report; raises SimulatorError with the last report."""
+        """Poll a sendout until its report meets the condition; on time-out raise SimulatorError with the report."""
         limit = time.monotonic() + within
         while True:
             report = self.sendout(sendout_id)
@@ -154,11 +154,11 @@ class Simulator:
             time.sleep(0.02)
 
     def wait_finished(self, sendout_id: str, within: float = 30.0) -> Report:
-        """Wait until every delivery of a sendout is finished."""
+        """Poll a sendout until all its deliveries are finished."""
         return self.wait_for(sendout_id, lambda report: report["finished"] == report["deliveries"], within)
 
     def _call(self, method: str, path: str, content: Report | None = None) -> Report:
-        # Firing many hooks at a pace may take as long as the caller asked for: only the connection is timed.
+        # Time out only the connection: firing many hooks at a pace may take as long as the caller asked for.
         answer = self._session.request(method, self.url + path, json=content, timeout=(5, None))
         if not answer.ok:
             raise SimulatorError(f"{method} {path}: {answer.status_code} {answer.text}")

@@ -1,4 +1,4 @@
-"""The control API under /control/: what tests, demos and integrators ask of the simulator, as JSON."""
+"""Control API under /control/, as JSON, for tests, demos and integrators."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ _HOOK_KEYS = ("body", "base64", "target", "basic_auth", "header", "content_type"
 
 
 class Control:
-    """Answers control requests."""
+    """Handler of control requests."""
 
     def __init__(self, world: World, receivers: Receivers) -> None:
         self.world = world
         self.receivers = receivers
 
     async def answer(self, request: Request) -> Reply:
-        """Route one request; what cannot be read is a 400 with a sentence."""
+        """Route one request; an unreadable request is answered with 400 and a sentence."""
         method = request.method.decode("ascii", "replace")
         path = request.target.partition(b"?")[0].decode("ascii", "replace")
         try:
@@ -95,7 +95,7 @@ class Control:
     async def _create(self, content: Any) -> Reply:
         wanted = spec.parse(content)
         if wanted.fire:
-            # Refused before the messages exist, not after.
+            # Refuse a bad target before the messages exist.
             hooks.target_of(self.world, wanted.target, wanted.basic_auth, wanted.header)
         sendout = self.world.create(wanted, time.time())
         if wanted.fire:
@@ -108,7 +108,8 @@ class Control:
         task = self._start(hooks.fire_all(self.world, sendout, where))
         if not wait:
             return self._created(sendout, {"hooks": []}, status)
-        # Waited for, not awaited: a client that goes away does not stop the firing, and a reset of the world is told.
+        # Use wait() instead of awaiting the task: a disconnecting client then does not stop the firing, and a reset of
+        # the world is still reported.
         await asyncio.wait({task})
         if task.cancelled():
             return json_reply({"error": "The simulator was reset while it fired."}, 409)

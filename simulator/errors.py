@@ -1,5 +1,5 @@
-"""What the simulator refuses."""
+"""Errors of the simulator."""
 
 
 class BadRequestError(ValueError):
-    """A control request that cannot be read; the text is a sentence for whoever sent it."""
+    """A control request that cannot be read; the text is a sentence for its sender."""

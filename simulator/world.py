@@ -1,4 +1,4 @@
-"""Everything that the simulator knows: its sendouts, who owns which token, its settings, and every violation."""
+"""State of the simulator: sendouts, owners of tokens, settings, and violations."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from simulator.services.contact_lists import RestState
 DIGITS = string.digits + string.ascii_lowercase
 PREFIX_LENGTH = 20
 MAX_DIGITS = 8
-# A gateway that misbehaves a million times must not fill the memory; the counts go on.
+# Maximum number of stored violations, so that a million do not fill the memory; the counts cover all.
 MAX_VIOLATIONS_KEPT = 1000
 
 
 def base36(number: int) -> str:
-    """Write a number with digits and lower-case letters."""
+    """Return a number in base 36, with lower-case letters."""
     digits = DIGITS[number % 36]
     while number >= 36:
         number //= 36
@@ -30,7 +30,7 @@ def base36(number: int) -> str:
 
 
 class World:
-    """The state behind the server. `base_url` is how the integrated system reaches it."""
+    """State behind the server. `base_url` is the address at which the integrated system reaches it."""
 
     def __init__(self, base_url: str, *, target: str = "", basic_auth: str = "", header: str = "") -> None:
         self.base_url = base_url
@@ -51,13 +51,13 @@ class World:
         self._owners: dict[str, tuple[str, Sendout]] = {}
 
     def reset(self) -> None:
-        """Forget every sendout, fault and violation, and stop firing."""
+        """Delete every sendout, fault and violation, and stop firing."""
         for task in self.firing:
             task.cancel()
         self._clear()
 
     def create(self, spec: Spec, now: float) -> Sendout:
-        """Create the messages of a sendout: from now on they wait."""
+        """Create the messages of a sendout, which wait from now on."""
         prefixes = {role: self._prefix() for role in ("contact", "finish", "files")}
         sendout = Sendout(self.created + 1, spec, prefixes, self.record, now)
         self.created += 1
@@ -68,7 +68,7 @@ class World:
         return sendout
 
     def find(self, role: str, token: str) -> tuple[Sendout, int] | None:
-        """Find whose token this is and which number it carries; None for one that was never given out in this role."""
+        """Return the sendout and the number of a token; None if it was never issued in this role."""
         owner = self._owners.get(token[:PREFIX_LENGTH])
         if owner is None or owner[0] != role:
             return None
@@ -83,22 +83,22 @@ class World:
         return sendout, number
 
     def contact_base(self, sendout: Sendout) -> str:
-        """Give the part that the URIs of all contacts of a sendout share."""
+        """Return the common prefix of the URIs of a sendout's contacts."""
         role = "cancel" if sendout.spec.kind == "batch" else "reject"
         return f"{self.base_url}/{role}/{sendout.prefixes['contact']}"
 
     def finish_uri(self, sendout: Sendout, delivery: Delivery) -> str:
-        """Give the URI that releases a delivery."""
+        """Return the URI that releases a delivery."""
         return f"{self.base_url}/finish/{sendout.prefixes['finish']}{base36(delivery.number)}"
 
     def download_uri(self, sendout: Sendout) -> str:
-        """Give the URI of a batch's contact file."""
+        """Return the URI of a batch's contact file."""
         extension = {"json_object": "json"}.get(sendout.spec.format, sendout.spec.format)
         packed = ".gz" if sendout.spec.gzip == "body" else ""
         return f"{self.base_url}/files/{sendout.prefixes['files']}0.{extension}{packed}"
 
     def strike(self, sendout: Sendout, endpoint: str, number: int) -> Fault | None:
-        """Draw the faults for one call: the sendout's own first, then those for all."""
+        """Draw the faults for one call: those of the sendout first, then the global ones."""
         if not sendout.spec.faults.faults and not self.faults.faults:
             return None
         key = f"{sendout.id}/{endpoint}/{number}"
@@ -108,12 +108,12 @@ class World:
         return fault
 
     def latency(self, sendout: Sendout) -> float:
-        """Give the seconds before each answer to a rejection or a finish."""
+        """Return the delay in seconds before each answer to a rejection or a finish."""
         own = sendout.spec.faults.latency
         return own if own is not None else self.faults.latency or 0.0
 
     def repeat_status(self, sendout: Sendout) -> int:
-        """Give the status that a repeated call gets."""
+        """Return the status of the answer to a repeated call."""
         return sendout.spec.faults.repeat_status or self.faults.repeat_status or 200
 
     def record(
@@ -126,7 +126,7 @@ class World:
         detail: str,
         now: float,
     ) -> None:
-        """Write a violation of the protocol down, on its sendout too where it has one."""
+        """Record a violation of the protocol, also on its sendout if it has one."""
         entry = {
             "kind": kind,
             "sendout": sendout.id if sendout else None,

@@ -1,4 +1,4 @@
-"""Databases with every table, migrated once and then copied: to migrate one takes eleven seconds of CPU."""
+"""Databases with every table, migrated once and then copied: a migration takes eleven seconds of CPU."""
 
 import fcntl
 import hashlib

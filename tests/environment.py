@@ -1,4 +1,4 @@
-"""A pytest plugin that gives the settings a clean environment before Django reads it: nothing of the developer's own .env."""
+"""Pytest plugin that sets a clean environment before Django reads it, without the developer's .env."""
 
 import os
 import tempfile

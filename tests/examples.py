@@ -1,4 +1,4 @@
-"""How many examples a property is tried with: few at each `make test`, many where somebody asks for them."""
+"""Number of examples per property: few for each `make test`, many on request."""
 
 import os
 

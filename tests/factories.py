@@ -1,4 +1,4 @@
-"""Rows that the tests of the screens start from, and people in their roles."""
+"""Factories for rows and for people in their roles, for tests of the screens."""
 
 import hashlib
 import json

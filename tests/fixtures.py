@@ -1,4 +1,4 @@
-"""A platform over real HTTP, a mailbox for the hooks that it fires, and servers that take mails and messages."""
+"""A platform over real HTTP, a mailbox for its hooks, and servers that accept mails and messages."""
 
 import os
 import threading

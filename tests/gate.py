@@ -1,4 +1,4 @@
-"""The stages in the hands of a test: what came in, step by step, against a real platform."""
+"""Stages under a test's control: process input step by step, against a real platform."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -1,4 +1,4 @@
-"""Work on rows as a worker does, here and now."""
+"""Processing of rows as a worker does it, synchronously."""
 
 from collections.abc import Sequence
 from dataclasses import replace

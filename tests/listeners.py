@@ -1,4 +1,4 @@
-"""Those who are told of alarms, over real SMTP and HTTP: a mail server and a chat service that can also fail."""
+"""Receivers of alarms over real SMTP and HTTP: a mail server and a chat service that can also fail."""
 
 import json
 import socketserver

@@ -1,4 +1,4 @@
-"""A stand-in for AWS, as a process of its own: moto's server; and its queues."""
+"""Stand-in for AWS: a moto server in a separate process, with its queues."""
 
 import os
 import subprocess

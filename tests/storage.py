@@ -1,4 +1,4 @@
-"""S3-compatible storage that checks signatures, behind a wire on which a test loses calls and answers."""
+"""S3-compatible storage that checks signatures, behind a proxy on which a test loses calls and answers."""
 
 import json
 from collections.abc import Callable, Iterator

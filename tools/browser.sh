@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The browser tests drive Debian’s Chromium. If it cannot be installed, say so; `make test` then ends with NOT ALL RUN.
+# Install Debian’s Chromium for the browser tests. If that fails, say so; `make test` then ends with NOT ALL RUN.
 set -u
 if [ -n "${CHROMIUM:-}" ]; then exit 0; fi
 for name in chromium chromium-browser google-chrome; do command -v "$name" >/dev/null && exit 0; done

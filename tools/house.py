@@ -1,6 +1,6 @@
-"""Hold the layout of the code to its rules: names, folders, sizes and import contracts. Prints each figure; see CONTRIBUTING.md.
+"""Check the layout rules of the code: names, folders, sizes and import contracts. See CONTRIBUTING.md.
 
-python tools/house.py            print the figures, and fail where a rule is broken
+python tools/house.py            print each figure, and fail if a rule is broken
 """
 
 import ast
@@ -15,7 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 # Gerunds that the field uses as nouns.
 NOUNS = {"planning", "screening", "finishing", "sealing", "masking", "paging", "streaming", "ordering", "wording"}
-# Names of files that mean the same in every folder.
+# File names that mean the same in every folder.
 STANDARD = {
     *("__init__", "__main__", "models", "forms", "views", "urls", "admin", "tasks", "base", "errors", "apps", "kind"),
 }
@@ -24,7 +24,7 @@ MOST_LINES = 350
 
 
 def modules() -> list[Path]:
-    """Return every module of the product that git knows, without migrations, relative to the root."""
+    """Return every module of the product in git, without migrations, relative to the root."""
     listed = subprocess.run(["git", "ls-files", "*.py"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     paths = [Path(line) for line in listed.splitlines()]
     return [path for path in paths if path.parts[0] != "tests" and "migrations" not in path.parts]
@@ -50,10 +50,10 @@ def classes_used_twice(found: list[Path]) -> Iterator[str]:
     places: dict[str, list[str]] = defaultdict(list)
     for path in found:
         if path.parts[0] in {"simulator", "demo", "tools"}:
-            # These know the gateway by its wire only, and never meet its classes.
+            # These packages know the gateway only by its wire, and never meet its classes.
             continue
         for node in ast.parse((ROOT / path).read_text()).body:
-            # Django finds commands and their kind by one name.
+            # Django finds commands and their kind by a fixed class name.
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_") and node.name not in {"Command"}:
                 places[node.name].append(str(path))
     for name, paths in sorted(places.items()):
@@ -78,7 +78,7 @@ def long_files(found: list[Path]) -> Iterator[str]:
 
 
 def files_in_contracts(found: list[Path]) -> Iterator[str]:
-    """Yield what a layer of an import contract names below a package of the second level."""
+    """Yield layers of an import contract that name a module below the second level."""
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
     for contract in settings["tool"]["importlinter"]["contracts"]:
         for layer in contract.get("layers", ()):

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Every check that reads the code without running it. Prints what fails, and goes on to the next.
+# Run every check that reads the code without running it. Print each failure and go on to the next check.
 set -u
 python=$1
 bin=$(dirname "$python")
@@ -20,7 +20,7 @@ check() {
     fi
 }
 
-production() { # the settings of a deployment, without connecting to anything
+production() { # with the settings of a deployment, without connecting to anything
     env ENV_FILE=/nonexistent DATA_DIR="$data" SECRET_KEY="$("$python" -c 'import secrets; print(secrets.token_urlsafe(50))')" \
         DATABASE_URL=postgres://gateway@127.0.0.1:1/gateway CELERY_BROKER_URL=redis://127.0.0.1:1/0 BEHIND_TLS=1 \
         ENCRYPTION_KEYS="$("$python" -c 'import base64, secrets; print(base64.urlsafe_b64encode(secrets.token_bytes(32)).decode())')" \

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Pin every package for each supported Python and platform, with the hashes of its files: lock.sh VENV.
-# A pin that the lock has already stays, unless requirements.txt or requirements-dev.txt want another.
+# Keep an existing pin, unless requirements.txt or requirements-dev.txt require another.
 set -euo pipefail
 venv=$1
-# The main index alone: another one may hold a package's file for this machine only, and would hide the other hashes.
+# Use only the main index: another one may hold a package's file for this machine alone, which hides the other hashes.
 export UV_INDEX="" UV_EXTRA_INDEX_URL="" UV_FIND_LINKS=""
 
-lock() { # NAME: NAME.txt becomes NAME.lock
+lock() { # NAME: compile NAME.txt to NAME.lock
     local name=$1
     shift
     local new=$name.lock.new
@@ -18,5 +18,5 @@ lock() { # NAME: NAME.txt becomes NAME.lock
 }
 
 lock requirements
-# Tests run on the versions that the gateway runs on.
+# Tests run on the same versions as the gateway.
 lock requirements-dev -c requirements.lock

@@ -36,7 +36,7 @@ KEYWORDS = {
     **dict.fromkeys(("pgettext", "pgettext_lazy"), ((1, "c"), 2)),
     **dict.fromkeys(("npgettext", "npgettext_lazy"), ((1, "c"), 2, 3)),
 }
-# Unfold ships no translations. Much of what it says repeats Django's admin, which speaks French already.
+# Unfold ships no translations. Many of its sentences repeat Django's admin, which has French ones.
 UNFOLD = Path(unfold.__file__).parent
 DJANGO = [
     gettext.translation("django", Path(django.__file__).parent / folder / "locale", ["fr"])
@@ -45,7 +45,7 @@ DJANGO = [
 
 
 def sources() -> Iterator[tuple[str, str]]:
-    """Every file that may hold a sentence: a name for its place, and its text as Python source."""
+    """Yield every file that may hold a sentence: a name for its place, and its text as Python source."""
     folders = [ROOT / name for name in FOLDERS] + [UNFOLD / name for name in UNFOLD_PARTS] + sorted(UNFOLD.glob("*.py"))
     for folder in folders:
         base = ROOT if ROOT in folder.parents and UNFOLD not in folder.parents else UNFOLD.parent
@@ -56,12 +56,12 @@ def sources() -> Iterator[tuple[str, str]]:
             if path.suffix == ".py":
                 yield place, path.read_text()
             elif path.suffix in {".html", ".txt"}:
-                # What is left of a template has no indentation that Python could make sense of.
+                # templatize() keeps indentation that Python would not accept.
                 left = django_template.templatize(path.read_text(), origin=place)
                 yield place, "\n".join(line.lstrip() for line in left.splitlines())
 
 
-# Of unfold what is installed here, and not what it offers to other packages.
+# Parts of unfold that are installed here, without its integrations for other packages.
 UNFOLD_PARTS = (
     "mixins",
     "templates/admin",
@@ -79,7 +79,7 @@ def spoken_by_django(text: str) -> bool:
 
 
 def collect() -> Catalog:
-    """A catalogue without translations, of what the screens say today; what Django says in French is left to it."""
+    """Return a catalogue of today's sentences without translations, except those that Django translates into French."""
     found = Catalog(charset="utf-8")
     for place, text in sources():
         pieces = extract("python", io.BytesIO(text.encode()), KEYWORDS, ["Translators:"], {"encoding": "utf-8"})
@@ -99,7 +99,7 @@ def stored() -> Catalog:
 
 
 def updated() -> Catalog:
-    """The stored catalogue, brought in step with today's sentences; nothing is guessed."""
+    """Return the stored catalogue, updated with today's sentences, without fuzzy matches."""
     catalogue = stored()
     catalogue.update(collect(), no_fuzzy_matching=True, keep_user_comments=True)
     return catalogue
@@ -107,7 +107,7 @@ def updated() -> Catalog:
 
 def written(catalogue: Catalog) -> bytes:
     out = io.BytesIO()
-    # Line numbers would change with every edit of the code; the file tells enough.
+    # Leave line numbers out: they would change with every edit of the code, and file names are enough.
     write_po(out, catalogue, width=110, omit_header=False, sort_output=True, ignore_obsolete=True, include_lineno=False)
     return out.getvalue()
 
@@ -124,7 +124,7 @@ def untranslated(message: Message) -> bool:
 
 
 def faults() -> Iterator[str]:
-    """What keeps the catalogue from being complete."""
+    """Yield every reason why the catalogue is incomplete."""
     kept, today = stored(), collect()
     known = {
         (message.id if isinstance(message.id, str) else message.id[0], message.context)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Make the virtual environment and install a lock file into it, with uv where it can be installed, else with pip.
+# Create the virtual environment and install a lock file into it, with uv if it can be installed, else with pip.
 # setup.sh PYTHON VENV LOCK. If PYTHON is empty, take the newest supported interpreter on PATH.
 set -euo pipefail
 python=$1 venv=$2 lock=$3
@@ -9,11 +9,11 @@ stop() {
     exit 1
 }
 
-version_of() { # fails if it cannot be run: a shim of pyenv is on PATH also where no interpreter stands behind it
+version_of() { # fails if the interpreter cannot run: pyenv puts shims on PATH even without an interpreter behind them
     "$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null
 }
 
-choose_python() { # one without ensurepip can make no virtual environment, so it is only taken as the last
+choose_python() { # an interpreter without ensurepip cannot create virtual environments, so it is the last choice
     local name incomplete=""
     for name in python3.13 python3.12 python3.11 python3; do
         case $(version_of "$name") in
@@ -37,7 +37,7 @@ check_python() {
         stop "The gateway needs Python 3.11 or newer; PYTHON=$python is $found."
 }
 
-make_venv() { # under another name first: what is interrupted or fails leaves nothing behind that looks complete
+make_venv() { # under a temporary name first, so that an interrupted or failed run leaves nothing that looks complete
     local new=$venv.new file
     echo "Making the virtual environment in $venv/ with Python $(version_of "$python"), $(command -v "$python") …"
     rm -rf "$new"

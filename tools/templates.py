@@ -1,4 +1,4 @@
-"""Compile every template of the project, so that a misspelt tag is found before a person opens the page."""
+"""Compile every template of the project, to find misspelt tags before a page is opened."""
 
 import os
 import sys

@@ -1,1 +1,1 @@
-"""Questions about batches that change nothing: search, export, trial and rehearsal."""
+"""Read-only inquiries about batches: search, export, trial and rehearsal."""

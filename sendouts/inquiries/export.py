@@ -1,4 +1,4 @@
-"""The decisions of a batch as CSV: read piece by piece, each in a query of its own, and recorded as an event."""
+"""Export of a batch's decisions as CSV: one query per piece, recorded as an event."""
 
 import json
 import time
@@ -27,9 +27,9 @@ from sendouts.verbs.base import NotDone, NotDoneCode
 from sendouts.wording.batch_sentences import reason, title
 from sendouts.wording.sentences import show_text
 
-# Rows read in one query, and written in one part.
+# Number of rows per query, and per part of the response.
 PIECE = 5_000
-# How often it is noted how far a download is.
+# Seconds between two updates of a download's progress.
 NOTED_SECONDS = 1.0
 KEPT = timedelta(days=1)
 TABS = ("rejected", "undecided", "accepted", "unread")
@@ -52,7 +52,7 @@ Row = tuple[Any, ...]
 
 @dataclass(frozen=True, slots=True)
 class ExportChoice:
-    """Whose decisions are wanted: of one tab (empty: everybody's), or of one reason of a batch, with all that makes it one."""
+    """Filter of an export: one tab (empty: all contacts), or one reason of a batch with all parts of its key."""
 
     tab: str = ""
     verdict: int | None = None
@@ -61,7 +61,7 @@ class ExportChoice:
     action: str | None = None
 
     def condition(self) -> Q:
-        """The condition on decisions."""
+        """Return the filter as a condition on decisions."""
         found = Q()
         match self.tab:
             case "rejected":
@@ -78,19 +78,19 @@ class ExportChoice:
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """What the columns are called, and how a row becomes cells; `fields` are those kept of the contacts, one column each."""
+    """Column titles, and the function that makes cells of a row; `fields` are the kept fields, one column each."""
 
     names: Sequence[str]
     cells: Callable[[Row], list[Any]]
 
 
 def reason_key(line: Sequence[Any]) -> str:
-    """A short name for one reason of a batch, [verdict, code, text, action, …], that stays when the counts change."""
+    """Return a short key for one reason of a batch, [verdict, code, text, action, …]; it ignores the counts."""
     return sha256(json.dumps(line[:4]).encode()).hexdigest()[:16]
 
 
 def choice_of(batch: Batch, tab: str, key: str) -> ExportChoice:
-    """The choice of a tab and of a reason by its key; both may be empty. Raises NotDone for what there is not."""
+    """Return the filter for a tab and for the key of a reason; both may be empty. Raises NotDone for unknown values."""
     if tab and tab not in TABS:
         raise NotDone(NotDoneCode.BAD_CHOICE, _("Choose whose decisions you want."))
     if not key:
@@ -103,7 +103,7 @@ def choice_of(batch: Batch, tab: str, key: str) -> ExportChoice:
 
 
 def begin(batch: Batch, user: User, choice: ExportChoice, *, key: UUID | None = None, now: datetime) -> Export:
-    """Record that somebody takes decisions of a batch out of the gateway. Raises NotDone."""
+    """Record that a user exports decisions of a batch. Raises NotDone."""
     if not user.has_perm(base.VIEW_CONTACTS):
         raise NotDone(NotDoneCode.NOT_ALLOWED, _("You may not see who the contacts are."))
     if batch.retired_at is not None:
@@ -117,7 +117,7 @@ def begin(batch: Batch, user: User, choice: ExportChoice, *, key: UUID | None = 
 
 
 def parts(export: Export, choice: ExportChoice, columns: Columns, form: CsvForm) -> Generator[bytes, None, None]:
-    """The file, in parts of some thousand rows. The same memory for every batch; no transaction is open between two parts."""
+    """Yield the file in parts of PIECE rows, in constant memory; no transaction is open between two parts."""
     written = at = 0
     noted = time.monotonic()
     try:
@@ -128,16 +128,16 @@ def parts(export: Export, choice: ExportChoice, columns: Columns, form: CsvForm)
             written += len(rows)
             if time.monotonic() - noted >= NOTED_SECONDS:
                 noted = time.monotonic()
-                _note(export, read=at, written=written)
+                _record_progress(export, read=at, written=written)
             if rows:
                 yield write(map(columns.cells, rows), form).encode("utf-8", "replace")
-            _let_go()
-        _note(export, read=at, written=written, ended_at=timezone.now())
+            _release_connection()
+        _record_progress(export, read=at, written=written, ended_at=timezone.now())
     except BaseException:
-        _note(export, read=at, written=written, ended_at=timezone.now(), broken=True)
+        _record_progress(export, read=at, written=written, ended_at=timezone.now(), broken=True)
         raise
     finally:
-        _let_go()
+        _release_connection()
 
 
 def _piece(batch_id: int, choice: ExportChoice, first: int) -> list[Row]:
@@ -145,20 +145,20 @@ def _piece(batch_id: int, choice: ExportChoice, first: int) -> list[Row]:
     return list(rows.order_by("pk").values_list(*_COLUMNS))
 
 
-def _note(export: Export, **columns: Any) -> None:
+def _record_progress(export: Export, **columns: Any) -> None:
     Export.objects.filter(pk=export.pk).update(**columns)
 
 
-def _let_go() -> None:
-    """Give the connection back while the reader takes what was written: a slow one would keep it from others."""
+def _release_connection() -> None:
+    """Release the database connection while the client reads; a slow client would keep it from other requests."""
     if not connection.in_atomic_block:
         connection.close()
 
 
 def for_people(batch: Batch) -> Columns:
-    """The columns as people read them, in their language, with the fields that the project keeps."""
+    """Return columns for people, in their language, with the fields that the project keeps."""
     fields = list(batch.project.keep_fields)
-    # What a project does not say that it shows is masked, as beside the contacts on the screen.
+    # Mask all fields that the project does not list for display, as the contact list on the screen does.
     show = frozenset(batch.project.show_fields)
     words = {
         DecisionVerdict.ACCEPTED: _("gets it"),
@@ -205,7 +205,7 @@ def for_people(batch: Batch) -> Columns:
 
 
 def for_programs() -> Columns:
-    """The columns as the API names them; rows count from 0. Kept fields are not among them, as nowhere in the API."""
+    """Return columns under their API names; rows count from 0. Kept fields are left out, as everywhere in the API."""
     names = (
         "row",
         "contact_id",
@@ -253,16 +253,16 @@ def _field(value: Any, *, masks: bool) -> str:
 
 
 def _rest(values: dict[str, Any], show: Collection[str]) -> str:
-    """Fields that the project kept once and does not name any more, together in one cell."""
+    """Return one cell with fields that the project kept earlier but no longer names."""
     found = {name: value if name in show else masked(value) for name, value in values.items()}
     return json.dumps(found, ensure_ascii=False) if found else ""
 
 
 def file_name(batch: Batch) -> str:
-    """A name that every system takes."""
+    """Return a file name that is valid on every system."""
     return f"{slugify(title(batch)) or 'batch'}-{batch.pk}.csv"
 
 
 def prune(now: datetime) -> None:
-    """Forget how far downloads of earlier days were."""
+    """Delete progress records of downloads from earlier days."""
     Export.objects.filter(started_at__lt=now - KEPT).delete()

@@ -1,4 +1,4 @@
-"""What became of one contact in one batch, and why, in one sentence: the decision, and what the batch made of it."""
+"""Fate of one contact in one batch and its reason: the decision and its effect, in one sentence."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from sendouts.wording.batch_sentences import reason, time_of, title
 
 
 class Fate(StrEnum):
-    """What became of a contact: got the message, did not, timed out, not final yet, or nobody can say."""
+    """Fate of a contact: got the message, did not, timed out, not final yet, or unknown."""
 
     GOT = "got"
     NOT = "not"
@@ -24,7 +24,10 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One decision about a contact with its batch. `ruling`: who accepted or rejected the batch; `wrote`: sentences on effects."""
+    """One decision about a contact, with its batch.
+
+    `ruling`: the event that accepted or rejected the batch; `wrote`: sentences on effects.
+    """
 
     decision: Decision
     batch: Batch
@@ -37,11 +40,11 @@ class Found:
 
 
 def fate(decision: Decision, batch: Batch) -> Fate:
-    """Say what became of the contact; a verdict counts only as far as the batch carried it out.
+    """Return the contact's fate; a verdict counts only as far as the batch carried it out.
 
     1. A rejection that the platform confirmed is final, whatever became of the batch.
-    2. While the batch is open, nothing else is.
-    3. A batch that ended without release let its other contacts time out. If the release had been called, nobody knows.
+    2. While the batch is open, no other fate is final.
+    3. If a batch ended without release, its other contacts timed out; after a call for release, their fate is unknown.
     4. A rejection that a person took on without confirmation may not have taken effect.
     """
     if decision.answer == Answer.CONFIRMED and decision.verdict == DecisionVerdict.REJECTED:
@@ -57,7 +60,7 @@ def fate(decision: Decision, batch: Batch) -> Fate:
 
 
 def word(found: Found) -> str:
-    """The fate as a label."""
+    """Return the fate as a label."""
     return {
         Fate.GOT: pgettext("fate", "Got it"),
         Fate.NOT: pgettext("fate", "Did not get it"),
@@ -68,7 +71,7 @@ def word(found: Found) -> str:
 
 
 def headline(found: Found) -> str:
-    """The fate as a sentence with the names of contact and sendout."""
+    """Return the fate as a sentence with the names of the contact and the sendout."""
     names = {"id": found.decision.contact_id, "name": title(found.batch)}
     return {
         Fate.GOT: _("%(id)s got “%(name)s”."),
@@ -80,23 +83,23 @@ def headline(found: Found) -> str:
 
 
 def sentence(found: Found, now: datetime) -> str:
-    """The fate and its grounds in one sentence: “Did not get it: No consent, evidence of 13:02; Symplify confirmed.”"""
+    """Return fate and grounds: “Did not get it: No consent, evidence of 13:02; Symplify confirmed.”"""
     return _("%(fate)s: %(grounds)s.") % {"fate": word(found), "grounds": grounds(found, now)}
 
 
 def grounds(found: Found, now: datetime) -> str:
-    """Why, on which evidence, by whom, and what the platform said, as the end of a sentence."""
-    parts = [*_why(found, now), *_end(found, now)]
+    """Return reason, evidence, decider and the platform's answer, as the end of a sentence."""
+    parts = [*_describe_decision(found, now), *_describe_end(found, now)]
     text = parts[0]
     for part in parts[1:]:
         text = _("%(first)s; %(second)s") % {"first": text, "second": part}
     return text
 
 
-def _why(found: Found, now: datetime) -> Sequence[str]:
-    """What was decided about the contact, and on which grounds."""
+def _describe_decision(found: Found, now: datetime) -> Sequence[str]:
+    """Return the decision about the contact and its reasons."""
     decision = found.decision
-    if _turned_later(found):
+    if _is_unturned(found):
         return [_("the whole batch was rejected")]
     why = why_decided(decision)
     if decision.evidence_at is not None:
@@ -115,14 +118,14 @@ def _why(found: Found, now: datetime) -> Sequence[str]:
 
 
 def why_decided(decision: Decision) -> str:
-    """The reason without its full stop; for a contact to whom nothing objected, that."""
+    """Return the reason without its full stop, or a clause that every check passed."""
     if decision.verdict == DecisionVerdict.ACCEPTED and not decision.reason:
         return _("every check passed")
     return reason(decision.reason, decision.text).rstrip(".")
 
 
-def _turned_later(found: Found) -> bool:
-    """Whether the batch was rejected whole, and this decision was not yet turned, or never."""
+def _is_unturned(found: Found) -> bool:
+    """Return whether the whole batch was rejected, but this decision was never or not yet changed to rejected."""
     event = ruling(found)
     return (
         event is not None
@@ -132,8 +135,8 @@ def _turned_later(found: Found) -> bool:
     )
 
 
-def _end(found: Found, now: datetime) -> Sequence[str]:
-    """What the batch and the platform made of the decision."""
+def _describe_end(found: Found, now: datetime) -> Sequence[str]:
+    """Return how the batch and the platform carried out the decision."""
     batch, decision = found.batch, found.decision
     ended = {"time": time_of(batch.ended_at or batch.deadline, now), "deadline": time_of(batch.deadline, now)}
     match found.fate:
@@ -164,7 +167,7 @@ def _unanswered(decision: Decision) -> Sequence[str]:
 
 
 def answer(found: Found) -> str:
-    """What the platform said to the rejection; empty where none was due."""
+    """Return the platform's answer to the rejection; empty if none was due."""
     decision = found.decision
     if decision.verdict != DecisionVerdict.REJECTED:
         return ""
@@ -177,12 +180,12 @@ def answer(found: Found) -> str:
 
 
 def ruling(found: Found) -> Event | None:
-    """Who accepted or rejected the batch, unless that was undone."""
+    """Return the event that accepted or rejected the batch, unless it was undone."""
     return found.ruling if found.batch.decided_at is not None else None
 
 
 def ruled(found: Found, now: datetime) -> str:
-    """Who let the batch go, or rejected it, and when; empty where nobody has."""
+    """Return who accepted or rejected the batch, and when; empty if nobody has."""
     event = ruling(found)
     if event is None:
         return ""
@@ -197,7 +200,7 @@ def ruled(found: Found, now: datetime) -> str:
 
 
 def outcome(found: Found, now: datetime) -> str:
-    """What became of the batch as a whole."""
+    """Return the outcome of the batch as a whole."""
     batch = found.batch
     if batch.is_open:
         return str(batch.get_status_display())

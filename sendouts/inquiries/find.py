@@ -1,4 +1,4 @@
-"""“Why did this person not get it?”: every decision about one contact id, over all sendouts that the reader may see."""
+"""Search for one contact id: every decision about it, over all sendouts that the reader may see."""
 
 import json
 from collections import defaultdict
@@ -22,7 +22,7 @@ from sendouts.wording.batch_sentences import number
 from sendouts.wording.sentences import show_text
 
 PAGE = 25
-# Decisions read at once, and how often at most for one page: of a contact in many projects, the reader may see few.
+# Decisions per query, and most queries per page: of a contact in many projects, the reader may see few decisions.
 PIECE = 200
 PIECES = 10
 _BATCH = ("finish_uri", "download_uri", "reasons", "failures", "held_for")
@@ -30,7 +30,10 @@ _BATCH = ("finish_uri", "download_uri", "reasons", "failures", "held_for")
 
 @dataclass(frozen=True, slots=True)
 class FoundContacts:
-    """One page, newest first. `before`: where the next one starts, None at the end. `thin`: it was looked through in vain."""
+    """One page, newest first.
+
+    `before`: the start of the next page, None at the end. `thin`: the search limit left the page short.
+    """
 
     found: list[Found] = field(default_factory=list)
     before: int | None = None
@@ -38,11 +41,12 @@ class FoundContacts:
 
 
 def find(contact_id: str, user: User, *, before: int | None = None, limit: int = PAGE) -> FoundContacts:
-    """Look for a contact by its exact id. before: only decisions with a lower id.
+    """Return decisions about a contact with exactly this id; with `before`, only those with a lower decision id.
 
-    Bounded: at most PIECES times PIECE decisions are read; a page may then hold fewer than there are, and says where to go on.
+    At most PIECES times PIECE decisions are read. A page may therefore be shorter than the matches; `before` then says
+    where to continue.
     """
-    # No database stores the character 0, and one of them refuses to look for it.
+    # No database stores NUL, and one of them refuses to search for it.
     contact_id = contact_id.replace("\0", "")
     if not contact_id:
         return FoundContacts()
@@ -53,19 +57,19 @@ def find(contact_id: str, user: User, *, before: int | None = None, limit: int =
         for decision in decisions:
             if decision.batch_id in seen:
                 if len(rows) == limit:
-                    return FoundContacts(_told(rows), rows[-1][0].pk)
+                    return FoundContacts(_describe(rows), rows[-1][0].pk)
                 rows.append((decision, seen[decision.batch_id]))
         if len(decisions) < PIECE:
-            return FoundContacts(_told(rows))
+            return FoundContacts(_describe(rows))
         before = decisions[-1].pk
-    return FoundContacts(_told(rows), before, thin=len(rows) < limit)
+    return FoundContacts(_describe(rows), before, thin=len(rows) < limit)
 
 
 def _decisions(contact_id: str, before: int | None) -> list[Decision]:
     rows = Decision.objects.filter(contact_id=contact_id)
     if before is not None:
         rows = rows.filter(pk__lt=before)
-    # Sorted by a sum, so that PostgreSQL does not walk back through all decisions by their ids instead of by the contact.
+    # Sort by a sum, so that PostgreSQL uses the contact's index instead of walking back over all decisions by id.
     return list(rows.select_related("decided_by").defer("uri").order_by((F("id") + 0).desc())[:PIECE])
 
 
@@ -74,11 +78,11 @@ def _batches(ids: set[int], user: User) -> dict[int, Batch]:
     return {batch.pk: batch for batch in found}
 
 
-def _told(rows: Sequence[tuple[Decision, Batch]]) -> list[Found]:
-    """Add to each decision who ruled on its batch, and what was written about the contact: some queries for all of them."""
+def _describe(rows: Sequence[tuple[Decision, Batch]]) -> list[Found]:
+    """Return each decision with its batch's ruling and the sentences on effects, in a constant number of queries."""
     ids = {batch.pk for _decision, batch in rows}
     rulings = _rulings(ids)
-    wrote = _wrote(rows)
+    wrote = _effect_sentences(rows)
     return [Found(decision, batch, rulings.get(batch.pk), tuple(wrote[decision.pk])) for decision, batch in rows]
 
 
@@ -88,8 +92,8 @@ def _rulings(ids: set[int]) -> dict[int, Event]:
     return {event.batch_id: event for event in events.order_by("pk")}
 
 
-def _wrote(rows: Sequence[tuple[Decision, Batch]]) -> Mapping[int, list[str]]:
-    """Sentences on what was written, or is to be, about each contact, by decision."""
+def _effect_sentences(rows: Sequence[tuple[Decision, Batch]]) -> Mapping[int, list[str]]:
+    """Return sentences on past and pending effects for each contact, by decision."""
     ids = {batch.pk for _decision, batch in rows}
     runs: dict[int, list[EffectRun]] = defaultdict(list)
     for run in EffectRun.objects.filter(batch_id__in=ids).select_related("batch__plan").order_by("step"):
@@ -102,24 +106,24 @@ def _wrote(rows: Sequence[tuple[Decision, Batch]]) -> Mapping[int, list[str]]:
     said: dict[int, list[str]] = defaultdict(list)
     for decision, batch in rows:
         for run in runs.get(batch.pk, ()):
-            said[decision.pk] += _of_run(run, decision, batch, pending.get((decision.pk, run.step)))
+            said[decision.pk] += _run_sentences(run, decision, batch, pending.get((decision.pk, run.step)))
         said[decision.pk] += codes.get(decision.pk, [])
     return said
 
 
-def _of_run(run: EffectRun, decision: Decision, batch: Batch, waits: PendingEffect | None) -> Iterator[str]:
+def _run_sentences(run: EffectRun, decision: Decision, batch: Batch, waits: PendingEffect | None) -> Iterator[str]:
     values = {"action": run.identifier, "n": number(run.done)}
     if waits is not None and waits.state == PendingEffect.State.REFUSED:
         why = show_text(waits.text).rstrip(".") or _("no reason was given")
         yield _("“%(action)s” was not carried out for this contact: %(why)s.") % {**values, "why": why}
     elif waits is not None and (batch.is_open or batch.status == Status.FINISHED):
         yield _("“%(action)s” is prepared: %(what)s.") % {**values, "what": _described(run, waits)}
-    elif run.ended_at is not None and run.done and run.done == run.total and _concerns(run, decision):
+    elif run.ended_at is not None and run.done and run.done == run.total and _is_covered(run, decision):
         yield _("“%(action)s” was carried out for everybody for whom it was prepared (%(n)s).") % values
 
 
-def _concerns(run: EffectRun, decision: Decision) -> bool:
-    """Enrichment is about the accepted; a transfer may tell of the others too."""
+def _is_covered(run: EffectRun, decision: Decision) -> bool:
+    """Return whether a run covers the decision: enrichment covers accepted contacts; a transfer may report all."""
     return run.phase == Phase.TRANSFER or decision.verdict == DecisionVerdict.ACCEPTED
 
 
@@ -132,7 +136,7 @@ def _described(run: EffectRun, waits: PendingEffect) -> str:
 
 
 def _codes(rows: Sequence[tuple[Decision, Batch]]) -> Mapping[int, list[str]]:
-    """The promo codes that contacts hold, by decision."""
+    """Return the contacts' promo codes, by decision."""
     holders: dict[UUID, list[int]] = defaultdict(list)
     for decision, batch in rows:
         holders[holder_of(batch.pk, decision.contact_id)].append(decision.pk)

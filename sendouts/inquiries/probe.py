@@ -1,4 +1,4 @@
-"""One credential tried at its service: what came back, and never what was sent or said."""
+"""Test of one credential against its service; reports the result, never the request or the answer's text."""
 
 from dataclasses import dataclass
 
@@ -13,14 +13,14 @@ from sendouts.services import credentials
 from sendouts.services.hosts import services
 
 log = structlog.get_logger(__name__)
-# How much of the time that a page has it takes to connect, and then to wait for the answer, at most.
+# Shares of a page's time for the connection, and then for the answer.
 _SHARES_OF_PAGE = (0.3, 0.4)
 _REFUSED = frozenset({401, 403})
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What came of it. `code` is that of the answer, 0 without one.
+    """Result of the test. `code` is the answer's status, 0 without an answer.
 
     `outcome` is one of accepted, refused, other, unreachable, not_allowed, cannot_open, no_url.
     """
@@ -31,7 +31,7 @@ class Probe:
 
 
 def probe(credential: Credential, user_id: int) -> Probe:
-    """Send a GET with the credential to its test URL, as actions would send it; the body of the answer is not read."""
+    """Send a GET with the credential to its test URL, as actions send it, without reading the answer's body."""
     found = _probe(credential)
     log.info("credential_tested", credential=credential.pk, user=user_id, outcome=found.outcome, code=found.code)
     return found
@@ -41,7 +41,7 @@ def _probe(credential: Credential) -> Probe:
     if not credential.test_url:
         return Probe("no_url")
     try:
-        # That of the environment wins here as it does for actions.
+        # A credential in the environment takes precedence here, as it does for actions.
         headers = credentials.headers(credential.name, {credential.name: credential})
     except Permanent:
         return Probe("cannot_open")

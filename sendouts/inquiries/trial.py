@@ -1,4 +1,4 @@
-"""One action tried on one pasted contact: real services are asked, nothing is stored, and nothing else happens."""
+"""Trial of one action on one pasted contact: calls real services, stores nothing, has no other effect."""
 
 import json
 import time
@@ -23,21 +23,21 @@ from sendouts.symplify.plain import decode
 from sendouts.symplify.rows import RowFindings, RowMaker
 
 log = structlog.get_logger(__name__)
-# How much of the time that a page has the service gets: what comes later would be answered with 503.
+# Share of a page's time for the service; a later answer would become a 503.
 SHARE_OF_PAGE = 0.7
-# What does not matter here: nothing will be sent.
+# This problem does not matter here, because nothing is sent.
 _WITHOUT_ADDRESS = "no_uri"
 
 
 class NoContact(ValueError):
-    """What was pasted is no contact; str() is a sentence for the screen."""
+    """The pasted text is not a contact; str() is a sentence for the screen."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What an action said about a contact, or why it could not: then `failure` is a sentence.
+    """Result of an action for a contact, or a `failure` sentence.
 
-    `seconds` is how long it took; `written` is what an action that writes would write about the contact.
+    `seconds` is the duration; `written` is the text that a writing action would store about the contact.
     """
 
     verdict: DecisionVerdict
@@ -50,7 +50,7 @@ class Trial:
 
 
 def read_contact(text: str) -> Row:
-    """One contact, as the platform sends it (JSON) or as a header row and one row of CSV; raises NoContact."""
+    """Return one contact, from the platform's JSON or from a CSV header and one CSV row; raise NoContact."""
     rows = list(_rows(text.strip()))
     if len(rows) != 1:
         raise NoContact(_("Paste one contact: a JSON object, or a header row and one row below it."))
@@ -75,7 +75,7 @@ def _rows(text: str) -> Iterator[Row]:
 
 
 def try_action(definition: ActionDefinition, contact: Row, user_id: int) -> Trial:
-    """Judge the contact by this one action, on the way that a batch goes: same code, same guard, same limits."""
+    """Judge the contact by this action alone, as for a batch: same code, same guard, same limits."""
     sendout = definition.sendout or Sendout(project=definition.project)
     now = timezone.now()
     ends = now + timedelta(seconds=settings.PAGE_SECONDS * SHARE_OF_PAGE)
@@ -98,7 +98,7 @@ def _described(definition: ActionDefinition, payload: str) -> str:
 
 
 def _plan(definition: ActionDefinition) -> Plan:
-    """The plan that a hook would get which names this action, and nothing else that is defined."""
+    """Return the plan for a hook that names only this action, without other definitions."""
     return Plan(
         content=json.loads(to_json(merge([definition_of(definition)], [Asked.of(definition.identifier)], phases())))
     )

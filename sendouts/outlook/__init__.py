@@ -1,1 +1,1 @@
-"""When a batch will be done, and whether its numbers are usual."""
+"""Outlook for a batch: when it will be done, and whether its numbers are usual."""

@@ -1,20 +1,22 @@
-"""What is unusual about a screened batch, judged by the batches before it; pure, without a database.
+"""Anomalies of a screened batch, compared with earlier batches; pure functions without a database.
 
-A value is far when it lies outside what was usual by more than a slack. Usual is from the lowest to the highest of the
-earlier values; of ten and more the lowest and the highest are left out, so that one accident makes nothing usual. The slack is
-the largest of what the rules below name: at twice the width of the usual, a value of ordinary noise is held less than
-once in 200 times, and the floors keep histories that hardly vary from holding everything.
+A value is an anomaly if it lies outside the usual range by more than a slack. The usual range runs from the lowest to
+the highest earlier value. With ten or more values, the lowest and the highest are left out, so that one accident does
+not widen the range. The slack is the largest of the terms named below. At twice the width of the range, ordinary noise
+is held less than once in 200 times. The floors keep histories with little variation from holding everything.
 
-1. Share: of its contacts, how many the checks rejected; judged by the earlier batches of the project. The slack is twice
-   the width, half of the median share (or of what is left to 100 %, where that is less), one point, and what chance alone
-   does to so few contacts (four standard deviations).
-2. Size: judged by the earlier batches of the sendout, on a scale on which equal steps are equal factors. The slack is twice the
-   width, and a factor of 2.
-3. A check that rejected nobody: where it rejected some in every usual batch of the project, and would have rejected
-   ten here at the lowest of these shares. Its share is of the contacts that the checks above it had not rejected.
-4. A check that rejected everybody whom it saw: where it did not in any usual batch of the project, and is not the only check.
+1. Share of contacts that the checks rejected, compared with the project's earlier batches. The slack is the largest of:
+   twice the width; half of the median share (or of the rest to 100 %, if that is less); one point; and four standard
+   deviations of chance for so few contacts.
+2. Size, compared with the sendout's earlier batches on a logarithmic scale. The slack is twice the width and at least
+   a factor of 2.
+3. A check that rejected nobody, although it rejected some contacts in every usual batch of the project. At the lowest
+   of these shares it would have rejected ten contacts here. Its share refers to contacts that the checks above it had
+   not rejected.
+4. A check that rejected all contacts it saw, although it did so in no usual batch of the project and is not the only
+   check.
 
-What a check explains is not told a second time as a share.
+An anomaly of a check is not reported a second time as a share.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,13 +27,13 @@ from typing import Any
 
 from sendouts.models.hold_reason import HoldReason
 
-# Below so many contacts a share says more about chance than about the checks, and a person has looked sooner.
+# Minimum number of contacts; below it a share reflects chance more than the checks, and a manual check is quicker.
 CONTACTS = 500
-# With fewer earlier batches nothing is usual yet.
+# Minimum number of earlier batches; with fewer, no range is usual.
 BATCHES = 5
-# So far back: enough to know the noise, and recent enough to follow what changes slowly.
+# Number of earlier batches: enough to know the noise, recent enough to follow slow changes.
 REMEMBERED = 20
-# From so many on one at each end is left out.
+# Minimum number of values for leaving out one at each end.
 TRIMMED_FROM = 10
 WIDTHS = 2
 OF_MEDIAN = 0.5
@@ -43,7 +45,7 @@ EXPECTED = 10
 
 @dataclass(frozen=True, slots=True)
 class ScreenedCounts:
-    """A batch as its checks left it: how many each of them rejected, in the order of the plan, those with 0 as well."""
+    """Counts of a batch after its checks: rejections per check in plan order, including checks with 0."""
 
     total: int
     rejected: Mapping[str, int]
@@ -53,7 +55,7 @@ class ScreenedCounts:
         return sum(self.rejected.values()) / self.total
 
     def seen(self, check: str) -> int:
-        """The contacts that the checks above this one had not rejected."""
+        """Return the number of contacts that the checks above this one had not rejected."""
         left = self.total
         for name, count in self.rejected.items():
             if name == check:
@@ -62,14 +64,14 @@ class ScreenedCounts:
         return left
 
     def share_of(self, check: str) -> float | None:
-        """The share that a check rejected of whom it saw; None where too few came to it, or it did not run."""
+        """Return the rejected share of the contacts that a check saw; None if it saw too few or did not run."""
         seen = self.seen(check)
         return self.rejected[check] / seen if check in self.rejected and seen >= CONTACTS else None
 
 
 @dataclass(frozen=True, slots=True)
 class Anomaly:
-    """One thing that is unusual: the value now, what was usual from `low` to `high`, in how many batches, for which check."""
+    """One anomaly: the current value, the usual range from `low` to `high`, the number of batches, and the check."""
 
     code: str
     now: float
@@ -83,7 +85,10 @@ class Anomaly:
 
 
 def find(batch: ScreenedCounts, project: Sequence[ScreenedCounts], sendout: Sequence[ScreenedCounts]) -> list[Anomaly]:
-    """What is unusual about a batch. project, sendout: the earlier batches of each, the newest first; more than enough is fine."""
+    """Return the anomalies of a batch.
+
+    project, sendout: the earlier batches of each, newest first; surplus batches are ignored.
+    """
     if batch.total < CONTACTS:
         return []
     known = [each for each in project if each.total >= CONTACTS][:REMEMBERED]
@@ -93,7 +98,7 @@ def find(batch: ScreenedCounts, project: Sequence[ScreenedCounts], sendout: Sequ
 
 
 def usual(values: Sequence[float]) -> tuple[float, float]:
-    """From where to where the values usually are."""
+    """Return the usual range of the values, (low, high)."""
     ordered = sorted(values)
     if len(ordered) >= TRIMMED_FROM:
         ordered = ordered[1:-1]

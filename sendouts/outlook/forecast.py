@@ -1,4 +1,4 @@
-"""When deliveries will be done, from how fast the platform took rejections lately and whether it takes any now."""
+"""Forecast of when deliveries finish, from the platform's recent speed and whether it is blocked."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,25 +15,25 @@ from sendouts.models.hold_reason import HoldReason
 from work import claims
 
 log = structlog.get_logger(__name__)
-# What was measured longer ago says nothing about now.
+# Maximum age of a measurement for a statement about now.
 FRESH = timedelta(minutes=10)
-# Whole deliveries that are remembered: a cautious figure where nothing is being sent.
+# Age limit of the completed deliveries that give a cautious rate while nothing is being sent.
 REMEMBERED = timedelta(days=7)
-# A measurement counts half, so that one bad moment does not make a forecast of its own.
+# Weight of a new measurement: half, so that one bad moment does not set the forecast.
 SMOOTHING = 0.5
-# Below so many confirmed rejections the time says more about one round trip than about the platform.
+# Minimum number of confirmed rejections; below it the time reflects one round trip, not the platform.
 MEASURABLE = 50
-# A held batch's moment is moved only where it differs by more than this.
+# Smallest difference that moves the scheduled moment of a batch in review.
 NOTICEABLE = timedelta(seconds=5)
 SENDING = (Status.ACCEPTED, Status.REFUSED)
 
 
 @dataclass(frozen=True, slots=True)
 class Lately:
-    """What is known of the platform's speed.
+    """Known speed of the platform.
 
-    `rate`: rejections a second, of deliveries under way. `cautious`: the slowest that was seen lately, for what is
-    planned ahead. `silent_until`: until when it takes no calls; None when it does.
+    `rate`: rejections per second of current deliveries. `cautious`: the slowest recent rate, for planning ahead.
+    `silent_until`: end of the block on calls; None if calls are allowed.
     """
 
     rate: float
@@ -41,13 +41,13 @@ class Lately:
     silent_until: datetime | None
 
     def silence(self, now: datetime) -> timedelta:
-        """For how long the platform takes no calls from now on."""
+        """Return how long calls to the platform remain blocked."""
         return max(self.silent_until - now, timedelta()) if self.silent_until else timedelta()
 
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """When the last rejection of a batch will be confirmed, if all goes on as it does now."""
+    """Predicted time of a batch's last confirmed rejection at the current rate."""
 
     ends_at: datetime
     spare: timedelta
@@ -59,7 +59,7 @@ class Forecast:
 
 
 def lately(now: datetime) -> Lately:
-    """The platform's speed as it is known now: two small queries."""
+    """Return the platform's speed as currently known, with two small queries."""
     tempo = Tempo.objects.filter(pk=1).first()
     fresh = tempo.rate if tempo and tempo.measured_at and tempo.measured_at > now - FRESH else 0.0
     silent_until = tempo.silent_until if tempo and tempo.silent_until and tempo.silent_until > now else None
@@ -76,7 +76,7 @@ def lately(now: datetime) -> Lately:
 
 
 def measured(confirmed: int, seconds: float, now: datetime) -> None:
-    """A pass of delivery confirmed so many rejections in so many seconds: the platform takes calls."""
+    """Record the rejections that a pass of delivery confirmed, and their seconds; this also ends a block."""
     rate = confirmed / max(seconds, 0.001)
     if Tempo.objects.filter(pk=1, measured_at__gt=now - FRESH).update(
         rate=F("rate") * (1 - SMOOTHING) + rate * SMOOTHING, measured_at=now, silent_until=None
@@ -86,16 +86,16 @@ def measured(confirmed: int, seconds: float, now: datetime) -> None:
 
 
 def silent(until: datetime) -> None:
-    """The platform takes no calls until then."""
+    """Record that calls to the platform are blocked until this time."""
     Tempo.objects.update_or_create(pk=1, defaults={"silent_until": until})
 
 
 def acts_at(batch: Batch, known: Lately, now: datetime) -> datetime | None:
-    """When the gateway acts on a held batch by itself; None when it leaves it.
+    """Return when the gateway acts automatically on a batch in review; None if it does not.
 
-    Promise 3: nobody declared acceptance for what nobody could judge, so such a batch is left to a person. So is one whose
-    release was stopped when the moment had passed: the clock would only repeat what a person has just taken back. Where two
-    people must accept, the clock is neither of them.
+    Promise 3: automatic acceptance was never declared for contacts that could not be judged, so such a batch is left to
+    a person. The same holds if a release was stopped after its moment: the clock would only repeat what a person has
+    just undone. Where two people must accept, the clock is neither of them.
     """
     if batch.attention or batch.at_deadline == AtDeadline.LEAVE or not batch.total:
         return None
@@ -107,7 +107,7 @@ def acts_at(batch: Batch, known: Lately, now: datetime) -> datetime | None:
 
 
 def decide_before(batch: Batch, known: Lately, now: datetime) -> datetime:
-    """Until when a person's decision comes in time: their rejections still leave, and the gateway has not acted by itself."""
+    """Return the latest time for a decision: rejections can still be sent, and the gateway has not acted yet."""
     rejections = max(0, batch.rejected + batch.undecided + batch.unread - batch.final)
     silence = known.silence(now)
     moment = deadlines.decide_before(batch.received_at, batch.deadline, rejections, known.cautious, silence)
@@ -116,7 +116,7 @@ def decide_before(batch: Batch, known: Lately, now: datetime) -> datetime:
 
 
 def answer_before(batch: Batch, now: datetime) -> datetime:
-    """The moment that people are told to answer before; the deadline where nobody has to decide, or it is too late for more."""
+    """Return the time before which people should answer; the deadline if no decision is due or it is too late."""
     if batch.status != Status.IN_REVIEW:
         return batch.deadline
     moment = decide_before(batch, lately(now), now)
@@ -124,7 +124,7 @@ def answer_before(batch: Batch, now: datetime) -> datetime:
 
 
 def forecast_of(batch: Batch, known: Lately, now: datetime) -> Forecast | None:
-    """The forecast of a batch whose rejections are being sent; None for every other, and where a person must act first."""
+    """Return the forecast of a batch that sends rejections; None for others, and if a person must act first."""
     left = batch.rejected - batch.confirmed - batch.taken_on
     if batch.status not in SENDING or left <= 0 or batch.due_at is None:
         return None
@@ -134,9 +134,9 @@ def forecast_of(batch: Batch, known: Lately, now: datetime) -> Forecast | None:
 
 
 def foresee(now: datetime) -> None:
-    """Move the moments at which the gateway acts on held batches, and tell of deliveries that will not end in time.
+    """Move the moments at which the gateway acts on batches in review, and report deliveries that will be late.
 
-    For the clock, some seconds apart: a few queries, however many batches there are.
+    Called by the clock every few seconds; takes a few queries, however many batches there are.
     """
     held = Batch.objects.filter(claims.free(), status=Status.IN_REVIEW, attention="", due_at__isnull=False)
     sending = Batch.objects.filter(status__in=SENDING, late_told_at=None, deadline__gt=now, due_at__isnull=False)
@@ -146,7 +146,7 @@ def foresee(now: datetime) -> None:
         return
     known = lately(now)
     _move_moments(held_batches, known, now)
-    _tell_late(sending_batches, known, now)
+    _report_late(sending_batches, known, now)
 
 
 def _move_moments(batches: Iterable[Batch], known: Lately, now: datetime) -> None:
@@ -154,12 +154,12 @@ def _move_moments(batches: Iterable[Batch], known: Lately, now: datetime) -> Non
         moment = acts_at(batch, known, now)
         if moment is None or batch.due_at is None or abs(moment - batch.due_at) < NOTICEABLE:
             continue
-        # Compared with what was read: a person's change in between has set a moment of its own.
+        # Compare with the values read: a person's change in between has set its own moment.
         same = Batch.objects.filter(claims.free(), pk=batch.pk, status=Status.IN_REVIEW, revision=batch.revision)
         same.update(due_at=moment)
 
 
-def _tell_late(batches: Iterable[Batch], known: Lately, now: datetime) -> None:
+def _report_late(batches: Iterable[Batch], known: Lately, now: datetime) -> None:
     for batch in batches:
         forecast = forecast_of(batch, known, now)
         if forecast is None or forecast.in_time:

@@ -1,7 +1,7 @@
-"""The batches before, to which a screened one is compared: one query for a set, bounded by an index.
+"""Earlier batches for comparison with screened ones: one query per set, bounded by an index.
 
-What counts is what went its way: batches of contact files that ended, complete, and were not rejected whole or given up. One
-that was held as unusual counts only if a person accepted it: that makes it usual. What the clock let through does not.
+Counted are batches of contact files that ended complete and were not rejected whole or given up. A batch held as
+unusual counts only if a person accepted it, which makes it usual; automatic acceptance by the clock does not.
 """
 
 from collections import defaultdict
@@ -16,7 +16,7 @@ from sendouts.models.hold_reason import UNUSUAL
 from sendouts.outlook import anomalies
 from sendouts.outlook.anomalies import REMEMBERED, ScreenedCounts
 
-# Read beyond those that are remembered, since some of them do not count.
+# Read more batches than are remembered, since some of them do not count.
 LOOKED_AT = 2 * REMEMBERED
 ENDED = Q(source=Batch.Source.BATCH, ended_at__isnull=False)
 _COUNTS = (Status.FINISHED, Status.EXPIRED)
@@ -24,14 +24,14 @@ _COUNTS = (Status.FINISHED, Status.EXPIRED)
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """The earlier batches of a project and of a sendout, newest first."""
+    """Earlier batches of a project and of a sendout, newest first."""
 
     project: Sequence[ScreenedCounts]
     sendout: Sequence[ScreenedCounts]
 
 
 def earlier(batches: Collection[Batch]) -> dict[int, Earlier]:
-    """What came before each of these batches, by its id; batches that are never compared are left out."""
+    """Return the earlier batches for each of these batches, by id; batches that are never compared are left out."""
     compared = [each for each in batches if not each.is_single and each.total >= anomalies.CONTACTS]
     if not compared:
         return {}
@@ -39,7 +39,7 @@ def earlier(batches: Collection[Batch]) -> dict[int, Earlier]:
     projects: dict[int, list[ScreenedCounts]] = defaultdict(list)
     sendouts: dict[int, list[ScreenedCounts]] = defaultdict(list)
     seen = set()
-    unusual = _unaccepted(rows)
+    unusual = _find_unaccepted(rows)
     for row in rows:
         if row["pk"] in seen or row["pk"] in unusual or not _counts(row):
             continue
@@ -51,7 +51,7 @@ def earlier(batches: Collection[Batch]) -> dict[int, Earlier]:
 
 
 def screened(total: int, plan: dict[str, Any], reasons: Iterable[Sequence[Any]]) -> ScreenedCounts:
-    """A batch in the form in which it is compared: what people decided is left out."""
+    """Return the counts of a batch for comparison, without decisions of people."""
     rejected = dict.fromkeys((each["identifier"] for each in plan["actions"] if each["phase"] != "transfer"), 0)
     for verdict, _code, _text, action, count in reasons:
         if verdict == DecisionVerdict.REJECTED and action in rejected:
@@ -60,7 +60,7 @@ def screened(total: int, plan: dict[str, Any], reasons: Iterable[Sequence[Any]])
 
 
 def _rows(batches: Iterable[Batch]) -> list[dict[str, Any]]:
-    """The last ended batches of each project and each sendout, in one query; some may come twice."""
+    """Return the last ended batches of each project and each sendout, in one query; duplicates are possible."""
     wanted = [Q(project=pk) for pk in sorted({each.project_id for each in batches})]
     wanted += [Q(sendout=pk) for pk in sorted({each.sendout_id for each in batches})]
     first, *more = [_last(where) for where in wanted]
@@ -68,7 +68,7 @@ def _rows(batches: Iterable[Batch]) -> list[dict[str, Any]]:
 
 
 def _last(where: Q) -> QuerySet[Batch, dict[str, Any]]:
-    # The limit stands one level down, since SQLite takes none in the parts of a union.
+    # The limit is in a subquery, because SQLite allows none in the parts of a union.
     ids = Batch.objects.filter(where, ENDED).order_by("-pk").values("pk")[:LOOKED_AT]
     columns = ("pk", "project_id", "sendout_id", "status", "outcome", "total", "file_complete", "held_for", "reasons")
     return Batch.objects.filter(pk__in=ids).order_by().values(*columns, "plan__content")
@@ -78,8 +78,8 @@ def _counts(row: dict[str, Any]) -> bool:
     return row["status"] in _COUNTS and row["outcome"] != Outcome.REFUSED and row["file_complete"] and row["total"] > 0
 
 
-def _unaccepted(rows: Iterable[dict[str, Any]]) -> set[int]:
-    """Those that were held as unusual and that no person accepted."""
+def _find_unaccepted(rows: Iterable[dict[str, Any]]) -> set[int]:
+    """Return the batches that were held as unusual and not accepted by a person."""
     held = {row["pk"] for row in rows if set(row["held_for"]) & set(UNUSUAL)}
     if not held:
         return held

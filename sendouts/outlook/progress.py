@@ -1,4 +1,4 @@
-"""How far the screening of contact files is, and when it will be done, from the pace of the last seconds."""
+"""Progress of the screening of contact files, and its forecast from the recent pace."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -9,20 +9,20 @@ from django.db.models import Count, Max, Min, Sum
 
 from sendouts.models import Batch, Chunk, Status
 
-# The pace is that of what was stored in so many seconds.
+# Period over which the pace is measured.
 LOOKED_BACK = timedelta(seconds=30)
-# Before so much time has passed it says nothing, and what was stored in less than so much says nothing of a pace.
+# Minimum time before a forecast, and minimum measured period for a pace.
 FIRST_WORDS = timedelta(seconds=10)
 MEASURABLE = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How far the screening of a contact file is, and when it will be done if it goes on as it does now.
+    """Screening progress of a contact file, with a forecast at the current pace.
 
-    `pace`: contacts a second, 0 where too little was stored to tell. `of`: how many contacts the file holds, from how much of
-    it was read, or where the platform did not say how long it is (`guessed`) what is usual; None where neither tells.
-    `ends_at` and `spare`, its distance from the deadline: None without a forecast; `early`: because it is too early for one.
+    `pace`: contacts per second, 0 if too few were stored. `of`: number of contacts in the file, estimated from the part
+    that was read. `guessed`: the platform gave no file length, so `of` is the usual number, or None if that is unknown.
+    `ends_at` and `spare`, its distance from the deadline: None without a forecast. `early`: it is too early for one.
     """
 
     pace: float
@@ -34,9 +34,9 @@ class Reading:
 
 
 def readings(batches: Iterable[Batch], usually: Mapping[int, int], now: datetime) -> dict[int, Reading]:
-    """The batches whose contact file is being screened, by id: one query over their chunks of the last seconds.
+    """Return readings for the batches in screening, by id, with one query over their recent chunks.
 
-    usually: how many contacts the files of a sendout have, by its id.
+    usually: the usual number of contacts of each sendout, by its id.
     """
     read = [each for each in batches if each.status == Status.PLANNED and not each.is_single and each.total]
     if not read:
@@ -58,7 +58,7 @@ def _reading(batch: Batch, lately: Mapping[str, Any] | None, usually: int, now: 
     early = now - batch.received_at < FIRST_WORDS
     pace = 0.0
     if lately and (length := lately["last"] - lately["first"]) >= MEASURABLE:
-        # The first of them was read before this time began; chunks are of one size, but for the last one.
+        # Discount one chunk: the first was read before this period began, and all but the last have one size.
         pace = lately["stored"] * (1 - 1 / lately["chunks"]) / length.total_seconds()
     if early or not of or not pace:
         return Reading(pace, of or None, not known, early, None, None)

@@ -1,6 +1,6 @@
-"""What is usual for a sendout, as the screens compare it: what its last released contact files were like.
+"""Usual figures of a sendout for the screens, taken from its last released contact files.
 
-Whether a batch is unusual enough to be held is another question, with a longer memory: sendouts.outlook.anomalies.
+Whether a batch is unusual enough to be held is decided in sendouts.outlook.anomalies, with more batches.
 """
 
 from collections import Counter, defaultdict
@@ -14,25 +14,26 @@ from django.db.models import QuerySet
 
 from sendouts.models import Batch, DecisionVerdict, Outcome
 
-# So many batches are looked back on, and fewer than so many say nothing.
+# Number of past batches that are used, and the minimum for a statement.
 LOOKED_BACK = 8
 FEWEST = 3
-# Away from the usual by at least so many points and such a part of it, a share outside its range is worth a word.
+# Minimum distance from the median for a remark: in points, and as a part of it; the share must also be outside the
+# range.
 POINTS = 0.5
 PART = 0.2
-# So many times as large or as small as usual.
+# Factor by which a size must differ from the usual one, up or down, for a remark.
 SIZES = 2.0
 
-# A reason as contacts are found by it: its code and the action that gave it.
+# Key of a reason in searches: its code and the action that gave it.
 Key = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Usual:
-    """The last batches of a sendout together.
+    """Combined figures of a sendout's last batches.
 
-    `shares`: how many of each batch's contacts did not get it, in percent, oldest first; `share` is their median. `total`:
-    contacts, median. `reasons`: the median share of each reason in percent, 0 where most batches did not know it.
+    `shares`: percent of each batch's contacts that did not get the message, oldest first; `share` is their median.
+    `total`: median number of contacts. `reasons`: median share of each reason in percent, 0 if most batches lacked it.
     """
 
     shares: tuple[float, ...]
@@ -56,29 +57,29 @@ class Usual:
         return max(self.shares)
 
     def stands_out(self, share: float) -> int:
-        """1 where a share is worth a word because it is high, -1 where it is low, 0 where it is as usual."""
+        """Return 1 if a share is remarkably high, -1 if remarkably low, else 0."""
         far = abs(share - self.share) >= max(POINTS, PART * self.share)
         return int(far and share > self.highest) - int(far and share < self.lowest)
 
     def size_stands_out(self, total: int) -> int:
-        """1 where a batch is far larger than usual, -1 where it is far smaller."""
+        """Return 1 if a batch is far larger than usual, -1 if far smaller, else 0."""
         return int(total >= SIZES * self.total) - int(total * SIZES <= self.total)
 
 
 def usual_of(batch: Batch) -> Usual | None:
-    """What the batches before this one were like; None where there are too few, and for singles. One query."""
+    """Return the usual figures before this batch, from one query; None for singles or with too few batches."""
     if batch.source != Batch.Source.BATCH:
         return None
     before = _released(batch.sendout_id).filter(received_at__lt=batch.received_at)
-    return _together(list(before.values_list("total", "rejected", "reasons")[:LOOKED_BACK]))
+    return _combine(list(before.values_list("total", "rejected", "reasons")[:LOOKED_BACK]))
 
 
 def usual_in(sendouts: Collection[int]) -> dict[int, Usual]:
-    """What the last batches of each of these sendouts were like, by its id, without their reasons.
+    """Return the usual figures of each of these sendouts, by its id, without reasons.
 
-    One query, of a few rows for each sendout; those with too few batches are left out.
+    One query with a few rows per sendout; sendouts with too few batches are left out.
     """
-    # The limit stands one level down, since SQLite takes none in the parts of a union.
+    # The limit is in a subquery, because SQLite allows none in the parts of a union.
     last = [
         Batch.objects.filter(pk__in=_released(sendout).values("pk")[:LOOKED_BACK])
         .order_by()
@@ -91,20 +92,20 @@ def usual_in(sendouts: Collection[int]) -> dict[int, Usual]:
     rows = last[0].union(*last[1:], all=True)
     for sendout, _received, total, rejected in sorted(rows, key=itemgetter(1), reverse=True):
         past[sendout].append((total, rejected, ()))
-    return {sendout: usual for sendout, rows in past.items() if (usual := _together(rows)) is not None}
+    return {sendout: usual for sendout, rows in past.items() if (usual := _combine(rows)) is not None}
 
 
 def _released(sendout: int) -> QuerySet[Batch]:
-    """The contact files of a sendout that were released, newest first.
+    """Return a sendout's released batches of contact files, newest first.
 
-    What a person rejected whole, what nobody answered and what left nobody over is not what is usual.
+    Batches that were rejected whole, timed out or had no contact left are not usual.
     """
     past = Batch.objects.filter(sendout=sendout, source=Batch.Source.BATCH, outcome=Outcome.RELEASED, total__gt=0)
     return past.order_by("-received_at")
 
 
-def _together(rows: Sequence[tuple[Any, ...]]) -> Usual | None:
-    """Put batches together: (contacts, rejected, reasons), newest first."""
+def _combine(rows: Sequence[tuple[Any, ...]]) -> Usual | None:
+    """Combine batches, given as (contacts, rejected, reasons), newest first."""
     if len(rows) < FEWEST:
         return None
     shares = tuple(100 * rejected / total for total, rejected, _reasons in reversed(rows))
@@ -117,7 +118,7 @@ def _together(rows: Sequence[tuple[Any, ...]]) -> Usual | None:
 
 
 def rejections(reasons: Sequence[Sequence[Any]]) -> Counter[Key]:
-    """Rejected contacts by reason; its texts are put together."""
+    """Return the number of rejected contacts per reason, with its texts combined."""
     found: Counter[Key] = Counter()
     for verdict, code, _text, action, count in reasons:
         if verdict == DecisionVerdict.REJECTED:

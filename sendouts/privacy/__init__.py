@@ -1,1 +1,1 @@
-"""Addresses sealed at rest, rotated, masked, and deleted in time."""
+"""Privacy of addresses: sealed at rest, rotated, masked, and deleted in time."""

@@ -1,6 +1,6 @@
-"""The type of bytes that the database and the journal may hold. Free of Django."""
+"""Type of the bytes that the database and the journal may store. Free of Django."""
 
 from typing import NewType
 
-# Made by `sealing.seal`.
+# Created by `sealing.seal`.
 AtRest = NewType("AtRest", bytes)

@@ -1,14 +1,14 @@
-"""What is shown of a contact's field that reviewers may not read: enough to tell two apart, too little to know whom."""
+"""Masking of contact fields that reviewers may not read: values stay distinguishable, but not identifiable."""
 
 import json
 
 HIDDEN = "•••"
-# Of shorter texts the ends would be most of it.
+# In shorter texts the visible ends would be most of the value.
 _SHOW_ENDS = 6
 
 
 def masked(value: object) -> str:
-    """A value without its middle: “m•••7@•••.com”, “•••42”, “•••”. What is no text or number shows nothing of itself."""
+    """Return a value without its middle: “m•••7@•••.com”, “•••42”, “•••”. Only texts and numbers show their ends."""
     if value is None or isinstance(value, bool | list | dict):
         return HIDDEN
     text = value.strip() if isinstance(value, str) else json.dumps(value)

@@ -1,6 +1,7 @@
-"""Delete what is over: the platform's URIs after some hours, contacts after the retention period.
+"""Deletion of expired data: the platform's URIs after some hours, contacts after the retention period.
 
-URIs are keys: once a batch is over they open nothing that we still want. Decisions, with who and why, stay for RETENTION_DAYS.
+URIs are keys; after the end of a batch the gateway needs none of them. Decisions, with their author and reason, are
+kept for RETENTION_DAYS.
 """
 
 import time
@@ -16,16 +17,16 @@ from sendouts.models.decision import rows_of
 from sendouts.models.effect import effects_of
 
 log = structlog.get_logger(__name__)
-# Batches, and hooks without a batch, looked at together.
+# Batches, and hooks without a batch, per query.
 AT_ONCE = 200
-# Rows in one transaction: on SQLite it keeps every other writer waiting.
+# Rows per transaction: on SQLite it blocks every other writer.
 ROWS = 2_000
-# One run of the task; what is left is done by the next.
+# Longest run of the task; the next run continues.
 LONGEST_SECONDS = 300.0
 
 
 def retire(now: datetime) -> int:
-    """Retire everything that is old, or as much as fits into one run; returns how many batches."""
+    """Retire all expired batches, or as many as fit into one run; return their number."""
     retired = 0
     until = time.monotonic() + LONGEST_SECONDS
     while time.monotonic() < until:
@@ -37,7 +38,7 @@ def retire(now: datetime) -> int:
 
 
 def retire_some(now: datetime) -> int:
-    """Delete decisions and hooks of batches that ended before the period; returns how many batches."""
+    """Delete decisions and hooks of batches that ended before the retention period; return the number of batches."""
     before = now - timedelta(days=settings.RETENTION_DAYS)
     old = Batch.objects.filter(ended_at__lt=before, retired_at__isnull=True).order_by("ended_at")[:AT_ONCE]
     retired = 0
@@ -59,7 +60,7 @@ def retire_some(now: datetime) -> int:
 
 
 def wipe(now: datetime) -> int:
-    """Wipe what has been over for URI_RETENTION_HOURS, or as much as fits into one run; returns how many batches."""
+    """Wipe URIs URI_RETENTION_HOURS after a batch ended, within the time of one run; return the number of batches."""
     before = now - timedelta(hours=settings.URI_RETENTION_HOURS)
     until = time.monotonic() + LONGEST_SECONDS
     wiped = hooks = 0
@@ -74,12 +75,12 @@ def wipe(now: datetime) -> int:
 
 
 def _wipe_batches(before: datetime, until: float) -> int:
-    """The next batches, oldest end first. The batch's own URIs go last: where they are gone, all are."""
+    """Wipe the next batches, earliest end first; each batch's own URIs go last and mark it as wiped."""
     over = Batch.objects.filter(ended_at__lt=before).exclude(finish_uri=b"").order_by("ended_at")
     found = list(over.values_list("pk", flat=True)[:AT_ONCE])
     done = 0
     for pk in found:
-        # A screening that never came to its end left rows and no total: the highest row says how far they go.
+        # A screening that never completed left rows but no total; the highest row is the limit.
         last = Decision.objects.filter(rows_of(pk)).order_by("pk").last()
         rows = last.row + 1 if last is not None else 0
         for first in range(0, rows, ROWS):
@@ -94,6 +95,6 @@ def _wipe_batches(before: datetime, until: float) -> int:
 
 
 def _wipe_hooks(before: datetime) -> int:
-    """Hooks that led to no batch: other events, and what could not be read."""
+    """Wipe hooks that led to no batch: other events, and unreadable bodies."""
     over = Webhook.objects.filter(received_at__lt=before, batch__isnull=True, due_at__isnull=True).exclude(body=b"")
     return Webhook.objects.filter(pk__in=list(over.values_list("pk", flat=True)[:AT_ONCE])).update(body=b"")

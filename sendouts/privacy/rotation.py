@@ -1,6 +1,7 @@
-"""After a change of ENCRYPTION_KEYS: what may still be opened moves to the first key, in steps, and the old key can go.
+"""Key rotation after a change of ENCRYPTION_KEYS: reseal values under the first key, in steps.
 
-That is what belongs to batches that have not ended, and hooks that are not planned. Nobody opens what is over; it is wiped.
+Covers batches that have not ended, and hooks that are not planned. Other values are never opened again and will be
+wiped. Afterwards the old key can be removed.
 """
 
 from collections.abc import Iterable
@@ -14,14 +15,14 @@ from sendouts.models.batch import OPEN
 from sendouts.models.decision import rows_of
 from sendouts.privacy.sealing import keyring, of_decision, of_download, of_finish, of_hook
 
-# Rows in one transaction: whoever delivers the same batch waits for it, and on SQLite every other writer.
+# Rows per transaction: it blocks deliveries of the same batch, and on SQLite every other writer.
 ROWS = 2_000
 Value = tuple[int, bytes | memoryview, bytes]
 
 
 @dataclass(slots=True)
 class Resealed:
-    """How many values moved, and the batches and hooks of which no key opens everything."""
+    """Number of resealed values, and the batches and hooks with a value that no key opens."""
 
     values: int = 0
     shut_batches: set[int] = field(default_factory=set)
@@ -29,7 +30,7 @@ class Resealed:
 
 
 def reseal() -> Resealed:
-    """Seal anew what the first key has not sealed. What no key opens is left as it is."""
+    """Reseal every value that the first key has not sealed; leave a value that no key opens unchanged."""
     done = Resealed()
     for pk in list(Batch.objects.filter(status__in=OPEN).order_by("pk").values_list("pk", flat=True)):
         _reseal_batch(pk, done)
@@ -41,7 +42,7 @@ def reseal() -> Resealed:
 
 
 def _reseal_batch(pk: int, done: Resealed) -> None:
-    """Rows first, each step under the lock of the batch: whoever else writes its rows takes that lock before."""
+    """Reseal rows first, each step under the lock of the batch, which every other writer of its rows also takes."""
     last = Decision.objects.filter(rows_of(pk)).order_by("pk").last()
     rows = last.row + 1 if last is not None else 0
     opened = True
@@ -63,7 +64,7 @@ def _reseal_batch(pk: int, done: Resealed) -> None:
 
 
 def _locked(pk: int) -> Batch | None:
-    """The batch, for the rest of the transaction; None once it has ended."""
+    """Lock the batch for the rest of the transaction and return it; None if it has ended."""
     found = Batch.objects.select_for_update().filter(pk=pk, status__in=OPEN)
     return found.only("delivery_key", "finish_uri", "download_uri").first()
 
@@ -74,7 +75,7 @@ def _reseal_hooks(hooks: models.QuerySet[Webhook], done: Resealed) -> bool:
 
 
 def _move(model: type[models.Model], column: str, values: Iterable[Value], done: Resealed) -> bool:
-    """Write anew what is not as it should be, unless it changed meanwhile; False where no key opened one of them."""
+    """Reseal outdated values unless they changed meanwhile; return False if no key opened one of them."""
     keys = keyring()
     moved = []
     opened = True

@@ -1,1 +1,1 @@
-"""What a kind of action is handed: hosts, credentials, context and codes."""
+"""Services for kinds of actions: hosts, credentials, context and codes."""

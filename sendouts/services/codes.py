@@ -1,4 +1,4 @@
-"""The pools of promo codes as one batch, or batches of one sendout that are screened together, draw from them."""
+"""Pools of promo codes, as seen by one batch or by batches of one sendout that are screened together."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from actions.contract import Codes, Contact, Context
 
 
 class Pools(Codes):
-    """Draws for the batches whose contacts it is given; `batch_number` is the batch whose codes are used."""
+    """Draws codes for the contacts' batches; `batch_number` is the batch that uses the codes."""
 
     def __init__(self, batch_number: int, context: Context) -> None:
         self._batch_number = batch_number

@@ -1,4 +1,4 @@
-"""What a kind may know about its work beside the contacts."""
+"""Context that a kind receives besides the contacts."""
 
 import json
 import threading
@@ -23,7 +23,7 @@ _local = threading.local()
 
 
 class Contexts:
-    """Makes the context of each action, for batches that share project and sendout; `ends` is when their time is used up."""
+    """Factory for action contexts, for batches that share project and sendout; `ends` is the end of their time."""
 
     def __init__(self, batch: Batch, ends: datetime) -> None:
         self.ends = ends
@@ -34,7 +34,7 @@ class Contexts:
     def of(self, action: PlannedAction) -> Context:
         project, journey, sendout = self._names
         ends = self.ends
-        # Looked up here: the threads that ask must not each hold a connection to the database.
+        # Look hosts up here, so that worker threads do not each hold a database connection.
         allow = services()
         context = Context(
             project=project,
@@ -50,7 +50,7 @@ class Contexts:
 
 
 def staff_session(allow: AllowList) -> GuardedSession:
-    """This thread's session for services that staff configured, inside their own allow-list."""
+    """Return this thread's session for services that staff configured, with their own allow-list."""
     if getattr(_local, "allow", None) != allow:
         _local.allow, _local.session = allow, GuardedSession(allow, breakers=service_breakers)
     session: GuardedSession = _local.session

@@ -1,4 +1,4 @@
-"""The credentials that actions call by name: those of the environment, and those that managers stored."""
+"""Credentials that actions use by name: from the environment, and stored by managers."""
 
 import time
 from collections.abc import Mapping
@@ -10,15 +10,15 @@ from actions.contract import Permanent
 from actions.models import Credential
 from actions.secrets.encrypted import CannotOpen
 
-# One that is stored or changed is known everywhere after so many seconds.
+# Seconds until a new or changed credential is known in every process.
 FRESH_SECONDS = 5.0
 _known: tuple[float, Mapping[str, Credential]] = (float("-inf"), {})
 
 
 def stored() -> Mapping[str, Credential]:
-    """The stored ones by name, still sealed.
+    """Return the stored credentials by name, still sealed.
 
-    Ask before pages leave for other threads: those have no connection of their own to the database.
+    Call this before pages go to other threads, which have no database connection of their own.
     """
     global _known
     asked_at, found = _known
@@ -29,9 +29,10 @@ def stored() -> Mapping[str, Credential]:
 
 
 def headers(name: str, stored: Mapping[str, Credential]) -> Mapping[str, str]:
-    """What is sent with a question. The environment wins: who deploys has the last word, and needs no database for it.
+    """Return the headers for a request.
 
-    Raises Permanent where there is no such credential, or where no key opens it.
+    The environment takes precedence: it is the deployer's choice, and it needs no database. Raises Permanent if the
+    credential does not exist or no key opens it.
     """
     key = name.lower()
     if key in settings.CREDENTIALS:

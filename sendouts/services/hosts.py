@@ -1,4 +1,4 @@
-"""Which hosts the gateway may call: what the environment names, and what staff added since."""
+"""Hosts that the gateway may call: those in the environment, and those that staff added."""
 
 import time
 from collections.abc import Iterable
@@ -9,13 +9,13 @@ from outbound.guard import AllowList
 from sendouts.models import AllowedHost
 from sendouts.symplify.client import Platform
 
-# An entry that staff add is known everywhere after so many seconds.
+# Seconds until a host that staff add is known in every process.
 FRESH_SECONDS = 5.0
 _known: dict[str, tuple[float, tuple[str, ...]]] = {}
 
 
 def platform() -> Platform:
-    """How the platform is spoken to in this deployment."""
+    """Return the settings for calls to the platform in this deployment."""
     return Platform(
         allow=_allow(AllowedHost.Use.PLATFORM, settings.SYMPLIFY_ALLOWED_HOSTS, settings.SYMPLIFY_ALLOW_HTTP),
         confirm_codes=frozenset(settings.SYMPLIFY_CONFIRM_CODES),
@@ -28,7 +28,7 @@ def platform() -> Platform:
 
 
 def services() -> AllowList:
-    """Where actions may ask: a list of its own, since staff enter these addresses and hooks must not profit from it."""
+    """Return the hosts that actions may call: a separate list, since staff enter them and hooks must not use them."""
     return _allow(AllowedHost.Use.SERVICES, settings.OUTBOUND_ALLOWED_HOSTS, settings.OUTBOUND_ALLOW_HTTP)
 
 

@@ -1,1 +1,1 @@
-"""The platform's words: the only package that knows its key names, its file formats and its HTTP."""
+"""The boundary to the platform: the only package that knows its key names, file formats and HTTP."""

@@ -1,4 +1,4 @@
-"""The platform's HTTP in the gateway's words: rejections, the finish, and the contact file."""
+"""HTTP calls to the platform: send rejections and the finish, download the contact file."""
 
 import os
 import threading
@@ -20,15 +20,16 @@ from sendouts.symplify.errors import PermanentFailure, RetryableFailure, Transpo
 CONFIRMING = frozenset(range(200, 300))
 GONE = frozenset({409, 410})
 LATER = frozenset({408, 429})
-# So many settings keep their connections in one thread: the account's, and those before the last changes of the list.
+# Number of settings for which one thread keeps connections: the current account's, and those before the last changes of
+# the host list.
 KEPT_CLIENTS = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """How the platform is called: all of it settings, since none of it is documented. Times are seconds.
+    """Settings for calls to the platform, none of which it documents. Times are in seconds.
 
-    `slowest_download`: bytes a second that a contact file must bring.
+    `slowest_download`: minimum rate of a contact file in bytes per second.
     """
 
     allow: AllowList
@@ -43,7 +44,7 @@ class Platform:
 
 
 class CallOutcome(StrEnum):
-    """What one call came to, by the contract. HELD: it was not made, since the platform takes no calls at the moment."""
+    """Outcome of one call, by the contract. HELD: no call was made, because calls to the platform are blocked."""
 
     CONFIRMED = "confirmed"
     REFUSED = "refused"
@@ -56,7 +57,7 @@ class CallOutcome(StrEnum):
 class Ask:
     """One rejection or finish to send.
 
-    `repeat_of_lost`: an earlier attempt's answer was lost (time-out, reset, kill). `nobody_left`: for a finish, that
+    `repeat_of_lost`: the answer to an earlier attempt was lost (time-out, reset, kill). `nobody_left`: for a finish,
     the batch has no message left to send.
     """
 
@@ -67,7 +68,7 @@ class Ask:
 
 
 class Attempt(NamedTuple):
-    """The outcome of one Ask. `status` is 0 without an answer; `code` and `host` name what the guard refused."""
+    """Outcome of one Ask. `status` is 0 if no answer came; `code` and `host` name what the guard refused."""
 
     key: Any
     outcome: CallOutcome
@@ -97,11 +98,11 @@ def judge(
     nobody_left: bool = False,
     confirm_codes: frozenset[int] = CONFIRMING,
 ) -> CallOutcome:
-    """What an answer means.
+    """Return the outcome that an answer means.
 
-    409 and 410 say that the message is gone: that confirms a repeat of a lost attempt, and a finish that nobody is left
-    for. To a first attempt they are a no, as is every other 3xx and 4xx; 408, 429 and 5xx ask for another time. An answer
-    that asks for another time does not undo the doubt about the attempt before: that one stays lost.
+    409 and 410 mean that the message is gone. They confirm a repeat of a lost attempt, and a finish with nobody left.
+    For a first attempt they are a refusal, like every other 3xx and 4xx. 408, 429 and 5xx ask for a retry. A retry
+    answer to a repeat keeps the outcome LOST: the earlier attempt may still have succeeded.
     """
     later = CallOutcome.LOST if repeat_of_lost else CallOutcome.RETRY
     if not answer.status:
@@ -116,12 +117,12 @@ def judge(
 
 
 def reject_many(platform: Platform, asks: Iterable[Ask], stop: Callable[[], bool] = never) -> Iterator[list[Attempt]]:
-    """Send rejections, many at a time; yields lists as answers come, at least every 0.25 s. See Fanout.send()."""
+    """Send rejections concurrently; yield attempts as answers come, at least every 0.25 s. See Fanout.send()."""
     return _call_many(platform, asks, stop, finish=False)
 
 
 def finish_many(platform: Platform, asks: Iterable[Ask], stop: Callable[[], bool] = never) -> Iterator[list[Attempt]]:
-    """Send finishes in the same way."""
+    """Send finishes concurrently, with the same results as reject_many()."""
     return _call_many(platform, asks, stop, finish=True)
 
 
@@ -143,14 +144,14 @@ def _attempt(platform: Platform, answer: FanoutAnswer, finish: bool) -> Attempt:
         confirm_codes=platform.confirm_codes,
     )
     if outcome is CallOutcome.RETRY and ask.repeat_of_lost and not finish:
-        # An earlier attempt may have had its effect: “not now” to its repeat does not undo that doubt.
+        # The earlier attempt may have succeeded; a retry answer to its repeat does not settle that.
         outcome = CallOutcome.LOST
     code, host = (answer.refusal.code, answer.refusal.host) if answer.refusal else ("", "")
     return Attempt(ask.key, outcome, answer.status, answer.retry_after, outcome is CallOutcome.LOST, code, host)
 
 
 class _Kept(threading.local):
-    """The clients of one thread, newest last, so that connections survive between batches."""
+    """HTTP clients of one thread, newest last, kept so that connections survive between batches."""
 
     def __init__(self) -> None:
         self.fanouts: OrderedDict[Any, Fanout] = OrderedDict()
@@ -161,7 +162,7 @@ _kept = _Kept()
 
 
 def _fanout(platform: Platform) -> Fanout:
-    # The process belongs to the key: a connection shared with a forked child would mix up answers.
+    # The key includes the process: a connection shared with a forked child would mix up answers.
     headers = tuple(sorted(platform.headers.items()))
     times = (platform.timeout, platform.connect_timeout)
     key = (os.getpid(), platform.allow, platform.method, headers, times, platform.concurrency)
@@ -190,13 +191,13 @@ def _session(platform: Platform) -> GuardedSession:
     )
     _kept.sessions[key] = session
     if len(_kept.sessions) > KEPT_CLIENTS:
-        # Not closed: one of its files may still be read. Its connections go with the last reference.
+        # Do not close it: one of its files may still be in use. Its connections close with the last reference.
         _kept.sessions.popitem(last=False)
     return session
 
 
 class ContactFile:
-    """A contact file being downloaded: what the reader of rows needs, with errors in the gateway's words."""
+    """A contact file during download: the source for the row reader, with errors of this package."""
 
     def __init__(self, source: Download, host: str) -> None:
         self.content_encoding = source.content_encoding
@@ -205,23 +206,23 @@ class ContactFile:
         self._host = host
 
     def blocks(self) -> Iterator[bytes]:
-        """The file's bytes as they come; raises TransportBroken after those that came before the cut."""
+        """Yield blocks of bytes as they arrive; raise TransportBroken after the last block before a cut."""
         try:
             yield from self._source.blocks()
         except BrokenDownload as error:
             raise TransportBroken(host=self._host) from error
 
     def proves_end(self) -> bool:
-        """Whether the transport vouches that all of the file was read."""
+        """Return whether the transport proves that the whole file was read."""
         return self._source.proves_end()
 
     @property
     def share(self) -> float:
-        """How much of the file has come, from 0 to 1; 0 where nobody said how long it is."""
+        """Return the share of the file that has arrived, from 0 to 1; 0 if its length is unknown."""
         return self._source.share
 
     def close(self) -> None:
-        """Give the connection up."""
+        """Close the connection."""
         self._source.close()
 
     def __enter__(self) -> "ContactFile":
@@ -234,7 +235,7 @@ class ContactFile:
 
 
 def wait_before(platform: Platform, uri: str) -> float:
-    """Seconds until the platform behind this URI may be called; 0 when it may now, or never."""
+    """Return the seconds until the platform behind this URI may be called; 0 if now, or if never."""
     try:
         target = platform.allow.check_uri(uri)
     except Refused:
@@ -243,10 +244,10 @@ def wait_before(platform: Platform, uri: str) -> float:
 
 
 def open_contacts(platform: Platform, uri: str, *, seconds: float = float("inf")) -> ContactFile:
-    """Begin to download a contact file, which must end within `seconds`: a context manager.
+    """Start the download of a contact file, which must end within `seconds`; return a context manager.
 
-    Raises Retryable (no answer, 408, 429, 5xx, or no calls are taken at the moment), NotAllowed where the guard says no,
-    and Permanent for every other status than 200.
+    Raises RetryableFailure (no answer, 408, 429, 5xx, or calls are blocked) and NotAllowed if the guard refuses the
+    host. Every other status except 200 raises PermanentFailure.
     """
     try:
         host = platform.allow.check_uri(uri).host

@@ -1,4 +1,4 @@
-"""The contact file as CSV: a header row, then one contact a record, in UTF-8 or Windows-1252."""
+"""Contact file as CSV: a header row, then one contact per record, in UTF-8 or Windows-1252."""
 
 import csv
 import re
@@ -15,7 +15,7 @@ _UTF8_LETTER = re.compile(rb"[\xc2-\xf4][\x80-\xbf]")
 
 
 def read_header(line: bytes) -> tuple[str, list[str]] | None:
-    """The delimiter and the names of the columns; None if no delimiter gives a column for the id or for the URI."""
+    """Return the delimiter and the column names; None if no delimiter yields an id column or a URI column."""
     text, damaged = _text(line)
     text = text.rstrip("\r\n")
     if damaged or "\0" in text or "\r" in text:
@@ -33,19 +33,19 @@ def read_header(line: bytes) -> tuple[str, list[str]] | None:
 
 
 class CsvFile:
-    """A file with a header row; records may span lines inside quotes.
+    """A file with a header row; a quoted record may span lines.
 
-    The encoding is decided line by line: a file may be pure ASCII for a million lines before it shows what it is. A quote that is
-    never closed costs its own line, not those that follow.
+    The encoding is detected per line, because a file may be pure ASCII for a million lines. An unclosed quote costs
+    only its own line, not the following ones.
     """
 
     name = "csv"
-    closed = False  # lines do not prove their own end
+    closed = False  # lines do not prove that the file is complete
 
     def __init__(
         self, window: Window, source: Source, maker: RowMaker, *, delimiter: str, columns: list[str], first_line: int
     ) -> None:
-        self.place = first_line  # of the line that is read next
+        self.place = first_line  # number of the next line to read
         self._source = source
         self._lines = LineReader(window, source)
         self._maker = maker
@@ -55,25 +55,25 @@ class CsvFile:
         self._uri_column = None if uri is None else len(columns) - 1 - columns[::-1].index(uri)
         mark = re.escape(delimiter)
         self._row_within = re.compile(rf'{mark}"?https?://|^"?https?://[^\n]*{mark}', re.IGNORECASE | re.MULTILINE)
-        self._open: list[bytes] = []  # lines of a record whose end is still to come
+        self._open: list[bytes] = []  # lines of a record that is not complete yet
 
     def rows(self) -> Iterator[list[Row]]:
         for page in self._lines.pages():
             if page is TOO_BIG:
-                yield from self._slowly([], last=True)
+                yield from self._read_records([], last=True)
                 yield [self._maker.unreadable("too_big", self.place)]
                 self.place += 1
             elif not self._open and not page.strip(b"\r\n"):
                 self.place += page.count(b"\n") + 1
-            elif quick := self._quickly(page):
+            elif quick := self._read_page(page):
                 yield quick
             else:
-                yield from self._slowly(page.split(b"\n"), last=False)
+                yield from self._read_records(page.split(b"\n"), last=False)
         if self._source.proven():
-            yield from self._slowly([], last=True)
+            yield from self._read_records([], last=True)
 
-    def _quickly(self, page: bytes) -> list[Row]:
-        """The rows of a page in which every line is one sound record; none if it holds anything else."""
+    def _read_page(self, page: bytes) -> list[Row]:
+        """Return the rows of a page if every line is one sound record; else an empty list."""
         if self._open:
             return []
         try:
@@ -84,14 +84,14 @@ class CsvFile:
         columns = self._columns
         if len(records) != len(lines) or set(map(len, records)) != {len(columns)}:
             return []
-        # The widths were compared above; to have zip compare them again costs a third of the time.
+        # The widths were compared above; a second comparison by zip costs a third of the time.
         objects = [dict(zip(columns, record, strict=False)) for record in records]
         made = self._maker.many(objects, self.place, suspicious=b"\0" in page)
         self.place += len(made)
         return made
 
-    def _slowly(self, lines: list[bytes], *, last: bool) -> Iterator[list[Row]]:
-        """Record by record; what may go on behind these lines is kept for the next call, unless these are the last."""
+    def _read_records(self, lines: list[bytes], *, last: bool) -> Iterator[list[Row]]:
+        """Yield rows record by record; keep an incomplete record for the next call, unless these are the last lines."""
         lines = self._open + lines
         self._open = []
         at = 0
@@ -117,7 +117,7 @@ class CsvFile:
             self.place += span
 
     def _sound(self, record: list[str]) -> bool:
-        """Whether a record of several lines is one, and not several that a stray quote has glued together."""
+        """Return whether a multi-line record is one record, not several joined by a stray quote."""
         return len(record) == len(self._columns) and not any(
             "\n" in cell and self._row_within.search(cell) for cell in record
         )
@@ -129,7 +129,7 @@ class CsvFile:
         return self._maker.unreadable("bad_columns", self.place, self._uri_in(line))
 
     def _uri_in(self, line: bytes) -> str:
-        """The reject URI of a line whose columns do not add up, if one stands where it should."""
+        """Return the reject URI of a line with a wrong number of columns, if its column holds one."""
         text, damaged = _text(line)
         try:
             cells = next(csv.reader([text], delimiter=self._delimiter), [])
@@ -143,7 +143,7 @@ class CsvFile:
 
 
 class _Feed:
-    """Gives lines to a csv.reader, one record's worth at most, and remembers what it gave."""
+    """Iterator that feeds lines to a csv.reader, at most one record's worth, and remembers them."""
 
     def __init__(self, lines: list[bytes], at: int) -> None:
         self.damaged = False
@@ -170,17 +170,17 @@ class _Feed:
 
 
 def _page_text(page: bytes) -> str:
-    """A page as text, if all its lines that are not ASCII have the same encoding; raises UnicodeDecodeError if not."""
+    """Return a page as text if all its non-ASCII lines share one encoding; else raise UnicodeDecodeError."""
     try:
         return page.decode("utf-8")
     except UnicodeDecodeError:
-        if _UTF8_LETTER.search(page):  # lines of both encodings: only one by one
+        if _UTF8_LETTER.search(page):  # the page mixes encodings: decode line by line
             raise
         return page.decode("cp1252")
 
 
 def _text(line: bytes) -> tuple[str, bool]:
-    """A line as text, and whether some of its bytes mean nothing in either encoding."""
+    """Return a line as text, and whether some of its bytes are invalid in both encodings."""
     try:
         return line.decode("utf-8"), False
     except UnicodeDecodeError:

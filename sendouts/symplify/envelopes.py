@@ -1,13 +1,13 @@
-"""What a queue wraps around a hook: an SNS notification, or nothing."""
+"""Queue envelopes around a hook: an SNS notification, or none."""
 
 import json
 
 
 def unwrap(body: str) -> bytes:
-    """The hook inside the body of a queue's message, as the bytes that HTTP would have brought.
+    """Return the hook inside a queue message's body, as the bytes that HTTP would have delivered.
 
-    SNS puts the hook as text under `Message` unless raw delivery is on. What is neither is left as it is: whether it can be read
-    as a hook is for `payload` to say.
+    SNS puts the hook as text under `Message` unless raw delivery is on. Any other body is returned unchanged; `payload`
+    decides whether it is readable.
     """
     try:
         given = json.loads(body) if '"Notification"' in body else None
@@ -15,5 +15,5 @@ def unwrap(body: str) -> bytes:
         given = None
     if isinstance(given, dict) and given.get("Type") == "Notification" and isinstance(given.get("Message"), str):
         body = given["Message"]
-    # A lone surrogate is no reason to lose a hook: it comes out as the "?" that an encoder puts in its place.
+    # Do not lose a hook over a lone surrogate: the encoder replaces it with "?".
     return body.encode("utf-8", "replace")

@@ -1,11 +1,12 @@
-"""What can go wrong between the gateway and the platform: an error is retryable or permanent, and its docstring is its message."""
+"""Errors between the gateway and the platform, retryable or permanent; the docstring of an error is its message."""
 
 
 class SymplifyError(Exception):
     """The platform did not do what was asked.
 
-    `status` is the HTTP status (0 when there was none), `retry_after` the pause that the platform asked for in seconds, `host` the
-    name that was called, `held` that no call was made, since none are taken at the moment. No URI is kept: it is a capability.
+    `status` is the HTTP status, 0 without an answer. `retry_after` is the pause that the platform asked for, in
+    seconds. `host` is the called host name. `held`: no call was made, because calls are blocked. The URI is not kept,
+    because it is a capability.
     """
 
     def __init__(self, status: int = 0, retry_after: float | None = None, host: str = "", held: bool = False) -> None:

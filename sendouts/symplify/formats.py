@@ -1,4 +1,4 @@
-"""Which of its formats a contact file has, seen from its first bytes and never from its name."""
+"""Detection of a contact file's format from its first bytes, never from its name."""
 
 import re
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ _STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]++|\\.)*+"|["\[\]{}]')
 
 
 class EmptyFile:
-    """A file in which nothing stands."""
+    """A file without content."""
 
     name = ""
     closed = False
@@ -31,7 +31,7 @@ File = ArrayFile | ObjectFile | NdjsonFile | CsvFile | EmptyFile
 
 
 def recognise(window: Window, source: Source, maker: RowMaker) -> File:
-    """The reader for what the window shows; Broken if it is no contact file."""
+    """Return the reader for the format in the window; raise BrokenJson if it is not a contact file."""
     while len(window.data) < 4 and window.more():
         pass
     if window.data.startswith(_OTHER_MARKS) or b"\0" in window.data[:4]:
@@ -58,13 +58,13 @@ def recognise(window: Window, source: Source, maker: RowMaker) -> File:
 
 
 def _skip_empty_lines(window: Window) -> tuple[bytes, int]:
-    """Moves to the first thing that is written; its first byte (b"" if there is none) and the number of its line."""
+    """Move to the first written byte; return it (b"" if there is none) and its line number."""
     line_number = 1
     while True:
         found = _SPACE.match(window.data, window.at)
         end = found.end() if found else window.at
         line_number += window.data.count(b"\n", window.at, end)
-        # A tab may be an empty first column: keep the white space of the line itself, unless it is JSON.
+        # A tab may be an empty first column: keep the leading white space of the line, unless it is JSON.
         behind = window.data.rfind(b"\n", window.at, end) + 1
         if end - max(window.at, behind) > rows.MAX_ROW:
             raise BrokenJson("not_a_contact_file")
@@ -78,7 +78,7 @@ def _skip_empty_lines(window: Window) -> tuple[bytes, int]:
 
 
 def _first_line(window: Window) -> tuple[bytes, bytes]:
-    """The line that begins here, or one byte more of it than a row may have; and the next byte written behind it."""
+    """Return the line that begins here, or one byte more than a row may have, and the next written byte behind it."""
     while True:
         data, at = window.data, window.at
         limit = at + rows.MAX_ROW + 1
@@ -94,10 +94,9 @@ def _first_line(window: Window) -> tuple[bytes, bytes]:
 
 
 def _is_ndjson(line: bytes, behind: bytes) -> bool:
-    """Whether a file that begins with this line, which begins with a brace, holds an object a line.
+    """Return whether a file whose first line begins with a brace holds one object per line.
 
-    The other possibility is one object, written in one line or in many. `behind` is the next byte that is written,
-    b"" for none.
+    The alternative is one object, in one line or many. `behind` is the next written byte, b"" if there is none.
     """
     value, _ = plain.decode(line)
     if isinstance(value, dict):
@@ -112,7 +111,7 @@ def _is_ndjson(line: bytes, behind: bytes) -> bool:
     stack: list[bytes] = []
     for token in _STRING_OR_BRACKET.findall(line):
         if token == b'"':
-            return True  # no text goes over the end of a line, so the line is damaged, and those behind it may not be
+            return True  # a JSON string cannot span lines, so this line is damaged; the following ones may be sound
         if token in (b"{", b"["):
             stack.append(token)
         elif token in (b"}", b"]") and stack:

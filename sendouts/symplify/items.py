@@ -1,4 +1,4 @@
-"""Reading a contact file: from the blocks of a download to chunks of rows, in memory that does not grow with the file."""
+"""Contact file reader: turn the blocks of a download into chunks of rows, in constant memory."""
 
 from collections.abc import Callable, Iterable, Iterator
 
@@ -15,15 +15,16 @@ _encode = msgspec.json.Encoder(order="deterministic").encode
 
 
 def canonical(rows: list[Row]) -> bytes:
-    """The same bytes for the same rows, whatever the order of their keys: what is hashed to see whether a second download differs."""
+    """Return bytes for a hash that compares two downloads: equal for equal rows, whatever their key order."""
     return _encode(rows)
 
 
 class ItemReader:
-    """Reads one contact file, once.
+    """Reader of one contact file, for a single pass.
 
-    `transport_proves_end` is asked after the last block. What the file's content does wrong is never raised: it becomes a row with a
-    problem, or ends the reading with a code in `broken` (cut, bad_gzip, bad_json, not_a_contact_file, too_deep, too_big, two_arrays).
+    `transport_proves_end` is called after the last block. Faults in the content never raise: each becomes a row with a
+    problem, or ends the reading with a code in `broken` (cut, bad_gzip, bad_json, not_a_contact_file, too_deep,
+    too_big, two_arrays).
     """
 
     def __init__(
@@ -32,32 +33,32 @@ class ItemReader:
         self._source = Source(blocks, content_encoding, transport_proves_end)
         self._findings = RowFindings()
         self.format = ""
-        """"json", "json_object", "ndjson" or "csv"; "" as long as nothing was recognised."""
+        """"json", "json_object", "ndjson" or "csv"; "" until a format is recognised."""
         self.complete = False
-        """After the last chunk: the end of the file was reached and is proven. Rows with a problem may still be among them."""
+        """Set after the last chunk if the end of the file is proven. Some rows may still have a problem."""
 
     @property
     def rows(self) -> int:
-        """Rows read so far, those with a problem included."""
+        """Return the number of rows read so far, including rows with a problem."""
         return self._findings.rows
 
     @property
     def unread(self) -> int:
-        """Rows with a problem so far."""
+        """Return the number of rows with a problem so far."""
         return self._findings.unread
 
     @property
     def first_problem(self) -> tuple[str, int] | None:
-        """Code and place of the first thing that is wrong; the place is a line in NDJSON and CSV, else a position in the array."""
+        """Return code and place of the first problem; the place is a line in NDJSON and CSV, else an array position."""
         return self._findings.first_problem
 
     @property
     def broken(self) -> str:
-        """Why the end of the file was not reached, or is not proven; "" if it is."""
+        """Return why the end of the file was not reached or is not proven; "" if it is."""
         return self._findings.broken
 
     def chunks(self, size: int) -> Iterator[list[Row]]:
-        """Lists of exactly `size` rows, the last one shorter; raises only what the blocks raise that is not TransportBroken."""
+        """Yield lists of `size` rows, the last one shorter; all errors of the blocks but TransportBroken propagate."""
         held: list[Row] = []
         for page in self._pages():
             held += page

@@ -1,4 +1,4 @@
-"""The contact file as JSON: an array of objects, or one object that holds the array under any of its keys."""
+"""Contact file as JSON: an array of objects, or one object that holds the array under any key."""
 
 import re
 from collections.abc import Iterator
@@ -10,7 +10,8 @@ from sendouts.symplify.source import Window
 
 _SPACE = re.compile(rb"[ \t\r\n]*")
 _SCALAR = re.compile(rb"[^ \t\r\n,\]\[{}\":]+")
-# A whole string, or a quote that opens one which does not end here, or a bracket. Possessive: strings may be long.
+# Match a whole string, the opening quote of a string that does not end here, or a bracket. Possessive, because strings
+# may be long.
 _STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]++|\\.)*+"|["\[\]{}]', re.DOTALL)
 _OPENER = re.compile(rb'\{[ \t\r\n]*"[^"\\]*"')
 _BORDER = re.compile(rb"\}[ \t\r\n]*,[ \t\r\n]*\{")
@@ -18,17 +19,17 @@ _BORDERS_TRIED = 4
 
 
 class BrokenJson(Exception):
-    """The rest of the file cannot be read; the argument is the code of the reason."""
+    """The rest of the file cannot be read; the argument is the reason code."""
 
 
 class Scanner:
-    """Finds where JSON values end, pulling more of the file as needed, without understanding them."""
+    """Scanner that finds where JSON values end, without decoding them; reads more of the file as needed."""
 
     def __init__(self, window: Window) -> None:
         self.window = window
 
     def peek(self) -> bytes:
-        """The next byte that is not white space, not taken; b"" at the end of the file."""
+        """Return the next byte that is not white space, without taking it; b"" at the end of the file."""
         window = self.window
         while True:
             found = _SPACE.match(window.data, window.at)
@@ -39,7 +40,7 @@ class Scanner:
                 return b""
 
     def peek_inside(self) -> bytes:
-        """The first byte within the array that begins here, nothing taken."""
+        """Return the first byte inside the array that begins here, without taking anything."""
         window = self.window
         while True:
             found = _SPACE.match(window.data, window.at + 1)
@@ -52,7 +53,7 @@ class Scanner:
                 raise BrokenJson("cut")
 
     def take(self) -> bytes:
-        """The same byte, taken; Broken at the end of the file."""
+        """Take and return the next byte that is not white space; raise BrokenJson at the end of the file."""
         byte = self.peek()
         if not byte:
             raise BrokenJson("cut")
@@ -60,7 +61,7 @@ class Scanner:
         return byte
 
     def value(self) -> bytes:
-        """The bytes of the value that begins here, taken, not yet known to be right; Broken if it does not end."""
+        """Take and return the bytes of the value that begins here, unvalidated; raise BrokenJson if it does not end."""
         if not self.peek():
             raise BrokenJson("cut")
         window = self.window
@@ -73,13 +74,13 @@ class Scanner:
                 window.at = end
                 return value
             if end or len(window.data) - window.at > rows.MAX_ROW:
-                raise BrokenJson(_why_endless(window.data[window.at : window.at + rows.MAX_ROW], "too_big"))
+                raise BrokenJson(_classify_endless(window.data[window.at : window.at + rows.MAX_ROW], "too_big"))
             if not window.more() and not _SCALAR.match(window.data, window.at):
-                raise BrokenJson(_why_endless(window.data[window.at :], "cut"))
+                raise BrokenJson(_classify_endless(window.data[window.at :], "cut"))
 
 
 def _end_of_value(data: bytes, at: int, *, ended: bool) -> int | None:
-    """Where the value at `at` ends: 0 if not in these bytes, None if no value begins there."""
+    """Return the end of the value at `at`: 0 if it is not in these bytes, None if no value begins there."""
     first = data[at : at + 1]
     if first not in (b"{", b"[", b'"'):
         scalar = _SCALAR.match(data, at)
@@ -102,8 +103,8 @@ def _end_of_value(data: bytes, at: int, *, ended: bool) -> int | None:
     return 0
 
 
-def _why_endless(raw: bytes, code: str) -> str:
-    """Tells a value that simply does not end in time (`code`) from one whose syntax went wrong before."""
+def _classify_endless(raw: bytes, code: str) -> str:
+    """Return `code` if the value only lacks its end, or the code of an earlier syntax error."""
     try:
         plain.careful(raw.decode("utf-8", errors="replace"))
     except plain.NotJson as error:
@@ -119,7 +120,7 @@ class ArrayFile:
     name = "json"
 
     def __init__(self, window: Window, maker: RowMaker) -> None:
-        self.place = 1  # of the element that is read next
+        self.place = 1  # position of the next element to read
         self.closed = False
         self._scanner = Scanner(window)
         self._maker = maker
@@ -132,7 +133,7 @@ class ArrayFile:
         self.closed = True
 
     def _elements(self) -> Iterator[list[Row]]:
-        """The rows of the array whose opening bracket was just taken, up to and with its closing one."""
+        """Yield the rows of the array after its opening bracket, and take its closing one."""
         scanner, window = self._scanner, self._scanner.window
         if scanner.peek() == b"]":
             window.at += 1
@@ -161,14 +162,14 @@ class ArrayFile:
         return self._maker.single(value, problem, self.place)
 
     def _page(self, window: Window) -> list[Row]:
-        """As many rows as the window holds whole, decoded at one go; none if no border of rows is found quickly.
+        """Return all complete rows in the window, decoded at once; an empty list if no row border is found quickly.
 
-        A border is right if and only if what stands before it decodes: a comma within a row or a text leaves
-        brackets open.
+        A border is right if and only if the part before it decodes: a comma within a row or a text leaves brackets
+        open.
         """
         data, at = window.data, window.at
         if len(data) - at > rows.MAX_ROW:
-            return []  # one row might be too big: let each be measured
+            return []  # one row might be too big: measure each
         for end, following in _borders(data, at):
             page = data[at:end]
             try:
@@ -181,9 +182,9 @@ class ArrayFile:
 
 
 def _borders(data: bytes, at: int) -> Iterator[tuple[int, int]]:
-    """The last few places that look like the end of a row and the start of the next, from the right.
+    """Yield the last few possible borders between two rows, from the right.
 
-    Rows mostly begin alike, so the beginning of this one is looked for first: nested objects rarely share it.
+    Rows mostly begin alike, so search for the beginning of this one first: nested objects rarely share it.
     """
     opener = _OPENER.match(data, at)
     end = len(data)
@@ -202,10 +203,10 @@ def _borders(data: bytes, at: int) -> Iterator[tuple[int, int]]:
 
 
 class ObjectFile(ArrayFile):
-    """A file that is one JSON object: it holds the array under any of its keys, or is itself the only row.
+    """A file that is one JSON object: it holds the array under any key, or is itself the only row.
 
-    The first array of objects is the one. If another that holds reject URIs follows, nobody knows who was meant:
-    broken, two_arrays.
+    The first array of objects is used. If another array with reject URIs follows, the choice is ambiguous: BrokenJson
+    with the code two_arrays.
     """
 
     name = "json_object"
@@ -215,8 +216,8 @@ class ObjectFile(ArrayFile):
         self._found = False  # the array of objects
         self._found_empty = False  # an array without elements
         self._damaged = ""
-        self._head: dict[str, Any] = {}  # what stands before the array
-        self._is_contact = False  # a reject URI stands there
+        self._head: dict[str, Any] = {}  # fields before the array
+        self._is_contact = False  # a reject URI is among them
         self._head_size = 0
 
     def rows(self) -> Iterator[list[Row]]:
@@ -227,17 +228,17 @@ class ObjectFile(ArrayFile):
         separator = b","
         while separator == b",":
             key = self._key()
-            if self._at_the_array():
+            if self._is_at_array():
                 self._found = True
                 scanner.take()
                 yield from self._elements()
             else:
-                self._beside(key)
+                self._read_field(key)
             separator = scanner.take()
         if separator != b"}" or scanner.peek():
             raise BrokenJson("bad_json")
         if not self._found:
-            yield self._itself()
+            yield self._object_as_row()
         self.closed = True
 
     def _key(self) -> str:
@@ -249,15 +250,15 @@ class ObjectFile(ArrayFile):
         self._damaged = self._damaged or problem
         return str(key)
 
-    def _at_the_array(self) -> bool:
-        """Whether the array of contacts comes; the array of an object with a reject URI is but one of its fields."""
+    def _is_at_array(self) -> bool:
+        """Return whether the array of contacts comes next; in an object with a reject URI, an array is only a field."""
         if self._found or self._scanner.peek() != b"[" or self._is_contact:
             return False
         first = self._scanner.peek_inside()
         self._found_empty = self._found_empty or first == b"]"
         return first == b"{"
 
-    def _beside(self, key: str) -> None:
+    def _read_field(self, key: str) -> None:
         raw = self._scanner.value()
         value, problem = plain.decode(raw)
         if problem in ("bad_json", "too_deep"):
@@ -265,7 +266,7 @@ class ObjectFile(ArrayFile):
         if not self._found:
             self._damaged = self._damaged or problem
             self._head[key] = value
-            # Asked of each key alone: asking the whole head at every array would take the square of its keys.
+            # Check each key alone: a check of the whole head at every array takes quadratic time.
             self._is_contact = self._is_contact or named([key], URI_KEYS) is not None
             self._head_size += len(raw) + len(key)
             if self._head_size > rows.MAX_ROW:
@@ -275,7 +276,7 @@ class ObjectFile(ArrayFile):
         elif isinstance(value, list) and any(isinstance(one, dict) and named(list(one), URI_KEYS) for one in value):
             raise BrokenJson("two_arrays")
 
-    def _itself(self) -> list[Row]:
+    def _object_as_row(self) -> list[Row]:
         keys = list(self._head)
         if named(keys, URI_KEYS) is None and (self._found_empty or named(keys, ID_KEYS) is None):
             if self._found_empty:

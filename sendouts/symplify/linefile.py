@@ -1,4 +1,4 @@
-"""The contact file as lines: how lines are told apart, and one JSON object a line (NDJSON)."""
+"""Contact file as lines: line splitting, and one JSON object per line (NDJSON)."""
 
 from collections.abc import Iterator
 
@@ -6,14 +6,14 @@ from sendouts.symplify import plain, rows
 from sendouts.symplify.rows import Row, RowMaker
 from sendouts.symplify.source import Source, Window
 
-TOO_BIG = None  # stands for a line that is too long to be a row and was passed over
+TOO_BIG = None  # marks a line that was skipped because it is longer than a row may be
 
 
 class LineReader:
-    """The lines of a file, many at a time.
+    """Lines of a file, read many at a time.
 
-    A last line without a line feed is one only if the end of the file is proven, for it may be half a URI; else
-    `remainder` holds it.
+    A last line without a line feed counts only if the end of the file is proven, because it may hold half a URI.
+    Otherwise `remainder` holds it.
     """
 
     def __init__(self, window: Window, source: Source) -> None:
@@ -22,7 +22,7 @@ class LineReader:
         self.remainder = b""
 
     def pages(self) -> Iterator[bytes | None]:
-        """Bytes of one or more whole lines, without the last line feed; or TOO_BIG for one line."""
+        """Yield bytes of one or more whole lines, without the last line feed, or TOO_BIG for one line."""
         window = self._window
         while True:
             cut = window.data.rfind(b"\n", window.at)
@@ -44,7 +44,7 @@ class LineReader:
                 return
 
     def _pass_over(self) -> bool:
-        """Drops bytes up to the next line feed; False if the file was cut before."""
+        """Drop bytes up to the next line feed; return False if the file was cut before it."""
         window = self._window
         while True:
             window.at = window.data.find(b"\n", window.at) + 1 or len(window.data)
@@ -63,13 +63,13 @@ def _measured(page: bytes) -> Iterator[bytes | None]:
 
 
 class NdjsonFile:
-    """A file that holds one JSON object a line; empty lines are passed over."""
+    """A file that holds one JSON object per line; empty lines are skipped."""
 
     name = "ndjson"
-    closed = False  # lines do not prove their own end
+    closed = False  # lines do not prove that the file is complete
 
     def __init__(self, window: Window, source: Source, maker: RowMaker, first_line: int = 1) -> None:
-        self.place = first_line  # of the line that is read next
+        self.place = first_line  # number of the next line to read
         self._lines = LineReader(window, source)
         self._maker = maker
 
@@ -87,7 +87,7 @@ class NdjsonFile:
             else:
                 yield self._maker.many(objects, self.place, suspicious=b"\\u0000" in page)
                 self.place += len(lines)
-        yield from self._rescued(self._lines.remainder)
+        yield from self._read_last_line(self._lines.remainder)
 
     def _one_by_one(self, lines: list[bytes]) -> Iterator[list[Row]]:
         for line in lines:
@@ -95,8 +95,8 @@ class NdjsonFile:
                 yield [self._maker.single(*plain.decode(line), self.place)]
             self.place += 1
 
-    def _rescued(self, line: bytes) -> Iterator[list[Row]]:
-        """An object is whole when its bracket is closed, even if the file was cut behind it."""
+    def _read_last_line(self, line: bytes) -> Iterator[list[Row]]:
+        """Yield the object of an unproven last line: its closing bracket proves it whole, even in a cut file."""
         if line.strip():
             value, problem = plain.decode(line)
             if isinstance(value, dict):

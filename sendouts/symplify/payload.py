@@ -1,4 +1,4 @@
-"""Reading the body of a hook: one held sendout, or another event of the same account."""
+"""Parser for the body of a hook: one held sendout, or another event of the same account."""
 
 import hashlib
 import json
@@ -14,13 +14,14 @@ from sendouts.symplify import plain
 from sendouts.symplify.rows import MAX_URI, Row, RowFindings, RowMaker, named
 
 MAX_NAME = 255  # characters
-# Characters that are read of a name before its accents are composed: no name of MAX_NAME needs as many, and composing takes
-# time that grows with the square of a run of accents.
+# Number of characters of a name that are read before accents are composed. No name of MAX_NAME characters needs more,
+# and the time for composing grows with the square of a run of accents.
 _READ_OF_NAME = 4 * MAX_NAME
-# Values in one body, roughly: the commas. Above any hook that the door takes; five megabytes of nothing but commas would
-# become hundreds of megabytes of objects.
+# Approximate maximum number of values in one body, counted as commas, and above any accepted hook. Five megabytes of
+# commas would become hundreds of megabytes of objects.
 MAX_VALUES = 250_000
-# Actions that are read one by one; the others become one that cannot be read, so that the batch waits for a person.
+# Maximum number of actions that are read one by one. The others become one unreadable action, so that the batch goes to
+# review.
 MAX_ACTIONS = 500
 UNREADABLE = "(unreadable)"
 
@@ -29,7 +30,7 @@ _NAMED_KEYS = ("finishUri", "itemDownloadUri", "actions", "projectName", "journe
 
 
 class BodyProblem(Sentences):
-    """Why a body cannot be read; nothing of it is quoted."""
+    """Reasons why a body cannot be read; they quote nothing of the body."""
 
     EMPTY = "body.empty", gettext_noop("The body is empty.")
     NOT_TEXT = "body.not_text", gettext_noop("The body is not text in UTF-8: byte %(byte)s is the first bad one.")
@@ -40,7 +41,7 @@ class BodyProblem(Sentences):
 
 
 class Unreadable(ValueError):
-    """The body is not a JSON object, or far too much of one; `text` says why, as it is stored."""
+    """The body is not a JSON object or is too large; `text` is the reason as it is stored."""
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
@@ -52,7 +53,7 @@ class Unreadable(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class AskedAction:
-    """One action that the hook asks for. An entry that cannot be read has the identifier UNREADABLE and itself as details."""
+    """One action that the hook asks for. An unreadable entry has the identifier UNREADABLE and itself as details."""
 
     identifier: str
     details: Any
@@ -62,9 +63,9 @@ class AskedAction:
 class Hook:
     """One held delivery, as the platform announced it.
 
-    Names are trimmed, in Unicode NFC and at most 255 characters; URIs are "" where there is none. `delivery_key` is 64 hex digits, the
-    same for the same delivery. `problems` are codes of what could not be read as expected; what they are about is kept in `extra`,
-    beside the keys that nobody knows.
+    Names are trimmed, in Unicode NFC and at most 255 characters; absent URIs are "". `delivery_key` is 64 hex digits,
+    equal for the same delivery. `problems` are codes of parts that could not be read as expected; `extra` keeps those
+    parts and all unknown keys.
     """
 
     finish_uri: str
@@ -81,13 +82,13 @@ class Hook:
 
 @dataclass(frozen=True, slots=True)
 class OtherEvent:
-    """A JSON object without a `finishUri`: another event of the account. `keys` are its names, cut at 255 characters."""
+    """A JSON object without a `finishUri`: another event of the account. `keys` are cut at 255 characters."""
 
     keys: tuple[str, ...]
 
 
 def parse(body: bytes) -> Hook | OtherEvent:
-    """What a body says; raises Unreadable. Nonsense inside a hook never raises: it is named in its problems."""
+    """Parse a body; raise Unreadable. Invalid parts of a hook never raise: its problems name them."""
     given = _object(body)
     found = {key: name for key in _NAMED_KEYS if (name := named(list(given), (key,))) is not None}
     finish_uri = _text(given.get(found.get("finishUri", "")))
@@ -97,12 +98,12 @@ def parse(body: bytes) -> Hook | OtherEvent:
 
 
 def is_readable(body: bytes) -> None:
-    """Raises Unreadable exactly where parse does."""
+    """Raise Unreadable for exactly the bodies for which parse() raises it."""
     _object(body)
 
 
 class _Parts:
-    """Reads the parts of one hook, and collects what is wrong with them."""
+    """Reader of the parts of one hook that collects their problems."""
 
     def __init__(self, given: dict[str, Any], found: dict[str, str]) -> None:
         known = set(found.values())
@@ -167,7 +168,7 @@ class _Parts:
             self._problem("items_not_a_list", "items")
             return ()
         maker = RowMaker(RowFindings())
-        # Copies: a row takes its object over, and the values may still be needed as they came.
+        # Copy the fields: a row takes over its object, and the original values may still be needed.
         return tuple(
             maker.single(dict(item) if isinstance(item, dict) else item, "", place)
             for place, item in enumerate(items, 1)
@@ -191,8 +192,8 @@ class _Parts:
         return tuple(entries)
 
     def _delivery_key(self, finish_uri: str, download_uri: str, items: Sequence[Row]) -> str:
-        """The fingerprint of what is to be answered: two hooks have the same key only if nothing is lost by dropping one."""
-        # A row without URI, and items that are no list, still tell one delivery from another.
+        """Return the fingerprint of the delivery: two hooks share a key only if dropping one loses nothing."""
+        # Rows without a URI, and items that are not a list, also distinguish deliveries.
         content: list[Any] = [finish_uri, download_uri, sorted(row.uri for row in items if row.uri)]
         rest = sorted(_canonical([row.contact_id, row.fields]) for row in items if not row.uri)
         if "items_not_a_list" in self._problems:
@@ -266,7 +267,7 @@ def _text(value: Any) -> str:
 def _digits(value: int) -> str:
     try:
         return str(value)
-    except ValueError:  # more digits than Python writes
+    except ValueError:  # more digits than Python converts to text
         return ""
 
 
@@ -275,7 +276,7 @@ def _normal(text: str) -> str:
 
 
 def _identifier(text: str) -> str:
-    """The identifier that a text is, "" where it is none or too long."""
+    """Return the identifier in a text; "" if there is none or it is too long."""
     identifier = _normal(text)
     return identifier if len(identifier) <= MAX_NAME and len(text.strip()) <= _READ_OF_NAME else ""
 
@@ -285,5 +286,5 @@ def _cut(text: str) -> str:
 
 
 def _canonical(value: Any) -> str:
-    """ASCII text, the same for the same value; lone surrogates, which no encoder of bytes takes, are escaped."""
+    """Return ASCII text that is equal for equal values; lone surrogates are escaped, since no encoder accepts them."""
     return json.dumps(value, ensure_ascii=True, sort_keys=True, separators=(",", ":"))

@@ -1,4 +1,4 @@
-"""JSON as strangers write it: fast where it is well formed, careful where it is not, and never deeper than we can carry."""
+"""Tolerant JSON decoding: fast if well-formed, careful if not, and with bounded depth."""
 
 import json
 import math
@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-# Above any payload, and well below where Python's recursion ends, so that the answer is the same everywhere.
+# Above any payload, and well below Python's recursion limit, so that the result is the same everywhere.
 MAX_DEPTH = 100
 _FAST_DEPTH = 8
 
@@ -19,7 +19,7 @@ REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
 def _value_type(depth: int) -> Any:
-    """The type of a JSON value nested at most `depth` levels: msgspec then bounds the depth for free."""
+    """Return the type of a JSON value nested at most `depth` levels, so that msgspec enforces the depth at no cost."""
     scalar: Any = str | int | float | bool | None
     if depth == 0:
         return scalar
@@ -38,7 +38,7 @@ decode_objects: Callable[[bytes], list[dict[str, Any]]] = msgspec.json.Decoder(
     GenericAlias(list, (_object_type(_VALUE),))
 ).decode
 
-# What the decoders above raise for input that the careful way may still be able to read.
+# Errors of the decoders above for input that careful() may still be able to read.
 NOT_FAST = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
@@ -61,9 +61,9 @@ class TooDeep(ValueError):
 
 
 def decode(raw: bytes) -> tuple[Any, str]:
-    """Reads one JSON document: (value, "") or (value, "bad_text") or (None, "bad_json") or (None, "too_deep").
+    """Decode one JSON document; return (value, "") or (value, "bad_text") or (None, "bad_json") or (None, "too_deep").
 
-    "bad_text": a NUL, a lone surrogate or bytes that are not UTF-8 stand in it; the value is then as read, not yet scrubbed.
+    "bad_text": the document contains a NUL, a lone surrogate or invalid UTF-8; the value is not scrubbed yet.
     """
     try:
         value = _decode_value(raw)
@@ -83,7 +83,7 @@ def decode(raw: bytes) -> tuple[Any, str]:
 
 
 def careful(text: str) -> Any:
-    """Reads JSON with lone surrogates and outsized numbers (these become text); raises NotJson or TooDeep."""
+    """Decode JSON with lone surrogates and outsized numbers (these become text); raise NotJson or TooDeep."""
     try:
         value = json.loads(text, parse_int=_integer, parse_float=_real, parse_constant=_no_constant)
     except json.JSONDecodeError as error:
@@ -98,7 +98,7 @@ def careful(text: str) -> Any:
 
 
 def is_clean(value: Any) -> bool:
-    """Whether no text in the value, keys included, holds a NUL or a lone surrogate."""
+    """Return whether no text in the value, keys included, contains a NUL or a lone surrogate."""
     if isinstance(value, str):
         return _LONE_SURROGATE_OR_NUL.search(value) is None
     if isinstance(value, dict):
@@ -109,7 +109,7 @@ def is_clean(value: Any) -> bool:
 
 
 def scrub(value: Any) -> Any:
-    """The value with every NUL and lone surrogate replaced by U+FFFD, in keys too; itself if there is nothing to replace."""
+    """Return the value with every NUL and lone surrogate replaced by U+FFFD, in keys too; unchanged if it is clean."""
     if is_clean(value):
         return value
     if isinstance(value, str):
@@ -120,7 +120,7 @@ def scrub(value: Any) -> Any:
 
 
 class _NotANumber(Exception):
-    """NaN or Infinity, which JSON does not have."""
+    """NaN or Infinity, which JSON does not allow."""
 
 
 def _not_a_number(text: str) -> NotJson:
@@ -153,7 +153,7 @@ def _is_utf8(raw: bytes) -> bool:
 
 
 def _is_cut(text: str, error: json.JSONDecodeError) -> bool:
-    """Whether the text is wrong only because it stops too early: inside a string, or within a literal, number or escape at its end."""
+    """Return whether the only error is a premature end: inside a string, or in a final literal, number or escape."""
     return error.msg.startswith("Unterminated string") or len(text) - error.pos <= len('"\\uXXXX')
 
 

@@ -1,4 +1,4 @@
-"""A row is one contact as the platform wrote it: its id, the URI that rejects it, its fields, and what is wrong with it."""
+"""Row: one contact as the platform wrote it, with its id, reject URI, fields and problem."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -11,17 +11,17 @@ ID_KEYS = ("contactId", "originalId", "original_id", "contact_id", "id")
 URI_KEYS = ("cancelUri", "rejectUri", "cancel_uri", "reject_uri")
 
 MAX_ID = 255  # characters
-MAX_URI = 8000  # characters; longer ones no server takes
-MAX_ROW = 1 << 20  # bytes of one row; what is longer is not a contact
+MAX_URI = 8000  # no server accepts longer ones
+MAX_ROW = 1 << 20  # bytes of one row; anything longer is not a contact
 _KNOWN_SHAPES = 1000
 
 
 class Row(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One contact of a file or of a hook.
 
-    `problem` is "" or a code: not_an_object, no_id, no_uri, bad_json, bad_columns, bad_text, too_long, too_deep, too_big. A row with a
-    problem keeps its URI where it can be trusted, so that it can still be rejected. `place` counts from 1 (a line of text, or the
-    position in the array) and is set on rows with a problem only.
+    `problem` is "" or a code: not_an_object, no_id, no_uri, bad_json, bad_columns, bad_text, too_long, too_deep,
+    too_big. A row with a problem keeps a URI that can be trusted, so that the contact can still be rejected. `place` is
+    set only on rows with a problem and counts from 1: a line of text, or a position in the array.
     """
 
     contact_id: str
@@ -32,7 +32,7 @@ class Row(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class RowFindings:
-    """What reading found out besides the rows: counts, the first bad place, and why the rest could not be read."""
+    """Findings of the reader besides the rows: counts, the first problem's place, and why reading stopped."""
 
     def __init__(self) -> None:
         self.rows = 0
@@ -45,7 +45,7 @@ class RowFindings:
         self._note(code, place)
 
     def stop(self, code: str, place: int) -> None:
-        """Nothing after this place can be read; the first reason stands."""
+        """Record why nothing after this place can be read; the first reason is kept."""
         if not self.broken:
             self.broken = code
             self._note(code, place)
@@ -56,14 +56,18 @@ class RowFindings:
 
 
 class RowMaker:
-    """Turns decoded objects into rows, and counts what could not be read."""
+    """Factory that turns decoded objects into rows and counts unreadable ones."""
 
     def __init__(self, findings: RowFindings) -> None:
         self.findings = findings
-        self._shapes: dict[tuple[str, ...], tuple[str, str]] = {}  # keys of a row: those of its id and its URI
+        # maps the keys of a row to its id key and its URI key
+        self._shapes: dict[tuple[str, ...], tuple[str, str]] = {}
 
     def many(self, objects: Iterable[dict[str, Any]], place: int, *, suspicious: bool = False) -> list[Row]:
-        """Rows of objects that follow each other, the first at `place`; takes the objects over. Suspicious: some may hold a NUL."""
+        """Return the rows of consecutive objects, the first at `place`; takes over the objects.
+
+        `suspicious`: some may contain a NUL.
+        """
         rows: list[Row] = []
         shapes = self._shapes
         append = rows.append
@@ -72,7 +76,7 @@ class RowMaker:
             if names is not None and not suspicious:
                 contact_id = fields.pop(names[0], None)
                 uri = fields.pop(names[1], None)
-                # The rule, checked in the order of what is usual; whatever is not plainly right is judged below.
+                # Check the common case first; _judge() handles every row that is not plainly valid.
                 if type(contact_id) is str and type(uri) is str and 0 < len(contact_id) <= MAX_ID:
                     uri = uri.strip()
                     if 0 < len(uri) <= MAX_URI and not contact_id.isspace():
@@ -85,12 +89,12 @@ class RowMaker:
         return rows
 
     def single(self, value: Any, problem: str, place: int) -> Row:
-        """The row of one decoded value; `problem` is what decoding said of it."""
+        """Return the row of one decoded value; `problem` is the decoder's code."""
         self.findings.rows += 1
         return self.one(value, problem, place)
 
     def unreadable(self, problem: str, place: int, uri: str = "") -> Row:
-        """A row of which nothing but perhaps its URI could be read."""
+        """Return a row of which nothing was readable, except perhaps its URI."""
         self.findings.rows += 1
         return self._bad("", uri, {}, problem, place)
 
@@ -106,7 +110,7 @@ class RowMaker:
         return self._judge(contact_id, uri, value, place, clean=clean)
 
     def _judge(self, contact_id: Any, uri: Any, fields: dict[str, Any], place: int, *, clean: bool) -> Row:
-        """The rule for one row, problem by problem, the one that weighs most first."""
+        """Return the row after checking for problems, the most serious first."""
         identity = _identity(contact_id)
         address = uri.strip() if isinstance(uri, str) else ""
         if not clean:
@@ -127,14 +131,14 @@ class RowMaker:
     def _learn(self, keys: tuple[str, ...]) -> tuple[str | None, str | None]:
         id_key, uri_key = named(keys, ID_KEYS), named(keys, URI_KEYS)
         if id_key is not None and uri_key is not None:
-            if len(self._shapes) >= _KNOWN_SHAPES:  # rows that all differ must not fill the memory
+            if len(self._shapes) >= _KNOWN_SHAPES:  # bound the memory for files whose rows all differ
                 self._shapes.clear()
             self._shapes[keys] = (id_key, uri_key)
         return id_key, uri_key
 
 
 def named(keys: Sequence[str], wanted: Sequence[str]) -> str | None:
-    """The key that carries a meaning: the first of `wanted` that is there, ignoring case, its exact spelling before others."""
+    """Return the first key of `wanted` that is present, ignoring case; an exact spelling comes first."""
     if wanted[0] in keys:
         return wanted[0]
     folded = {key.casefold(): key for key in keys}
@@ -152,6 +156,6 @@ def _identity(value: Any) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         try:
             return str(value)
-        except ValueError:  # more digits than Python writes
+        except ValueError:  # more digits than Python converts to text
             return ""
     return ""

@@ -1,28 +1,30 @@
-"""From blocks of the network to plain bytes in pieces of one size, and whether their end is proven."""
+"""Decompressed contact file: turn network blocks into plain pieces of one size, and check that their end is proven."""
 
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 
 from sendouts.symplify.errors import TransportBroken
 
-PIECE = 1 << 18  # bytes; small enough for the processor's cache, large enough that a page's overhead does not count
-MAX_LAYERS = 2  # a .gz file that was sent with Content-Encoding: gzip
+PIECE = 1 << 18  # bytes; fits the processor's cache, and is large enough to make the overhead per page negligible
+MAX_LAYERS = 2  # a .gz file sent with Content-Encoding: gzip
 _GZIP_MAGIC = b"\x1f\x8b"
-# A file that unpacks to more than so many times what was sent is a bomb: rows that each hold a URI of their own pack to a
-# tenth, and gzip at its best to a thousandth. Looked at from so many plain bytes on, since a short file may be all alike.
+# Highest ratio of unpacked to sent bytes; above it, the file is a gzip bomb. Rows with a URI each pack to a tenth, and
+# gzip packs to a thousandth at best. A minimum of plain bytes applies first, since a short file may be uniform.
 MAX_RATIO = 200
 _RATIO_FROM = 1 << 26
-_STEP_IN = 1 << 16  # bytes of compressed input at a time
-_STEP_OUT = 1 << 18  # bytes of output at a time: what bounds the memory that a gzip bomb takes
+_STEP_IN = 1 << 16  # bytes of compressed input per step
+_STEP_OUT = 1 << 18  # bytes of output per step: bounds the memory for a gzip bomb
 _READABLE_ENCODINGS = {"", "identity", "gzip", "x-gzip"}
 
 
 class Source:
-    """The plain bytes of a contact file.
+    """Plain bytes of a contact file.
 
-    Blocks of any size go in, pieces of exactly PIECE bytes come out (the last may be shorter), so that nothing behind it can depend on
-    how the network cut the file. gzip is recognised by its first bytes. What ends the pieces too early is named in `broken`:
-    cut, bad_gzip, too_big for what unpacks to far more than was sent, or not_a_contact_file for an encoding that we do not read.
+    Takes blocks of any size and yields pieces of exactly PIECE bytes (the last may be shorter). Results therefore
+    cannot depend on how the network split the file. gzip is recognised by its first bytes.
+
+    `broken` names why the pieces ended early: cut, bad_gzip, too_big for a gzip bomb, or not_a_contact_file for an
+    unsupported encoding.
     """
 
     def __init__(
@@ -49,10 +51,10 @@ class Source:
             any_bytes = True
             yield piece
         if not any_bytes and not self._trailer_seen and self._encodings & {"gzip", "x-gzip"}:
-            self.broken = self.broken or "cut"  # even an empty file has a gzip trailer
+            self.broken = self.broken or "cut"  # even an empty gzip file has a trailer
 
     def proven(self) -> bool:
-        """Whether, after the last piece, the transport or a gzip trailer proves that nothing is missing."""
+        """Return whether, after the last piece, the transport or a gzip trailer proves that the file is complete."""
         return not self.broken and (self._trailer_seen or self._transport_proves_end())
 
     def _transported(self) -> Iterator[bytes]:
@@ -64,7 +66,7 @@ class Source:
             self.broken = self.broken or "cut"
 
     def _gunzipped(self, stream: Iterator[bytes]) -> Iterator[bytes]:
-        """Undoes one layer of gzip, of one or more members, zero padding allowed after the last."""
+        """Decompress one layer of gzip, with one or more members; zero padding is allowed after the last."""
         inflater = zlib.decompressobj(wbits=31)
         between = False
         unpacked = 0
@@ -82,7 +84,7 @@ class Source:
                     try:
                         plain = inflater.decompress(data, _STEP_OUT)
                     except zlib.error:
-                        yield from _bytewise(before, data)
+                        yield from _inflate_bytewise(before, data)
                         self.broken = self.broken or "bad_gzip"
                         return
                     unpacked += len(plain)
@@ -99,8 +101,8 @@ class Source:
             self.broken = self.broken or "cut"
 
 
-def _bytewise(inflater: "zlib._Decompress", data: bytes) -> Iterator[bytes]:
-    """What can be had of damaged data up to the very byte that is wrong; zlib gives nothing of a call that fails."""
+def _inflate_bytewise(inflater: "zlib._Decompress", data: bytes) -> Iterator[bytes]:
+    """Yield the output of damaged data up to the first wrong byte; zlib returns nothing from a failed call."""
     try:
         for at in range(len(data)):
             yield inflater.decompress(data[at : at + 1])
@@ -109,7 +111,7 @@ def _bytewise(inflater: "zlib._Decompress", data: bytes) -> Iterator[bytes]:
 
 
 def _peek(stream: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
-    """The first two bytes, and the stream with nothing taken from it."""
+    """Return the first two bytes, and the stream with nothing taken from it."""
     head = b""
     for block in stream:
         head += block
@@ -141,7 +143,7 @@ def _in_pieces(stream: Iterator[bytes]) -> Iterator[bytes]:
 
 
 class Window:
-    """The part of a file that is read and not yet understood: `data` from `at` on."""
+    """Part of a file that is read but not yet decoded: `data` from `at` on."""
 
     __slots__ = ("_pieces", "at", "data", "ended", "fills")
 
@@ -150,10 +152,10 @@ class Window:
         self.data = b""
         self.at = 0
         self.ended = False
-        self.fills = 0  # how often data changed: who remembers a position of it compares this
+        self.fills = 0  # number of changes of `data`, compared by callers that remember a position in it
 
     def more(self) -> bool:
-        """Lets go of what was understood and takes one more piece; False at the end of the file."""
+        """Drop decoded data and read one more piece; return False at the end of the file."""
         piece = next(self._pieces, b"")
         if not piece:
             self.ended = True

@@ -1,1 +1,1 @@
-"""Codes and data of a batch, as sentences for people."""
+"""Wording: codes and data of a batch as sentences for people."""

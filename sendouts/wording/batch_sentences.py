@@ -1,4 +1,4 @@
-"""What codes and numbers mean, in sentences for people: why a batch is held, what stops it, what a reason is."""
+"""Sentences for codes and numbers of a batch: why it is held, what stops it, what a reason means."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -18,18 +18,18 @@ from sendouts.models.webhook import HookProblem
 from sendouts.wording.events import clock
 from sendouts.wording.sentences import show_text
 
-# Rows of these formats stand on lines; in the others they have a position in a list.
+# In these formats the place of a row is a line; in the others it is a position in a list.
 _LINED = frozenset({"ndjson", "csv"})
 _SECONDS, _MINUTES, _HOURS = timedelta(seconds=90), timedelta(minutes=90), timedelta(hours=48)
 
 
 def number(value: float) -> str:
-    """Write a number with the separators of the reader's language."""
+    """Return a number with the separators of the reader's language."""
     return str(localize(value))
 
 
 def percent(share: float) -> str:
-    """Write a share that is given in percent: one decimal, and none where it says nothing."""
+    """Return a share, given in percent, with one decimal, or none if it is insignificant."""
     if 0 < share < 0.1:
         return _("less than 0.1%%") % {}
     rounded = round(float(share), 1)
@@ -45,7 +45,7 @@ def quoted(names: Sequence[str]) -> str:
 
 
 def span(length: timedelta) -> str:
-    """Write a length of time as coarsely as people need it."""
+    """Return a duration, rounded for people."""
     seconds = max(0, int(length.total_seconds()))
     if length < _SECONDS:
         return _("%(seconds)s s") % {"seconds": seconds}
@@ -58,7 +58,7 @@ def span(length: timedelta) -> str:
 
 
 def time_of(moment: datetime, now: datetime) -> str:
-    """Write a moment for a sentence: the time of day, with the date where it is not today's."""
+    """Return a time for a sentence: the time of day, with the date if it is not today."""
     local = timezone.localtime(moment)
     if local.date() == timezone.localtime(now).date():
         return clock(moment)
@@ -66,19 +66,19 @@ def time_of(moment: datetime, now: datetime) -> str:
 
 
 def column_time(moment: datetime, now: datetime, *, seconds: bool = False) -> str:
-    """Write a moment for a table: digits and the zone, with the date where it is not today's."""
+    """Return a time for a table: digits and the zone, with the date if it is not today."""
     local = timezone.localtime(moment)
     day = "" if local.date() == timezone.localtime(now).date() else date_format(local, "j N Y") + " "
     return f"{day}{local.strftime('%H:%M:%S' if seconds else '%H:%M')} {local.tzname()}"
 
 
 def title(batch: Batch) -> str:
-    """What people call a batch: its sendout's name, else the journey's, else the project's."""
+    """Return the display name of a batch: its sendout's name, else the journey's, else the project's."""
     return batch.sendout.name or batch.sendout.journey or batch.project.name or "–"
 
 
 def holds(batch: Batch, codes: Sequence[str] | None = None) -> list[str]:
-    """Why a batch waits for a person, one sentence for each code of `held_for`, or for some of them."""
+    """Return why a batch is in review: one sentence per code of `held_for`, or for the given codes."""
     return [_hold(batch, code) for code in (batch.held_for if codes is None else codes)]
 
 
@@ -115,7 +115,7 @@ def _hold(batch: Batch, code: str) -> str:
 
 
 def _anomaly(data: dict[str, Any]) -> str:
-    """One comparison with the batches before, in one sentence."""
+    """Return one comparison with earlier batches as a sentence."""
     if data["code"] == HoldReason.UNUSUAL_SIZE:
         now, low, high = contacts(data["now"]), number(data["low"]), number(data["high"])
     else:
@@ -137,13 +137,13 @@ def _anomaly(data: dict[str, Any]) -> str:
 
 
 def attention(batch: Batch) -> str:
-    """What stops a batch, as a sentence of its own; empty where nothing does."""
+    """Return what stops a batch as a full sentence; empty if nothing does."""
     clause = trouble(batch)
     return f"{capfirst(clause)}." if clause else ""
 
 
 def trouble(batch: Batch) -> str:
-    """What stops a batch, as the end of a sentence: “… cannot go on: the contacts cannot be downloaded”."""
+    """Return what stops a batch, as the end of a sentence: “… cannot go on: the contacts cannot be downloaded”."""
     clause = _trouble(batch)
     if clause and (batch.attention_data or {}).get("held"):
         return _("%(trouble)s; Symplify takes no calls at the moment") % {"trouble": clause}
@@ -201,7 +201,7 @@ def _effect(data: dict[str, Any]) -> str:
     ) % {"name": quoted([data.get("identifier") or "–"]), "n": number(rows)}
     if not data.get("text"):
         return sentence
-    # What a kind says ends with a full stop; the clause stands inside another sentence.
+    # The text of a kind ends with a full stop, but the clause is part of another sentence.
     return _("%(what)s: %(why)s") % {"what": sentence, "why": show_text(data["text"]).rstrip(".")}
 
 
@@ -239,7 +239,7 @@ def _unread(data: dict[str, Any]) -> str:
 
 
 def row_problem(code: str) -> str:
-    """What is wrong with one row of the contact file."""
+    """Return the problem of one row of the contact file."""
     return str(RowProblem(code).label) if code in RowProblem.values else code
 
 
@@ -251,7 +251,7 @@ def _hook(data: dict[str, Any]) -> str:
 
 
 def hook_problem(code: str) -> str:
-    """What is wrong with a hook."""
+    """Return the problem of a hook."""
     return str(HookProblem(code).label) if code in HookProblem.values else code
 
 
@@ -294,7 +294,7 @@ def _refusal(data: dict[str, Any]) -> str:
 
 
 def reason(code: str, text: str) -> str:
-    """Why one contact was decided as it was: its sentence, else what its code means."""
+    """Return the reason of one contact's decision: its sentence, else the meaning of its code."""
     if text:
         return show_text(text)
     if code in RowProblem.values:

@@ -1,4 +1,4 @@
-"""What events say, as people tell it; and what happened to a batch since somebody looked at it."""
+"""Sentences for events, and for changes of a batch since a revision that somebody saw."""
 
 from datetime import datetime
 from typing import Any
@@ -11,12 +11,12 @@ from django.utils.translation import ngettext
 from sendouts.models import Attention, Batch, Event, EventWord, Outcome, Status
 from sendouts.wording.sentences import show_text
 
-# More than so many are not read while a decision waits.
+# Maximum number of events to read while a decision waits.
 TOLD = 3
 
 
 def since(batch: Batch, revision: int) -> str:
-    """What changed the batch after the revision that somebody saw, newest last; empty where no event tells."""
+    """Return the changes of the batch after this revision, newest last; empty without such events."""
     events = Event.objects.filter(batch=batch, revision__gt=revision).select_related("user").order_by("-pk")
     found = list(events[: TOLD + 1])
     lines = [_line(event, batch) for event in reversed(found[:TOLD])]
@@ -34,12 +34,12 @@ def _line(event: Event, batch: Batch) -> str:
 
 
 def clock(moment: datetime) -> str:
-    """A time of day as sentences write it; the zone stands at the foot of each page."""
+    """Return a time of day for a sentence; the foot of each page names the zone."""
     return timezone.localtime(moment).strftime(str(_("%H:%M")))
 
 
 def told(event: Event, batch: Batch) -> str:
-    """What an event says, without who and when."""
+    """Return the sentence of an event, without person and time."""
     data: dict[str, Any] = event.data or {}
     match event.word:
         case EventWord.MOVED:
@@ -174,7 +174,7 @@ def _stopped(data: dict[str, Any]) -> str:
 
 
 def _changed(data: dict[str, Any], rows: int) -> str:
-    """So many contacts were changed, and how many could not be."""
+    """Return how many contacts were changed, and how many could not be."""
     if data.get("verdict") == "accepted":
         text = ngettext("%(n)s contact put back", "%(n)s contacts put back", rows)
     else:

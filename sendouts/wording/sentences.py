@@ -1,8 +1,8 @@
-"""The sentences that the gateway stores as codes, and how every text that is stored is shown."""
+"""Registry of sentences that the gateway stores as codes, and the display of stored texts."""
 
 from django.utils.translation import gettext
 
-# Each module that declares sentences has to be known before one is shown; the kinds are looked up below.
+# Import each module that declares sentences before one is shown; catalog.kinds() loads the kinds below.
 from actions import catalog
 from actions.codes import draw, refill  # noqa: F401
 from actions.contract import Sentences, gettext_noop
@@ -13,7 +13,7 @@ from sendouts.symplify import payload  # noqa: F401
 
 
 class HookDetail(Sentences):
-    """What became of a hook that is not planned."""
+    """Outcomes of a hook that is not planned."""
 
     OTHER_EVENT = "hook.other_event", gettext_noop("Keys: %(keys)s")
     TRIED_AGAIN = "hook.tried_again", gettext_noop("Planning failed %(times)s times (%(error)s); it is tried again.")
@@ -28,12 +28,12 @@ class HookDetail(Sentences):
 
 
 class EffectFailure(Sentences):
-    """Why the gateway itself gave an effect up."""
+    """Reasons why the gateway itself gave up an effect."""
 
     WORKER_DIED = "effect.worker_died", gettext_noop("A worker died of it again and again.")
 
 
 def show_text(text: str) -> str:
-    """Write what is stored in the reader's language; what staff and foreign kinds wrote stays as it is."""
+    """Return a stored text in the reader's language; texts of staff and foreign kinds stay unchanged."""
     catalog.kinds()
     return write(text, gettext)

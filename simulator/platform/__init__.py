@@ -1,1 +1,1 @@
-"""The platform itself: sendouts, contact files, hooks, and the URIs that answer."""
+"""The simulated platform: sendouts, contact files, hooks, and the URIs that answer."""

@@ -1,4 +1,4 @@
-"""The platform's own URIs: contact files, cancel, reject and finish, with the faults that strike them."""
+"""The platform's URIs: contact files, cancel, reject and finish, with their faults."""
 
 from __future__ import annotations
 
@@ -14,17 +14,18 @@ from simulator.wire.replies import Manner, Pace, Reply, head, json_body, json_re
 from simulator.world import World
 
 _WORDS = {200: "done", 204: "", 409: "conflict", 410: "gone"}
-# Short answers are written once and sent a million times.
+# Short answers are built once and sent up to a million times.
 _WIRE = {
     status: whole(status, json_body({"status": word})) if word else head(status, []) for status, word in _WORDS.items()
 }
 
-# A caller that gives up and repeats at once may be heard on its new connection before the old one is known to be closed.
+# Seconds to wait before a repeat is judged: a repeat on a new connection may arrive before the close of the old one is
+# known.
 NEWS_TAKES = 0.02
 
 
 class Endpoints:
-    """Answers what the integrated system calls."""
+    """Handler of the calls that an integrated system makes."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -53,7 +54,7 @@ class Endpoints:
             sendout.answers_lost["reject"] += 1
 
         if sendout.states[index] == REJECTED and not sendout.lost[index]:
-            return self._after_a_moment(lambda: self._answer(sendout, "reject", index, effect, lost))
+            return self._answer_repeat(lambda: self._answer(sendout, "reject", index, effect, lost))
         return self._answer(sendout, "reject", index, effect, lost)
 
     def finish(self, request: Request, token: str) -> Result:
@@ -75,7 +76,7 @@ class Endpoints:
             sendout.answers_lost["finish"] += 1
 
         if delivery.finished_at is not None and not delivery.finish_lost:
-            return self._after_a_moment(lambda: self._answer(sendout, "finish", number, effect, lost))
+            return self._answer_repeat(lambda: self._answer(sendout, "finish", number, effect, lost))
         return self._answer(sendout, "finish", number, effect, lost)
 
     def download(self, request: Request, token: str) -> Reply:
@@ -90,7 +91,7 @@ class Endpoints:
         sendout.versions += 1
         fault = self.world.strike(sendout, "download", number)
         if fault is not None:
-            broken = self._without_effect(fault, request)
+            broken = self._prevented_reply(fault, request)
             if broken is not None:
                 return broken
             if fault.kind in (FaultKind.RESET_AFTER, FaultKind.HANG):
@@ -103,20 +104,20 @@ class Endpoints:
             pace=Pace(fault.bytes, fault.interval) if fault and fault.kind is FaultKind.DRIP else None,
         )
 
-    async def _after_a_moment(self, answer: Callable[[], Reply]) -> Reply:
-        """Judge a repeat only when the news that its caller left the first connection can have come in."""
+    async def _answer_repeat(self, answer: Callable[[], Reply]) -> Reply:
+        """Judge a repeat after a delay, so that the close of the first connection can be noticed first."""
         await asyncio.sleep(NEWS_TAKES)
         return answer()
 
     def _answer(
         self, sendout: Sendout, endpoint: str, number: int, effect: Callable[[], int], lost: Callable[[], None]
     ) -> Reply:
-        """Let the call take effect and answer it, as the fault that strikes it, if any, allows."""
+        """Apply the effect of the call and return the answer, subject to a matching fault."""
         latency = self.world.latency(sendout)
         fault = self.world.strike(sendout, endpoint, number)
         if fault is None:
             return Reply(_WIRE[effect()], delay=latency, lost=lost)
-        broken = self._without_effect(fault, None)
+        broken = self._prevented_reply(fault, None)
         if broken is not None:
             broken.delay = latency
             return broken
@@ -128,7 +129,7 @@ class Endpoints:
             return Reply(wire, delay=latency, lost=lost, pace=Pace(fault.bytes, fault.interval))
         if fault.kind is FaultKind.WRONG_TYPE:
             return Reply(whole(status, b"done", content_type=fault.type), delay=latency, lost=lost)
-        # Whatever is left keeps the true answer from arriving whole.
+        # All remaining faults keep the true answer from arriving complete.
         lost()
         if fault.kind is FaultKind.STATUS:
             return Reply(status_wire(fault), delay=latency)
@@ -140,8 +141,8 @@ class Endpoints:
             return Reply(whole(status, body, declared=declared), delay=latency, close=True)
         return Reply(delay=latency, manner=Manner.HANG if fault.kind is FaultKind.HANG else Manner.RESET)
 
-    def _without_effect(self, fault: Fault, request: Request | None) -> Reply | None:
-        """Answer for a fault that keeps the call from taking effect; None for the others."""
+    def _prevented_reply(self, fault: Fault, request: Request | None) -> Reply | None:
+        """Return the answer of a fault that prevents the effect of the call; None for other faults."""
         if fault.kind is FaultKind.RESET_BEFORE:
             return Reply(manner=Manner.RESET)
         if fault.kind is FaultKind.REDIRECT:

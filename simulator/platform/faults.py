@@ -1,4 +1,4 @@
-"""Faults that can be switched on: which calls they strike, and how often."""
+"""Configurable faults: which calls they hit, and how often."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from enum import StrEnum
 from simulator.errors import BadRequestError
 
 ENDPOINTS = frozenset({"download", "reject", "finish"})
-# Struck only where a fault names them.
+# Endpoints that a fault hits only if it names them.
 REST_ENDPOINTS = frozenset({"contact", "import", "recipients", "batch_status"})
-# Struck only by faults that say so: it is not the platform's.
+# Not an endpoint of the platform, so only faults that name it hit it.
 CONSENT = "consent"
 REPEAT_STATUSES = frozenset({200, 204, 409, 410})
 
 
 class FaultKind(StrEnum):
-    """What can go wrong; the README says what each does."""
+    """Kinds of faults; the README describes each."""
 
     SLOW = "slow"
     STATUS = "status"
@@ -37,7 +37,7 @@ class FaultKind(StrEnum):
     WRONG_SHAPE = "wrong_shape"
 
 
-# Where a fault strikes that does not say.
+# Endpoints of a fault that names none.
 DEFAULT_ON = {
     FaultKind.CUT: frozenset({"download"}),
     FaultKind.CORRUPT_GZIP: frozenset({"download"}),
@@ -47,7 +47,7 @@ DEFAULT_ON = {
     FaultKind.DUPLICATE_HOOK: frozenset({"hook"}),
     FaultKind.WRONG_SHAPE: frozenset({CONSENT}),
 }
-# Where a fault that says more is refused.
+# Kinds that allow no other endpoint than their default.
 ONE_PLACE = frozenset({FaultKind.CORRUPT_GZIP, FaultKind.DIFFERS, FaultKind.WRONG_SHAPE})
 REST_KINDS = frozenset(
     {FaultKind.SLOW, FaultKind.STATUS, FaultKind.HANG, FaultKind.RESET_BEFORE, FaultKind.RESET_AFTER}
@@ -56,7 +56,7 @@ REST_KINDS = frozenset(
 
 @dataclass(slots=True)
 class Fault:
-    """One switched-on fault: `share` draws among the calls or, with `times`, picks whom it strikes that often."""
+    """One active fault. `share` draws among the calls; with `times`, it picks targets and hits each that often."""
 
     kind: FaultKind
     on: frozenset[str]
@@ -72,9 +72,9 @@ class Fault:
     seconds: float = 1.0
     bytes: int = 64
     interval: float = 0.05
-    # hang and status: whether the call took effect all the same; None is the kind's own default
+    # hang and status: whether the call takes effect; None means the default of the kind
     effect: bool | None = None
-    # cut and corrupt_gzip: the place as a share of the bytes; cut clean: the transport proves the shortened file
+    # cut and corrupt_gzip: position as a share of the bytes; cut clean: the transport proves the shortened file
     at: float = 0.5
     clean: bool = False
     # wrong_length: added to the true length; wrong_type: the type; differs: the first row that moves
@@ -86,7 +86,7 @@ class Fault:
     draw: random.Random = field(default_factory=random.Random)
 
     def strikes(self, key: str) -> bool:
-        """Draw for one call; `key` names what is called (this contact, this delivery, this file)."""
+        """Draw for one call; `key` names its target (this contact, this delivery, this file)."""
         if self.total is not None and self.struck >= self.total:
             return False
         if self.times is None:
@@ -107,7 +107,7 @@ class Fault:
 
 @dataclass(slots=True)
 class Faults:
-    """The faults and settings of one sendout, or of all of them; None leaves a setting to the level above."""
+    """Faults and settings of one sendout, or of all of them; None leaves a setting to the level above."""
 
     faults: tuple[Fault, ...] = ()
     latency: float | None = None
@@ -115,7 +115,7 @@ class Faults:
 
     @classmethod
     def parse(cls, raw: object) -> Faults:
-        """Read what the control API calls faults; raises BadRequestError with a sentence."""
+        """Parse the faults of a control request; raise BadRequestError with a sentence."""
         if not isinstance(raw, Mapping):
             raise BadRequestError('Faults are an object: {"faults": […], "latency": 0.02, "repeat_status": 409}.')
         unknown = set(raw) - {"faults", "latency", "repeat_status"}
@@ -133,7 +133,7 @@ class Faults:
         return cls(tuple(_fault(entry) for entry in entries), latency, repeat_status)
 
     def strike(self, endpoint: str, key: str) -> Fault | None:
-        """Give the first fault that strikes this call, if any."""
+        """Return the first fault that hits this call, or None."""
         for fault in self.faults:
             if endpoint in fault.on and fault.strikes(key):
                 return fault
@@ -174,7 +174,7 @@ def _fault(entry: object) -> Fault:
             raise BadRequestError(f"The fault {kind} has an unknown key: {key}.")
         if not isinstance(value, _TYPES[key]) or (isinstance(value, bool) and key not in ("effect", "clean")):
             raise BadRequestError(f"The fault {kind} has a value of the wrong type under {key}.")
-    fault = Fault(kind, _on(kind, entry.get("on")), **given)
+    fault = Fault(kind, _parse_endpoints(kind, entry.get("on")), **given)
     fault.draw.seed(fault.seed)
     if not 0 <= fault.share <= 1 or not 0 <= fault.at <= 1:
         raise BadRequestError(f"The fault {kind} has a share outside 0 to 1.")
@@ -185,7 +185,7 @@ def _fault(entry: object) -> Fault:
     return fault
 
 
-def _on(kind: FaultKind, raw: object) -> frozenset[str]:
+def _parse_endpoints(kind: FaultKind, raw: object) -> frozenset[str]:
     if raw is None or kind is FaultKind.DUPLICATE_HOOK:
         return DEFAULT_ON.get(kind, ENDPOINTS)
     names = frozenset([raw] if isinstance(raw, str) else raw if isinstance(raw, list) else ["?"])

@@ -1,4 +1,4 @@
-"""Contact files as bytes, block by block: format, encoding, gzip and the faults of a download."""
+"""Contact files as bytes, block by block: format, encoding, gzip and download faults."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _TYPES = {"json": "application/json", "json_object": "application/json", "ndjson
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """One answer to a download: its head, and how its bytes are framed and spoiled."""
+    """One answer to a download: its head, and its bytes with framing and faults."""
 
     world: World
     sendout: Sendout
@@ -28,7 +28,7 @@ class Download:
     version: int
 
     async def stream(self) -> AsyncIterator[bytes]:
-        """Give the framed answer, head first; the body is made while it is sent."""
+        """Yield the framed answer, head first; the body is generated while it is sent."""
         fault, transfer = self.fault, self.sendout.spec.transfer
         kind = fault.kind if fault else None
         moved = kind is FaultKind.DIFFERS and self.version > 1
@@ -60,7 +60,7 @@ class Download:
             yield LAST_CHUNK
 
     def closes(self) -> bool:
-        """Say whether the connection ends with this answer, because its framing no longer holds."""
+        """Return whether the connection must close after this answer, because its framing is broken or lacks an end."""
         kind = self.fault.kind if self.fault else None
         return self.sendout.spec.transfer == "close" or kind in (FaultKind.CUT, FaultKind.WRONG_LENGTH)
 
@@ -86,7 +86,7 @@ class Download:
             yield block
 
     async def _size(self, moved: bool) -> int:
-        # The only way to know it without keeping the file: make it once more. Kept, since it never changes.
+        # Generate the file once to learn its size without storing it; cache the size, since it never changes.
         key = self._moved_from(moved)
         if key not in self.sendout.sizes:
             size = 0
@@ -101,11 +101,11 @@ class Download:
 
 
 def contents(spec: Spec, rows: Rows, moved_from: int | None = None) -> Iterator[bytes]:
-    """Give the bytes of the file, the same ones every time; `moved_from` rotates the rows from there on by one."""
+    """Yield the bytes of the file, always the same; `moved_from` rotates the rows from that index on by one."""
     parts = _parts(spec, rows, moved_from)
     bom = b"\xef\xbb\xbf" if spec.encoding == "utf-8-sig" else b""
     encoding = "utf-8" if spec.encoding == "utf-8-sig" else spec.encoding
-    # What the encoding cannot write, lone surrogates too, becomes the escape that JSON reads back.
+    # Characters that the encoding lacks, including lone surrogates, become JSON escapes.
     plain = (part.encode(encoding, "backslashreplace") for part in parts)
     if not spec.gzip:
         if bom:
@@ -122,7 +122,7 @@ def contents(spec: Spec, rows: Rows, moved_from: int | None = None) -> Iterator[
 
 
 def _parts(spec: Spec, rows: Rows, moved_from: int | None) -> Iterator[str]:
-    """Give the text of the file in blocks of whole rows."""
+    """Yield the text of the file in blocks of whole rows."""
     as_json = spec.format in ("json", "json_object")
     opening, ending = {
         "json": ("[", "]"),
@@ -153,7 +153,7 @@ def _parts(spec: Spec, rows: Rows, moved_from: int | None) -> Iterator[str]:
 
 
 def _spliced(texts: list[str], start: int, splices: dict[int, list[str]], line_end: str) -> list[str]:
-    """Put the raw texts before the rows at their positions; those behind the last row come at the end."""
+    """Insert raw texts before the rows at their positions; those after the last row come at the end."""
     out: list[str] = []
     for offset in range(len(texts) + 1):
         if offset < len(texts) or len(texts) < ROWS_PER_BLOCK:
@@ -169,7 +169,7 @@ def _moved(index: int, moved_from: int, count: int) -> int:
 
 
 def _spoiled(block: bytes, place: int) -> bytes:
-    """Turn the bits of a few bytes."""
+    """Invert the bits of a few bytes."""
     spoiled = bytearray(block)
     for at in range(place, min(place + 8, len(spoiled))):
         spoiled[at] ^= 0xFF

@@ -1,4 +1,4 @@
-"""Firing hooks: what their bodies say, and one attempt each with a second for the acknowledgement."""
+"""Hooks: their bodies, and one attempt each with a time-out of one second for the acknowledgement."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from simulator.platform.rows import Rows
 from simulator.platform.sendouts import MAX_HOOKS_SHOWN, Delivery, Fired, Sendout
 from simulator.world import World
 
-# The platform's limit for the acknowledgement, in seconds.
+# The platform's time-out for the acknowledgement, in seconds.
 ACKNOWLEDGE_WITHIN = 1.0
 AT_ONCE = 32
 MAX_ANSWER = 64 * 1024
@@ -28,14 +28,14 @@ MAX_ANSWER = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where hooks go, and the header lines that open the door there."""
+    """Destination of hooks, with the header lines for authentication."""
 
     url: SplitResult
     headers: tuple[tuple[str, str], ...]
 
 
 def target(url: str, basic_auth: str, header: str) -> Target:
-    """Check where to fire; raises BadRequestError with a sentence that holds no credential."""
+    """Validate a destination; raise BadRequestError with a sentence that holds no credential."""
     try:
         parts = urlsplit(url)
         fits = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
@@ -58,13 +58,13 @@ def target(url: str, basic_auth: str, header: str) -> Target:
 
 
 def target_of(world: World, url: str, basic_auth: str, header: str) -> Target:
-    """Give the target of one firing: what it names itself, else what the simulator was started with."""
+    """Return the target of one firing: its own, else the one from the simulator's start."""
     own = bool(basic_auth or header)
     return target(url or world.target, basic_auth if own else world.basic_auth, header if own else world.header)
 
 
 def payload(world: World, sendout: Sendout, delivery: Delivery, rows: Rows) -> dict[str, Any]:
-    """Write the hook of one delivery as the platform does."""
+    """Return the hook of one delivery in the platform's format."""
     spec = sendout.spec
     content: dict[str, Any] = {
         "finishUri": world.finish_uri(sendout, delivery),
@@ -82,7 +82,7 @@ def payload(world: World, sendout: Sendout, delivery: Delivery, rows: Rows) -> d
 
 
 async def fire_all(world: World, sendout: Sendout, where: Target) -> dict[str, Any]:
-    """Fire the hook of every delivery once, paced or some at once, and tell what was answered."""
+    """Fire the hook of every delivery once, at a pace or several at a time, and return a summary of the answers."""
     spec = sendout.spec
     rows = Rows(world, sendout)
     gate = asyncio.Semaphore(AT_ONCE)
@@ -121,7 +121,7 @@ async def fire_all(world: World, sendout: Sendout, where: Target) -> dict[str, A
 
 
 async def _paced(deliveries: list[Delivery], per_second: float) -> AsyncIterator[Delivery]:
-    """Give each delivery at its own moment, whatever the answers to those before are doing."""
+    """Yield each delivery at its scheduled time, regardless of pending answers."""
     loop = asyncio.get_running_loop()
     start = loop.time()
     for nth, delivery in enumerate(deliveries):
@@ -139,7 +139,7 @@ def _summary(times: array[float]) -> dict[str, float]:
 async def post(
     where: Target, body: bytes, finish_uri: str = "", content_type: str = "application/json; charset=utf-8"
 ) -> Fired:
-    """Make the one attempt; whatever goes wrong becomes the `error` of the outcome."""
+    """Make one attempt; every failure becomes the `error` of the outcome."""
     began = time.perf_counter()
     answer = _Answer()
     error: str | None = None
@@ -187,7 +187,7 @@ async def _exchange(where: Target, body: bytes, content_type: str, answer: _Answ
 
 
 class _Answer:
-    """Collects the answer to one hook."""
+    """Collector of the answer to one hook."""
 
     def __init__(self) -> None:
         self.status = 0
@@ -208,5 +208,5 @@ class _Answer:
         self.complete = True
 
     def ended(self) -> None:
-        """Take the end of the connection for the end of the answer, where nothing else was to mark it."""
+        """Treat the end of the connection as the end of the answer if no framing marks it."""
         self.complete = self.complete or (bool(self.status) and not self.framed)

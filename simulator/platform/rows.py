@@ -1,4 +1,4 @@
-"""The rows of a contact file as text: generated ones made on the fly, or those that the control request gave."""
+"""Rows of a contact file as text: generated on the fly, or given by the control request."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from simulator.platform.sendouts import Sendout
 from simulator.platform.spec import without_consent
 from simulator.world import World, base36
 
-# Accents, so that an encoding taken for another shows.
+# With accents, so that a wrong encoding shows.
 CITIES = ("Orléans", "Besançon", "Lyon", "Nîmes", "Angoulême")
 COLUMNS = ("email", "consent", "city", "age")
 
 
 class Rows:
-    """The rows of one sendout: `index` counts from 0, the ids of generated rows (A-000001) from 1."""
+    """Rows of one sendout: `index` counts from 0, the ids of generated rows (A-000001) from 1."""
 
     def __init__(self, world: World, sendout: Sendout) -> None:
         self.spec = sendout.spec
@@ -26,17 +26,17 @@ class Rows:
         self._refused = without_consent(self.spec) if self.spec.rows is None else b""
 
     def uri(self, index: int) -> str:
-        """Give the URI that rejects this contact."""
+        """Return the URI that rejects this contact."""
         return self.uri_base + base36(index)
 
     def as_json(self, indexes: Iterable[int]) -> Iterator[str]:
-        """Write rows as JSON objects."""
+        """Yield rows as JSON objects."""
         if self.spec.rows is not None:
             return (json.dumps(self.given(index), ensure_ascii=False) for index in indexes)
         return self._generated_json(indexes)
 
     def as_csv(self, indexes: Iterable[int]) -> Iterator[str]:
-        """Write rows as CSV lines, in the order of `header`."""
+        """Yield rows as CSV lines, in the order of `header`."""
         if self.spec.rows is None:
             yield from self._generated_csv(indexes)
             return
@@ -46,11 +46,11 @@ class Rows:
             yield self._line([_cell(row.get(column)) for column in columns])
 
     def header(self) -> str:
-        """Write the CSV header line."""
+        """Return the CSV header line."""
         return self._line(self.columns())
 
     def columns(self) -> list[str]:
-        """Name the CSV columns: nested properties become columns of their own."""
+        """Return the CSV column names; nested properties become separate columns."""
         if self.spec.rows is None:
             return [self.spec.id_key, *COLUMNS, self.spec.uri_key]
         columns: dict[str, None] = {}
@@ -59,14 +59,14 @@ class Rows:
         return list(columns)
 
     def item(self, index: int) -> dict[str, Any]:
-        """Give one row as an item of a single's hook; without fields it is the id and the URI alone."""
+        """Return one row as an item of a single's hook; without fields it has only the id and the URI."""
         row = self.given(index) if self.spec.rows is not None else self.generated(index)
         if self.spec.item_fields:
             return row
         return {key: value for key, value in row.items() if key in (self.spec.id_key, self.spec.uri_key)}
 
     def given(self, index: int) -> dict[str, Any]:
-        """Give one row as the control request wrote it, with its URI; `_raw` rows have it only where they say {uri}."""
+        """Return one row from the control request with its URI; in `_raw` rows the URI only replaces {uri}."""
         assert self.spec.rows is not None
         row = dict(self.spec.rows[index])
         if "_raw" in row:
@@ -77,7 +77,7 @@ class Rows:
         return row
 
     def generated(self, index: int) -> dict[str, Any]:
-        """Make one row as an object."""
+        """Generate one row as an object."""
         return {
             self.spec.id_key: f"A-{index + 1:06d}",
             "email": f"c{index + 1:06d}@example.com",
@@ -90,7 +90,7 @@ class Rows:
         }
 
     def _generated_json(self, indexes: Iterable[int]) -> Iterator[str]:
-        # The same as json.dumps(self.generated(index)), at a third of its cost: a million rows are made on the fly.
+        # Equal to json.dumps(self.generated(index)) at a third of its cost: a million rows are generated on the fly.
         id_key = json.dumps(self.spec.id_key, ensure_ascii=False)
         uri_key = json.dumps(self.spec.uri_key, ensure_ascii=False)
         refused, base, count = self._refused, self.uri_base, len(CITIES)

@@ -1,4 +1,4 @@
-"""A sendout on the platform's side: its contacts, its deliveries, and what its URIs do to them."""
+"""A sendout on the platform: its contacts, its deliveries, and the effects of its URIs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MAX_HOOKS_SHOWN = 20
 
 @dataclass(frozen=True, slots=True)
 class Fired:
-    """One firing of a hook: `ms` until the whole answer; without one, `status` is 0 and `error` says why."""
+    """One firing of a hook: `ms` until the complete answer; without one, `status` is 0 and `error` names the reason."""
 
     finish_uri: str
     status: int
@@ -46,7 +46,7 @@ class Delivery:
 
 
 class Record(Protocol):
-    """How a violation is written down: kind, sendout, delivery id, contact number from 1, detail, time."""
+    """Recorder of a violation: kind, sendout, delivery id, contact number from 1, detail, time."""
 
     def __call__(
         self, kind: str, *, sendout: Sendout | None, delivery: str, contact: int | None, detail: str, now: float
@@ -54,7 +54,7 @@ class Record(Protocol):
 
 
 class Sendout:
-    """Contacts that wait, one byte each, until they are rejected, accepted or timed out."""
+    """Waiting contacts, one byte each, until they are rejected, accepted or timed out."""
 
     def __init__(self, number: int, spec: Spec, prefixes: dict[str, str], record: Record, now: float) -> None:
         self.id = f"s{number}"
@@ -79,22 +79,22 @@ class Sendout:
         self.sizes: dict[int | None, int] = {}
 
     def delivery_id(self, delivery: Delivery) -> str:
-        """Name a delivery as reports and violations do."""
+        """Return the name of a delivery in reports and violations."""
         return f"{self.id}/{delivery.number + 1}"
 
     def fires(self, delivery: Delivery, now: float) -> None:
-        """Start the contacts' time: at the first firing, never again."""
+        """Start the contacts' time at the first firing only."""
         if delivery.fired_at is None:
             delivery.fired_at = delivery.waits_from = now
 
     def settle(self, delivery: Delivery, now: float) -> None:
-        """Let the contacts that still wait time out where their time has passed."""
+        """Time out the contacts that still wait after the delivery's time-out."""
         if delivery.finished_at is None and not delivery.expired and now >= delivery.waits_from + self.spec.timeout:
             delivery.expired = True
             self._turn(delivery, _WAITING_TO_TIMED_OUT)
 
     def reject(self, index: int, repeat_status: int, now: float) -> int:
-        """Reject one contact and give the status to answer: 200, the repeat's status, or 410 where it is too late."""
+        """Reject one contact; return the status to answer: 200, the repeat's status, or 410 after the time-out."""
         delivery = self.deliveries[index // self.spec.contacts]
         self.settle(delivery, now)
         state = self.states[index]
@@ -115,7 +115,7 @@ class Sendout:
         return 410
 
     def finish(self, delivery: Delivery, repeat_status: int, now: float) -> int:
-        """Release who still waits and give the status to answer: 200, the repeat's status, 409 or 410."""
+        """Release the contacts that still wait; return the status to answer: 200, the repeat's status, 409 or 410."""
         self.settle(delivery, now)
         if delivery.finished_at is not None:
             self.calls["finish_repeat"] += 1
@@ -128,14 +128,14 @@ class Sendout:
             return 410
         delivery.finished_at = now
         span = self._turn(delivery, _WAITING_TO_ACCEPTED)
-        released = _both(self.states[span].translate(_IS_ACCEPTED), self.due[span])
+        released = _count_common(self.states[span].translate(_IS_ACCEPTED), self.due[span])
         if released:
             self.released_due += released
             self._violation("released_due", delivery, None, f"{released} due rejections were missing at finish.", now)
         return 200
 
     def excuse(self) -> None:
-        """Count every answer given up to now as lost: the integrated system was killed and may not have kept them."""
+        """Count all answers so far as lost: the integrated system was killed and may not have stored them."""
         for index, flag in enumerate(self.states.translate(_IS_REJECTED)):
             if flag:
                 self.lost[index] = 1
@@ -143,7 +143,7 @@ class Sendout:
             delivery.finish_lost = delivery.finish_lost or delivery.finished_at is not None
 
     def keep_fired(self, fired: Fired) -> None:
-        """Remember what a firing led to."""
+        """Store the result of a firing."""
         self.hook_ms.append(fired.ms)
         if 200 <= fired.status < 300:
             self.acknowledged += 1
@@ -153,12 +153,12 @@ class Sendout:
             self.fired.append(fired)
 
     def expected(self) -> dict[str, int]:
-        """Count who should leave on which way when every due rejection is made and nobody else is rejected."""
+        """Return the expected number of accepted and rejected contacts, if exactly the due rejections are made."""
         rejected = self.due.count(1)
         return {"accepted": self.spec.total - rejected, "rejected": rejected}
 
     def report(self, now: float) -> dict[str, Any]:
-        """Tell how the sendout stands; times in unix seconds."""
+        """Return the report of the sendout; times in unix seconds."""
         for delivery in self.deliveries:
             self.settle(delivery, now)
         finished = [delivery for delivery in self.deliveries if delivery.finished_at is not None]
@@ -190,9 +190,9 @@ class Sendout:
             "violations": self.violations,
             "violation_count": self.violation_count,
             "released_due": self.released_due,
-            "wrongly_rejected": _both(self.states.translate(_IS_REJECTED), not_due),
+            "wrongly_rejected": _count_common(self.states.translate(_IS_REJECTED), not_due),
             "max_finish_ms_after_hook": round(max(took) * 1000, 3) if took else None,
-            "finish_ms_after_hook": _shares(took),
+            "finish_ms_after_hook": _percentiles(took),
             "first_hook_at": min(fired) if fired else None,
             "finished_at": (
                 max(each.finished_at or 0.0 for each in finished) if len(finished) == len(self.deliveries) else None
@@ -209,13 +209,13 @@ class Sendout:
         self.record(kind, sendout=self, delivery=self.delivery_id(delivery), contact=contact, detail=detail, now=now)
 
 
-def _both(left: bytes | bytearray, right: bytes | bytearray) -> int:
-    """Count the places where both are 1, without a loop a contact."""
+def _count_common(left: bytes | bytearray, right: bytes | bytearray) -> int:
+    """Count the positions at which both are 1, without a loop over contacts."""
     return (int.from_bytes(left) & int.from_bytes(right)).bit_count()
 
 
-def _shares(seconds: list[float]) -> dict[str, float] | None:
-    """The middle, the 95th of a hundred and the longest of these times, in ms."""
+def _percentiles(seconds: list[float]) -> dict[str, float] | None:
+    """Return the median, the 95th percentile and the maximum of these times, in ms."""
     if not seconds:
         return None
     ordered = sorted(seconds)

@@ -1,4 +1,4 @@
-"""What a sendout is asked to be: the body of POST /control/sendouts, read and checked."""
+"""Specification of a sendout: the body of POST /control/sendouts, parsed and validated."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MAX_CONTACTS = 20_000_000
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """One sendout as asked for. Times in seconds; `contacts` is per delivery, `hooks` the number of deliveries."""
+    """One requested sendout. Times in seconds; `contacts` is per delivery, `hooks` is the number of deliveries."""
 
     kind: str
     contacts: int
@@ -53,12 +53,12 @@ class Spec:
 
     @property
     def total(self) -> int:
-        """Count the contacts of all deliveries."""
+        """Return the number of contacts in all deliveries."""
         return self.contacts * self.hooks
 
 
 def parse(raw: object) -> Spec:
-    """Check a control body and fill in its defaults; raises BadRequestError with a sentence."""
+    """Validate a control body and fill in its defaults; raise BadRequestError with a sentence."""
     if not isinstance(raw, Mapping):
         raise BadRequestError("A sendout is a JSON object.")
     given = dict(raw)
@@ -91,7 +91,7 @@ def parse(raw: object) -> Spec:
 
 
 def due_rows(spec: Spec) -> bytearray:
-    """Mark, one byte a contact, who must be rejected before finish."""
+    """Return one byte per contact, 1 if it must be rejected before finish."""
     marks = bytearray(spec.total)
     if spec.due == "none":
         return marks
@@ -111,10 +111,10 @@ def due_rows(spec: Spec) -> bytearray:
 
 
 def without_consent(spec: Spec) -> bytearray:
-    """Mark who has no consent among generated rows: spread evenly, the same at every call."""
+    """Mark generated rows without consent: evenly spread, the same at every call."""
     marks = bytearray(spec.total)
     share = Fraction(spec.no_consent).limit_denominator(1_000_000)
-    # Of every `denominator` rows the same `numerator` places are marked: one stride for each of them.
+    # Mark the same `numerator` positions in every `denominator` rows, with one stride for each.
     for nth in range(1, share.numerator + 1):
         start = -(-nth * share.denominator // share.numerator) - 1
         if start >= spec.total:
@@ -139,7 +139,7 @@ def _mark_ids(spec: Spec, ids: tuple[str, ...], marks: bytearray) -> None:
         raise BadRequestError("`due` names a contact that the sendout does not have.")
 
 
-# One reader a key: checks the type, and makes the value that Spec carries.
+# One reader per key: it checks the type and returns the value for Spec.
 
 
 def _text(key: str, value: Any) -> str:

@@ -1,6 +1,7 @@
-"""A consent service beside the platform, in the forms in which such services come: whom it knows, and who refused.
+"""Consent service in several common API styles: which contacts are known, and which refused.
 
-It has nothing to do with Symplify: it stands for what integrators ask. Whose number ends in 0 refuses, unless told otherwise.
+It is not part of Symplify, but an example of a service that integrators call. By default contacts whose number ends in
+0 refuse.
 """
 
 from __future__ import annotations
@@ -23,7 +24,11 @@ _NUMBER = re.compile(r"\d+")
 
 
 class Consent:
-    """Answers under /consent/. `refusing` None: the rule; `unknown` are left out of every answer; `token` is asked of callers."""
+    """Handler of requests under /consent/.
+
+    `refusing`: None means the default rule. `unknown`: contacts left out of every answer. `token`: required from
+    callers.
+    """
 
     def __init__(self) -> None:
         self.asked: Counter[str] = Counter()
@@ -39,7 +44,7 @@ class Consent:
         }
 
     def set_up(self, raw: Any) -> Reply:
-        """Take who refuses, who is unknown, and the token; what is not given is as at the start."""
+        """Set refusing contacts, unknown contacts and the token; omitted settings return to their defaults."""
         if not isinstance(raw, dict) or set(raw) - _SETTINGS:
             raise BadRequestError('Consent is set up as {"refusing": ["A-1"], "unknown": ["A-2"], "token": "…"}.')
         token = raw.get("token", "")
@@ -51,16 +56,16 @@ class Consent:
         return json_reply({"ok": True})
 
     def report(self) -> Reply:
-        """Tell how often each address was asked, and about how many contacts at most in one question."""
+        """Return the number of questions per address, and the highest number of contacts in one question."""
         return json_reply({"asked": dict(self.asked), "most_in_one": self.most_in_one})
 
     def answer(self, request: Request, rest: str, faults: Faults) -> Reply:
-        """Answer one question, as the fault that strikes it, if any, allows."""
+        """Answer one question, subject to a matching fault."""
         path, _, query = rest.partition("?")
         name, _, contact = path.partition("/")
         self.asked[name] += 1
         fault = faults.strike("consent", path)
-        if fault is not None and (broken := _instead(fault)) is not None:
+        if fault is not None and (broken := _replacement(fault)) is not None:
             return broken
         if self._token and request.headers.get("authorization") != f"Bearer {self._token}":
             return json_reply({"error": "not authorized"}, 401)
@@ -84,7 +89,7 @@ class Consent:
             raise BadRequestError("The question is not JSON.") from None
 
     def refuses(self, contact: str) -> bool:
-        """Whether somebody does not consent."""
+        """Return whether a contact refuses consent."""
         if self._refusing is not None:
             return contact in self._refusing
         numbers = _NUMBER.findall(contact)
@@ -136,8 +141,8 @@ def _keys(body: Any, key: str) -> list[str]:
     return _texts({"key": [each.get("key") for each in found]}, "key")
 
 
-def _instead(fault: Fault) -> Reply | None:
-    """What comes instead of an answer; None where there is one."""
+def _replacement(fault: Fault) -> Reply | None:
+    """Return the fault's reply in place of an answer; None if the answer is sent."""
     match fault.kind:
         case FaultKind.STATUS:
             return Reply(status_wire(fault))
@@ -155,7 +160,7 @@ def _instead(fault: Fault) -> Reply | None:
 
 
 def _changed(fault: Fault, reply: Reply) -> Reply:
-    """The answer, late, slow, cut short or of a wrong type."""
+    """Return the answer as the fault changes it: late, slow, cut short or of a wrong type."""
     match fault.kind:
         case FaultKind.SLOW:
             return Reply(reply.wire, delay=fault.seconds)

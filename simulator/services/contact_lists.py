@@ -1,4 +1,4 @@
-"""Lists of contacts and imports, as the REST API keeps them, and how that API behaves."""
+"""State of the REST API: lists of contacts, imports, and the settings of its behaviour."""
 
 import math
 from collections import Counter
@@ -8,14 +8,14 @@ from typing import Any
 
 from simulator.errors import BadRequestError
 
-# What it keeps of contacts for reports; the counts go on.
+# Maximum number of contacts in reports; the counts cover all.
 MAX_SHOWN = 100_000
 _NUMBERS = {"import_seconds", "import_distance"}
 
 
 @dataclass(slots=True)
 class Import:
-    """One import: asked for, then given its rows, then carried out `import_seconds` later."""
+    """One import: requested, then filled with rows, then carried out `import_seconds` later."""
 
     number: int
     place: tuple[str, str]
@@ -32,9 +32,9 @@ class Import:
 
 @dataclass(slots=True)
 class RestState:
-    """Lists of contacts, imports, and how the API behaves. Times in seconds.
+    """Lists of contacts, imports, and the settings of the API. Times in seconds.
 
-    `unknown` are contacts that single updates do not find; `import_distance` is the shortest time between two imports.
+    `unknown`: contacts that single updates do not find. `import_distance`: the minimum time between two imports.
     """
 
     token: str = "token"
@@ -49,7 +49,7 @@ class RestState:
     last_import_at: float = -math.inf
 
     def set(self, wanted: object) -> None:
-        """Change how the API behaves; raises BadRequestError and changes nothing then."""
+        """Change the settings; raise BadRequestError without any change."""
         if not isinstance(wanted, Mapping) or set(wanted) - {"token", "import_ends", "unknown", *_NUMBERS}:
             names = "token, import_seconds, import_distance, import_ends and unknown"
             raise BadRequestError(f"The REST API has the settings {names}.")
@@ -73,9 +73,9 @@ class RestState:
         held.update(properties)
 
     def report(self) -> dict[str, Any]:
-        """Tell what was written: the properties of each contact by its id, the imports, and the calls by what they were.
+        """Return what was written: each contact's properties by its id, the imports, and the calls by endpoint.
 
-        `changed` counts the values that took the place of others.
+        `changed` counts values that replaced others.
         """
         shown = list(self.contacts.items())[:MAX_SHOWN]
         return {

@@ -1,4 +1,4 @@
-"""Receivers: other systems that take what they are sent, once for each Idempotency-Key, and check who sent it."""
+"""Receivers: other systems that accept data once per Idempotency-Key and authenticate the sender."""
 
 from __future__ import annotations
 
@@ -22,15 +22,18 @@ from simulator.world import World
 _NAME = re.compile(r"[a-z0-9-]{1,50}")
 _FAULTS = frozenset({FaultKind.SLOW, FaultKind.STATUS, FaultKind.HANG, FaultKind.RESET_BEFORE, FaultKind.RESET_AFTER})
 _METHODS = frozenset({b"POST", b"PUT", b"PATCH"})
-# Signatures older than this could be somebody's who listened.
+# Maximum age of a signature in seconds; an older one could be a replay.
 FRESH_SECONDS = 300
-# What is kept of all that came; the counts go on.
+# Maximum number of stored items; the counts cover all.
 KEPT = 1000
 
 
 @dataclass(slots=True)
 class Receiver:
-    """One of them, with what it took. `headers` are those that a caller must send; `secret` signs by Standard Webhooks."""
+    """One receiver and its accepted data.
+
+    `headers`: required from callers; `secret`: key for Standard Webhooks signatures.
+    """
 
     name: str
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -45,7 +48,7 @@ class Receiver:
     violations: list[dict[str, str]] = field(default_factory=list)
 
     def judge(self, request: Request, now: float) -> int:
-        """Take what was sent, if it may be taken; returns the status to answer."""
+        """Accept a request if it is allowed; return the status of the answer."""
         if any(request.headers.get(name) != value for name, value in self.headers.items()):
             return self._violated("not_known", "A header that this receiver asks for is missing or wrong.", 401)
         if self.secret and not _is_signed(request, self.secret, now):
@@ -85,18 +88,18 @@ class Receiver:
 
 
 class Receivers:
-    """All of them, by name: set up over the control API, called at /receive/{name}."""
+    """All receivers by name: created through the control API, called at /receive/{name}."""
 
     def __init__(self, world: World) -> None:
         self.world = world
         self._known: dict[str, Receiver] = {}
 
     def reset(self) -> None:
-        """Forget them all."""
+        """Delete all receivers."""
         self._known.clear()
 
     def create(self, content: Any) -> dict[str, Any]:
-        """Set one up, or anew; raises BadRequestError with a sentence."""
+        """Create or replace a receiver; raise BadRequestError with a sentence."""
         if not isinstance(content, dict) or set(content) - {"name", "headers", "secret", "faults"}:
             raise BadRequestError("A receiver has name, headers, secret and faults.")
         name, headers, secret = content.get("name"), content.get("headers", {}), content.get("secret", "")
@@ -114,12 +117,12 @@ class Receivers:
         return {"name": name, "url": f"{self.world.base_url}/receive/{name}"}
 
     def report(self, name: str) -> dict[str, Any] | None:
-        """Tell what one took; None where there is none of this name."""
+        """Return the report of a receiver; None if the name is unknown."""
         found = self._known.get(name)
         return found.report() if found else None
 
     def take(self, request: Request, name: str) -> Reply:
-        """Answer one call, as the fault that strikes it, if any, allows."""
+        """Answer one call, subject to a matching fault."""
         receiver = self._known.get(name)
         if receiver is None:
             return json_reply({"error": "not found"}, 404)
@@ -146,7 +149,7 @@ def _struck(receiver: Receiver, fault: Fault, request: Request) -> Reply:
         reply = _answer(status)
         reply.delay = fault.seconds
         return reply
-    # Taken, and the sender will not hear of it.
+    # The data is accepted, but the sender gets no answer.
     receiver.lost += 1
     if fault.kind is FaultKind.STATUS:
         return Reply(status_wire(fault))
@@ -158,7 +161,7 @@ def _answer(status: int) -> Reply:
 
 
 def _is_signed(request: Request, secret: str, now: float) -> bool:
-    """Whether the signature is the one of https://www.standardwebhooks.com, and fresh."""
+    """Return whether the signature follows https://www.standardwebhooks.com and is fresh."""
     sent, at = request.headers.get("webhook-id", ""), request.headers.get("webhook-timestamp", "")
     if not sent or not at.isdigit() or abs(now - int(at)) > FRESH_SECONDS:
         return False

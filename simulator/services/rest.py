@@ -1,4 +1,4 @@
-"""The platform's REST API as far as integrated systems write contacts: single updates, and bulk imports."""
+"""The platform's REST API for writing contacts: single updates and bulk imports."""
 
 import json
 import math
@@ -22,7 +22,7 @@ _BATCH = re.compile(r"(\w+)/batches/(\w+)")
 
 
 class Rest:
-    """Answers under /rest/."""
+    """Handler of requests under /rest/."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -49,7 +49,7 @@ class Rest:
         return json_reply({"error": "not found"}, 404)
 
     def _struck(self, endpoint: str, key: str, effect: Callable[[], Reply]) -> Reply:
-        """Let the call take effect and answer it, as the fault that strikes it, if any, allows."""
+        """Apply the effect of the call and answer it, subject to a matching fault."""
         self.world.rest.calls[endpoint] += 1
         fault = self.world.faults.strike(endpoint, f"rest/{endpoint}/{key}")
         if fault is None:

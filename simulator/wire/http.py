@@ -1,4 +1,4 @@
-"""The HTTP/1.1 server: one connection answers its requests one after the other, and can break off at any point."""
+"""HTTP/1.1 server: each connection answers its requests in order, and can break off at any point."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ import httptools
 
 from simulator.wire.replies import Manner, Pace, Reply, head, json_body, whole
 
-# Rows given in a control request are the biggest bodies that make sense here.
+# The largest sensible bodies are control requests that give rows.
 MAX_BODY = 64 * 1024 * 1024
-# A client that pipelines more than this is read again only when its first requests are answered.
+# Number of pipelined requests after which reading pauses until the first ones are answered.
 MAX_WAITING = 128
-# Whoever asks elsewhere a hundred thousand times does not pay for headers that nobody reads.
+# Paths whose headers are parsed; calls to other paths come in hundreds of thousands and skip that cost.
 READS_HEADERS = (b"/receive/", b"/consent/", b"/rest/")
 
 Result = Reply | Coroutine[Any, Any, Reply]
@@ -27,7 +27,10 @@ Handler = Callable[["Request"], Result]
 
 
 class Request:
-    """One request, read to its end; `target` still holds the query. `headers`, in small letters, are kept where they matter."""
+    """One complete request; `target` includes the query.
+
+    `headers` have lower-case names and are kept only for READS_HEADERS.
+    """
 
     __slots__ = ("body", "headers", "keep_alive", "method", "target")
 
@@ -48,7 +51,7 @@ class Request:
 
 
 class Connection(asyncio.Protocol):
-    """Parses requests, hands each to the handler in turn, and writes the reply in the manner that it asks for."""
+    """Connection that parses requests, hands each to the handler in turn, and sends the reply in its manner."""
 
     __slots__ = (
         "body",
@@ -89,7 +92,7 @@ class Connection(asyncio.Protocol):
         self.headers: dict[str, str] = {}
         self.size = 0
 
-    # What the transport tells.
+    # Callbacks of the transport.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
@@ -123,7 +126,7 @@ class Connection(asyncio.Protocol):
         if self.writable is not None:
             self.writable.set()
 
-    # What the parser tells.
+    # Callbacks of the parser.
 
     def on_message_begin(self) -> None:
         self.target = b""
@@ -159,7 +162,7 @@ class Connection(asyncio.Protocol):
             self.reading = False
             self.transport.pause_reading()
 
-    # Answering.
+    # Replies.
 
     def _next(self) -> None:
         while self.queue and not self.busy and not self.closed:
@@ -224,12 +227,12 @@ class Connection(asyncio.Protocol):
                 self.transport.write(piece)
                 if self.writable is not None:
                     await self.writable.wait()
-                # The pieces are made on this thread: the others get their turn between two of them.
+                # The pieces are made on the event loop's thread: give other connections a turn between two of them.
                 await asyncio.sleep(reply.pace.interval if reply.pace else 0)
                 if self.closed:
                     return
         except Exception:
-            # The head has left: a body that cannot be made must not look complete.
+            # The head is already sent: a body that fails must not look complete.
             traceback.print_exc()
             self._reset()
             return
@@ -263,7 +266,7 @@ class Connection(asyncio.Protocol):
 
 
 async def _pieces(reply: Reply) -> AsyncIterator[bytes]:
-    """Give the reply piece by piece, cut to the pace where there is one."""
+    """Yield the reply piece by piece, split to its pace if it has one."""
     if reply.wire:
         for piece in _cut(reply.wire, reply.pace):
             yield piece

@@ -1,4 +1,4 @@
-"""Answers as bytes: the whole of a short one, or the framed pieces of a long one."""
+"""Answers as bytes: a short one complete, or a long one in framed pieces."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ JSON_TYPE = "application/json"
 
 
 class Manner(Enum):
-    """What happens on the connection once the answer is due."""
+    """Behaviour of the connection when the answer is due."""
 
     ANSWER = "answer"
     HANG = "hang"
@@ -24,7 +24,7 @@ class Manner(Enum):
 
 
 class Pace:
-    """How a dripping answer leaves: `size` bytes, then `interval` seconds of nothing."""
+    """Pace of a dripping answer: `size` bytes, then a pause of `interval` seconds."""
 
     __slots__ = ("interval", "size")
 
@@ -34,7 +34,7 @@ class Pace:
 
 
 class Reply:
-    """One answer: `wire`, then `stream` (framed already) where it is long; `lost` is called if it cannot arrive."""
+    """One answer: `wire`, then `stream` (already framed) if it is long; `lost` is called if it cannot arrive."""
 
     __slots__ = ("close", "delay", "lost", "manner", "pace", "stream", "wire")
 
@@ -59,7 +59,7 @@ class Reply:
 
 
 def head(status: int, headers: Iterable[tuple[str, str]]) -> bytes:
-    """Write the status line and the header lines, ready to be followed by a body."""
+    """Return the status line and the header lines, ready for a body."""
     try:
         phrase = HTTPStatus(status).phrase
     except ValueError:
@@ -76,23 +76,23 @@ def whole(
     headers: Iterable[tuple[str, str]] = (),
     declared: int | None = None,
 ) -> bytes:
-    """Write a complete answer; `declared` is a Content-Length that lies."""
+    """Return a complete answer; `declared` is a false Content-Length."""
     length = len(body) if declared is None else declared
     return head(status, [("Content-Type", content_type), ("Content-Length", str(length)), *headers]) + body
 
 
 def json_body(content: Any) -> bytes:
-    """Encode an answer's content; what JSON text cannot carry is escaped, so that it never fails."""
+    """Encode the content of an answer; characters outside ASCII are escaped, so that encoding never fails."""
     return json.dumps(content).encode()
 
 
 def json_reply(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Reply:
-    """Answer with JSON."""
+    """Return a JSON reply."""
     return Reply(whole(status, json_body(content), headers=(headers or {}).items()))
 
 
 def status_wire(fault: Fault) -> bytes:
-    """Write the answer of a fault that is a status, with Retry-After where it says so."""
+    """Return the answer of a status fault, with Retry-After if configured."""
     headers: list[tuple[str, Any]] = []
     if fault.retry_after == "date":
         headers.append(("Retry-After", formatdate(time.time() + fault.seconds, usegmt=True)))

@@ -1,4 +1,4 @@
-"""Acceptance tests need the servers that `make test` starts."""
+"""Fixtures of the acceptance tests: they need the servers that `make test` starts."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""The gateway as it is deployed: real processes on a database and a broker of their own."""
+"""Deployed gateway: real processes with a separate database and broker."""
 
 import json
 import os

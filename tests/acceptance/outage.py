@@ -1,4 +1,4 @@
-"""A PostgreSQL of one test's own, which can be stopped in the middle of everything, killed, and started again."""
+"""A PostgreSQL server for one test, which can be stopped at any moment, killed, and restarted."""
 
 import os
 import signal

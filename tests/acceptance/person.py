@@ -1,4 +1,4 @@
-"""Somebody with a browser, whose pages all ask the database."""
+"""A person with a browser, whose pages all query the database."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What tests of kinds share: contexts, planned actions and a scripted kind."""
+"""Helpers for tests of kinds: contexts, planned actions and a scripted kind."""
 
 import json
 import threading

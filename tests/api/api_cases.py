@@ -1,4 +1,4 @@
-"""What the tests of the API share: clients, and rows made without a platform."""
+"""Cases for tests of the API: clients, and rows made without a platform."""
 
 import json
 from datetime import timedelta

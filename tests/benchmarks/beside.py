@@ -1,4 +1,4 @@
-"""How long a single takes, hook to finish, while a very large batch is screened and answered: against an idle gateway."""
+"""Time of a single from hook to finish beside a very large batch, compared with an idle gateway."""
 
 import time
 from collections.abc import Mapping

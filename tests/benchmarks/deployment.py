@@ -1,4 +1,4 @@
-"""The gateway as `manage.py run` starts it, embedded or on PostgreSQL and Redis, and what its processes take."""
+"""The gateway as started by `manage.py run`, embedded or on PostgreSQL and Redis, and its resource usage."""
 
 import os
 import subprocess

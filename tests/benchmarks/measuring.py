@@ -1,4 +1,4 @@
-"""One measured batch, and acknowledgements measured beside the largest one.
+"""Measurement of one batch, and of acknowledgements beside the largest one.
 
 The simulator does the timing: it fires the hooks, serves the file and takes the rejections, in its own process. What this
 process adds to the load is a look at the report and at the gateway's memory, some times a second.

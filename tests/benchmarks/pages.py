@@ -1,4 +1,4 @@
-"""How long the page of a large batch takes: each tab, a search, a rare reason, and what an open page asks for every other second.
+"""Time of a large batch's page: each tab, a search, a rare reason, and the polling of an open page.
 
 Run as a module it is the measured process, in the environment of a gateway; `looking` starts it.
 """

@@ -1,4 +1,4 @@
-"""How many messages of a queue are stored in a second, against a bare reader that stores nothing."""
+"""Messages of a queue that are stored per second, compared with a bare reader that stores nothing."""
 
 import json
 import threading

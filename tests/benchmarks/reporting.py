@@ -1,4 +1,4 @@
-"""The closing table, and one line for each aim: reached or missed."""
+"""Closing table, and one line per target: reached or missed."""
 
 import math
 from collections.abc import Iterator, Sequence

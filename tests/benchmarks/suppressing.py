@@ -1,4 +1,4 @@
-"""How long a suppression list takes: a large file read into entries, then contacts looked up in it, on a database of its own.
+"""Time of a suppression list on a separate database: reading a large file, then looking contacts up.
 
 Run as a module it is the measured process, in the environment of a gateway; `suppressing` starts it.
 """

@@ -1,4 +1,4 @@
-"""A gateway in processes of its own, a platform, and a real browser that looks at it."""
+"""Fixtures for browser tests: gateway processes, a platform, and a real browser."""
 
 import re
 from collections.abc import Callable, Iterator

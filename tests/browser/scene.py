@@ -1,4 +1,4 @@
-"""A desk in the middle of a working day: batches in every state, people in their roles, a month of history.
+"""Sample data of a busy desk: batches in every state, people in their roles, a month of history.
 
 Run by Django's shell before a gateway starts: what is on it stands still, since nothing is due and what is in work is claimed for
 a day. Everything is invented; contacts are at example.com.

@@ -1,4 +1,4 @@
-"""The application that a run adds to the gateway's."""
+"""App configuration that a chaos run adds to the gateway."""
 
 from django.apps import AppConfig
 from django.conf import settings

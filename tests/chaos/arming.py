@@ -1,4 +1,4 @@
-"""How a run tells the gateway's processes what is to happen: files in a folder that both know.
+"""Orders of a run to the gateway's processes: files in a folder that both know.
 
 A point is armed by a file `<point>.armed`. Whoever reaches it renames the file, which exactly one process can, and dies;
 `<point>.reached` with its id is the proof. A file `clock` holds how many seconds in the future the gateway lives.

@@ -1,4 +1,4 @@
-"""A clock that a run can turn: the application's, against the database's, which goes on.
+"""A clock that a run can shift for the application, but not for the database.
 
 Where in the folder of a run a file `clock` holds a number, every process of the gateway lives so many seconds in the future.
 """

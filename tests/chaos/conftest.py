@@ -1,4 +1,4 @@
-"""The short round of `make chaos` needs the servers that `make test` starts."""
+"""Fixtures for the short round of `make chaos`: it needs the servers that `make test` starts."""
 
 import os
 

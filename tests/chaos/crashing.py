@@ -1,4 +1,4 @@
-"""Crash points: where a process of the gateway kills itself, once, when a run has armed the point. See tests.chaos.arming.
+"""Crash points, where a gateway process kills itself once if a run armed the point. See tests.chaos.arming.
 
 The gateway's own code knows nothing of them: its functions are wrapped when the chaos settings load it.
 """

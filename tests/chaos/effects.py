@@ -1,4 +1,4 @@
-"""Effects in a run: a project whose contacts get a code and values before the release, and whose outcome is told after it.
+"""Effects in a run: contacts get a code and values before the release, and a transfer reports their outcome.
 
 Every sendout has contacts of its own, so that what the platform and the receiver hold says who wrote it.
 """

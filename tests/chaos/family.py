@@ -1,4 +1,4 @@
-"""Which of the gateway's processes does what, and killing one of them."""
+"""Roles of the gateway's processes, and the kill of one of them."""
 
 import psutil
 

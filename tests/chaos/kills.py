@@ -1,4 +1,4 @@
-"""Kill one process at a random moment, again and again, while batches and singles flow."""
+"""Repeated kills of one process at a random moment, while batches and singles flow."""
 
 import time
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The platform's side of a run: holds one sendout after another and fires its hooks, whatever becomes of the gateway."""
+"""Load of a run from the platform's side: creates sendouts and fires their hooks, whatever the gateway's state."""
 
 import threading
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Which answers of the platform a fault may have cost, so that exactly their repeats are excused.
+"""Answers of the platform that a fault may have lost, so that exactly their repeats are excused.
 
 After a kill, what the platform has done and the gateway has not stored is what may be repeated: no more. The simulator is told
 for the sendouts concerned, and the number is kept, so that the oracles can say of each sendout how many repeats it may have.

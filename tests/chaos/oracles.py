@@ -1,4 +1,4 @@
-"""What must be true when a run is over, whatever was killed or taken away meanwhile."""
+"""Invariants at the end of a run, whatever was killed or taken away."""
 
 import json
 from collections import Counter, defaultdict

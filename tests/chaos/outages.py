@@ -1,4 +1,4 @@
-"""Take one thing away while hooks arrive, give it back, and see that everything goes on by itself."""
+"""Outages: take one dependency away while hooks arrive, restore it, and check that all work resumes."""
 
 import random
 import threading

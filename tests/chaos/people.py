@@ -1,4 +1,4 @@
-"""Somebody who accepts and rejects held batches through the REST API, as the orders say."""
+"""A person who accepts and rejects batches in review through the REST API, as ordered."""
 
 import threading
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Each named crash point once: reach it, die there, and end right all the same."""
+"""Every named crash point once: reach it, die there, and still end right."""
 
 import time
 from collections.abc import Sequence

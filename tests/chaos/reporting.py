@@ -1,4 +1,4 @@
-"""The closing table."""
+"""Closing table of a run."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What is taken away from a running gateway, and how it comes back."""
+"""Dependencies that a run takes away from the gateway, and their return."""
 
 import random
 import signal

@@ -1,4 +1,4 @@
-"""What a run does and when: drawn from its seed alone, so that the same seed gives the same kills, orders and faults."""
+"""Schedule of a run, drawn from its seed alone: the same seed gives the same kills, orders and faults."""
 
 import random
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The gateway's settings, and an application that crashes it or turns its clock where a run says so."""
+"""The gateway's settings plus an application that crashes it or shifts its clock on order."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the gateway's own tables say, read beside it, as an auditor would."""
+"""Content of the gateway's tables, read independently, as an auditor would."""
 
 import json
 from collections import defaultdict

@@ -1,4 +1,4 @@
-"""Somebody who asks for an admin page every second, whatever is taken away."""
+"""A viewer that requests an admin page every second, during every outage."""
 
 import re
 import threading

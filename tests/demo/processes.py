@@ -1,4 +1,4 @@
-"""Running the demo as a person does, in folders of its own."""
+"""Runs of the demo as a person starts it, in separate folders."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Every address that Django answers, found in the resolver itself, with sample rows behind each."""
+"""Every address that Django answers, read from the resolver, with sample rows behind each."""
 
 import re
 from collections.abc import Iterator, Mapping

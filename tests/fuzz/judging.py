@@ -1,4 +1,4 @@
-"""What must be true of whatever the readers make of an input; a breach is a sentence.
+"""Invariants of the readers' results for any input; a breach is a sentence.
 
 The rules rest on readers that are too simple to be wrong: json.loads on the whole text, lines, the csv module.
 """

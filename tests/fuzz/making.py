@@ -1,4 +1,4 @@
-"""Contact files and hooks as the platform might write them, and what an enemy or an accident makes of their bytes."""
+"""Contact files and hooks in the platform's forms, and their damage by accident or attack."""
 
 import csv
 import gzip

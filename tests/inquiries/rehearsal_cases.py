@@ -1,4 +1,4 @@
-"""Past batches that kept fields, and rules to try on them."""
+"""Past batches with kept fields, and rules to try on them."""
 
 from typing import Any
 

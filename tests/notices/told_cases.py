@@ -1,4 +1,4 @@
-"""People and channels that are told, and the two rounds that do it."""
+"""People and channels that get notices, and the two rounds that send them."""
 
 from datetime import datetime, timedelta
 from typing import Any

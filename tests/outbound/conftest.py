@@ -1,4 +1,4 @@
-"""Sites that close themselves, and fan-outs and sessions that do so too."""
+"""Fixtures for sites, fan-outs and sessions that close at the end of a test."""
 
 import socket
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""A server that exists in numbers only, called at a Pace: what the limit does in an hour is seen in milliseconds."""
+"""A simulated server without network, called at a Pace: an hour of throttling takes milliseconds."""
 
 import heapq
 import random

@@ -1,4 +1,4 @@
-"""A small HTTP server for tests, whose every answer is written by the test."""
+"""Small HTTP server whose every answer is written by the test."""
 
 import socket
 import struct

@@ -1,4 +1,4 @@
-"""A simulator for all tests of this folder, and a door that its hooks knock at."""
+"""A simulator for all tests of this folder, and a door that receives its hooks."""
 
 from __future__ import annotations
 

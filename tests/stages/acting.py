@@ -1,4 +1,4 @@
-"""Kinds that act, written by a test: what they are asked is kept, and what they answer is the test's."""
+"""Scripted kinds that act: they record their calls and return the test's answers."""
 
 import threading
 from collections.abc import Callable, Sequence

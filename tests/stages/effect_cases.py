@@ -1,4 +1,4 @@
-"""Batches whose plan acts on contacts, and what the sweep does after their end."""
+"""Batches whose plan acts on contacts, and the sweep after their end."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""What must be true of every batch, whatever people and workers do to it, and in whatever order."""
+"""Invariants of every batch, whatever people and workers do to it, and in whatever order."""
 
 from collections.abc import Iterable, Mapping
 from itertools import pairwise

@@ -1,4 +1,4 @@
-"""Races in real threads: everything at the same moment, batch after batch, and each taken to its end."""
+"""Races in real threads: concurrent operations on batch after batch, each run to its end."""
 
 import os
 import threading

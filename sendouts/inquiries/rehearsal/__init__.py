@@ -1,10 +1,10 @@
-"""Changed actions tried on what is kept of a past batch: who would get another decision, without touching anything.
+"""Rehearsal of changed actions on a past batch: which contacts would get another decision, without side effects.
 
-Checks alone run, over contacts whose fields are kept; nothing is written, drawn or sent, and the batch is not claimed. What a
-check cannot know here it does not guess: it is left out by name, and what it had said of a contact then still counts.
+Only checks run, over contacts whose fields are kept. Nothing is written, drawn or sent, and the batch is not claimed. A
+check that lacks data is left out and named; its past decision about a contact then still counts.
 
-trying (all of it, in the time that a page has) > comparing (then and now) | choosing (what is tried) | kept (what is kept of a
-batch) > results.
+Modules: rehearse (the whole run, within a page's time) > compare (then and now) | choose (which actions run) | past
+(stored data of a batch) > results.
 """
 
 from sendouts.inquiries.rehearsal.choose import asks, plan_with

@@ -1,4 +1,4 @@
-"""What is tried: the plan that a past hook would get now, and which of its actions can know enough."""
+"""Choice of actions for a rehearsal: the plan that a past hook would get now, and the actions with enough data."""
 
 from collections.abc import Iterator, Sequence
 
@@ -14,9 +14,9 @@ from sendouts.models import Batch
 
 
 def plan_with(batch: Batch, draft: ActionDefinition | None = None) -> tuple[Merged, bool]:
-    """What the batch's hook would get by what is defined now, with a draft in its place; and whether the hook lacks the draft.
+    """Return the hook's plan from the current definitions with a draft, and whether the hook did not name the draft.
 
-    A draft whose identifier the hook did not name takes part as if it had: it is what somebody wants to see.
+    A draft whose identifier the hook did not name takes part as if it were named, because its effect is the question.
     """
     definitions: list[Definition] = definitions_for(batch.project, batch.sendout)
     asked = list(_asked(batch))
@@ -32,7 +32,7 @@ def plan_with(batch: Batch, draft: ActionDefinition | None = None) -> tuple[Merg
 
 
 def _asked(batch: Batch) -> Iterator[Asked]:
-    """What the hook named, as the frozen plan tells."""
+    """Yield the actions that the hook named, read from the frozen plan."""
     then = from_data(batch.plan.content)
     for action in then.actions:
         for origin in action.origins:
@@ -42,7 +42,7 @@ def _asked(batch: Batch) -> Iterator[Asked]:
 
 
 def asks(merged: Merged) -> bool:
-    """Whether a check of the plan calls out."""
+    """Return whether a check of the plan calls a service."""
     found = kinds()
     return any(
         action.phase == Phase.CHECK and action.kind in found and found[action.kind].waits for action in merged.actions
@@ -52,11 +52,11 @@ def asks(merged: Merged) -> bool:
 def parted(
     actions: Sequence[PlannedAction], kept: frozenset[str], *, services: bool
 ) -> tuple[list[PlannedAction], list[Left]]:
-    """The actions that can be tried, in order, and those that cannot, with why."""
+    """Return the actions that can be tried, in order, and the others with the reason."""
     tried: list[PlannedAction] = []
     left: list[Left] = []
     for action in actions:
-        reason = _why_not(action, kept, services=services)
+        reason = _find_obstacle(action, kept, services=services)
         if reason is None:
             tried.append(action)
         else:
@@ -64,7 +64,7 @@ def parted(
     return tried, left
 
 
-def _why_not(action: PlannedAction, kept: frozenset[str], *, services: bool) -> Left | None:
+def _find_obstacle(action: PlannedAction, kept: frozenset[str], *, services: bool) -> Left | None:
     if action.phase != Phase.CHECK:
         return Left(action, Why.WRITES)
     try:
@@ -74,7 +74,7 @@ def _why_not(action: PlannedAction, kept: frozenset[str], *, services: bool) -> 
     needs = kind.needs()
     if needs is None:
         return Left(action, Why.UNSAID)
-    missing = tuple(path for path in dict.fromkeys(needs) if not _covered(path, kept))
+    missing = tuple(path for path in dict.fromkeys(needs) if not _is_kept(path, kept))
     if missing:
         return Left(action, Why.FIELDS, fields=missing)
     if kind.waits and not services:
@@ -82,8 +82,8 @@ def _why_not(action: PlannedAction, kept: frozenset[str], *, services: bool) -> 
     return None
 
 
-def _covered(path: str, kept: frozenset[str]) -> bool:
-    """Whether a field can be read from what is kept: itself, or the object that holds it."""
+def _is_kept(path: str, kept: frozenset[str]) -> bool:
+    """Return whether the kept fields contain a field, or the object that holds it."""
     names = dict.fromkeys(kept, True)
     parts = path.split(".")
     heads = (".".join(parts[:length]) for length in range(len(parts), 0, -1))

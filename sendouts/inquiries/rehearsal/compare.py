@@ -1,4 +1,4 @@
-"""What the tried checks say, beside what was decided then."""
+"""Comparison of a rehearsal's decisions with the past ones."""
 
 from collections.abc import Sequence
 
@@ -11,27 +11,27 @@ from sendouts.stages.screening.judge import VERDICTS
 
 
 class RehearsalComparison:
-    """What an action that is left out had said of a contact then, as far as that is known."""
+    """Past decisions of actions that are left out, as far as they are known."""
 
     def __init__(self, batch: Batch, left: Sequence[Left]) -> None:
         then = from_data(batch.plan.content).actions
         self._place = {action.identifier: place for place, action in reversed(list(enumerate(then)))}
         same = {essence(action): place for place, action in enumerate(then)}
         checks = [each for each in left if each.action.phase == Phase.CHECK]
-        # Where those that are left out stood; an action that is new or changed has said nothing yet.
+        # Past positions of the left-out checks; a new or changed action has no past decision.
         self._places = [same[essence(each.action)] for each in checks if each.judged]
         self._new = not all(each.judged for each in checks)
         self._names = {each.action.identifier for each in left if each.judged}
 
     def said(self, past: Past) -> bool:
-        """Whether the decision of then is that of an action that is left out, and stays."""
+        """Return whether an action that is left out made the past decision, which then stays."""
         return past.action in self._names and past.verdict != DecisionVerdict.ACCEPTED
 
     def is_open(self, past: Past) -> bool:
-        """Whether it is not known what an action that is left out says of this contact.
+        """Return whether the decision of a left-out action about this contact is unknown.
 
-        It is new; or another one rejected the contact, so that it was not asked, or its doubt not told; or another one was
-        in doubt before it.
+        It is unknown if the action is new, or if another action before it was in doubt. It is also unknown if another
+        action rejected the contact: the left-out one was then not asked, or its doubt not recorded.
         """
         if self._new:
             return True
@@ -46,7 +46,7 @@ def essence(action: PlannedAction) -> tuple[str, str, str, str]:
 
 
 def count(found: Rehearsal, rows: Sequence[Past], result: Result, compare: RehearsalComparison) -> None:
-    """Compare what the tried checks say with what was decided."""
+    """Count the differences between the rehearsal's decisions and the past ones."""
     found.tried += len(rows)
     for failure in result.failures:
         found.failures[failure.identifier, failure.sentence] += failure.contacts

@@ -1,4 +1,4 @@
-"""What is kept of past batches: which of them can be tried on, which fields, and the contacts, a window at a time."""
+"""Stored data of past batches: the candidates for a rehearsal, their kept fields, and their contacts in windows."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,17 +8,17 @@ from sendouts.inquiries.rehearsal.results import Keeps, Past, Rehearsal
 from sendouts.models import Batch, Decision, DecisionVerdict, Status
 from sendouts.models.decision import DecisionReason, rows_of
 
-# Past batches to choose from, and decisions looked at to see whether a batch keeps fields.
+# Number of past batches to choose from, and of decisions checked for kept fields.
 CHOICES = 12
 LOOKED_AT = 200
 FIRST_ROWS = 5_000
-# Decisions with these codes are people's or the deadline's: what the checks had said is not known any more.
+# People or the deadline made decisions with these codes; the checks' own verdicts are lost.
 _NOT_OF_CHECKS = frozenset(DecisionReason) - {DecisionReason.ACTION_FAILED}
 _COLUMNS = ("pk", "contact_id", "verdict", "reason", "text", "action", "decided_by", "kept")
 
 
 def candidates(project: Project, sendout: Sendout | None = None) -> list[Batch]:
-    """The newest batches with a contact file whose contacts are still stored with fields, of a project or of one sendout."""
+    """Return the newest batches with a contact file and kept fields, of a project or of one sendout."""
     rows = Batch.objects.filter(project=project, source=Batch.Source.BATCH, retired_at__isnull=True, total__gt=0)
     if sendout is not None:
         rows = rows.filter(sendout=sendout)
@@ -28,8 +28,8 @@ def candidates(project: Project, sendout: Sendout | None = None) -> list[Batch]:
 
 
 def keeps(batch: Batch) -> Keeps:
-    """Whose fields are kept, as some of the first decisions show."""
-    # What screening itself accepted: a rejected contact that a person put back keeps its fields in any case.
+    """Return whose fields are kept, judged by some of the first decisions."""
+    # Use only contacts that screening accepted: a rejected contact that a person put back keeps its fields in any case.
     first = Decision.objects.filter(
         rows_of(batch.pk, 0, FIRST_ROWS), verdict=DecisionVerdict.ACCEPTED, reason="", unread=False
     )
@@ -46,7 +46,7 @@ def keeps(batch: Batch) -> Keeps:
 
 
 def fields_kept(batch: Batch, whose: Keeps) -> frozenset[str]:
-    """The fields that the project kept when the batch came in, and those that its first contacts have."""
+    """Return the fields that the project kept when the batch came in, and those of its first contacts."""
     then = batch.project.history.filter(history_date__lte=batch.received_at).order_by("-history_date", "-history_id")
     declared = then.values_list("keep_fields", flat=True).first()
     rows = Decision.objects.filter(rows_of(batch.pk), unread=False, kept__isnull=False).order_by("pk")
@@ -57,10 +57,10 @@ def fields_kept(batch: Batch, whose: Keeps) -> frozenset[str]:
 
 
 def windows(found: Rehearsal, *, most: int, size: int) -> Iterator[list[Past]]:
-    """Contacts with their fields: all of them or, of more than `most`, windows spread evenly over the file."""
+    """Yield contacts with their fields: all, or for more than `most`, windows spread evenly over the file."""
     batch = found.batch
     if found.keeps is Keeps.REJECTED:
-        yield from _of_rejected(found, most=most, size=size)
+        yield from _rejected_windows(found, most=most, size=size)
         return
     if batch.total <= most:
         starts = list(range(0, batch.total, size))
@@ -70,26 +70,26 @@ def windows(found: Rehearsal, *, most: int, size: int) -> Iterator[list[Past]]:
         starts = [place * (batch.total - size) // (number - 1) for place in range(number)]
     for start in starts:
         rows = Decision.objects.filter(rows_of(batch.pk, start, size), unread=False, kept__isnull=False)
-        yield _comparable(found, rows.order_by("pk").values_list(*_COLUMNS))
+        yield _keep_comparable(found, rows.order_by("pk").values_list(*_COLUMNS))
 
 
-def _of_rejected(found: Rehearsal, *, most: int, size: int) -> Iterator[list[Past]]:
-    """The first contacts that were not accepted: an index leads to them."""
+def _rejected_windows(found: Rehearsal, *, most: int, size: int) -> Iterator[list[Past]]:
+    """Yield the first contacts that were not accepted, found by an index."""
     after, read = found.batch.first_decision - 1, 0
     while read < most:
         rows = Decision.objects.filter(rows_of(found.batch.pk), pk__gt=after, unread=False).exclude(
             verdict=DecisionVerdict.ACCEPTED
         )
         page = list(rows.order_by("pk").values_list(*_COLUMNS)[:size])
-        yield _comparable(found, [row for row in page if row[-1] is not None])
+        yield _keep_comparable(found, [row for row in page if row[-1] is not None])
         if len(page) < size:
             return
         read, after = read + len(page), page[-1][0]
     found.whole = False
 
 
-def _comparable(found: Rehearsal, rows: Any) -> list[Past]:
-    """Those whose decision is the checks' own; the others are counted and left out."""
+def _keep_comparable(found: Rehearsal, rows: Any) -> list[Past]:
+    """Return the contacts that the checks decided; count and drop the others."""
     pasts = [Past(*row) for row in rows]
     own = [past for past in pasts if past.decided_by is None and past.reason not in _NOT_OF_CHECKS]
     found.not_comparable += len(pasts) - len(own)

@@ -1,4 +1,4 @@
-"""A rehearsal from beginning to end, in the time that a page has."""
+"""Rehearsal from start to end, within the time of a page."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -21,13 +21,13 @@ from sendouts.models import Batch
 from sendouts.services.context import Contexts
 
 log = structlog.get_logger(__name__)
-# Contacts tried at most, and where services are asked about them.
+# Maximum number of contacts, without and with calls to services.
 MOST = 20_000
 MOST_ASKED = 1_000
-# Contacts judged at once; between two of them it is looked whether time is left.
+# Contacts per window; the time left is checked between two windows.
 WINDOW = 1_000
 WINDOW_ASKED = 100
-# How much of the time that a page has it takes.
+# Share of a page's time that a rehearsal may use.
 SHARE_OF_PAGE = 0.6
 _THREADS = 8
 
@@ -35,7 +35,7 @@ _THREADS = 8
 def rehearse(
     batch: Batch, merged: Merged, *, services: bool = False, lacks: bool = False, user_id: int = 0
 ) -> Rehearsal:
-    """Try a plan on what is kept of a batch. services: checks that call out are asked, about fewer contacts."""
+    """Try a plan on the stored data of a batch. services: run checks that call services too, for fewer contacts."""
     began = timezone.now()
     ends = began + timedelta(seconds=settings.PAGE_SECONDS * SHARE_OF_PAGE)
     found = Rehearsal(batch, keeps(batch), undefined=[each.identifier for each in merged.unknown], as_if_asked=lacks)
@@ -56,7 +56,7 @@ def rehearse(
             contacts = [Contact(row.contact_id, row.kept, row.pk) for row in rows]
             result = run_plan(tried, contacts, make_context, pool=pool)
             if calls and timezone.now() >= ends:
-                # Some of its pages may not have been asked: what is known of it is not what a batch would get.
+                # Some pages may not have been asked, so this window's result may differ from a real batch's.
                 found.whole, found.out_of_time = False, True
                 break
             count(found, rows, result, compare)
@@ -70,5 +70,5 @@ def _milliseconds(began: datetime) -> float:
 
 def _contexts(batch: Batch, ends: datetime) -> Callable[[PlannedAction], Context]:
     contexts = Contexts(batch, ends)
-    # No pool of codes: nothing is drawn, whatever a check asks for.
+    # Without pools no code is drawn, even if a check asks for one.
     return lambda action: replace(contexts.of(action), codes=NO_POOLS)

@@ -1,4 +1,4 @@
-"""What comes of a rehearsal, as values."""
+"""Result values of a rehearsal."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ SAMPLES = 20
 
 
 class Keeps(StrEnum):
-    """Whose fields a batch kept."""
+    """Contacts whose fields a batch kept."""
 
     ALL = "all"
     REJECTED = "rejected"
@@ -21,7 +21,7 @@ class Keeps(StrEnum):
 
 
 class Why(StrEnum):
-    """Why an action of the plan was not tried."""
+    """Reasons why an action of the plan was not tried."""
 
     WRITES = "writes"
     SERVICE = "service"
@@ -32,9 +32,10 @@ class Why(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """An action that was not tried; `fields`: those that it needs and nobody kept; `text`: why it cannot be made.
+    """An action that was not tried.
 
-    `judged`: the same action, configured as it is now, had judged the batch.
+    `fields`: required fields that are not kept; `text`: why the action cannot be built; `judged`: the same action, in
+    its current configuration, had judged the batch.
     """
 
     action: PlannedAction
@@ -45,7 +46,7 @@ class Left:
 
 
 class Past(NamedTuple):
-    """What was decided about a contact then, with what is kept of it."""
+    """The past decision about a contact, with its kept data."""
 
     pk: int
     contact_id: str
@@ -59,7 +60,7 @@ class Past(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RehearsedChange:
-    """A contact that would get another decision: what it was, and what it would be, with the reason and action of each."""
+    """A contact whose decision would change: past and new verdict, each with its reason and action."""
 
     past: Past
     verdict: DecisionVerdict
@@ -70,52 +71,55 @@ class RehearsedChange:
 
 @dataclass(slots=True)
 class Rehearsal:
-    """What came of it. `moved` counts contacts by (was, would be); `unknown` would be asked of an action that was left out."""
+    """Result of a rehearsal.
+
+    `moved` counts contacts by (past, new) verdict; `unknown` counts contacts that depend on a left-out action.
+    """
 
     batch: Batch
     keeps: Keeps
     tried: int = 0
-    # Decided by people, the deadline or a refusal: left out.
+    # Contacts that people, the deadline or a refusal decided; they are left out.
     not_comparable: int = 0
     moved: Counter[tuple[DecisionVerdict, DecisionVerdict]] = field(default_factory=Counter)
     unknown: int = 0
-    # (would be, code, text, action) of those that would be decided otherwise.
+    # Changed decisions by (new verdict, code, text, action).
     reasons: Counter[tuple[DecisionVerdict, str, str, str]] = field(default_factory=Counter)
-    # Some of them, by what they would be.
+    # Samples of changed decisions, by new verdict.
     changes: dict[DecisionVerdict, list[RehearsedChange]] = field(
         default_factory=lambda: {verdict: [] for verdict in DecisionVerdict}
     )
     left: list[Left] = field(default_factory=list)
     undefined: list[str] = field(default_factory=list)
     failures: Counter[tuple[str, str]] = field(default_factory=Counter)
-    # The hook had not named the action that is tried: it runs as if it had.
+    # The hook had not named the tried action; it runs as if named.
     as_if_asked: bool = False
-    # Every contact whose fields are kept was tried; else it was a part, because of its size or of the time.
+    # Every contact with kept fields was tried; False if size or time limited the run to a part.
     whole: bool = True
     out_of_time: bool = False
 
     @property
     def samples(self) -> list[RehearsedChange]:
-        """Some contacts that would be decided otherwise, those that would not get the message first."""
+        """Return some contacts whose decision would change, newly rejected ones first."""
         order = (DecisionVerdict.REJECTED, DecisionVerdict.UNDECIDED, DecisionVerdict.ACCEPTED)
         return [change for verdict in order for change in self.changes[verdict]][:SAMPLES]
 
     @property
     def more(self) -> int:
-        """Contacts that would be rejected, and were not."""
+        """Return the number of contacts that would be newly rejected."""
         return sum(n for (was, now), n in self.moved.items() if now == DecisionVerdict.REJECTED != was)
 
     @property
     def fewer(self) -> int:
-        """Contacts that were rejected, and would not be."""
+        """Return the number of rejected contacts that would no longer be rejected."""
         return sum(n for (was, now), n in self.moved.items() if was == DecisionVerdict.REJECTED != now)
 
     @property
     def held(self) -> int:
-        """Contacts that would be undecided, and were accepted."""
+        """Return the number of accepted contacts that would be undecided."""
         return self.moved[DecisionVerdict.ACCEPTED, DecisionVerdict.UNDECIDED]
 
     @property
     def settled(self) -> int:
-        """Contacts that were undecided, and would be accepted."""
+        """Return the number of undecided contacts that would be accepted."""
         return self.moved[DecisionVerdict.UNDECIDED, DecisionVerdict.ACCEPTED]

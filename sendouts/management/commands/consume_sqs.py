@@ -1,4 +1,4 @@
-"""The second door as a process of its own: hooks out of an SQS queue."""
+"""Command for a process that takes hooks from an SQS queue."""
 
 import signal
 import threading
@@ -11,7 +11,10 @@ from sendouts.intake.sqs import configured_consumer
 
 
 class Command(BaseCommand):
-    help = "Take hooks out of the queue that SQS_QUEUE_URL names; several may run at once. Without a queue it ends at once."
+    help = (
+        "Take hooks out of the queue that SQS_QUEUE_URL names; several may run at once. "
+        "Without a queue it ends at once."
+    )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.SQS_QUEUE_URL:

@@ -1,4 +1,4 @@
-"""After a change of ENCRYPTION_KEYS: what is stored moves to its first key, and the old one can go."""
+"""Command that reseals stored values under the first of ENCRYPTION_KEYS, so that the old key can be removed."""
 
 from collections.abc import Collection
 from typing import Any
@@ -10,7 +10,7 @@ from actions.secrets.encrypted import seal_again
 from sendouts.intake import journal
 from sendouts.privacy.rotation import reseal
 
-# So many ids are named at most.
+# Maximum number of ids in the output.
 NAMED = 20
 
 
@@ -32,8 +32,8 @@ class Command(BaseCommand):
         if resealed.shut_batches or resealed.shut_hooks:
             problems.append(
                 f"No key opens all of {len(resealed.shut_batches)} open batches{_named(resealed.shut_batches)} and "
-                f"{len(resealed.shut_hooks)} hooks{_named(resealed.shut_hooks)}. Set the key that they were stored with, "
-                "and run this again: they cannot go on without it."
+                f"{len(resealed.shut_hooks)} hooks{_named(resealed.shut_hooks)}. Set the key that they were "
+                "stored with, and run this again: they cannot go on without it."
             )
         if waiting := journal.depth(settings.JOURNAL_DIR).hooks:
             problems.append(

@@ -1,4 +1,4 @@
-"""A gateway of their own for the tests of the verbs: their many batches would push others off the first page of the list."""
+"""A separate gateway for tests of the verbs: their many batches would fill the first page of the list."""
 
 from collections.abc import Iterator
 from pathlib import Path

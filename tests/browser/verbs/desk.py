@@ -1,4 +1,4 @@
-"""Batches and people for the tests of the desk, made in the gateway's own database while it runs."""
+"""Batches and people for tests of the desk, created in the gateway's database while it runs."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Batches that ended at some moment, for the figures of the desk."""
+"""Batches that ended at a given time, for the figures of the desk."""
 
 from datetime import datetime, timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""Batches for which each verb is possible, and what the tests of the verbs do with their pages."""
+"""Batches for which each verb is possible, and helpers for the pages of the verbs."""
 
 from collections.abc import Callable
 from datetime import timedelta
