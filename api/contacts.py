@@ -51,8 +51,7 @@ class FoundSerializer(serializers.Serializer[Any]):
     fate = serializers.ChoiceField(
         choices=[each.value for each in Fate],
         help_text="got: the message went out. not: its rejection is confirmed. late: it timed out. open: nothing is "
-        "final yet. "
-        "unknown: the platform did not confirm.",
+        "final yet. unknown: the platform did not confirm.",
     )
     sentence = serializers.SerializerMethodField(help_text="What became of it and why, for people.")
     verdict = WordField(DecisionVerdict, source="decision.verdict")

@@ -64,8 +64,7 @@ class StopAsked(StrictSerializer):
         allow_blank=True,
         max_length=LONGEST_NOTE,
         help_text="Why; it stays with the batch. Required to reject, to change decisions and to put on hold: without "
-        "it "
-        "the answer is `note_needed`.",
+        "it the answer is `note_needed`.",
     )
 
 

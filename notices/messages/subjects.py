@@ -168,8 +168,7 @@ def end(batch: Batch, now: datetime) -> tuple[str, str]:
             if batch.finish_sent_at is not None:
                 text = _(
                     "The release of “%(name)s” was called, but not confirmed before its deadline: look in Symplify "
-                    "whether its "
-                    "messages went out."
+                    "whether its messages went out."
                 )
             return _("%(name)s: deadline passed") % words, text % words
     return _("%(name)s: given up") % words, _("“%(name)s” was given up at %(time)s.") % words
