@@ -1,4 +1,4 @@
-"""The home of the marketers' desk: the page, its parts as they are now, and its charts' figures as files."""
+"""The home of the marketers' desk: the page, its current parts for polling, and its charts' figures as files."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ from sendouts.wording import batch_sentences
 
 VIEW = "sendouts.view_batch"
 EVERY = 10
-# The parts of the page that are exchanged while it is open: the id of an element, and its template.
+# The parts replaced while the page is open: the id of an element, and its template.
 REGIONS = {
     f"home-{name}": f"sendouts/home/{name}.html"
     for name in ("unusual", "news", "first", "waiting", "working", "today", "ways", "reasons", "spacing")
@@ -42,7 +42,7 @@ REGIONS = {
 
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """Give the index page of the admin what the home page shows; whoever may not look at batches sees what they may."""
+    """Add the home page to the context of the admin index; readers who may not look at batches keep the plain index."""
     context["title"] = _("Home")
     user = reader(request)
     if user.has_perm(VIEW):
@@ -53,7 +53,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
 
 @require_GET
 def live(request: HttpRequest) -> JsonResponse:
-    """The parts of the page as they are now; see live.js. shown: the keys of the waiting lines that the page shows."""
+    """Return the current parts of the page; see live.js. shown: the keys of the waiting lines that the page shows."""
     user = reader(request)
     if not user.has_perm(VIEW):
         raise PermissionDenied
@@ -66,9 +66,9 @@ def live(request: HttpRequest) -> JsonResponse:
 
 
 def home(user: User, now: datetime, shown: Iterable[str] | None = None) -> dict[str, Any]:
-    """Everything on the home page for one reader. shown: as for `live`; None: every line that waits is shown.
+    """Return everything on the home page for one reader. shown: as for `live`; None: every waiting line.
 
-    A line that is not among those shown waits behind one sentence, so that nothing moves under the pointer.
+    New lines stay hidden behind one sentence, so that nothing moves under the pointer.
     """
     seen = access.within(user)
     known = forecast.lately(now)
@@ -105,7 +105,7 @@ def home(user: User, now: datetime, shown: Iterable[str] | None = None) -> dict[
 
 
 def _heading(waits: Waiting, *, decides: bool) -> str:
-    """How much waits, as the title of the card."""
+    """Return the number of waiting batches, as the title of the card."""
     parts = []
     if waits.batches:
         parts.append(ngettext("%(n)s batch", "%(n)s batches", waits.batches) % {"n": _capped(waits.batches)})
@@ -127,7 +127,7 @@ def _capped(count: int) -> str:
 
 
 def _news(lines: list[ReviewLine]) -> str:
-    """What has come since the page was opened; empty where nothing has."""
+    """Say what arrived since the page was opened; empty if nothing did."""
     if not lines:
         return ""
     return ngettext("%(n)s new batch", "%(n)s new batches", len(lines)) % {"n": batch_sentences.number(len(lines))}
@@ -140,7 +140,7 @@ def _more(count: int) -> str:
 
 
 def _next(works: list[Any], now: datetime) -> str:
-    """What will wait next, where nothing does."""
+    """Say what will wait next, if nothing waits now."""
     foreseen = [work for work in works if work.stage == "screening" and work.ready_at is not None]
     if not foreseen:
         return ""
@@ -187,7 +187,7 @@ def _uncounted(batches: int) -> str:
 
 @require_GET
 def ways_file(request: HttpRequest) -> HttpResponse:
-    """The chart of ways as a table: one row a day."""
+    """Return the chart of ways as a table: one row a day."""
     rows = week(_seen(request), timezone.now())
     head = (
         _("Day"),
@@ -202,7 +202,7 @@ def ways_file(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 def reasons_file(request: HttpRequest) -> HttpResponse:
-    """The chart of reasons as a table: one row a reason."""
+    """Return the chart of reasons as a table: one row a reason."""
     found = rejections.reasons(_seen(request), timezone.now())
     head = (_("Reason"), _("Contacts"), _("Contacts the week before"))
     return _file(_("reasons"), head, ((rejections.sentence(one), one.count, one.before) for one in found))
@@ -210,7 +210,7 @@ def reasons_file(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 def spacing_file(request: HttpRequest) -> HttpResponse:
-    """The response times as a table: one row a project."""
+    """Return the response times as a table: one row a project."""
     found = spacing(_seen(request), timezone.now())
     head = (_("Project"), _("Batches"), _("Half within (s)"), _("95% within (s)"), _("Minutes between two steps"))
     rows = (

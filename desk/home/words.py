@@ -1,4 +1,4 @@
-"""The lines of the home page as its templates lay them out: every number and sentence in the reader's language."""
+"""The lines of the home page for its templates: every number and sentence in the reader's language."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -101,7 +101,7 @@ def _far(line: ReviewLine) -> bool:
 
 
 def _unattended(line: ReviewLine, now: datetime) -> tuple[str, str]:
-    """What happens if nobody decides: a word and a sentence."""
+    """Return what happens without a decision: a word and a sentence."""
     time = {"time": time_of(line.acts_at or line.deadline, now)}
     left = line.count - line.accepting - line.rejecting
     if line.accepting and not left and not line.rejecting:
@@ -204,7 +204,7 @@ def _detail(work: WorkInProgress) -> str:
 
 
 def _ready(work: WorkInProgress, now: datetime) -> tuple[str, str, bool]:
-    """The forecast: when, how much to spare, and whether that is too late."""
+    """Return the forecast: when, the time to spare, and whether that is too late."""
     deadline = _("deadline %(time)s") % {"time": column_time(work.deadline, now)}
     if work.ready_at is None or work.spare is None:
         return (_("Forecast in a few seconds") if work.early else ""), deadline, False
@@ -219,7 +219,7 @@ def _ready(work: WorkInProgress, now: datetime) -> tuple[str, str, bool]:
 
 @dataclass(frozen=True, slots=True)
 class FirstStep:
-    """Something to do before anything can come in; where it is done here, with a link."""
+    """One setup step before hooks can arrive, with a link if a page of the desk does it."""
 
     text: str
     url: str = ""
@@ -227,7 +227,7 @@ class FirstStep:
 
 
 def first_steps(user: User) -> list[FirstStep]:
-    """What to do on a new gateway, for whoever sets it up; everybody else is told that nothing is missing on their side."""
+    """Return the setup steps of a new gateway for people who may do them; others learn that they need do nothing."""
     if not user.has_perm("actions.add_project"):
         return [FirstStep(_("The first sendout appears here as soon as the platform has sent its hook."))]
     address = {"url": f"{settings.BASE_URL}/webhooks/symplify/"}

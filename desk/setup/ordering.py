@@ -1,4 +1,4 @@
-"""Screens of what owns actions: their order, which people change by dragging, by keys, or with buttons alone."""
+"""Screens of projects and sendouts with their ordered actions; dragging, keys or buttons change the order."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ ANCHOR = "#actions"
 
 
 class OwnerAdmin(ConfigurationAdmin):
-    """A project or a sendout, with the list of its actions and what would run."""
+    """A project or a sendout, with the list of its actions and the resulting plan."""
 
     change_form_outer_after_template = "desk/setup/owned.html"
 
@@ -72,7 +72,7 @@ def _ids(texts: list[str]) -> list[int]:
 
 
 def _owned(owner: Project | Sendout, *, changes: bool) -> dict[str, Any]:
-    """What the page shows below the form. `changes`: the reader may order and add."""
+    """Return what the page shows below the form. `changes`: the reader may order and add."""
     model = owner._meta.model_name
     rows = in_order(owner)
     project, sendout = (owner, None) if isinstance(owner, Project) else (owner.project, owner)

@@ -15,7 +15,7 @@ from sendouts.wording.batch_sentences import number, time_of, title
 
 
 def held_by(batch: Batch, now: datetime) -> list[str]:
-    """Who put a batch on hold and why, for its page; empty where nobody did."""
+    """Return who put a batch on hold and why; empty if it is not on hold."""
     held = hold.on_hold(batch)
     if held is None:
         return []
@@ -24,7 +24,7 @@ def held_by(batch: Batch, now: datetime) -> list[str]:
 
 
 class _OnHoldPage(VerbPage):
-    """What both verbs look at: whether the batch is on hold, and who holds it."""
+    """Common part of both verbs: whether the batch is on hold, and who holds it."""
 
     changes = True
 
@@ -37,7 +37,7 @@ class _OnHoldPage(VerbPage):
         return True
 
     def _by_itself(self, declared: str, moment: datetime | None) -> str:
-        """What the gateway does by itself to this batch, when that is declared."""
+        """Return what the gateway does to this batch without a person, given the declared policy."""
         if declared == AtDeadline.LEAVE or moment is None:
             text = ngettext(
                 "If nobody decides, nobody gets it: at %(time)s %(n)s contact takes the “timed out” way.",
@@ -67,7 +67,7 @@ class _OnHoldPage(VerbPage):
 
 
 class HoldPage(_OnHoldPage):
-    """Let nothing happen to this batch by itself."""
+    """Suspend the declared action at the deadline for this batch."""
 
     verb = PutOnHold
     name = "hold"
@@ -112,7 +112,7 @@ class HoldPage(_OnHoldPage):
 
 
 class LiftHoldPage(_OnHoldPage):
-    """Let what was declared for the deadline hold again."""
+    """Restore the declared action at the deadline."""
 
     verb = LiftHold
     name = "lift-hold"

@@ -1,4 +1,4 @@
-"""The verbs by which people settle what cannot go on: run again, try again, take on, give up."""
+"""The verbs that settle a batch which cannot go on: run again, try again, take on, give up."""
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -21,8 +21,7 @@ class RunAgainPage(VerbPage):
 
     @property
     def is_possible(self) -> bool:
-        # While it is being screened there is nothing to run again.
-        # Nor once a rejection has left: checks that run anew would forget it.
+        # Screening cannot run again while it runs, or once a rejection was sent, because new checks would lose it.
         waits = self.batch.status == Status.IN_REVIEW or bool(self.batch.attention)
         return super().is_possible and waits and not self.batch.final
 
@@ -48,7 +47,7 @@ class RunAgainPage(VerbPage):
 
     @property
     def _own(self) -> int:
-        """Decisions of people, of which the text beside the reason is their note."""
+        """Count people's decisions whose text is a note."""
         return sum(
             count for _v, code, text, _action, count in self.batch.reasons if code == DecisionReason.PERSON and text
         )
@@ -70,7 +69,7 @@ class RunAgainPage(VerbPage):
 
     @property
     def _may_go_on(self) -> bool:
-        """Whether nobody is asked any more where the checks find nothing."""
+        """Return whether the batch needs no review if the checks find nothing."""
         waits = run_again.still_held(self.batch) or rules.changed_by_people(self.batch)
         return self.batch.review != Review.ALWAYS and not waits
 
@@ -85,7 +84,7 @@ class RunAgainPage(VerbPage):
 
 
 class TryAgainPage(VerbPage):
-    """Repeat what could not be completed."""
+    """Retry the stage that could not complete."""
 
     verb = TryAgain
     name, tone = "retry", "primary"
@@ -132,7 +131,7 @@ class TryAgainPage(VerbPage):
 
 
 class TakeOnPage(VerbPage):
-    """Answer for what the platform did not confirm."""
+    """Take responsibility for rejections that the platform did not confirm."""
 
     verb = TakeOn
     name, tone = "take-on", "danger"

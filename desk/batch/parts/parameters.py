@@ -1,4 +1,4 @@
-"""The configuration of a planned action in words: the labels of its kind, values as people write them, never a secret."""
+"""The configuration of a planned action in words: labels of its kind, values as people write them, no secrets."""
 
 import json
 import re
@@ -13,7 +13,7 @@ from actions import catalog
 from actions.catalog.shared.one_of import OneOf
 from sendouts.wording.batch_sentences import number
 
-# Behind its host an address may hold a key.
+# The path and query of a URL may hold a key.
 _ADDRESS = re.compile(r"(\w+://)(?:[^/\s\"@]*@)?([^/\s\"?#]+)[^\s\"]*")
 _ANY_ADDRESS = re.compile(r"\w+://[^\s\"]+")
 _SECRET = re.compile(r"secret|password|token|authori[sz]ation|cookie|api[-_ ]?key", re.IGNORECASE)
@@ -23,7 +23,7 @@ Parameter = tuple[str, str]
 
 
 def parameters(kind: str, config: str) -> list[Parameter]:
-    """What is set, as (label, value), in the order of the kind's form. What is as it always is, is left out."""
+    """Return the settings that differ from their defaults as (label, value), in the order of the kind's form."""
     values = json.loads(config or "{}")
     known = catalog.kinds().get(kind)
     if known is None:
@@ -32,7 +32,7 @@ def parameters(kind: str, config: str) -> list[Parameter]:
 
 
 def details(text: str) -> list[Parameter]:
-    """What the hook said beside the action's name, as (name, value). Its addresses are the platform's, and left out whole."""
+    """Return what the hook sent beside the action's name, as (name, value), without the platform's URLs."""
     value = json.loads(_ANY_ADDRESS.sub("…", text or "{}"))
     if value in ({}, None, ""):
         return []
@@ -76,7 +76,7 @@ def _value(key: str, info: FieldInfo, value: Any) -> str:
 
 
 def _written(key: str, value: Any) -> str:
-    """A value in words; what its name says is a secret is not shown, and of an address only its host."""
+    """Write a value in words; hide it if its name marks a secret, and show only the host of a URL."""
     if _SECRET.search(key):
         return "•••"
     if isinstance(value, bool):

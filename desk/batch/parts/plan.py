@@ -1,4 +1,4 @@
-"""The plan of a batch on its page: what was checked, in which order, where it came from, how it is set, what it did, who is left."""
+"""The plan of a batch on its page: each action's place, origin, settings, effects, and the contacts left after it."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -17,12 +17,10 @@ from sendouts.models.decision import SETTLED, DecisionReason
 from sendouts.wording.batch_sentences import number
 from sendouts.wording.sentences import show_text
 
-# Codes of what no action decided.
-
 
 @dataclass(frozen=True, slots=True)
 class CheckLine:
-    """One action of the plan. `definition` is the id of what to look at, 0 where there is none; `left`: contacts after it."""
+    """One action of the plan. `definition`: id to link to, 0 if there is none; `left`: contacts after it."""
 
     place: int
     identifier: str
@@ -37,7 +35,7 @@ class CheckLine:
 
 
 def checks(batch: Batch) -> list[CheckLine]:
-    """The plan in order, then what people changed, and last what was asked for and nobody defined."""
+    """Return the plan in order, then people's changes, and last the requested actions without a definition."""
     content: dict[str, Any] = batch.plan.content
     acts = progress_by_step(batch) if any(each["phase"] != Phase.CHECK for each in content["actions"]) else {}
     names = Counter(each["identifier"] for each in content["actions"])
@@ -45,7 +43,7 @@ def checks(batch: Batch) -> list[CheckLine]:
     found = []
     for place, each in enumerate(content["actions"], 1):
         name = each["identifier"]
-        # Counts go by identifier; where two actions share one, nobody can tell them apart.
+        # Counts are kept by identifier, so actions that share one cannot be told apart.
         counted = _effects(batch, name) if names[name] == 1 and each["phase"] != Phase.TRANSFER else ()
         written = acts.get(place - 1, ())
         rejects = counted if any(key == name for *_, key, _count in batch.reasons) else ()
@@ -103,7 +101,7 @@ def _effects(batch: Batch, identifier: str) -> tuple[str, ...]:
 
 
 def _left(batch: Batch, actions: list[dict[str, Any]]) -> list[str]:
-    """Who is left after each action: what one sees is what those above it left. Empty while nobody has counted."""
+    """Return the contacts left after each action, which the next action sees. Empty before they are counted."""
     if batch.status == Status.PLANNED or not batch.total:
         return [""] * len(actions)
     last = {each["identifier"]: place for place, each in enumerate(actions)}
@@ -111,7 +109,7 @@ def _left(batch: Batch, actions: list[dict[str, Any]]) -> list[str]:
     found = []
     for place, each in enumerate(actions):
         if each["phase"] == Phase.TRANSFER:
-            # Told of the outcome, whatever it is: it lets nobody through and holds nobody back.
+            # A transfer receives the outcome; it neither accepts nor rejects contacts.
             found.append("")
             continue
         if place == last[each["identifier"]]:
@@ -124,7 +122,10 @@ def _left(batch: Batch, actions: list[dict[str, Any]]) -> list[str]:
 
 
 def _readable(batch: Batch) -> int:
-    """The contacts that the first action saw: all but the rows that could not be read, also where a person decided on these since."""
+    """Count the contacts that the first action saw: all but unreadable rows.
+
+    A row stays excluded even if a person has decided on it since.
+    """
     unread = sum(
         count
         for verdict, code, _text, action, count in batch.reasons
@@ -134,7 +135,7 @@ def _readable(batch: Batch) -> int:
 
 
 def _by_people(batch: Batch, left: list[str]) -> Iterator[CheckLine]:
-    """What lies between the last action and who gets it: decisions of people."""
+    """Return the decisions of people, which follow the last action."""
     people: Counter[int] = Counter()
     for verdict, code, _text, action, count in batch.reasons:
         if code in SETTLED and not action:

@@ -1,4 +1,4 @@
-"""What the gateway does for a batch right now, in numbers that move; once it is over, what was decided beside what was done."""
+"""The current progress of a batch; once it is over, our decisions beside the platform's confirmations."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ from sendouts.outlook.forecast import Forecast, Lately
 from sendouts.outlook.progress import Reading
 from sendouts.wording.batch_sentences import column_time, number, span, time_of
 
-# What a fact says while nobody can know it yet.
+# Shown for a fact that is not known yet.
 _UNKNOWN = "–"
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """One bar with its numbers. `share` in percent, None where the whole is not known; `facts`: (name, value)."""
+    """One bar with its numbers. `share` in percent, None if the total is unknown; `facts`: (name, value)."""
 
     value: str
     text: str
@@ -32,7 +32,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class WorkLine:
-    """One way of contacts: what was decided, what the platform confirmed, and how far these are apart (“–”: nobody can tell)."""
+    """One way of contacts: decided here, confirmed by the platform, and the difference (“–”: unknown)."""
 
     name: str
     decided: str
@@ -59,7 +59,7 @@ def progress(
     expected: Forecast | None,
     reading: Reading | None,
 ) -> list[Progress]:
-    """What is under way, in order; empty where nothing is."""
+    """Return the running work in order; empty if there is none."""
     found: list[Progress] = []
     if batch.running_change is not None:
         found.append(_changing(batch.running_change, batch))
@@ -86,7 +86,7 @@ def _screening(batch: Batch, reading: Reading, now: datetime) -> Progress:
     ready = column_time(reading.ends_at, now, seconds=True) if reading.ends_at else _("no forecast yet")
     spare = span(reading.spare) if reading.spare is not None else _UNKNOWN
     facts = (pace, (_("Ready"), ready), (_("To spare"), spare))
-    # What is only usual may be far from this file: it says how long it may take, not how much is done.
+    # A guessed total may be far from this file: use it for the time left, not for the percentage.
     return Progress(number(batch.total), text % about, share, "" if reading.guessed else percent(share, 0), facts)
 
 
@@ -157,7 +157,7 @@ def _pace(rate: float) -> str:
 
 
 def reconciled(batch: Batch) -> Reconciled | None:
-    """Our decisions beside the platform's confirmations, of a batch that is over; None before, and where nobody counted."""
+    """Compare our decisions with the platform's confirmations; None if the batch is open or was not counted."""
     if batch.is_open or not batch.total:
         return None
     sent = batch.status == Status.FINISHED and batch.outcome == Outcome.RELEASED

@@ -1,4 +1,4 @@
-"""What is not as it should be or as it usually is, one sentence each, gravest first."""
+"""Faults and unusual figures, one sentence each, gravest first."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -23,17 +23,17 @@ from sendouts.wording import batch_sentences
 LINES = 5
 DAY = timedelta(days=1)
 DAYS = 30
-# A share of fewer contacts, or a history of fewer days, says nothing.
+# A share needs at least this many contacts, and a history this many days.
 CONTACTS = 500
 ENOUGH = 5
-# Outside of what was seen before, and so far from the middle of it: in percentage points, and as a multiple.
+# Unusual: outside the earlier range, and this far from its median, in percentage points and as a factor.
 POINTS = 2.0
 TIMES = 1.5
 
 
 @dataclass(frozen=True, slots=True)
 class Unusual:
-    """One finding: a bold sentence and what else to know. `grave`: contacts may be lost by it."""
+    """One finding: a bold sentence and details. `grave`: contacts may be lost by it."""
 
     grave: bool
     what: str
@@ -44,7 +44,7 @@ class Unusual:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A project's share of rejections in the last 24 hours, in percent, beside those of single days before."""
+    """A project's share of rejections in the last 24 hours, in percent, and the shares of single days before."""
 
     project: int
     name: str
@@ -55,9 +55,9 @@ class Share:
 
 
 def unusual(seen: Q, waiting: Waiting, now: datetime, *, sees_alarms: bool, sees_all: bool) -> list[Unusual]:
-    """Everything that is unusual now. waiting: what waits, with what needs attention among it.
+    """Return everything that is unusual now. waiting: the waiting batches, including those that need attention.
 
-    sees_alarms: the reader may look at alarms; sees_all: of all projects, so that those of the gateway as a whole are theirs.
+    sees_alarms: the reader may look at alarms; sees_all: the reader sees all projects, and so the gateway's alarms.
     """
     found = _troubled(waiting, now) + (_alarms(seen, sees_all=sees_all) if sees_alarms else [])
     return found + _timed_out(seen, now) + [_more_or_less(share) for share in shares(seen, now)]
@@ -94,10 +94,10 @@ def _troubled(waiting: Waiting, now: datetime) -> list[Unusual]:
 
 
 def _alarms(seen: Q, *, sees_all: bool) -> list[Unusual]:
-    """Open alarms; a batch in attention has its own line already."""
+    """Return open alarms, without batches in attention, which have a line of their own."""
     rows = Alarm.objects.filter(closed_at=None).exclude(code=Code.ATTENTION).order_by("opened_at", "id")
     if not sees_all:
-        # What is about one sendout is for who sees its project; the rest is about the gateway, and for who sees all of it.
+        # An alarm about a sendout needs access to its project; every other alarm needs access to all projects.
         mine = Sendout.objects.filter(seen).annotate(subject=Cast("pk", CharField())).values("subject")
         rows = rows.filter(code=Code.SENDOUT_SILENT, subject__in=mine)
     found = []
@@ -111,7 +111,7 @@ def _alarms(seen: Q, *, sees_all: bool) -> list[Unusual]:
 
 
 def _timed_out(seen: Q, now: datetime) -> list[Unusual]:
-    """Batches of the last 24 hours whose contacts took the “timed out” way."""
+    """Return one line about batches of the last 24 hours whose contacts took the “timed out” way."""
     row = Batch.objects.filter(seen, ended.NOT_IN_TIME, ended_at__gt=now - DAY, ended_at__lte=now).aggregate(
         batches=Count("pk"), contacts=ended.TIMED_OUT, uncounted=ended.UNCOUNTED_BATCHES, first=Min("pk")
     )
@@ -140,7 +140,7 @@ def _timed_out(seen: Q, now: datetime) -> list[Unusual]:
 
 
 def shares(seen: Q, now: datetime) -> list[Share]:
-    """Projects whose share of rejections in the last 24 hours is far from all of their own days before; kept for a minute."""
+    """Return projects whose last share of rejections differs from all days before; cached for a minute."""
     return kept("shares", seen, lambda: _shares(seen, now))
 
 
@@ -169,7 +169,7 @@ def _shares(seen: Q, now: datetime) -> list[Share]:
 
 
 def _far(days: dict[int, float]) -> tuple[float, float, float, float] | None:
-    """The share of the last 24 hours with the middle and the range of the days before, where it is far from all of them."""
+    """Return last share, median, lowest and highest; None if the last share is not far from the days before."""
     before = [share for number, share in days.items() if number]
     if 0 not in days or len(before) < ENOUGH:
         return None

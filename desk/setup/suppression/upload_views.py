@@ -1,4 +1,4 @@
-"""Files for a list: announced and sent piece by piece by the page's script, or whole without one; then watched."""
+"""Upload files for a list: in pieces by the page's script, or whole without it; then show the progress."""
 
 from functools import partial
 from typing import cast
@@ -20,7 +20,7 @@ from desk.setup.suppression.forms import AnnouncedForm, FileForm
 
 
 def upload(admin: ModelAdmin, request: HttpRequest, list_id: int) -> HttpResponse:
-    """Take a file, or the announcement of one (JSON is answered then)."""
+    """Accept a file, or the announcement of one (answered with JSON)."""
     found = changeable(admin, request, list_id)
     if request.method == "POST" and "size" in request.POST:
         return _announced(admin, request, found)
@@ -70,7 +70,7 @@ def _page(begun: SuppressionUpload) -> str:
 
 
 def piece(admin: ModelAdmin, request: HttpRequest, upload_id: int) -> HttpResponse:
-    """Take one piece of an announced file, from who announced it."""
+    """Accept one piece of an announced file from the person who announced it."""
     if not admin.has_change_permission(request):
         raise PermissionDenied
     if request.method != "POST":
@@ -88,7 +88,7 @@ def piece(admin: ModelAdmin, request: HttpRequest, upload_id: int) -> HttpRespon
 
 
 def progress(admin: ModelAdmin, request: HttpRequest, upload_id: int) -> HttpResponse:
-    """How far a file is; the page's script asks on, and without it the page is loaded again."""
+    """Show the progress of a file; the page's script polls, and without it the page reloads."""
     begun = _visible(admin, request, upload_id)
     more = {"upload": begun, "state": states.state(begun), "lines": states.lines(begun.first_unreadable)}
     title = _("File “%(name)s”") % {"name": begun.file_name}
@@ -96,7 +96,7 @@ def progress(admin: ModelAdmin, request: HttpRequest, upload_id: int) -> HttpRes
 
 
 def state(admin: ModelAdmin, request: HttpRequest, upload_id: int) -> HttpResponse:
-    """The same for the script."""
+    """Return the progress as JSON for the script."""
     return JsonResponse(states.state(_visible(admin, request, upload_id)))
 
 

@@ -24,14 +24,14 @@ from sendouts.verbs import base
 from sendouts.wording.batch_sentences import column_time, contacts, title
 
 CHANGE = "actions.change_actiondefinition"
-# What the page itself asks beside the fields of a definition's form.
+# Fields of the page itself, beside those of a definition's form.
 BATCH, SERVICES = "rehearse_batch", "rehearse_services"
 _NOT_CARRIED = frozenset({"csrfmiddlewaretoken", BATCH, SERVICES})
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What is tried: a draft of a definition (None: all that a project defines), where, and how it is called."""
+    """The subject of a rehearsal: a draft definition (None: all of a project), its place, and its title."""
 
     draft: ActionDefinition | None
     project: Project
@@ -42,7 +42,7 @@ class Subject:
 
 
 def rehearse_project(request: HttpRequest, project_id: int) -> HttpResponse:
-    """Try all that is defined now on what was decided then."""
+    """Rehearse a project's current definitions on past decisions."""
     project = _project(request, project_id)
     name = _("Try the actions of “%(name)s” on a past batch") % {"name": project.name}
     back = reverse("admin:actions_project_change", args=[project.pk])
@@ -51,7 +51,7 @@ def rehearse_project(request: HttpRequest, project_id: int) -> HttpResponse:
 
 @sensitive_post_parameters()
 def rehearse_definition(request: HttpRequest, definition_id: int) -> HttpResponse:
-    """Try one definition as it stands in its form, saved or not."""
+    """Rehearse one definition with the values in its form, saved or not."""
     _may(request)
     seen = access.within(reader(request), "project", "sendout__project")
     rows = ActionDefinition.objects.filter(seen).select_related("project", "sendout__project")
@@ -61,7 +61,7 @@ def rehearse_definition(request: HttpRequest, definition_id: int) -> HttpRespons
 
 @sensitive_post_parameters()
 def rehearse_new(request: HttpRequest) -> HttpResponse:
-    """Try a definition that is not stored yet."""
+    """Rehearse a definition that is not stored yet."""
     _may(request)
     if request.method != "POST" or request.GET.get("kind") not in catalog.kinds():
         return HttpResponse(status=405, headers={"Allow": "POST"})
@@ -80,7 +80,7 @@ def _project(request: HttpRequest, project_id: int) -> Project:
 
 
 def _of_form(request: HttpRequest, stored: ActionDefinition | None) -> HttpResponse:
-    """Read the definition's form as the page that shows it does; what is wrong with it is said instead of tried."""
+    """Parse the definition's form as its own page does; show its faults instead of a rehearsal."""
     draft: ActionDefinition | None = stored
     problems: list[str] = []
     if request.method == "POST" and "identifier" in request.POST:
@@ -103,7 +103,7 @@ def _called(found: ActionDefinition | None) -> str:
 
 
 def _draft(request: HttpRequest, stored: ActionDefinition | None) -> tuple[ActionDefinition | None, list[str]]:
-    """The definition that the form describes, unsaved, and what is wrong with it."""
+    """Return the definition that the form describes, unsaved, and its faults."""
     forms: Any = admin.site.get_model_admin(ActionDefinition)
     form = forms.get_form(request, stored, change=stored is not None)(request.POST, instance=stored)
     if form.is_valid():
@@ -116,7 +116,7 @@ def _draft(request: HttpRequest, stored: ActionDefinition | None) -> tuple[Actio
 
 
 def _page(request: HttpRequest, subject: Subject) -> HttpResponse:
-    """Offer the past batches; on POST try the newest, or the one that was chosen."""
+    """Offer the past batches; on POST rehearse the newest, or the chosen one."""
     found = rehearsal.candidates(subject.project, subject.sendout)
     shown: dict[str, Any] = {
         "choices": [(batch.pk, _named(batch)) for batch in found],
