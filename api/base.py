@@ -53,7 +53,7 @@ class SentenceField(serializers.Field[str, str, str, str]):
 
 
 class StrictSerializer(serializers.Serializer[Any]):
-    """Input that refuses names it does not know: a misspelt filter or choice must not pass for none at all."""
+    """Input that refuses unknown names, so that a misspelt filter or choice is not ignored."""
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, Mapping):
@@ -72,7 +72,7 @@ class MayLook(BasePermission):
 
 
 class View(APIView):
-    """What all views share: a permission that they name, errors of one form, parameters that are checked."""
+    """Base of all views: a required permission, uniform errors, and validated parameters."""
 
     permission_classes = [MayLook]
     needs: ClassVar[str]

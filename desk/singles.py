@@ -94,7 +94,7 @@ class SetRequest:
         contacts = self._sums["total"]
         return [Second.of(each, self.user, contacts) for each in self.singles] if self.verb is Accept else []
 
-    def _before(self) -> list[str]:
+    def _second_lines(self) -> list[str]:
         """Return the sentences about the second person, which precede the numbers."""
         found = []
         if Second.FIRST in self._seconds:
@@ -157,7 +157,7 @@ class SetRequest:
             found = [text % {"n": number(sums["total"])}, _("Rejections that were sent cannot be taken back.")]
         else:
             text = ngettext("%(n)s contact gets the message.", "%(n)s contacts get the message.", sums["accepted"])
-            found = [*self._before(), text % {"n": number(sums["accepted"])}]
+            found = [*self._second_lines(), text % {"n": number(sums["accepted"])}]
             if sums["rejected"]:
                 text = ngettext(
                     "%(n)s does not get it: the rejection goes to Symplify first and cannot be taken back.",
@@ -219,12 +219,12 @@ def decide(request: HttpRequest, sendout_id: int, name: str) -> HttpResponse:
     seen, now = access.within(user), timezone.now()
     sendout = _sendout(seen, sendout_id)
     if request.method != "POST":
-        return _shown(request, seen, sendout, verb, now)
+        return _render_page(request, seen, sendout, verb, now)
     form = TogetherForm(request.POST, verb=verb, asks_undecided=verb is Accept)
     if not form.is_valid():
         missing = form.errors.get("note")
         problem = str(missing[0]) if missing else _("The page was incomplete. Look again, then decide.")
-        return _shown(request, seen, sendout, verb, now, problem=problem, note=request.POST.get("note", ""))
+        return _render_page(request, seen, sendout, verb, now, problem=problem, note=request.POST.get("note", ""))
     # Ignore ids outside the person's reach, and ids that are no singles of this sendout.
     asked = form.revisions()
     mine = Batch.objects.filter(seen, sendout=sendout, source=Batch.Source.SINGLE, pk__in=list(asked)).order_by(
@@ -235,7 +235,7 @@ def decide(request: HttpRequest, sendout_id: int, name: str) -> HttpResponse:
     result = single_sets.decide(chosen, revisions, Act(user, None, form.cleaned_data["note"], now))
     if result.done:
         transaction.on_commit(partial(nudge, "singles", result.done))
-    _tell(request, verb, result)
+    _report_result(request, verb, result)
     return HttpResponseRedirect(reverse("desk:singles", args=[sendout.pk]) if result.left else reverse("admin:index"))
 
 
@@ -243,7 +243,7 @@ def _sendout(seen: Any, sendout_id: int) -> Sendout:
     return get_object_or_404(Sendout.objects.filter(seen).select_related("project"), pk=sendout_id)
 
 
-def _tell(request: HttpRequest, verb: SetVerb, result: Together) -> None:
+def _report_result(request: HttpRequest, verb: SetVerb, result: Together) -> None:
     """Report how many were decided, and why the others were not."""
     done, left = len(result.done), len(result.left)
     if first := len(result.first):
@@ -265,7 +265,7 @@ def _tell(request: HttpRequest, verb: SetVerb, result: Together) -> None:
         messages.warning(request, text % {"n": number(left), "why": next(iter(result.left.values()))})
 
 
-def _shown(
+def _render_page(
     request: HttpRequest,
     seen: Any,
     sendout: Sendout,

@@ -134,12 +134,12 @@ def with_reason(batch: Batch, key: str, first: int = 0) -> QuerySet[Decision]:
     The reasons have an index of their own, in the order of the file.
     """
     code, _colon, action = key.partition(":")
-    rows = Decision.objects.filter(_from(batch, first), action=action, reason=code)
+    rows = Decision.objects.filter(_rows_from(batch, first), action=action, reason=code)
     # The partial index holds rows with a reason, and only serves a query with this condition.
     return rows.exclude(reason="") if code else rows
 
 
-def _from(batch: Batch, first: int) -> Q:
+def _rows_from(batch: Batch, first: int) -> Q:
     """Select the rows of a batch from `first` on, with one lower bound.
 
     Given two lower bounds, SQLite starts at the first and scans up to the second.
@@ -149,7 +149,7 @@ def _from(batch: Batch, first: int) -> Q:
 
 
 def _rows(batch: Batch, tab: str, search: str, only: str, first: int) -> QuerySet[Decision]:
-    rows = with_reason(batch, only, first) if only else Decision.objects.filter(_from(batch, first))
+    rows = with_reason(batch, only, first) if only else Decision.objects.filter(_rows_from(batch, first))
     rows = rows.defer("uri")
     if search:
         return rows.filter(contact_id=search)
@@ -193,7 +193,7 @@ def _line(decision: Decision, shown: Collection[str], *, sees: bool, changes: bo
         evidence=column_time(decision.evidence_at, timezone.now()) if decision.evidence_at else "",
         decided_by=decision.decided_by.get_username() if decision.decided_by else "",
         answer=str(decision.get_answer_display()) if answered else "",
-        kept=_kept(kept, shown) if sees and not decision.unread else (),
+        kept=_show_kept(kept, shown) if sees and not decision.unread else (),
         to=choices[verdict] if changes else (),
     )
 
@@ -203,7 +203,7 @@ def row_name(decision: Decision) -> str:
     return _("row %(row)s") % {"row": number(decision.row + 1)}
 
 
-def _kept(kept: Mapping[str, object], shown: Collection[str]) -> tuple[tuple[str, str], ...]:
+def _show_kept(kept: Mapping[str, object], shown: Collection[str]) -> tuple[tuple[str, str], ...]:
     """Return the stored fields; values are masked unless the project shows them."""
     return tuple((name, _short(value) if name in shown else masked(value)) for name, value in kept.items())
 

@@ -109,7 +109,7 @@ def page(batch: Batch, user: AbstractUser, asked: Mapping[str, str], now: dateti
         title=batch_sentences.title(batch),
         headline=headlines.headline(batch, now, headlines.ending(batch), expected, reading),
         hint=_hint(batch, now),
-        holds=[*_second(batch, user, now), *held_by(batch, now), *batch_sentences.holds(batch)]
+        holds=[*_second_lines(batch, user, now), *held_by(batch, now), *batch_sentences.holds(batch)]
         if batch.status == Status.IN_REVIEW
         else [],
         definable=definable(batch, user, now),
@@ -133,17 +133,17 @@ def page(batch: Batch, user: AbstractUser, asked: Mapping[str, str], now: dateti
         not_allowed=held and not decides,
         say=f"{batch_sentences.title(batch)}: {label.text}",
         every=every(batch, runs),
-        query=_query(asked, sees=sees),
+        query=_write_query(asked, sees=sees),
     )
 
 
-def _second(batch: Batch, user: AbstractUser, now: datetime) -> list[str]:
+def _second_lines(batch: Batch, user: AbstractUser, now: datetime) -> list[str]:
     """Say that one person accepted first and that a second one is needed."""
     text = second_person.told(batch, user, now)
     return [text] if text else []
 
 
-def _query(asked: Mapping[str, str], *, sees: bool) -> str:
+def _write_query(asked: Mapping[str, str], *, sees: bool) -> str:
     """Return the query of the contacts for polling; with a contact id only if the reader may search for it."""
     names = ("tab", "reason", "after", *(("contact",) if sees else ()))
     return urlencode({name: asked[name] for name in names if name in asked})

@@ -91,7 +91,7 @@ def home(user: User, now: datetime, shown: Iterable[str] | None = None) -> dict[
         "shown": ",".join(line.key for line in lines),
         "news": _news([line for line in waits.lines if line not in lines]),
         "hidden": _more(waits.hidden),
-        "next": _next(works.lines, now),
+        "next": _announce_next(works.lines, now),
         "working": [words.in_work(work, now) for work in works.lines],
         "hidden_work": _more(works.hidden),
         "until": batch_sentences.clock(now),
@@ -108,7 +108,7 @@ def _heading(waits: Waiting, *, decides: bool) -> str:
     """Return the number of waiting batches, as the title of the card."""
     parts = []
     if waits.batches:
-        parts.append(ngettext("%(n)s batch", "%(n)s batches", waits.batches) % {"n": _capped(waits.batches)})
+        parts.append(ngettext("%(n)s batch", "%(n)s batches", waits.batches) % {"n": _write_capped(waits.batches)})
     if waits.singles:
         parts.append(
             ngettext("%(n)s single", "%(n)s singles", waits.singles) % {"n": batch_sentences.number(waits.singles)}
@@ -122,7 +122,7 @@ def _heading(waits: Waiting, *, decides: bool) -> str:
     return (_("%(what)s waits for a decision") if one else _("%(what)s wait for a decision")) % {"what": what}
 
 
-def _capped(count: int) -> str:
+def _write_capped(count: int) -> str:
     return batch_sentences.number(count) + ("+" if count >= COUNTED else "")
 
 
@@ -136,10 +136,10 @@ def _news(lines: list[ReviewLine]) -> str:
 def _more(count: int) -> str:
     if count <= 0:
         return ""
-    return ngettext("and %(n)s more", "and %(n)s more", count) % {"n": _capped(count)}
+    return ngettext("and %(n)s more", "and %(n)s more", count) % {"n": _write_capped(count)}
 
 
-def _next(works: list[Any], now: datetime) -> str:
+def _announce_next(works: list[Any], now: datetime) -> str:
     """Say what will wait next, if nothing waits now."""
     foreseen = [work for work in works if work.stage == "screening" and work.ready_at is not None]
     if not foreseen:
@@ -188,7 +188,7 @@ def _uncounted(batches: int) -> str:
 @require_GET
 def ways_file(request: HttpRequest) -> HttpResponse:
     """Return the chart of ways as a table: one row a day."""
-    rows = week(_seen(request), timezone.now())
+    rows = week(_visible_projects(request), timezone.now())
     head = (
         _("Day"),
         pgettext("contacts", "Accepted"),
@@ -203,7 +203,7 @@ def ways_file(request: HttpRequest) -> HttpResponse:
 @require_GET
 def reasons_file(request: HttpRequest) -> HttpResponse:
     """Return the chart of reasons as a table: one row a reason."""
-    found = rejections.reasons(_seen(request), timezone.now())
+    found = rejections.reasons(_visible_projects(request), timezone.now())
     head = (_("Reason"), _("Contacts"), _("Contacts the week before"))
     return _file(_("reasons"), head, ((rejections.sentence(one), one.count, one.before) for one in found))
 
@@ -211,7 +211,7 @@ def reasons_file(request: HttpRequest) -> HttpResponse:
 @require_GET
 def spacing_file(request: HttpRequest) -> HttpResponse:
     """Return the response times as a table: one row a project."""
-    found = spacing(_seen(request), timezone.now())
+    found = spacing(_visible_projects(request), timezone.now())
     head = (_("Project"), _("Batches"), _("Half within (s)"), _("95% within (s)"), _("Minutes between two steps"))
     rows = (
         (one.name, one.batches, round(one.half.total_seconds()), round(one.most.total_seconds()), one.apart)
@@ -220,7 +220,7 @@ def spacing_file(request: HttpRequest) -> HttpResponse:
     return _file(_("response-times"), head, rows)
 
 
-def _seen(request: HttpRequest) -> Any:
+def _visible_projects(request: HttpRequest) -> Any:
     user = reader(request)
     if not user.has_perm(VIEW):
         raise PermissionDenied

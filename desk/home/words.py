@@ -40,7 +40,7 @@ def waits(line: ReviewLine, now: datetime, *, decides: bool) -> Waits:
     """Write one waiting line. decides: the reader may decide."""
     left = line.decide_before - now
     late, soon = timedelta(minutes=5), timedelta(seconds=line.soon_seconds)
-    unattended, then = _unattended(line, now)
+    unattended, then = _describe_policy(line, now)
     single = line.batch is None
     return Waits(
         line=line,
@@ -100,7 +100,7 @@ def _far(line: ReviewLine) -> bool:
     return line.usual is not None and line.usual.stands_out(line.share) > 0
 
 
-def _unattended(line: ReviewLine, now: datetime) -> tuple[str, str]:
+def _describe_policy(line: ReviewLine, now: datetime) -> tuple[str, str]:
     """Return what happens without a decision: a word and a sentence."""
     time = {"time": time_of(line.acts_at or line.deadline, now)}
     left = line.count - line.accepting - line.rejecting
@@ -151,7 +151,7 @@ def in_work(work: WorkInProgress, now: datetime) -> InWork:
         reverse("admin:sendouts_batch_changelist")
         + f"?show=work&source__exact=single&sendout__id__exact={work.sendout}"
     )
-    ready, spare, late = _ready(work, now)
+    ready, spare, late = _describe_forecast(work, now)
     return InWork(
         work=work,
         url=address if singles else reverse("admin:sendouts_batch_change", args=[work.batch]),
@@ -203,7 +203,7 @@ def _detail(work: WorkInProgress) -> str:
     return _("in work")
 
 
-def _ready(work: WorkInProgress, now: datetime) -> tuple[str, str, bool]:
+def _describe_forecast(work: WorkInProgress, now: datetime) -> tuple[str, str, bool]:
     """Return the forecast: when, the time to spare, and whether that is too late."""
     deadline = _("deadline %(time)s") % {"time": column_time(work.deadline, now)}
     if work.ready_at is None or work.spare is None:

@@ -50,7 +50,7 @@ def config_fields(config: type[BaseModel], seen: Collection[int] | None = None) 
             "help_text": _(info.description) if info.description else "",
             "required": info.is_required(),
         }
-        alternatives = _one_of(info)
+        alternatives = _find_alternatives(info)
         if alternatives is not None:
             choices = [(key, _(title)) for key, title in alternatives.choices().items()]
             choice = {"label": options["label"], "choices": choices, "required": info.is_required()}
@@ -79,7 +79,7 @@ def _field(info: FieldInfo, options: dict[str, Any], seen: Collection[int] | Non
     return forms.CharField(widget=UnfoldAdminTextInputWidget, **options)
 
 
-def _one_of(info: FieldInfo) -> type[OneOf] | None:
+def _find_alternatives(info: FieldInfo) -> type[OneOf] | None:
     kind = info.annotation
     return kind if isinstance(kind, type) and issubclass(kind, OneOf) else None
 
@@ -90,15 +90,15 @@ def config_initial(config: type[BaseModel], stored: Mapping[str, Any]) -> dict[s
     for name, info in config.model_fields.items():
         default = None if info.is_required() else info.get_default(call_default_factory=True)
         value = stored.get(info.alias or name, default)
-        alternatives = _one_of(info)
+        alternatives = _find_alternatives(info)
         if alternatives is not None:
             if isinstance(value, Mapping) and value:
                 operator, operand = next(iter(value.items()))
                 wanted = _alternative(alternatives, operator)
-                shown = "" if wanted is bool and operand is True else _written(wanted, operand)
+                shown = "" if wanted is bool and operand is True else _write_value(wanted, operand)
                 initial |= {PREFIX + name + OPERATOR: operator, PREFIX + name: shown}
         elif value is not None:
-            initial[PREFIX + name] = _written(info.annotation, value)
+            initial[PREFIX + name] = _write_value(info.annotation, value)
     return initial
 
 
@@ -107,7 +107,7 @@ def config_values(config: type[BaseModel], cleaned: Mapping[str, Any]) -> dict[s
     values: dict[str, Any] = {}
     for name, info in config.model_fields.items():
         typed = cleaned.get(PREFIX + name)
-        alternatives = _one_of(info)
+        alternatives = _find_alternatives(info)
         if alternatives is not None:
             operator = cleaned.get(PREFIX + name + OPERATOR)
             if operator:
@@ -141,7 +141,7 @@ def _read(wanted: Any, typed: str) -> Any:
     return value
 
 
-def _written(wanted: Any, value: Any) -> Any:
+def _write_value(wanted: Any, value: Any) -> Any:
     """Write a value so that `_read` returns it: for types read as JSON, quote text that looks like JSON."""
     if isinstance(value, bool | int | float) and wanted in (bool, int, float):
         return value
@@ -323,7 +323,7 @@ class ActionForm(forms.ModelForm):
                 (path, now_translated("No list “%(name)s” is kept here for this project.") % {"name": name})
                 for path, name in references.missing(self.kind_class.Config, self.instance.config, project)
             ]
-        for name, sentence in self._at_fields(found):
+        for name, sentence in self._place_faults(found):
             self.add_error(name, sentence)
         return cleaned
 
@@ -333,7 +333,7 @@ class ActionForm(forms.ModelForm):
         project = cleaned.get("project") or self.instance.project or (sendout.project if sendout else None)
         return project.name if project else ""
 
-    def _at_fields(self, found: Iterable[tuple[Path, str]]) -> Iterator[tuple[str | None, str]]:
+    def _place_faults(self, found: Iterable[tuple[Path, str]]) -> Iterator[tuple[str | None, str]]:
         """Put each fault at its field; a field that already has an error gets no second one."""
         for path, sentence in found:
             if not path and self.errors:

@@ -26,7 +26,7 @@ class NotBroughtBack(Exception):
 
 def possible(row: Configured, record: Any) -> tuple[VersionChange, ...]:
     """Return what restoring a version would change. Raises NotBroughtBack if it cannot be restored."""
-    wanted = _wanted(row, record)
+    wanted = _restored_row(row, record)
     found = tuple(changes(row, wanted))
     if found:
         # Pass a copy: a form writes its values into its row.
@@ -38,7 +38,7 @@ def bring_back(row: Configured, record: Any, user: User) -> tuple[VersionChange,
     """Restore a former version as a new version and return the changes. Raises NotBroughtBack."""
     with transaction.atomic():
         fresh: Any = type(row)._default_manager.select_for_update().get(pk=row.pk)
-        wanted = _wanted(fresh, record)
+        wanted = _restored_row(fresh, record)
         found = tuple(changes(fresh, wanted))
         if not found:
             raise NotBroughtBack(_("Nothing was changed: it is already as it was in this version."))
@@ -49,7 +49,7 @@ def bring_back(row: Configured, record: Any, user: User) -> tuple[VersionChange,
     return found
 
 
-def _wanted(row: Configured, record: Any) -> Any:
+def _restored_row(row: Configured, record: Any) -> Any:
     """Return the row with the values of the version, not stored."""
     wanted: Any = type(row)._default_manager.get(pk=row.pk)
     for field in record.tracked_fields:

@@ -39,7 +39,7 @@ class AcceptPage(VerbPage):
         return self.batch.undecided + self.batch.unread - self.taken_on
 
     @property
-    def _open(self) -> int:
+    def _pending_rejections(self) -> int:
         """Count decided rejections that are not sent yet."""
         return self.batch.rejected - self.batch.confirmed - self.batch.taken_on
 
@@ -47,7 +47,7 @@ class AcceptPage(VerbPage):
     def to_send(self) -> int:
         """Count rejections sent before the release, unless the person lets the undecided have the message."""
         spared = self.second == Second.COMPLETES and self.batch.first_undecided == "accept"
-        return self._open + (0 if spared else self.choices)
+        return self._pending_rejections + (0 if spared else self.choices)
 
     @property
     def is_permitted(self) -> bool:
@@ -130,7 +130,7 @@ class AcceptPage(VerbPage):
                 _("No rejection has to be sent: the release follows at once, and cannot be taken back."),
                 *found,
             ]
-        if not self._open and self.second != Second.COMPLETES:
+        if not self._pending_rejections and self.second != Second.COMPLETES:
             text = _("If you send to the undecided too, the release follows at once, and cannot be taken back.")
             found = [text, *found]
         seconds = self.to_send / forecast.lately(self.now).rate

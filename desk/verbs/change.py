@@ -46,7 +46,7 @@ class _ManyPage(VerbPage):
     def act(self) -> str:
         return _("Put back") if self.verdict == DecisionVerdict.ACCEPTED else _("Reject")
 
-    def _unprepared(self) -> list[str]:
+    def _warn_unprepared(self) -> list[str]:
         names = effects.enrichments_of(self.batch.pk) if self.verdict == DecisionVerdict.ACCEPTED else []
         if not names:
             return []
@@ -120,7 +120,7 @@ class ChangeRowsPage(_ManyPage):
         return changed_figures(self.batch, self._before, self.verdict)
 
     def consequences(self) -> list[str]:
-        return [_("Nothing is sent by this change."), *self._unprepared()]
+        return [_("Nothing is sent by this change."), *self._warn_unprepared()]
 
     def made(self, given: Mapping[str, Any]) -> ChangeDecisions:
         return ChangeDecisions([self.batch.first_decision + row for row in self.rows], self.verdict)
@@ -229,7 +229,7 @@ class ChangeAlikePage(_ManyPage):
             found.append(text % {"n": number(self.batch.final)})
         if self.verdict == DecisionVerdict.ACCEPTED and self.batch.unread:
             found.append(_("Rows that could not be read stay as they are."))
-        return found + self._unprepared()
+        return found + self._warn_unprepared()
 
     def made(self, given: Mapping[str, Any]) -> ChangeAlike:
         return ChangeAlike(self.which, self.verdict)

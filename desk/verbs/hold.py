@@ -36,7 +36,7 @@ class _OnHoldPage(VerbPage):
     def quiet(self) -> bool:
         return True
 
-    def _by_itself(self, declared: str, moment: datetime | None) -> str:
+    def _describe_policy(self, declared: str, moment: datetime | None) -> str:
         """Return what the gateway does to this batch without a person, given the declared policy."""
         if declared == AtDeadline.LEAVE or moment is None:
             text = ngettext(
@@ -106,7 +106,7 @@ class HoldPage(_OnHoldPage):
                 if declared == AtDeadline.ACCEPT
                 else _("The gateway does not reject it by itself at %(time)s any more.") % time
             )
-        found.append(self._by_itself(AtDeadline.LEAVE, None))
+        found.append(self._describe_policy(AtDeadline.LEAVE, None))
         found.append(_("Only this batch is held. Your colleagues see your note, and may still decide."))
         return found
 
@@ -147,5 +147,5 @@ class LiftHoldPage(_OnHoldPage):
         moment = hold.acts_again_at(self.batch, self.held, self.now)
         return [
             _("%(who)s put it on hold: “%(note)s”.") % {"who": self.held.user.get_username(), "note": self.held.note},
-            _("The declared setting applies again.") + " " + self._by_itself(self.held.declared, moment),
+            _("The declared setting applies again.") + " " + self._describe_policy(self.held.declared, moment),
         ]

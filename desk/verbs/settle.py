@@ -46,7 +46,7 @@ class RunAgainPage(VerbPage):
         return _("The checks run again.")
 
     @property
-    def _own(self) -> int:
+    def _count_notes(self) -> int:
         """Count people's decisions whose text is a note."""
         return sum(
             count for _v, code, text, _action, count in self.batch.reasons if code == DecisionReason.PERSON and text
@@ -63,12 +63,14 @@ class RunAgainPage(VerbPage):
                 "contact is downloaded and checked again", "contacts are downloaded and checked again", total
             )
         own = ngettext(
-            "decision of people is kept and applied again", "decisions of people are kept and applied again", self._own
+            "decision of people is kept and applied again",
+            "decisions of people are kept and applied again",
+            self._count_notes,
         )
-        return [DialogFigure(number(total), text), DialogFigure(number(self._own), own)]
+        return [DialogFigure(number(total), text), DialogFigure(number(self._count_notes), own)]
 
     @property
-    def _may_go_on(self) -> bool:
+    def _needs_no_review(self) -> bool:
         """Return whether the batch needs no review if the checks find nothing."""
         waits = run_again.still_held(self.batch) or rules.changed_by_people(self.batch)
         return self.batch.review != Review.ALWAYS and not waits
@@ -78,7 +80,7 @@ class RunAgainPage(VerbPage):
             _("The actions are taken as they are defined now."),
             _("Until the checks are through, nobody accepts or rejects the batch."),
         ]
-        if self._may_go_on:
+        if self._needs_no_review:
             found.append(_("Where they find nothing to ask a person about, the batch goes on by itself."))
         return [*found, _("The deadline stays: %(time)s.") % {"time": self._deadline}]
 

@@ -82,7 +82,7 @@ def _confirmed(admin: ModelAdmin, request: HttpRequest, batch_id: int, make: Any
         sentence = _("You may look at this batch, but not do this. Ask somebody who may.")
         return _shown(admin, request, verb, None, sentence, status=403)
     if request.method != "POST":
-        problem = "" if verb.is_possible else _gone(verb)
+        problem = "" if verb.is_possible else _explain_gone(verb)
         return _shown(admin, request, verb, verb.form(), problem, status=200)
     form = verb.form(request.POST)
     # Try the verb even if it is no longer possible: the stage knows the reason, such as an earlier decision.
@@ -99,7 +99,7 @@ def _confirmed(admin: ModelAdmin, request: HttpRequest, batch_id: int, make: Any
         verb = make(_batch(admin, request, batch_id))
         fresh = verb.form()
         fresh.initial["note"] = given["note"]
-        return _shown(admin, request, verb, fresh, _refused(verb, refusal, given), status=409)
+        return _shown(admin, request, verb, fresh, _explain_refusal(verb, refusal, given), status=409)
     transaction.on_commit(partial(nudge, *verb.nudge))
     messages.success(request, verb.done)
     to = reverse("admin:sendouts_batch_change", args=[batch_id])
@@ -110,7 +110,7 @@ def _batch(admin: ModelAdmin, request: HttpRequest, batch_id: int) -> Batch:
     return get_object_or_404(admin.get_queryset(request), pk=batch_id)
 
 
-def _gone(verb: VerbPage) -> str:
+def _explain_gone(verb: VerbPage) -> str:
     """Return why a verb that was offered a moment ago is not possible."""
     if verb.is_over:
         return base.moved_on(verb.batch, verb.now)
@@ -119,7 +119,7 @@ def _gone(verb: VerbPage) -> str:
     return verb.why_not or _("This is not possible for the batch as it is now.")
 
 
-def _refused(verb: VerbPage, refusal: NotDone, given: dict[str, Any]) -> str:
+def _explain_refusal(verb: VerbPage, refusal: NotDone, given: dict[str, Any]) -> str:
     """Return why nothing was done, naming the intended action and the numbers that the person saw."""
     if refusal.code == NotDoneCode.MOVED_ON:
         return base.moved_on(verb.batch, verb.now, verb.act)
@@ -143,7 +143,7 @@ def _shown(
         "problem": problem,
         "back": reverse("admin:sendouts_batch_change", args=[batch.pk]),
         "action": request.get_full_path(),
-        "instead": _instead(verb) if problem else None,
+        "instead": _find_alternative(verb) if problem else None,
         "dialog": dialog,
     }
     if not dialog:
@@ -154,7 +154,7 @@ def _shown(
     return response
 
 
-def _instead(verb: VerbPage) -> VerbPage | None:
+def _find_alternative(verb: VerbPage) -> VerbPage | None:
     """Return the verb that remains after a missed decision: to stop the release."""
     stop = StopPage(verb.batch, verb.user, verb.now)
     return stop if not verb.is_possible and stop.is_possible and stop.is_permitted else None

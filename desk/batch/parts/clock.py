@@ -49,13 +49,13 @@ def clock(
     if not batch.is_open:
         return Clock(_("Ended"), moment(batch.ended_at or batch.deadline), "quiet", **ends, gone=0)
     window = batch.deadline - batch.received_at
-    shares = _gone(batch, batch.deadline, now)
+    shares = _share_passed(batch, batch.deadline, now)
     stamps: dict[str, Any] = {"begins": batch.received_at.isoformat(), "ends": batch.deadline.isoformat()}
     soon = max(SOON, round(0.2 * window.total_seconds()))
     if batch.status == Status.IN_REVIEW and known is not None:
         until = decide_before(batch, known, now)
         if until > now:
-            late = share_of(1, 1) - _gone(batch, until, until)
+            late = share_of(1, 1) - _share_passed(batch, until, until)
             caption = _("Left to decide, until %(time)s") % {"time": moment(until)}
             tone = _tone(until - now, soon)
             spare = _("last minutes") if tone == "late" else ""
@@ -83,7 +83,7 @@ def clock(
     return Clock(caption, left, tone, **ends, gone=shares, until=at, soon=soon, **stamps)
 
 
-def _gone(batch: Batch, moment: datetime, now: datetime) -> float:
+def _share_passed(batch: Batch, moment: datetime, now: datetime) -> float:
     """Return how much of the window has passed at the earlier of `moment` and `now`; in percent."""
     window = batch.deadline - batch.received_at
     passed = min(moment, now) - batch.received_at

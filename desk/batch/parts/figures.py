@@ -41,7 +41,7 @@ def figures(batch: Batch, usual: Usual | None) -> list[Figure]:
         found.append(_part("late", _("Timed out"), batch.timed_out, total))
         return found
     found.append(_part("accepted", _("Get it"), batch.accepted, total, None if usual is None else 100 - usual.share))
-    found.append(_not_getting(batch, usual))
+    found.append(_rejected_figure(batch, usual))
     if batch.undecided:
         found.append(_part("undecided", _("Undecided"), batch.undecided, total))
     if batch.unread:
@@ -57,7 +57,7 @@ def _part(tone: str, name: str, value: int, total: int, usually: float | None = 
     return Figure(tone, name, number(value), hint, round(share, 2))
 
 
-def _not_getting(batch: Batch, usual: Usual | None) -> Figure:
+def _rejected_figure(batch: Batch, usual: Usual | None) -> Figure:
     """Return the figure of contacts that do not get it, beside the usual share.
 
     Its hint names the rejections already sent if the release was stopped.

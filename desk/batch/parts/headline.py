@@ -122,7 +122,7 @@ def _headline(batch: Batch, now: datetime, last: Event | None) -> str:
         case Status.EXPIRED:
             return _expired(batch, now)
     values = {**name, "who": who(last), "time": time_of(batch.ended_at or batch.deadline, now)}
-    return _("“%(name)s” was given up by %(who)s at %(time)s.") % values + " " + _ways(batch)
+    return _("“%(name)s” was given up by %(who)s at %(time)s.") % values + " " + _describe_ways(batch)
 
 
 def who(event: Event | None) -> str:
@@ -156,14 +156,14 @@ def _in_review(batch: Batch) -> str:
         % {"name": name, "get": number(batch.accepted), "all": contacts(batch.total)}
     ]
     if batch.rejected:
-        sentences.append(_not_getting(batch))
+        sentences.append(_describe_rejected(batch))
     if batch.undecided:
         text = ngettext("%(n)s is undecided.", "%(n)s are undecided.", batch.undecided)
         sentences.append(text % {"n": number(batch.undecided)})
     return " ".join(sentences)
 
 
-def _not_getting(batch: Batch) -> str:
+def _describe_rejected(batch: Batch) -> str:
     """Return how many are rejected, and the reason if it covers nearly all of many."""
     values = {"n": number(batch.rejected)}
     key, count = next(iter(rejections(batch.reasons).most_common(1)), (("", ""), 0))
@@ -226,7 +226,7 @@ def _finished(batch: Batch, now: datetime, last: Event | None) -> str:
 
 def _expired(batch: Batch, now: datetime) -> str:
     values = {"name": title(batch), "time": time_of(batch.deadline, now), "all": number(batch.total)}
-    if _uncounted(batch):
+    if _is_uncounted(batch):
         return _("“%(name)s” was not answered before %(time)s. All its contacts took the “timed out” way.") % values
     if batch.finish_sent_at is not None:
         return (
@@ -237,18 +237,18 @@ def _expired(batch: Batch, now: datetime) -> str:
             % values
         )
     if batch.decided_at is None:
-        return _("Nobody decided on “%(name)s” before %(time)s.") % values + " " + _ways(batch)
-    return _("“%(name)s” was not answered to the end before %(time)s.") % values + " " + _ways(batch)
+        return _("Nobody decided on “%(name)s” before %(time)s.") % values + " " + _describe_ways(batch)
+    return _("“%(name)s” was not answered to the end before %(time)s.") % values + " " + _describe_ways(batch)
 
 
-def _uncounted(batch: Batch) -> bool:
+def _is_uncounted(batch: Batch) -> bool:
     """Return whether the number of contacts is unknown, because the file was not read to its end."""
     return not batch.total or (not batch.file_complete and not batch.confirmed)
 
 
-def _ways(batch: Batch) -> str:
+def _describe_ways(batch: Batch) -> str:
     """Return how many contacts of a batch without a release left on each way."""
-    if _uncounted(batch):
+    if _is_uncounted(batch):
         return _("All its contacts take the “timed out” way.")
     if not batch.confirmed:
         text = ngettext(

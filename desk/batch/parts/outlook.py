@@ -89,7 +89,7 @@ def at_deadline(batch: Batch, now: datetime) -> str:
     if batch.due_at is None or (batch.at_deadline == AtDeadline.ACCEPT and rules.clock_waits(batch)):
         declared = _("accept it") if batch.at_deadline == AtDeadline.ACCEPT else _("reject it")
         text = _("The setting “%(setting)s” does not act here: %(why)s")
-        return nobody + " " + text % {"setting": declared, "why": _why_not(batch)}
+        return nobody + " " + text % {"setting": declared, "why": _explain_refusal(batch)}
     acts = {"time": time_of(batch.due_at, now)}
     if batch.at_deadline == AtDeadline.REJECT:
         return _("Nobody gets it: at %(time)s all are rejected.") % acts
@@ -110,7 +110,7 @@ def in_short(batch: Batch, now: datetime) -> str:
     return _("then nobody gets it")
 
 
-def _why_not(batch: Batch) -> str:
+def _explain_refusal(batch: Batch) -> str:
     if batch.running_change is not None:
         return _("decisions are being changed at the moment. It acts when that is done.")
     if batch.attention:

@@ -27,8 +27,8 @@ def parameters(kind: str, config: str) -> list[Parameter]:
     values = json.loads(config or "{}")
     known = catalog.kinds().get(kind)
     if known is None:
-        return [(name, _written(name, value)) for name, value in values.items()]
-    return list(_of_fields(known.Config.model_fields, values))
+        return [(name, _write_value(name, value)) for name, value in values.items()]
+    return list(_read_fields(known.Config.model_fields, values))
 
 
 def details(text: str) -> list[Parameter]:
@@ -37,11 +37,11 @@ def details(text: str) -> list[Parameter]:
     if value in ({}, None, ""):
         return []
     if isinstance(value, dict):
-        return [(_hidden(str(name)), _written(str(name), each)) for name, each in value.items()]
-    return [("", _written("", value))]
+        return [(_hidden(str(name)), _write_value(str(name), each)) for name, each in value.items()]
+    return [("", _write_value("", value))]
 
 
-def _of_fields(fields: Mapping[str, FieldInfo], values: Mapping[str, Any]) -> Iterator[Parameter]:
+def _read_fields(fields: Mapping[str, FieldInfo], values: Mapping[str, Any]) -> Iterator[Parameter]:
     for name, info in fields.items():
         key = info.alias or name
         if key not in values:
@@ -67,15 +67,15 @@ def _value(key: str, info: FieldInfo, value: Any) -> str:
     if isinstance(wanted, type) and issubclass(wanted, OneOf) and isinstance(value, dict) and value:
         operator, operand = next(iter(value.items()))
         title = _(str(wanted.choices().get(operator, operator)))
-        return title if operand is True and operator == "missing" else f"{title} {_written(key, operand)}"
+        return title if operand is True and operator == "missing" else f"{title} {_write_value(key, operand)}"
     if get_origin(wanted) is Literal and isinstance(value, str) and value in get_args(wanted):
         extra = info.json_schema_extra
         labels = extra if isinstance(extra, dict) else {}
         return _(str(labels[value])) if value in labels else value
-    return _written(key, value)
+    return _write_value(key, value)
 
 
-def _written(key: str, value: Any) -> str:
+def _write_value(key: str, value: Any) -> str:
     """Write a value in words; hide it if its name marks a secret, and show only the host of a URL."""
     if _SECRET.search(key):
         return "•••"
@@ -84,9 +84,11 @@ def _written(key: str, value: Any) -> str:
     if isinstance(value, int | float):
         return number(value)
     if isinstance(value, list):
-        return _short(", ".join(_written(key, each) for each in value))
+        return _short(", ".join(_write_value(key, each) for each in value))
     if isinstance(value, dict):
-        return _short("; ".join(f"{_hidden(str(name))} = {_written(str(name), each)}" for name, each in value.items()))
+        return _short(
+            "; ".join(f"{_hidden(str(name))} = {_write_value(str(name), each)}" for name, each in value.items())
+        )
     return _short(_hidden(str(value))) if value is not None else "–"
 
 

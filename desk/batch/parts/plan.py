@@ -39,7 +39,7 @@ def checks(batch: Batch) -> list[CheckLine]:
     content: dict[str, Any] = batch.plan.content
     acts = progress_by_step(batch) if any(each["phase"] != Phase.CHECK for each in content["actions"]) else {}
     names = Counter(each["identifier"] for each in content["actions"])
-    left = _left(batch, content["actions"])
+    left = _count_left(batch, content["actions"])
     found = []
     for place, each in enumerate(content["actions"], 1):
         name = each["identifier"]
@@ -61,7 +61,7 @@ def checks(batch: Batch) -> list[CheckLine]:
                 left=left[place - 1],
             )
         )
-    found += _by_people(batch, left)
+    found += _people_lines(batch, left)
     for each in content["unknown"]:
         told = tuple(details(each["details"]))
         found.append(CheckLine(0, each["identifier"], "", (_("hook"),), 0, (_("nobody defined it"),), (), details=told))
@@ -80,7 +80,7 @@ def _origins(planned: dict[str, Any]) -> tuple[str, ...]:
     return (*levels, *((_("hook"),) if asked else ()))
 
 
-def _counted(batch: Batch, identifier: str) -> Counter[int]:
+def _count_verdicts(batch: Batch, identifier: str) -> Counter[int]:
     counts: Counter[int] = Counter()
     for verdict, _code, _text, action, count in batch.reasons:
         if action == identifier:
@@ -89,7 +89,7 @@ def _counted(batch: Batch, identifier: str) -> Counter[int]:
 
 
 def _effects(batch: Batch, identifier: str) -> tuple[str, ...]:
-    counts = _counted(batch, identifier)
+    counts = _count_verdicts(batch, identifier)
     texts = []
     if counts[DecisionVerdict.REJECTED]:
         texts.append(_("rejected %(n)s") % {"n": number(counts[DecisionVerdict.REJECTED])})
@@ -100,12 +100,12 @@ def _effects(batch: Batch, identifier: str) -> tuple[str, ...]:
     return tuple(texts)
 
 
-def _left(batch: Batch, actions: list[dict[str, Any]]) -> list[str]:
+def _count_left(batch: Batch, actions: list[dict[str, Any]]) -> list[str]:
     """Return the contacts left after each action, which the next action sees. Empty before they are counted."""
     if batch.status == Status.PLANNED or not batch.total:
         return [""] * len(actions)
     last = {each["identifier"]: place for place, each in enumerate(actions)}
-    left = _readable(batch)
+    left = _count_readable(batch)
     found = []
     for place, each in enumerate(actions):
         if each["phase"] == Phase.TRANSFER:
@@ -113,7 +113,7 @@ def _left(batch: Batch, actions: list[dict[str, Any]]) -> list[str]:
             found.append("")
             continue
         if place == last[each["identifier"]]:
-            counts = _counted(batch, each["identifier"])
+            counts = _count_verdicts(batch, each["identifier"])
             left -= counts[DecisionVerdict.REJECTED] + counts[DecisionVerdict.UNDECIDED]
             found.append(number(max(0, left)))
         else:
@@ -121,7 +121,7 @@ def _left(batch: Batch, actions: list[dict[str, Any]]) -> list[str]:
     return found
 
 
-def _readable(batch: Batch) -> int:
+def _count_readable(batch: Batch) -> int:
     """Count the contacts that the first action saw: all but unreadable rows.
 
     A row stays excluded even if a person has decided on it since.
@@ -134,7 +134,7 @@ def _readable(batch: Batch) -> int:
     return batch.total - unread
 
 
-def _by_people(batch: Batch, left: list[str]) -> Iterator[CheckLine]:
+def _people_lines(batch: Batch, left: list[str]) -> Iterator[CheckLine]:
     """Return the decisions of people, which follow the last action."""
     people: Counter[int] = Counter()
     for verdict, code, _text, action, count in batch.reasons:

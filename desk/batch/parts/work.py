@@ -62,20 +62,20 @@ def progress(
     """Return the running work in order; empty if there is none."""
     found: list[Progress] = []
     if batch.running_change is not None:
-        found.append(_changing(batch.running_change, batch))
+        found.append(_change_progress(batch.running_change, batch))
     if reading is not None:
-        found.append(_screening(batch, reading, now))
+        found.append(_screening_progress(batch, reading, now))
     if batch.status in (Status.ACCEPTED, Status.REFUSED) and batch.rejected:
-        found.append(_sending(batch, now, known, expected))
+        found.append(_sending_progress(batch, now, known, expected))
     if batch.status == Status.ACCEPTED:
-        found += [_carrying(run, batch) for run in runs if run.phase == Phase.ENRICH and run.total]
+        found += [_effect_progress(run, batch) for run in runs if run.phase == Phase.ENRICH and run.total]
     if batch.status == Status.FINISHED:
         open_runs = [run for run in runs if run.phase == Phase.TRANSFER and run.ended_at is None]
-        found += [_carrying(run, batch) for run in open_runs if run.due_at is not None]
+        found += [_effect_progress(run, batch) for run in open_runs if run.due_at is not None]
     return found
 
 
-def _screening(batch: Batch, reading: Reading, now: datetime) -> Progress:
+def _screening_progress(batch: Batch, reading: Reading, now: datetime) -> Progress:
     pace = (_("Pace"), _pace(reading.pace))
     if reading.of is None:
         text = ngettext("contact checked so far", "contacts checked so far", batch.total)
@@ -90,7 +90,7 @@ def _screening(batch: Batch, reading: Reading, now: datetime) -> Progress:
     return Progress(number(batch.total), text % about, share, "" if reading.guessed else percent(share, 0), facts)
 
 
-def _changing(bulk: BulkChange, batch: Batch) -> Progress:
+def _change_progress(bulk: BulkChange, batch: Batch) -> Progress:
     if bulk.verdict == DecisionVerdict.ACCEPTED:
         text = ngettext("of %(n)s contact put back", "of %(n)s contacts put back", bulk.expected)
     else:
@@ -102,7 +102,7 @@ def _changing(bulk: BulkChange, batch: Batch) -> Progress:
     return Progress(number(bulk.changed), words, round(share, 1), percent(share, 0), facts, said)
 
 
-def _sending(batch: Batch, now: datetime, known: Lately | None, expected: Forecast | None) -> Progress:
+def _sending_progress(batch: Batch, now: datetime, known: Lately | None, expected: Forecast | None) -> Progress:
     left = batch.rejected - batch.confirmed - batch.taken_on
     text = ngettext(
         "of %(n)s rejection confirmed by Symplify", "of %(n)s rejections confirmed by Symplify", batch.rejected
@@ -131,7 +131,7 @@ def _sending(batch: Batch, now: datetime, known: Lately | None, expected: Foreca
     )
 
 
-def _carrying(run: EffectRun, batch: Batch) -> Progress:
+def _effect_progress(run: EffectRun, batch: Batch) -> Progress:
     total = run.total - run.left_out
     share = share_of(run.done, total)
     if run.phase == Phase.TRANSFER:

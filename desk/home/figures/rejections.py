@@ -46,7 +46,7 @@ def reasons(seen: Q, now: datetime) -> list[Reason]:
 def _reasons(seen: Q, before: datetime, start: datetime, end: datetime) -> list[Reason]:
     counts: dict[tuple[str, str], list[int]] = {}
     for week, (first, until) in enumerate(((start, end), (before, start))):
-        for code, text, count in _counted(Batch.objects.filter(seen, ended_at__gte=first, ended_at__lt=until)):
+        for code, text, count in _count_rejections(Batch.objects.filter(seen, ended_at__gte=first, ended_at__lt=until)):
             counts.setdefault((code, text), [0, 0])[week] += count
     all_now, all_then = (sum(pair[week] for pair in counts.values()) for week in (0, 1))
     ranked = sorted((key for key in counts if counts[key][0]), key=lambda key: (-counts[key][0], key))
@@ -78,7 +78,7 @@ _UNFOLDED = {
 }
 
 
-def _counted(ended: QuerySet[Batch]) -> list[tuple[str, str, int]]:
+def _count_rejections(ended: QuerySet[Batch]) -> list[tuple[str, str, int]]:
     """Count every rejection of ended batches, by code and text."""
     finished = ended.filter(status=Status.FINISHED, rejected__gt=0).exclude(outcome=Outcome.REFUSED)
     sql, values = finished.order_by().values("reasons").query.sql_with_params()

@@ -55,7 +55,7 @@ def spacing(seen: Q, now: datetime) -> list[StepGap]:
 
 def _spacing(seen: Q, now: datetime) -> list[StepGap]:
     lately = Batch.objects.filter(seen, ended_at__gte=now - LATELY, ended_at__lte=now).order_by()
-    times = _times(lately.filter(RELEASED))
+    times = _answer_times(lately.filter(RELEASED))
     late = dict(lately.values("project").annotate(late=LATE_BATCHES).filter(late__gt=0).values_list("project", "late"))
     projects = Project.objects.in_bulk(list(times))
     found = [
@@ -72,7 +72,7 @@ class _Within(Aggregate):
     template = "%(function)s(%(part)s) WITHIN GROUP (ORDER BY %(expressions)s)"
 
 
-def _times(released: QuerySet[Batch]) -> dict[int, tuple[int, timedelta, timedelta]]:
+def _answer_times(released: QuerySet[Batch]) -> dict[int, tuple[int, timedelta, timedelta]]:
     """Return for each project the number of batches, and the times within which half and 95 % were answered."""
     took = ExpressionWrapper(F("ended_at") - F("received_at"), output_field=DurationField())
     if connection.vendor == "postgresql":

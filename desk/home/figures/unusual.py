@@ -59,11 +59,11 @@ def unusual(seen: Q, waiting: Waiting, now: datetime, *, sees_alarms: bool, sees
 
     sees_alarms: the reader may look at alarms; sees_all: the reader sees all projects, and so the gateway's alarms.
     """
-    found = _troubled(waiting, now) + (_alarms(seen, sees_all=sees_all) if sees_alarms else [])
-    return found + _timed_out(seen, now) + [_more_or_less(share) for share in shares(seen, now)]
+    found = _find_troubled(waiting, now) + (_find_alarms(seen, sees_all=sees_all) if sees_alarms else [])
+    return found + _find_timed_out(seen, now) + [_describe_share(share) for share in shares(seen, now)]
 
 
-def _troubled(waiting: Waiting, now: datetime) -> list[Unusual]:
+def _find_troubled(waiting: Waiting, now: datetime) -> list[Unusual]:
     lines = [line for line in waiting.lines if line.troubled]
     found = []
     for line in lines[:LINES]:
@@ -93,7 +93,7 @@ def _troubled(waiting: Waiting, now: datetime) -> list[Unusual]:
     return found
 
 
-def _alarms(seen: Q, *, sees_all: bool) -> list[Unusual]:
+def _find_alarms(seen: Q, *, sees_all: bool) -> list[Unusual]:
     """Return open alarms, without batches in attention, which have a line of their own."""
     rows = Alarm.objects.filter(closed_at=None).exclude(code=Code.ATTENTION).order_by("opened_at", "id")
     if not sees_all:
@@ -110,7 +110,7 @@ def _alarms(seen: Q, *, sees_all: bool) -> list[Unusual]:
     return found
 
 
-def _timed_out(seen: Q, now: datetime) -> list[Unusual]:
+def _find_timed_out(seen: Q, now: datetime) -> list[Unusual]:
     """Return one line about batches of the last 24 hours whose contacts took the “timed out” way."""
     row = Batch.objects.filter(seen, ended.NOT_IN_TIME, ended_at__gt=now - DAY, ended_at__lte=now).aggregate(
         batches=Count("pk"), contacts=ended.TIMED_OUT, uncounted=ended.UNCOUNTED_BATCHES, first=Min("pk")
@@ -162,13 +162,13 @@ def _shares(seen: Q, now: datetime) -> list[Share]:
     for project, number, kept_, lost in rows:
         if kept_ + lost >= CONTACTS:
             by_project[project][number] = 100 * lost / (kept_ + lost)
-    found = {pk: shown for pk, days in by_project.items() if (shown := _far(days))}
+    found = {pk: shown for pk, days in by_project.items() if (shown := _compare_days(days))}
     projects = Project.objects.in_bulk(list(found))
     lines = [Share(pk, projects[pk].name, *values) for pk, values in found.items()]
     return sorted(lines, key=lambda line: -abs(line.share - line.usual))[:LINES]
 
 
-def _far(days: dict[int, float]) -> tuple[float, float, float, float] | None:
+def _compare_days(days: dict[int, float]) -> tuple[float, float, float, float] | None:
     """Return last share, median, lowest and highest; None if the last share is not far from the days before."""
     before = [share for number, share in days.items() if number]
     if 0 not in days or len(before) < ENOUGH:
@@ -178,7 +178,7 @@ def _far(days: dict[int, float]) -> tuple[float, float, float, float] | None:
     return (share, middle, lowest, highest) if far and not lowest <= share <= highest else None
 
 
-def _more_or_less(share: Share) -> Unusual:
+def _describe_share(share: Share) -> Unusual:
     values = {"project": share.name, "share": batch_sentences.percent(share.share)}
     if share.share > share.usual:
         what = _("%(project)s rejects more than usual: %(share)s in the last 24 hours.") % values

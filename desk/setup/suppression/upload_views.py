@@ -23,7 +23,7 @@ def upload(admin: ModelAdmin, request: HttpRequest, list_id: int) -> HttpRespons
     """Accept a file, or the announcement of one (answered with JSON)."""
     found = changeable(admin, request, list_id)
     if request.method == "POST" and "size" in request.POST:
-        return _announced(admin, request, found)
+        return _accept_announcement(admin, request, found)
     form = FileForm(request.POST, request.FILES) if request.method == "POST" else FileForm()
     if not form.is_valid():
         title = _("Send a file for “%(list)s”") % {"list": found}
@@ -35,7 +35,7 @@ def upload(admin: ModelAdmin, request: HttpRequest, list_id: int) -> HttpRespons
     return HttpResponseRedirect(_page(begun))
 
 
-def _announced(admin: ModelAdmin, request: HttpRequest, found: SuppressionList) -> JsonResponse:
+def _accept_announcement(admin: ModelAdmin, request: HttpRequest, found: SuppressionList) -> JsonResponse:
     form = AnnouncedForm(request.POST)
     if not form.is_valid():
         return JsonResponse({"errors": [str(each) for faults in form.errors.values() for each in faults]}, status=400)
@@ -89,7 +89,7 @@ def piece(admin: ModelAdmin, request: HttpRequest, upload_id: int) -> HttpRespon
 
 def progress(admin: ModelAdmin, request: HttpRequest, upload_id: int) -> HttpResponse:
     """Show the progress of a file; the page's script polls, and without it the page reloads."""
-    begun = _visible(admin, request, upload_id)
+    begun = _find_upload(admin, request, upload_id)
     more = {"upload": begun, "state": states.state(begun), "lines": states.lines(begun.first_unreadable)}
     title = _("File “%(name)s”") % {"name": begun.file_name}
     return cast(HttpResponse, shown(admin, request, "progress", title, begun.suppression_list, **more))
@@ -97,10 +97,10 @@ def progress(admin: ModelAdmin, request: HttpRequest, upload_id: int) -> HttpRes
 
 def state(admin: ModelAdmin, request: HttpRequest, upload_id: int) -> HttpResponse:
     """Return the progress as JSON for the script."""
-    return JsonResponse(states.state(_visible(admin, request, upload_id)))
+    return JsonResponse(states.state(_find_upload(admin, request, upload_id)))
 
 
-def _visible(admin: ModelAdmin, request: HttpRequest, upload_id: int) -> SuppressionUpload:
+def _find_upload(admin: ModelAdmin, request: HttpRequest, upload_id: int) -> SuppressionUpload:
     if not admin.has_view_permission(request):
         raise PermissionDenied
     rows = SuppressionUpload.objects.filter(suppression_list__in=admin.get_queryset(request))

@@ -42,7 +42,7 @@ def _page(request: HttpRequest, project: Project, sendout: Sendout | None) -> Ht
     known = known_identifiers(project, sendout)
     last = _last_hook(sendout) if sendout else None
     to_name = to_be_named(project, sendout)
-    asked = _asked(request.GET, to_name, last)
+    asked = _chosen_names(request.GET, to_name, last)
     named = {folded(each.identifier) for each in asked}
     waiting = {folded(name) for name in to_name}
     choices = [{"name": name, "chosen": folded(name) in named, "always": folded(name) not in waiting} for name in known]
@@ -80,7 +80,7 @@ def _last_hook(sendout: Sendout) -> tuple[Batch, list[Asked]] | None:
     return batch, [Asked(identifier, details) for identifier, details in sorted(asked)]
 
 
-def _asked(query: QueryDict, to_name: list[str], last: tuple[Batch, list[Asked]] | None) -> list[Asked]:
+def _chosen_names(query: QueryDict, to_name: list[str], last: tuple[Batch, list[Asked]] | None) -> list[Asked]:
     """Return the reader's choice: that of the last hook, some names, or by default all names that wait for the hook."""
     if query.get("last") == "1" and last is not None:
         return last[1]

@@ -45,7 +45,7 @@ def previewed(form: ActionForm, contact: Contact) -> Preview:
     if kind is None:
         return Preview((), ())
     faults = list(_faults(form))
-    config, of_the_whole = _readable(kind.Config, config_values(kind.Config, dict(_typed(form))))
+    config, of_the_whole = _parse_config(kind.Config, config_values(kind.Config, dict(_parse_fields(form))))
     if config is None:
         return Preview((), faults or [Fault("", "", each) for each in of_the_whole])
     given = contact.fields.get("given")
@@ -57,7 +57,7 @@ def previewed(form: ActionForm, contact: Contact) -> Preview:
         return Preview((), faults)
 
 
-def _typed(form: ActionForm) -> Iterator[tuple[str, Any]]:
+def _parse_fields(form: ActionForm) -> Iterator[tuple[str, Any]]:
     """Return the values that the form's fields can parse, including those that the configuration refuses."""
     for name, field in form.fields.items():
         if name.startswith(PREFIX):
@@ -74,7 +74,7 @@ def _faults(form: ActionForm) -> Iterator[Fault]:
                 yield Fault(name, str(form.fields[name].label), "".join(map(str, error.messages)))
 
 
-def _readable(config: type[BaseModel], raw: Mapping[str, Any]) -> tuple[BaseModel | None, list[str]]:
+def _parse_config(config: type[BaseModel], raw: Mapping[str, Any]) -> tuple[BaseModel | None, list[str]]:
     """Return the configuration without its wrong or missing values, and the faults of the whole."""
     values = {name: dict(each) if isinstance(each, dict) else each for name, each in raw.items()}
     lenient: dict[str, Any] = {}

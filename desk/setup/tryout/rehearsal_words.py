@@ -71,7 +71,7 @@ def shown(found: Rehearsal, draft: ActionDefinition | None, *, sees: bool) -> Sh
         sentences=list(_sentences(found)),
         reasons=list(_reasons(found)),
         samples=[_sample(found, change, sees=sees) for change in samples],
-        more_samples=_of_them(len(samples), moved) if samples else "",
+        more_samples=_write_moved(len(samples), moved) if samples else "",
         notes=list(_notes(found)),
         sees=sees,
     )
@@ -176,7 +176,7 @@ def _sentences(found: Rehearsal) -> Iterator[str]:
         yield text % {"n": number(found.unknown)}
 
 
-def _of_them(count: int, moved: int) -> str:
+def _write_moved(count: int, moved: int) -> str:
     if count == moved:
         return _("All of them:")
     return ngettext("Here is %(n)s of them:", "Here are %(n)s of them:", count) % {"n": number(count)}
