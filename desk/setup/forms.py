@@ -39,10 +39,7 @@ OPERATOR = "__operator"
 
 
 def config_fields(config: type[BaseModel], seen: Collection[int] | None = None) -> dict[str, forms.Field]:
-    """Return the form fields of a configuration by name: a choice and a value for alternatives, else one each.
-
-    seen: the projects whose lists are offered; None: all.
-    """
+    """Return form fields by name, two for alternatives: choice, value. seen: projects of offered lists; None: all."""
     fields: dict[str, forms.Field] = {}
     for name, info in config.model_fields.items():
         options: dict[str, Any] = {

@@ -62,7 +62,7 @@ class HistoryAdmin(MissingAdmin, SimpleHistoryAdmin, ModelAdmin):
 
 
 def leads_to(request: HttpRequest) -> str:
-    """Return the page that the reader came from and returns to, if it is one of ours; else nothing."""
+    """Return the page that the reader came from and returns to; empty if it is not one of ours."""
     wanted = request.GET.get("next", "")
     safe = url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure())
     return wanted if safe else ""

@@ -23,11 +23,10 @@ LINES = 20
 class WorkInProgress:
     """One batch in work, or all singles in work of one sendout.
 
-    `batch`: its id; None for singles, of which there are `count`. `stage`: received, screening, screened, sending,
-    writing, releasing, or singles.
+    `batch`: its id; None for singles, of which there are `count`.
+    `stage`: received, screening, screened, sending, writing, releasing, or singles.
     `done` of `of` contacts or rejections; `of` is None if unknown, and the sendout's usual number if `guessed`.
-    `ready_at` and `spare`, its distance from the deadline, are None without a forecast; `early`: it is too early for
-    one.
+    `ready_at` and `spare`, its distance from the deadline: None without a forecast; `early`: too early for one.
     `silent`: the platform takes no calls at the moment.
     """
 

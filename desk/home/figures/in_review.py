@@ -27,11 +27,10 @@ COUNTED = 1_000
 class ReviewLine:
     """One batch, or all waiting singles of one sendout.
 
-    `batch`: its id; None for singles. `count`: the number of singles. `troubled`: how many of them, or of the one
-    batch, need attention; `trouble` says why.
-    `accepting`, `rejecting`: how many the gateway accepts or rejects without a decision, first at `acts_at`; it leaves
-    the others.
-    The times of singles are those of the most urgent one.
+    `batch`: its id; None for singles. `count`: the number of singles.
+    `troubled`: how many of them, or of the one batch, need attention; `trouble` says why.
+    `accepting`, `rejecting`: how many the gateway accepts or rejects without a decision; it leaves the others.
+    `acts_at`: the first moment at which it does so. The times of singles are those of the most urgent one.
     """
 
     sendout: int
