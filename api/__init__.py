@@ -1,1 +1,1 @@
-"""What programs read and decide over HTTP: the same rows and the same functions as the screens."""
+"""The HTTP API for programs: the same rows and the same functions as the screens."""

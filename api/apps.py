@@ -1,4 +1,4 @@
-"""The API as an application."""
+"""The application of the API."""
 
 from django.apps import AppConfig
 

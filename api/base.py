@@ -1,4 +1,4 @@
-"""What all of the API shares: forms of values, a view with its permission and parameters, and pages by keyset."""
+"""Shared parts of the API: value fields, a view with permission and parameters, and keyset pagination."""
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -53,7 +53,7 @@ class SentenceField(serializers.Field[str, str, str, str]):
 
 
 class StrictSerializer(serializers.Serializer[Any]):
-    """Input that refuses names it does not know: a misspelt filter or choice must not pass for none at all."""
+    """Input that refuses unknown names, so that a misspelt filter or choice is not ignored."""
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, Mapping):
@@ -65,14 +65,14 @@ class StrictSerializer(serializers.Serializer[Any]):
 
 
 class MayLook(BasePermission):
-    """Only those who may see such rows at all; what they may decide is checked by the stage that does it."""
+    """Allow users with the view's permission. The stage that carries out a verb checks the permission to decide."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         return isinstance(view, View) and request.user.is_authenticated and request.user.has_perm(view.needs)
 
 
 class View(APIView):
-    """What all views share: a permission that they name, errors of one form, parameters that are checked."""
+    """Base of all views: a required permission, uniform errors, and validated parameters."""
 
     permission_classes = [MayLook]
     needs: ClassVar[str]
@@ -83,14 +83,14 @@ class View(APIView):
 
     @cached_property
     def asked(self) -> dict[str, Any]:
-        """The parameters of the request, read and checked."""
+        """Return the validated parameters of the request."""
         asked = self.parameters(data=self.request.query_params.dict())
         asked.is_valid(raise_exception=True)
         return dict(asked.validated_data)
 
 
 class OldestFirst(BasePagination):
-    """Rows with rising ids; `after` is the id of the last one that was read."""
+    """Pages of rows by rising id; `after` is the id of the last row that was read."""
 
     parameter, lookup, order = "after", "pk__gt", "pk"
 
@@ -124,6 +124,6 @@ class OldestFirst(BasePagination):
 
 
 class NewestFirst(OldestFirst):
-    """Rows with falling ids; `before` is the id of the last one that was read."""
+    """Pages of rows by falling id; `before` is the id of the last row that was read."""
 
     parameter, lookup, order = "before", "pk__lt", "-pk"

@@ -1,4 +1,4 @@
-"""What programs with the permission to see contacts may ask: what became of one of them, and a batch's decisions as CSV."""
+"""Endpoints for programs that may see contacts: find a contact's decisions, and export those of a batch as CSV."""
 
 from typing import Any, cast
 
@@ -50,8 +50,8 @@ class FoundSerializer(serializers.Serializer[Any]):
     outcome = serializers.ChoiceField(source="batch.outcome", choices=Outcome.choices)
     fate = serializers.ChoiceField(
         choices=[each.value for each in Fate],
-        help_text="got: the message went out. not: its rejection is confirmed. late: it timed out. open: nothing is final yet. "
-        "unknown: the platform did not confirm.",
+        help_text="got: the message went out. not: its rejection is confirmed. late: it timed out. open: nothing is "
+        "final yet. unknown: the platform did not confirm.",
     )
     sentence = serializers.SerializerMethodField(help_text="What became of it and why, for people.")
     verdict = WordField(DecisionVerdict, source="decision.verdict")
@@ -88,7 +88,7 @@ class FindingsSerializer(serializers.Serializer[Any]):
 
 
 class _Contacts(View):
-    """What is shared: who the contacts are is told only to those who may see both them and batches."""
+    """Shared permission check: contact ids require the permissions to see contacts and batches."""
 
     needs = base.VIEW_CONTACTS
 
@@ -127,7 +127,9 @@ class ExportView(_Contacts, GenericAPIView[Batch]):
         summary="Export the decisions of a batch", responses={(200, "text/csv"): OpenApiTypes.STR, **REFUSALS}
     )
     def post(self, request: Request, pk: int) -> HttpResponseBase:
-        """CSV in UTF-8 with commas, streamed. The history of the batch names you. Cells that look like formulas have an `'`."""
+        """CSV in UTF-8 with commas, streamed. The history of the batch names you.
+        Cells that look like formulas have an `'`.
+        """
         asked = self.get_serializer(data=request.data)
         user = cast(User, request.user)
         batch = get_object_or_404(self.get_queryset().filter(access.within(user)), pk=pk)

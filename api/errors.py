@@ -1,4 +1,4 @@
-"""How the API says no: always a code for programs and a sentence for people."""
+"""Error responses of the API: always a code for programs and a sentence for people."""
 
 from typing import Any
 
@@ -38,7 +38,7 @@ class ConflictSerializer(serializers.Serializer[Any]):
 
 
 def handle(error: Exception, context: dict[str, Any]) -> Response | None:
-    """Bring the framework's errors into our form; anything that it does not know stays an error of the server."""
+    """Convert the framework's errors into the API's form; an unknown error remains a server error."""
     response = exception_handler(error, context)
     if response is None:
         return None
@@ -52,7 +52,7 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
 
 
 def refusal(problem: NotDone, revision: int | None) -> Response:
-    """Answer that a verb was not carried out. revision: the batch's own now, where it is known."""
+    """Answer that a verb was not carried out. revision: the batch's current revision, if known."""
     body: dict[str, Any] = {"code": problem.code, "error": str(problem)}
     if problem.code in CONFLICTS:
         return Response(body | {"revision": revision}, status.HTTP_409_CONFLICT)

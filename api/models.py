@@ -1,4 +1,4 @@
-"""The keys by which programs come in; of each only a fingerprint is stored."""
+"""Tokens by which programs authenticate; the database stores only a fingerprint of each."""
 
 import hashlib
 import secrets
@@ -9,18 +9,18 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-# Tells people and scanners of leaked secrets what they found; the rest has 256 bits of chance.
+# The prefix identifies a token to people and to secret scanners; the rest has 256 random bits.
 MARK = "sendgate_"
 SHOWN = len(MARK) + 4
 
 
 def fingerprint(text: str) -> str:
-    """What is stored of a token. Its chance is that of 256 bits, so that a plain hash cannot be turned round."""
+    """Return the stored hash of a token. A plain hash is safe because the token has 256 random bits."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 class ApiToken(models.Model):
-    """One key of one user; who loses it makes another. Several are valid at once, for rotation."""
+    """One token of one user; a lost token must be replaced. Several are valid at once, for rotation."""
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, verbose_name=_("user"), on_delete=models.CASCADE, related_name="api_tokens"
@@ -30,7 +30,7 @@ class ApiToken(models.Model):
     digest = models.CharField(max_length=64, unique=True, editable=False)
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
     expires_at = models.DateTimeField(_("expires"), null=True, blank=True, help_text=_("Empty: never."))
-    # A day is enough to find what nobody uses, and costs one write a day.
+    # A resolution of one day shows unused tokens and costs one write a day.
     last_used = models.DateField(_("last used"), null=True, editable=False)
 
     class Meta:

@@ -1,4 +1,4 @@
-"""What programs may ask for: the parameters of lists, and the body of a verb."""
+"""Parameters of lists, and request bodies of verbs."""
 
 from typing import Any
 
@@ -44,7 +44,8 @@ class BatchesAsked(StrictSerializer):
     )
     waiting = serializers.BooleanField(
         required=False,
-        help_text="True: only open batches that wait for a person, in review or needing attention. False: only the rest.",
+        help_text="True: only open batches that wait for a person, in review or needing attention. False: only the "
+        "rest.",
     )
     before = serializers.IntegerField(
         required=False, min_value=0, max_value=_HIGHEST_ID, help_text="Only batches with a lower id than this."
@@ -62,8 +63,8 @@ class StopAsked(StrictSerializer):
         default="",
         allow_blank=True,
         max_length=LONGEST_NOTE,
-        help_text="Why; it stays with the batch. Required to reject, to change decisions and to put on hold: without it "
-        "the answer is `note_needed`.",
+        help_text="Why; it stays with the batch. Required to reject, to change decisions and to put on hold: without "
+        "it the answer is `note_needed`.",
     )
 
 

@@ -1,4 +1,4 @@
-"""What rows hold as JSON, written out for programs: nothing here asks the database."""
+"""JSON for programs from rows that are loaded already: no function here queries the database."""
 
 import json
 import re
@@ -16,12 +16,12 @@ _ADDRESS = re.compile(r"\w+://\S+")
 
 
 def attention(batch: Batch) -> dict[str, str] | None:
-    """The stage that could not complete, as a code and a sentence."""
+    """Return the stage that could not complete, as a code and a sentence."""
     return {"code": batch.attention, "sentence": batch_sentences.attention(batch)} if batch.attention else None
 
 
 def forecast(found: Forecast | None) -> dict[str, Any] | None:
-    """When the rejections will be confirmed; null where none are being sent."""
+    """Return when the rejections will be confirmed; None if none are being sent."""
     if found is None:
         return None
     spare = round(found.spare.total_seconds())
@@ -29,21 +29,21 @@ def forecast(found: Forecast | None) -> dict[str, Any] | None:
 
 
 def first_acceptance(batch: Batch) -> dict[str, Any] | None:
-    """Who accepted first and when, while a second person is waited for; null otherwise."""
+    """Return who accepted first and when, while the batch waits for a second person; None otherwise."""
     if batch.status != Status.IN_REVIEW or not rules.is_first_accepted(batch):
         return None
     return {"user": first_name(batch), "at": batch.first_accepted_at, "undecided": batch.first_undecided}
 
 
 def hold(found: Hold | None) -> dict[str, Any] | None:
-    """Who put the batch on hold; null where nobody holds it."""
+    """Return who put the batch on hold; None if it is not on hold."""
     if found is None:
         return None
     return {"by": found.user.get_username(), "at": found.at, "note": found.note, "declared": found.declared}
 
 
 def change(running: BulkChange | None, batch: Batch) -> dict[str, Any] | None:
-    """The change of many decisions that is under way; null where there is none."""
+    """Return the running change of many decisions; None if there is none."""
     if running is None:
         return None
     return {
@@ -58,13 +58,13 @@ def change(running: BulkChange | None, batch: Batch) -> dict[str, Any] | None:
 
 
 def held_for(batch: Batch) -> list[dict[str, str]]:
-    """Why the batch was held for a person, as codes and sentences."""
+    """Return why the batch is held for review, as codes and sentences."""
     found = zip(batch.held_for, batch_sentences.holds(batch), strict=True)
     return [{"code": code, "sentence": sentence} for code, sentence in found]
 
 
 def reasons(batch: Batch) -> list[dict[str, Any]]:
-    """Reasons of the decisions with the number of contacts, most frequent first; the simply accepted are left out."""
+    """Return reasons of decisions with contact counts, most frequent first, without acceptances that have no reason."""
     return [
         {
             "verdict": DecisionVerdict(verdict).name.lower(),
@@ -78,18 +78,18 @@ def reasons(batch: Batch) -> list[dict[str, Any]]:
 
 
 def failures(batch: Batch) -> list[dict[str, Any]]:
-    """Actions that could not judge some contacts, and what became of these."""
+    """Return the actions that could not judge some contacts, and the result for these contacts."""
     return [each | {"sentence": show_text(each["sentence"])} for each in batch.failures]
 
 
 def event_data(event: Event) -> dict[str, Any]:
-    """What an event tells; a text in it is a sentence."""
+    """Return the data of an event; a text in it is a sentence."""
     data: dict[str, Any] = event.data or {}
     return data | {"text": show_text(data["text"])} if data.get("text") else data
 
 
 def plan(batch: Batch) -> dict[str, Any]:
-    """The frozen plan; configuration and details as the objects that their canonical text stands for."""
+    """Return the frozen plan; configuration and details are objects parsed from their canonical text."""
     content: Mapping[str, Any] = batch.plan.content
     return {
         "actions": [
@@ -107,7 +107,7 @@ def _read(text: str) -> Any:
 
 
 def harmless(value: Any) -> Any:
-    """A JSON value without the addresses in it: whoever knows one might call it, or read a key in it."""
+    """Return a JSON value without its URLs: a reader could call them, or find a key in them."""
     if isinstance(value, str):
         return _ADDRESS.sub("…", value)
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""The forms in which projects, batches, decisions and events are read."""
+"""JSON forms of projects, batches, decisions and events."""
 
 from typing import Any, cast
 
@@ -204,7 +204,7 @@ class BatchSerializer(serializers.ModelSerializer[Batch]):
     def get_forecast(self, batch: Batch) -> dict[str, Any] | None:
         if batch.status not in SENDING:
             return None
-        # Asked once for a whole list, whose serializers share one context.
+        # Queried once for a whole list, whose serializers share one context.
         shared = cast(dict[str, Any], self.context)
         if "lately" not in shared:
             now = timezone.now()

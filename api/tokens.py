@@ -1,4 +1,4 @@
-"""Programs come in with a token in the header: `Authorization: Token …`."""
+"""Authentication by a token in the header: `Authorization: Token …`."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ refused = Knocks("api_token_refused")
 
 
 class FingerprintAuthentication(TokenAuthentication):
-    """Finds a token by its fingerprint: the database compares hashes, whose timing tells nothing of the token."""
+    """Look up a token by its fingerprint: the database compares hashes, so timing reveals nothing about the token."""
 
     def authenticate_credentials(self, key: str) -> tuple[Any, ApiToken]:
         now = timezone.now()

@@ -1,4 +1,4 @@
-"""Addresses of the API, below /api/."""
+"""URLs of the API, below /api/."""
 
 from django.urls import path
 from django.views.generic import RedirectView

@@ -1,4 +1,4 @@
-"""What programs may decide: a path for each verb, which is the verb of the screens."""
+"""Endpoints of verbs: one path for each verb that the screens offer too."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ Asked = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A verb as programs see it. make: the verb for a batch's id and what is asked of it, where that is not all."""
+    """A verb as programs see it. make: builds the verb from batch id and parameters, if the default does not fit."""
 
     verb: type[Verb[Any]]
     summary: str
@@ -67,7 +67,7 @@ def _change(batch_id: int, asked: Asked) -> Verb[Any]:
     return ChangeAlike(Which(DecisionVerdict(alike["verdict"]), reason), verdict)
 
 
-# By the last part of their path.
+# Keyed by the last part of the path.
 OFFERS: Mapping[str, Offer] = {
     "accept": Offer(
         Accept,
@@ -97,7 +97,8 @@ OFFERS: Mapping[str, Offer] = {
     "change": Offer(
         ChangeDecisions,
         "Change decisions of a held batch",
-        "Single rows, or all that are alike. Many are changed piece by piece: `change` of the batch says how far that is.",
+        "Single rows, or all that are alike. Many are changed piece by piece: `change` of the batch says how far that "
+        "is.",
         ChangeAsked,
         _change,
     ),
@@ -126,10 +127,10 @@ class VerbView(View, GenericAPIView[Batch]):
         return self.offer.serializer_class
 
     def post(self, request: Request, pk: int) -> Response:
-        """Read what is asked, have it done, and answer with the batch as it is then."""
+        """Validate the parameters, carry out the verb, and return the updated batch."""
         user, asked = cast(User, request.user), self.get_serializer(data=request.data)
         try:
-            # Who may not decide is told so first, whatever they sent.
+            # Check the permission before the parameters, so that a refused user learns nothing about these.
             base.check_permission(user, self.offer.verb.permission)
             asked.is_valid(raise_exception=True)
             given = asked.validated_data
@@ -150,7 +151,7 @@ class VerbView(View, GenericAPIView[Batch]):
 
 
 def view_of(offer: Offer) -> Callable[..., HttpResponseBase]:
-    """Return the view of one verb, described as the table says."""
+    """Return the view of one verb, with its schema from the table."""
     answers = dict.fromkeys((400, 401, 403, 404), errors.ErrorSerializer)
     said = extend_schema(
         summary=offer.summary,

@@ -1,4 +1,4 @@
-"""What programs may read: projects, batches, decisions and events."""
+"""Endpoints for reading projects, batches, decisions and events."""
 
 from typing import Any
 
@@ -28,9 +28,9 @@ from sendouts.models.batch import OPEN
 from sendouts.models.decision import rows_of
 from sendouts.verbs import base
 
-# The open statuses stand here too, so that the index of open batches finds the few among many that ended.
+# Name the open statuses too, so that the index of open batches finds the few open rows.
 WAITING = Q(status__in=OPEN) & (Q(status=Status.IN_REVIEW) | ~Q(attention=""))
-# Addresses are secrets of the platform's, and long: they are not even loaded.
+# The platform's URLs are secret and long, so do not load them.
 BATCHES = Batch.objects.select_related("project", "sendout", "plan", "first_accepted_by").defer(
     "finish_uri", "download_uri"
 )
@@ -140,14 +140,14 @@ class Events(View, ListAPIView[Event]):
 
 
 def existing(batch_id: int, request: Request) -> int:
-    """The id of a batch that there is for who asks: an empty page must not stand for an unknown batch."""
+    """Return the id of a batch that the reader may see. Raises Http404: an empty page must not hide an unknown id."""
     if not Batch.objects.filter(access.within(request.user), pk=batch_id).exists():
         raise Http404
     return batch_id
 
 
 class Schema(SpectacularAPIView):
-    """The OpenAPI schema, in English whatever the reader's language: programs are made from it."""
+    """The OpenAPI schema, always in English, since client programs are generated from it."""
 
     permission_classes = [IsAuthenticated]
 
@@ -158,6 +158,6 @@ class Schema(SpectacularAPIView):
 
 
 class Docs(SpectacularSwaggerSplitView):
-    """The schema as a page on which calls can be tried; its script comes apart, so that the page needs none inline."""
+    """The schema as a page for trial calls; its script is a separate file, so that the page needs none inline."""
 
     permission_classes = [IsAuthenticated]

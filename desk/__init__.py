@@ -1,1 +1,1 @@
-"""What marketers, managers and operators see."""
+"""The screens of marketers, managers and operators."""

@@ -1,4 +1,4 @@
-"""Every screen of the admin; Django looks for this module."""
+"""Import every admin screen; Django discovers this module."""
 
 from desk.batch import list as batch_list
 from desk.operations import alarms, channels, webhooks

@@ -1,4 +1,4 @@
-"""The desk as an application."""
+"""The application of the desk."""
 
 from django.apps import AppConfig
 

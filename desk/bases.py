@@ -1,4 +1,4 @@
-"""What the screens of the admin are made from: rows out of reach are not there, and machine data is read-only."""
+"""Base classes of the admin screens: rows out of reach answer 404, and machine data is read-only."""
 
 from typing import Any, ClassVar, cast
 
@@ -14,7 +14,7 @@ from actions.models import Project, Sendout
 
 
 class MissingAdmin(ModelAdmin):
-    """What the queryset leaves out for a limited person has no page and no history, and is answered with 404."""
+    """Answer 404, for the page and for the history, to a limited person if the queryset omits the row."""
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         self.there(request, object_id)
@@ -29,7 +29,7 @@ class MissingAdmin(ModelAdmin):
         return shown
 
     def there(self, request: HttpRequest, object_id: str) -> None:
-        """Histories are looked up by number alone: whose row is out of reach, its history is too. Raises Http404."""
+        """Check that the row is in the reader's reach; raises Http404. Django looks up histories by number alone."""
         if not sees_all(request.user) and self.get_object(request, object_id) is None:
             raise Http404
 
@@ -40,12 +40,12 @@ class MissingAdmin(ModelAdmin):
 
 
 def reader(request: HttpRequest) -> User:
-    """Who looks; the admin lets nobody through who is not logged in."""
+    """Return the user of the request; the admin requires a login."""
     return cast(User, request.user)
 
 
 class ReadOnlyAdmin(MissingAdmin):
-    """A list and a page without any way to add, change or delete; pages are not counted."""
+    """A list and a page without add, change or delete; pages are not counted."""
 
     actions = None
     paginator = InfinitePaginator
@@ -64,7 +64,7 @@ class ReadOnlyAdmin(MissingAdmin):
 
 
 class SeenProjects(RelatedDropdownFilter):
-    """A filter by project that offers only those that the reader sees."""
+    """A filter by project that offers only projects that the reader sees."""
 
     def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> list[tuple[Any, str]]:
         ordering = self.field_admin_ordering(field, request, model_admin)
@@ -74,10 +74,10 @@ class SeenProjects(RelatedDropdownFilter):
 
 
 class LimitedAdmin(MissingAdmin):
-    """Rows of other projects do not exist for whoever does not see these: not in lists, not in choices, not by address.
+    """Limit lists, choices and addresses to rows of the projects that the reader sees.
 
-    project_paths: how a row leads to its project; one of several is enough. shared: a row without a project is everybody's
-    to look at, and changed only by people who see all projects.
+    project_paths: lookups from a row to its project; one match is enough. shared: people of all projects may look at a
+    row without a project, but only people who see all projects change it.
     """
 
     project_paths: ClassVar[tuple[str, ...]] = ("project",)
@@ -99,7 +99,7 @@ class LimitedAdmin(MissingAdmin):
         return super().has_delete_permission(request, obj) and self._may_touch(request, obj)
 
     def _may_touch(self, request: HttpRequest, obj: Any) -> bool:
-        # What leads to a page of its own is asked with the number alone; that page asks again.
+        # For a view on a page of its own, obj is only the id; that page checks again.
         everybodys = self.shared and isinstance(obj, Model) and getattr(obj, "project_id", None) is None
         return not everybodys or sees_all(request.user)
 
@@ -111,7 +111,7 @@ class LimitedAdmin(MissingAdmin):
 
 
 class SharedAdmin(ModelAdmin):
-    """Rows that all projects share: everybody with the permission looks, and only who sees all projects writes."""
+    """Rows that all projects share: view with the permission, write only with access to all projects."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return super().has_add_permission(request) and sees_all(request.user)
@@ -124,7 +124,10 @@ class SharedAdmin(ModelAdmin):
 
 
 def _limit(field: Any, db_field: Any, request: HttpRequest, *, required: bool) -> None:
-    """Keep a choice of a project or sendout to those that the person sees. required: none would mean all projects."""
+    """Limit a choice of a project or sendout to the person's reach.
+
+    required: an empty choice would mean all projects.
+    """
     model = db_field.related_model
     if model is Project:
         field.queryset = field.queryset.filter(within(request.user, "pk"))

@@ -1,4 +1,4 @@
-"""What every page of the desk carries: the version, the list of the keys, and whether the person who looks wants them."""
+"""Context of every page of the desk: the version, the keyboard shortcuts, and whether the reader uses them."""
 
 from typing import Any
 
@@ -11,6 +11,6 @@ from desk.people.me import uses_shortcuts
 
 
 def desk(request: HttpRequest) -> dict[str, Any]:
-    """For templates; nothing is asked of the database before a page needs it."""
+    """Return template context; it queries the database only when a page uses it."""
     found = SimpleLazyObject(lambda: {"keys": keys(), "on": uses_shortcuts(request.user), "version": settings.VERSION})
     return {"desk": found}

@@ -1,4 +1,4 @@
-"""The page from which the decisions of a batch are downloaded. GET shows, POST answers with the file itself."""
+"""The page that downloads the decisions of a batch. GET shows, POST answers with the file itself."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -34,7 +34,7 @@ REASONS = 50
 
 @dataclass(frozen=True, slots=True)
 class ExportOffer:
-    """One choice of rows, with how many there are."""
+    """One choice of rows, with their number."""
 
     tab: str
     reason: str
@@ -92,7 +92,7 @@ def _uuid(text: str) -> UUID | None:
 
 
 def _offers(batch: Batch) -> list[ExportOffer]:
-    """What can be chosen: everybody, each tab, each reason."""
+    """Return the choices: everybody, each tab, each reason."""
     found = [ExportOffer("", "", _("Everybody"), "", number(batch.total))]
     found += [
         ExportOffer(name, "", text, "", number(count or 0)) for name, (text, count) in tabs(batch).items() if count
@@ -110,7 +110,7 @@ def _offers(batch: Batch) -> list[ExportOffer]:
 
 
 def progress(request: HttpRequest, batch_id: int, key: UUID) -> HttpResponse:
-    """How far a download is that this person began, for the page that began it."""
+    """Return the progress of a download, for the page that began it and only to the person who began it."""
     if not reader(request).has_perm(base.VIEW_CONTACTS):
         raise PermissionDenied
     get_object_or_404(Batch.objects.filter(access.within(reader(request))).only("pk"), pk=batch_id)
@@ -133,7 +133,7 @@ def progress(request: HttpRequest, batch_id: int, key: UUID) -> HttpResponse:
 
 
 def sentence(found: Export) -> str:
-    """How far a download is."""
+    """Describe the progress of a download."""
     values = {"n": number(found.written), "read": number(found.read), "total": number(found.total)}
     if found.ended_at is None:
         return _("%(read)s of %(total)s rows looked through, %(n)s written.") % values

@@ -1,4 +1,4 @@
-"""The page on which people look for one contact over all sendouts. GET asks, POST answers, so that no log holds the id."""
+"""The page that finds one contact over all sendouts. GET asks, POST answers, so that no log holds the id."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -61,14 +61,14 @@ class HitLine:
 
 
 def may_find(request: HttpRequest) -> bool:
-    """Whether somebody may look for contacts: their ids are shown, and the batches lead on."""
+    """Return whether the reader may find contacts: it needs the permissions for contact ids and batches."""
     user = reader(request)
     return user.has_perm(base.VIEW_CONTACTS) and user.has_perm(VIEW_BATCH)
 
 
 @sensitive_post_parameters("contact")
 def find_contact(request: HttpRequest) -> HttpResponse:
-    """Look for a contact by its exact id."""
+    """Find a contact by its exact id."""
     if not may_find(request):
         raise PermissionDenied
     asked = request.POST.get("contact", "").strip()[:255]
@@ -95,12 +95,12 @@ def find_contact(request: HttpRequest) -> HttpResponse:
 
 
 def period() -> str:
-    """How long decisions are kept, as the settings say."""
+    """Return how long decisions are kept, as the settings say."""
     return span(timedelta(days=settings.RETENTION_DAYS))
 
 
 def _empty(asked: str, findings: FoundContacts, *, limited: bool) -> str:
-    """Why nothing is shown."""
+    """Return why nothing is shown."""
     if findings.found:
         return ""
     if findings.before is not None:
@@ -125,7 +125,7 @@ def _empty(asked: str, findings: FoundContacts, *, limited: bool) -> str:
 
 
 def line(found: Found, now: datetime) -> HitLine:
-    """One decision for the table."""
+    """Return one decision for the table."""
     decision, batch = found.decision, found.batch
     tone, icon = _TONES[found.fate]
     return HitLine(
@@ -151,7 +151,7 @@ def line(found: Found, now: datetime) -> HitLine:
 
 
 def batch_link(found: Found) -> str:
-    """The page of the batch, with this contact as the first of its list; found by its place, since addresses are logged."""
+    """Link to the batch with this contact first in its list, by row, since URLs are logged."""
     decision = found.decision
     tab = {DecisionVerdict.ACCEPTED: "accepted", DecisionVerdict.REJECTED: "rejected"}.get(
         DecisionVerdict(decision.verdict), "undecided"

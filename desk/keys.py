@@ -1,4 +1,4 @@
-"""The keys of the desk, as its list shows them; gateway/static/gateway/keys.js acts on them."""
+"""The keyboard shortcuts of the desk, for their list; gateway/static/gateway/keys.js implements them."""
 
 from dataclasses import dataclass
 
@@ -7,14 +7,14 @@ from django.utils.translation import gettext as _
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One line of the list: the keys, and what they do."""
+    """One line of the list: the keys, and their effect."""
 
     names: tuple[str, ...]
     text: str
 
 
 def keys() -> list[Key]:
-    """Every key, in the order of the list. None of them decides: that takes Ctrl+Enter in a dialog."""
+    """Return every key, in the order of the list. No key decides: that takes Ctrl+Enter in a dialog."""
     return [
         Key(("t",), _("Search")),
         Key(("/",), _("Search for a contact in this batch")),

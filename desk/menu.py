@@ -1,4 +1,4 @@
-"""The menu at the side, with only what the reader may look at, and the number of batches that wait."""
+"""The side menu, limited to pages that the reader may see, with the number of waiting batches."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from desk.operations.alarms import open_count
 
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
-    """The groups of the menu, in the form that Unfold takes."""
+    """Return the groups of the menu, in the form that Unfold takes."""
     badges = {"inbox": (waiting_count(request), "primary"), "notifications_active": (open_count(request), "danger")}
     groups: list[tuple[str, list[tuple[str, str, str]]]] = [
         (

@@ -1,4 +1,4 @@
-"""What one person has chosen for their own screens."""
+"""Preferences of one person for their own screens."""
 
 from django.conf import settings
 from django.db import models
@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class Preference(models.Model):
-    """A person's choices; whoever has no such row has chosen nothing."""
+    """A person's preferences; without a row all are defaults."""
 
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL, primary_key=True, on_delete=models.CASCADE, related_name="preference"

@@ -1,4 +1,4 @@
-"""The singles of one sendout that wait, and the page on which a person decides on all of them at once."""
+"""The waiting singles of one sendout, and the page on which a person decides on all of them at once."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -38,12 +38,12 @@ from sendouts.wording.batch_sentences import attention, column_time, holds, numb
 from work.nudges import nudge
 
 SetVerb = type[Accept] | type[Reject]
-# By the last part of the address.
+# Keyed by the last part of the URL.
 DECISIONS: Mapping[str, SetVerb] = {"accept": Accept, "refuse": Reject}
 
 
 class TogetherForm(forms.Form):
-    """A note, and which singles the person looked at in which state: “id:revision”, with commas."""
+    """A note, and the singles with the revisions that the person saw: “id:revision”, with commas."""
 
     note = forms.CharField(max_length=2_000, widget=UnfoldAdminTextareaWidget(attrs={"rows": 3, "autofocus": True}))
     undecided = forms.ChoiceField(
@@ -72,14 +72,14 @@ class TogetherForm(forms.Form):
             del self.fields["undecided"]
 
     def revisions(self) -> dict[int, int]:
-        """The revision that the person saw, by id."""
+        """Return the revision that the person saw, by id."""
         pairs = (pair.split(":") for pair in self.cleaned_data["seen"].split(","))
         return {int(pk): int(revision) for pk, revision in pairs}
 
 
 @dataclass(frozen=True)
 class SetRequest:
-    """A set of singles and what is to become of it."""
+    """A set of singles and the decision on it."""
 
     verb: SetVerb
     title: str
@@ -90,12 +90,12 @@ class SetRequest:
 
     @cached_property
     def _seconds(self) -> list[Second]:
-        """What this person's acceptance would be of each: a set is as large as it is."""
+        """Return the effect of this person's acceptance for each single, given the contacts of the whole set."""
         contacts = self._sums["total"]
         return [Second.of(each, self.user, contacts) for each in self.singles] if self.verb is Accept else []
 
-    def _before(self) -> list[str]:
-        """What is said of two people before the numbers."""
+    def _second_lines(self) -> list[str]:
+        """Return the sentences about the second person, which precede the numbers."""
         found = []
         if Second.FIRST in self._seconds:
             found.append(_("Nothing goes out yet: when a second person has accepted, this holds:"))
@@ -146,7 +146,7 @@ class SetRequest:
         return "primary" if self.verb is Accept else "danger"
 
     def consequences(self) -> list[str]:
-        """What follows, in numbers."""
+        """Return the consequences, in numbers."""
         sums = self._sums
         if self.verb is Reject:
             text = ngettext(
@@ -157,7 +157,7 @@ class SetRequest:
             found = [text % {"n": number(sums["total"])}, _("Rejections that were sent cannot be taken back.")]
         else:
             text = ngettext("%(n)s contact gets the message.", "%(n)s contacts get the message.", sums["accepted"])
-            found = [*self._before(), text % {"n": number(sums["accepted"])}]
+            found = [*self._second_lines(), text % {"n": number(sums["accepted"])}]
             if sums["rejected"]:
                 text = ngettext(
                     "%(n)s does not get it: the rejection goes to Symplify first and cannot be taken back.",
@@ -188,7 +188,7 @@ class SetRequest:
 
 @require_GET
 def page(request: HttpRequest, sendout_id: int) -> HttpResponse:
-    """The list of a sendout's waiting singles; each leads to its own page."""
+    """Show the list of a sendout's waiting singles; each links to its own page."""
     user = reader(request)
     if not user.has_perm(VIEW):
         raise PermissionDenied
@@ -219,13 +219,13 @@ def decide(request: HttpRequest, sendout_id: int, name: str) -> HttpResponse:
     seen, now = access.within(user), timezone.now()
     sendout = _sendout(seen, sendout_id)
     if request.method != "POST":
-        return _shown(request, seen, sendout, verb, now)
+        return _render_page(request, seen, sendout, verb, now)
     form = TogetherForm(request.POST, verb=verb, asks_undecided=verb is Accept)
     if not form.is_valid():
         missing = form.errors.get("note")
         problem = str(missing[0]) if missing else _("The page was incomplete. Look again, then decide.")
-        return _shown(request, seen, sendout, verb, now, problem=problem, note=request.POST.get("note", ""))
-    # What is not among those that this person sees, or is no single of this sendout, is not touched.
+        return _render_page(request, seen, sendout, verb, now, problem=problem, note=request.POST.get("note", ""))
+    # Ignore ids outside the person's reach, and ids that are no singles of this sendout.
     asked = form.revisions()
     mine = Batch.objects.filter(seen, sendout=sendout, source=Batch.Source.SINGLE, pk__in=list(asked)).order_by(
         "deadline", "id"
@@ -235,7 +235,7 @@ def decide(request: HttpRequest, sendout_id: int, name: str) -> HttpResponse:
     result = single_sets.decide(chosen, revisions, Act(user, None, form.cleaned_data["note"], now))
     if result.done:
         transaction.on_commit(partial(nudge, "singles", result.done))
-    _tell(request, verb, result)
+    _report_result(request, verb, result)
     return HttpResponseRedirect(reverse("desk:singles", args=[sendout.pk]) if result.left else reverse("admin:index"))
 
 
@@ -243,8 +243,8 @@ def _sendout(seen: Any, sendout_id: int) -> Sendout:
     return get_object_or_404(Sendout.objects.filter(seen).select_related("project"), pk=sendout_id)
 
 
-def _tell(request: HttpRequest, verb: SetVerb, result: Together) -> None:
-    """Say how many were decided, and why the others were not."""
+def _report_result(request: HttpRequest, verb: SetVerb, result: Together) -> None:
+    """Report how many were decided, and why the others were not."""
     done, left = len(result.done), len(result.left)
     if first := len(result.first):
         text = ngettext(
@@ -265,7 +265,7 @@ def _tell(request: HttpRequest, verb: SetVerb, result: Together) -> None:
         messages.warning(request, text % {"n": number(left), "why": next(iter(result.left.values()))})
 
 
-def _shown(
+def _render_page(
     request: HttpRequest,
     seen: Any,
     sendout: Sendout,
@@ -306,7 +306,7 @@ class ListedSingle:
 
     @classmethod
     def of(cls, single: Batch, now: datetime, *, decides: bool) -> "ListedSingle":
-        """Write one line; a single mostly has one contact, and then its verdict is one word."""
+        """Build one line; a single with one contact shows its verdict as one word."""
         counts = (
             (single.accepted, ngettext("%(n)s gets it", "%(n)s get it", single.accepted)),
             (single.rejected, ngettext("%(n)s does not get it", "%(n)s do not get it", single.rejected)),

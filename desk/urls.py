@@ -1,4 +1,4 @@
-"""The pages of the desk beside the admin's own: the live home page, its files, and singles decided together."""
+"""URLs of the desk outside the admin: the live home page, its files, and decisions on sets of singles."""
 
 from django.contrib import admin
 from django.urls import path

@@ -1,1 +1,1 @@
-"""Who is told of what, once: alarms for operators, messages for marketers."""
+"""Notify each recipient once: alarms for operators, messages for marketers."""

@@ -1,4 +1,4 @@
-"""Alarms and messages as an application."""
+"""The application of alarms and messages."""
 
 from django.apps import AppConfig
 

@@ -1,4 +1,4 @@
-"""The ways by which messages leave, by mail and by hook, and what is known when one did not arrive."""
+"""Send messages by mail and by hook, and classify failures."""
 
 import smtplib
 from collections.abc import Mapping
@@ -14,17 +14,17 @@ from outbound.session import GuardedSession, Unreachable
 
 log = structlog.get_logger(__name__)
 HOOK_TIMEOUT = (5.0, 10.0)
-# Over about an hour: a mail server that restarts, a chat service that has a bad day.
+# About an hour of retries: covers a restart of a mail server or an outage of a chat service.
 ATTEMPTS = 9
 FIRST_PAUSE, LONGEST_PAUSE = 15.0, 1_800.0
-# Whoever was at it died: nobody knows whether it left.
+# The sending process died: the outcome is unknown.
 LOST_AFTER = timedelta(minutes=5)
 
 
 class NotSent(Exception):
     """The message certainly did not leave, or was not taken."""
 
-    # In seconds, where the other side says when to try again.
+    # In seconds, if the other side says when to try again.
     retry_after: float | None = None
 
 
@@ -33,7 +33,10 @@ class Lost(Exception):
 
 
 def escaped(text: str) -> str:
-    """Slack's three letters; with them a name can call nobody. A star or an underscore of it may still make letters bold."""
+    """Escape Slack's three special characters, so that a name cannot mention anybody.
+
+    A star or an underscore in it may still change the style of the text.
+    """
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
@@ -48,7 +51,7 @@ def mail(message: EmailMessage) -> None:
         message.send()
     except (smtplib.SMTPException, OSError) as error:
         log.warning("mail_failed", error=type(error).__name__)
-        # Without an answer in the middle of it, the server may have taken the mail; an answer that says no is a no.
+        # After a disconnect the server may have taken the mail; a negative answer means that it did not.
         cut = isinstance(error, smtplib.SMTPServerDisconnected | OSError) and not isinstance(
             error, smtplib.SMTPResponseException | smtplib.SMTPRecipientsRefused
         )
@@ -59,16 +62,16 @@ def mail(message: EmailMessage) -> None:
 
 
 def post(url: str, body: bytes, allow: AllowList, *, word: str, headers: Mapping[str, str] | None = None) -> None:
-    """Post JSON behind the guard; raises NotSent or Lost. The URL is a secret: no log and no error tells it.
+    """Post JSON behind the guard; raises NotSent or Lost. The URL is a secret: never put it in a log or an error.
 
-    word: how the lines of the log begin, such as `alarm_hook`.
+    word: prefix of the log events, such as `alarm_hook`.
     """
     try:
         with GuardedSession(allow, HOOK_TIMEOUT) as session:
             answer = session.post(
                 url, data=body, headers={"Content-Type": "application/json", **(headers or {})}, stream=True
             )
-            # What it says is not read: it may be long, and the status says enough.
+            # Do not read the body: it may be long, and the status is enough.
             status, wait = answer.status_code, read_retry_after(answer.headers.get("Retry-After", ""))
             answer.close()
     except Refused as refused:

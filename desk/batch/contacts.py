@@ -1,4 +1,4 @@
-"""The contacts of one batch on its page: by verdict, by exact id, page after page, never counted and never skipped over."""
+"""The contacts of one batch on its page, by verdict or exact id: keyset pages without a count."""
 
 import json
 from collections.abc import Collection, Mapping
@@ -22,7 +22,7 @@ PAGE = 25
 
 @dataclass(frozen=True, slots=True)
 class Tab:
-    """One choice of contacts, with the number that the batch itself carries (None: nobody counted)."""
+    """One tab of contacts, with the batch's own count (None: not counted)."""
 
     name: str
     text: str
@@ -33,9 +33,9 @@ class Tab:
 
 @dataclass(frozen=True, slots=True)
 class ContactRow:
-    """One decision as a line; `row` counts from 0, `to` is what a person could change it to (empty: nothing).
+    """One decision as a line; `row` counts from 0, `to` lists the possible changes (empty: none).
 
-    `contact` is the id, or only the place for readers who may not see who the contacts are.
+    `contact` is the id, or only the place for readers who may not see contact ids.
     """
 
     row: int
@@ -53,7 +53,7 @@ class ContactRow:
 
 @dataclass(frozen=True, slots=True)
 class Contacts:
-    """What the table shows: `first` and `next` are the queries of the first page and of the one after this."""
+    """The content of the table; `first` and `next` are the queries of the first page and of the following one."""
 
     tabs: list[Tab]
     tab: str
@@ -68,12 +68,12 @@ class Contacts:
 
     @property
     def to(self) -> tuple[str, ...]:
-        """What some of the rows could become."""
+        """Return the changes that at least one of the rows allows."""
         return tuple(name for name in ("accept", "reject") if any(name in row.to for row in self.rows))
 
 
 def tabs(batch: Batch) -> dict[str, tuple[str, int | None]]:
-    """The tabs in their order: those who do not get it first, since they are what people look for."""
+    """Return the tabs in order, rejected contacts first, since people look for these most often."""
     found: dict[str, tuple[str, int | None]] = {
         "rejected": (_("Do not get it"), batch.rejected),
         "undecided": (_("Undecided"), batch.undecided),
@@ -84,20 +84,21 @@ def tabs(batch: Batch) -> dict[str, tuple[str, int | None]]:
 
 
 def contacts_page(batch: Batch, asked: Mapping[str, str], *, sees: bool, changes: bool) -> Contacts:
-    """One page of contacts. sees: ids and kept fields are shown, and ids are searched; changes: single decisions can be changed now.
+    """Return one page of contacts.
 
-    asked: `tab`, `reason` as reason_key() writes it, `contact` (an exact id), `after` (a row).
+    asked: `tab`, `reason` as reason_key() writes it, `contact` (an exact id), `after` (a row). sees: show ids and kept
+    fields, and search ids. changes: single decisions can be changed now.
     """
     found = tabs(batch)
     default = next((name for name, (_text, count) in found.items() if count), "rejected")
     tab = asked.get("tab", "") if asked.get("tab") in found else default
-    # Where ids are not shown they are not searched either: an answer would tell who is in the batch.
+    # Do not search ids that are not shown: an answer would tell who is in the batch.
     search = _text(asked.get("contact", "")) if sees else ""
     after = -1 if (row := whole(asked.get("after", ""))) is None else row
     only = _text(asked.get("reason", "")) if not search else ""
     rows = _rows(batch, tab, search, only, after + 1)
     rows = rows.select_related("decided_by").order_by("pk")[: PAGE + 1]
-    # An id has an index that is not in the order of the file, and few rows.
+    # The index of ids is not in the order of the file, and one id has few rows.
     with nullcontext() if search else through_an_index():
         page = list(rows)
     more = len(page) > PAGE
@@ -118,38 +119,44 @@ def contacts_page(batch: Batch, asked: Mapping[str, str], *, sees: bool, changes
 
 
 def _text(asked: str) -> str:
-    """What can be compared with a column: no database stores the character 0."""
+    """Return text that can be compared with a column: no database stores the character 0."""
     return asked.replace("\0", "").strip()[:400]
 
 
 def reason_key(code: str, action: str) -> str:
-    """What a filter by reason is called: the text beside a code varies, and is not what contacts are found by."""
+    """Return the key of a filter by reason. It omits the text, which varies beside one code."""
     return f"{code}:{action}"
 
 
 def with_reason(batch: Batch, key: str, first: int = 0) -> QuerySet[Decision]:
-    """The decisions of a batch with one reason, from a row on; found through an index of their own, in the order of the file."""
+    """Return the decisions of a batch with one reason, from row `first` on.
+
+    The reasons have an index of their own, in the order of the file.
+    """
     code, _colon, action = key.partition(":")
-    rows = Decision.objects.filter(_from(batch, first), action=action, reason=code)
-    # The index holds what has a reason, and serves a query that says so.
+    rows = Decision.objects.filter(_rows_from(batch, first), action=action, reason=code)
+    # The partial index holds rows with a reason, and only serves a query with this condition.
     return rows.exclude(reason="") if code else rows
 
 
-def _from(batch: Batch, first: int) -> Q:
-    """The rows of a batch from one on. One lower bound: given two, SQLite begins at the first and reads up to the other."""
+def _rows_from(batch: Batch, first: int) -> Q:
+    """Select the rows of a batch from `first` on, with one lower bound.
+
+    Given two lower bounds, SQLite starts at the first and scans up to the second.
+    """
     first = min(first, (1 << 32) - 1)
     return rows_of(batch.pk, first, (1 << 32) - first)
 
 
 def _rows(batch: Batch, tab: str, search: str, only: str, first: int) -> QuerySet[Decision]:
-    rows = with_reason(batch, only, first) if only else Decision.objects.filter(_from(batch, first))
+    rows = with_reason(batch, only, first) if only else Decision.objects.filter(_rows_from(batch, first))
     rows = rows.defer("uri")
     if search:
         return rows.filter(contact_id=search)
     if tab == "accepted":
         return rows.filter(verdict=DecisionVerdict.ACCEPTED)
     if tab == "rejected":
-        # The index of what is not accepted serves a query that says so.
+        # The partial index of rows that are not accepted only serves a query with this condition.
         return rows.exclude(verdict=DecisionVerdict.ACCEPTED).filter(verdict=DecisionVerdict.REJECTED)
     return rows.filter(verdict=DecisionVerdict.UNDECIDED, unread=tab == "unread")
 
@@ -169,7 +176,7 @@ def _line(decision: Decision, shown: Collection[str], *, sees: bool, changes: bo
         }[verdict]
     )
     answered = verdict == DecisionVerdict.REJECTED and decision.answer != Answer.NONE
-    # What was sent before the release was stopped cannot be put back.
+    # A rejection sent before the release was stopped cannot be put back.
     changes = changes and not answered
     choices = {
         DecisionVerdict.ACCEPTED: ("reject",),
@@ -186,18 +193,18 @@ def _line(decision: Decision, shown: Collection[str], *, sees: bool, changes: bo
         evidence=column_time(decision.evidence_at, timezone.now()) if decision.evidence_at else "",
         decided_by=decision.decided_by.get_username() if decision.decided_by else "",
         answer=str(decision.get_answer_display()) if answered else "",
-        kept=_kept(kept, shown) if sees and not decision.unread else (),
+        kept=_show_kept(kept, shown) if sees and not decision.unread else (),
         to=choices[verdict] if changes else (),
     )
 
 
 def row_name(decision: Decision) -> str:
-    """What a decision is called where the contact's id is not shown."""
+    """Return the name of a decision for readers who may not see the contact's id."""
     return _("row %(row)s") % {"row": number(decision.row + 1)}
 
 
-def _kept(kept: Mapping[str, object], shown: Collection[str]) -> tuple[tuple[str, str], ...]:
-    """The fields that were stored; the project says which of them are shown as they are."""
+def _show_kept(kept: Mapping[str, object], shown: Collection[str]) -> tuple[tuple[str, str], ...]:
+    """Return the stored fields; values are masked unless the project shows them."""
     return tuple((name, _short(value) if name in shown else masked(value)) for name, value in kept.items())
 
 
@@ -226,15 +233,15 @@ def _empty(batch: Batch, tab: str, search: str, only: str = "") -> str:
 
 
 def unread_without_address(batch: Batch) -> int:
-    """Unreadable rows that can only be let through or left to time out."""
+    """Count unreadable rows that can only be let through or left to time out."""
     if not batch.unread:
         return 0
-    # Few, and in an index of their own.
+    # There are few such rows, and they have an index of their own.
     return Decision.objects.filter(rows_of(batch.pk), unread=True, verdict=DecisionVerdict.UNDECIDED, uri=b"").count()
 
 
 def decision_at(batch: Batch, row: int) -> Decision | None:
-    """One row of a batch."""
+    """Return one row of a batch."""
     if not 0 <= row < 1 << 32:
         return None
     return Decision.objects.filter(rows_of(batch.pk, row, 1)).first()

@@ -1,4 +1,4 @@
-"""From a batch that waits for what nobody set up to the form that sets it up, and back to running its checks again."""
+"""Links from a batch with undefined parts to the forms that define them, and back to running its checks again."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,14 +14,14 @@ from sendouts.models import Batch
 
 @dataclass(frozen=True, slots=True)
 class Definable:
-    """One thing that nobody has set up, and where that is done."""
+    """One undefined part, and the page that defines it."""
 
     text: str
     url: str
 
 
 def definable(batch: Batch, user: AbstractUser, now: datetime) -> list[Definable]:
-    """What this person can set up so that the batch goes on: its project, and each action that nobody defined."""
+    """Return what this person can define so that the batch goes on: its project, and each undefined action."""
     again = VERBS["run-again"](batch, user, now)
     if not (again.is_possible and again.is_permitted):
         return []

@@ -1,4 +1,4 @@
-"""What the actions of a plan write about contacts: shown before it is written, with its progress, and when it failed."""
+"""What the actions of a plan write about contacts: examples beforehand, progress, and failures."""
 
 import json
 from collections.abc import Mapping
@@ -20,15 +20,15 @@ from sendouts.models.paging import through_an_index
 from sendouts.wording.batch_sentences import number
 from sendouts.wording.sentences import show_text
 
-# Contacts whose effects are shown as examples.
+# Contacts shown as examples.
 SHOWN = 5
-# Rows looked at for them; the first ones may be of contacts that do not get the message.
+# Rows searched for examples; the first ones may belong to contacts that do not get the message.
 LOOKED_AT = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What will be written for one contact."""
+    """The text to be written for one contact."""
 
     contact: str
     text: str
@@ -36,7 +36,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Acting:
-    """One action that writes: what it has done, what is wrong, and examples of what it will write."""
+    """One action that writes: its progress, its faults, and examples of its texts."""
 
     identifier: str
     kind: str
@@ -48,12 +48,12 @@ class Acting:
 
 
 def progress_by_step(batch: Batch) -> Mapping[int, tuple[str, ...]]:
-    """How far each acting action of the plan is, by its place in the plan."""
+    """Return the progress of each acting action, by its place in the plan."""
     return {run.step: _progress(run, batch) for run in EffectRun.objects.filter(batch=batch)}
 
 
 def acting(batch: Batch, *, sees: bool) -> list[Acting]:
-    """The actions that write, in order. sees: whether this reader may see who the contacts are."""
+    """Return the actions that write, in order. sees: the reader may see contact ids."""
     found = []
     for run in EffectRun.objects.filter(batch=batch).order_by("step"):
         known = catalog.kinds().get(run.kind)
@@ -99,7 +99,7 @@ def _trouble(run: EffectRun) -> str:
 
 
 def _warning(batch: Batch, run: EffectRun) -> str:
-    """That a pool of codes is short, after what this batch takes."""
+    """Return a warning if a pool of codes is short after this batch; empty otherwise."""
     name = batch.plan.content["actions"][run.step]["config"] if run.kind == PromoCodeKind.name else "{}"
     draw = (
         Draw.objects.select_related("pool")
@@ -127,7 +127,7 @@ def _warning(batch: Batch, run: EffectRun) -> str:
 
 
 def _samples(batch: Batch, run: EffectRun) -> list[Sample]:
-    """The first contacts of the file for whom something waits and who may still get it."""
+    """Return the first contacts of the file with a pending effect that may still get the message."""
     try:
         kind = build(run.kind, batch.plan.content["actions"][run.step]["config"])
     except Permanent:

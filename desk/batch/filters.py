@@ -1,4 +1,4 @@
-"""Which batches wait for a person, and the other parts of the list of batches."""
+"""The parts of the list of batches, and the count of those that wait for a person."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -15,12 +15,12 @@ from desk.home.figures.in_review import WAITING
 from sendouts.models import Batch, Status
 from sendouts.models.batch import OPEN
 
-# More than so many is not a number that anybody acts on.
+# Show 99+ for a larger count: the exact number changes no decision.
 COUNTED = 99
 
 
 def parts() -> dict[str, tuple[str, Q]]:
-    """The parts of the list: what waits, what is in work, what is over, all."""
+    """Return the parts of the list: waiting, in work, over, all."""
     return {
         "waiting": (_("Waiting for a person"), WAITING),
         "work": (_("In work"), Q(status__in=OPEN) & ~WAITING),
@@ -30,7 +30,7 @@ def parts() -> dict[str, tuple[str, Q]]:
 
 
 class PartFilter(SimpleListFilter):
-    """The part of the list, or one status; without a choice that is what waits for a person."""
+    """One part of the list, or one status; by default the batches that wait for a person."""
 
     title = gettext_lazy("Status")
     parameter_name = "show"
@@ -59,7 +59,7 @@ class PartFilter(SimpleListFilter):
 
 
 def waiting_count(request: HttpRequest) -> str:
-    """How many batches wait, for the entry of the menu; empty where none does or nobody may look."""
+    """Return the number of waiting batches for the menu; empty if none waits or the reader may not look."""
     if not request.user.has_perm("sendouts.view_batch"):
         return ""
     waiting = Batch.objects.filter(WAITING, access.within(request.user)).order_by().values("pk")[: COUNTED + 1].count()
@@ -67,7 +67,7 @@ def waiting_count(request: HttpRequest) -> str:
 
 
 def tabs(request: HttpRequest) -> list[dict[str, Any]]:
-    """The parts of the list as tabs above it."""
+    """Return the parts of the list as tabs above it."""
     url = reverse("admin:sendouts_batch_changelist")
     here = request.path == url
     chosen = request.GET.get("show") or "waiting"

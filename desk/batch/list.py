@@ -35,7 +35,7 @@ from sendouts.wording.batch_sentences import column_time, number, span, title
 
 
 class BatchList(ChangeList):
-    """The list, which says what it means when it is empty."""
+    """The list, with an explanation if it is empty."""
 
     @property
     def empty(self) -> str:
@@ -72,7 +72,7 @@ class BatchAdmin(ReadOnlyAdmin, LimitedAdmin):
     search_help_text = gettext_lazy("Sendout, journey, project or number")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Batch]:
-        # The addresses of the platform are secrets that no screen needs.
+        # The platform's URLs are secrets that no screen needs.
         rows = super().get_queryset(request).select_related("project", "sendout", "plan")
         return rows.defer("download_uri")
 
@@ -157,7 +157,7 @@ class BatchAdmin(ReadOnlyAdmin, LimitedAdmin):
         if not self.has_view_permission(request):
             raise PermissionDenied
         if request.method not in {"GET", "HEAD"}:
-            # Nothing is changed on this page; each verb has a page of its own.
+            # This page changes nothing; each verb has a page of its own.
             return HttpResponse(status=405, headers={"Allow": "GET, HEAD"})
         batch = self.get_object(request, object_id)
         if batch is None:
@@ -176,7 +176,7 @@ class BatchAdmin(ReadOnlyAdmin, LimitedAdmin):
         return TemplateResponse(request, "desk/batch.html", context)
 
     def live_view(self, request: HttpRequest, batch_id: int) -> HttpResponse:
-        """The parts of the page that change, for the page that is open already."""
+        """Return the current state of the changing parts, for an open page."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         if request.method not in {"GET", "HEAD"}:
@@ -188,7 +188,7 @@ class BatchAdmin(ReadOnlyAdmin, LimitedAdmin):
         return answer
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
-        """The history of a batch is on its page."""
+        """Redirect to the batch's page, which contains its history."""
         self.there(request, object_id)
         return HttpResponseRedirect(reverse("admin:sendouts_batch_change", args=[object_id]) + "#history")
 
@@ -215,6 +215,6 @@ def _is_counted(batch: Batch) -> bool:
 
 
 def _count(value: int, *, known: bool, tone: str = "") -> SafeString:
-    """A number at the right; a dash where nobody counted."""
+    """Return a number aligned right; a dash if it was not counted."""
     tone = f" gate-{tone}-text" if tone and value else "" if value else " gate-zero"
     return format_html('<span class="gate-count{}">{}</span>', tone, number(value) if known else "–")

@@ -1,4 +1,4 @@
-"""The parts of a batch's page that change, as they are now: for the page that is open already."""
+"""The current state of the changing parts of a batch's page, for an open page."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from django.template.loader import render_to_string
 from desk.batch.whole import BatchPage
 from sendouts.models import Batch
 
-# The elements of the page by their id, each with the template that fills it.
+# Element ids of the page, each with its template.
 REGIONS = {
     "batch-head": "head",
     "batch-compare": "compare",
@@ -29,7 +29,7 @@ REGIONS = {
 
 
 def live(batch: Batch, shown: BatchPage, request: HttpRequest, now: Any) -> dict[str, Any]:
-    """What live.js asks for: when, how soon again, what to say aloud, and the HTML of each region."""
+    """Return the data for live.js: time, poll interval, text to announce, and the HTML of each region."""
     context = {"batch": batch, "page": shown}
     regions = {
         element: render_to_string(f"desk/batch/{name}.html", context, request).strip()

@@ -1,4 +1,4 @@
-"""Everything that the page of a batch shows, put together once; the templates only lay it out."""
+"""Everything that the page of a batch shows, built once; the templates only lay it out."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -32,13 +32,13 @@ from sendouts.verbs import base, second_person
 from sendouts.wording import batch_sentences
 from sendouts.wording.batch_sentences import time_of
 
-# How often an open page asks again, in seconds: while numbers move, and while only people can change something.
+# Poll interval of an open page, in seconds: while numbers move, and while only people can change something.
 IN_WORK, WAITING = 2, 10
 
 
 @dataclass(frozen=True, slots=True)
 class BatchPage:
-    """Everything on the page of one batch, for one reader. `every`: seconds until it is asked again, None: it is over."""
+    """Everything on the page of one batch, for one reader. `every`: seconds until the next poll; None: it is over."""
 
     label: Label
     title: str
@@ -70,32 +70,32 @@ class BatchPage:
 
     @property
     def more(self) -> list[VerbPage]:
-        """The verbs that are seldom wanted."""
+        """Return the verbs that are seldom used."""
         return [verb for verb in self.verbs if verb.quiet]
 
     @property
     def main(self) -> list[VerbPage]:
-        """The verbs that stand beside each other."""
+        """Return the verbs shown side by side."""
         return [verb for verb in self.verbs if not verb.quiet]
 
     @property
     def under_thumb(self) -> list[VerbPage]:
-        """The two that have room on a phone, the first one where the thumb is."""
+        """Return the two verbs that fit on a phone, the first one nearest to the thumb."""
         return self.main[1::-1]
 
     @property
     def under_more(self) -> list[VerbPage]:
-        """What a phone shows on demand."""
+        """Return the verbs that a phone shows on demand."""
         return self.main[2:] + self.more
 
 
 def page(batch: Batch, user: AbstractUser, asked: Mapping[str, str], now: datetime) -> BatchPage:
-    """Put the page of a batch together for a reader. asked: tab, reason, contact and after of the contacts."""
+    """Build the page of a batch for a reader. asked: tab, reason, contact and after of the contacts."""
     decides, sees = user.has_perm(base.REVIEW), user.has_perm(base.VIEW_CONTACTS)
     held = batch.status == Status.IN_REVIEW and now < batch.deadline
     label = headlines.label(batch, decides=decides)
     known = forecast.lately(now) if batch.status in (Status.IN_REVIEW, *forecast.SENDING) else None
-    # What a stage could not complete has no end that anybody could foresee.
+    # A batch whose stage could not complete has no foreseeable end.
     expected = forecast.forecast_of(batch, known, now) if known and not batch.attention else None
     usual = usual_of(batch)
     sizes = {batch.sendout_id: usual.total} if usual else {}
@@ -109,7 +109,7 @@ def page(batch: Batch, user: AbstractUser, asked: Mapping[str, str], now: dateti
         title=batch_sentences.title(batch),
         headline=headlines.headline(batch, now, headlines.ending(batch), expected, reading),
         hint=_hint(batch, now),
-        holds=[*_second(batch, user, now), *held_by(batch, now), *batch_sentences.holds(batch)]
+        holds=[*_second_lines(batch, user, now), *held_by(batch, now), *batch_sentences.holds(batch)]
         if batch.status == Status.IN_REVIEW
         else [],
         definable=definable(batch, user, now),
@@ -133,24 +133,24 @@ def page(batch: Batch, user: AbstractUser, asked: Mapping[str, str], now: dateti
         not_allowed=held and not decides,
         say=f"{batch_sentences.title(batch)}: {label.text}",
         every=every(batch, runs),
-        query=_query(asked, sees=sees),
+        query=_write_query(asked, sees=sees),
     )
 
 
-def _second(batch: Batch, user: AbstractUser, now: datetime) -> list[str]:
-    """That somebody accepted first, and that a second person is needed."""
+def _second_lines(batch: Batch, user: AbstractUser, now: datetime) -> list[str]:
+    """Say that one person accepted first and that a second one is needed."""
     text = second_person.told(batch, user, now)
     return [text] if text else []
 
 
-def _query(asked: Mapping[str, str], *, sees: bool) -> str:
-    """What is asked of the contacts, for the page that asks again; an id only by who may search for it."""
+def _write_query(asked: Mapping[str, str], *, sees: bool) -> str:
+    """Return the query of the contacts for polling; with a contact id only if the reader may search for it."""
     names = ("tab", "reason", "after", *(("contact",) if sees else ()))
     return urlencode({name: asked[name] for name in names if name in asked})
 
 
 def every(batch: Batch, runs: list[EffectRun]) -> int | None:
-    """How soon the page of a batch is to be looked at again."""
+    """Return the seconds until the page of a batch is polled again; None if it is over."""
     if batch.status not in OPEN:
         return IN_WORK if any(run.due_at is not None and run.ended_at is None for run in runs) else None
     if batch.running_change is not None:
@@ -160,7 +160,7 @@ def every(batch: Batch, runs: list[EffectRun]) -> int | None:
 
 
 def _hint(batch: Batch, now: datetime) -> str:
-    """What a person need not do: what goes on by itself, or that nothing does."""
+    """Say what the gateway does without the person, or that nothing goes on."""
     if not batch.is_open:
         done = batch.status == Status.FINISHED and batch.rejected == batch.confirmed
         return _("Nothing left to do. What was decided here is what Symplify confirmed.") if done else ""

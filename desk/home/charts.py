@@ -42,7 +42,7 @@ class Chart:
 
 
 def chart(week: list[Ways], now: datetime) -> Chart:
-    """Lay seven days out on a round scale."""
+    """Lay out seven days on a round scale."""
     top = _round_up(max(ways.all for ways in week))
     today = days(now, 1)[0].date
     bars = [
@@ -63,7 +63,7 @@ def chart(week: list[Ways], now: datetime) -> Chart:
 
 
 def _round_up(value: int) -> int:
-    """The next number that four lines divide roundly: 4, 8, 20, 40, 80, …"""
+    """Return the next number that four grid lines divide into round parts: 4, 8, 20, 40, 80, …"""
     if value <= 4:
         return 4
     power = 10 ** int(log10(value / 4))
@@ -71,7 +71,7 @@ def _round_up(value: int) -> int:
 
 
 def _short(value: float) -> str:
-    """A number for the scale: thousands and millions are shortened."""
+    """Write a number for the scale; thousands and millions are shortened."""
     for size, text in ((1_000_000, _("%(n)sM")), (1_000, _("%(n)sk"))):
         if value >= size:
             short = round(value / size, 1)
@@ -107,7 +107,7 @@ def why(found: list[Reason]) -> list[HomeWhy]:
 
 @dataclass(frozen=True, slots=True)
 class Apart:
-    """A project's answer times, and what follows from them."""
+    """A project's answer times, and the gap between steps that they require."""
 
     name: str
     review: str
@@ -141,7 +141,7 @@ def apart(pace: StepGap) -> Apart:
 
 
 def exact(length: timedelta) -> str:
-    """A length of time to the second, as long as seconds say something."""
+    """Write a length of time, to the second if it is short."""
     seconds = ceil(length.total_seconds())
     if seconds < 60 or seconds >= 600:
         return span(timedelta(seconds=seconds))

@@ -1,4 +1,4 @@
-"""The home of the marketers' desk: the page, its parts as they are now, and its charts' figures as files."""
+"""The home of the marketers' desk: the page, its current parts for polling, and its charts' figures as files."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ from sendouts.wording import batch_sentences
 
 VIEW = "sendouts.view_batch"
 EVERY = 10
-# The parts of the page that are exchanged while it is open: the id of an element, and its template.
+# The parts replaced while the page is open: the id of an element, and its template.
 REGIONS = {
     f"home-{name}": f"desk/home/{name}.html"
     for name in ("unusual", "news", "first", "waiting", "working", "today", "ways", "reasons", "spacing")
@@ -42,7 +42,7 @@ REGIONS = {
 
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """Give the index page of the admin what the home page shows; whoever may not look at batches sees what they may."""
+    """Add the home page to the context of the admin index; readers who may not look at batches keep the plain index."""
     context["title"] = _("Home")
     user = reader(request)
     if user.has_perm(VIEW):
@@ -53,7 +53,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
 
 @require_GET
 def live(request: HttpRequest) -> JsonResponse:
-    """The parts of the page as they are now; see live.js. shown: the keys of the waiting lines that the page shows."""
+    """Return the current parts of the page; see live.js. shown: the keys of the waiting lines that the page shows."""
     user = reader(request)
     if not user.has_perm(VIEW):
         raise PermissionDenied
@@ -66,9 +66,9 @@ def live(request: HttpRequest) -> JsonResponse:
 
 
 def home(user: User, now: datetime, shown: Iterable[str] | None = None) -> dict[str, Any]:
-    """Everything on the home page for one reader. shown: as for `live`; None: every line that waits is shown.
+    """Return everything on the home page for one reader. shown: as for `live`; None: every waiting line.
 
-    A line that is not among those shown waits behind one sentence, so that nothing moves under the pointer.
+    New lines stay hidden behind one sentence, so that nothing moves under the pointer.
     """
     seen = access.within(user)
     known = forecast.lately(now)
@@ -91,7 +91,7 @@ def home(user: User, now: datetime, shown: Iterable[str] | None = None) -> dict[
         "shown": ",".join(line.key for line in lines),
         "news": _news([line for line in waits.lines if line not in lines]),
         "hidden": _more(waits.hidden),
-        "next": _next(works.lines, now),
+        "next": _announce_next(works.lines, now),
         "working": [words.in_work(work, now) for work in works.lines],
         "hidden_work": _more(works.hidden),
         "until": batch_sentences.clock(now),
@@ -105,10 +105,10 @@ def home(user: User, now: datetime, shown: Iterable[str] | None = None) -> dict[
 
 
 def _heading(waits: Waiting, *, decides: bool) -> str:
-    """How much waits, as the title of the card."""
+    """Return the number of waiting batches, as the title of the card."""
     parts = []
     if waits.batches:
-        parts.append(ngettext("%(n)s batch", "%(n)s batches", waits.batches) % {"n": _capped(waits.batches)})
+        parts.append(ngettext("%(n)s batch", "%(n)s batches", waits.batches) % {"n": _write_capped(waits.batches)})
     if waits.singles:
         parts.append(
             ngettext("%(n)s single", "%(n)s singles", waits.singles) % {"n": batch_sentences.number(waits.singles)}
@@ -122,12 +122,12 @@ def _heading(waits: Waiting, *, decides: bool) -> str:
     return (_("%(what)s waits for a decision") if one else _("%(what)s wait for a decision")) % {"what": what}
 
 
-def _capped(count: int) -> str:
+def _write_capped(count: int) -> str:
     return batch_sentences.number(count) + ("+" if count >= COUNTED else "")
 
 
 def _news(lines: list[ReviewLine]) -> str:
-    """What has come since the page was opened; empty where nothing has."""
+    """Say what arrived since the page was opened; empty if nothing did."""
     if not lines:
         return ""
     return ngettext("%(n)s new batch", "%(n)s new batches", len(lines)) % {"n": batch_sentences.number(len(lines))}
@@ -136,11 +136,11 @@ def _news(lines: list[ReviewLine]) -> str:
 def _more(count: int) -> str:
     if count <= 0:
         return ""
-    return ngettext("and %(n)s more", "and %(n)s more", count) % {"n": _capped(count)}
+    return ngettext("and %(n)s more", "and %(n)s more", count) % {"n": _write_capped(count)}
 
 
-def _next(works: list[Any], now: datetime) -> str:
-    """What will wait next, where nothing does."""
+def _announce_next(works: list[Any], now: datetime) -> str:
+    """Say what will wait next, if nothing waits now."""
     foreseen = [work for work in works if work.stage == "screening" and work.ready_at is not None]
     if not foreseen:
         return ""
@@ -187,8 +187,8 @@ def _uncounted(batches: int) -> str:
 
 @require_GET
 def ways_file(request: HttpRequest) -> HttpResponse:
-    """The chart of ways as a table: one row a day."""
-    rows = week(_seen(request), timezone.now())
+    """Return the chart of ways as a table: one row a day."""
+    rows = week(_visible_projects(request), timezone.now())
     head = (
         _("Day"),
         pgettext("contacts", "Accepted"),
@@ -202,16 +202,16 @@ def ways_file(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 def reasons_file(request: HttpRequest) -> HttpResponse:
-    """The chart of reasons as a table: one row a reason."""
-    found = rejections.reasons(_seen(request), timezone.now())
+    """Return the chart of reasons as a table: one row a reason."""
+    found = rejections.reasons(_visible_projects(request), timezone.now())
     head = (_("Reason"), _("Contacts"), _("Contacts the week before"))
     return _file(_("reasons"), head, ((rejections.sentence(one), one.count, one.before) for one in found))
 
 
 @require_GET
 def spacing_file(request: HttpRequest) -> HttpResponse:
-    """The response times as a table: one row a project."""
-    found = spacing(_seen(request), timezone.now())
+    """Return the response times as a table: one row a project."""
+    found = spacing(_visible_projects(request), timezone.now())
     head = (_("Project"), _("Batches"), _("Half within (s)"), _("95% within (s)"), _("Minutes between two steps"))
     rows = (
         (one.name, one.batches, round(one.half.total_seconds()), round(one.most.total_seconds()), one.apart)
@@ -220,7 +220,7 @@ def spacing_file(request: HttpRequest) -> HttpResponse:
     return _file(_("response-times"), head, rows)
 
 
-def _seen(request: HttpRequest) -> Any:
+def _visible_projects(request: HttpRequest) -> Any:
     user = reader(request)
     if not user.has_perm(VIEW):
         raise PermissionDenied

@@ -1,4 +1,4 @@
-"""The lines of the home page as its templates lay them out: every number and sentence in the reader's language."""
+"""The lines of the home page for its templates: every number and sentence in the reader's language."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -40,7 +40,7 @@ def waits(line: ReviewLine, now: datetime, *, decides: bool) -> Waits:
     """Write one waiting line. decides: the reader may decide."""
     left = line.decide_before - now
     late, soon = timedelta(minutes=5), timedelta(seconds=line.soon_seconds)
-    unattended, then = _unattended(line, now)
+    unattended, then = _describe_policy(line, now)
     single = line.batch is None
     return Waits(
         line=line,
@@ -100,8 +100,8 @@ def _far(line: ReviewLine) -> bool:
     return line.usual is not None and line.usual.stands_out(line.share) > 0
 
 
-def _unattended(line: ReviewLine, now: datetime) -> tuple[str, str]:
-    """What happens if nobody decides: a word and a sentence."""
+def _describe_policy(line: ReviewLine, now: datetime) -> tuple[str, str]:
+    """Return what happens without a decision: a word and a sentence."""
     time = {"time": time_of(line.acts_at or line.deadline, now)}
     left = line.count - line.accepting - line.rejecting
     if line.accepting and not left and not line.rejecting:
@@ -151,7 +151,7 @@ def in_work(work: WorkInProgress, now: datetime) -> InWork:
         reverse("admin:sendouts_batch_changelist")
         + f"?show=work&source__exact=single&sendout__id__exact={work.sendout}"
     )
-    ready, spare, late = _ready(work, now)
+    ready, spare, late = _describe_forecast(work, now)
     return InWork(
         work=work,
         url=address if singles else reverse("admin:sendouts_batch_change", args=[work.batch]),
@@ -203,8 +203,8 @@ def _detail(work: WorkInProgress) -> str:
     return _("in work")
 
 
-def _ready(work: WorkInProgress, now: datetime) -> tuple[str, str, bool]:
-    """The forecast: when, how much to spare, and whether that is too late."""
+def _describe_forecast(work: WorkInProgress, now: datetime) -> tuple[str, str, bool]:
+    """Return the forecast: when, the time to spare, and whether that is too late."""
     deadline = _("deadline %(time)s") % {"time": column_time(work.deadline, now)}
     if work.ready_at is None or work.spare is None:
         return (_("Forecast in a few seconds") if work.early else ""), deadline, False
@@ -219,7 +219,7 @@ def _ready(work: WorkInProgress, now: datetime) -> tuple[str, str, bool]:
 
 @dataclass(frozen=True, slots=True)
 class FirstStep:
-    """Something to do before anything can come in; where it is done here, with a link."""
+    """One setup step before hooks can arrive, with a link if a page of the desk does it."""
 
     text: str
     url: str = ""
@@ -227,7 +227,7 @@ class FirstStep:
 
 
 def first_steps(user: User) -> list[FirstStep]:
-    """What to do on a new gateway, for whoever sets it up; everybody else is told that nothing is missing on their side."""
+    """Return the setup steps of a new gateway for people who may do them; others learn that they need do nothing."""
     if not user.has_perm("actions.add_project"):
         return [FirstStep(_("The first sendout appears here as soon as the platform has sent its hook."))]
     address = {"url": f"{settings.BASE_URL}/webhooks/symplify/"}

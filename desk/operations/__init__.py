@@ -1,1 +1,1 @@
-"""What operators look after: alarms, webhooks and channels."""
+"""Screens for operators: alarms, webhooks and channels."""

@@ -1,4 +1,4 @@
-"""Alarms as operators read them: what is open first, then what is over; each with what to do and who was told."""
+"""Alarms for operators, open ones first, each with the action to take and the people told."""
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -22,13 +22,13 @@ _TONES = {Notice.State.SENT: "success", Notice.State.WAITING: "info", Notice.Sta
 
 
 def open_count(request: HttpRequest) -> int:
-    """How many alarms are open, for whoever may look at them."""
+    """Count the open alarms that the reader may look at."""
     return reach.alarms(request.user).filter(closed_at=None).count() if request.user.has_perm(LOOK) else 0
 
 
 @admin.register(Alarm)
 class AlarmAdmin(ReadOnlyAdmin, LimitedAdmin):
-    """Alarms are opened and closed by the watch alone."""
+    """Only the watch opens and closes alarms."""
 
     list_display = ("shown_sentence", "shown_state", "shown_since", "shown_until", "shown_notices")
     list_filter = (("code", ChoicesDropdownFilter),)

@@ -1,4 +1,4 @@
-"""The screens of channels that are told, and of the outbox."""
+"""The screens of message channels and of the outbox."""
 
 from typing import Any
 from uuid import uuid4
@@ -33,7 +33,7 @@ from sendouts.wording.batch_sentences import column_time
 
 
 class ChannelForm(forms.ModelForm):
-    """A channel; where a URL is stored, an empty one leaves it as it is."""
+    """A channel; an empty URL keeps the stored one."""
 
     url = forms.CharField(
         label=gettext_lazy("URL"),
@@ -86,7 +86,7 @@ class ChannelForm(forms.ModelForm):
 
 @admin.register(Channel)
 class ChannelAdmin(HistoryAdmin):
-    """Who changed what is in the history; URL and secret are not."""
+    """The history records who changed which field, without URL and secret."""
 
     form = ChannelForm
     list_display = ("name", "shown_project", "kind", "language", "active", "changed_at")
@@ -98,7 +98,7 @@ class ChannelAdmin(HistoryAdmin):
     actions_detail = ("trial",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Channel]:
-        # One of all projects tells of what somebody who is limited must not see.
+        # A channel of all projects reports batches that a limited person must not see.
         return super().get_queryset(request).filter(access.within(reader(request)))
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
@@ -118,7 +118,7 @@ class ChannelAdmin(HistoryAdmin):
 
 
 def test_channel(request: HttpRequest, channel_id: int) -> HttpResponse:
-    """Send a trial message to a channel, for those who may change it. GET asks, POST sends."""
+    """Send a trial message to a channel; requires permission to change it. GET asks, POST sends."""
     if not request.user.has_perm("sendouts.change_channel"):
         raise PermissionDenied
     channel = get_object_or_404(Channel.objects.filter(access.within(reader(request))), pk=channel_id)
@@ -155,7 +155,7 @@ _TONES = {"sent": "success", "waiting": "info", "sending": "info", "dropped": "d
 
 @admin.register(Message)
 class MessageAdmin(ReadOnlyAdmin):
-    """Who was told of what, and what became of it."""
+    """The outbox: each message with its recipient, occasion and state."""
 
     list_display = (
         "shown_about",

@@ -1,4 +1,4 @@
-"""The hooks as they came in, and what became of each. Their bodies hold addresses, and are never shown."""
+"""The received hooks and their outcomes. Their bodies hold URLs, and are never shown."""
 
 from functools import partial
 
@@ -37,7 +37,7 @@ _TONES = {
 
 @admin.register(Webhook)
 class WebhookAdmin(ReadOnlyAdmin, LimitedAdmin):
-    """Shown with their outcome, and the batch that came of them. Where none came of it nobody knows whose hook it is."""
+    """Hooks with their outcome and batch. A hook without a batch has no known project."""
 
     project_paths = ("batch__project",)
 
@@ -93,7 +93,7 @@ class WebhookAdmin(ReadOnlyAdmin, LimitedAdmin):
         return [path("<int:webhook_id>/again/", view, name="sendouts_webhook_again"), *super().get_urls()]
 
     def plan_again(self, request: HttpRequest, webhook_id: int) -> HttpResponse:
-        """Ask before a hook that could not be planned is tried again; POST does it."""
+        """Ask before an unplanned hook is retried; POST does it."""
         if not (self.has_view_permission(request) and request.user.has_perm(base.REVIEW)):
             raise PermissionDenied
         webhook = get_object_or_404(self.get_queryset(request), pk=webhook_id)

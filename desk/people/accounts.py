@@ -1,4 +1,4 @@
-"""People and their roles, in the look of the other screens. Nobody gives more than they have, or touches who may do more."""
+"""People and their roles. A person cannot grant more than they have, or change people with more permissions."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ for model in (User, Group):
 
 
 class AccessAdmin(SharedAdmin):
-    """Who may do what is for people who see all projects: it names projects, and could lift one's own limit."""
+    """Accounts require access to all projects: they name projects, and a change could lift the editor's own limit."""
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return super().has_view_permission(request, obj) and access.sees_all(request.user)
@@ -51,13 +51,13 @@ class AccessAdmin(SharedAdmin):
 
 
 def _warn(request: HttpRequest) -> None:
-    """Tell whoever changed people of projects that ask for two, and have fewer left."""
+    """Warn about projects that require two reviewers and have fewer left."""
     for project in reviewers.short_of_people():
         messages.warning(request, f"{project}: {reviewers.state(project)}")
 
 
 def _may_touch(request: HttpRequest, obj: Any) -> bool:
-    """Whether somebody may write a person or group, which allows nothing that they may not do themselves."""
+    """Return whether the reader may change a person or group: it must allow nothing that the reader may not do."""
     if isinstance(obj, User):
         return roles.not_stronger(reader(request)).filter(pk=obj.pk).exists()
     if isinstance(obj, Group):
@@ -67,7 +67,7 @@ def _may_touch(request: HttpRequest, obj: Any) -> bool:
 
 @admin.register(User)
 class UserAdmin(AccessAdmin, DjangoUserAdmin, ModelAdmin):
-    """A role is a group; further groups and single permissions can be given too. Only a superuser makes or changes superusers."""
+    """People and their role, other groups and permissions. Only a superuser makes or changes superusers."""
 
     form = PersonForm
     add_form = NewPersonForm
@@ -122,7 +122,7 @@ class UserAdmin(AccessAdmin, DjangoUserAdmin, ModelAdmin):
 
 @admin.register(Group)
 class GroupAdmin(AccessAdmin, DjangoGroupAdmin, ModelAdmin):
-    """Viewer, Reviewer, Manager and Administrator are there from the start, and may be changed."""
+    """Viewer, Reviewer, Manager and Administrator exist from the start, and may be changed."""
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest | None = None, **kwargs: Any) -> Any:
         field: Any = super().formfield_for_manytomany(db_field, request, **kwargs)

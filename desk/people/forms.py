@@ -1,4 +1,4 @@
-"""The forms on which an administrator adds a person: who they are, what they may do, and which projects they see."""
+"""The forms on which an administrator adds a person: identity, permissions, and projects."""
 
 from typing import Any, ClassVar
 
@@ -19,7 +19,7 @@ from desk.people import roles
 
 
 class PlacedForm(forms.ModelForm):
-    """Role and projects, on either form. `giver` is who fills it in: nobody gives what they have not."""
+    """Role and projects, on either form. `giver` fills it in and cannot grant more than they have."""
 
     giver: ClassVar[User]
 
@@ -64,14 +64,14 @@ class PlacedForm(forms.ModelForm):
             self.add_error("projects", _("Choose at least one project, or let this person see all."))
         more = cleaned.get("groups") or cleaned.get("user_permissions") or self.instance.is_superuser
         if cleaned.get("role"):
-            # Whoever has a role is let in: nobody should have to know of a second switch.
+            # A role implies staff status, so that no second switch is needed.
             cleaned["is_staff"] = self.instance.is_staff = True
         elif self.initial["role"] and not more and "is_staff" in self.fields:
             cleaned["is_staff"] = False
         return cleaned
 
     def place(self, person: User) -> None:
-        """Give the role and the projects to a person who is stored with all other groups."""
+        """Assign the role and the projects; call it after the person and all other groups are stored."""
         roles.give(person, self.cleaned_data["role"])
         if not self.cleaned_data["only_some"]:
             Reach.objects.filter(user=person).delete()
@@ -81,7 +81,7 @@ class PlacedForm(forms.ModelForm):
 
 
 class NewPersonForm(PlacedForm, UserCreationForm):
-    """A person who is not there yet."""
+    """The form of a new person."""
 
     class Meta:
         model = User
@@ -89,4 +89,4 @@ class NewPersonForm(PlacedForm, UserCreationForm):
 
 
 class PersonForm(PlacedForm, UserChangeForm):
-    """A person who is there."""
+    """The form of an existing person."""

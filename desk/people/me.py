@@ -1,4 +1,4 @@
-"""“My settings”: what a person chooses for themselves. Each choice is a section, saved by itself.
+"""“My settings”: a person's own choices. Each choice is a section with its own save button.
 
 A further section is a subclass of Section, added to SECTIONS.
 """
@@ -22,7 +22,7 @@ from desk.models import Preference
 
 
 class Section(ABC):
-    """One choice on the page, with a form of its own. `name` is what the form says it is."""
+    """One choice on the page, with a form of its own. `name` identifies the form in a POST."""
 
     name: ClassVar[str]
 
@@ -32,15 +32,15 @@ class Section(ABC):
     @property
     @abstractmethod
     def title(self) -> str:
-        """The heading."""
+        """Return the heading."""
 
     @abstractmethod
     def form(self, data: Mapping[str, Any] | None = None) -> forms.Form:
-        """The form, with what is stored, or with what was sent."""
+        """Return the form, with the stored values or with `data`."""
 
     @abstractmethod
     def save(self, given: Mapping[str, Any]) -> None:
-        """Store what a valid form gave."""
+        """Store the values of a valid form."""
 
 
 class ShortcutsForm(forms.Form):
@@ -53,7 +53,7 @@ class ShortcutsForm(forms.Form):
 
 
 class Shortcuts(Section):
-    """Whether single keys do anything."""
+    """Whether keyboard shortcuts are active."""
 
     name = "shortcuts"
 
@@ -72,12 +72,12 @@ SECTIONS: tuple[type[Section], ...] = (Shortcuts,)
 
 
 def uses_shortcuts(user: User | AnonymousUser) -> bool:
-    """Whether a person has not switched single keys off."""
+    """Return whether a person has keyboard shortcuts switched on, which is the default."""
     return not (user.is_authenticated and Preference.objects.filter(user=user, shortcuts=False).exists())
 
 
 def me(request: HttpRequest) -> HttpResponse:
-    """The page; a POST saves the one section that it names."""
+    """Show the page; a POST saves the one section that it names."""
     user = reader(request)
     sections = [section(user) for section in SECTIONS]
     forms_of = {section.name: section.form() for section in sections}

@@ -1,4 +1,4 @@
-"""The page on which people choose of what they are told by mail, and the switch of languages, which mails follow too.
+"""The page on which people choose their mail messages, and the language switch, which mails follow too.
 
 GET shows, POST stores: a link in a mail opens the page and changes nothing.
 """
@@ -22,7 +22,7 @@ from notices.models import Occasion
 
 
 class ChoicesForm(forms.Form):
-    """The occasions for all projects, those of each that differs, and the language."""
+    """The occasions for all projects, those of each project that differs, and the language."""
 
     language = forms.ChoiceField(
         label=gettext_lazy("Language of mails"), required=False, widget=UnfoldAdminSelectWidget
@@ -37,7 +37,7 @@ class ChoicesForm(forms.Form):
         self.rows = [self._row(each) for each in (choices.for_all, *choices.projects)]
 
     def _row(self, choice: message_choices.NoticeChoice) -> dict[str, Any]:
-        """Boxes of one line, as the template lays them out; `name` is what a checked one posts."""
+        """Return the checkboxes of one line for the template; `name` is the value that a checked box posts."""
         key = str(choice.project.pk) if choice.project else "all"
         if self.is_bound:
             chosen, own = self.data.getlist(f"told-{key}"), f"own-{key}" in self.data  # type: ignore[attr-defined]
@@ -51,7 +51,7 @@ class ChoicesForm(forms.Form):
         return {"key": key, "title": title, "own": own, "boxes": boxes}
 
     def chosen(self) -> dict[str, list[str]]:
-        """The occasions by the key of their line: `all`, and projects with a choice of their own."""
+        """Return the occasions by the key of their line: `all`, and projects with a choice of their own."""
         return {
             row["key"]: [box["value"] for box in row["boxes"] if box["checked"]]
             for row in self.rows
@@ -60,7 +60,7 @@ class ChoicesForm(forms.Form):
 
 
 def my_messages(request: HttpRequest) -> HttpResponse:
-    """Of what the person who is logged in is told."""
+    """Show and store the message choices of the person who is logged in."""
     user = reader(request)
     choices = message_choices.choices(user)
     form = ChoicesForm(request.POST if request.method == "POST" else None, choices=choices)
@@ -82,7 +82,7 @@ def my_messages(request: HttpRequest) -> HttpResponse:
 
 
 def sentence(problem: str) -> str:
-    """Why somebody is not told by mail; empty where they are."""
+    """Return why a person gets no mail; empty if they do."""
     return {
         "no_mail": _("The gateway has no mail server, so nobody is told by mail. Whoever runs it sets EMAIL_URL."),
         "no_address": _("There is no address in your account, so you are not told by mail. Ask an administrator."),
@@ -91,7 +91,7 @@ def sentence(problem: str) -> str:
 
 
 def switch_language(request: HttpRequest) -> HttpResponseBase:
-    """Django's own switch, remembered for mails."""
+    """Switch the language with Django's view, and store it for mails."""
     answer = set_language(request)
     if request.method == "POST" and request.user.is_authenticated and request.POST.get("language"):
         message_choices.speak(reader(request), request.POST["language"])

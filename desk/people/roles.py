@@ -1,4 +1,4 @@
-"""The roles that are there from the start, as an administrator chooses among them; each is a group of that name."""
+"""The predefined roles for administrators to choose from; each is a group of that name."""
 
 from django.contrib.auth.models import Group, Permission, User
 from django.db.models import Q, QuerySet
@@ -8,7 +8,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-# From the least to the most; each may do what the ones before may.
+# From least to most powerful; each may do everything that the ones before may.
 ROLES: dict[str, tuple[Promise, Promise]] = {
     "Viewer": (
         _("Viewer"),
@@ -22,12 +22,12 @@ ROLES: dict[str, tuple[Promise, Promise]] = {
     "Administrator": (_("Administrator"), _("Also adds people, gives them roles and projects, and makes API tokens.")),
 }
 NONE = ("", _("No role: may not log in."))
-# What the framework lets everybody do with the rows of a model, as the beginning of a permission's name.
+# The framework's standard actions on rows, as the prefix of a permission's name.
 _VERBS = {"add": _("Add"), "change": _("Change"), "delete": _("Delete"), "view": _("View")}
 
 
 def choices(groups: QuerySet[Group], *, none: bool) -> list[tuple[str, SafeString | Promise]]:
-    """The roles among these groups, each with the sentence of what it may do. none: having no role is offered as well."""
+    """Return the roles among these groups, each with a sentence about its permissions. none: offer “no role” too."""
     there = set(groups.filter(name__in=ROLES).values_list("name", flat=True))
     found: list[tuple[str, SafeString | Promise]] = [NONE] if none else []
     for name, (title, sentence) in ROLES.items():
@@ -37,7 +37,7 @@ def choices(groups: QuerySet[Group], *, none: bool) -> list[tuple[str, SafeStrin
 
 
 def role_of(user: User) -> str:
-    """The name of a person's role; with several the one that may do most, and empty for none."""
+    """Return the name of a person's role; the most powerful of several, empty for none."""
     own = set(user.groups.filter(name__in=ROLES).values_list("name", flat=True))
     return next((name for name in reversed(ROLES) if name in own), "")
 
@@ -50,7 +50,7 @@ def give(user: User, name: str) -> None:
 
 
 def lacking(user: User) -> QuerySet[Permission]:
-    """The permissions that a person has not, and so cannot give."""
+    """Return the permissions that a person does not have, and so cannot grant."""
     if user.is_superuser:
         return Permission.objects.none()
     own = Q(user=user) | Q(group__user=user)
@@ -58,12 +58,15 @@ def lacking(user: User) -> QuerySet[Permission]:
 
 
 def givable_groups(user: User) -> QuerySet[Group]:
-    """The groups that allow nothing that this person may not do."""
+    """Return the groups that allow nothing that this person may not do."""
     return Group.objects.exclude(permissions__in=lacking(user))
 
 
 def not_stronger(user: User) -> QuerySet[User]:
-    """The people who may do nothing that this person may not: whoever sets somebody's password, or holds their token, is them."""
+    """Return the people without a permission that this person lacks.
+
+    Setting a person's password or holding their token gives all their permissions.
+    """
     if user.is_superuser:
         return User.objects.all()
     more = lacking(user)
@@ -72,13 +75,13 @@ def not_stronger(user: User) -> QuerySet[User]:
 
 
 def offered(permissions: QuerySet[Permission]) -> QuerySet[Permission]:
-    """Those that mean something here: nothing asks for a permission about former states or the framework's own rows."""
+    """Return the permissions that have an effect, without former states and the framework's own rows."""
     own = permissions.filter(content_type__app_label__in=("actions", "sendouts", "auth"))
     return own.exclude(content_type__model__startswith="historical").select_related("content_type")
 
 
 def title_of(permission: Permission) -> str:
-    """A permission in the reader's language: what it is about, and what it allows."""
+    """Return a permission in the reader's language: the model and the action."""
     kind = permission.content_type
     verb = permission.codename.removesuffix(f"_{kind.model}")
     return f"{kind.name} · {_VERBS.get(verb) or gettext(permission.name)}"

@@ -1,4 +1,4 @@
-"""The tokens of programs: made here, shown once, and recognised by how they begin."""
+"""The tokens of programs: created here, shown once, and identified by their first characters."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from desk.people.accounts import AccessAdmin
 
 @admin.register(ApiToken)
 class ApiTokenAdmin(AccessAdmin):
-    """Made and deleted, never changed. A token is shown on the page that answers its making, and nowhere again."""
+    """Tokens can be created and deleted, never changed. The page after creation shows the token, no other page does."""
 
     actions = None
     list_display = ("prefix", "user", "name", "created_at", "expires_at", "last_used")
@@ -28,12 +28,12 @@ class ApiTokenAdmin(AccessAdmin):
         return False
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        # Whoever holds a stronger person's token may do more than they should.
+        # A token of a more powerful person would grant more than the reader has.
         kwargs["queryset"] = roles.not_stronger(reader(request))
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: ApiToken, form: Any, change: bool) -> None:
-        # Carried by the object to response_add only: a message would lie in a cookie.
+        # Pass the text to response_add on the object only: a message would put it into a cookie.
         obj.text = obj.draw()  # type: ignore[attr-defined]
         super().save_model(request, obj, form, change)
 

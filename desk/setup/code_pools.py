@@ -1,4 +1,4 @@
-"""The screen of the pools of promo codes: how many are left, how long they last, and where more are taken in."""
+"""The screen of promo code pools: codes left, how long they last, and adding more."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ EXAMPLES = 5
 
 
 class AddCodes(forms.Form):
-    """Codes from a file, from the clipboard, or both; all of them are read before the first one is stored."""
+    """Codes from a file, from the clipboard, or both; all are read before the first one is stored."""
 
     file = forms.FileField(
         label=_("File"),
@@ -73,7 +73,7 @@ def _codes(lines: Any) -> list[str]:
 
 @admin.register(CodePool)
 class CodePoolAdmin(LimitedAdmin, HistoryAdmin):
-    """Pools are archived instead of deleted, since what was sent refers to them."""
+    """Pools are archived instead of deleted, because sent messages refer to them."""
 
     shared = True
     list_display = ("name", "project", "source", "shown_free", "state")
@@ -140,7 +140,7 @@ class CodePoolAdmin(LimitedAdmin, HistoryAdmin):
 
     @action(description=_("Add codes"), url_path="add-codes", permissions=["change"])
     def add_codes(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """A form; what it holds is stored before the answer."""
+        """Show the form, or store its codes before answering."""
         pool = get_object_or_404(self.get_queryset(request), pk=object_id)
         if not self.has_change_permission(request, pool):
             raise PermissionDenied
@@ -174,5 +174,5 @@ def _next(pool: CodePool) -> list[str]:
 
 
 def masked(code: str) -> str:
-    """A code as it is shown to people who need not know it: its first two characters at most."""
+    """Return a code masked for people who need not know it: at most its first two characters."""
     return code[: min(2, len(code) // 3)] + "••••"

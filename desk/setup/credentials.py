@@ -1,4 +1,4 @@
-"""The screen on which credentials are stored: the secret goes in, and never comes out."""
+"""The screen on which credentials are stored; it never shows a stored secret."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ from desk.setup.history import HistoryAdmin
 
 
 class CredentialForm(forms.ModelForm):
-    """A credential; where one is stored, an empty secret leaves it as it is."""
+    """A credential; an empty secret keeps the stored one."""
 
     secret = forms.CharField(
         label=_("Secret"),
@@ -43,7 +43,7 @@ class CredentialForm(forms.ModelForm):
                 raise forms.ValidationError(_("Enter the secret."))
             return self.instance.secret
         if secret.startswith("-----BEGIN "):
-            # A private key: its lines mean nothing.
+            # Line breaks in a private key carry no meaning.
             secret = "".join(secret.splitlines())
         if not secret.isprintable():
             raise forms.ValidationError(_("A secret is one line of text."))
@@ -52,7 +52,7 @@ class CredentialForm(forms.ModelForm):
 
 @admin.register(Credential)
 class CredentialAdmin(SharedAdmin, HistoryAdmin):
-    """Who changed what is in the history; the secret is not."""
+    """The history records who changed which field, without the secret."""
 
     form = CredentialForm
     list_display = ("name", "kind", "user", "header", "changed_at")

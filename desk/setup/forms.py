@@ -1,4 +1,4 @@
-"""Forms made from configuration: the typed fields of a kind, and durations and lists as people write them."""
+"""Forms generated from configuration: the typed fields of a kind, and durations and lists as people write them."""
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -39,10 +39,7 @@ OPERATOR = "__operator"
 
 
 def config_fields(config: type[BaseModel], seen: Collection[int] | None = None) -> dict[str, forms.Field]:
-    """Return the form fields of a configuration by name: a choice and a value for alternatives, else one each.
-
-    seen: the projects whose lists are offered; None: all.
-    """
+    """Return form fields by name, two for alternatives: choice, value. seen: projects of offered lists; None: all."""
     fields: dict[str, forms.Field] = {}
     for name, info in config.model_fields.items():
         options: dict[str, Any] = {
@@ -50,7 +47,7 @@ def config_fields(config: type[BaseModel], seen: Collection[int] | None = None) 
             "help_text": _(info.description) if info.description else "",
             "required": info.is_required(),
         }
-        alternatives = _one_of(info)
+        alternatives = _find_alternatives(info)
         if alternatives is not None:
             choices = [(key, _(title)) for key, title in alternatives.choices().items()]
             choice = {"label": options["label"], "choices": choices, "required": info.is_required()}
@@ -79,40 +76,40 @@ def _field(info: FieldInfo, options: dict[str, Any], seen: Collection[int] | Non
     return forms.CharField(widget=UnfoldAdminTextInputWidget, **options)
 
 
-def _one_of(info: FieldInfo) -> type[OneOf] | None:
+def _find_alternatives(info: FieldInfo) -> type[OneOf] | None:
     kind = info.annotation
     return kind if isinstance(kind, type) and issubclass(kind, OneOf) else None
 
 
 def config_initial(config: type[BaseModel], stored: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the fields show for a stored configuration; what is not stored shows its default."""
+    """Return the initial values for a stored configuration; values that are not stored show their default."""
     initial: dict[str, Any] = {}
     for name, info in config.model_fields.items():
         default = None if info.is_required() else info.get_default(call_default_factory=True)
         value = stored.get(info.alias or name, default)
-        alternatives = _one_of(info)
+        alternatives = _find_alternatives(info)
         if alternatives is not None:
             if isinstance(value, Mapping) and value:
                 operator, operand = next(iter(value.items()))
                 wanted = _alternative(alternatives, operator)
-                shown = "" if wanted is bool and operand is True else _written(wanted, operand)
+                shown = "" if wanted is bool and operand is True else _write_value(wanted, operand)
                 initial |= {PREFIX + name + OPERATOR: operator, PREFIX + name: shown}
         elif value is not None:
-            initial[PREFIX + name] = _written(info.annotation, value)
+            initial[PREFIX + name] = _write_value(info.annotation, value)
     return initial
 
 
 def config_values(config: type[BaseModel], cleaned: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the configuration that was typed, for pydantic to judge; what was left empty is left out."""
+    """Return the typed configuration, without empty fields, for pydantic to validate."""
     values: dict[str, Any] = {}
     for name, info in config.model_fields.items():
         typed = cleaned.get(PREFIX + name)
-        alternatives = _one_of(info)
+        alternatives = _find_alternatives(info)
         if alternatives is not None:
             operator = cleaned.get(PREFIX + name + OPERATOR)
             if operator:
                 wanted = _alternative(alternatives, operator)
-                # An alternative that is a mere flag needs no value beside it.
+                # An alternative that is only a flag needs no value beside it.
                 typed = typed or ("true" if wanted is bool else "")
                 values[info.alias or name] = {operator: typed if wanted is str else _read(wanted, typed)}
         elif typed not in (None, ""):
@@ -131,7 +128,7 @@ def _is_text(wanted: Any) -> bool:
 
 
 def _read(wanted: Any, typed: str) -> Any:
-    """Read typed text as the type asks: text as it is, a list as JSON or with commas, else JSON, else text."""
+    """Parse typed text by its type: text as it is, a list as JSON or with commas, else JSON, else text."""
     if _is_text(wanted):
         return typed
     value = _as_json(typed)
@@ -141,8 +138,8 @@ def _read(wanted: Any, typed: str) -> Any:
     return value
 
 
-def _written(wanted: Any, value: Any) -> Any:
-    """Write a value so that `_read` gives it back: where JSON is read, text that looks like JSON is quoted."""
+def _write_value(wanted: Any, value: Any) -> Any:
+    """Write a value so that `_read` returns it: for types read as JSON, quote text that looks like JSON."""
     if isinstance(value, bool | int | float) and wanted in (bool, int, float):
         return value
     if get_origin(wanted) is dict:
@@ -160,7 +157,7 @@ def _as_json(text: str) -> Any:
 
 
 def _no_constant(word: str) -> None:
-    """Refuse NaN and Infinity, which JSON does not have: they are words like any other."""
+    """Refuse NaN and Infinity, which JSON does not have, so that they are read as text."""
     raise ValueError(word)
 
 
@@ -190,13 +187,13 @@ class TypedDuration(forms.CharField):
 
 
 class AnswerWithin(TypedDuration):
-    """How long the platform waits."""
+    """Longest time that the platform waits for an answer."""
 
     limits = SHORTEST_ANSWER, LONGEST_ANSWER, _("Give between 10 seconds and 30 days.")
 
 
 class ExpectEvery(TypedDuration):
-    """How often a sendout is expected."""
+    """Interval at which a sendout is expected."""
 
     limits = SHORTEST_EXPECTED, LONGEST_EXPECTED, _("Give between 1 minute and 400 days.")
 
@@ -217,11 +214,12 @@ class LinesField(forms.CharField):
 
 
 REVIEW_HELP = _(
-    "What nobody could judge always waits. “Also what is unusual” adds batches unlike those before; “every batch” adds all others."
+    "What nobody could judge always waits. “Also what is unusual” adds batches unlike those before; “every batch” "
+    "adds all others."
 )
 AT_DEADLINE_HELP = _(
-    "Shortly before time is up: leave it, and all its contacts take the “timed out” way; accept it, and those whom the checks "
-    "accepted get the message; reject it, and nobody does."
+    "Shortly before time is up: leave it, and all its contacts take the “timed out” way; accept it, and those whom "
+    "the checks accepted get the message; reject it, and nobody does."
 )
 
 
@@ -260,14 +258,14 @@ class ProjectForm(forms.ModelForm):
         self.instance.declared = True
         cleaned = super().clean() or self.cleaned_data
         for name in ("second_person_from", "no_own_changes"):
-            # Refused where it is switched on; that people left since is said on the page, and must not stop other changes.
+            # Refuse only to switch it on: if people left later, the page warns, and other changes stay possible.
             if name in self.changed_data and cleaned.get(name) and (problem := reviewers.too_few(self.instance)):
                 self.add_error(name, problem)
         return cleaned
 
 
 class SendoutForm(forms.ModelForm):
-    """A sendout; what is left empty is the project's."""
+    """A sendout; empty fields take the project's values."""
 
     answer_within = AnswerWithin(label=_("Answer within"), required=False, help_text=_("Empty: as the project says."))
     expect_every = ExpectEvery(
@@ -283,12 +281,12 @@ class SendoutForm(forms.ModelForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
-        # An empty choice is null, the project's, and not an empty word.
+        # Store an empty choice as null, which means the project's value.
         return {**cleaned, "review": cleaned.get("review") or None, "at_deadline": cleaned.get("at_deadline") or None}
 
 
 class ActionForm(forms.ModelForm):
-    """What an identifier means: the fields of a definition and, in a subclass made for it, those of its kind."""
+    """The definition of an identifier: common fields and, in a generated subclass, the fields of its kind."""
 
     kind_class: ClassVar[type[Kind] | None] = None
 
@@ -304,7 +302,7 @@ class ActionForm(forms.ModelForm):
 
     @property
     def has_preview(self) -> bool:
-        """Whether what is typed can be shown as it would be written."""
+        """Return whether the typed values can be shown as they would be written."""
         return self.kind_class is not None and self.kind_class.shows is not Kind.shows
 
     def clean(self) -> dict[str, Any]:
@@ -322,21 +320,21 @@ class ActionForm(forms.ModelForm):
                 (path, now_translated("No list “%(name)s” is kept here for this project.") % {"name": name})
                 for path, name in references.missing(self.kind_class.Config, self.instance.config, project)
             ]
-        for name, sentence in self._at_fields(found):
+        for name, sentence in self._place_faults(found):
             self.add_error(name, sentence)
         return cleaned
 
     def _project(self, cleaned: Mapping[str, Any]) -> str:
-        """The project whose action this is; both places are fixed once it is stored."""
+        """Return the project of the action; project and sendout cannot change once it is stored."""
         sendout = cleaned.get("sendout") or self.instance.sendout
         project = cleaned.get("project") or self.instance.project or (sendout.project if sendout else None)
         return project.name if project else ""
 
-    def _at_fields(self, found: Iterable[tuple[Path, str]]) -> Iterator[tuple[str | None, str]]:
-        """Put each fault at the field whose value it is; a field that already has an error needs no second one."""
+    def _place_faults(self, found: Iterable[tuple[Path, str]]) -> Iterator[tuple[str | None, str]]:
+        """Put each fault at its field; a field that already has an error gets no second one."""
         for path, sentence in found:
             if not path and self.errors:
-                continue  # what is missing as a whole may be what could not be read
+                continue  # a value missing as a whole may be one that could not be read
             name = PREFIX + str(path[0]) if path else None
             if name is None or name not in self.fields:
                 yield None, sentence
@@ -345,6 +343,6 @@ class ActionForm(forms.ModelForm):
 
 
 def action_form(kind: type[Kind] | None, seen: Collection[int] | None = None) -> type[ActionForm]:
-    """Make the form for definitions of one kind. seen: the projects that the person sees; None: all."""
+    """Create the form for definitions of one kind. seen: the projects that the person sees; None: all."""
     fields = config_fields(kind.Config, seen) if kind is not None else {}
     return type("KindActionForm", (ActionForm,), {"kind_class": kind, **fields})

@@ -1,4 +1,4 @@
-"""Screens whose rows have a history: who changed what, and for some the way back to a former version."""
+"""Screens whose rows have a history of changes, some with a way to restore a former version."""
 
 from typing import Any
 
@@ -23,14 +23,14 @@ from desk.setup.way_back import NotBroughtBack, bring_back, possible
 
 
 class HistoryAdmin(MissingAdmin, SimpleHistoryAdmin, ModelAdmin):
-    """A row with its former states: the list of changes for who may look, each state whole for who may edit."""
+    """A row with its former states: viewers see the list of changes, editors see each state whole."""
 
     object_history_template = "desk/setup/history.html"
     history_list_per_page = 50
     goes_back = False
 
     def set_history_delta_changes(self, request: HttpRequest, historical_records: Any, *args: Any) -> None:
-        """Tell each version beside the one before it, which for the last of a page stands on the next."""
+        """Compare each version with the one before it, which for the last of a page is on the next page."""
         records = list(historical_records)
         before = [*records[1:], records[-1].prev_record] if records else []
         for record, older in zip(records, before, strict=True):
@@ -52,28 +52,27 @@ class HistoryAdmin(MissingAdmin, SimpleHistoryAdmin, ModelAdmin):
     ) -> HttpResponse:
         if not self.has_change_permission(request):
             raise PermissionDenied
-        # The package hides its button where reverting is switched off, and saves what is posted all the same: to
-        # anybody who may look.
+        # The package hides its button if reverting is off, but still saves a POST from any viewer.
         if request.method not in {"GET", "HEAD"}:
             return HttpResponse(status=405, headers={"Allow": "GET, HEAD"})
-        # The framework's link to the history leads nowhere from here.
+        # The framework's link to the history has no target on this page.
         more = {"show_history": False, **(extra_context or {})}
         shown: HttpResponse = super().history_form_view(request, object_id, version_id, more)
         return shown
 
 
 def leads_to(request: HttpRequest) -> str:
-    """Where the reader comes from and wants to go back to, if that is a page of ours; else nothing."""
+    """Return the page that the reader came from and returns to; empty if it is not one of ours."""
     wanted = request.GET.get("next", "")
     safe = url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure())
     return wanted if safe else ""
 
 
 class ConfigurationAdmin(LimitedAdmin, HistoryAdmin):
-    """What is configured is archived instead of deleted, since what happened refers to it, and has a way back.
+    """Configuration is archived instead of deleted, because events refer to it, and former versions can be restored.
 
-    GET says what bringing a version back would change; POST makes the row so, as a new version. Who came with `?next=` goes
-    on there once the form is saved.
+    GET shows what restoring a version would change; POST applies it as a new version. With `?next=`, saving the form
+    redirects there.
     """
 
     goes_back = True

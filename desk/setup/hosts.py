@@ -9,7 +9,7 @@ from sendouts.models import AllowedHost
 
 @admin.register(AllowedHost)
 class AllowedHostAdmin(SharedAdmin, HistoryAdmin):
-    """Who allowed what is in the history."""
+    """The history records who allowed which host."""
 
     list_display = ("entry", "use", "note")
     list_filter = ("use",)

@@ -1,4 +1,4 @@
-"""Screens of what owns actions: their order, which people change by dragging, by keys, or with buttons alone."""
+"""Screens of projects and sendouts with their ordered actions; dragging, keys or buttons change the order."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ ANCHOR = "#actions"
 
 
 class OwnerAdmin(ConfigurationAdmin):
-    """A project or a sendout, with the list of its actions and what would run."""
+    """A project or a sendout, with the list of its actions and the resulting plan."""
 
     change_form_outer_after_template = "desk/setup/owned.html"
 
@@ -62,7 +62,7 @@ class OwnerAdmin(ConfigurationAdmin):
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         owner = kwargs.get("obj")
         if owner is not None and request.user.has_perm("actions.view_actiondefinition"):
-            context |= {"owned": _owned(owner, changes=request.user.has_perm(CHANGE))}
+            context |= {"owned": _owned_context(owner, changes=request.user.has_perm(CHANGE))}
         shown: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
         return shown
 
@@ -71,8 +71,8 @@ def _ids(texts: list[str]) -> list[int]:
     return [number for each in texts if (number := whole(each)) is not None]
 
 
-def _owned(owner: Project | Sendout, *, changes: bool) -> dict[str, Any]:
-    """What the page shows below the form. `changes`: the reader may order and add."""
+def _owned_context(owner: Project | Sendout, *, changes: bool) -> dict[str, Any]:
+    """Return what the page shows below the form. `changes`: the reader may order and add."""
     model = owner._meta.model_name
     rows = in_order(owner)
     project, sendout = (owner, None) if isinstance(owner, Project) else (owner.project, owner)

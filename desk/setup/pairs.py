@@ -10,7 +10,7 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 
 
 class Pairs(forms.CharField):
-    """The text up to the first “=” is a name, the rest its value; spaces around both do not count."""
+    """Pairs: the text up to the first “=” is the name, the rest the value; spaces around both are ignored."""
 
     widget = UnfoldAdminTextareaWidget(attrs={"rows": 4})
 
@@ -38,4 +38,4 @@ class Pairs(forms.CharField):
         return self.to_python(initial) != self.to_python(data)
 
     def run_validators(self, value: Any) -> None:
-        """What the values must be is the configuration's business."""
+        """Leave checks of the values to the configuration."""

@@ -36,19 +36,20 @@ from desk.setup.history import ConfigurationAdmin, leads_to
 from desk.setup.ordering import OwnerAdmin
 
 _UNUSUAL = _(
-    "“Also what is unusual” compares each contact file of 500 contacts or more with up to 20 batches before it, once there are 5. It "
-    "is held where far more or far fewer contacts do not get it than in this project before, where it is more than twice as "
-    "large, or less than half as large, as this sendout usually is, and where a check that always rejected some rejects nobody. "
-    "What varies a lot is given more room. What a person accepts is usual from then on. Singles are never compared."
+    "“Also what is unusual” compares each contact file of 500 contacts or more with up to 20 batches before it, once "
+    "there are 5. It is held where far more or far fewer contacts do not get it than in this project before, where it "
+    "is more than twice as large, or less than half as large, as this sendout usually is, and where a check that "
+    "always rejected some rejects nobody. What varies a lot is given more room. What a person accepts is usual from "
+    "then on. Singles are never compared."
 )
 _ARCHIVED = _(
-    "Nothing here is deleted, since what happened refers to it. What is archived takes no part in new batches, is listed "
-    "apart, and can be taken out of the archive at any time."
+    "Nothing here is deleted, since what happened refers to it. What is archived takes no part in new batches, is "
+    "listed apart, and can be taken out of the archive at any time."
 )
 
 
 def warn_unattended(request: HttpRequest, review: str, at_deadline: str) -> None:
-    """Say, when it is saved, what a policy means where nobody looks."""
+    """Warn on saving about the consequence of a policy for batches that no person reviews."""
     if sentence := cautions.unattended(review, at_deadline):
         messages.warning(request, gettext(sentence))
 
@@ -85,8 +86,9 @@ class ProjectAdmin(OwnerAdmin):
             {
                 "fields": ("second_person_from", "no_own_changes", "shown_reviewers"),
                 "description": _(
-                    "Where a second person is needed, the first acceptance waits for another one, and “accept it” at the "
-                    "deadline does not act: without two people in time the batch times out. One person is enough to reject."
+                    "Where a second person is needed, the first acceptance waits for another one, and “accept it” at "
+                    "the deadline does not act: without two people in time the batch times out. One person is enough "
+                    "to reject."
                 ),
             },
         ),
@@ -99,7 +101,7 @@ class ProjectAdmin(OwnerAdmin):
         return reviewers.state(obj)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        # A new project would be none of those that a limited person sees.
+        # A new project would be outside a limited person's reach.
         return super().has_add_permission(request) and sees_all(request.user)
 
     @display(description=_("state"), label={"declared": "success", "met": "warning", "archived": "info"})
@@ -126,7 +128,7 @@ class ProjectAdmin(OwnerAdmin):
         return [path("<path:object_id>/declare/", view, name="actions_project_declare"), *super().get_urls()]
 
     def declare(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Set up a project that was met in a hook as it stands, by POST; leads on to `next`, or to its page."""
+        """Declare a project known from a hook without changes, by POST; redirect to `next`, or to its page."""
         project: Any = self.get_object(request, object_id)
         if project is None:
             raise Http404
@@ -198,7 +200,7 @@ class SendoutAdmin(OwnerAdmin):
 
 @admin.register(ActionDefinition)
 class ActionDefinitionAdmin(ConfigurationAdmin):
-    """A definition's kind is chosen first and stays; its configuration has the fields of that kind."""
+    """A definition's kind is chosen first and cannot change; its configuration has the fields of that kind."""
 
     list_display = (
         "identifier",
@@ -220,7 +222,7 @@ class ActionDefinitionAdmin(ConfigurationAdmin):
     change_form_after_template = "desk/setup/preview.html"
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        """What the address presets, such as the identifier that a hook named; the position is the last of its list."""
+        """Return values preset by the URL, such as the identifier from a hook; the position is the last of its list."""
         initial: dict[str, Any] = super().get_changeform_initial_data(request)
         owner = {
             name: initial[name] for name in ("project", "sendout") if whole(str(initial.get(name, ""))) is not None
@@ -258,7 +260,7 @@ class ActionDefinitionAdmin(ConfigurationAdmin):
         return super().add_view(request, form_url, extra_context)
 
     def _choose_kind(self, request: HttpRequest) -> HttpResponse:
-        """Ask for the kind first: the page of the action then has its fields."""
+        """Ask for the kind first, since it determines the fields of the action's page."""
         choices = []
         for name, kind in catalog.kinds().items():
             query = request.GET.copy()

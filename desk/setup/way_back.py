@@ -1,4 +1,4 @@
-"""Bringing a former version back: as if a person typed it into the form, so that what is refused there is refused here."""
+"""Restore a former version through its form, so that the form's checks apply."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,29 +16,29 @@ from actions.contract import Kind
 from actions.models import ActionDefinition, Credential, Project
 from desk.setup.forms import PREFIX, ProjectForm, SendoutForm, action_form, config_initial
 
-# Where a row belongs, what an action is, and that somebody set a project up, stay.
+# Restoring keeps the row's place, the kind of an action, and that a project is declared.
 FIXED = frozenset({"id", "created_at", "project", "sendout", "kind", "declared"})
 
 
 class NotBroughtBack(Exception):
-    """A former state cannot hold any more; the text is a sentence for people."""
+    """A former version is not valid any more; the text is a sentence for people."""
 
 
 def possible(row: Configured, record: Any) -> tuple[VersionChange, ...]:
-    """What bringing a version back would change. Raises NotBroughtBack where it cannot be."""
-    wanted = _wanted(row, record)
+    """Return what restoring a version would change. Raises NotBroughtBack if it cannot be restored."""
+    wanted = _restored_row(row, record)
     found = tuple(changes(row, wanted))
     if found:
-        # A form writes into its row what it was given.
+        # Pass a copy: a form writes its values into its row.
         _check(_form(type(row)._default_manager.get(pk=row.pk), wanted))
     return found
 
 
 def bring_back(row: Configured, record: Any, user: User) -> tuple[VersionChange, ...]:
-    """Make a row what it was in a former version, as a new version; returns what changed. Raises NotBroughtBack."""
+    """Restore a former version as a new version and return the changes. Raises NotBroughtBack."""
     with transaction.atomic():
         fresh: Any = type(row)._default_manager.select_for_update().get(pk=row.pk)
-        wanted = _wanted(fresh, record)
+        wanted = _restored_row(fresh, record)
         found = tuple(changes(fresh, wanted))
         if not found:
             raise NotBroughtBack(_("Nothing was changed: it is already as it was in this version."))
@@ -49,8 +49,8 @@ def bring_back(row: Configured, record: Any, user: User) -> tuple[VersionChange,
     return found
 
 
-def _wanted(row: Configured, record: Any) -> Any:
-    """The row with what the version says, not stored."""
+def _restored_row(row: Configured, record: Any) -> Any:
+    """Return the row with the values of the version, not stored."""
     wanted: Any = type(row)._default_manager.get(pk=row.pk)
     for field in record.tracked_fields:
         if field.name not in FIXED:
@@ -61,7 +61,7 @@ def _wanted(row: Configured, record: Any) -> Any:
 
 
 def _form(row: Any, wanted: Any) -> forms.ModelForm:
-    """The form of a row, filled in as the version says."""
+    """Return the form of a row with the values of the version."""
     made: Any
     if isinstance(row, ActionDefinition):
         kind = _kind(row.kind)
@@ -97,7 +97,7 @@ def _kind(name: str) -> type[Kind]:
 
 
 def _check_references(row: ActionDefinition, record: Any) -> None:
-    """Say by name what the version uses and is gone: forms can only say that a choice is none."""
+    """Name the references of the version that no longer exist; forms only call such a choice invalid."""
     if record.kind != row.kind:
         raise NotBroughtBack(_("The action was of another kind then, and an action’s kind stays."))
     kind, config = _kind(row.kind), record.config
@@ -113,5 +113,5 @@ def _check_references(row: ActionDefinition, record: Any) -> None:
 
 
 def _credentials(config: Mapping[str, Any]) -> list[str]:
-    """The credentials that a configuration names: kinds call such fields so."""
+    """Return the credentials that a configuration names, by the field names that kinds use."""
     return [str(config[key]) for key in ("credential", "signature") if config.get(key)]

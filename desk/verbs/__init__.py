@@ -1,6 +1,7 @@
-"""What people can do to a batch. The stages carry it out.
+"""The verbs that people can apply to a batch. The stages carry them out.
 
-Each verb is a page of its own that states the consequence in numbers, and acts on POST only. A script shows it as a dialog.
+Each verb is a page of its own that states the consequence in numbers, and acts on POST only. A script shows it as a
+dialog.
 """
 
 from collections.abc import Mapping
@@ -45,6 +46,6 @@ VERBS: Mapping[str, type[VerbPage]] = {
 
 
 def offered(batch: Batch, user: AbstractUser, now: datetime) -> list[VerbPage]:
-    """The verbs that are possible now and that this person may use."""
+    """Return the verbs that are possible now and that this person may use."""
     made = [verb(batch, user, now) for verb in VERBS.values()]
     return [verb for verb in made if verb.is_possible and verb.is_permitted]

@@ -1,4 +1,4 @@
-"""The verbs by which people decide on a held batch: accept, reject all, change one contact."""
+"""The verbs that decide on a held batch: accept, reject all, change one contact."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -22,7 +22,7 @@ from sendouts.wording.batch_sentences import holds, number, quoted, reason, span
 
 
 class AcceptPage(VerbPage):
-    """Let the accepted have the message, reject the others first."""
+    """Send the message to the accepted contacts, after the others are rejected."""
 
     verb = Accept
     name, tone = "accept", "primary"
@@ -30,24 +30,24 @@ class AcceptPage(VerbPage):
 
     @cached_property
     def taken_on(self) -> int:
-        """Rows that would get the message unchecked."""
+        """Return the number of rows that would get the message unchecked."""
         return unread_without_address(self.batch)
 
     @property
     def choices(self) -> int:
-        """Contacts for whom the person chooses: the undecided, and the unreadable that can be rejected."""
+        """Count contacts that the person chooses for: the undecided, and the unreadable that can be rejected."""
         return self.batch.undecided + self.batch.unread - self.taken_on
 
     @property
-    def _open(self) -> int:
-        """Rejections that are decided and still to be sent."""
+    def _pending_rejections(self) -> int:
+        """Count decided rejections that are not sent yet."""
         return self.batch.rejected - self.batch.confirmed - self.batch.taken_on
 
     @property
     def to_send(self) -> int:
-        """Rejections that are sent before the release, unless the person lets the undecided have the message."""
+        """Count rejections sent before the release, unless the person lets the undecided have the message."""
         spared = self.second == Second.COMPLETES and self.batch.first_undecided == "accept"
-        return self._open + (0 if spared else self.choices)
+        return self._pending_rejections + (0 if spared else self.choices)
 
     @property
     def is_permitted(self) -> bool:
@@ -60,7 +60,7 @@ class AcceptPage(VerbPage):
 
     @cached_property
     def second(self) -> Second:
-        """What two people mean for this acceptance."""
+        """Return what the rule of two people means for this acceptance."""
         return Second.of(self.batch, self.user)
 
     @property
@@ -130,7 +130,7 @@ class AcceptPage(VerbPage):
                 _("No rejection has to be sent: the release follows at once, and cannot be taken back."),
                 *found,
             ]
-        if not self._open and self.second != Second.COMPLETES:
+        if not self._pending_rejections and self.second != Second.COMPLETES:
             text = _("If you send to the undecided too, the release follows at once, and cannot be taken back.")
             found = [text, *found]
         seconds = self.to_send / forecast.lately(self.now).rate
@@ -146,14 +146,14 @@ class AcceptPage(VerbPage):
 
 
 class RejectPage(VerbPage):
-    """Let nobody have the message."""
+    """Reject every contact, so that nobody gets the message."""
 
     verb = Reject
     name, tone = "refuse", "danger"
 
     @cached_property
     def _reachable(self) -> int:
-        """Contacts that have an address through which they can be rejected."""
+        """Count contacts with an address through which they can be rejected."""
         return self.batch.total - unread_without_address(self.batch)
 
     @property
@@ -224,7 +224,7 @@ class RejectPage(VerbPage):
 def changed_figures(
     batch: Batch, before: Mapping[DecisionVerdict, int], verdict: DecisionVerdict
 ) -> list[DialogFigure]:
-    """What a change of so many decisions makes of the numbers. before: how many say what now."""
+    """Return the numbers after a change of many decisions. before: counts by current verdict."""
     more = sum(count for word, count in before.items() if word != verdict)
     get = batch.accepted + (more if verdict == DecisionVerdict.ACCEPTED else -before.get(DecisionVerdict.ACCEPTED, 0))
     lost = batch.rejected + (more if verdict == DecisionVerdict.REJECTED else -before.get(DecisionVerdict.REJECTED, 0))
@@ -265,13 +265,13 @@ class ChangeOnePage(VerbPage):
 
     @property
     def is_permitted(self) -> bool:
-        # A row that nobody could read gets the message only on somebody's own account.
+        # An unreadable row gets the message only if a person takes responsibility.
         unchecked = self.decision.unread and self.verdict == DecisionVerdict.ACCEPTED
         return super().is_permitted and (not unchecked or self.user.has_perm(base.TAKE_ON))
 
     @property
     def is_possible(self) -> bool:
-        # The rejection that was sent before the release was stopped is final; the stage says so.
+        # A rejection sent before the release was stopped is final; the stage reports it.
         sent = self.decision.verdict == DecisionVerdict.REJECTED and self.decision.answer != Answer.NONE
         return super().is_possible and self.decision.verdict != self.verdict and not sent
 
@@ -319,7 +319,8 @@ class ChangeOnePage(VerbPage):
         found.append(_("Nothing is sent by this change."))
         if self.verdict == DecisionVerdict.ACCEPTED and (names := effects.not_prepared(self.decision)):
             lacks = _(
-                "Nothing was prepared for this contact by %(names)s: it gets the message without, unless the checks run again."
+                "Nothing was prepared for this contact by %(names)s: it gets the message without, unless the checks "
+                "run again."
             )
             found.append(lacks % {"names": quoted(names)})
         return found

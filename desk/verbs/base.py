@@ -1,4 +1,4 @@
-"""What the page of every verb has: whether it is possible, what it asks, what follows from it."""
+"""Base of every verb's page: whether it is possible, its form, and its consequences."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -39,14 +39,14 @@ class VerbPage(ABC):
     verb: ClassVar[type[Verb[Any]]]
     tone: ClassVar[str] = "default"
     form_class: ClassVar[type[NoteForm]] = NoteForm
-    # What it changes is not what the first of two people accepted any more.
+    # The verb changes the batch, so that an acceptance by the first of two people no longer counts.
     changes: ClassVar[bool] = False
 
     def __init__(self, batch: Batch, user: AbstractUser, now: datetime) -> None:
         self.batch = batch
         self.user = user
         self.now = now
-        # What the verb returned once it was carried out.
+        # The verb's return value once it was carried out.
         self.result: Any = None
 
     @property
@@ -55,12 +55,12 @@ class VerbPage(ABC):
 
     @property
     def is_over(self) -> bool:
-        """Whether the batch has gone on without this verb, or its deadline has passed."""
+        """Return whether the batch has gone on without this verb, or its deadline has passed."""
         return self.verb.is_over(self.batch, self.now)
 
     @property
     def waits_for_change(self) -> bool:
-        """Whether many decisions are being changed, and the verb must wait for that."""
+        """Return whether the verb must wait for a running change of many decisions."""
         return not self.verb.while_changing and self.batch.running_change is not None
 
     @property
@@ -69,17 +69,17 @@ class VerbPage(ABC):
 
     @property
     def why_not(self) -> str:
-        """Why it is not possible, where that is for a reason of its own."""
+        """Return why the verb is not possible, if it has a specific reason."""
         return ""
 
     @property
     def nudge(self) -> tuple[str, list[int]]:
-        """Whom to ask to go on with the batch once it is done: the lane, and the ids of rows."""
+        """Return the lane and row ids to dispatch after the verb."""
         return self.batch.lane, [self.batch.pk]
 
     @property
     def quiet(self) -> bool:
-        """Seldom wanted: offered under “More”."""
+        """Return whether the verb is seldom used, and so offered under “More”."""
         return False
 
     @property
@@ -91,22 +91,22 @@ class VerbPage(ABC):
 
     @property
     def seen(self) -> dict[str, Any]:
-        """What the person looks at, for the form to carry."""
+        """Return the state that the person sees, for the form to carry."""
         return {"revision": self.batch.revision, "seen": self.batch.accepted}
 
     @property
     def act(self) -> str:
-        """What the person wanted, in a sentence that says it was not carried out."""
+        """Return the intended action, for a sentence that says it was not carried out."""
         return self.button.rstrip("…")
 
     @property
     def again(self) -> str:
-        """What to do where the numbers changed while the person read."""
+        """Return what to do if the numbers changed while the person read."""
         return _("Look again, then decide.")
 
     @property
     def time_left(self) -> SafeString | str:
-        """The time that is left to decide, or, where nobody has to, until the deadline; a script counts it down."""
+        """Return the time left to decide, or until the deadline if no decision is needed; a script counts it down."""
         if not self.batch.is_open:
             return ""
         until = forecast.answer_before(self.batch, self.now)
@@ -115,7 +115,7 @@ class VerbPage(ABC):
 
     @property
     def voids(self) -> str:
-        """Whose first acceptance this ends; empty where nobody's."""
+        """Name the person whose first acceptance the verb ends; empty if there is none."""
         if not self.changes or not rules.is_first_accepted(self.batch):
             return ""
         words = {"who": second_person.first_name(self.batch)}
@@ -125,39 +125,39 @@ class VerbPage(ABC):
         )
 
     def figures(self) -> list[DialogFigure]:
-        """What follows, as numbers that matter most; each reads as a sentence with its text."""
+        """Return the most important consequences as figures; each reads as a sentence with its text."""
         return []
 
     @property
     @abstractmethod
     def button(self) -> str:
-        """What leads to the page; ends in … because a question follows."""
+        """Return the label of the link to the page; it ends in … because a question follows."""
 
     @property
     @abstractmethod
     def question(self) -> str:
-        """The title of the page."""
+        """Return the title of the page."""
 
     @property
     @abstractmethod
     def confirm(self) -> str:
-        """The button that does it."""
+        """Return the label of the button that carries out the verb."""
 
     @property
     @abstractmethod
     def done(self) -> str:
-        """What is said once it is done."""
+        """Return the sentence shown once the verb was carried out."""
 
     @abstractmethod
     def consequences(self) -> list[str]:
-        """What follows, sentence by sentence, in numbers."""
+        """Return the consequences, sentence by sentence, in numbers."""
 
     def made(self, given: Mapping[str, Any]) -> Verb[Any]:
-        """Return the verb with what the form says."""
+        """Return the verb with the values of the form."""
         return self.verb()
 
     def carry_out(self, given: Mapping[str, Any], now: datetime) -> None:
-        """Do it; raises NotDone with a sentence."""
+        """Carry out the verb; raises NotDone with a sentence."""
         act = Act(cast(User, self.user), given["revision"], given["note"], now)
         self.result = self.made(given).run(self.batch.pk, act)
 

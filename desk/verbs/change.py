@@ -1,4 +1,4 @@
-"""The verbs that change many decisions: those that a person ticked, all that are alike, and cancelling what is under way."""
+"""The verbs that change many decisions: ticked rows, all alike ones, and cancelling a running change."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -23,13 +23,13 @@ from sendouts.verbs import CancelChange, ChangeAlike, ChangeDecisions, base, cha
 from sendouts.verbs.change_many import Which
 from sendouts.wording.batch_sentences import number, quoted, reason, title
 
-# More rows than these are not ticked by hand.
+# People do not tick more rows than these by hand.
 TICKED = 500
 TO = {"accept": DecisionVerdict.ACCEPTED, "reject": DecisionVerdict.REJECTED}
 
 
 class _ManyPage(VerbPage):
-    """What both ways of changing many have: what they become, and that a note says why."""
+    """Common part of changing many: the new verdict, and the required note."""
 
     name = "many"
     changes = True
@@ -46,18 +46,19 @@ class _ManyPage(VerbPage):
     def act(self) -> str:
         return _("Put back") if self.verdict == DecisionVerdict.ACCEPTED else _("Reject")
 
-    def _unprepared(self) -> list[str]:
+    def _warn_unprepared(self) -> list[str]:
         names = effects.enrichments_of(self.batch.pk) if self.verdict == DecisionVerdict.ACCEPTED else []
         if not names:
             return []
         text = _(
-            "%(names)s prepared nothing for whom the checks rejected: they get the message without, unless the checks run again."
+            "%(names)s prepared nothing for whom the checks rejected: they get the message without, unless the checks "
+            "run again."
         )
         return [text % {"names": quoted(names)}]
 
 
 class ChangeRowsPage(_ManyPage):
-    """Put back or reject the contacts that a person ticked."""
+    """Put back or reject the ticked contacts."""
 
     verb = ChangeDecisions
 
@@ -119,14 +120,14 @@ class ChangeRowsPage(_ManyPage):
         return changed_figures(self.batch, self._before, self.verdict)
 
     def consequences(self) -> list[str]:
-        return [_("Nothing is sent by this change."), *self._unprepared()]
+        return [_("Nothing is sent by this change."), *self._warn_unprepared()]
 
     def made(self, given: Mapping[str, Any]) -> ChangeDecisions:
         return ChangeDecisions([self.batch.first_decision + row for row in self.rows], self.verdict)
 
 
 class ChangeAlikePage(_ManyPage):
-    """Put back or reject all that say one thing, or all of them with one reason."""
+    """Put back or reject all contacts with one verdict, or all of these with one reason."""
 
     verb = ChangeAlike
 
@@ -140,7 +141,7 @@ class ChangeAlikePage(_ManyPage):
 
     @property
     def _bulk(self) -> BulkChange | None:
-        """The change, once it has begun or is done."""
+        """Return the change, once it has begun or is done."""
         begun: BulkChange | None = self.result
         return begun
 
@@ -157,7 +158,7 @@ class ChangeAlikePage(_ManyPage):
 
     @property
     def _why(self) -> str:
-        """The reason, as the page calls it."""
+        """Return the text of the reason, as on the page."""
         for verdict, code, text, action, _count in self.batch.reasons:
             if self.which.reason == (code, action) and verdict == self.which.before:
                 return reason(code, text).rstrip(".")
@@ -228,14 +229,14 @@ class ChangeAlikePage(_ManyPage):
             found.append(text % {"n": number(self.batch.final)})
         if self.verdict == DecisionVerdict.ACCEPTED and self.batch.unread:
             found.append(_("Rows that could not be read stay as they are."))
-        return found + self._unprepared()
+        return found + self._warn_unprepared()
 
     def made(self, given: Mapping[str, Any]) -> ChangeAlike:
         return ChangeAlike(self.which, self.verdict)
 
 
 class CancelChangePage(VerbPage):
-    """Stop a change of many decisions that is under way."""
+    """Stop a running change of many decisions."""
 
     verb = CancelChange
     name = "cancel-change"
@@ -281,7 +282,7 @@ class CancelChangePage(VerbPage):
 
 
 def changed(verdict: DecisionVerdict, count: int) -> str:
-    """What is said once so many contacts are changed."""
+    """Return the sentence shown once this many contacts are changed."""
     if verdict == DecisionVerdict.ACCEPTED:
         text = ngettext("%(n)s contact is put back.", "%(n)s contacts are put back.", count)
     else:
@@ -291,7 +292,7 @@ def changed(verdict: DecisionVerdict, count: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Ticked:
-    """The button for ticked rows: `none` while nothing is ticked, `some` with %s for how many."""
+    """The button for ticked rows: `none` while no row is ticked, `some` with %s for the count."""
 
     url: str
     none: str
@@ -299,7 +300,7 @@ class Ticked:
 
 
 def ticked(batch: Batch, to: Sequence[str]) -> list[Ticked]:
-    """The buttons for rows that a person ticks on the page. to: what the rows there could become."""
+    """Return the buttons for ticked rows. to: the possible changes of the rows on the page."""
     words = {
         "accept": (_("Put back the ticked ones…"), _("Put back %s…")),
         "reject": (_("Reject the ticked ones…"), _("Reject %s…")),
@@ -308,7 +309,7 @@ def ticked(batch: Batch, to: Sequence[str]) -> list[Ticked]:
 
 
 def alike(batch: Batch, user: AbstractUser, tab: str, key: str, now: datetime) -> list[VerbPage]:
-    """What can be done with all contacts that the page shows: those of a tab with one reason, or all undecided."""
+    """Return the verbs for all listed contacts: those of a tab with one reason, or all undecided."""
     before = {
         "rejected": DecisionVerdict.REJECTED,
         "accepted": DecisionVerdict.ACCEPTED,
@@ -322,6 +323,6 @@ def alike(batch: Batch, user: AbstractUser, tab: str, key: str, now: datetime) -
 
 
 def which_of(before: DecisionVerdict, key: str) -> Which:
-    """The decisions of a verdict, with the reason that a filter of contacts names, where it names one."""
+    """Select the decisions with a verdict and, if the contact filter names one, with its reason."""
     code, _colon, action = key.partition(":")
     return Which(before, (code, action) if key else None)

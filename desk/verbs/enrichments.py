@@ -1,4 +1,4 @@
-"""The verbs for actions that write about contacts and failed: go on without, send again."""
+"""The verbs for failed actions that write about contacts: go on without, send again."""
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -54,7 +54,7 @@ class GoWithoutPage(VerbPage):
 
 
 class SendAgainPage(VerbPage):
-    """Tell other systems of the outcome after all, where that failed for good."""
+    """Retry informing other systems of the outcome after a permanent failure."""
 
     verb = SendAgain
     name, tone = "send-again", "primary"

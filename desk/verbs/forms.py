@@ -1,4 +1,4 @@
-"""The little forms of the verbs: the revision that was seen, a note, and what only acceptance asks."""
+"""The forms of the verbs: the seen revision, a note, and the questions of acceptance."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from sendouts.wording.batch_sentences import number
 
 
 class NoteForm(forms.Form):
-    """A note, and the state of the batch that the person looks at."""
+    """A note, and the state of the batch that the person saw."""
 
     note = forms.CharField(
         label=_("Note"),
@@ -19,7 +19,7 @@ class NoteForm(forms.Form):
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 3, "autofocus": True, "data-note": ""}),
     )
     revision = forms.IntegerField(min_value=0, widget=forms.HiddenInput)
-    # How many would get the message on the page that the person looks at; only for the sentence, should that change.
+    # The number of recipients on the seen page, used only for the sentence about a change.
     seen = forms.IntegerField(required=False, widget=forms.HiddenInput)
 
     def __init__(self, data: Any = None, *, needs_note: bool = False, **more: Any) -> None:
@@ -33,7 +33,7 @@ class NoteForm(forms.Form):
 
 
 class AcceptForm(NoteForm):
-    """A note; where somebody is undecided a choice for them, where rows would go out unchecked a person who says so."""
+    """A note, a choice for undecided contacts, and a confirmation for unchecked rows, each if needed."""
 
     undecided = forms.ChoiceField(
         choices=[("reject", _("Reject them")), ("accept", _("Send to them too"))],

@@ -15,7 +15,7 @@ from sendouts.wording.batch_sentences import number, time_of, title
 
 
 def held_by(batch: Batch, now: datetime) -> list[str]:
-    """Who put a batch on hold and why, for its page; empty where nobody did."""
+    """Return who put a batch on hold and why; empty if it is not on hold."""
     held = hold.on_hold(batch)
     if held is None:
         return []
@@ -24,7 +24,7 @@ def held_by(batch: Batch, now: datetime) -> list[str]:
 
 
 class _OnHoldPage(VerbPage):
-    """What both verbs look at: whether the batch is on hold, and who holds it."""
+    """Common part of both verbs: whether the batch is on hold, and who holds it."""
 
     changes = True
 
@@ -36,8 +36,8 @@ class _OnHoldPage(VerbPage):
     def quiet(self) -> bool:
         return True
 
-    def _by_itself(self, declared: str, moment: datetime | None) -> str:
-        """What the gateway does by itself to this batch, when that is declared."""
+    def _describe_policy(self, declared: str, moment: datetime | None) -> str:
+        """Return what the gateway does to this batch without a person, given the declared policy."""
         if declared == AtDeadline.LEAVE or moment is None:
             text = ngettext(
                 "If nobody decides, nobody gets it: at %(time)s %(n)s contact takes the “timed out” way.",
@@ -67,7 +67,7 @@ class _OnHoldPage(VerbPage):
 
 
 class HoldPage(_OnHoldPage):
-    """Let nothing happen to this batch by itself."""
+    """Suspend the declared action at the deadline for this batch."""
 
     verb = PutOnHold
     name = "hold"
@@ -106,13 +106,13 @@ class HoldPage(_OnHoldPage):
                 if declared == AtDeadline.ACCEPT
                 else _("The gateway does not reject it by itself at %(time)s any more.") % time
             )
-        found.append(self._by_itself(AtDeadline.LEAVE, None))
+        found.append(self._describe_policy(AtDeadline.LEAVE, None))
         found.append(_("Only this batch is held. Your colleagues see your note, and may still decide."))
         return found
 
 
 class LiftHoldPage(_OnHoldPage):
-    """Let what was declared for the deadline hold again."""
+    """Restore the declared action at the deadline."""
 
     verb = LiftHold
     name = "lift-hold"
@@ -147,5 +147,5 @@ class LiftHoldPage(_OnHoldPage):
         moment = hold.acts_again_at(self.batch, self.held, self.now)
         return [
             _("%(who)s put it on hold: “%(note)s”.") % {"who": self.held.user.get_username(), "note": self.held.note},
-            _("The declared setting applies again.") + " " + self._by_itself(self.held.declared, moment),
+            _("The declared setting applies again.") + " " + self._describe_policy(self.held.declared, moment),
         ]

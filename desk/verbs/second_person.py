@@ -1,4 +1,4 @@
-"""Two people who accept: what it means for whoever looks at a batch, and the verb by which the first one takes it back."""
+"""Acceptance by two people: its meaning for the reader, and the verb by which the first one takes it back."""
 
 from datetime import datetime
 from enum import Enum
@@ -15,7 +15,7 @@ from sendouts.wording.batch_sentences import title
 
 
 class Second(Enum):
-    """What one person's acceptance would be: enough, the first of two, the second of two, or nothing, being the first already."""
+    """The effect of one person's acceptance: enough, first of two, second of two, or none, being first already."""
 
     ALONE = "alone"
     FIRST = "first"
@@ -32,7 +32,7 @@ class Second(Enum):
 
 
 def second_lines(batch: Batch, user: AbstractUser, second: Second, now: datetime) -> list[str]:
-    """What the dialog of acceptance says of two people, before the numbers."""
+    """Return the lines about two people that precede the numbers in the dialog of acceptance."""
     if second == Second.FIRST:
         why = second_person.why_two(batch, cast(User, user))
         return [why, _("Nothing goes out yet: when a second person has accepted, this holds:")]

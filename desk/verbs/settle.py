@@ -1,4 +1,4 @@
-"""The verbs by which people settle what cannot go on: run again, try again, take on, give up."""
+"""The verbs that settle a batch which cannot go on: run again, try again, take on, give up."""
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -21,8 +21,7 @@ class RunAgainPage(VerbPage):
 
     @property
     def is_possible(self) -> bool:
-        # While it is being screened there is nothing to run again.
-        # Nor once a rejection has left: checks that run anew would forget it.
+        # Screening cannot run again while it runs, or once a rejection was sent, because new checks would lose it.
         waits = self.batch.status == Status.IN_REVIEW or bool(self.batch.attention)
         return super().is_possible and waits and not self.batch.final
 
@@ -47,8 +46,8 @@ class RunAgainPage(VerbPage):
         return _("The checks run again.")
 
     @property
-    def _own(self) -> int:
-        """Decisions of people, of which the text beside the reason is their note."""
+    def _count_notes(self) -> int:
+        """Count people's decisions whose text is a note."""
         return sum(
             count for _v, code, text, _action, count in self.batch.reasons if code == DecisionReason.PERSON and text
         )
@@ -64,13 +63,15 @@ class RunAgainPage(VerbPage):
                 "contact is downloaded and checked again", "contacts are downloaded and checked again", total
             )
         own = ngettext(
-            "decision of people is kept and applied again", "decisions of people are kept and applied again", self._own
+            "decision of people is kept and applied again",
+            "decisions of people are kept and applied again",
+            self._count_notes,
         )
-        return [DialogFigure(number(total), text), DialogFigure(number(self._own), own)]
+        return [DialogFigure(number(total), text), DialogFigure(number(self._count_notes), own)]
 
     @property
-    def _may_go_on(self) -> bool:
-        """Whether nobody is asked any more where the checks find nothing."""
+    def _needs_no_review(self) -> bool:
+        """Return whether the batch needs no review if the checks find nothing."""
         waits = run_again.still_held(self.batch) or rules.changed_by_people(self.batch)
         return self.batch.review != Review.ALWAYS and not waits
 
@@ -79,13 +80,13 @@ class RunAgainPage(VerbPage):
             _("The actions are taken as they are defined now."),
             _("Until the checks are through, nobody accepts or rejects the batch."),
         ]
-        if self._may_go_on:
+        if self._needs_no_review:
             found.append(_("Where they find nothing to ask a person about, the batch goes on by itself."))
         return [*found, _("The deadline stays: %(time)s.") % {"time": self._deadline}]
 
 
 class TryAgainPage(VerbPage):
-    """Repeat what could not be completed."""
+    """Retry the stage that could not complete."""
 
     verb = TryAgain
     name, tone = "retry", "primary"
@@ -132,7 +133,7 @@ class TryAgainPage(VerbPage):
 
 
 class TakeOnPage(VerbPage):
-    """Answer for what the platform did not confirm."""
+    """Take responsibility for rejections that the platform did not confirm."""
 
     verb = TakeOn
     name, tone = "take-on", "danger"

@@ -1,4 +1,4 @@
-"""The verb by which people stop a release."""
+"""The verb that stops a release."""
 
 from copy import copy
 from functools import cached_property
@@ -30,7 +30,7 @@ class StopPage(VerbPage):
 
     @property
     def _clock_acts(self) -> bool:
-        """Whether the gateway acts by itself on the stopped batch: not where its moment has passed."""
+        """Return whether the gateway acts on the stopped batch at its declared moment; not if that has passed."""
         stopped = copy(self.batch)
         stopped.attention, stopped.held_for = "", [*self.batch.held_for, HoldReason.STOPPED]
         return forecast.acts_at(stopped, forecast.lately(self.now), self.now) is not None

@@ -1,7 +1,7 @@
-"""The page on which a person confirms a verb. GET shows, POST acts; what went wrong is said on the same page.
+"""The page on which a person confirms a verb. GET shows, POST acts; a failure is reported on the same page.
 
-A script asks for the same page as the content of a dialog, with the header `X-Gate-Dialog`. What it gets carries that header
-too; once the verb is carried out, it gets {"to": address of the page that says so}.
+A script requests the same page as the content of a dialog, with the header `X-Gate-Dialog`; the response carries it
+too. Once the verb is carried out, the response is {"to": address of the page that says so}.
 """
 
 from functools import partial
@@ -35,7 +35,7 @@ DIALOG = "X-Gate-Dialog"
 
 
 def batch_verb(admin: ModelAdmin, request: HttpRequest, batch_id: int, name: str) -> HttpResponse:
-    """One of the verbs that act on a whole batch."""
+    """Show or carry out one of the verbs that act on a whole batch."""
     return _confirmed(admin, request, batch_id, lambda batch: VERBS[name](batch, reader(request), timezone.now()))
 
 
@@ -54,7 +54,7 @@ def contact_verb(admin: ModelAdmin, request: HttpRequest, batch_id: int, row: in
 
 
 def many_verb(admin: ModelAdmin, request: HttpRequest, batch_id: int, to: str) -> HttpResponse:
-    """Change many decisions: of the rows that are named (`row`, counted from 0), or of all with a `verdict` and perhaps a `reason`."""
+    """Change many decisions: the rows in `row`, counted from 0, or all with a `verdict` and optionally a `reason`."""
     if to not in TO:
         raise Http404
     asked = request.GET
@@ -82,24 +82,24 @@ def _confirmed(admin: ModelAdmin, request: HttpRequest, batch_id: int, make: Any
         sentence = _("You may look at this batch, but not do this. Ask somebody who may.")
         return _shown(admin, request, verb, None, sentence, status=403)
     if request.method != "POST":
-        problem = "" if verb.is_possible else _gone(verb)
+        problem = "" if verb.is_possible else _explain_gone(verb)
         return _shown(admin, request, verb, verb.form(), problem, status=200)
     form = verb.form(request.POST)
-    # What is no longer possible is tried all the same: the stage knows best, and says who was first.
+    # Try the verb even if it is no longer possible: the stage knows the reason, such as an earlier decision.
     if not form.is_valid() and verb.is_possible:
         return _shown(admin, request, verb, form, "", status=200)
     given = {"note": "", "revision": verb.batch.revision, **form.cleaned_data}
     try:
         verb.carry_out(given, timezone.now())
     except Batch.DoesNotExist:
-        # Its project was taken away from this person a moment ago.
+        # The person lost access to the project a moment ago.
         raise Http404 from None
     except NotDone as refusal:
-        # The numbers and the revision below the sentence are those of now: who has looked again may decide again.
+        # Show the current numbers and revision, so that the person can look again and decide.
         verb = make(_batch(admin, request, batch_id))
         fresh = verb.form()
         fresh.initial["note"] = given["note"]
-        return _shown(admin, request, verb, fresh, _refused(verb, refusal, given), status=409)
+        return _shown(admin, request, verb, fresh, _explain_refusal(verb, refusal, given), status=409)
     transaction.on_commit(partial(nudge, *verb.nudge))
     messages.success(request, verb.done)
     to = reverse("admin:sendouts_batch_change", args=[batch_id])
@@ -110,8 +110,8 @@ def _batch(admin: ModelAdmin, request: HttpRequest, batch_id: int) -> Batch:
     return get_object_or_404(admin.get_queryset(request), pk=batch_id)
 
 
-def _gone(verb: VerbPage) -> str:
-    """Why a verb that was offered a moment ago is not possible."""
+def _explain_gone(verb: VerbPage) -> str:
+    """Return why a verb that was offered a moment ago is not possible."""
     if verb.is_over:
         return base.moved_on(verb.batch, verb.now)
     if verb.waits_for_change and verb.batch.running_change is not None:
@@ -119,8 +119,8 @@ def _gone(verb: VerbPage) -> str:
     return verb.why_not or _("This is not possible for the batch as it is now.")
 
 
-def _refused(verb: VerbPage, refusal: NotDone, given: dict[str, Any]) -> str:
-    """Why nothing was done, in the words of what the person wanted and of the numbers that they saw."""
+def _explain_refusal(verb: VerbPage, refusal: NotDone, given: dict[str, Any]) -> str:
+    """Return why nothing was done, naming the intended action and the numbers that the person saw."""
     if refusal.code == NotDoneCode.MOVED_ON:
         return base.moved_on(verb.batch, verb.now, verb.act)
     if refusal.code == NotDoneCode.CHANGED and verb.is_possible:
@@ -143,7 +143,7 @@ def _shown(
         "problem": problem,
         "back": reverse("admin:sendouts_batch_change", args=[batch.pk]),
         "action": request.get_full_path(),
-        "instead": _instead(verb) if problem else None,
+        "instead": _find_alternative(verb) if problem else None,
         "dialog": dialog,
     }
     if not dialog:
@@ -154,7 +154,7 @@ def _shown(
     return response
 
 
-def _instead(verb: VerbPage) -> VerbPage | None:
-    """What is left to somebody who came too late for a decision: to stop it."""
+def _find_alternative(verb: VerbPage) -> VerbPage | None:
+    """Return the verb that remains after a missed decision: to stop the release."""
     stop = StopPage(verb.batch, verb.user, verb.now)
     return stop if not verb.is_possible and stop.is_possible and stop.is_permitted else None

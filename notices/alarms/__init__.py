@@ -1,4 +1,4 @@
-"""What operators must know: looked for in the rows, opened and closed once, told once.
+"""Alarms for operators: detected in the rows, opened and closed once, sent once.
 
-findings (what a look sees) > recording (alarms as rows) > notifying (who is told); watching runs all of it.
+findings (results of one check run) > record (alarms as rows) > notify (delivery to operators); watch runs all of it.
 """

@@ -1,21 +1,21 @@
-"""What one look at the gateway found to be wrong."""
+"""Faults that one check run found in the gateway."""
 
 from dataclasses import dataclass, field
 from typing import Any
 
 from notices.models import Code
 
-# The gateway cannot do its work: health says 503. Everything else is a warning beside a 200.
+# The gateway cannot do its work, so health answers 503. Every other code is a warning beside a 200.
 NOT_READY = frozenset({Code.DATABASE, Code.WORK_WAITS, Code.SWEEP_SILENT, Code.JOURNAL_WAITING})
-# Judged by each machine for itself: nobody else can see that it is over.
+# Each machine judges these for itself: no other machine can see that the fault is over.
 LOCAL = frozenset({Code.DISK_FULL, Code.DATABASE_SLOW})
-# Their subject is the name of a machine, which is nobody's business outside.
+# The subject of these is a machine name, which must not be shown outside.
 OF_MACHINES = LOCAL | {Code.JOURNAL_WAITING, Code.CLOCK_JUMPED}
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One trouble. subject: what it is about, as in Alarm; data: what the sentence says of it, numbers and ids only."""
+    """One fault. subject: the row or part concerned, as in Alarm; data: numbers and ids for the sentence."""
 
     code: Code
     subject: str = ""

@@ -1,4 +1,4 @@
-"""What only this machine can tell: its disk, and how quickly the database answers it."""
+"""Checks that need this machine: free disk space, and the response time of the database from here."""
 
 import shutil
 import time
@@ -12,9 +12,9 @@ from notices.alarms.findings import Finding
 from notices.models import Code
 from work import pulses
 
-# Some hours of hooks in the journal fit into a gigabyte; on a small disk a twentieth must do.
+# A gigabyte holds some hours of hooks in the journal; on a small disk require a twentieth.
 FREE_BYTES, FREE_SHARE = 1_000_000_000, 0.05
-# A hook's INSERT has 400 ms in all.
+# The INSERT of a hook has 400 ms in all.
 SLOW_SECONDS = 0.2
 PINGS = 3
 
@@ -28,7 +28,7 @@ def disk_full(now: datetime) -> Iterator[Finding]:
 
 
 def database_slow(now: datetime) -> Iterator[Finding]:
-    """The quickest of a few answers to a question that costs nothing: one slow answer is chance, all of them are not."""
+    """Report the fastest of a few trivial queries: one slow answer is chance, several are not."""
     quickest = min(_ping() for _ in range(PINGS))
     if quickest > SLOW_SECONDS:
         yield Finding(Code.DATABASE_SLOW, pulses.machine(), {"milliseconds": round(quickest * 1000)})

@@ -1,6 +1,6 @@
-"""Telling operators, by mail or by a hook of theirs: at most once for each alarm, occasion and channel.
+"""Send alarms to operators by mail or by their hook: at most once for each alarm, occasion and channel.
 
-A notice is marked before it leaves. What certainly did not leave is tried again some times; what may have left is not.
+A notice is marked before it is sent. A failed send is retried a limited number of times; a possible success never is.
 """
 
 import json
@@ -37,7 +37,7 @@ class AlarmMessage:
 
 
 def compose(alarm: Alarm, occasion: str) -> AlarmMessage:
-    """Say what is wrong, or that it is over. Names of sendouts at most: no contact, no address of the platform."""
+    """Compose the sentence for an opened or closed alarm: sendout names at most, no contact, no platform URL."""
     with translation.override(settings.ALARM_LANGUAGE):
         over = occasion == Notice.Occasion.CLOSED
         what = sentences.sentence(alarm)
@@ -57,14 +57,14 @@ def compose(alarm: Alarm, occasion: str) -> AlarmMessage:
         "opened_at": alarm.opened_at.isoformat(),
         "closed_at": alarm.closed_at.isoformat() if alarm.closed_at else None,
         "url": url,
-        # What Slack, Teams and their kin show of it; the sentence for programs is above.
+        # Shown by Slack, Teams and similar services; the sentence for programs is above.
         "text": transports.escaped("\n".join([*lines, url])),
     }
     return AlarmMessage(f"[Send Gate] {title}", "\n\n".join([*lines, url]) + "\n", content)
 
 
 def trial(url: str) -> AlarmMessage:
-    """A message that says nothing but that messages arrive."""
+    """Compose a trial message that only confirms delivery."""
     with translation.override(settings.ALARM_LANGUAGE):
         text = _("This is a trial: messages of the gateway arrive here.")
     return AlarmMessage(
@@ -73,9 +73,10 @@ def trial(url: str) -> AlarmMessage:
 
 
 def send_due(now: datetime, *, waiting_for: timedelta = timedelta(0), at_most: int = AT_ONCE) -> int:
-    """Send what is due, never inside a transaction; returns how many left.
+    """Send due notices and return how many were sent. Never call it inside a transaction.
 
-    waiting_for: leave younger ones to whoever else sends. at_most: bounds how long slow servers hold the caller.
+    waiting_for: skip notices younger than this, which another process sends. at_most: bounds how long slow servers
+    block the caller.
     """
     _give_up_lost(now)
     earlier = Notice.objects.filter(
@@ -91,7 +92,7 @@ def _give_up_lost(now: datetime) -> None:
 
 
 def _send(pk: int, now: datetime) -> bool:
-    """Mark the notice, send it, and store what came of it."""
+    """Mark the notice, send it, and store the result."""
     marked = Notice.objects.filter(pk=pk, state=Notice.State.WAITING)
     if not marked.update(state=Notice.State.SENDING, attempts=F("attempts") + 1, at=now):
         return False
@@ -122,7 +123,7 @@ def deliver(channel: Notice.Channel, message: AlarmMessage, allow: AllowList) ->
 
 
 def configured_hosts() -> AllowList:
-    """The hosts that the environment names, for when the database cannot be asked for more."""
+    """Return the hosts from the environment, for when the database is not available."""
     return AllowList.parse(settings.OUTBOUND_ALLOWED_HOSTS, allow_http=settings.OUTBOUND_ALLOW_HTTP)
 
 

@@ -1,4 +1,4 @@
-"""Does the work get done, and by whom it should be? Read from the rows that the work itself leaves."""
+"""Checks that work progresses and that its processes are alive, read from the rows that the work leaves."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -12,18 +12,18 @@ from work import lanes, pulses
 from work.models import Pulse
 from work.rounds import NUDGES, ROUNDS, SILENT_SECONDS
 
-# The sweep writes its row every five seconds; a round with a hanging broker takes some more.
+# The sweep writes its row every five seconds; a round with a hanging broker takes longer.
 SWEEP_SECONDS = 30.0
 # The watch runs every 30 s; a worker may be busy for one turn and beat late for another.
 BEAT_SECONDS = 120.0
 # A long poll takes ten seconds, a pause after a failure up to thirty.
 QUEUE_SECONDS = 60.0
-# How long people are told of a jump, in which they look why.
+# Report a clock jump for this long, so that people can find its cause.
 CLOCK_SECONDS = 600.0
 
 
 def work_waits(now: datetime) -> Iterator[Finding]:
-    """Due work that nobody began for longer than its lane allows: no worker and no sweep is alive."""
+    """Report due work older than its lane allows: no worker and no sweep is alive."""
     for lane in lanes.registered():
         oldest = lane.oldest_due()
         if oldest is not None and now - oldest > lane.overdue:
@@ -37,17 +37,17 @@ def sweep_silent(now: datetime) -> Iterator[Finding]:
 
 def workers_silent(now: datetime) -> Iterator[Finding]:
     for name in lanes.workers():
-        if since := _trouble(name, now, contradicted_by=name):
+        if since := _find_trouble(name, now, contradicted_by=name):
             yield Finding(Code.WORKERS_SILENT, name.removeprefix("worker-"), {"since": since.isoformat()})
 
 
 def broker_away(now: datetime) -> Iterator[Finding]:
-    if since := _trouble(NUDGES, now, contradicted_by=pulses.BEAT):
+    if since := _find_trouble(NUDGES, now, contradicted_by=pulses.BEAT):
         yield Finding(Code.BROKER_AWAY, data={"since": since.isoformat()})
 
 
 def beat_silent(now: datetime) -> Iterator[Finding]:
-    """Beat, the broker and a worker have to be alive for a periodic task; only where it is neither of those is it beat."""
+    """Report beat as silent only if broker and worker are alive, since a periodic task needs all three."""
     since = pulses.silent_since(pulses.BEAT, BEAT_SECONDS)
     known = any(True for _ in broker_away(now)) or any(each.subject == "small" for each in workers_silent(now))
     if since is not None and not known:
@@ -55,7 +55,7 @@ def beat_silent(now: datetime) -> Iterator[Finding]:
 
 
 def queue_silent(now: datetime) -> Iterator[Finding]:
-    """Where hooks come through a queue: somebody reads it, and it answers."""
+    """Report a hook queue that no process reads or that does not answer."""
     if settings.SQS_QUEUE_URL and (since := pulses.silent_since(pulses.QUEUE, QUEUE_SECONDS)):
         yield Finding(Code.QUEUE_SILENT, data={"since": since.isoformat()})
 
@@ -69,12 +69,15 @@ def clock_jumped(now: datetime) -> Iterator[Finding]:
 
 
 def tell_clock(seconds: int) -> None:
-    """Note that the clock of this machine jumped."""
+    """Record that the clock of this machine jumped."""
     pulses.write(f"{pulses.CLOCK}{pulses.machine()}", {"seconds": seconds})
 
 
-def _trouble(name: str, now: datetime, *, contradicted_by: str) -> datetime | None:
-    """Since when a sweep notes this trouble, if often enough and without a sign of life that says otherwise."""
+def _find_trouble(name: str, now: datetime, *, contradicted_by: str) -> datetime | None:
+    """Return the time since which a sweep notes this fault, or None.
+
+    None if it was noted too few times or for too short a time, or if a later pulse of `contradicted_by` exists.
+    """
     notes = Pulse.objects.filter(pk__startswith=pulses.ROUNDS, at__gte=Now() - timedelta(seconds=SWEEP_SECONDS))
     noted = [trouble for pulse in notes if (trouble := pulse.data["troubles"].get(name))]
     sign = Pulse.objects.filter(pk=contradicted_by).values_list("at", flat=True).first()

@@ -1,4 +1,4 @@
-"""The alarms that one person sees."""
+"""The alarms that one person may see."""
 
 from django.db.models import BigIntegerField, Case, Exists, OuterRef, Q, QuerySet, When
 from django.db.models.functions import Cast
@@ -8,10 +8,10 @@ from actions.models import Sendout
 from notices.models import Alarm, Code
 from sendouts.models import Batch
 
-# Whose subject is a row of one project.
-_OF_BATCHES, _OF_SENDOUTS = (Code.ATTENTION,), (Code.SENDOUT_SILENT,)
-# Of the gateway itself. What counts the rows of all projects is for who sees them all, and so is what is not named here.
-_OF_GATEWAY = (
+# The subject is a row of one project.
+_BATCH_CODES, _SENDOUT_CODES = (Code.ATTENTION,), (Code.SENDOUT_SILENT,)
+# Alarms of the gateway itself. People who see all projects see every other code too, such as counts over all projects.
+_GATEWAY_CODES = (
     Code.DATABASE,
     Code.WORK_WAITS,
     Code.SWEEP_SILENT,
@@ -28,16 +28,16 @@ _OF_GATEWAY = (
 
 
 def alarms(user: Person) -> QuerySet[Alarm]:
-    """The alarms that a person sees: those of their projects' rows, and those of the gateway, which are everybody's."""
+    """Return the alarms that a person may see: those about rows of their projects, and those about the gateway."""
     found = Alarm.objects.all()
     if sees_all(user):
         return found
     about = Cast("subject", BigIntegerField())
     found = found.annotate(
-        # Only subjects of these codes are numbers; the others must not be read as such.
-        about_batch=Case(When(code__in=_OF_BATCHES, then=about)),
-        about_sendout=Case(When(code__in=_OF_SENDOUTS, then=about)),
+        # Only subjects of these codes are numbers, so cast no others.
+        about_batch=Case(When(code__in=_BATCH_CODES, then=about)),
+        about_sendout=Case(When(code__in=_SENDOUT_CODES, then=about)),
     )
     of_batch = Exists(Batch.objects.filter(within(user), pk=OuterRef("about_batch")))
     of_sendout = Exists(Sendout.objects.filter(within(user), pk=OuterRef("about_sendout")))
-    return found.filter(Q(code__in=_OF_GATEWAY) | Q(of_batch) | Q(of_sendout))
+    return found.filter(Q(code__in=_GATEWAY_CODES) | Q(of_batch) | Q(of_sendout))

@@ -1,4 +1,4 @@
-"""Alarms as rows: opened once and closed once, however many processes look at the same moment."""
+"""Alarms as rows, opened once and closed once even if several processes check at the same moment."""
 
 from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
@@ -11,18 +11,18 @@ from notices.alarms.findings import LOCAL, Finding
 from notices.models import Alarm, Code, Notice
 
 log = structlog.get_logger(__name__)
-# An alarm that is not seen for so long is over; what comes and goes in between is one alarm, not many.
+# Close an alarm after this long without a sighting; sightings with shorter gaps belong to one alarm.
 CLEAR_AFTER = timedelta(seconds=20)
 # The machine that raised a local alarm may be gone for ever.
 LOCAL_CLEAR_AFTER = timedelta(minutes=10)
-# A sighting is worth an UPDATE only so often.
+# Update the last sighting at most this often.
 SEEN_EVERY = timedelta(seconds=10)
 
 
 def record(findings: Iterable[Finding], judged: Collection[Code], now: datetime) -> None:
-    """Bring the open alarms in step with what a look found.
+    """Open and close alarms according to the findings of one check run.
 
-    judged: what the look could judge; alarms of other codes stay as they are.
+    judged: codes that the run could check; alarms of other codes stay unchanged.
     """
     found = {finding.key: finding for finding in findings}
     known = {(alarm.code, alarm.subject): alarm for alarm in Alarm.objects.filter(closed_at=None)}
@@ -41,7 +41,7 @@ def record(findings: Iterable[Finding], judged: Collection[Code], now: datetime)
 def open_alarm(
     finding: Finding, now: datetime, *, opened_at: datetime | None = None, told: bool = False
 ) -> Alarm | None:
-    """Open an alarm with its notices; None where somebody else has just opened it. told: its opening is known already."""
+    """Open an alarm with its notices; None if another process has just opened it. told: already sent without a row."""
     times = {"opened_at": opened_at or now, "last_seen_at": now}
     try:
         with transaction.atomic():
@@ -49,12 +49,12 @@ def open_alarm(
             _notify(alarm, Notice.Occasion.OPENED, now, told=told)
     except IntegrityError:
         return None
-    log.error("alarm_opened", alarm=alarm.pk, code=finding.code.value, subject=finding.subject, **_told(finding))
+    log.error("alarm_opened", alarm=alarm.pk, code=finding.code.value, subject=finding.subject, **_log_fields(finding))
     return alarm
 
 
 def close(alarm: Alarm, now: datetime) -> bool:
-    """Close an alarm that nobody else closed; whether this call did."""
+    """Close an alarm; return False if another process closed it first."""
     with transaction.atomic():
         unchanged = Alarm.objects.filter(pk=alarm.pk, closed_at=None, last_seen_at=alarm.last_seen_at)
         if not unchanged.update(closed_at=now):
@@ -65,13 +65,13 @@ def close(alarm: Alarm, now: datetime) -> bool:
 
 
 def channels() -> list[Notice.Channel]:
-    """Where operators are told."""
+    """Return the channels configured for operators."""
     wanted = {Notice.Channel.MAIL: settings.ALARM_MAIL_TO, Notice.Channel.HOOK: settings.ALARM_HOOK_URL}
     return [channel for channel, target in wanted.items() if target]
 
 
 def _notify(alarm: Alarm, occasion: Notice.Occasion, now: datetime, *, told: bool = False) -> None:
-    """Put one notice a channel into the outbox, in the caller's transaction."""
+    """Put one notice for each channel into the outbox, in the caller's transaction."""
     state = Notice.State.SENT if told else Notice.State.WAITING
     Notice.objects.bulk_create(
         Notice(alarm=alarm, occasion=occasion, channel=channel, due_at=now, state=state, at=now if told else None)
@@ -79,6 +79,6 @@ def _notify(alarm: Alarm, occasion: Notice.Occasion, now: datetime, *, told: boo
     )
 
 
-def _told(finding: Finding) -> dict[str, object]:
-    """What the log says of a finding: numbers and ids, no names."""
+def _log_fields(finding: Finding) -> dict[str, object]:
+    """Return the fields of a finding for the log: numbers and ids, no names."""
     return {name: value for name, value in finding.data.items() if isinstance(value, int)}

@@ -1,4 +1,4 @@
-"""What an alarm means and what to do about it, in sentences for operators."""
+"""Sentences for operators: what an alarm means and what to do about it."""
 
 from datetime import timedelta
 from typing import Any
@@ -20,7 +20,7 @@ from work import lanes
 
 
 def moment(text: Any) -> str:
-    """Write a stored moment in full, with its zone: a mail is read anywhere."""
+    """Write a stored moment in full with its zone, since a mail may be read in any zone."""
     found = text if hasattr(text, "tzinfo") else parse_datetime(text or "")
     if found is None:
         return "–"
@@ -29,7 +29,7 @@ def moment(text: Any) -> str:
 
 
 def sentence(alarm: Alarm) -> str:
-    """What is wrong."""
+    """Return the sentence that says what is wrong."""
     data: dict[str, Any] = alarm.data
     since = {"since": moment(data.get("since") or alarm.opened_at)}
     match alarm.code:
@@ -120,7 +120,7 @@ def _worker(name: str) -> str:
 
 
 def advice(code: str) -> str:
-    """What to do first."""
+    """Return the first step to take."""
     restart_worker = _("Restart the worker. Its log says whether it lost the broker.")
     hooks = _("See the hooks in the admin, and tell whoever runs the platform's account.")
     return {
@@ -148,7 +148,7 @@ def advice(code: str) -> str:
 
 
 def page_of(alarm: Alarm) -> str:
-    """The page of what the alarm is about; empty where it has none."""
+    """Return the page of the alarm's subject; empty if it has none."""
     match alarm.code:
         case Code.ATTENTION:
             return reverse("admin:sendouts_batch_change", args=[alarm.data["batch"]])
@@ -162,7 +162,7 @@ def page_of(alarm: Alarm) -> str:
 
 
 def url(alarm: Alarm) -> str:
-    """Where people read more, under the public address."""
-    # The alarm of a database that is away has no row yet.
+    """Return the page with more information, under the public address."""
+    # The alarm about an unreachable database has no row yet.
     own = reverse("admin:sendouts_alarm_change", args=[alarm.pk]) if alarm.pk else reverse("admin:index")
     return str(settings.BASE_URL + own)

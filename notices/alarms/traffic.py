@@ -1,4 +1,4 @@
-"""What comes in and goes out: hooks refused, slow, unreadable, expected in vain; batches that run out of time."""
+"""Checks of hooks that were refused, slow, unreadable or missing, and of batches that run out of time."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -17,17 +17,18 @@ from sendouts.models.batch import OPEN
 from work import pulses
 from work.models import Pulse
 
-# Over which time the door's answers are judged. Long enough for a share to mean something, short enough to act upon.
+# Span for judging the door's answers: long enough for a meaningful share, short enough to act upon.
 BREAKER_SPAN = timedelta(minutes=5)
-# A hook that was refused is a sendout that goes out to nobody: it is told for long enough to be looked at.
+# A refused hook is a sendout that reaches no contact, so report it long enough for people to look.
 REFUSED_SPAN = timedelta(minutes=15)
 TOLD_SPAN = timedelta(hours=1)
 JOURNAL_WAITS = timedelta(minutes=1)
-# A row of a door that stopped long ago says nothing of today.
+# An old row of a stopped door says nothing about its present state.
 JOURNAL_FRESH = timedelta(minutes=10)
-# Planning failed so often for a reason of its own.
+# Report a hook after this many failed planning attempts: the failure is not transient.
 PLANNING_ATTEMPTS = 3
-# What a person needs to look at a batch and act. At most a quarter of its time, so that quick sendouts do not alarm at once.
+# Time that a person needs to look at a batch and act. At most a quarter of its window, so that short sendouts do not
+# alarm at once.
 NEAR = timedelta(minutes=15)
 # An expected sendout may be a little late.
 GRACE = 1.1
@@ -35,14 +36,17 @@ AT_MOST = 20
 
 
 def answers(now: datetime, span: timedelta) -> dict[str, int]:
-    """The door's answers within a span of time: stored, slow, refused, turned_away."""
+    """Count the door's answers within a span of time: stored, slow, refused, turned_away."""
     names = ("stored", "slow", "refused", "turned_away")
     found = DoorWindow.objects.filter(at__gte=now - span).aggregate(**{name: Sum(name) for name in names})
     return {name: found[name] or 0 for name in names}
 
 
 def breaker_near(now: datetime) -> Iterator[Finding]:
-    """Our own twin of the platform's breaker, whose real thresholds nobody told us: it should alarm before that one opens."""
+    """Report a failure share near our estimate of the platform's breaker, before that breaker opens.
+
+    The real thresholds of the platform are not known.
+    """
     seen = answers(now, BREAKER_SPAN)
     hooks, bad = seen["stored"] + seen["refused"], seen["slow"] + seen["refused"]
     if hooks >= settings.DOOR_WATCH_HOOKS and bad >= settings.DOOR_WATCH_SHARE * hooks:
@@ -80,7 +84,7 @@ def hook_unreadable(now: datetime) -> Iterator[Finding]:
 
 
 def deadline_missed(now: datetime) -> Iterator[Finding]:
-    """Batches that expired although no person was asked: hooks that came or were planned too late, and work not done in time."""
+    """Report batches that expired before review: hooks received or planned too late, and work not done in time."""
     ended = Batch.objects.filter(
         status=Status.EXPIRED, attention="", deadline__gte=now - LONGEST_ANSWER, ended_at__gte=now - TOLD_SPAN
     )
@@ -92,7 +96,7 @@ def deadline_missed(now: datetime) -> Iterator[Finding]:
 
 
 def attention(now: datetime) -> Iterator[Finding]:
-    """One for each batch, since each needs somebody; the most urgent, where there are many."""
+    """Report one finding for each batch in attention, most urgent first, up to AT_MOST."""
     near = Batch.objects.filter(status__in=OPEN, deadline__gt=now, deadline__lte=now + NEAR).exclude(attention="")
     for batch in near.order_by("deadline").only("received_at", "deadline", "attention")[:AT_MOST]:
         if batch.deadline - now <= (batch.deadline - batch.received_at) / 4:

@@ -1,6 +1,6 @@
-"""Looking again and again, outside the path of the hooks: in threads beside the sweep, and as a task that beat starts.
+"""Run the alarm checks periodically, apart from hook processing: in threads beside the sweep, and in a beat task.
 
-Either tells when the other is dead. Alarms are rows, so that both may look at the same moment.
+Each reports that the other is dead. Alarms are rows, so both may run checks at the same moment.
 """
 
 import threading
@@ -42,19 +42,19 @@ CHECKS: dict[Code, Callable[[datetime], Iterable[Finding]]] = {
 }
 LOOK_SECONDS = 5.0
 SEND_SECONDS = 2.0
-# A gateway that was down for the night is not in trouble because its rows are old.
+# After a start, skip these checks for a while: old rows are normal after a night of downtime.
 START_SECONDS = {Code.WORK_WAITS: 30.0, Code.SWEEP_SILENT: 30.0, Code.BEAT_SILENT: 150.0, Code.QUEUE_SILENT: 90.0}
-# A restart of the database is not told; from then on somebody must look.
+# Do not report a restart of the database; report it after this time.
 DATABASE_SECONDS = 30.0
-# The task of beat leaves sending to the threads beside the sweep, unless these do not.
+# The beat task sends a notice only if the threads beside the sweep have not sent it within this time.
 TASK_WAITS = timedelta(seconds=45)
-# A slow mail server must not take a worker from the hooks for long.
+# Limit the beat task's sends, so that a slow mail server does not hold a worker for long.
 TASK_SENDS = 2
 KEPT_WINDOWS, KEPT_ALARMS = timedelta(days=2), timedelta(days=90)
 
 
 def look(now: datetime, leave_out: Collection[Code] = ()) -> None:
-    """Run every check but those left out, and bring the alarms in step with what was found."""
+    """Run every check except `leave_out`, then open and close alarms to match the findings."""
     pulses.expect(pulses.SWEEP, pulses.BEAT, *([pulses.QUEUE] if settings.SQS_QUEUE_URL else []))
     found: list[Finding] = []
     judged = {Code.DATABASE}
@@ -66,7 +66,7 @@ def look(now: datetime, leave_out: Collection[Code] = ()) -> None:
         except DatabaseError:
             raise
         except Exception:
-            # A check that is broken itself must not silence the others.
+            # A check that itself fails must not stop the others.
             log.exception("check_failed", code=code.value)
         else:
             judged.add(code)
@@ -74,7 +74,7 @@ def look(now: datetime, leave_out: Collection[Code] = ()) -> None:
 
 
 def look_by_beat(now: datetime) -> None:
-    """The same from a worker, nudged by beat; what the threads beside the sweep did not send is sent here."""
+    """Run the checks in a worker, dispatched by beat, and send notices that the threads beside the sweep left."""
     resumed = pulses.silent_since(pulses.BEAT, progress.BEAT_SECONDS) is not None
     pulses.write(pulses.BEAT)
     look(now, START_SECONDS if resumed else ())
@@ -82,21 +82,21 @@ def look_by_beat(now: datetime) -> None:
 
 
 def prune(now: datetime) -> None:
-    """Forget windows and alarms that are long over, and processes and machines that are long gone."""
+    """Delete old windows, closed alarms, and pulses of processes and machines that no longer exist."""
     DoorWindow.objects.filter(at__lt=now - KEPT_WINDOWS).delete()
     Alarm.objects.filter(closed_at__lt=now - KEPT_ALARMS).delete()
     Pulse.objects.filter(pk__contains="@", at__lt=now - KEPT_WINDOWS).delete()
 
 
 class Watch:
-    """Threads beside the sweep: one looks, one sends, and one needs no database, to tell that it is away.
+    """Three threads beside the sweep: run checks, send notices, and report an unreachable database without using it.
 
-    None of them holds the sweep, or another: a database may hang for minutes, and so may a mail server.
+    No thread blocks the sweep or another thread: a database or a mail server may hang for minutes.
     """
 
     def __init__(self) -> None:
         self._started = time.monotonic()
-        # The last look that succeeded, on both clocks.
+        # The last check run that succeeded, on both clocks.
         self._fine = timezone.now(), self._started
         self._told = False
 
@@ -111,7 +111,7 @@ class Watch:
         try:
             look(timezone.now(), {code for code, seconds in START_SECONDS.items() if running < seconds})
             if self._told:
-                # What could not be written is written now, and closes like every other alarm.
+                # Write the alarm that could not be written before; it closes like every other alarm.
                 record.open_alarm(Finding(Code.DATABASE), timezone.now(), opened_at=self._fine[0], told=True)
         except DatabaseError as error:
             log.warning("watch_failed", error=type(error).__name__)
@@ -123,11 +123,11 @@ class Watch:
         try:
             notify.send_due(timezone.now())
         except DatabaseError:
-            # The looking thread says so.
+            # The thread of the checks reports this.
             connection.close()
 
     def tell_once(self) -> None:
-        """Tell, once and without a row, that no look has succeeded for a while."""
+        """Send one alarm, without a row, if no check run has succeeded for DATABASE_SECONDS."""
         at, monotonic = self._fine
         if self._told or time.monotonic() - monotonic < DATABASE_SECONDS:
             return

@@ -1,5 +1,5 @@
-"""Marketers are told of batches by mail and in chat channels: found in the rows, put into an outbox once, sent once.
+"""Batch messages for marketers by mail and chat: found in the rows, put into an outbox once, sent once.
 
-readers (who wants to know what) > outbox (what is due to be told, as rows) > content, sentences (what is said) > mails, chats
-(how it looks) > sending (marked, then sent); running does all of it beside the sweep.
+readers (recipients and their occasions) > outbox (due messages as rows) > content, subjects (the text) > mail, chat
+(the format) > send (mark, then send); loops runs all of it beside the sweep.
 """

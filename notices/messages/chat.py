@@ -1,4 +1,4 @@
-"""A message for Slack, for Teams, and for programs. Names in it are text: nobody is called by them, and nothing is a link."""
+"""A message for Slack, for Teams, and for programs. Names in it are plain text: no mentions and no links."""
 
 import base64
 import json
@@ -11,16 +11,16 @@ from notices.models import Channel
 from notices.transports import escaped
 
 VERSION = 1
-# Of a digest.
+# Entries of a digest.
 LISTED = 20
-# What these services take at most, in letters, of one text; what is listed leaves room for a sentence behind it.
+# Longest text that these services accept, in characters; LONGEST leaves room for a sentence after a list.
 MOST = 2_990
 LONGEST = 2_800
 _TEAMS_TONES = {"waiting": "accent", "urgent": "warning", "trouble": "attention", "over": "default"}
 
 
 def body(kind: str, said: MessageText, mark: str) -> bytes:
-    """What is posted. mark: the id of this message, the same at every attempt of it."""
+    """Return the request body. mark: the id of this message, the same at every attempt."""
     content = {Channel.Kind.SLACK: slack, Channel.Kind.TEAMS: teams}.get(Channel.Kind(kind), program)(said)
     if kind == Channel.Kind.JSON:
         content = {"version": VERSION, "id": mark, **content}
@@ -28,31 +28,31 @@ def body(kind: str, said: MessageText, mark: str) -> bytes:
 
 
 def headers(kind: str, secret: str, mark: str, content: bytes) -> dict[str, str]:
-    """By which a program knows a message that it has already, and, where there is a secret, that it is ours."""
+    """Return headers that let a program detect a repeated message and, with a secret, verify its origin."""
     if kind != Channel.Kind.JSON:
         return {}
     return {"Idempotency-Key": mark, **(signed(key_of(secret), mark, content) if secret else {})}
 
 
 def key_of(secret: str) -> bytes:
-    """The key that a secret holds: Base64 where it begins with whsec_. Raises ValueError."""
+    """Return the key that a secret holds, Base64 if it begins with whsec_. Raises ValueError."""
     if not secret.startswith("whsec_"):
         return secret.encode()
     return base64.b64decode(secret.removeprefix("whsec_"), validate=True)
 
 
 def slack(said: MessageText) -> dict[str, Any]:
-    """A text for the notification, and blocks with a button that opens the page."""
+    """Return a text for the notification, and blocks with a button that opens the page."""
     blocks: list[dict[str, Any]] = [_section(f"*{escaped(said.headline)}*")]
     if said.lines:
-        blocks.append(_section("\n".join(_fitting(map(escaped, said.lines)))))
+        blocks.append(_section("\n".join(_take_fitting(map(escaped, said.lines)))))
     if said.figures:
         fields = [{"type": "mrkdwn", "text": f"*{escaped(name)}*\n{escaped(value)}"} for name, value in said.figures]
         blocks.append({"type": "section", "fields": fields[:10]})
     if said.reasons:
-        blocks.append(_section("\n".join(_fitting(f"• {escaped(why)}: {count}" for why, count in said.reasons))))
+        blocks.append(_section("\n".join(_take_fitting(f"• {escaped(why)}: {count}" for why, count in said.reasons))))
     if said.more:
-        links = _fitting(f"• <{url}|{escaped(what)}>" for what, url in said.more[:LISTED])
+        links = _take_fitting(f"• <{url}|{escaped(what)}>" for what, url in said.more[:LISTED])
         blocks.append(_section("\n".join([*links, *left_out(said, len(links))])))
     button = {"type": "button", "text": {"type": "plain_text", "text": said.button[:75]}, "url": said.url}
     blocks.append({"type": "actions", "elements": [button]})
@@ -63,8 +63,8 @@ def _section(text: str) -> dict[str, Any]:
     return {"type": "section", "text": {"type": "mrkdwn", "text": text[:MOST]}}
 
 
-def _fitting(lines: Iterable[str]) -> list[str]:
-    """As many whole lines as fit, and leave room for one more: a link that is cut is none."""
+def _take_fitting(lines: Iterable[str]) -> list[str]:
+    """Return as many whole lines as fit, with room for one more: a truncated link does not work."""
     kept: list[str] = []
     for line in lines:
         if sum(map(len, kept)) + len(kept) + len(line) > LONGEST:
@@ -74,7 +74,7 @@ def _fitting(lines: Iterable[str]) -> list[str]:
 
 
 def teams(said: MessageText) -> dict[str, Any]:
-    """An adaptive card, as workflows of Teams take it. Runs of text are not read as Markdown."""
+    """Return an adaptive card for Teams workflows. Its text runs are not read as Markdown."""
     rows: list[dict[str, Any]] = [_runs(said.headline, color=_TEAMS_TONES[said.tone], weight="bolder", size="large")]
     rows += [_runs(line) for line in said.lines]
     rows += [_pair(name, value) for name, value in (*said.figures, *said.reasons)]
@@ -107,5 +107,5 @@ def _pair(name: str, value: str) -> dict[str, Any]:
 
 
 def program(said: MessageText) -> dict[str, Any]:
-    """Words and numbers of stable names, and the sentence for people."""
+    """Return words and numbers under stable names, and the sentence for people."""
     return {**said.data, "subject": said.subject, "text": said.headline}

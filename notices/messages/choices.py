@@ -1,4 +1,4 @@
-"""What people choose: of what they are told, and in which language. Screens show and call this; nothing else writes it."""
+"""People's choices of occasions and language. Screens show and call this module; no other code writes the choices."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class NoticeChoice:
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """What one person is told of, and what keeps them from being told, as a word: no_mail, no_address, may_not_look."""
+    """One person's occasions, and the problem that prevents mail: no_mail, no_address, may_not_look."""
 
     for_all: NoticeChoice
     projects: tuple[NoticeChoice, ...]
@@ -34,7 +34,7 @@ class Choices:
 
 
 def choices(user: User) -> Choices:
-    """What holds for a person now, by their own choice or by their role."""
+    """Return the choices in effect for a person, by their own choice or by their role."""
     rows = Subscription.objects.filter(user=user)
     chosen: dict[int | None, list[str]] = {row.project_id: row.occasions for row in rows}
     usual = tuple(occasions_for_all(chosen, decides=user.has_perm(base.REVIEW)))
@@ -48,7 +48,7 @@ def choices(user: User) -> Choices:
 
 
 def problem(user: User) -> str:
-    """Why a person is not told by mail, as a word; empty where they are."""
+    """Return the code of the problem that prevents mail to a person; empty if there is none."""
     if not mail_works():
         return "no_mail"
     if not user.has_perm(LOOK):
@@ -57,13 +57,13 @@ def problem(user: User) -> str:
 
 
 def choose(user: User, for_all: Sequence[str], projects: Mapping[int, Sequence[str]], language: str) -> None:
-    """Store what a person wants. projects: those with a choice of their own; the others follow `for_all`."""
+    """Store a person's choices. projects: those with a choice of their own; the others follow `for_all`."""
     known = [each.value for each in Occasion]
     rows: dict[int | None, Sequence[str]] = {None: for_all}
     rows |= {pk: chosen for pk, chosen in projects.items() if access.sees(user, pk)}
     with transaction.atomic():
         User.objects.select_for_update().get(pk=user.pk)
-        # What somebody chose for a project that they do not see at the moment stays for when they do.
+        # Keep choices for projects that the person cannot see at the moment.
         seen = Project.objects.filter(access.within(user, "pk"))
         Subscription.objects.filter(user=user, project__in=seen).delete()
         Subscription.objects.filter(user=user, project=None).delete()
@@ -75,7 +75,7 @@ def choose(user: User, for_all: Sequence[str], projects: Mapping[int, Sequence[s
 
 
 def speak(user: User, language: str) -> None:
-    """Remember the language that a person reads; empty: that of the deployment."""
+    """Store the language that a person reads; empty: the language of the deployment."""
     if language in dict(settings.LANGUAGES):
         ReaderLanguage.objects.update_or_create(user=user, defaults={"language": language})
     elif not language:

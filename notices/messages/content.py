@@ -1,4 +1,4 @@
-"""What one message says, put together when its turn comes: from rows as they are then, or nothing where it became pointless."""
+"""The content of one message, built from the current rows when it is due; None if it became pointless."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -19,7 +19,7 @@ from sendouts.models import Batch, Status
 from sendouts.outlook.forecast import answer_before
 from sendouts.wording.batch_sentences import contacts, number, span
 
-# From what presses most to what only tells.
+# From most urgent to merely informative.
 TONES = ("urgent", "trouble", "waiting", "over")
 
 
@@ -42,9 +42,9 @@ class MessageText:
 
 
 def say(message: Message, now: datetime) -> MessageText | None:
-    """What a message says at `now`; None where nobody needs it any more."""
+    """Build the content of a message at `now`; None if it is not needed any more."""
     if message.batch_id is None:
-        return _of_singles(message, now)
+        return _describe_singles(message, now)
     rows = Batch.objects.select_related("project", "sendout", "plan").defer("finish_uri", "download_uri")
     batch = rows.get(pk=message.batch_id)
     if message.occasion == Occasion.ENDED:
@@ -120,7 +120,7 @@ def _ended(batch: Batch, now: datetime) -> MessageText:
 
 
 def _about(batch: Batch, occasion: Occasion, before: datetime | None = None) -> dict[str, Any]:
-    """The link, and the fields for programs."""
+    """Return the link and the fields for programs."""
     url = settings.BASE_URL + reverse("admin:sendouts_batch_change", args=[batch.pk])
     data = {
         "occasion": occasion.value,
@@ -144,12 +144,12 @@ def _about(batch: Batch, occasion: Occasion, before: datetime | None = None) -> 
     return {"url": url, "topic": f"batch-{batch.pk}", "data": data}
 
 
-def _of_singles(message: Message, now: datetime) -> MessageText | None:
-    """How many singles of a sendout are like that now."""
+def _describe_singles(message: Message, now: datetime) -> MessageText | None:
+    """Build the message about all singles of a sendout in this state now."""
     sendout = Sendout.objects.select_related("project").get(pk=message.sendout_id)
     ended = message.occasion == Occasion.ENDED
     if ended:
-        where = _expired_since(message)
+        where = _filter_unreported(message)
     elif message.occasion == Occasion.ATTENTION:
         where = HELD & Q(deadline__gt=now, attention=message.detail)
     else:
@@ -195,8 +195,8 @@ def _of_singles(message: Message, now: datetime) -> MessageText | None:
     )
 
 
-def _expired_since(message: Message) -> Q:
-    """Singles that nobody was told of: those of the ten minutes, and of those before that had no message."""
+def _filter_unreported(message: Message) -> Q:
+    """Select expired singles that no message reported: those of the ten minutes, and earlier ones without a message."""
     whom = {"user": message.user_id, "channel": message.channel_id}
     same = Message.objects.filter(sendout=message.sendout_id, occasion=message.occasion, detail=message.detail, **whom)
     window: Any = message.window
@@ -207,7 +207,7 @@ def _expired_since(message: Message) -> Q:
 
 
 def digest(said: list[MessageText], now: datetime) -> MessageText:
-    """Many messages to one reader as one; of several on one batch, the latest."""
+    """Combine many messages to one reader; keep only the latest about each batch."""
     said = list(
         {each.topic if each.topic.startswith("batch-") else index: each for index, each in enumerate(said)}.values()
     )
@@ -240,7 +240,7 @@ def digest(said: list[MessageText], now: datetime) -> MessageText:
 
 
 def left_out(said: MessageText, shown: int) -> list[str]:
-    """That a list of a digest goes on: one sentence, or none where all of it is shown."""
+    """Return one sentence that says how many entries a digest leaves out; empty if it shows all."""
     more = len(said.more) - shown
     if more <= 0:
         return []
@@ -248,7 +248,7 @@ def left_out(said: MessageText, shown: int) -> list[str]:
 
 
 def trial(name: str) -> MessageText:
-    """A message that says nothing but that messages arrive."""
+    """Compose a trial message that only confirms delivery."""
     text = _("This is a trial: messages for “%(name)s” arrive here.") % {"name": subjects.plain(name)}
     url = settings.BASE_URL + reverse("admin:index")
     return MessageText(

@@ -1,6 +1,6 @@
-"""Telling people, beside the sweep: one thread finds what is due to be told, one sends mails, one calls hooks.
+"""Threads beside the sweep that find due messages, send mails, and call hooks, one thread each.
 
-None of them holds another, or the sweep: a mail server may hang for a while, and so may a chat service.
+No thread blocks another thread or the sweep: a mail server or a chat service may hang for a while.
 """
 
 import threading

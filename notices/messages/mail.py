@@ -1,4 +1,4 @@
-"""A message as a mail: plain text, and the same in HTML for those who show it."""
+"""A message as a mail, in plain text and in HTML."""
 
 from email.utils import formataddr
 from typing import Any
@@ -14,22 +14,22 @@ from django.utils.translation import gettext as _
 from notices.messages.content import MessageText, left_out
 from notices.messages.subjects import plain
 
-# Of a digest; whoever has more to decide opens the list.
+# Entries of a digest; readers with more decisions open the list.
 LISTED = 30
 _TONES = {"waiting": "#8200db", "urgent": "#9f2d00", "trouble": "#b40006", "over": "#5f6878"}
 
 
 def choices_url() -> str:
-    """Where people choose of what they are told. To open it changes nothing."""
+    """Return the page for choosing occasions. Opening it changes nothing."""
     return settings.BASE_URL + reverse("my_messages")
 
 
 def compose(said: MessageText, address: str, name: str) -> EmailMessage:
-    """The mail of one message in the active language. name: its id."""
+    """Compose the mail of one message in the active language. name: its id."""
     host = urlsplit(settings.BASE_URL).hostname or "localhost"
     headers = {
         "Message-ID": f"<{name}@{host}>",
-        # Mails on one batch stand together.
+        # Mail programs show the mails about one batch as one thread.
         "References": f"<{said.topic}@{host}>",
         "Auto-Submitted": "auto-generated",
         "List-Unsubscribe": f"<{choices_url()}>",
@@ -41,7 +41,7 @@ def compose(said: MessageText, address: str, name: str) -> EmailMessage:
 
 
 def text(said: MessageText) -> str:
-    """The mail for those who read text."""
+    """Return the plain-text part."""
     parts = [said.headline, *said.lines, _line(said.button, said.url)]
     if said.figures:
         parts.append("\n".join(_line(name, value) for name, value in said.figures))
@@ -60,7 +60,7 @@ def _line(what: str, why: str) -> str:
 
 
 def html(said: MessageText) -> str:
-    """The mail for those who see HTML: tables and inline styles, light and dark."""
+    """Return the HTML part: tables and inline styles, light and dark."""
     context: dict[str, Any] = {
         "said": said,
         "language": get_language(),
@@ -77,7 +77,7 @@ def html(said: MessageText) -> str:
 
 
 def label(said: MessageText) -> str:
-    """In a word, what the reader should think of it."""
+    """Return one word that rates the message for the reader."""
     return {
         "waiting": _("Waits for a decision"),
         "urgent": _("Little time is left"),

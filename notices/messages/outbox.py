@@ -1,7 +1,7 @@
-"""What is due to be told becomes rows of the outbox, once for each reader, however many sweeps look at the same moment.
+"""Turn due messages into outbox rows, once for each reader even if several sweeps run at the same moment.
 
-`Batch.tell_at` says when a batch is looked at for this: set by lifecycle when it is held, in trouble or over, and moved on here to
-when half and when 80 % of its time are gone.
+`Batch.tell_at` says when to look at a batch. Lifecycle sets it when the batch is held, in trouble or over; this module
+moves it on to half and to 80 % of the batch's time.
 """
 
 from collections.abc import Iterable, Sequence
@@ -19,26 +19,26 @@ from sendouts.models.batch import OPEN
 
 AT_ONCE = 500
 RETIRED_AT_ONCE = 5_000
-# In one look: more are left to the next, so that it ends.
+# Limit of one run, so that it ends; the next run takes the rest.
 LOOKS = 10
-# Singles of a sendout are told together: a mail in so many minutes, which waits a moment for others to come.
+# Report the singles of a sendout together: one mail in this many minutes, delayed by GATHER to collect others.
 WINDOW = timedelta(minutes=10)
 GATHER = timedelta(seconds=20)
-# What the gateway tries again by itself is told to people only if it is still in trouble then.
+# Report trouble that the gateway retries only if it lasts this long.
 BY_ITSELF = timedelta(seconds=60)
 HELD = Q(status__in=OPEN) & (Q(status=Status.IN_REVIEW) | ~Q(attention=""))
 
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Why somebody is told: an occasion, and what tells it from another of that name."""
+    """Reason for a message: an occasion, and the detail that distinguishes it from others of that occasion."""
 
     occasion: Occasion
     detail: str = ""
 
 
 def is_held(batch: Batch) -> bool:
-    """Whether it waits for a person: for a decision, or since it cannot go on."""
+    """Return whether the batch waits for a person: for a decision, or because it cannot go on."""
     return batch.is_open and (batch.status == Status.IN_REVIEW or bool(batch.attention))
 
 
@@ -47,12 +47,12 @@ def half(batch: Batch) -> datetime:
 
 
 def most(batch: Batch) -> datetime:
-    """When 80 % of its time are gone."""
+    """Return the moment at which 80 % of the batch's time are gone."""
     return batch.received_at + (batch.deadline - batch.received_at) * 4 / 5
 
 
 def causes(batch: Batch, now: datetime) -> list[Cause]:
-    """What may be told of a batch at `now`; each reader is told the first of it that they want, so that nobody gets two."""
+    """Return the possible causes at `now`. Each reader gets the first one they want, so that no reader gets two."""
     if not batch.is_open:
         return [Cause(Occasion.ENDED, batch.status)]
     if not is_held(batch) or now >= batch.deadline:
@@ -67,14 +67,14 @@ def causes(batch: Batch, now: datetime) -> list[Cause]:
 
 
 def following(batch: Batch, now: datetime) -> datetime | None:
-    """When the batch is looked at again."""
+    """Return the next moment to look at the batch."""
     if not is_held(batch):
         return None
     return next((moment for moment in (half(batch), most(batch)) if moment > now), None)
 
 
 def fill(now: datetime) -> int:
-    """Put everything that is due to be told into the outbox; returns how many batches were looked at."""
+    """Put all due messages into the outbox and return how many batches were looked at."""
     seen = 0
     for _ in range(LOOKS):
         looked = _fill_some(now)
@@ -85,7 +85,10 @@ def fill(now: datetime) -> int:
 
 
 def _fill_some(now: datetime) -> int:
-    """The rows of some batches, in one transaction with the mark that they are told; others look at others meanwhile."""
+    """Write the rows of some batches and move their `tell_at`, in one transaction.
+
+    Skips rows locked by other processes, which take other batches meanwhile.
+    """
     due = Batch.objects.filter(tell_at__lte=now).order_by("tell_at")
     if not due.exists():
         return 0
@@ -94,8 +97,8 @@ def _fill_some(now: datetime) -> int:
         batches = list(due.select_for_update(skip_locked=True).only(*columns)[:AT_ONCE])
         told = [(batch, found) for batch in batches if (found := causes(batch, now))]
         wanted = wishes({batch.project_id for batch, _ in told}) if told else {}
-        _insert(_of_batches([each for each in told if not each[0].is_single], wanted, now))
-        _insert(_of_singles([each for each in told if each[0].is_single], wanted, now))
+        _insert(_build_batch_rows([each for each in told if not each[0].is_single], wanted, now))
+        _insert(_build_single_rows([each for each in told if each[0].is_single], wanted, now))
         for batch in batches:
             batch.tell_at = following(batch, now)
         Batch.objects.bulk_update(batches, ["tell_at"])
@@ -104,7 +107,7 @@ def _fill_some(now: datetime) -> int:
 
 def _insert(rows: Sequence[Message]) -> None:
     Message.objects.bulk_create(rows, ignore_conflicts=True)
-    # What was not needed any more when its turn came may be needed again, since a person took their decision back.
+    # A dropped message may be needed again after a person took a decision back.
     wanted = {_key(row): row.due_at for row in rows}
     batches, sendouts = {row.batch_id for row in rows}, {row.sendout_id for row in rows if row.window is not None}
     where = Q(batch__in=batches) | Q(sendout__in=sendouts, window__in={row.window for row in rows if row.window})
@@ -126,7 +129,7 @@ def _first(found: Iterable[Cause], wanted: frozenset[str]) -> Cause | None:
     return next((cause for cause in found if cause.occasion in wanted), None)
 
 
-def _of_batches(told: Told, wanted: Wishes, now: datetime) -> list[Message]:
+def _build_batch_rows(told: Told, wanted: Wishes, now: datetime) -> list[Message]:
     rows = []
     for batch, found in told:
         by_itself = batch.due_at is not None and batch.status != Status.IN_REVIEW
@@ -138,8 +141,8 @@ def _of_batches(told: Told, wanted: Wishes, now: datetime) -> list[Message]:
     return rows
 
 
-def _of_singles(told: Told, wanted: Wishes, now: datetime) -> list[Message]:
-    """One row for each sendout, cause and reader; in the next ten minutes where these have had theirs."""
+def _build_single_rows(told: Told, wanted: Wishes, now: datetime) -> list[Message]:
+    """Build one row for each sendout, cause and reader; in the next ten minutes if the current ones had theirs."""
     groups: dict[tuple[int, Cause, Reader], None] = {}
     for batch, found in told:
         for reader, occasions in wanted[batch.project_id].items():
@@ -164,7 +167,7 @@ def _of_singles(told: Told, wanted: Wishes, now: datetime) -> list[Message]:
 
 
 def window_of(now: datetime) -> datetime:
-    """The beginning of the ten minutes in which `now` is."""
+    """Return the start of the ten minutes that contain `now`."""
     seconds = int(now.timestamp())
     return datetime.fromtimestamp(seconds - seconds % int(WINDOW.total_seconds()), tz=now.tzinfo)
 
@@ -175,7 +178,7 @@ def _message(sendout: int, cause: Cause, reader: Reader, due_at: datetime, now: 
 
 
 def retire(now: datetime) -> None:
-    """Delete messages that are older than the retention period, some thousands a run."""
+    """Delete messages older than the retention period, some thousands a run."""
     before = now - timedelta(days=settings.RETENTION_DAYS)
     old = Message.objects.filter(made_at__lt=before).order_by("made_at").values_list("pk", flat=True)[:RETIRED_AT_ONCE]
     Message.objects.filter(pk__in=list(old)).delete()

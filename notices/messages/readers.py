@@ -1,4 +1,4 @@
-"""Who is told of which occasion in a project: people by what they chose, may and see, and channels by their settings."""
+"""The readers of each occasion in a project: people by choice, permission and reach, channels by their settings."""
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping
@@ -19,7 +19,7 @@ _BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Where a message goes: `column` is `user` or `channel`, the name of the column in Message."""
+    """Recipient of a message: `column` is `user` or `channel`, the name of the column in Message."""
 
     column: str
     pk: int
@@ -29,12 +29,12 @@ Wishes = Mapping[int, Mapping[Reader, frozenset[str]]]
 
 
 def mail_works() -> bool:
-    """Whether there is a mail server at all: without one, nothing is put into the outbox for people."""
+    """Return whether a mail server is configured; without one, the outbox gets no messages for people."""
     return bool(settings.MAIL_WORKS)
 
 
 def wishes(projects: Collection[int]) -> Wishes:
-    """For each project, its readers and the occasions of which each is told."""
+    """Return for each project its readers and the occasions that each one wants."""
     found: dict[int, dict[Reader, frozenset[str]]] = {project: {} for project in projects}
     if mail_works():
         _people(found)
@@ -63,11 +63,11 @@ def _people(found: dict[int, dict[Reader, frozenset[str]]]) -> None:
 
 
 def occasions_for_all(chosen: Mapping[int | None, list[str]], *, decides: bool) -> list[str]:
-    """Of what somebody is told where a project has no choice of its own. decides: whether they may decide."""
+    """Return a person's occasions for projects without a choice of their own. decides: whether they may decide."""
     return chosen.get(None, [each.value for each in USUAL] if decides else [])
 
 
 def may_be_told(permission: str = LOOK) -> QuerySet[User]:
-    """Who has an address, may log in and may look (or has another permission)."""
+    """Return the people with an address who may log in and have `permission`."""
     found = User.objects.with_perm(permission, backend=_BACKEND)
     return found.filter(is_staff=True).exclude(email="").order_by("pk")

@@ -1,6 +1,6 @@
-"""Sending what is due: marked before it leaves, and at most once.
+"""Send due messages: marked before they are sent, and at most once.
 
-What certainly did not leave is tried again; what may have left is not. Whoever would get many at once gets one for all of them.
+A failed send is retried; a possible success never is. A reader with many due messages gets one digest.
 """
 
 from collections import defaultdict
@@ -26,39 +26,42 @@ from sendouts.services import hosts
 from work.retry import backoff
 
 log = structlog.get_logger(__name__)
-# Messages that leave in one round: bounds how long a slow server holds it.
+# Messages sent in one round: bounds how long a slow server blocks it.
 AT_ONCE = 20
 LOOKED_AT = 2_000
-# More than so many in a minute leave as one, and that once a minute.
+# Send more than SINGLY messages in a minute as one digest, at most once a minute.
 SINGLY, MINUTE = 5, timedelta(minutes=1)
 State = Message.State
-_OF_TIME = (Occasion.HALF_GONE, Occasion.NEARLY_GONE)
+_TIME_OCCASIONS = (Occasion.HALF_GONE, Occasion.NEARLY_GONE)
 
 
 def send_due(column: str, now: datetime, *, at_most: int = AT_ONCE) -> int:
-    """Send what is due to people (`user`) or channels (`channel`), never inside a transaction; returns how many left."""
+    """Send what is due to people (`user`) or channels (`channel`) and return how many were sent.
+
+    Never call it inside a transaction.
+    """
     _give_up_lost(column, now)
     due: dict[int, list[int]] = defaultdict(list)
     rows = Message.objects.filter(state=State.WAITING, due_at__lte=now, **{f"{column}__isnull": False})
     for pk, reader in rows.order_by("due_at", "pk").values_list("pk", column)[:LOOKED_AT]:
         due[reader].append(pk)
-    lately = _lately(column, due, now) if due else {}
+    lately = _count_recent(column, due, now) if due else {}
     left = sent = 0
     for reader, ids in due.items():
-        for group in _groups(ids, lately.get(reader, [])):
+        for group in _group_rows(ids, lately.get(reader, [])):
             if left >= at_most:
                 return sent
             left += 1
             state = _send(group, Reader(column, reader), now)
             sent += state == State.SENT
             if state in {State.WAITING, State.FAILED}:
-                # What was not taken says that the next would not be either.
+                # After a refusal, expect the same for the next message.
                 break
     return sent
 
 
-def _lately(column: str, readers: "dict[int, list[int]]", now: datetime) -> dict[int, list[int]]:
-    """Of each reader, how many rows each message of the last minute had."""
+def _count_recent(column: str, readers: "dict[int, list[int]]", now: datetime) -> dict[int, list[int]]:
+    """Return for each reader the number of rows in each message of the last minute."""
     found: dict[int, list[int]] = defaultdict(list)
     marked = Message.objects.filter(at__gt=now - MINUTE, **{f"{column}__in": list(readers)})
     marked = marked.filter(state__in=[State.SENDING, State.SENT, State.LOST])
@@ -67,8 +70,8 @@ def _lately(column: str, readers: "dict[int, list[int]]", now: datetime) -> dict
     return found
 
 
-def _groups(ids: list[int], lately: list[int]) -> list[list[int]]:
-    """What leaves as one message each: single rows while there is room in the minute, then all of them together, or later."""
+def _group_rows(ids: list[int], lately: list[int]) -> list[list[int]]:
+    """Group row ids into messages: single rows while the minute allows, then one digest, or none until later."""
     if len(ids) <= SINGLY - len(lately):
         return [[pk] for pk in ids]
     return [] if any(rows > 1 for rows in lately) or not ids else [ids]
@@ -83,7 +86,7 @@ def _give_up_lost(column: str, now: datetime) -> None:
 
 
 def _send(ids: Sequence[int], reader: Reader, now: datetime) -> Message.State:
-    """Mark the rows, say what is still worth saying, and store what came of it."""
+    """Mark the rows, send those still needed, and store the result."""
     mark = uuid4()
     with transaction.atomic():
         free = Message.objects.select_for_update(skip_locked=True).filter(pk__in=ids, state=State.WAITING)
@@ -93,7 +96,7 @@ def _send(ids: Sequence[int], reader: Reader, now: datetime) -> Message.State:
     target = _target(reader) if mine else None
     rows = list(Message.objects.filter(pk__in=mine).select_related("sendout").order_by("pk")) if target else []
     with translation.override(_language(target)):
-        said = {row.pk: (row, text) for row in _still_wanted(rows, reader, now) if (text := say(row, now)) is not None}
+        said = {row.pk: (row, text) for row in _filter_wanted(rows, reader, now) if (text := say(row, now)) is not None}
         pointless = Message.objects.filter(pk__in=mine, mark=mark).exclude(pk__in=list(said))
         pointless.update(state=State.DROPPED)
         if target is None or not said:
@@ -104,7 +107,7 @@ def _send(ids: Sequence[int], reader: Reader, now: datetime) -> Message.State:
 
 
 def _id_of(rows: Sequence[Message]) -> str:
-    """The id of a message, the same at every attempt of the same rows."""
+    """Return the id of a message, the same at every attempt of the same rows."""
     return str(uuid5(NAMESPACE_OID, " ".join(str(row.pk) for row in rows)))
 
 
@@ -120,7 +123,7 @@ def _store(
         due_at = now + max(pause, timedelta(seconds=wait or 0))
         marked.update(state=state, due_at=due_at)
         if wait:
-            # It asks for quiet: others to the same reader need not try.
+            # The service throttles: delay the other messages to this reader too.
             others = Message.objects.filter(state=State.WAITING, due_at__lt=due_at, **{reader.column: reader.pk})
             others.update(due_at=due_at)
     else:
@@ -134,20 +137,25 @@ def _store(
 
 
 def _target(reader: Reader) -> User | Channel | None:
-    """Whom it goes to, as they are now; None where they may not be told any more."""
+    """Return the current recipient; None if they may not be told any more."""
     if reader.column == "user":
         return may_be_told().filter(pk=reader.pk).first()
     return Channel.objects.filter(pk=reader.pk, active=True).first()
 
 
-def _still_wanted(rows: Sequence[Message], reader: Reader, now: datetime) -> list[Message]:
-    """Roles, limits and choices change while a message waits; and that time has gone says all that was said of a batch before."""
+def _filter_wanted(rows: Sequence[Message], reader: Reader, now: datetime) -> list[Message]:
+    """Return the rows that the reader still wants: roles, limits and choices change while a message waits.
+
+    A message about elapsed time replaces all earlier messages about that batch, except its end.
+    """
     projects = wishes({row.sendout.project_id for row in rows})
 
     def wants(row: Message) -> bool:
         return row.occasion in projects[row.sendout.project_id].get(reader, frozenset())
 
-    due = Message.objects.filter(state__in=[State.WAITING, State.SENDING], due_at__lte=now, occasion__in=_OF_TIME)
+    due = Message.objects.filter(
+        state__in=[State.WAITING, State.SENDING], due_at__lte=now, occasion__in=_TIME_OCCASIONS
+    )
     of_time = due.filter(batch__in={row.batch_id for row in rows if row.batch_id}, **{reader.column: reader.pk})
     last = {row.batch_id: row.pk for row in of_time.select_related("sendout").order_by("pk") if wants(row)}
     return [
@@ -165,7 +173,7 @@ def _language(target: User | Channel | None) -> str:
 def _deliver(
     target: User | Channel, said: Sequence[MessageText], name: str, now: datetime
 ) -> tuple[Message.State, float | None]:
-    """Send one message; returns what came of it, and the seconds that the other side wants us to wait."""
+    """Send one message; return its state, and the seconds after which the service allows a retry."""
     one = said[0] if len(said) == 1 else digest(list(said), now)
     try:
         deliver(target, one, name)

@@ -1,4 +1,4 @@
-"""What messages say, in the language that is active: whole sentences, with names of sendouts and numbers and nothing else."""
+"""Sentences of messages in the active language, with sendout names and numbers as their only data."""
 
 import re
 from datetime import datetime
@@ -16,18 +16,18 @@ from sendouts.wording.events import clock
 
 LONGEST_NAME = 80
 TOP_REASONS = 3
-# What somebody else's sentence may hold, and a message must not.
+# Sentences from elsewhere may contain these; a message must not.
 _PERSONAL = re.compile(r"://|@")
 
 
 def plain(text: str, longest: int = LONGEST_NAME) -> str:
-    """A name on one line, of bearable length: nothing in it can begin a new line of a mail's head."""
+    """Return a name on one line of limited length, so that it cannot start a new line of a mail header."""
     text = " ".join("".join(each if each.isprintable() else " " for each in text).split())
     return text if len(text) <= longest else text[: longest - 1].rstrip() + "…"
 
 
 def zone(moment: datetime) -> str:
-    """Whose time it is, for people: “Paris time”; with the zone's letters in the hour that a change of the clocks repeats."""
+    """Name the time zone for people: “Paris time”; with its abbreviation in the hour that a clock change repeats."""
     city = settings.TIME_ZONE.rpartition("/")[2].replace("_", " ")
     name = _("%(city)s time") % {"city": city}
     local = timezone.localtime(moment)
@@ -37,12 +37,12 @@ def zone(moment: datetime) -> str:
 
 
 def until(moment: datetime, now: datetime) -> str:
-    """A moment with its zone, and with the date where it is not today's."""
+    """Write a moment with its zone, and with the date if it is not today's."""
     return _("%(time)s (%(zone)s)") % {"time": time_of(moment, now), "zone": zone(moment)}
 
 
 def in_full(moment: datetime) -> str:
-    """A moment with date and zone: a message is read at any time."""
+    """Write a moment with date and zone, since a message may be read at any time."""
     day = date_format(timezone.localtime(moment), "j N Y")
     time = _("%(time)s on %(date)s") % {"date": day, "time": clock(moment)}
     return _("%(time)s (%(zone)s)") % {"time": time, "zone": zone(moment)}
@@ -57,7 +57,7 @@ def name_of_singles(sendout: Sendout) -> str:
 
 
 def result(batch: Batch) -> str:
-    """What acceptance would mean, as one sentence."""
+    """Return one sentence that says what acceptance would do."""
     values = {"name": name_of(batch), "get": number(batch.accepted), "all": contacts(batch.total)}
     if not batch.total:
         return _("“%(name)s” came without a single contact.") % values
@@ -65,7 +65,7 @@ def result(batch: Batch) -> str:
 
 
 def stops(batch: Batch) -> str:
-    """What stops it, as one sentence."""
+    """Return one sentence that says what stops the batch."""
     return _("“%(name)s” cannot go on: %(reason)s.") % {"name": name_of(batch), "reason": trouble(batch)}
 
 
@@ -79,10 +79,11 @@ def time_left(before: datetime, now: datetime) -> str:
 
 
 def if_nobody(batch: Batch, now: datetime) -> str:
-    """What happens when nobody does anything."""
+    """Return the sentence that says what happens without a decision."""
     if batch.status != Status.IN_REVIEW:
         text = _(
-            "Nothing goes out until somebody settles this. At %(time)s whoever is not settled takes the “timed out” way."
+            "Nothing goes out until somebody settles this. At %(time)s whoever is not settled takes the “timed out” "
+            "way."
         )
         return text % {"time": until(batch.deadline, now)}
     acts = {"time": until(batch.due_at or batch.deadline, now)}
@@ -101,7 +102,7 @@ def if_nobody(batch: Batch, now: datetime) -> str:
 
 
 def reasons(batch: Batch) -> list[tuple[str, str]]:
-    """The most frequent reasons for not getting it, with their numbers."""
+    """Return the most frequent reasons for rejection, with their numbers."""
     found = []
     for verdict, code, text, action, count in batch.reasons:
         if verdict != DecisionVerdict.ACCEPTED:
@@ -111,7 +112,7 @@ def reasons(batch: Batch) -> list[tuple[str, str]]:
 
 
 def decided_by(verdict: Event | None) -> str:
-    """Who accepted or rejected it; empty where nobody did."""
+    """Name the person who accepted or rejected the batch; empty if no person did."""
     if verdict is None:
         return ""
     if verdict.user is None:
@@ -125,13 +126,13 @@ def decided_by(verdict: Event | None) -> str:
 
 
 def verdict_of(batch: Batch) -> Event | None:
-    """The event by which a batch was accepted or rejected whole."""
+    """Return the event that accepted or rejected the whole batch."""
     events = Event.objects.filter(batch=batch, word=EventWord.MOVED, new__in=(Status.ACCEPTED, Status.REFUSED))
     return events.select_related("user").order_by("pk").last()
 
 
 def end(batch: Batch, now: datetime) -> tuple[str, str]:
-    """How it ended: for the subject, and as a sentence."""
+    """Return how the batch ended: for the subject, and as a sentence."""
     words = {
         "name": name_of(batch),
         "get": contacts(batch.accepted),
@@ -154,8 +155,10 @@ def end(batch: Batch, now: datetime) -> tuple[str, str]:
             return _("%(name)s: nobody left to send to") % words, sentence % words
         case Status.EXPIRED, _outcome:
             text = ngettext(
-                "“%(name)s” was not answered to the end before its deadline: %(late)s contact takes the “timed out” way.",
-                "“%(name)s” was not answered to the end before its deadline: %(late)s contacts take the “timed out” way.",
+                "“%(name)s” was not answered to the end before its deadline: %(late)s contact takes the “timed out” "
+                "way.",
+                "“%(name)s” was not answered to the end before its deadline: %(late)s contacts take the “timed out” "
+                "way.",
                 batch.timed_out,
             )
             if not batch.total:
@@ -164,15 +167,15 @@ def end(batch: Batch, now: datetime) -> tuple[str, str]:
                 )
             if batch.finish_sent_at is not None:
                 text = _(
-                    "The release of “%(name)s” was called, but not confirmed before its deadline: look in Symplify whether its "
-                    "messages went out."
+                    "The release of “%(name)s” was called, but not confirmed before its deadline: look in Symplify "
+                    "whether its messages went out."
                 )
             return _("%(name)s: deadline passed") % words, text % words
     return _("%(name)s: given up") % words, _("“%(name)s” was given up at %(time)s.") % words
 
 
 def figures(batch: Batch, now: datetime) -> list[tuple[str, str]]:
-    """The numbers of a batch with their names."""
+    """Return the numbers of a batch with their names."""
     counted = [
         (_("Contacts"), batch.total),
         (_("Get it"), batch.accepted),

@@ -1,4 +1,4 @@
-"""What operators must know, and who was told."""
+"""Alarms, and the notices sent about them."""
 
 from django.db import models
 from django.db.models import Q
@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class Code(models.TextChoices):
-    """What is wrong; the sentences are in notices.alarms.sentences."""
+    """Kind of fault; the sentences are in notices.alarms.sentences."""
 
     DATABASE = "database", _("the database does not answer")
     WORK_WAITS = "work_waits", _("due work waits")
@@ -29,10 +29,10 @@ class Code(models.TextChoices):
 
 
 class Alarm(models.Model):
-    """One trouble from its first sighting to its end. At most one is open for each code and subject."""
+    """One fault from its first sighting to its end. At most one is open for each code and subject."""
 
     code = models.CharField(_("alarm"), max_length=20, choices=Code)
-    # What it is about, in a word that never changes: a lane, a batch, a sendout, a machine; empty: the whole gateway.
+    # A stable name of the subject: a lane, a batch, a sendout, a machine; empty: the whole gateway.
     subject = models.CharField(_("about"), max_length=80, blank=True, default="")
     data = models.JSONField(default=dict)
     opened_at = models.DateTimeField(_("since"))
@@ -54,7 +54,7 @@ class Alarm(models.Model):
 
 
 class Notice(models.Model):
-    """One message about an alarm on one channel. It is marked before it leaves, so that it never leaves twice."""
+    """One message about an alarm on one channel. It is marked before it is sent, so that it is never sent twice."""
 
     class Occasion(models.TextChoices):
         OPENED = "opened", _("opened")
@@ -68,7 +68,7 @@ class Notice(models.Model):
         WAITING = "waiting", _("waiting")
         SENDING = "sending", _("being sent")
         SENT = "sent", _("sent")
-        # It may have left; nobody answered, and it is not repeated.
+        # Possibly sent; no answer came, and it is not repeated.
         LOST = "lost", _("answer lost")
         FAILED = "failed", _("not sent")
 

@@ -1,4 +1,4 @@
-"""What people and chat channels are told of batches: who wants to know what, and one row for each message."""
+"""Messages about batches to people and chat channels: their choices, and one row for each message."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ from sendouts.models.batch import Batch
 
 
 class Occasion(models.TextChoices):
-    """When something is said about a batch."""
+    """Occasion of a message about a batch."""
 
     WAITING = "waiting", _("it waits for a decision")
     HALF_GONE = "half_gone", _("half of its time is gone")
@@ -26,12 +26,12 @@ class Occasion(models.TextChoices):
     ENDED = "ended", _("it is over")
 
 
-# What people who decide are told unless they chose otherwise.
+# Defaults for people who may decide.
 USUAL = (Occasion.WAITING, Occasion.NEARLY_GONE, Occasion.ATTENTION)
 
 
 class ReaderLanguage(models.Model):
-    """The language that a person reads; whoever has no such row reads LANGUAGE_CODE."""
+    """The language that a person reads; without a row it is LANGUAGE_CODE."""
 
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL, primary_key=True, on_delete=models.CASCADE, related_name="reader_language"
@@ -48,7 +48,7 @@ class ReaderLanguage(models.Model):
 
 
 class Subscription(models.Model):
-    """Of what one person wants to be told by mail: in one project, or (null) in all that have no row of their own."""
+    """Occasions that one person wants by mail: in one project, or (null) in all that have no row of their own."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="subscriptions")
     project = models.ForeignKey(Project, null=True, on_delete=models.CASCADE, related_name="+")
@@ -68,7 +68,7 @@ class Subscription(models.Model):
 
 
 class Channel(models.Model):
-    """A place outside that is told: of one project, or (null) of all. Its URL is a secret."""
+    """An external service that receives messages: of one project, or (null) of all. Its URL is a secret."""
 
     class Kind(models.TextChoices):
         SLACK = "slack", "Slack"
@@ -124,27 +124,27 @@ class Channel(models.Model):
 class Message(models.Model):
     """One message to one reader: on one batch, or on the singles of a sendout within ten minutes.
 
-    It is marked before it leaves, so that it never leaves twice.
+    It is marked before it is sent, so that it is never sent twice.
     """
 
     class State(models.TextChoices):
         WAITING = "waiting", _("waiting")
         SENDING = "sending", _("being sent")
         SENT = "sent", _("sent")
-        # It may have left; nobody answered, and it is not repeated.
+        # Possibly sent; no answer came, and it is not repeated.
         LOST = "lost", _("answer lost")
         FAILED = "failed", _("not sent")
-        # It had become pointless when its turn came: decided already, or no longer for this reader.
+        # Pointless when it was due: decided already, or no longer for this reader.
         DROPPED = "dropped", _("no longer needed")
 
     sendout = models.ForeignKey(Sendout, verbose_name=_("sendout"), on_delete=models.CASCADE, related_name="+")
     batch = models.ForeignKey(
         Batch, verbose_name=_("batch"), null=True, on_delete=models.CASCADE, related_name="messages"
     )
-    # The start of the ten minutes whose singles it is about.
+    # The start of the ten minutes whose singles it reports.
     window = models.DateTimeField(null=True)
     occasion = models.CharField(_("occasion"), max_length=12, choices=Occasion)
-    # What tells two of one occasion apart: the code of the trouble, the status at the end.
+    # Distinguishes messages of one occasion: the code of the trouble, the status at the end.
     detail = models.CharField(max_length=20, blank=True, default="")
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, verbose_name=_("person"), null=True, on_delete=models.CASCADE, related_name="+"
@@ -156,7 +156,7 @@ class Message(models.Model):
     due_at = models.DateTimeField()
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
     made_at = models.DateTimeField(_("made"), default=timezone.now)
-    # When it was marked last, and with what: rows with one mark leave as one mail.
+    # The time and id of the last mark; rows with the same mark are sent as one mail.
     at = models.DateTimeField(_("time"), null=True)
     mark = models.UUIDField(null=True)
 

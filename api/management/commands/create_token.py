@@ -1,4 +1,4 @@
-"""A token for a program, from the command line; printed this one time."""
+"""Create a token for a program from the command line and print it once."""
 
 from datetime import timedelta
 from typing import Any

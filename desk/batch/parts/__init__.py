@@ -1,1 +1,1 @@
-"""The parts of a batch's page: what is shown, without how it is laid out."""
+"""The parts of a batch's page: content without layout."""

@@ -1,4 +1,4 @@
-"""The time that is left: to decide, or to be done; and how long it took, once a batch is over."""
+"""The time left to decide or to finish, and the lengths of the stages once a batch is over."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,16 +14,16 @@ from sendouts.outlook.forecast import Forecast, Lately, decide_before
 from sendouts.outlook.progress import Reading
 from sendouts.wording.batch_sentences import column_time, span
 
-# Under so many seconds the clock turns orange, then red; the page itself keeps on counting with the same ones.
+# Below these seconds the clock turns orange, then red; the page's script uses the same limits.
 SOON, LAST = 1_200, 300
 
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """The time that is left until `until`, in words as of now; the browser counts on.
+    """The time left until `until`, in words as of now; the browser counts down.
 
-    `gone` and `late`: percent of the window that have passed, and that come too late to decide. `soon`: seconds. `spare`: what
-    stands below the time.
+    `gone` and `late`: percent of the window that have passed, and that come too late to decide. `soon`: seconds.
+    `spare`: the text below the time.
     """
 
     caption: str
@@ -43,19 +43,19 @@ class Clock:
 def clock(
     batch: Batch, now: datetime, *, known: Lately | None, expected: Forecast | None, reading: Reading | None
 ) -> Clock:
-    """The clock of an open batch: to the last moment to decide, else to when it will be done, else to the deadline."""
+    """Return the clock of a batch: to the last moment to decide, else to the forecast end, else to the deadline."""
     moment = partial(column_time, now=now)
     ends: dict[str, Any] = {"received": moment(batch.received_at), "deadline": moment(batch.deadline)}
     if not batch.is_open:
         return Clock(_("Ended"), moment(batch.ended_at or batch.deadline), "quiet", **ends, gone=0)
     window = batch.deadline - batch.received_at
-    shares = _gone(batch, batch.deadline, now)
+    shares = _share_passed(batch, batch.deadline, now)
     stamps: dict[str, Any] = {"begins": batch.received_at.isoformat(), "ends": batch.deadline.isoformat()}
     soon = max(SOON, round(0.2 * window.total_seconds()))
     if batch.status == Status.IN_REVIEW and known is not None:
         until = decide_before(batch, known, now)
         if until > now:
-            late = share_of(1, 1) - _gone(batch, until, until)
+            late = share_of(1, 1) - _share_passed(batch, until, until)
             caption = _("Left to decide, until %(time)s") % {"time": moment(until)}
             tone = _tone(until - now, soon)
             spare = _("last minutes") if tone == "late" else ""
@@ -83,8 +83,8 @@ def clock(
     return Clock(caption, left, tone, **ends, gone=shares, until=at, soon=soon, **stamps)
 
 
-def _gone(batch: Batch, moment: datetime, now: datetime) -> float:
-    """How much of the window has passed at a moment, or now, whichever is first; in percent."""
+def _share_passed(batch: Batch, moment: datetime, now: datetime) -> float:
+    """Return how much of the window has passed at the earlier of `moment` and `now`; in percent."""
     window = batch.deadline - batch.received_at
     passed = min(moment, now) - batch.received_at
     return round(min(100.0, max(0.0, 100 * passed / window)), 1) if window else 100.0
@@ -97,14 +97,14 @@ def _tone(left: timedelta, soon: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Lengths:
-    """How long each part of a batch that is over took, and one sentence about it."""
+    """The length of each stage of a finished batch, and one sentence about them."""
 
     lines: list[tuple[str, str]]
     sentence: str
 
 
 def lengths(batch: Batch, seen: Moments) -> Lengths | None:
-    """How the time of a finished batch was spent; None for every other."""
+    """Return how the time of a finished batch was spent; None for every other batch."""
     if batch.status != Status.FINISHED or batch.ended_at is None or batch.is_single or seen.screened is None:
         return None
     lines = [(_("Screening"), _exact(seen.screened - seen.began))]
@@ -124,7 +124,7 @@ def lengths(batch: Batch, seen: Moments) -> Lengths | None:
 
 
 def _exact(length: timedelta) -> str:
-    """A length to the second below an hour, where it tells something."""
+    """Write a length of time, with seconds from 90 s up to an hour."""
     seconds = round(length.total_seconds(), 1)
     if seconds < 90 or seconds >= 3_600:
         return span(length)

@@ -1,4 +1,4 @@
-"""Whether a batch is as its sendout usually is, in one or two sentences."""
+"""Compare a batch with what is usual for its sendout, in one or two sentences."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from sendouts.wording.batch_sentences import number, reason
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The first sentence stands out; `tone` is warning where the batch does."""
+    """The comparison; its first sentence stands out. `tone` is warning if the batch is unusual."""
 
     tone: str
     icon: str
@@ -23,7 +23,7 @@ class Comparison:
 
 
 def comparison(batch: Batch, usual: Usual | None) -> Comparison | None:
-    """The comparison of a screened batch; none for singles, for nobody, and where a person rejected it whole."""
+    """Compare a screened batch; None for singles, for an empty batch, and if a person rejected it whole."""
     screened = batch.status != Status.PLANNED and batch.total
     if not screened or batch.is_single or Status.REFUSED in (batch.status, batch.outcome):
         return None
@@ -67,7 +67,7 @@ def _size(batch: Batch, usual: Usual) -> str:
 
 
 def _difference(batch: Batch, usual: Usual) -> str:
-    """The reason that differs most from what is usual."""
+    """Return the reason that differs most from what is usual."""
     found = rejections(batch.reasons)
     usually = {key: round(part * batch.total / 100) for key, part in usual.reasons.items()}
     away = {key: abs(found[key] - usually.get(key, 0)) for key in {*found, *usually}}

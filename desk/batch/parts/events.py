@@ -1,4 +1,4 @@
-"""What happened to a batch, event by event, as people tell it."""
+"""The history of a batch, one line for each event."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from sendouts.models import Batch, Event, EventWord, Status
 from sendouts.wording.batch_sentences import column_time
 from sendouts.wording.events import told
 
-# A batch that is tried again and again must not fill its page.
+# Limit the lines, since a batch may be retried very often.
 SHOWN = 200
 
 
@@ -25,7 +25,7 @@ class EventLine:
 
 
 def history(batch: Batch, now: datetime) -> list[EventLine]:
-    """The events of a batch, newest first."""
+    """Return the events of a batch, newest first."""
     return list(_lines(batch, now))
 
 
@@ -62,7 +62,7 @@ _MOVES = {
 
 
 def _look(event: Event) -> tuple[str, str]:
-    """The icon and tone of an event."""
+    """Return the icon and tone of an event."""
     if event.word == EventWord.ATTENTION:
         return "error", "late"
     if event.word != EventWord.MOVED:

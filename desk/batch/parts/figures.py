@@ -1,4 +1,4 @@
-"""The big numbers of a batch and how they compare with what is usual."""
+"""The main figures of a batch, compared with what is usual."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from sendouts.wording.batch_sentences import number
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One big number with its name; `share` is its part of the bar in percent.
+    """One main figure with its name; `share` is its part of the bar in percent.
 
     `unusual`: its hint stands out. `bars`: heights in percent of the same figure in the last batches, this one last.
     """
@@ -28,12 +28,12 @@ class Figure:
 
 
 def figures(batch: Batch, usual: Usual | None) -> list[Figure]:
-    """The split of the batch; the parts add up to what is held."""
+    """Return the split of the batch; the parts add up to the number of held contacts."""
     total = batch.total
     if batch.status == Status.PLANNED:
         return []
     if Status.REFUSED in (batch.status, batch.outcome):
-        # A person turned everybody away: that says nothing about the checks.
+        # A person rejected the whole batch, so its shares say nothing about the checks.
         usual = None
     found = [Figure("total", _("Held"), number(total), _usual_total(usual), 0.0)]
     if batch.status in {Status.EXPIRED, Status.ABANDONED}:
@@ -41,7 +41,7 @@ def figures(batch: Batch, usual: Usual | None) -> list[Figure]:
         found.append(_part("late", _("Timed out"), batch.timed_out, total))
         return found
     found.append(_part("accepted", _("Get it"), batch.accepted, total, None if usual is None else 100 - usual.share))
-    found.append(_not_getting(batch, usual))
+    found.append(_rejected_figure(batch, usual))
     if batch.undecided:
         found.append(_part("undecided", _("Undecided"), batch.undecided, total))
     if batch.unread:
@@ -57,8 +57,11 @@ def _part(tone: str, name: str, value: int, total: int, usually: float | None = 
     return Figure(tone, name, number(value), hint, round(share, 2))
 
 
-def _not_getting(batch: Batch, usual: Usual | None) -> Figure:
-    """Who does not get it: what was sent, where a release was stopped, else the share beside the usual one."""
+def _rejected_figure(batch: Batch, usual: Usual | None) -> Figure:
+    """Return the figure of contacts that do not get it, beside the usual share.
+
+    Its hint names the rejections already sent if the release was stopped.
+    """
     plain = _part("rejected", _("Do not get it"), batch.rejected, batch.total, usual.share if usual else None)
     sent = _("%(n)s already sent") % {"n": number(batch.final)} if batch.final and batch.decided_at is None else ""
     hint = ", ".join(part for part in (plain.hint, sent) if part)
@@ -83,12 +86,12 @@ def _usual_total(usual: Usual | None) -> str:
 
 
 def share_of(count: int, total: int) -> float:
-    """A part in percent."""
+    """Return a part in percent."""
     return 100 * count / total if total else 0.0
 
 
 def percent(share: float, places: int = 1) -> str:
-    """A share in percent; no digits where they say nothing, and never 0 for somebody."""
+    """Write a share in percent, without meaningless digits, and never as 0 if the count is positive."""
     least = 10.0**-places
     if 0 < share < least:
         return _("<%(share)s%%") % {"share": number(int(least) if least >= 1 else least)}

@@ -1,4 +1,4 @@
-"""One sentence that says what a batch is about now, and the word and colour of its status."""
+"""The sentence about the current state of a batch, and the word and colour of its status."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,14 +14,14 @@ from sendouts.outlook.progress import Reading
 from sendouts.outlook.usual import rejections
 from sendouts.wording.batch_sentences import contacts, number, reason, span, time_of, title, trouble
 
-# From so many rejections on the headline names the reason of such a part of them.
+# From this many rejections on, the headline names a reason with at least this share of them.
 MANY = 100
 NEARLY_ALL = 0.9
 
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """A status as people see it; `tone` is one of Unfold's: primary, info, success, warning, danger, default."""
+    """A status for people; `tone` is one of Unfold's: primary, info, success, warning, danger, default."""
 
     tone: str
     text: str
@@ -29,7 +29,7 @@ class Label:
 
 
 def label(batch: Batch, *, decides: bool = False) -> Label:
-    """The status of a batch. decides: the reader may decide, so that a held batch waits for them."""
+    """Return the status of a batch. decides: the reader may decide, so that a held batch waits for them."""
     if batch.attention and batch.is_open:
         return Label("danger", _("Needs attention"), "error")
     match batch.status:
@@ -61,7 +61,10 @@ def headline(
     forecast: Forecast | None = None,
     reading: Reading | None = None,
 ) -> str:
-    """The batch in one to three sentences. last: the event that brought it to its status; reading: how far its file is read."""
+    """Describe the batch in one to three sentences.
+
+    last: the event that brought it to its status; reading: the progress through its file.
+    """
     if reading is not None and reading.of and not reading.guessed and not batch.attention:
         return _reading(batch, reading, reading.of, now)
     text = _headline(batch, now, last)
@@ -69,7 +72,7 @@ def headline(
 
 
 def outlook(forecast: Forecast, now: datetime) -> str:
-    """When the rejections that are being sent will be confirmed, as one sentence."""
+    """Return one sentence that says when the pending rejections will be confirmed."""
     values = {"time": time_of(forecast.ends_at, now), "spare": span(forecast.spare)}
     if not forecast.in_time:
         if forecast.silent:
@@ -119,22 +122,22 @@ def _headline(batch: Batch, now: datetime, last: Event | None) -> str:
         case Status.EXPIRED:
             return _expired(batch, now)
     values = {**name, "who": who(last), "time": time_of(batch.ended_at or batch.deadline, now)}
-    return _("“%(name)s” was given up by %(who)s at %(time)s.") % values + " " + _ways(batch)
+    return _("“%(name)s” was given up by %(who)s at %(time)s.") % values + " " + _describe_ways(batch)
 
 
 def who(event: Event | None) -> str:
-    """Who did it: a person's name, else the gateway itself."""
+    """Return the person's name, else the gateway itself."""
     return event.user.get_username() if event is not None and event.user is not None else _("the gateway")
 
 
 def ending(batch: Batch) -> Event | None:
-    """The event that brought a batch to the status it has."""
+    """Return the event that brought a batch to its status."""
     events = Event.objects.filter(batch=batch, word=EventWord.MOVED, new=batch.status)
     return events.select_related("user").order_by("pk").last()
 
 
 def verdict_of_people(batch: Batch) -> Event | None:
-    """The event by which a batch was accepted or rejected whole."""
+    """Return the event that accepted or rejected the whole batch."""
     new = (Status.ACCEPTED, Status.REFUSED)
     return (
         Event.objects.filter(batch=batch, word=EventWord.MOVED, new__in=new)
@@ -153,15 +156,15 @@ def _in_review(batch: Batch) -> str:
         % {"name": name, "get": number(batch.accepted), "all": contacts(batch.total)}
     ]
     if batch.rejected:
-        sentences.append(_not_getting(batch))
+        sentences.append(_describe_rejected(batch))
     if batch.undecided:
         text = ngettext("%(n)s is undecided.", "%(n)s are undecided.", batch.undecided)
         sentences.append(text % {"n": number(batch.undecided)})
     return " ".join(sentences)
 
 
-def _not_getting(batch: Batch) -> str:
-    """Who does not get it, and why, where one reason stands for nearly all of many."""
+def _describe_rejected(batch: Batch) -> str:
+    """Return how many are rejected, and the reason if it covers nearly all of many."""
     values = {"n": number(batch.rejected)}
     key, count = next(iter(rejections(batch.reasons).most_common(1)), (("", ""), 0))
     names = {reason(code, text).rstrip(".") for _v, code, text, action, _n in batch.reasons if (code, action) == key}
@@ -223,7 +226,7 @@ def _finished(batch: Batch, now: datetime, last: Event | None) -> str:
 
 def _expired(batch: Batch, now: datetime) -> str:
     values = {"name": title(batch), "time": time_of(batch.deadline, now), "all": number(batch.total)}
-    if _uncounted(batch):
+    if _is_uncounted(batch):
         return _("“%(name)s” was not answered before %(time)s. All its contacts took the “timed out” way.") % values
     if batch.finish_sent_at is not None:
         return (
@@ -234,18 +237,18 @@ def _expired(batch: Batch, now: datetime) -> str:
             % values
         )
     if batch.decided_at is None:
-        return _("Nobody decided on “%(name)s” before %(time)s.") % values + " " + _ways(batch)
-    return _("“%(name)s” was not answered to the end before %(time)s.") % values + " " + _ways(batch)
+        return _("Nobody decided on “%(name)s” before %(time)s.") % values + " " + _describe_ways(batch)
+    return _("“%(name)s” was not answered to the end before %(time)s.") % values + " " + _describe_ways(batch)
 
 
-def _uncounted(batch: Batch) -> bool:
-    """Whether nobody knows how many contacts there are, since the file was not read to its end."""
+def _is_uncounted(batch: Batch) -> bool:
+    """Return whether the number of contacts is unknown, because the file was not read to its end."""
     return not batch.total or (not batch.file_complete and not batch.confirmed)
 
 
-def _ways(batch: Batch) -> str:
-    """How many contacts of a batch that was not released left on which way."""
-    if _uncounted(batch):
+def _describe_ways(batch: Batch) -> str:
+    """Return how many contacts of a batch without a release left on each way."""
+    if _is_uncounted(batch):
         return _("All its contacts take the “timed out” way.")
     if not batch.confirmed:
         text = ngettext(

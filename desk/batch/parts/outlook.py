@@ -1,4 +1,4 @@
-"""What comes next, before anybody clicks: if they accept, if nobody decides, if something goes wrong meanwhile."""
+"""What happens next: if the reader accepts, if no person decides, and if something goes wrong meanwhile."""
 
 from datetime import datetime, timedelta
 
@@ -20,7 +20,7 @@ Outlook = tuple[str, str, str]
 
 
 def outlook(batch: Batch, user: AbstractUser, now: datetime, known: Lately | None) -> list[Outlook]:
-    """What comes next, as (icon, title, sentence)."""
+    """Return what happens next, as (icon, title, sentence)."""
     if not batch.is_open:
         return []
     if batch.status == Status.IN_REVIEW:
@@ -51,7 +51,7 @@ def _if_stopped(batch: Batch) -> str:
 
 
 def _if_accepted(batch: Batch, user: AbstractUser, now: datetime, known: Lately | None) -> str:
-    """What acceptance would do, or why it is not offered."""
+    """Return what acceptance would do, or why it is not offered."""
     accept = AcceptPage(batch, user, now)
     if not batch.file_complete or batch.attention in BLOCKS_ACCEPTANCE:
         return _("The batch cannot be accepted: whoever is missing from its file would get the message unseen.")
@@ -81,7 +81,7 @@ def _if_accepted(batch: Batch, user: AbstractUser, now: datetime, known: Lately 
 
 
 def at_deadline(batch: Batch, now: datetime) -> str:
-    """What happens to a held batch when nobody decides, and why, where that is not what is declared."""
+    """Return what happens to a held batch without a decision, and why, if that differs from the declared policy."""
     values = {"time": time_of(batch.deadline, now), "all": contacts(batch.total)}
     nobody = _("Nobody gets it: at %(time)s all contacts take the “timed out” way.") % values
     if batch.at_deadline == AtDeadline.LEAVE:
@@ -89,7 +89,7 @@ def at_deadline(batch: Batch, now: datetime) -> str:
     if batch.due_at is None or (batch.at_deadline == AtDeadline.ACCEPT and rules.clock_waits(batch)):
         declared = _("accept it") if batch.at_deadline == AtDeadline.ACCEPT else _("reject it")
         text = _("The setting “%(setting)s” does not act here: %(why)s")
-        return nobody + " " + text % {"setting": declared, "why": _why_not(batch)}
+        return nobody + " " + text % {"setting": declared, "why": _explain_refusal(batch)}
     acts = {"time": time_of(batch.due_at, now)}
     if batch.at_deadline == AtDeadline.REJECT:
         return _("Nobody gets it: at %(time)s all are rejected.") % acts
@@ -102,7 +102,7 @@ def at_deadline(batch: Batch, now: datetime) -> str:
 
 
 def in_short(batch: Batch, now: datetime) -> str:
-    """The same for a narrow screen: “then nobody gets it”."""
+    """Return the same for a narrow screen: “then nobody gets it”."""
     if batch.status != Status.IN_REVIEW:
         return ""
     if batch.at_deadline == AtDeadline.ACCEPT and batch.due_at is not None and not rules.clock_waits(batch):
@@ -110,7 +110,7 @@ def in_short(batch: Batch, now: datetime) -> str:
     return _("then nobody gets it")
 
 
-def _why_not(batch: Batch) -> str:
+def _explain_refusal(batch: Batch) -> str:
     if batch.running_change is not None:
         return _("decisions are being changed at the moment. It acts when that is done.")
     if batch.attention:

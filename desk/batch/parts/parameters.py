@@ -1,4 +1,4 @@
-"""The configuration of a planned action in words: the labels of its kind, values as people write them, never a secret."""
+"""The configuration of a planned action in words: labels of its kind, values as people write them, no secrets."""
 
 import json
 import re
@@ -13,7 +13,7 @@ from actions import catalog
 from actions.catalog.shared.one_of import OneOf
 from sendouts.wording.batch_sentences import number
 
-# Behind its host an address may hold a key.
+# The path and query of a URL may hold a key.
 _ADDRESS = re.compile(r"(\w+://)(?:[^/\s\"@]*@)?([^/\s\"?#]+)[^\s\"]*")
 _ANY_ADDRESS = re.compile(r"\w+://[^\s\"]+")
 _SECRET = re.compile(r"secret|password|token|authori[sz]ation|cookie|api[-_ ]?key", re.IGNORECASE)
@@ -23,25 +23,25 @@ Parameter = tuple[str, str]
 
 
 def parameters(kind: str, config: str) -> list[Parameter]:
-    """What is set, as (label, value), in the order of the kind's form. What is as it always is, is left out."""
+    """Return the settings that differ from their defaults as (label, value), in the order of the kind's form."""
     values = json.loads(config or "{}")
     known = catalog.kinds().get(kind)
     if known is None:
-        return [(name, _written(name, value)) for name, value in values.items()]
-    return list(_of_fields(known.Config.model_fields, values))
+        return [(name, _write_value(name, value)) for name, value in values.items()]
+    return list(_read_fields(known.Config.model_fields, values))
 
 
 def details(text: str) -> list[Parameter]:
-    """What the hook said beside the action's name, as (name, value). Its addresses are the platform's, and left out whole."""
+    """Return what the hook sent beside the action's name, as (name, value), without the platform's URLs."""
     value = json.loads(_ANY_ADDRESS.sub("…", text or "{}"))
     if value in ({}, None, ""):
         return []
     if isinstance(value, dict):
-        return [(_hidden(str(name)), _written(str(name), each)) for name, each in value.items()]
-    return [("", _written("", value))]
+        return [(_hidden(str(name)), _write_value(str(name), each)) for name, each in value.items()]
+    return [("", _write_value("", value))]
 
 
-def _of_fields(fields: Mapping[str, FieldInfo], values: Mapping[str, Any]) -> Iterator[Parameter]:
+def _read_fields(fields: Mapping[str, FieldInfo], values: Mapping[str, Any]) -> Iterator[Parameter]:
     for name, info in fields.items():
         key = info.alias or name
         if key not in values:
@@ -67,16 +67,16 @@ def _value(key: str, info: FieldInfo, value: Any) -> str:
     if isinstance(wanted, type) and issubclass(wanted, OneOf) and isinstance(value, dict) and value:
         operator, operand = next(iter(value.items()))
         title = _(str(wanted.choices().get(operator, operator)))
-        return title if operand is True and operator == "missing" else f"{title} {_written(key, operand)}"
+        return title if operand is True and operator == "missing" else f"{title} {_write_value(key, operand)}"
     if get_origin(wanted) is Literal and isinstance(value, str) and value in get_args(wanted):
         extra = info.json_schema_extra
         labels = extra if isinstance(extra, dict) else {}
         return _(str(labels[value])) if value in labels else value
-    return _written(key, value)
+    return _write_value(key, value)
 
 
-def _written(key: str, value: Any) -> str:
-    """A value in words; what its name says is a secret is not shown, and of an address only its host."""
+def _write_value(key: str, value: Any) -> str:
+    """Write a value in words; hide it if its name marks a secret, and show only the host of a URL."""
     if _SECRET.search(key):
         return "•••"
     if isinstance(value, bool):
@@ -84,9 +84,11 @@ def _written(key: str, value: Any) -> str:
     if isinstance(value, int | float):
         return number(value)
     if isinstance(value, list):
-        return _short(", ".join(_written(key, each) for each in value))
+        return _short(", ".join(_write_value(key, each) for each in value))
     if isinstance(value, dict):
-        return _short("; ".join(f"{_hidden(str(name))} = {_written(str(name), each)}" for name, each in value.items()))
+        return _short(
+            "; ".join(f"{_hidden(str(name))} = {_write_value(str(name), each)}" for name, each in value.items())
+        )
     return _short(_hidden(str(value))) if value is not None else "–"
 
 

@@ -1,4 +1,4 @@
-"""The plan of a batch on its page: what was checked, in which order, where it came from, how it is set, what it did, who is left."""
+"""The plan of a batch on its page: each action's place, origin, settings, effects, and the contacts left after it."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -17,12 +17,10 @@ from sendouts.models.decision import SETTLED, DecisionReason
 from sendouts.wording.batch_sentences import number
 from sendouts.wording.sentences import show_text
 
-# Codes of what no action decided.
-
 
 @dataclass(frozen=True, slots=True)
 class CheckLine:
-    """One action of the plan. `definition` is the id of what to look at, 0 where there is none; `left`: contacts after it."""
+    """One action of the plan. `definition`: id to link to, 0 if there is none; `left`: contacts after it."""
 
     place: int
     identifier: str
@@ -37,15 +35,15 @@ class CheckLine:
 
 
 def checks(batch: Batch) -> list[CheckLine]:
-    """The plan in order, then what people changed, and last what was asked for and nobody defined."""
+    """Return the plan in order, then people's changes, and last the requested actions without a definition."""
     content: dict[str, Any] = batch.plan.content
     acts = progress_by_step(batch) if any(each["phase"] != Phase.CHECK for each in content["actions"]) else {}
     names = Counter(each["identifier"] for each in content["actions"])
-    left = _left(batch, content["actions"])
+    left = _count_left(batch, content["actions"])
     found = []
     for place, each in enumerate(content["actions"], 1):
         name = each["identifier"]
-        # Counts go by identifier; where two actions share one, nobody can tell them apart.
+        # Counts are kept by identifier, so actions that share one cannot be told apart.
         counted = _effects(batch, name) if names[name] == 1 and each["phase"] != Phase.TRANSFER else ()
         written = acts.get(place - 1, ())
         rejects = counted if any(key == name for *_, key, _count in batch.reasons) else ()
@@ -63,7 +61,7 @@ def checks(batch: Batch) -> list[CheckLine]:
                 left=left[place - 1],
             )
         )
-    found += _by_people(batch, left)
+    found += _people_lines(batch, left)
     for each in content["unknown"]:
         told = tuple(details(each["details"]))
         found.append(CheckLine(0, each["identifier"], "", (_("hook"),), 0, (_("nobody defined it"),), (), details=told))
@@ -82,7 +80,7 @@ def _origins(planned: dict[str, Any]) -> tuple[str, ...]:
     return (*levels, *((_("hook"),) if asked else ()))
 
 
-def _counted(batch: Batch, identifier: str) -> Counter[int]:
+def _count_verdicts(batch: Batch, identifier: str) -> Counter[int]:
     counts: Counter[int] = Counter()
     for verdict, _code, _text, action, count in batch.reasons:
         if action == identifier:
@@ -91,7 +89,7 @@ def _counted(batch: Batch, identifier: str) -> Counter[int]:
 
 
 def _effects(batch: Batch, identifier: str) -> tuple[str, ...]:
-    counts = _counted(batch, identifier)
+    counts = _count_verdicts(batch, identifier)
     texts = []
     if counts[DecisionVerdict.REJECTED]:
         texts.append(_("rejected %(n)s") % {"n": number(counts[DecisionVerdict.REJECTED])})
@@ -102,20 +100,20 @@ def _effects(batch: Batch, identifier: str) -> tuple[str, ...]:
     return tuple(texts)
 
 
-def _left(batch: Batch, actions: list[dict[str, Any]]) -> list[str]:
-    """Who is left after each action: what one sees is what those above it left. Empty while nobody has counted."""
+def _count_left(batch: Batch, actions: list[dict[str, Any]]) -> list[str]:
+    """Return the contacts left after each action, which the next action sees. Empty before they are counted."""
     if batch.status == Status.PLANNED or not batch.total:
         return [""] * len(actions)
     last = {each["identifier"]: place for place, each in enumerate(actions)}
-    left = _readable(batch)
+    left = _count_readable(batch)
     found = []
     for place, each in enumerate(actions):
         if each["phase"] == Phase.TRANSFER:
-            # Told of the outcome, whatever it is: it lets nobody through and holds nobody back.
+            # A transfer receives the outcome; it neither accepts nor rejects contacts.
             found.append("")
             continue
         if place == last[each["identifier"]]:
-            counts = _counted(batch, each["identifier"])
+            counts = _count_verdicts(batch, each["identifier"])
             left -= counts[DecisionVerdict.REJECTED] + counts[DecisionVerdict.UNDECIDED]
             found.append(number(max(0, left)))
         else:
@@ -123,8 +121,11 @@ def _left(batch: Batch, actions: list[dict[str, Any]]) -> list[str]:
     return found
 
 
-def _readable(batch: Batch) -> int:
-    """The contacts that the first action saw: all but the rows that could not be read, also where a person decided on these since."""
+def _count_readable(batch: Batch) -> int:
+    """Count the contacts that the first action saw: all but unreadable rows.
+
+    A row stays excluded even if a person has decided on it since.
+    """
     unread = sum(
         count
         for verdict, code, _text, action, count in batch.reasons
@@ -133,8 +134,8 @@ def _readable(batch: Batch) -> int:
     return batch.total - unread
 
 
-def _by_people(batch: Batch, left: list[str]) -> Iterator[CheckLine]:
-    """What lies between the last action and who gets it: decisions of people."""
+def _people_lines(batch: Batch, left: list[str]) -> Iterator[CheckLine]:
+    """Return the decisions of people, which follow the last action."""
     people: Counter[int] = Counter()
     for verdict, code, _text, action, count in batch.reasons:
         if code in SETTLED and not action:

@@ -1,4 +1,4 @@
-"""Why contacts do not simply get the message: one bar for each reason, with a tick where it usually ends."""
+"""Why contacts are held back: one bar for each reason, with a tick at its usual length."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +16,7 @@ from sendouts.outlook.usual import Usual
 from sendouts.wording.batch_sentences import number, reason
 
 SHOWN = 40
-# Of the track: the longest bar leaves some of it, so that it is seen to be one.
+# Percent of the track; the longest bar stays below the full track, so that the track is visible.
 _LONGEST = 95.0
 _TABS = {
     DecisionVerdict.REJECTED: "rejected",
@@ -27,7 +27,10 @@ _TABS = {
 
 @dataclass(frozen=True, slots=True)
 class ReasonLine:
-    """Contacts with one reason. `width` and `tick` (None: nothing is usual) are percent of the track; `query` finds the contacts."""
+    """Contacts with one reason. `width` and `tick` are percent of the track; `query` finds the contacts.
+
+    `tick` is None if nothing is usual.
+    """
 
     tone: str
     text: str
@@ -43,7 +46,7 @@ class ReasonLine:
 
 @dataclass(frozen=True, slots=True)
 class Reasons:
-    """All of them, with what the card is called; `batches`: how many are compared with."""
+    """All reasons with the title of the card; `batches`: the number of batches compared with."""
 
     title: str
     lines: list[ReasonLine]
@@ -52,7 +55,7 @@ class Reasons:
 
 
 def reasons(batch: Batch, usual: Usual | None) -> Reasons:
-    """The reasons of a batch, most frequent first; texts that differ beside one code and action stand together."""
+    """Return the reasons of a batch, most frequent first; one line for all texts of a code and action."""
     grouped = _grouped(batch.reasons)
     compared = usual if Status.REFUSED not in (batch.status, batch.outcome) else None
     lines = [_line(batch, key, rows, compared) for key, rows in grouped.items()]
@@ -64,7 +67,7 @@ def reasons(batch: Batch, usual: Usual | None) -> Reasons:
 
 
 def _grouped(rows: Sequence[Sequence[Any]]) -> dict[tuple[int, str, str], list[tuple[str, int]]]:
-    """The texts and counts of each verdict, code and action."""
+    """Group the texts and counts by verdict, code and action."""
     found: dict[tuple[int, str, str], list[tuple[str, int]]] = {}
     for verdict, code, text, action, count in rows:
         found.setdefault((verdict, code, action), []).append((text, count))
@@ -104,7 +107,7 @@ def _line(batch: Batch, key: tuple[int, str, str], rows: list[tuple[str, int]], 
 
 
 def _text(code: str, rows: list[tuple[str, int]]) -> str:
-    """What the reason is called; where people gave several, that people did."""
+    """Return the text of a reason; a general one for several notes of people."""
     if len({text for text, _count in rows}) == 1:
         return reason(code, rows[0][0]) or "–"
     if code == DecisionReason.PERSON:

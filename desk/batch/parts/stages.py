@@ -1,4 +1,4 @@
-"""The stages of a batch from the hook to the last system that was told: when each was done, by whom, and how long it took."""
+"""The stages of a batch, from the hook to the last system informed: when, by whom, and how long each took."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -24,7 +24,10 @@ _SENT = (Status.DELIVERED, Status.FINISHED)
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One step. `state`: done, now (a person's turn), work (the gateway's), todo, failed. `when` and `who` may be empty."""
+    """One stage. `when` and `who` may be empty.
+
+    `state`: done, now (a person's turn), work (the gateway's), todo, failed.
+    """
 
     name: str
     state: str
@@ -38,7 +41,7 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Moments:
-    """When a batch reached its statuses last, after its checks began the last time, and who brought it there."""
+    """When a batch last reached its statuses, counted from the last start of its checks, and who decided."""
 
     began: datetime
     screened: datetime | None
@@ -59,7 +62,7 @@ def moments(batch: Batch) -> Moments:
     decision = max((last[each] for each in (Status.ACCEPTED, Status.REFUSED) if each in last), key=_key, default=None)
     held = last.get(Status.IN_REVIEW)
     if held is not None and decision is not None and held.pk > decision.pk:
-        # The release was stopped: what came before does not count any more.
+        # The release was stopped, so earlier moves do not count any more.
         decision = None
         last.pop(Status.DELIVERED, None)
     delivered = last.get(Status.DELIVERED)
@@ -87,7 +90,10 @@ def stages(
     known: Lately | None,
     expected: Forecast | None,
 ) -> list[Stage]:
-    """The stages in their order. decides: the reader may decide; known and expected: the platform's speed, where it matters."""
+    """Return the stages in order.
+
+    decides: the reader may decide; known, expected: the platform's speed and the forecast, if they matter.
+    """
     found = [Stage(_("Received"), "done", _at(batch.received_at, now))]
     found.append(_screened(batch, seen, now))
     found.append(_reviewed(batch, seen, now, decides=decides))
@@ -160,7 +166,7 @@ def _rejections(batch: Batch, seen: Moments, now: datetime, known: Lately | None
 
 
 def _needs(batch: Batch, known: Lately | None) -> str:
-    """How long the rejections will take once the batch is accepted."""
+    """Return how long the rejections will take once the batch is accepted."""
     left = batch.rejected + batch.undecided - batch.confirmed
     if known is None or batch.status != Status.IN_REVIEW or left <= 0:
         return ""

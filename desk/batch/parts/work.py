@@ -1,4 +1,4 @@
-"""What the gateway does for a batch right now, in numbers that move; once it is over, what was decided beside what was done."""
+"""The current progress of a batch; once it is over, our decisions beside the platform's confirmations."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ from sendouts.outlook.forecast import Forecast, Lately
 from sendouts.outlook.progress import Reading
 from sendouts.wording.batch_sentences import column_time, number, span, time_of
 
-# What a fact says while nobody can know it yet.
+# Shown for a fact that is not known yet.
 _UNKNOWN = "–"
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """One bar with its numbers. `share` in percent, None where the whole is not known; `facts`: (name, value)."""
+    """One bar with its numbers. `share` in percent, None if the total is unknown; `facts`: (name, value)."""
 
     value: str
     text: str
@@ -32,7 +32,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class WorkLine:
-    """One way of contacts: what was decided, what the platform confirmed, and how far these are apart (“–”: nobody can tell)."""
+    """One way of contacts: decided here, confirmed by the platform, and the difference (“–”: unknown)."""
 
     name: str
     decided: str
@@ -59,23 +59,23 @@ def progress(
     expected: Forecast | None,
     reading: Reading | None,
 ) -> list[Progress]:
-    """What is under way, in order; empty where nothing is."""
+    """Return the running work in order; empty if there is none."""
     found: list[Progress] = []
     if batch.running_change is not None:
-        found.append(_changing(batch.running_change, batch))
+        found.append(_change_progress(batch.running_change, batch))
     if reading is not None:
-        found.append(_screening(batch, reading, now))
+        found.append(_screening_progress(batch, reading, now))
     if batch.status in (Status.ACCEPTED, Status.REFUSED) and batch.rejected:
-        found.append(_sending(batch, now, known, expected))
+        found.append(_sending_progress(batch, now, known, expected))
     if batch.status == Status.ACCEPTED:
-        found += [_carrying(run, batch) for run in runs if run.phase == Phase.ENRICH and run.total]
+        found += [_effect_progress(run, batch) for run in runs if run.phase == Phase.ENRICH and run.total]
     if batch.status == Status.FINISHED:
         open_runs = [run for run in runs if run.phase == Phase.TRANSFER and run.ended_at is None]
-        found += [_carrying(run, batch) for run in open_runs if run.due_at is not None]
+        found += [_effect_progress(run, batch) for run in open_runs if run.due_at is not None]
     return found
 
 
-def _screening(batch: Batch, reading: Reading, now: datetime) -> Progress:
+def _screening_progress(batch: Batch, reading: Reading, now: datetime) -> Progress:
     pace = (_("Pace"), _pace(reading.pace))
     if reading.of is None:
         text = ngettext("contact checked so far", "contacts checked so far", batch.total)
@@ -86,11 +86,11 @@ def _screening(batch: Batch, reading: Reading, now: datetime) -> Progress:
     ready = column_time(reading.ends_at, now, seconds=True) if reading.ends_at else _("no forecast yet")
     spare = span(reading.spare) if reading.spare is not None else _UNKNOWN
     facts = (pace, (_("Ready"), ready), (_("To spare"), spare))
-    # What is only usual may be far from this file: it says how long it may take, not how much is done.
+    # A guessed total may be far from this file: use it for the time left, not for the percentage.
     return Progress(number(batch.total), text % about, share, "" if reading.guessed else percent(share, 0), facts)
 
 
-def _changing(bulk: BulkChange, batch: Batch) -> Progress:
+def _change_progress(bulk: BulkChange, batch: Batch) -> Progress:
     if bulk.verdict == DecisionVerdict.ACCEPTED:
         text = ngettext("of %(n)s contact put back", "of %(n)s contacts put back", bulk.expected)
     else:
@@ -102,7 +102,7 @@ def _changing(bulk: BulkChange, batch: Batch) -> Progress:
     return Progress(number(bulk.changed), words, round(share, 1), percent(share, 0), facts, said)
 
 
-def _sending(batch: Batch, now: datetime, known: Lately | None, expected: Forecast | None) -> Progress:
+def _sending_progress(batch: Batch, now: datetime, known: Lately | None, expected: Forecast | None) -> Progress:
     left = batch.rejected - batch.confirmed - batch.taken_on
     text = ngettext(
         "of %(n)s rejection confirmed by Symplify", "of %(n)s rejections confirmed by Symplify", batch.rejected
@@ -131,7 +131,7 @@ def _sending(batch: Batch, now: datetime, known: Lately | None, expected: Foreca
     )
 
 
-def _carrying(run: EffectRun, batch: Batch) -> Progress:
+def _effect_progress(run: EffectRun, batch: Batch) -> Progress:
     total = run.total - run.left_out
     share = share_of(run.done, total)
     if run.phase == Phase.TRANSFER:
@@ -157,7 +157,7 @@ def _pace(rate: float) -> str:
 
 
 def reconciled(batch: Batch) -> Reconciled | None:
-    """Our decisions beside the platform's confirmations, of a batch that is over; None before, and where nobody counted."""
+    """Compare our decisions with the platform's confirmations; None if the batch is open or was not counted."""
     if batch.is_open or not batch.total:
         return None
     sent = batch.status == Status.FINISHED and batch.outcome == Outcome.RELEASED

@@ -1,4 +1,4 @@
-"""Figures that change slowly, kept for a minute in the process for all who see the same projects."""
+"""Figures that change slowly, cached for a minute in the process for all people who see the same projects."""
 
 import hashlib
 from collections.abc import Callable
@@ -12,7 +12,7 @@ Figures = TypeVar("Figures")
 
 
 def kept(name: str, seen: Q, make: Callable[[], Figures]) -> Figures:
-    """The figures of that name as they were made within the last minute for the same projects, else made now."""
+    """Return the figures of that name cached in the last minute for the same projects, else compute them."""
     key = f"desk.{name}.{hashlib.sha256(str(seen).encode()).hexdigest()}"
     found: Figures | None = cache.get(key)
     if found is None:

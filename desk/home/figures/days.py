@@ -1,4 +1,4 @@
-"""Days as people count them: from midnight to midnight where the gateway is at home, be they 23 or 25 hours long."""
+"""Calendar days from midnight to midnight in the gateway's time zone, 23 or 25 hours long at a clock change."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -18,12 +18,12 @@ class Day:
 
 
 def midnight(day: date) -> datetime:
-    """The moment at which a day begins."""
+    """Return the moment at which a day begins."""
     return datetime.combine(day, time.min, tzinfo=timezone.get_current_timezone())
 
 
 def days(now: datetime, count: int = WEEK, before: int = 0) -> list[Day]:
-    """The last `count` days, today included, oldest first; or those that end `before` days earlier."""
+    """Return `count` days, oldest first. The last one is today, or `before` days earlier."""
     today = timezone.localtime(now).date() - timedelta(days=before)
     dates = [today - timedelta(days=back) for back in reversed(range(count))]
     return [Day(each, midnight(each), midnight(each + timedelta(days=1))) for each in dates]

@@ -1,4 +1,4 @@
-"""What is in work and needs nobody: how far it is, and when it will be ready."""
+"""Batches in work that need no person: their progress and their forecast."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,12 +21,13 @@ LINES = 20
 
 @dataclass(frozen=True, slots=True)
 class WorkInProgress:
-    """One batch in work, or all singles of one sendout that are.
+    """One batch in work, or all singles in work of one sendout.
 
-    `batch`: its id; None for singles, of which there are `count`. `stage`: received, screening, screened, sending, writing,
-    releasing, or singles. `done` of `of` contacts or rejections; `of` is None where nobody knows yet, and only what is usual
-    for the sendout where `guessed`. `ready_at` and `spare`, its distance from the deadline, are None without a forecast;
-    `early`: because it is too early for one. `silent`: the platform takes no calls at the moment.
+    `batch`: its id; None for singles, of which there are `count`.
+    `stage`: received, screening, screened, sending, writing, releasing, or singles.
+    `done` of `of` contacts or rejections; `of` is None if unknown, and the sendout's usual number if `guessed`.
+    `ready_at` and `spare`, its distance from the deadline: None without a forecast; `early`: too early for one.
+    `silent`: the platform takes no calls at the moment.
     """
 
     sendout: int
@@ -50,20 +51,20 @@ class WorkInProgress:
 
     @property
     def percent(self) -> int | None:
-        """How far it is; never full as long as it is in work."""
+        """Return the progress in percent, below 100 as long as the work runs."""
         return min(99, 100 * self.done // self.of) if self.of else None
 
 
 @dataclass(frozen=True, slots=True)
 class Working:
-    """The lines, and how many batches have none."""
+    """The lines, and the number of batches without a line."""
 
     lines: list[WorkInProgress]
     hidden: int
 
 
 def working(seen: Q, known: Lately, now: datetime) -> Working:
-    """What is in work in the projects that a person sees, first what has to be ready first; at most six queries."""
+    """Return the work in the projects that a person sees, earliest deadline first; at most six queries."""
     there = Batch.objects.filter(seen, status__in=OPEN).exclude(WAITING)
     files = there.filter(source=Batch.Source.BATCH)
     found = list(

@@ -1,4 +1,4 @@
-"""What waits for a person now, most urgent first: each batch, and the singles of one sendout together."""
+"""Batches that wait for a person now, most urgent first; the singles of one sendout share a line."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,9 +17,9 @@ from sendouts.outlook.usual import Usual, usual_in
 from sendouts.wording import batch_sentences
 
 WAITING = Q(status__in=OPEN) & (Q(status=Status.IN_REVIEW) | ~Q(attention=""))
-# More lines are a list, and that is another page.
+# More lines are shown on the list, a page of its own.
 LINES = 20
-# Nobody reads a larger number of waiting batches as a number.
+# A larger number of waiting batches is not read as an exact number.
 COUNTED = 1_000
 
 
@@ -27,9 +27,10 @@ COUNTED = 1_000
 class ReviewLine:
     """One batch, or all waiting singles of one sendout.
 
-    `batch`: its id; None for singles. `count`: how many singles; `troubled`: how many of them, or of the one batch, need
-    attention, `trouble` says why. `accepting`, `rejecting`: how many the gateway accepts or rejects by itself when nobody
-    decides, first at `acts_at`; the others are left. The times of singles are those of the most urgent one.
+    `batch`: its id; None for singles. `count`: the number of singles.
+    `troubled`: how many of them, or of the one batch, need attention; `trouble` says why.
+    `accepting`, `rejecting`: how many the gateway accepts or rejects without a decision; it leaves the others.
+    `acts_at`: the first moment at which it does so. The times of singles are those of the most urgent one.
     """
 
     sendout: int
@@ -55,7 +56,7 @@ class ReviewLine:
 
     @property
     def key(self) -> str:
-        """A name of the line that stays while it waits."""
+        """Return a key of the line that does not change while it waits."""
         return f"s{self.sendout}" if self.batch is None else f"b{self.batch}"
 
     @property
@@ -64,18 +65,18 @@ class ReviewLine:
 
     @property
     def share(self) -> float:
-        """The rejected, in percent."""
+        """Return the share of rejected contacts, in percent."""
         return 100 * self.rejected / self.total if self.total else 0.0
 
     @property
     def soon_seconds(self) -> int:
-        """From how many seconds left on the time is short: twenty minutes, or the last fifth."""
+        """Return below how many seconds the time left is short: twenty minutes, or the last fifth."""
         return max(1200, int((self.decide_before - self.received_at) / timedelta(seconds=5)))
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """The lines, and how many batches and singles wait in all (counted up to COUNTED each)."""
+    """The lines, and the number of all waiting batches and singles (each counted up to COUNTED)."""
 
     lines: list[ReviewLine]
     batches: int
@@ -83,14 +84,14 @@ class Waiting:
 
     @property
     def hidden(self) -> int:
-        """Batches that have no line."""
+        """Return the number of batches without a line."""
         return self.batches - sum(line.batch is not None for line in self.lines)
 
 
 def waiting(seen: Q, known: Lately, now: datetime) -> Waiting:
-    """What waits in the projects that a person sees: at most LINES batches and LINES sendouts of singles; four queries.
+    """Return at most LINES batches and LINES sendouts of singles that wait in projects the person sees; four queries.
 
-    known: the platform's speed, from which follows when a decision comes too late.
+    known: the platform's speed, which determines when a decision comes too late.
     """
     there = Batch.objects.filter(seen, WAITING, deadline__gt=now)
     files = there.filter(source=Batch.Source.BATCH)
@@ -108,7 +109,7 @@ def waiting(seen: Q, known: Lately, now: datetime) -> Waiting:
 
 
 def name_of(sendout: Sendout) -> str:
-    """What people call a sendout, as sentences.title() calls its batches."""
+    """Return the name of a sendout, as batch_sentences.title() names its batches."""
     return sendout.name or sendout.journey or sendout.project.name or "–"
 
 
@@ -140,7 +141,7 @@ def _line(batch: Batch, known: Lately, now: datetime, usually: Usual | None) -> 
 
 
 def _singles(there: Any, known: Lately, now: datetime) -> list[ReviewLine]:
-    """One line for each sendout, summed by the database."""
+    """Return one line for each sendout, summed by the database."""
     rows = list(
         there.order_by()
         .values("sendout")

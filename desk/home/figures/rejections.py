@@ -1,4 +1,4 @@
-"""Why contacts were rejected in the last seven days, and in the seven days before."""
+"""Reasons for rejections in the last seven days, compared with the seven days before."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,18 +14,19 @@ from sendouts.models import Batch, DecisionVerdict, Outcome, Status
 from sendouts.models.decision import DecisionReason
 from sendouts.wording import batch_sentences
 
-# The rest is one line.
+# The remaining reasons share one line.
 LINES = 8
-# Of batches that ended without their release, whose reasons nobody kept apart from those that were not confirmed.
+# Confirmed rejections of batches that ended without a release: their reasons are not stored apart from the unconfirmed
+# ones.
 UNFINISHED = "unfinished"
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """How many were rejected for one reason, and the share of all rejections, in percent.
+    """The number of rejections for one reason, and its share of all rejections, in percent.
 
-    `code` and `text` are as on a decision; the code is empty for the rest. `share_before`: the share in the week before;
-    None where nobody was rejected then.
+    `code` and `text` are as on a decision; the code is empty for the rest. `share_before`: the share in the week
+    before; None if that week had no rejections.
     """
 
     code: str
@@ -37,7 +38,7 @@ class Reason:
 
 
 def reasons(seen: Q, now: datetime) -> list[Reason]:
-    """The reasons, most frequent first, and the rest together last; kept for a minute."""
+    """Return the reasons, most frequent first, the rest as one line at the end; cached for a minute."""
     last, earlier = days(now), days(now, before=WEEK)
     return kept(f"reasons.{last[-1].date}", seen, lambda: _reasons(seen, earlier[0].start, last[0].start, last[-1].end))
 
@@ -45,7 +46,7 @@ def reasons(seen: Q, now: datetime) -> list[Reason]:
 def _reasons(seen: Q, before: datetime, start: datetime, end: datetime) -> list[Reason]:
     counts: dict[tuple[str, str], list[int]] = {}
     for week, (first, until) in enumerate(((start, end), (before, start))):
-        for code, text, count in _counted(Batch.objects.filter(seen, ended_at__gte=first, ended_at__lt=until)):
+        for code, text, count in _count_rejections(Batch.objects.filter(seen, ended_at__gte=first, ended_at__lt=until)):
             counts.setdefault((code, text), [0, 0])[week] += count
     all_now, all_then = (sum(pair[week] for pair in counts.values()) for week in (0, 1))
     ranked = sorted((key for key in counts if counts[key][0]), key=lambda key: (-counts[key][0], key))
@@ -58,8 +59,8 @@ def _reasons(seen: Q, before: datetime, start: datetime, end: datetime) -> list[
     ]
 
 
-# The reasons of each batch, one row each, as its column holds them: [verdict, code, text, action, count]. What a person wrote in
-# a note is no reason of its own.
+# Unfold the reasons column into rows: [verdict, code, text, action, count]. A person's note does not make a reason of
+# its own.
 _UNFOLDED = {
     "postgresql": """
         SELECT each.value->>1, CASE each.value->>1 WHEN 'person' THEN '' ELSE each.value->>2 END,
@@ -77,8 +78,8 @@ _UNFOLDED = {
 }
 
 
-def _counted(ended: QuerySet[Batch]) -> list[tuple[str, str, int]]:
-    """Every rejection of ended batches, by code and text."""
+def _count_rejections(ended: QuerySet[Batch]) -> list[tuple[str, str, int]]:
+    """Count every rejection of ended batches, by code and text."""
     finished = ended.filter(status=Status.FINISHED, rejected__gt=0).exclude(outcome=Outcome.REFUSED)
     sql, values = finished.order_by().values("reasons").query.sql_with_params()
     with connection.cursor() as cursor:
@@ -92,7 +93,7 @@ def _counted(ended: QuerySet[Batch]) -> list[tuple[str, str, int]]:
 
 
 def sentence(reason: Reason) -> str:
-    """What a reason is called."""
+    """Return the text of a reason."""
     if not reason.code:
         return _("Other reasons")
     if reason.code == UNFINISHED:

@@ -13,14 +13,14 @@ PAGE = 50
 
 @dataclass(frozen=True, slots=True)
 class SinglesPage:
-    """One page of waiting singles, most urgent first. `after`: leads to the next page; empty on the last."""
+    """One page of waiting singles, most urgent first. `after`: the key for the next page; empty on the last."""
 
     singles: list[Batch]
     after: str
 
 
 def singles(seen: Q, sendout_id: int, now: datetime, after: str = "") -> SinglesPage:
-    """The next page of singles behind `after`, the key of the last one that was shown: its deadline and its id."""
+    """Return the page of singles after the key `after`, which holds deadline and id of the last one shown."""
     rows = Batch.objects.filter(seen, WAITING, sendout=sendout_id, source=Batch.Source.SINGLE, deadline__gt=now)
     if key := _key(after):
         deadline, pk = key
@@ -32,7 +32,7 @@ def singles(seen: Q, sendout_id: int, now: datetime, after: str = "") -> Singles
 
 
 def _key(after: str) -> tuple[datetime, int] | None:
-    """Read a key; what is none is as if nothing was asked."""
+    """Parse a key; None if it is invalid, which means the first page."""
     moment, _comma, pk = after.rpartition(",")
     try:
         return datetime.fromisoformat(moment).astimezone(UTC), int(pk)

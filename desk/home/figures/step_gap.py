@@ -1,6 +1,6 @@
-"""How long answers take, and how far apart two steps must be planned so that nobody is left behind by the next one.
+"""Answer times, and the gap between two steps that lets each contact reach the next step.
 
-The platform lets contacts leave the flow whose step runs before the answer to the last one has come.
+A contact leaves the flow if the next step runs before the platform has the answer to the previous one.
 """
 
 from dataclasses import dataclass
@@ -18,10 +18,10 @@ from desk.home.figures.ended import LATE_BATCHES, RELEASED
 from sendouts.models import Batch
 
 LATELY = timedelta(days=30)
-# Above the time within which 95 % of the answers came.
+# Factor above the time within which 95 % of the answers came.
 RESERVE = 1.25
 MINUTE = timedelta(minutes=1)
-# A campaign's step waits no longer than this for its answers.
+# A campaign's step waits at most this many minutes for its answers.
 LONGEST = 60
 
 
@@ -39,23 +39,23 @@ class StepGap:
 
     @property
     def needed(self) -> int:
-        """The minutes that two steps should be apart, however many these are."""
+        """Return the minutes needed between two steps, without an upper limit."""
         return max(1, ceil(self.most * RESERVE / MINUTE))
 
     @property
     def apart(self) -> int:
-        """The minutes to leave between two steps, from 1 to LONGEST."""
+        """Return the minutes to leave between two steps, from 1 to LONGEST."""
         return min(self.needed, LONGEST)
 
 
 def spacing(seen: Q, now: datetime) -> list[StepGap]:
-    """One line for each project that had a batch released, quickest first; kept for a minute."""
+    """Return one line for each project with a released batch, quickest first; cached for a minute."""
     return kept("spacing", seen, lambda: _spacing(seen, now))
 
 
 def _spacing(seen: Q, now: datetime) -> list[StepGap]:
     lately = Batch.objects.filter(seen, ended_at__gte=now - LATELY, ended_at__lte=now).order_by()
-    times = _times(lately.filter(RELEASED))
+    times = _answer_times(lately.filter(RELEASED))
     late = dict(lately.values("project").annotate(late=LATE_BATCHES).filter(late__gt=0).values_list("project", "late"))
     projects = Project.objects.in_bulk(list(times))
     found = [
@@ -72,8 +72,8 @@ class _Within(Aggregate):
     template = "%(function)s(%(part)s) WITHIN GROUP (ORDER BY %(expressions)s)"
 
 
-def _times(released: QuerySet[Batch]) -> dict[int, tuple[int, timedelta, timedelta]]:
-    """For each project: how many batches, and the times within which half and 95 % of them were answered."""
+def _answer_times(released: QuerySet[Batch]) -> dict[int, tuple[int, timedelta, timedelta]]:
+    """Return for each project the number of batches, and the times within which half and 95 % were answered."""
     took = ExpressionWrapper(F("ended_at") - F("received_at"), output_field=DurationField())
     if connection.vendor == "postgresql":
         rows = released.values("project").annotate(
@@ -89,6 +89,6 @@ def _times(released: QuerySet[Batch]) -> dict[int, tuple[int, timedelta, timedel
     chosen = placed.filter(Q(place=half) | Q(place=most)).order_by("project", "place")
     found: dict[int, tuple[int, timedelta, timedelta]] = {}
     for project, count, length in chosen.values_list("project", "n", "took"):
-        # The place in the middle comes first; where there is one batch only, it is both.
+        # The median row comes first; with a single batch it is also the 95 % row.
         found[project] = (count, found[project][1] if project in found else length, length)
     return found

@@ -1,4 +1,4 @@
-"""Today's figures: what left since midnight. What still waits is left out."""
+"""Figures of the batches that ended since midnight, without those that still wait."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,10 +12,10 @@ from sendouts.models import Batch
 
 @dataclass(frozen=True, slots=True)
 class Today:
-    """Batches released and the contacts of all that ended today.
+    """Batches released today, and the contacts of all batches that ended today.
 
-    `uncounted`: batches that timed out before anybody had counted their contacts. `tightest`: the smallest time between a
-    release and its deadline; None where nothing was released.
+    `uncounted`: batches that timed out before their contacts were counted. `tightest`: the smallest time between a
+    release and its deadline; None if there was no release.
     """
 
     released: int
@@ -27,13 +27,13 @@ class Today:
 
     @property
     def share(self) -> float | None:
-        """The rejected, in percent of all contacts that left."""
+        """Return the share of rejected contacts among all that left, in percent."""
         left = self.accepted + self.rejected + self.timed_out
         return 100 * self.rejected / left if left else None
 
 
 def today(seen: Q, now: datetime) -> Today:
-    """Add up what ended today, in one query."""
+    """Sum up what ended today, in one query."""
     day = days(now, 1)[0]
     found = Batch.objects.filter(seen, ended_at__gte=day.start, ended_at__lt=day.end).aggregate(
         released=ended.RELEASED_BATCHES,

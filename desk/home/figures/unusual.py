@@ -1,4 +1,4 @@
-"""What is not as it should be or as it usually is, one sentence each, gravest first."""
+"""Faults and unusual figures, one sentence each, gravest first."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -23,17 +23,17 @@ from sendouts.wording import batch_sentences
 LINES = 5
 DAY = timedelta(days=1)
 DAYS = 30
-# A share of fewer contacts, or a history of fewer days, says nothing.
+# A share needs at least this many contacts, and a history this many days.
 CONTACTS = 500
 ENOUGH = 5
-# Outside of what was seen before, and so far from the middle of it: in percentage points, and as a multiple.
+# Unusual: outside the earlier range, and this far from its median, in percentage points and as a factor.
 POINTS = 2.0
 TIMES = 1.5
 
 
 @dataclass(frozen=True, slots=True)
 class Unusual:
-    """One finding: a bold sentence and what else to know. `grave`: contacts may be lost by it."""
+    """One finding: a bold sentence and details. `grave`: contacts may be lost by it."""
 
     grave: bool
     what: str
@@ -44,7 +44,7 @@ class Unusual:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A project's share of rejections in the last 24 hours, in percent, beside those of single days before."""
+    """A project's share of rejections in the last 24 hours, in percent, and the shares of single days before."""
 
     project: int
     name: str
@@ -55,15 +55,15 @@ class Share:
 
 
 def unusual(seen: Q, waiting: Waiting, now: datetime, *, sees_alarms: bool, sees_all: bool) -> list[Unusual]:
-    """Everything that is unusual now. waiting: what waits, with what needs attention among it.
+    """Return everything that is unusual now. waiting: the waiting batches, including those that need attention.
 
-    sees_alarms: the reader may look at alarms; sees_all: of all projects, so that those of the gateway as a whole are theirs.
+    sees_alarms: the reader may look at alarms; sees_all: the reader sees all projects, and so the gateway's alarms.
     """
-    found = _troubled(waiting, now) + (_alarms(seen, sees_all=sees_all) if sees_alarms else [])
-    return found + _timed_out(seen, now) + [_more_or_less(share) for share in shares(seen, now)]
+    found = _find_troubled(waiting, now) + (_find_alarms(seen, sees_all=sees_all) if sees_alarms else [])
+    return found + _find_timed_out(seen, now) + [_describe_share(share) for share in shares(seen, now)]
 
 
-def _troubled(waiting: Waiting, now: datetime) -> list[Unusual]:
+def _find_troubled(waiting: Waiting, now: datetime) -> list[Unusual]:
     lines = [line for line in waiting.lines if line.troubled]
     found = []
     for line in lines[:LINES]:
@@ -93,11 +93,11 @@ def _troubled(waiting: Waiting, now: datetime) -> list[Unusual]:
     return found
 
 
-def _alarms(seen: Q, *, sees_all: bool) -> list[Unusual]:
-    """Open alarms; a batch in attention has its own line already."""
+def _find_alarms(seen: Q, *, sees_all: bool) -> list[Unusual]:
+    """Return open alarms, without batches in attention, which have a line of their own."""
     rows = Alarm.objects.filter(closed_at=None).exclude(code=Code.ATTENTION).order_by("opened_at", "id")
     if not sees_all:
-        # What is about one sendout is for who sees its project; the rest is about the gateway, and for who sees all of it.
+        # An alarm about a sendout needs access to its project; every other alarm needs access to all projects.
         mine = Sendout.objects.filter(seen).annotate(subject=Cast("pk", CharField())).values("subject")
         rows = rows.filter(code=Code.SENDOUT_SILENT, subject__in=mine)
     found = []
@@ -110,8 +110,8 @@ def _alarms(seen: Q, *, sees_all: bool) -> list[Unusual]:
     return found
 
 
-def _timed_out(seen: Q, now: datetime) -> list[Unusual]:
-    """Batches of the last 24 hours whose contacts took the “timed out” way."""
+def _find_timed_out(seen: Q, now: datetime) -> list[Unusual]:
+    """Return one line about batches of the last 24 hours whose contacts took the “timed out” way."""
     row = Batch.objects.filter(seen, ended.NOT_IN_TIME, ended_at__gt=now - DAY, ended_at__lte=now).aggregate(
         batches=Count("pk"), contacts=ended.TIMED_OUT, uncounted=ended.UNCOUNTED_BATCHES, first=Min("pk")
     )
@@ -140,7 +140,7 @@ def _timed_out(seen: Q, now: datetime) -> list[Unusual]:
 
 
 def shares(seen: Q, now: datetime) -> list[Share]:
-    """Projects whose share of rejections in the last 24 hours is far from all of their own days before; kept for a minute."""
+    """Return projects whose last share of rejections differs from all days before; cached for a minute."""
     return kept("shares", seen, lambda: _shares(seen, now))
 
 
@@ -162,14 +162,14 @@ def _shares(seen: Q, now: datetime) -> list[Share]:
     for project, number, kept_, lost in rows:
         if kept_ + lost >= CONTACTS:
             by_project[project][number] = 100 * lost / (kept_ + lost)
-    found = {pk: shown for pk, days in by_project.items() if (shown := _far(days))}
+    found = {pk: shown for pk, days in by_project.items() if (shown := _compare_days(days))}
     projects = Project.objects.in_bulk(list(found))
     lines = [Share(pk, projects[pk].name, *values) for pk, values in found.items()]
     return sorted(lines, key=lambda line: -abs(line.share - line.usual))[:LINES]
 
 
-def _far(days: dict[int, float]) -> tuple[float, float, float, float] | None:
-    """The share of the last 24 hours with the middle and the range of the days before, where it is far from all of them."""
+def _compare_days(days: dict[int, float]) -> tuple[float, float, float, float] | None:
+    """Return last share, median, lowest and highest; None if the last share is not far from the days before."""
     before = [share for number, share in days.items() if number]
     if 0 not in days or len(before) < ENOUGH:
         return None
@@ -178,7 +178,7 @@ def _far(days: dict[int, float]) -> tuple[float, float, float, float] | None:
     return (share, middle, lowest, highest) if far and not lowest <= share <= highest else None
 
 
-def _more_or_less(share: Share) -> Unusual:
+def _describe_share(share: Share) -> Unusual:
     values = {"project": share.name, "share": batch_sentences.percent(share.share)}
     if share.share > share.usual:
         what = _("%(project)s rejects more than usual: %(share)s in the last 24 hours.") % values

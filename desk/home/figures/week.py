@@ -13,7 +13,7 @@ from sendouts.models import Batch
 
 @dataclass(frozen=True, slots=True)
 class Ways:
-    """How many contacts left on which way on one day; `uncounted` as in Today."""
+    """The contacts that left on each way on one day; `uncounted` as in Today."""
 
     date: date
     accepted: int = 0
@@ -27,18 +27,18 @@ class Ways:
 
     @property
     def share(self) -> float | None:
-        """The rejected, in percent."""
+        """Return the share of rejected contacts, in percent."""
         return 100 * self.rejected / self.all if self.all else None
 
 
 def week(seen: Q, now: datetime) -> list[Ways]:
-    """Seven days, oldest first, today last; one query, kept for a minute."""
+    """Return seven days, oldest first, today last; one query, cached for a minute."""
     asked = days(now)
     return kept(f"week.{asked[-1].date}", seen, lambda: _week(seen, asked))
 
 
 def _week(seen: Q, asked: list[Day]) -> list[Ways]:
-    # Cases instead of the database's own days: they know the length of each day, on every database.
+    # Cases instead of the database's own days give the length of each day correctly on every database.
     place = Case(
         *(When(ended_at__lt=day.end, then=Value(number)) for number, day in enumerate(asked)),
         output_field=IntegerField(),

@@ -1,3 +1,3 @@
-"""The screens of suppression lists: set them up, send files, add and remove by hand."""
+"""The screens of suppression lists: set up, upload files, add and remove entries by hand."""
 
 from desk.setup.suppression.lists import SuppressionListAdmin as SuppressionListAdmin

@@ -1,4 +1,4 @@
-"""Entries by hand: add some, look for one, remove it. What is looked for travels in the body, so that no log holds it."""
+"""Add, find and remove single entries. The value to find is in the request body, so that no log holds it."""
 
 from typing import Any, cast
 
@@ -20,17 +20,17 @@ from actions.suppression.entries import NewEntry
 from actions.suppression.models import SuppressionList
 from desk.setup.suppression.forms import AddForm, FindForm
 
-# Who the contacts are; the same permission as beside the decisions about them.
+# Entries identify contacts, so they need the same permission as contact ids beside decisions.
 VIEW_CONTACTS = "sendouts.view_contacts"
 
 
 def may_find(request: HttpRequest) -> bool:
-    """Whether somebody may learn who is on a list."""
+    """Return whether the reader may learn who is on a list."""
     return cast(User, request.user).has_perm(VIEW_CONTACTS)
 
 
 def changeable(admin: ModelAdmin, request: HttpRequest, list_id: int) -> SuppressionList:
-    """The list, for somebody who may change it."""
+    """Return the list if the reader may change it."""
     if not admin.has_change_permission(request):
         raise PermissionDenied
     found = get_object_or_404(admin.get_queryset(request), pk=list_id, archived=False)
@@ -46,7 +46,7 @@ def page_of(found: SuppressionList) -> str:
 def shown(
     admin: ModelAdmin, request: HttpRequest, template: str, title: str, found: SuppressionList, **more: Any
 ) -> Any:
-    """A page of its own about a list."""
+    """Render a page about a list."""
     context = {
         **admin.admin_site.each_context(request),
         "opts": admin.opts,
@@ -80,7 +80,7 @@ def add(admin: ModelAdmin, request: HttpRequest, list_id: int) -> HttpResponse:
 
 
 def find(admin: ModelAdmin, request: HttpRequest, list_id: int) -> HttpResponse:
-    """Look for one entry. GET shows the question, POST the answer."""
+    """Find one entry. GET shows the form, POST the answer."""
     if not (admin.has_view_permission(request) and may_find(request)):
         raise PermissionDenied
     found = get_object_or_404(admin.get_queryset(request), pk=list_id)

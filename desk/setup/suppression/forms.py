@@ -1,4 +1,4 @@
-"""What people type for suppression lists."""
+"""Forms of suppression lists."""
 
 from datetime import datetime
 from typing import Any
@@ -14,14 +14,14 @@ from actions.suppression.models import REASON_LENGTH, SuppressionList
 from actions.suppression.values import Unlike
 from desk.setup.suppression import states
 
-# Lines added by hand at once; more come as a file.
+# Lines added by hand at once; longer lists are uploaded as a file.
 BY_HAND = 1_000
 # Faults named at once.
 _NAMED = 5
 
 
 class ListForm(forms.ModelForm):
-    """A list. One that an action names stays: without it the action would fail."""
+    """A list. A list that an action names cannot be archived, because the action would fail."""
 
     class Meta:
         model = SuppressionList
@@ -39,7 +39,7 @@ class ListForm(forms.ModelForm):
 
 
 class _SaidForm(forms.Form):
-    """What is said of several entries at once."""
+    """Fields of entries that are added together: a reason, and the last day on which they count."""
 
     reason = forms.CharField(
         label=_("Reason"),
@@ -74,7 +74,8 @@ class FileForm(_SaidForm):
         label=_("CSV file"),
         widget=forms.FileInput(attrs={"accept": ".csv,.txt,text/csv,text/plain"}),
         help_text=_(
-            "One entry a line. The first line may name the columns: the value, “reason”, “expires” (such as 2027-01-31)."
+            "One entry a line. The first line may name the columns: the value, “reason”, “expires” (such as "
+            "2027-01-31)."
         ),
     )
     field_order = ("file", "reason", "last_day")
@@ -88,7 +89,7 @@ class AnnouncedForm(_SaidForm):
 
 
 class AddForm(_SaidForm):
-    """Entries typed by hand, all of them or none."""
+    """Entries typed by hand; either all of them are added or none."""
 
     values = forms.CharField(
         label=_("Entries"),
@@ -119,7 +120,7 @@ class AddForm(_SaidForm):
 
 
 class FindForm(forms.Form):
-    """One value, to be looked for exactly."""
+    """One value for an exact search."""
 
     value = forms.CharField(
         label=_("Entry"), max_length=1_000, widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"})

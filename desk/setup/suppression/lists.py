@@ -1,4 +1,4 @@
-"""The lists themselves, and the addresses of what is done with them."""
+"""The admin of suppression lists, and the URLs of their pages."""
 
 from functools import partial
 from typing import Any
@@ -21,7 +21,7 @@ SHOWN_UPLOADS = 10
 
 @admin.register(SuppressionList)
 class SuppressionListAdmin(LimitedAdmin):
-    """A list is set up once; then it is filled. Its entries are contact data: they are looked for, never listed."""
+    """Suppression lists. Their entries are contact data: people can find one entry, but never list them."""
 
     form = ListForm
     shared = True
@@ -64,7 +64,7 @@ class SuppressionListAdmin(LimitedAdmin):
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """An archived list loses its entries, so that it never comes back."""
+        """Archiving deletes the entries of a list, so an archived list cannot be changed again."""
         return super().has_change_permission(request, obj) and not (obj is not None and obj.archived)
 
     def change_view(

@@ -1,4 +1,4 @@
-"""What happened to a file or a line, in sentences for people."""
+"""Sentences for people about uploads and faulty lines."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -12,7 +12,7 @@ Status = SuppressionUpload.Status
 
 
 def problem(code: str) -> str:
-    """What is wrong with one line."""
+    """Return what is wrong with one line."""
     return {
         "contact_id": _("there is no contact id"),
         "email": _("this is no e-mail address"),
@@ -24,7 +24,7 @@ def problem(code: str) -> str:
 
 
 def lines(found: Iterable[tuple[int, str]]) -> list[str]:
-    """The lines that could not be read; what stands in them is not repeated."""
+    """Return the lines that could not be read, without repeating their content."""
     return [
         _("Line %(number)s: %(problem)s.") % {"number": localize(number), "problem": problem(code)}
         for number, code in found
@@ -32,7 +32,7 @@ def lines(found: Iterable[tuple[int, str]]) -> list[str]:
 
 
 def state(upload: SuppressionUpload) -> dict[str, Any]:
-    """How far an upload is, for the page and for its script."""
+    """Return the progress of an upload, for the page and for its script."""
     figures = ("rows", "added", "extended", "there", "unreadable")
     return {
         "over": upload.status in {Status.DONE, Status.FAILED},
@@ -43,7 +43,7 @@ def state(upload: SuppressionUpload) -> dict[str, Any]:
 
 
 def sentence(upload: SuppressionUpload) -> str:
-    """What an upload is at, or came to."""
+    """Return the current state or the result of an upload."""
     if upload.status == Status.FAILED:
         return str(upload.get_error_display())
     if upload.status == Status.RECEIVING:

@@ -1,4 +1,4 @@
-"""Files for a list: announced and sent piece by piece by the page's script, or whole without one; then watched."""
+"""Upload files for a list: in pieces by the page's script, or whole without it; then show the progress."""
 
 from functools import partial
 from typing import cast
@@ -20,10 +20,10 @@ from desk.setup.suppression.forms import AnnouncedForm, FileForm
 
 
 def upload(admin: ModelAdmin, request: HttpRequest, list_id: int) -> HttpResponse:
-    """Take a file, or the announcement of one (JSON is answered then)."""
+    """Accept a file, or the announcement of one (answered with JSON)."""
     found = changeable(admin, request, list_id)
     if request.method == "POST" and "size" in request.POST:
-        return _announced(admin, request, found)
+        return _accept_announcement(admin, request, found)
     form = FileForm(request.POST, request.FILES) if request.method == "POST" else FileForm()
     if not form.is_valid():
         title = _("Send a file for “%(list)s”") % {"list": found}
@@ -35,7 +35,7 @@ def upload(admin: ModelAdmin, request: HttpRequest, list_id: int) -> HttpRespons
     return HttpResponseRedirect(_page(begun))
 
 
-def _announced(admin: ModelAdmin, request: HttpRequest, found: SuppressionList) -> JsonResponse:
+def _accept_announcement(admin: ModelAdmin, request: HttpRequest, found: SuppressionList) -> JsonResponse:
     form = AnnouncedForm(request.POST)
     if not form.is_valid():
         return JsonResponse({"errors": [str(each) for faults in form.errors.values() for each in faults]}, status=400)
@@ -70,7 +70,7 @@ def _page(begun: SuppressionUpload) -> str:
 
 
 def piece(admin: ModelAdmin, request: HttpRequest, upload_id: int) -> HttpResponse:
-    """Take one piece of an announced file, from who announced it."""
+    """Accept one piece of an announced file from the person who announced it."""
     if not admin.has_change_permission(request):
         raise PermissionDenied
     if request.method != "POST":
@@ -88,19 +88,19 @@ def piece(admin: ModelAdmin, request: HttpRequest, upload_id: int) -> HttpRespon
 
 
 def progress(admin: ModelAdmin, request: HttpRequest, upload_id: int) -> HttpResponse:
-    """How far a file is; the page's script asks on, and without it the page is loaded again."""
-    begun = _visible(admin, request, upload_id)
+    """Show the progress of a file; the page's script polls, and without it the page reloads."""
+    begun = _find_upload(admin, request, upload_id)
     more = {"upload": begun, "state": states.state(begun), "lines": states.lines(begun.first_unreadable)}
     title = _("File “%(name)s”") % {"name": begun.file_name}
     return cast(HttpResponse, shown(admin, request, "progress", title, begun.suppression_list, **more))
 
 
 def state(admin: ModelAdmin, request: HttpRequest, upload_id: int) -> HttpResponse:
-    """The same for the script."""
-    return JsonResponse(states.state(_visible(admin, request, upload_id)))
+    """Return the progress as JSON for the script."""
+    return JsonResponse(states.state(_find_upload(admin, request, upload_id)))
 
 
-def _visible(admin: ModelAdmin, request: HttpRequest, upload_id: int) -> SuppressionUpload:
+def _find_upload(admin: ModelAdmin, request: HttpRequest, upload_id: int) -> SuppressionUpload:
     if not admin.has_view_permission(request):
         raise PermissionDenied
     rows = SuppressionUpload.objects.filter(suppression_list__in=admin.get_queryset(request))

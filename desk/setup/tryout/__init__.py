@@ -1,1 +1,1 @@
-"""Actions tried without effect: preview, trial on one contact, plan and rehearsal."""
+"""Try actions without effect: preview, trial on one contact, plan and rehearsal."""

@@ -1,4 +1,4 @@
-"""What would run for the batches of a project or a sendout: the plan of a hook that names what the reader chooses."""
+"""The plan for batches of a project or a sendout, for a hook that names what the reader chooses."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -20,7 +20,7 @@ from desk.bases import reader
 from sendouts.models import Batch
 from sendouts.wording.batch_sentences import time_of
 
-# As many names as nobody types by hand.
+# More names than a person types by hand.
 MOST = 50
 
 
@@ -42,7 +42,7 @@ def _page(request: HttpRequest, project: Project, sendout: Sendout | None) -> Ht
     known = known_identifiers(project, sendout)
     last = _last_hook(sendout) if sendout else None
     to_name = to_be_named(project, sendout)
-    asked = _asked(request.GET, to_name, last)
+    asked = _chosen_names(request.GET, to_name, last)
     named = {folded(each.identifier) for each in asked}
     waiting = {folded(name) for name in to_name}
     choices = [{"name": name, "chosen": folded(name) in named, "always": folded(name) not in waiting} for name in known]
@@ -64,7 +64,7 @@ def _page(request: HttpRequest, project: Project, sendout: Sendout | None) -> Ht
 
 
 def _last_hook(sendout: Sendout) -> tuple[Batch, list[Asked]] | None:
-    """The newest batch of a sendout, and what its hook named."""
+    """Return the newest batch of a sendout, and the names in its hook."""
     rows = Batch.objects.filter(sendout=sendout).select_related("plan")
     batch = rows.only("received_at", "plan__content").order_by("-received_at").first()
     if batch is None:
@@ -80,8 +80,8 @@ def _last_hook(sendout: Sendout) -> tuple[Batch, list[Asked]] | None:
     return batch, [Asked(identifier, details) for identifier, details in sorted(asked)]
 
 
-def _asked(query: QueryDict, to_name: list[str], last: tuple[Batch, list[Asked]] | None) -> list[Asked]:
-    """What the reader chose: as the last hook did, some names, or, before any choice, all that wait for it."""
+def _chosen_names(query: QueryDict, to_name: list[str], last: tuple[Batch, list[Asked]] | None) -> list[Asked]:
+    """Return the reader's choice: that of the last hook, some names, or by default all names that wait for the hook."""
     if query.get("last") == "1" and last is not None:
         return last[1]
     if "chosen" not in query:

@@ -1,4 +1,4 @@
-"""What a typed configuration comes to for an example contact, before it is saved. Nobody is asked, and nothing is stored."""
+"""Result of a typed configuration for an example contact, before it is saved. Calls no host and stores nothing."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -14,16 +14,16 @@ from actions.contract import Contact, Context, Permanent, Shown
 from desk.setup.forms import PREFIX, ActionForm, config_values
 
 BATCH = 1
-# What stands for a code of a pool: none is taken out of it.
+# Placeholder for a code of a pool, so that no code is taken.
 CODE = "EXAMPLE-CODE"
 JOURNEY, SENDOUT = "Welcome", "Day 1"
-# So many faults in one configuration are worked round, to show what is right already.
+# Skip at most this many faulty values, to show what is right already.
 _FAULTS = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is wrong, and the form's field that it belongs to ("": none)."""
+    """A fault, and its form field ("": none)."""
 
     field: str
     label: str
@@ -32,20 +32,20 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What is shown, and what is wrong. What is merely not filled in yet is not said."""
+    """The preview and the faults. Values that are only missing yet are no faults."""
 
     shown: Sequence[Shown]
     faults: Sequence[Fault]
 
 
 def previewed(form: ActionForm, contact: Contact) -> Preview:
-    """Read what was typed, as saving would, and show what it comes to."""
+    """Parse the typed values as saving would, and return their result."""
     form.is_valid()
     kind = form.kind_class
     if kind is None:
         return Preview((), ())
     faults = list(_faults(form))
-    config, of_the_whole = _readable(kind.Config, config_values(kind.Config, dict(_typed(form))))
+    config, of_the_whole = _parse_config(kind.Config, config_values(kind.Config, dict(_parse_fields(form))))
     if config is None:
         return Preview((), faults or [Fault("", "", each) for each in of_the_whole])
     given = contact.fields.get("given")
@@ -53,12 +53,12 @@ def previewed(form: ActionForm, contact: Contact) -> Preview:
     try:
         return Preview(kind(config).shows(contact, _context(form)), faults)
     except Exception:
-        # With what is missing, a kind may not be made yet; saving says so.
+        # A kind may fail to build with values missing; saving reports that.
         return Preview((), faults)
 
 
-def _typed(form: ActionForm) -> Iterator[tuple[str, Any]]:
-    """What the form's fields can read: of a field that the configuration refuses, nothing is left among the form's own."""
+def _parse_fields(form: ActionForm) -> Iterator[tuple[str, Any]]:
+    """Return the values that the form's fields can parse, including those that the configuration refuses."""
     for name, field in form.fields.items():
         if name.startswith(PREFIX):
             with suppress(InvalidForm):
@@ -74,8 +74,8 @@ def _faults(form: ActionForm) -> Iterator[Fault]:
                 yield Fault(name, str(form.fields[name].label), "".join(map(str, error.messages)))
 
 
-def _readable(config: type[BaseModel], raw: Mapping[str, Any]) -> tuple[BaseModel | None, list[str]]:
-    """The configuration as far as it can be read, without the values that are wrong or missing; and faults of the whole."""
+def _parse_config(config: type[BaseModel], raw: Mapping[str, Any]) -> tuple[BaseModel | None, list[str]]:
+    """Return the configuration without its wrong or missing values, and the faults of the whole."""
     values = {name: dict(each) if isinstance(each, dict) else each for name, each in raw.items()}
     lenient: dict[str, Any] = {}
     for _ in range(_FAULTS):
@@ -103,7 +103,7 @@ def _attribute(config: type[BaseModel], alias: str) -> str:
 
 
 def _context(form: ActionForm) -> Context:
-    """The names of the sendout that it is for; of a project, those of any of its sendouts."""
+    """Return the names of the definition's sendout; for a project, those of any of its sendouts."""
     sendout = form.cleaned_data.get("sendout") or form.instance.sendout
     project = form.cleaned_data.get("project") or form.instance.project or (sendout.project if sendout else None)
     if sendout is None and project is not None:

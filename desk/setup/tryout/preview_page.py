@@ -1,4 +1,4 @@
-"""What a definition would write, shown while it is typed. Asked by POST with the form as it is; nothing is stored."""
+"""The preview of a definition while it is typed. POST sends the form as it is; nothing is stored."""
 
 from typing import Any, cast
 
@@ -18,14 +18,14 @@ from desk.setup.forms import ActionForm
 from desk.setup.tryout.preview import BATCH, Fault, previewed
 from sendouts.inquiries.trial import NoContact, read_contact
 
-# Of one text, as much is shown.
+# Longest part of one text that is shown.
 _LONGEST = 5_000
 
 
 @require_POST
 @sensitive_post_parameters("preview_contact")
 def preview_new_action(request: HttpRequest) -> HttpResponse:
-    """The same, of a definition that is about to be added; the kind stands in the query, as on its form."""
+    """Preview a definition that is not stored yet; the query holds its kind, as on its form."""
     if not request.user.has_perm("actions.add_actiondefinition"):
         raise PermissionDenied
     return _preview(request, None)
@@ -34,7 +34,7 @@ def preview_new_action(request: HttpRequest) -> HttpResponse:
 @require_POST
 @sensitive_post_parameters("preview_contact")
 def preview_action(request: HttpRequest, definition_id: int) -> HttpResponse:
-    """Show what the typed configuration comes to for the example contact, for those who may change it."""
+    """Show the result for the example contact; requires permission to change the definition."""
     if not request.user.has_perm("actions.change_actiondefinition"):
         raise PermissionDenied
     seen = access.within(request.user, "project", "sendout__project")
@@ -60,6 +60,6 @@ def _preview(request: HttpRequest, definition: ActionDefinition | None) -> HttpR
 
 
 def _line(shown: Shown) -> tuple[str, str, str | None, bool]:
-    """What it is, its name, its text (None: no value), and whether the text goes on."""
+    """Return the label, the name, the text (None: no value), and whether the text was cut."""
     text = shown.text
     return _(shown.title), shown.name, text and text[:_LONGEST], text is not None and len(text) > _LONGEST

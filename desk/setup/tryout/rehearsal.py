@@ -24,14 +24,14 @@ from sendouts.verbs import base
 from sendouts.wording.batch_sentences import column_time, contacts, title
 
 CHANGE = "actions.change_actiondefinition"
-# What the page itself asks beside the fields of a definition's form.
+# Fields of the page itself, beside those of a definition's form.
 BATCH, SERVICES = "rehearse_batch", "rehearse_services"
 _NOT_CARRIED = frozenset({"csrfmiddlewaretoken", BATCH, SERVICES})
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What is tried: a draft of a definition (None: all that a project defines), where, and how it is called."""
+    """The subject of a rehearsal: a draft definition (None: all of a project), its place, and its title."""
 
     draft: ActionDefinition | None
     project: Project
@@ -42,7 +42,7 @@ class Subject:
 
 
 def rehearse_project(request: HttpRequest, project_id: int) -> HttpResponse:
-    """Try all that is defined now on what was decided then."""
+    """Rehearse a project's current definitions on past decisions."""
     project = _project(request, project_id)
     name = _("Try the actions of “%(name)s” on a past batch") % {"name": project.name}
     back = reverse("admin:actions_project_change", args=[project.pk])
@@ -51,36 +51,36 @@ def rehearse_project(request: HttpRequest, project_id: int) -> HttpResponse:
 
 @sensitive_post_parameters()
 def rehearse_definition(request: HttpRequest, definition_id: int) -> HttpResponse:
-    """Try one definition as it stands in its form, saved or not."""
-    _may(request)
+    """Rehearse one definition with the values in its form, saved or not."""
+    _check_permission(request)
     seen = access.within(reader(request), "project", "sendout__project")
     rows = ActionDefinition.objects.filter(seen).select_related("project", "sendout__project")
     found = get_object_or_404(rows, pk=definition_id)
-    return _of_form(request, found)
+    return _rehearse_form(request, found)
 
 
 @sensitive_post_parameters()
 def rehearse_new(request: HttpRequest) -> HttpResponse:
-    """Try a definition that is not stored yet."""
-    _may(request)
+    """Rehearse a definition that is not stored yet."""
+    _check_permission(request)
     if request.method != "POST" or request.GET.get("kind") not in catalog.kinds():
         return HttpResponse(status=405, headers={"Allow": "POST"})
-    return _of_form(request, None)
+    return _rehearse_form(request, None)
 
 
-def _may(request: HttpRequest) -> None:
+def _check_permission(request: HttpRequest) -> None:
     if not reader(request).has_perm(CHANGE):
         raise PermissionDenied
 
 
 def _project(request: HttpRequest, project_id: int) -> Project:
-    _may(request)
+    _check_permission(request)
     seen = Project.objects.filter(access.within(reader(request), "pk"))
     return get_object_or_404(seen, pk=project_id)
 
 
-def _of_form(request: HttpRequest, stored: ActionDefinition | None) -> HttpResponse:
-    """Read the definition's form as the page that shows it does; what is wrong with it is said instead of tried."""
+def _rehearse_form(request: HttpRequest, stored: ActionDefinition | None) -> HttpResponse:
+    """Parse the definition's form as its own page does; show its faults instead of a rehearsal."""
     draft: ActionDefinition | None = stored
     problems: list[str] = []
     if request.method == "POST" and "identifier" in request.POST:
@@ -93,7 +93,7 @@ def _of_form(request: HttpRequest, stored: ActionDefinition | None) -> HttpRespo
     name = _("Try “%(name)s” on a past batch") % {"name": _called(draft or stored)}
     where = None if draft is None else draft.sendout.project if draft.sendout else draft.project
     if draft is None or where is None:
-        return _shown(request, name, back, ActionDefinition, problems=problems)
+        return _render_page(request, name, back, ActionDefinition, problems=problems)
     project = _project(request, where.pk)
     return _page(request, Subject(draft, project, draft.sendout, name, back, ActionDefinition))
 
@@ -103,7 +103,7 @@ def _called(found: ActionDefinition | None) -> str:
 
 
 def _draft(request: HttpRequest, stored: ActionDefinition | None) -> tuple[ActionDefinition | None, list[str]]:
-    """The definition that the form describes, unsaved, and what is wrong with it."""
+    """Return the definition that the form describes, unsaved, and its faults."""
     forms: Any = admin.site.get_model_admin(ActionDefinition)
     form = forms.get_form(request, stored, change=stored is not None)(request.POST, instance=stored)
     if form.is_valid():
@@ -116,7 +116,7 @@ def _draft(request: HttpRequest, stored: ActionDefinition | None) -> tuple[Actio
 
 
 def _page(request: HttpRequest, subject: Subject) -> HttpResponse:
-    """Offer the past batches; on POST try the newest, or the one that was chosen."""
+    """Offer the past batches; on POST rehearse the newest, or the chosen one."""
     found = rehearsal.candidates(subject.project, subject.sendout)
     shown: dict[str, Any] = {
         "choices": [(batch.pk, _named(batch)) for batch in found],
@@ -131,7 +131,7 @@ def _page(request: HttpRequest, subject: Subject) -> HttpResponse:
         "most": rehearsal.MOST_ASKED,
         "keeps_nothing": _("No past batch keeps fields of its contacts, so that nothing can be tried on them."),
     }
-    chosen = _chosen(request, found)
+    chosen = _choose_batch(request, found)
     if chosen is not None:
         merged, lacks = rehearsal.plan_with(chosen, subject.draft)
         shown |= {"chosen": chosen.pk, "asks": rehearsal.asks(merged)}
@@ -141,10 +141,10 @@ def _page(request: HttpRequest, subject: Subject) -> HttpResponse:
             )
             sees = reader(request).has_perm(base.VIEW_CONTACTS)
             shown["result"] = rehearsal_words.shown(result, subject.draft, sees=sees)
-    return _shown(request, subject.title, subject.back, subject.model, **shown)
+    return _render_page(request, subject.title, subject.back, subject.model, **shown)
 
 
-def _chosen(request: HttpRequest, found: list[Batch]) -> Batch | None:
+def _choose_batch(request: HttpRequest, found: list[Batch]) -> Batch | None:
     wanted = request.POST.get(BATCH, "")
     return next((batch for batch in found if str(batch.pk) == wanted), found[0] if found else None)
 
@@ -154,7 +154,7 @@ def _named(batch: Batch) -> str:
     return f"{title(batch)} · {when} · {contacts(batch.total)}"
 
 
-def _shown(request: HttpRequest, name: str, back: str, model: type[Model], **more: Any) -> HttpResponse:
+def _render_page(request: HttpRequest, name: str, back: str, model: type[Model], **more: Any) -> HttpResponse:
     context = {
         **admin.site.each_context(request),
         "opts": model._meta,

@@ -1,4 +1,4 @@
-"""What came of a rehearsal, in sentences: the difference first, then who, then what could not be known."""
+"""The result of a rehearsal in sentences: the difference first, then the contacts, then what remains unknown."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ REASONS = 50
 
 @dataclass(frozen=True, slots=True)
 class ReasonRow:
-    """Contacts that would be decided otherwise for one reason."""
+    """Contacts with a different decision for one reason."""
 
     would_be: str
     text: str
@@ -30,7 +30,7 @@ class ReasonRow:
 
 @dataclass(frozen=True, slots=True)
 class SampleRow:
-    """One of them: what was decided, what would be, and why."""
+    """One such contact: the former decision, the new one, and why."""
 
     contact: str
     link: str
@@ -57,7 +57,7 @@ class ShownChange:
 
 
 def shown(found: Rehearsal, draft: ActionDefinition | None, *, sees: bool) -> ShownChange:
-    """Put a rehearsal into words. sees: the reader may see who the contacts are."""
+    """Write a rehearsal in words. sees: the reader may see contact ids."""
     untried = _draft_left(found, draft)
     moved = sum(found.moved.values())
     tone, icon = ("warning", "difference") if moved else ("success", "check")
@@ -71,21 +71,21 @@ def shown(found: Rehearsal, draft: ActionDefinition | None, *, sees: bool) -> Sh
         sentences=list(_sentences(found)),
         reasons=list(_reasons(found)),
         samples=[_sample(found, change, sees=sees) for change in samples],
-        more_samples=_of_them(len(samples), moved) if samples else "",
+        more_samples=_write_moved(len(samples), moved) if samples else "",
         notes=list(_notes(found)),
         sees=sees,
     )
 
 
 def _reasons(found: Rehearsal) -> Iterator[ReasonRow]:
-    """Those who would not get the message first, then by number."""
+    """Return the reasons, first those by which contacts lose the message, then by number."""
     ordered = sorted(found.reasons.items(), key=lambda item: (item[0][0] != DecisionVerdict.REJECTED, -item[1]))
     for (now, code, text, action), count in ordered[:REASONS]:
         yield ReasonRow(_verdict(now), reason(code, text) or _("every check passed"), action, count)
 
 
 def _draft_left(found: Rehearsal, draft: ActionDefinition | None) -> Left | None:
-    """Why the very action that is tried could not be, if so."""
+    """Return why the draft itself could not be tried; None if it was."""
     if draft is None:
         return None
     for left in found.left:
@@ -147,7 +147,7 @@ def _share(found: Rehearsal, count: int) -> dict[str, str]:
 
 
 def _sentences(found: Rehearsal) -> Iterator[str]:
-    """The rest of the difference."""
+    """Return the remaining sentences about the difference."""
     if found.more and found.fewer:
         text = ngettext(
             "%(n)s contact would no longer be rejected.", "%(n)s contacts would no longer be rejected.", found.fewer
@@ -176,7 +176,7 @@ def _sentences(found: Rehearsal) -> Iterator[str]:
         yield text % {"n": number(found.unknown)}
 
 
-def _of_them(count: int, moved: int) -> str:
+def _write_moved(count: int, moved: int) -> str:
     if count == moved:
         return _("All of them:")
     return ngettext("Here is %(n)s of them:", "Here are %(n)s of them:", count) % {"n": number(count)}
@@ -208,7 +208,7 @@ def _verdict(verdict: DecisionVerdict) -> str:
 
 
 def _notes(found: Rehearsal) -> Iterator[str]:
-    """What was tried on whom, what was left out, and what cannot be known."""
+    """Return notes on the contacts and actions tried, those left out, and what cannot be known."""
     total = {"tried": number(found.tried), "all": contacts(found.batch.total), "name": title(found.batch)}
     if found.out_of_time:
         yield _("The time was used up: %(tried)s of %(all)s of “%(name)s” were tried.") % total

@@ -27,7 +27,7 @@ from sendouts.wording.sentences import show_text
 
 
 class ContactForm(forms.Form):
-    """One contact, pasted."""
+    """One pasted contact."""
 
     contact = forms.CharField(
         label=gettext_lazy("Contact"),
@@ -35,15 +35,15 @@ class ContactForm(forms.Form):
         strip=True,
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 10, "spellcheck": "false"}),
         help_text=gettext_lazy(
-            "As the platform sends it, in JSON, or a header row and one row of CSV. Services are asked about this contact; "
-            "nothing is stored."
+            "As the platform sends it, in JSON, or a header row and one row of CSV. Services are asked about this "
+            "contact; nothing is stored."
         ),
     )
 
 
 @sensitive_post_parameters("contact")
 def test_action(request: HttpRequest, definition_id: int) -> HttpResponse:
-    """Run one action on a pasted contact, for those who may change it."""
+    """Run one action on a pasted contact; requires permission to change the action."""
     if not request.user.has_perm("actions.change_actiondefinition"):
         raise PermissionDenied
     seen = access.within(request.user, "project", "sendout__project")
@@ -82,7 +82,7 @@ def _result(definition: ActionDefinition, trial: Trial) -> dict[str, Any]:
 
 
 def test_credential(request: HttpRequest, credential_id: int) -> HttpResponse:
-    """Send a credential to its test URL, for those who may change it."""
+    """Send a credential to its test URL; requires permission to change the credential."""
     if not request.user.has_perm("actions.change_credential") or not access.sees_all(request.user):
         raise PermissionDenied
     credential = get_object_or_404(Credential, pk=credential_id)
@@ -102,7 +102,7 @@ def test_credential(request: HttpRequest, credential_id: int) -> HttpResponse:
 
 
 def sentence(found: Probe) -> str:
-    """What came of a credential's test, for people."""
+    """Return the result of a credential's test, for people."""
     texts = {
         "accepted": _("%(host)s accepted the credential (%(code)d)."),
         "refused": _("%(host)s refused the credential (%(code)d)."),

@@ -1,4 +1,4 @@
-"""A trial of how operators are told, so that the first alarm is not the first mail."""
+"""Send operators a trial message, so that the first alarm is not the first mail."""
 
 from typing import Any
 
