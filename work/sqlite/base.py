@@ -1,4 +1,4 @@
-"""Django's SQLite backend behind the process's write gate."""
+"""Django's SQLite backend behind the write gate of the process."""
 
 from collections import defaultdict
 from typing import Any
@@ -7,7 +7,7 @@ from django.db.backends.sqlite3 import base as django_sqlite
 
 from work.sqlite.gate import WriteGate
 
-# One gate for each database file: connections of one process to the same file share it.
+# One gate for each database file: all connections of one process to the same file share it.
 _gates: dict[str, WriteGate] = defaultdict(WriteGate)
 
 
