@@ -1,6 +1,6 @@
-"""Figures for Prometheus, all of them from rows: several processes count, and their memories do not add up.
+"""Metrics for Prometheus, all computed from rows: several processes count, and their memories do not add up.
 
-Labels are words of the code. No name of a sendout, contact, host or process is among them.
+Labels are words from the code, never the name of a sendout, contact, host or process.
 """
 
 import hmac
@@ -28,7 +28,7 @@ HOUR = timedelta(hours=1)
 
 
 def metrics(request: HttpRequest) -> HttpResponse:
-    """The figures, for who knows METRICS_TOKEN; without one the page does not exist."""
+    """Return the metrics if the request carries METRICS_TOKEN; without a configured token the page does not exist."""
     if not settings.METRICS_TOKEN:
         raise Http404
     wanted = f"Bearer {settings.METRICS_TOKEN}".encode()
@@ -40,13 +40,13 @@ def metrics(request: HttpRequest) -> HttpResponse:
 
 
 class Figures(Collector):
-    """One look at the rows; every query goes by an index, or over what is open."""
+    """Metrics from one read of the database; every query uses an index, or reads only open rows."""
 
     def __init__(self, now: datetime) -> None:
         self._now = now
 
     def describe(self) -> Iterator[GaugeMetricFamily]:
-        """Nothing in advance: registering must not ask the database."""
+        """Describe nothing in advance: registration must not query the database."""
         yield from ()
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
@@ -74,7 +74,8 @@ class Figures(Collector):
             "Until the nearest deadline of an open batch; absent where none is open.",
             (nearest - self._now).total_seconds() if nearest else None,
         )
-        # Whatever ended within the hour had its deadline after its beginning, so that the index on deadlines finds it.
+        # A batch that ended within the hour had its deadline after that hour's start, so the index on deadlines finds
+        # it.
         ended = Batch.objects.filter(deadline__gte=self._now - HOUR, ended_at__gte=self._now - HOUR)
         ends = [status for status in Status if status not in OPEN]
         over = dict(ended.filter(status__in=ends).order_by().values_list("status").annotate(rows=Count("pk")))
