@@ -1,4 +1,4 @@
-"""How a consent service is asked and understood, without code: the configuration of `consent_check`."""
+"""Configuration of `consent_check`: how to ask a consent service and read its answer, without code."""
 
 import math
 import re
@@ -23,16 +23,16 @@ from actions.contract import Config, gettext_noop
 
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _SECRET = re.compile(r"authori[sz]ation|cookie|token|secret|password|api-?key", re.IGNORECASE)
-# What the HTTP library writes itself.
+# Headers that the HTTP library sets.
 _FRAMING = frozenset({"host", "content-length", "transfer-encoding", "connection", "content-type"})
 _MOST_VALUES = 50
 _OF_ONE = ("value", "status")
-# What a service answers when it is in trouble or does not know the gateway says nothing about a contact.
+# A service in trouble, or one that does not accept the gateway, answers with these: they say nothing about a contact.
 _NEVER_CODES = frozenset({401, 407, 408, 425, 429})
 
 
 def _marks(template: Any) -> bool:
-    """Whether there are placeholders, all of which are known."""
+    """Return whether the template contains placeholders, all of them known."""
     try:
         return bool(list(marks(template)))
     except BadTemplate as error:
@@ -91,7 +91,7 @@ Values = Annotated[
 class ConsentCheckConfig(Config):
     """`{url: "https://consent.example.com/check", credential: consent}`; everything else maps what looks otherwise."""
 
-    # The fields are judged together, also those that are left out.
+    # Validate defaults too, since the fields are checked together.
     model_config = ConfigDict(validate_default=True)
 
     url: Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000), AfterValidator(_url)] = Field(
@@ -223,7 +223,7 @@ class ConsentCheckConfig(Config):
     @classmethod
     def _names_whom_it_asks_about(cls, asks: str, info: ValidationInfo) -> str:
         if not {"url", "method", "body"} <= set(info.data):
-            return asks  # They have errors of their own.
+            return asks  # They have their own errors.
         parts = [info.data["url"]] if info.data["method"] == "GET" else [info.data["url"], info.data["body"]]
         if not any(names_somebody(part) for part in parts):
             raise PydanticCustomError("nobody", "Neither the URL nor a body says who is asked about.")
