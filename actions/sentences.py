@@ -67,10 +67,10 @@ def _read(text: str) -> dict[str, Any] | None:
         found = json.loads(text)
     except ValueError:
         return None
-    return found if _is_said(found) else None
+    return found if _is_stored_sentence(found) else None
 
 
-def _is_said(found: Any) -> bool:
+def _is_stored_sentence(found: Any) -> bool:
     return isinstance(found, dict) and set(found) == {"code", "params"} and isinstance(found["params"], dict)
 
 
@@ -88,7 +88,9 @@ def _shortened(value: Any, cut: int) -> Any:
 
 
 def _written(found: Mapping[str, Any], translate: Callable[[str], str]) -> str:
-    params = {name: _written(each, translate) if _is_said(each) else each for name, each in found["params"].items()}
+    params = {
+        name: _written(each, translate) if _is_stored_sentence(each) else each for name, each in found["params"].items()
+    }
     try:
         return translate(_templates[found["code"]]) % params
     except (KeyError, TypeError, ValueError):

@@ -85,9 +85,9 @@ class Pace:
         self._best: float | None = None
         self._best_at = 0.0
         self._strays = Strays()
-        self._begin_anew()
+        self._restart_round()
 
-    def _begin_anew(self) -> None:
+    def _restart_round(self) -> None:
         """Begin a round that counts only calls that begin from now on."""
         self._since = self._begun
         self._begin_round()
@@ -154,7 +154,7 @@ class Pace:
         self.limit = max(1, int(self.limit * max(LEAST_KEPT, 1 - share)))
         if crowded:
             self._remember_ceiling(now)
-        self._begin_anew()
+        self._restart_round()
 
     def _grow(self, now: float) -> None:
         if self._ceiling is not None and now >= self._ceiling_until:
@@ -175,7 +175,7 @@ class Pace:
         if now - self._best_at > BEST_FADES:
             self._best = None
             self.limit = max(1, self.limit // 2)
-            self._begin_anew()
+            self._restart_round()
             return False
         if mean < QUICK * self._best:
             return True

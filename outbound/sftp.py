@@ -314,7 +314,7 @@ class Host:
         except NotUploaded:
             raise
         except Exception as error:
-            raise _not_stored(error) from None
+            raise _as_not_uploaded(error) from None
 
 
 def _plain(path: str) -> str:
@@ -323,7 +323,7 @@ def _plain(path: str) -> str:
     return path
 
 
-def _not_stored(error: Exception) -> NotUploaded:
+def _as_not_uploaded(error: Exception) -> NotUploaded:
     import asyncssh
 
     if isinstance(error, TimeoutError):

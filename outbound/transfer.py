@@ -56,7 +56,7 @@ class Transfer:
         handle.setopt(pycurl.WRITEFUNCTION, len)
         handle.setopt(pycurl.MAXFILESIZE, MAX_BODY)
         handle.setopt(pycurl.OPENSOCKETFUNCTION, self._open_socket)
-        handle.setopt(pycurl.PREREQFUNCTION, self._about_to_send)
+        handle.setopt(pycurl.PREREQFUNCTION, self._allow_first_send)
 
     def load(self, key: Any, number: int, target: Target, stalled: float) -> None:
         """Prepare the handle for one call."""
@@ -80,7 +80,7 @@ class Transfer:
             self.fault = fault
             return pycurl.SOCKET_BAD
 
-    def _about_to_send(self, *where: object) -> int:
+    def _allow_first_send(self, *where: object) -> int:
         # libcurl repeats a request if a kept connection died during it. The first request may have taken effect, so
         # only the caller may decide to repeat it.
         try:

@@ -48,7 +48,7 @@ class Rounds:
         if time.monotonic() - self._written < WRITE_SECONDS:
             return
         if self._troubles:
-            self._forget_what_is_over(under_way)
+            self._forget_solved(under_way)
         pulses.write(pulses.SWEEP)
         if self._troubles or self._told:
             pulses.write(self._row, {"troubles": self._troubles})
@@ -59,7 +59,7 @@ class Rounds:
         trouble = self._troubles.setdefault(name, {"since": timezone.now().isoformat(), "rounds": 0})
         trouble["rounds"] += 1
 
-    def _forget_what_is_over(self, under_way: Collection[tuple[str, int]]) -> None:
+    def _forget_solved(self, under_way: Collection[tuple[str, int]]) -> None:
         names = {lane.worker for lane in self._lanes} | {pulses.BEAT}
         signs = dict(Pulse.objects.filter(pk__in=names).values_list("pk", "at"))
         for name, trouble in list(self._troubles.items()):

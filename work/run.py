@@ -36,11 +36,11 @@ def run(lane: Lane, ids: Sequence[int], *, elsewhere: bool = False) -> list[int]
                 came += _work(lane, one)
             lane.after(one.ids)
     if came:
-        _go_on(lane, came, elsewhere=elsewhere)
+        _run_onward(lane, came, elsewhere=elsewhere)
     return came
 
 
-def _go_on(lane: Lane, came: Sequence[int], *, elsewhere: bool) -> None:
+def _run_onward(lane: Lane, came: Sequence[int], *, elsewhere: bool) -> None:
     for onward in lane.onward:
         ids = list(onward.rows().filter(pk__in=came).order_by("pk").values_list("pk", flat=True))
         if not elsewhere or onward.worker == lane.worker:

@@ -103,7 +103,7 @@ class Sweep:
         found = {(name, pk) for name, ids in due.items() for pk in ids}
         self._seen = {key: self._seen.get(key, 0) + 1 for key in found}
         for lane in self._lanes:
-            self._work_off(lane, due[lane.name])
+            self._nudge_or_work(lane, due[lane.name])
         self._rounds.end(self._under_way)
 
     def _do_chores(self, now: datetime) -> None:
@@ -119,7 +119,7 @@ class Sweep:
             elif (chore.name, 0) not in self._under_way and chore.needed():
                 self._submit(chore.name, [0], partial(_run_chore, chore))
 
-    def _work_off(self, lane: Lane, ids: list[int]) -> None:
+    def _nudge_or_work(self, lane: Lane, ids: list[int]) -> None:
         """Nudge the workers for the rows, and process those that no worker takes."""
         left = nudge(lane.name, ids, wait=NUDGE_SECONDS)
         own = [
@@ -154,9 +154,9 @@ class Sweep:
                 self._clock_doubted_until = monotonic + PAUSE_AFTER_JUMP
                 log.error("clock_jumped", seconds=seconds)
                 self._tell_jump(seconds)
-                self._look_again()
+                self._make_all_due()
 
-    def _look_again(self) -> None:
+    def _make_all_due(self) -> None:
         """Make later rows due now, since their due time may come from a wrong clock.
 
         Checking too early changes nothing. A lane excludes rows that wait for a person or for a declared time.

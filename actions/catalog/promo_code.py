@@ -57,7 +57,7 @@ class PromoCodeConfig(Config):
     )
 
     @model_validator(mode="after")
-    def _says_where_to_write(self) -> Self:
+    def _check_target(self) -> Self:
         needed = (self.url, self.customer_id, self.list_id, self.credential)
         if bool(self.property) != any(needed) or (self.property and not all(needed)):
             raise PydanticCustomError(

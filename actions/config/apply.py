@@ -62,7 +62,7 @@ def _dangling(content: ConfigFile) -> Iterator[tuple[Path, str]]:
                     yield (*where, "actions", place, "config", *path), write(NoList.NO_LIST(name=name))
 
 
-def _alone(project: Project, entry: ProjectEntry, created: bool, number: int) -> None:
+def _require_two_people(project: Project, entry: ProjectEntry, created: bool, number: int) -> None:
     """Raise FaultyFile if a second person becomes required, but fewer than two people may accept."""
     for name in ("second_person_from", "no_own_changes"):
         wanted = getattr(entry, name)
@@ -87,9 +87,9 @@ def _project(entry: ProjectEntry, number: int) -> Iterator[str]:
     label = f"project {entry.name}"
     # Lock the row, so that two concurrent runs do not archive each other's work.
     project, created = Project.objects.select_for_update().get_or_create(name=entry.name, defaults=values)
-    _alone(project, entry, created, number)
+    _require_two_people(project, entry, created, number)
     if created:
-        _by_file(project)
+        _mark_made_by_file(project)
         yield f"created {label}"
     else:
         yield from _change(project, values, label)
@@ -113,19 +113,19 @@ def _sendouts(project: Project, entries: Sequence[SendoutEntry], within: str) ->
             project=project, journey=entry.journey, name=entry.name, defaults=values
         )
         if created:
-            _by_file(sendout)
+            _mark_made_by_file(sendout)
             yield f"created {label}"
         else:
             yield from _change(sendout, values, label)
         yield from _actions(sendout, entry.actions, label)
     for sendout in existing.values():
-        if not sendout.archived and _says_something(sendout):
+        if not sendout.archived and _has_own_settings(sendout):
             label = f"{within}, sendout {sendout.journey} / {sendout.name}"
             yield from _actions(sendout, [], label)
             yield from _change(sendout, {"archived": True}, label)
 
 
-def _says_something(sendout: Sendout) -> bool:
+def _has_own_settings(sendout: Sendout) -> bool:
     """Return whether a sendout has its own policy or action; else it is only known from a hook."""
     own = sendout.review or sendout.at_deadline or sendout.answer_within or sendout.expect_every
     return bool(own) or sendout.actions.filter(archived=False).exists()
@@ -147,7 +147,9 @@ def _actions(owner: Owner, entries: Sequence[ActionEntry], within: str) -> Itera
         label = f"{within}, action {values['identifier']}"
         found = matched.get(place)
         if found is None:
-            _by_file(ActionDefinition.objects.create(**{_owner_field(owner): owner}, **values, position=place))
+            _mark_made_by_file(
+                ActionDefinition.objects.create(**{_owner_field(owner): owner}, **values, position=place)
+            )
             yield f"created {label}"
         else:
             # A configuration that only omits defaults is equal, and keeps its stored form.
@@ -215,7 +217,7 @@ def _change(row: Model, values: dict[str, Any], label: str) -> Iterator[str]:
         yield f"changed {label}: {', '.join(changed)}"
 
 
-def _by_file(row: Configured) -> None:
+def _mark_made_by_file(row: Configured) -> None:
     """Record in the history of a new row that a file made it, not a person."""
     row.history.update(history_change_reason=BY_FILE)
 
@@ -242,7 +244,7 @@ def _project_entry(project: Project) -> ProjectEntry:
         second_person_from=project.second_person_from,
         no_own_changes=project.no_own_changes,
         actions=_action_entries(project),
-        sendouts=[_sendout_entry(each) for each in sendouts if _says_something(each)],
+        sendouts=[_sendout_entry(each) for each in sendouts if _has_own_settings(each)],
     )
 
 

@@ -90,7 +90,7 @@ class KeepEntry(Config):
     show: list[FieldName] = []
 
     @model_validator(mode="after")
-    def _shows_what_is_kept(self) -> Self:
+    def _check_shown_fields(self) -> Self:
         if set(self.show) - set(self.fields):
             raise PydanticCustomError("show", "Only fields that are kept can be shown.")
         return self
@@ -157,7 +157,7 @@ def read(text: str) -> ConfigFile:
     except ValidationError as error:
         for path, sentence in sentences(error):
             faults.setdefault(path, sentence)
-    for path, sentence in (*_kind_faults(raw), *_twice(raw)):
+    for path, sentence in (*_kind_faults(raw), *_find_repeated_names(raw)):
         faults.setdefault(path, sentence)
     if faults or parsed is None:
         raise FaultyFile([f"{dotted(path) or 'the file'}: {sentence}" for path, sentence in sorted_faults(faults)])
@@ -210,7 +210,7 @@ def _all_actions(raw: dict[str, Any]) -> Iterator[tuple[Path, dict[str, Any]]]:
                 yield ("projects", number, "sendouts", which, "actions", place), action
 
 
-def _twice(raw: dict[str, Any]) -> Iterator[tuple[Path, str]]:
+def _find_repeated_names(raw: dict[str, Any]) -> Iterator[tuple[Path, str]]:
     """Yield projects, and sendouts of one project, with repeated names."""
     projects: set[str] = set()
     for number, project in _items(raw, "projects"):

@@ -27,7 +27,7 @@ _CHOICES: Mapping[str, Callable[[Collection[int] | None], Choices]] = {"suppress
 
 def choices(info: FieldInfo, seen: Collection[int] | None = None) -> Callable[[], Choices] | None:
     """Return the choices of a reference field for a form, limited to the projects in `seen`; None for other fields."""
-    offered = _CHOICES.get(_kept_as(info))
+    offered = _CHOICES.get(_referenced_type(info))
     return (lambda: [("", _("Choose one")), *offered(seen)]) if offered else None
 
 
@@ -35,12 +35,12 @@ def missing(config: type[BaseModel], values: Mapping[str, Any], project: str) ->
     """Yield path and name of each reference in a valid configuration that its project cannot use."""
     for name, info in config.model_fields.items():
         key = info.alias or name
-        if _kept_as(info) == "suppression_list":
+        if _referenced_type(info) == "suppression_list":
             wanted = values.get(key)
             if wanted and not SuppressionList.objects.filter(usable(project), name=wanted).exists():
                 yield (key,), wanted
 
 
-def _kept_as(info: FieldInfo) -> str:
+def _referenced_type(info: FieldInfo) -> str:
     extra = info.json_schema_extra
     return str(extra.get("refers_to", "")) if isinstance(extra, dict) else ""

@@ -50,10 +50,10 @@ def version(record: Any, before: Any | None) -> Version:
         what = _("Changed")
     if record.history_change_reason == UNTOLD:
         found = (*found, VersionChange(_("Secret"), _("not shown"), _("changed")))
-    return Version(what, _who(record), found)
+    return Version(what, _author(record), found)
 
 
-def _who(record: Any) -> str:
+def _author(record: Any) -> str:
     if record.history_user is not None:
         return str(record.history_user.get_username())
     return BY_FILE if record.history_change_reason == BY_FILE else ""

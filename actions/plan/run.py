@@ -108,7 +108,7 @@ def run_plan(
     once for each action, `tick` about once a second during a wait; an error from `tick` ends the run.
     """
     total = len(contacts)
-    run = _Run(contacts, pool, stop or Event(), tick or _nobody_hears, [ACCEPT] * total, [-1] * total)
+    run = _Run(contacts, pool, stop or Event(), tick or _ignore_tick, [ACCEPT] * total, [-1] * total)
     everybody: Sequence[int] = range(total)
     remaining = everybody
     for step, planned in enumerate(actions):
@@ -159,7 +159,7 @@ def _run_one(
     return rejected
 
 
-def _nobody_hears() -> None:
+def _ignore_tick() -> None:
     """Do nothing: the tick of a run without a caller to inform."""
 
 
@@ -209,7 +209,7 @@ def _ask(run: _Run, kind: Kind, context: Context, page: _Page, given_up: Event |
     delay = FIRST_DELAY
     given_up = given_up or run.stop
     # Outside the pool, this thread must report progress itself.
-    tick = _nobody_hears if kind.waits else run.tick
+    tick = _ignore_tick if kind.waits else run.tick
     while True:
         if run.stop.is_set() or given_up.is_set():
             raise Stopped

@@ -39,7 +39,7 @@ def ready(request: HttpRequest) -> JsonResponse:
             if not finding.subject or lanes.named(finding.subject).vital:
                 found["work" if finding.subject else "sweep"] = _sentence(finding)
             alarms.append(_entry(finding.code.value, finding.subject, now))
-        alarms += _others()
+        alarms += _other_alarms()
     except DatabaseError:
         found["database"] = "The database does not answer."
         alarms = [_entry("database", "", now)]
@@ -61,7 +61,7 @@ def _sentence(finding: Finding) -> str:
     return f"The sweep has not run since {finding.data['since']}."
 
 
-def _others() -> Iterator[dict[str, str]]:
+def _other_alarms() -> Iterator[dict[str, str]]:
     """Yield open alarms that this request has not checked: readiness is measured now, not read from stored alarms."""
     for alarm in Alarm.objects.filter(closed_at=None).exclude(code__in=NOT_READY).order_by("opened_at", "pk")[:100]:
         yield _entry(alarm.code, "" if alarm.code in OF_MACHINES else alarm.subject, alarm.opened_at)

@@ -47,7 +47,7 @@ class Patience:
             return await self._inner(scope, receive, send)
         crowded = len(self._stuck) >= self._most_stuck or len(self._waiting) >= self._most
         if crowded and scope["path"] != ALWAYS:
-            return await _say_no(scope, send)
+            return await _send_unavailable(scope, send)
         said = _Said(send)
         # Django runs in its own task, so that it can outlive the response. Django detects the disconnected client.
         task = asyncio.ensure_future(self._inner(scope, receive, said.send))
@@ -59,7 +59,7 @@ class Patience:
             self._stuck.add(task)
             task.add_done_callback(self._leave)
             log.error("page_given_up", path=scope["path"], stuck=len(self._stuck))
-            return await _say_no(scope, send)
+            return await _send_unavailable(scope, send)
         return await task
 
     def _limit(self, path: str) -> float:
@@ -97,7 +97,7 @@ class _Said:
         return not self._given_up
 
 
-async def _say_no(scope: Scope, send: Send) -> None:
+async def _send_unavailable(scope: Scope, send: Send) -> None:
     answer = answer_for(scope)
     headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in answer.items()]
     await send({"type": "http.response.start", "status": answer.status_code, "headers": headers})

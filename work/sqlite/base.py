@@ -29,26 +29,26 @@ class DatabaseWrapper(_Base):
         try:
             super()._start_transaction_under_autocommit()
         except BaseException:
-            self._let_go()
+            self._release_gate()
             raise
 
     def _commit(self) -> None:
         super()._commit()
-        self._let_go()
+        self._release_gate()
 
     def _rollback(self) -> None:
         try:
             super()._rollback()
         finally:
-            self._let_go()
+            self._release_gate()
 
     def _close(self) -> None:
         try:
             super()._close()
         finally:
-            self._let_go()
+            self._release_gate()
 
-    def _let_go(self) -> None:
+    def _release_gate(self) -> None:
         if self._holds is not None:
             gate, self._holds = self._holds, None
             gate.release()

@@ -41,7 +41,7 @@ class WriteGate:
         with self._changed:
             self._waiting.append(mine)
             try:
-                self._changed.wait_for(lambda: not self._held and self._may_go(mine))
+                self._changed.wait_for(lambda: not self._held and self._is_next(mine))
                 self._held = True
             finally:
                 self._waiting.remove(mine)
@@ -49,7 +49,7 @@ class WriteGate:
                     # This thread gave up: another one may have waited only for it.
                     self._changed.notify_all()
 
-    def _may_go(self, mine: _Turn) -> bool:
+    def _is_next(self, mine: _Turn) -> bool:
         if mine.urgent:
             return True
         if any(each.urgent for each in self._waiting):

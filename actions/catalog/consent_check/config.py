@@ -221,7 +221,7 @@ class ConsentCheckConfig(Config):
 
     @field_validator("asks")
     @classmethod
-    def _names_whom_it_asks_about(cls, asks: str, info: ValidationInfo) -> str:
+    def _check_asked_contacts(cls, asks: str, info: ValidationInfo) -> str:
         if not {"url", "method", "body"} <= set(info.data):
             return asks  # They have their own errors.
         parts = [info.data["url"]] if info.data["method"] == "GET" else [info.data["url"], info.data["body"]]
@@ -233,7 +233,7 @@ class ConsentCheckConfig(Config):
 
     @field_validator("shape")
     @classmethod
-    def _fits_the_question(cls, shape: str, info: ValidationInfo) -> str:
+    def _check_shape(cls, shape: str, info: ValidationInfo) -> str:
         if shape in _OF_ONE and info.data.get("asks") == "page":
             raise PydanticCustomError(
                 "shape", "Such an answer is about one contact: ask one question for each contact."
@@ -242,14 +242,14 @@ class ConsentCheckConfig(Config):
 
     @field_validator("value_at")
     @classmethod
-    def _is_given_for_objects(cls, value_at: str, info: ValidationInfo) -> str:
+    def _require_value_path(cls, value_at: str, info: ValidationInfo) -> str:
         if not value_at and info.data.get("shape") == "objects":
             raise PydanticCustomError("value_at", "Say where in an object of the list yes or no stands.")
         return value_at
 
     @field_validator("absent")
     @classmethod
-    def _lets_nobody_pass_by_silence(cls, absent: str, info: ValidationInfo) -> str:
+    def _check_absent(cls, absent: str, info: ValidationInfo) -> str:
         if absent == "accept" and info.data.get("shape") != "refusing":
             raise PydanticCustomError("absent", "Only where the answer lists those who do not consent.")
         if absent == "reject" and info.data.get("shape") == "refusing":
@@ -258,7 +258,7 @@ class ConsentCheckConfig(Config):
 
     @field_validator("yes_values", "no_values")
     @classmethod
-    def _are_codes(cls, values: tuple[Any, ...], info: ValidationInfo) -> tuple[Any, ...]:
+    def _check_values(cls, values: tuple[Any, ...], info: ValidationInfo) -> tuple[Any, ...]:
         codes = all(type(value) is int and 200 <= value < 500 and value not in _NEVER_CODES for value in values)
         if info.data.get("shape") == "status" and not codes:
             raise PydanticCustomError("codes", "Give status codes from 200 to 499, such as 200 or 404.")

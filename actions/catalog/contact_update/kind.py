@@ -106,7 +106,7 @@ class ContactUpdateConfig(Config):
     )
 
     @model_validator(mode="after")
-    def _writes_something(self) -> Self:
+    def _check_properties_and_tags(self) -> Self:
         if not self.properties and not self.tags:
             raise PydanticCustomError("nothing", "Give a property or a tag.")
         if not fits_an_import(self.tag_value) or set(self.properties) & set(self.tags):

@@ -57,13 +57,13 @@ class ContactsApi:
             "encoding": "UTF8",
             "identityColumn": ID_COLUMN,
         }
-        return self._id_in(self._call(context, "POST", f"{self._list()}/imports", body=wanted), "id")
+        return self._read_id(self._call(context, "POST", f"{self._list()}/imports", body=wanted), "id")
 
     def upload(self, context: Context, import_id: str, rows: "Rows") -> str:
         """Send the rows of an import; return the id of the platform's batch for it."""
         url = f"{self._list()}/recipients/{quote(import_id, safe='')}"
         headers = {"Content-Type": "text/csv"}
-        return self._id_in(
+        return self._read_id(
             self._call(context, "POST", url, data=rows, headers=headers, timeout=UPLOAD_TIMEOUT), "batchId"
         )
 
@@ -88,7 +88,7 @@ class ContactsApi:
         return read_json(url, answer) if method != "PUT" else None
 
     @staticmethod
-    def _id_in(answer: Any, name: str) -> str:
+    def _read_id(answer: Any, name: str) -> str:
         found = answer.get(name) if isinstance(answer, Mapping) else None
         if not isinstance(found, str | int) or isinstance(found, bool) or found == "":
             raise Permanent(PlatformFailure.NO_NUMBER())

@@ -12,7 +12,7 @@ class OneOf(Config):
     """A model with alternative fields: exactly one must be given. Forms show it as a choice and a value."""
 
     @model_validator(mode="after")
-    def _says_one_thing(self) -> Self:
+    def _require_one_alternative(self) -> Self:
         if len(self.model_fields_set) != 1:
             names = ", ".join(self.choices())
             raise PydanticCustomError("one_of", "Give exactly one of: {names}.", {"names": names})

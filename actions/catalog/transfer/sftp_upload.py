@@ -31,7 +31,7 @@ class Laying:
 
     def lay_down(self) -> None:
         """Write the missing bytes, and rename the file to its final name; raise NotUploaded."""
-        content = self._what_is_left()
+        content = self._resume_content()
         try:
             self.there.put(self._part, content)
         except NotUploaded as error:
@@ -52,7 +52,7 @@ class Laying:
         name: str = self.run.state["name"]
         return name if self.direct else f"{name}.{self.run.state['part']}.part"
 
-    def _what_is_left(self) -> Content:
+    def _resume_content(self) -> Content:
         """Return the content, read up to the point where the server's file must continue."""
         state = self.run.state
         content = self.content()
