@@ -89,7 +89,7 @@ Values = Annotated[
 
 
 class ConsentCheckConfig(Config):
-    """`{url: "https://consent.example.com/check", credential: consent}`; everything else maps what looks otherwise."""
+    """`{url: "https://consent.example.com/check", credential: consent}`; other fields map other forms."""
 
     # Validate defaults too, since the fields are checked together.
     model_config = ConfigDict(validate_default=True)

@@ -36,8 +36,8 @@ class NoConsentKnown(Sentences):
 # A value that means neither yes nor no is no answer; if only true and false are declared, 1 and "true" mean neither.
 _SILENT = undecided("no_answer", NoConsentKnown.SILENT())
 _UNFIT = undecided("cannot_ask", NoConsentKnown.UNFIT())
-# Where each contact has a question of its own, these codes are about the contact: the service does not know it.
 _URL, _BODY = gettext_noop("URL"), gettext_noop("Body")
+# If each contact has its own question, these codes are about the contact: the service does not know it.
 _UNKNOWN = frozenset({404, 410})
 
 
