@@ -1,6 +1,6 @@
-"""What one person sees: every list, page, figure, search, export and message goes through here.
+"""Access of one user: every list, page, figure, search, export and message filters through this module.
 
-The limit itself is `sendouts.models.Reach`, read through the relation that it makes on users; this package knows no more of it.
+The limit itself is the model Reach, read through its relation on users.
 """
 
 from typing import Any
@@ -12,7 +12,10 @@ Person = AbstractBaseUser | AnonymousUser
 
 
 def within(user: Person, path: str = "project", *others: str) -> Q:
-    """The condition that keeps rows to the projects that a person sees. path: how a row leads to its project; one is enough."""
+    """Return the condition that keeps rows to the projects that a user sees.
+
+    Each path leads from a row to its project; one match is enough.
+    """
     seen = projects_seen(user)
     if seen is None:
         return Q()
@@ -23,7 +26,7 @@ def within(user: Person, path: str = "project", *others: str) -> Q:
 
 
 def projects_seen(user: Person) -> list[int] | None:
-    """The ids of the projects that a person sees; None: all of them. Superusers are never limited."""
+    """Return the ids of the projects that a user sees; None for all. Superusers are never limited."""
     if not user.is_authenticated:
         return []
     if getattr(user, "is_superuser", False):
@@ -33,11 +36,11 @@ def projects_seen(user: Person) -> list[int] | None:
 
 
 def sees(user: Person, project_id: int) -> bool:
-    """Whether a person sees a project."""
+    """Return whether a user sees a project."""
     seen = projects_seen(user)
     return seen is None or project_id in seen
 
 
 def sees_all(user: Person) -> bool:
-    """Whether a person is not limited: only such people change what all projects share."""
+    """Return whether a user sees all projects: only such users change what all projects share."""
     return projects_seen(user) is None

@@ -1,4 +1,4 @@
-"""Which projects one person sees."""
+"""The projects that a user sees."""
 
 from django.conf import settings
 from django.db import models
@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class Reach(models.Model):
-    """The only projects that a person sees; whoever has no such row sees them all, an empty one sees nothing."""
+    """The only projects that a user sees; a user without this row sees all, a user with an empty one sees none."""
 
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL, primary_key=True, on_delete=models.CASCADE, related_name="reach"

@@ -1,4 +1,4 @@
-"""The actions as an application: projects, sendouts and what is done to their contacts."""
+"""The actions as a Django application: projects, sendouts, and the actions on their contacts."""
 
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _

@@ -1,4 +1,4 @@
-"""One contact as a kind sees it: an id and the fields of its row."""
+"""A contact as kinds see it: an id and the fields of its row."""
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
@@ -21,15 +21,15 @@ class _Missing:
 MISSING: Final = _Missing()
 _NOTHING_GIVEN: Final[Mapping[str, str]] = MappingProxyType({})
 _PREFIX = "properties."
-# Rows of one file share their keys, so a path needs few routes; the bound keeps ragged files from filling memory.
+# Rows of one file share their keys, so a path needs few routes; the bound limits memory for irregular files.
 _ROUTES = 1024
 
 
 class Contact:
-    """A contact of the file, or an item of the hook: its id and its other keys or columns, as they came.
+    """A contact of the file, or an item of the hook: its id and its other keys or columns, unchanged.
 
-    `key` names this message of this batch, and is the same whenever it is screened. `given` is what the effects before told
-    those after: `{"code": "S-1"}`.
+    `key` names this message of this batch, and is the same in every screening. `given` has the results of earlier
+    effects for later actions: `{"code": "S-1"}`.
     """
 
     __slots__ = ("fields", "given", "id", "key")
@@ -42,14 +42,14 @@ class Contact:
 
     @property
     def batch_number(self) -> int:
-        """The number of the batch that this message belongs to."""
+        """Return the number of the batch of this message."""
         return self.key >> 32
 
     def field(self, path: str) -> Any:
         """Return the value at a path, or MISSING.
 
-        Case is ignored where no key matches exactly. `properties.x` and plain `x` name the same field; where a contact
-        has both, the path as written wins. A column whose name holds dots is found by that name.
+        Ignore case if no key matches exactly. `properties.x` and plain `x` name the same field; if a contact has both,
+        the path as written wins. A column with dots in its name is found by that name.
         """
         return reader(path)(self.fields)
 
@@ -59,7 +59,7 @@ class Contact:
 
 @lru_cache(maxsize=1024)
 def reader(path: str) -> Callable[[Mapping[str, Any]], Any]:
-    """Compile a path into a function from fields to value, so that a page of contacts pays for the path once."""
+    """Compile a path into a function from fields to value, so that a page of contacts parses the path once."""
     path = path.strip()
     other = path[len(_PREFIX) :] if path[: len(_PREFIX)].lower() == _PREFIX else _PREFIX + path
     candidates = tuple(tuple(each.split(".")) for each in (path, other))
@@ -88,7 +88,7 @@ def reader(path: str) -> Callable[[Mapping[str, Any]], Any]:
 
 
 def search(fields: Mapping[str, Any], candidates: Iterable[tuple[str, ...]]) -> Any:
-    """Find the value the long way: for each spelling of the path as written, then ignoring case."""
+    """Find the value without a cached route: for each spelling of the path as written, then ignoring case."""
     for parts in candidates:
         value = _walk(fields, parts, _same)
         if value is MISSING:
@@ -98,12 +98,12 @@ def search(fields: Mapping[str, Any], candidates: Iterable[tuple[str, ...]]) -> 
     return MISSING
 
 
-# The key whose value it is; else the object to look into and the key in there; else "" (nowhere) or "?" (search).
+# The key of the value; or the object to search and the key in it; or "" (nowhere) or "?" (search).
 _Route = tuple[str | None, str | None, str]
 
 
 def _route(keys: tuple[str, ...], candidates: Iterable[tuple[str, ...]]) -> _Route:
-    """Say where `search` would look in rows with these keys, as far as the keys alone can tell."""
+    """Return where `search` would look in rows with these keys, as far as the keys alone determine it."""
     folded = _folded(keys)
     for parts in candidates:
         whole = ".".join(parts)
@@ -122,7 +122,7 @@ def _route(keys: tuple[str, ...], candidates: Iterable[tuple[str, ...]]) -> _Rou
 
 
 def _walk(fields: Mapping[str, Any], parts: tuple[str, ...], find: Callable[[Mapping[str, Any], str], Any]) -> Any:
-    """Follow the parts down, taking the longest key that a level has: `a.b` as one key stands before `b` inside `a`."""
+    """Follow the parts down, taking the longest key at each level: the key `a.b` precedes `b` inside `a`."""
     for cut in range(len(parts), 0, -1):
         value = find(fields, parts[0] if cut == 1 else ".".join(parts[:cut]))
         if value is MISSING:
@@ -149,7 +149,7 @@ def _ignoring_case(fields: Mapping[str, Any], key: str) -> Any:
 
 @lru_cache(maxsize=4096)
 def _folded(keys: tuple[str, ...]) -> Mapping[str, str]:
-    """Map folded keys to the keys as written; rows of one file share their keys, so this is made once a file."""
+    """Map folded keys to the keys as written; cached, since rows of one file share their keys."""
     found: dict[str, str] = {}
     for key in keys:
         found.setdefault(str(key).casefold(), key)

@@ -1,4 +1,4 @@
-"""What a kind of action is: the classes that a kind is written against, here or in another package."""
+"""The contract of kinds of action: base classes for kinds, here or in another package."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -46,19 +46,19 @@ EVIDENCE_YEARS = range(1900, 2200)
 
 
 def gettext_noop(text: str) -> str:
-    """Mark a title or help text for the catalogues of translations; the screens translate it when they show it."""
+    """Mark a title or help text for the translation catalogues; the screens translate it for display."""
     return text
 
 
 def as_evidence(moment: datetime) -> datetime | None:
-    """A moment with its offset, or None for one such as “31 December 9999”, at which calendars overflow."""
+    """Return a moment with its offset, or None for one such as “31 December 9999”, which overflows calendars."""
     if moment.year not in EVIDENCE_YEARS:
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 class Phase(StrEnum):
-    """When a kind acts, in order: checks decide, enrichment adds to the accepted, transfers tell others."""
+    """Order of kinds: checks decide, enrichment adds to the accepted, transfers inform other systems."""
 
     CHECK = "check"
     ENRICH = "enrich"
@@ -66,7 +66,7 @@ class Phase(StrEnum):
 
 
 class Word(StrEnum):
-    """What an action says about one contact."""
+    """The judgement of an action on one contact."""
 
     ACCEPT = "accept"
     REJECT = "reject"
@@ -75,12 +75,12 @@ class Word(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What an action says about one contact, and why: a word, a code for machines, a text for people.
+    """The judgement of an action on one contact, and its reason: a word, a code for machines, a text for people.
 
-    The text is a declared sentence (see `Sentences`), which readers get in their language, or free text, shown as it is.
-    Code and text are cut at 64 and 500 characters, and cleaned of what a database cannot store. `evidence_at` is when that
-    on which the verdict rests was recorded, such as a consent; without an offset it is read as UTC, and in a year that no
-    record can be of it is left out.
+    The text is a declared sentence (see `Sentences`), shown in the reader's language, or free text, shown unchanged.
+    Code and text are cut at 64 and 500 characters, and cleaned of characters that a database cannot store.
+    `evidence_at` is when the evidence of the verdict was recorded, such as a consent. Without an offset it is read as
+    UTC; in an impossible year it is omitted.
     """
 
     word: Word
@@ -100,17 +100,17 @@ ACCEPT = Verdict(Word.ACCEPT)
 
 
 def accept(evidence_at: datetime | None = None) -> Verdict:
-    """The contact may get the message, on evidence of that time."""
+    """Return the verdict that the contact may get the message, on evidence of that time."""
     return ACCEPT if evidence_at is None else Verdict(Word.ACCEPT, evidence_at=evidence_at)
 
 
 def reject(code: str, text: str, evidence_at: datetime | None = None) -> Verdict:
-    """The contact must not get the message, on evidence of that time where there is any."""
+    """Return the verdict that the contact must not get the message, on evidence of that time if any."""
     return Verdict(Word.REJECT, code, text, evidence_at)
 
 
 def undecided(code: str, text: str) -> Verdict:
-    """The action cannot judge this contact; a person will."""
+    """Return the verdict that the action cannot judge this contact; a person will."""
     return Verdict(Word.UNDECIDED, code, text)
 
 
@@ -119,7 +119,7 @@ class _Failed(Exception):
 
     @property
     def text(self) -> str:
-        """Why, as it is stored: a declared sentence or free text. str() writes it in English."""
+        """The stored reason: a declared sentence or free text. str() writes it in English."""
         return str(self.args[0]) if self.args else self.__doc__ or ""
 
     def __str__(self) -> str:
@@ -130,7 +130,7 @@ class Retryable(_Failed):
     """The service did not answer this time."""
 
     def __init__(self, text: str = "", retry_after: float | None = None) -> None:
-        """Say what happened in a sentence without contact data, and after how many seconds to ask again, if known."""
+        """Take a sentence without contact data, and after how many seconds to ask again, if known."""
         super().__init__(text or self.__doc__)
         self.retry_after = retry_after
 
@@ -139,7 +139,7 @@ class Later(Retryable):
     """The kind's own pace has the page wait: nothing failed, and nothing was asked."""
 
     def __init__(self, seconds: float) -> None:
-        """Say after how many seconds to call `check` again; pauses do not grow from it."""
+        """Take the seconds after which to call `check` again; delays do not grow from it."""
         super().__init__(retry_after=seconds)
 
 
@@ -147,21 +147,21 @@ class Permanent(_Failed):
     """The action cannot be carried out as it is configured."""
 
     def __init__(self, text: str = "") -> None:
-        """Say what must be changed in a sentence without contact data."""
+        """Take a sentence without contact data about the necessary change."""
         super().__init__(text or self.__doc__)
 
 
 class Config(BaseModel):
-    """The configuration of a kind: unknown keys are refused; titles and descriptions become labels and help texts."""
+    """Base of a kind's configuration: it refuses unknown keys; titles and descriptions become labels and help texts."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """What a list that is kept here says of some values: the reasons of those on it, and those that it cannot hold.
+    """Result of a lookup in a stored list: the reasons of listed values, and the values that it cannot contain.
 
-    A reason may be empty. A list of addresses cannot hold what is no address.
+    A reason may be empty. A list of addresses cannot contain an invalid address.
     """
 
     reasons: Mapping[str, str]
@@ -169,19 +169,19 @@ class Listed:
 
 
 class Codes(ABC):
-    """The pools, by name. A contact has one code of a pool in a batch, at every attempt the same."""
+    """The pools, by name. A contact has one code of a pool in a batch, the same at every attempt."""
 
     @abstractmethod
     def reserve(self, pool: str, contacts: Sequence[Contact]) -> Sequence[str]:
-        """The code of each contact, in order; an empty one where none is left. Raises Retryable or Permanent."""
+        """Return the code of each contact, in order; "" if none is left. Raise Retryable or Permanent."""
 
     @abstractmethod
     def use(self, pool: str, codes: Mapping[str, str]) -> None:
-        """Have the codes of these contacts, by their ids, count as used from now on; raises Permanent."""
+        """Mark the codes of these contacts, by their ids, as used; raise Permanent."""
 
 
 class NoPools(Codes):
-    """Where nobody brought any pools."""
+    """Placeholder if no pools are available."""
 
     def reserve(self, pool: str, contacts: Sequence[Contact]) -> Sequence[str]:
         raise LookupError(pool)
@@ -205,13 +205,17 @@ def _no_lists(name: str, values: Collection[str]) -> Listed:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a kind may know about its work beside the contacts.
+    """Data and services for a kind, besides the contacts.
 
-    `details` came with the hook and is read-only. `time_left()` is in seconds. `http()` gives the only session that may
-    be used for calls. `credential(name)` gives the headers of a named credential, or raises Permanent.
-    `suppressed(list, values)` says which of some thousand values at most are on a list that is kept here; it raises
-    Permanent where there is no such list. `codes` are the pools of promo codes. Only kinds that do not wait may ask these two:
-    they use the worker's connection to the database.
+    - `details` came with the hook and is read-only.
+    - `time_left()` is in seconds.
+    - `http()` returns the only session that may be used for calls.
+    - `credential(name)` returns the headers of a named credential, or raises Permanent.
+    - `suppressed(list, values)` returns which of some thousand values at most are on a stored list; it raises Permanent
+      if the list does not exist.
+    - `codes` are the pools of promo codes.
+
+    Only kinds that do not wait may use the last two: they use the worker's database connection.
     """
 
     project: str
@@ -227,9 +231,9 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One thing that a configuration comes to: what it is (a title to be translated), its name if it has one, and its text.
+    """One result of a configuration for display: its title (untranslated), its name if any, and its text.
 
-    None where something has no value for this contact.
+    None if this contact has no value for it.
     """
 
     title: str
@@ -240,8 +244,8 @@ class Shown:
 class Kind(ABC):
     """A class that can act on contacts. One object serves one configuration, in several threads at a time.
 
-    A kind that waits for others (HTTP, a database) says `waits = True`: then up to `parallel` pages are asked at the
-    same time, and none once the time is used up. `page_size` is in contacts, `timeout` in seconds for one page.
+    A kind that waits for other systems (HTTP, a database) sets `waits = True`: then up to `parallel` pages are asked at
+    the same time, and none once the time is used up. `page_size` is in contacts, `timeout` in seconds for one page.
     """
 
     name: ClassVar[str]
@@ -258,35 +262,35 @@ class Kind(ABC):
         self.config = config
 
     def needs(self) -> Collection[str] | None:
-        """The fields of the contact that this configuration reads, beside its id; None: nobody knows.
+        """Return the contact's fields that this configuration reads, besides its id; None if unknown.
 
-        A check is rehearsed on past contacts only where all of them were kept.
+        A check is rehearsed on past contacts only if all of these fields were kept.
         """
         return None
 
     def shows(self, contact: Contact, context: "Context") -> Sequence[Shown]:
-        """What this configuration comes to for one contact, shown on its form while it is typed; most kinds need none.
+        """Return the results of this configuration for one contact, for the preview in its form; most kinds need none.
 
-        Asks nobody and changes nothing.
+        It makes no calls and changes nothing.
         """
         return ()
 
     @classmethod
     def read_config(cls, raw: Any) -> BaseModel:
-        """Validate a configuration; raises pydantic.ValidationError."""
+        """Return the validated configuration; raise pydantic.ValidationError."""
         return cls.Config.model_validate(raw)
 
     @classmethod
     def normal_config(cls, raw: Any) -> dict[str, Any]:
-        """Validate a configuration and write it out whole, with its defaults, as plain JSON values."""
+        """Validate a configuration and return it with its defaults, as plain JSON values."""
         return cls.read_config(raw).model_dump(mode="json", by_alias=True)
 
 
 class Check(Kind):
-    """A kind that decides who may get the message."""
+    """A kind that decides whether a contact may get the message."""
 
     phase: ClassVar[Phase] = Phase.CHECK
 
     @abstractmethod
     def check(self, page: Sequence[Contact], context: Context) -> Sequence[Verdict]:
-        """Return one verdict for each contact of the page, in order; raise Retryable or Permanent for all of it."""
+        """Return one verdict per contact of the page, in order; raise Retryable or Permanent for the whole page."""

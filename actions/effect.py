@@ -1,7 +1,7 @@
-"""What a kind is that changes something outside: it prepares in screening, and acts once people have decided.
+"""Base classes of kinds with an external effect: they prepare in screening, and act after people have decided.
 
-What an effect needs of a contact is *rendered* while the contact file is read, and kept until it is done; so nothing is downloaded
-twice, and of a contact only that is kept which an effect needs.
+The data that an effect needs of a contact is *rendered* while the contact file is read, and kept until the effect is
+done. So nothing is downloaded twice, and only the necessary data of a contact is kept.
 """
 
 from abc import ABC, abstractmethod
@@ -30,10 +30,10 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """What an effect will need for one contact.
+    """Prepared data of an effect for one contact.
 
-    `payload` is JSON, kept until the effect is done; None: there is nothing to do for this contact. `verdict` says whether
-    the contact may get the message without it. `given` is told to the actions after this one, by name: `{"code": "S-1"}`.
+    `payload` is JSON, kept until the effect is done; None: nothing to do for this contact. `verdict` tells whether the
+    contact may get the message without it. `given` is passed to later actions, by name: `{"code": "S-1"}`.
     """
 
     payload: Any = None
@@ -46,9 +46,9 @@ NOTHING = Rendered()
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """One effect to carry out now. `key` is the same at every attempt, and different for every contact, batch and action.
+    """One effect to carry out. `key` is unique per contact, batch and action, and the same at every attempt.
 
-    `reason` and `text` say why the contact is not accepted: a code for machines and a sentence for people.
+    `reason` and `text` explain why the contact is not accepted: a code for machines and a sentence for people.
     """
 
     key: str
@@ -63,9 +63,9 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What became of one effect: done, refused for good, or (`again_in` seconds) to be tried again.
+    """Result of one effect: done, refused for good, or to be retried (`again_in` seconds).
 
-    The text is a sentence that holds no contact data.
+    The text is a sentence without contact data.
     """
 
     done: bool
@@ -77,68 +77,69 @@ DONE = Applied(True)
 
 
 def failed(text: str) -> Applied:
-    """This one cannot be carried out; trying again is of no use."""
+    """Return the result of an effect that cannot be carried out; a retry is useless."""
     return Applied(False, text)
 
 
 def later(text: str, seconds: float = 0.0) -> Applied:
-    """This one could not be carried out this time; it comes again, in so many seconds at the earliest."""
+    """Return the result of an effect that failed this time; it is retried after this many seconds at the earliest."""
     return Applied(False, text, seconds)
 
 
 class Preparing(Kind):
-    """What both forms of effect have in common: in screening they prepare."""
+    """Common base of both forms of effect: they prepare in screening."""
 
     phase: ClassVar[Phase] = Phase.ENRICH
     waits: ClassVar[bool] = True
 
     def wants(self, verdict: Word) -> bool:
-        """Whether this contact is among those it acts on: enrichment sees the accepted; a transfer may say more."""
+        """Return whether the kind acts on this contact: enrichment takes the accepted, a transfer may take others."""
         return verdict is Word.ACCEPT
 
     @abstractmethod
     def render(self, page: Sequence[Contact], context: Context) -> Sequence[Rendered]:
-        """Return for each contact of the page, in order, what the effect will need. Changes nothing outside.
+        """Return the data that the effect needs for each contact of the page, in order. It changes nothing outside.
 
-        Raise Retryable or Permanent for all of the page. May be called again for the same contacts.
+        Raise Retryable or Permanent for the whole page. It may be called again for the same contacts.
         """
 
     def describe(self, payload: Any) -> str:
-        """What will be written for a contact, as a reviewer reads it before it is: “points = 120”."""
+        """Return the data to be written for a contact, in a form for reviewers: “points = 120”."""
         return canonical(payload)
 
 
 class Effect(Preparing):
     """Acts page by page, several pages at a time. At least once: the same key may come again after a kill.
 
-    `apply_size` is in contacts, where `apply` wants other pages than `render`; 0: the same.
+    `apply_size` is in contacts, if `apply` needs other page sizes than `render`; 0: the same.
     """
 
     apply_size: int = 0
 
     def starting(self, page: Sequence[Pending], context: Context) -> None:
-        """Called before `apply`, in the worker's own thread and in a transaction that holds the batch; may raise Permanent.
+        """Store what must be stored before anything is written; may raise Permanent.
 
-        What must be stored before anything is written belongs here: `apply` itself must not ask the database.
+        Called before `apply`, in the worker's own thread and in a transaction that locks the batch: `apply` itself must
+        not query the database.
         """
 
     @abstractmethod
     def apply(self, page: Sequence[Pending], context: Context) -> Sequence[Applied]:
-        """Carry out the effects of one page, and return what became of each, in order.
+        """Carry out the effects of one page, and return the result of each, in order.
 
-        Raise Retryable (the page is tried again later) or Permanent (none of it can be carried out).
+        Raise Retryable (the page is retried later) or Permanent (none of it can be carried out).
         """
 
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Not through yet: come again in so many seconds."""
+    """Not finished: call again after this many seconds."""
 
     seconds: float
 
 
 class Run(ABC):
-    """One effect of one batch, as a kind sees it that acts on all of it at once."""
+    """One effect of one batch, for a kind that acts on the whole batch at once."""
 
     key: str
     total: int
@@ -146,30 +147,30 @@ class Run(ABC):
 
     @abstractmethod
     def pages(self, size: int) -> Iterator[Sequence[Pending]]:
-        """Everything to be carried out, in the order of the contact file; may be read again."""
+        """Yield all pending effects, in the order of the contact file; may be read again."""
 
     @abstractmethod
     def tick(self) -> None:
-        """Say that the work goes on, at least every ten seconds while something long leaves; cheap when called often."""
+        """Report progress, at least every ten seconds during a long transfer; cheap when called often."""
 
     @abstractmethod
     def keep(self, **state: Any) -> None:
-        """Store where the work stands, JSON values by name, before the next step: after a kill it goes on from there."""
+        """Store the progress, JSON values by name, before the next step: after a kill the work resumes from there."""
 
 
 class WholeEffect(Preparing):
-    """Acts on the whole batch at once: an import, a file. It goes on from `run.state` after a kill.
+    """Acts on the whole batch at once: an import, a file. It resumes from `run.state` after a kill.
 
-    A kind that is an Effect too acts page by page on the batches that it does not take as a whole.
+    A kind that is also an Effect acts page by page on the batches that it does not take as a whole.
     """
 
     def takes(self, total: int) -> bool:
-        """Whether it takes a batch with so many contacts as a whole."""
+        """Return whether it takes a batch of this many contacts as a whole."""
         return True
 
     @abstractmethod
     def work(self, run: Run, context: Context) -> Wait | None:
-        """Go one step further; None when all of it is done and confirmed.
+        """Do the next step; return None when all of it is done and confirmed.
 
-        Raise Retryable (tried again later) or Permanent (none of it can be carried out).
+        Raise Retryable (retried later) or Permanent (none of it can be carried out).
         """

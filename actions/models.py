@@ -1,4 +1,4 @@
-"""Where actions are configured: projects, their sendouts, and what an identifier means there."""
+"""Configuration of actions: projects, their sendouts, and the meaning of identifiers."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -42,7 +42,7 @@ class Review(models.TextChoices):
 
 
 class AtDeadline(models.TextChoices):
-    """What becomes of a batch in review when its time is nearly over."""
+    """Outcome of a batch in review shortly before its deadline."""
 
     LEAVE = "leave", _("let it time out")
     ACCEPT = "accept", _("accept it")
@@ -50,7 +50,7 @@ class AtDeadline(models.TextChoices):
 
 
 class KeepContacts(models.TextChoices):
-    """Whose fields are stored with the decisions."""
+    """Which contacts' fields are stored with the decisions."""
 
     NONE = "none", _("nobody's")
     REJECTED = "rejected", _("of those who do not get it")
@@ -58,7 +58,7 @@ class KeepContacts(models.TextChoices):
 
 
 class OnFailure(models.TextChoices):
-    """What becomes of contacts that an action could not judge because it failed."""
+    """Outcome of contacts that an action could not judge because it failed."""
 
     HOLD = "hold", _("hold them for a person")
     REJECT = "reject", _("reject them")
@@ -73,12 +73,12 @@ class RunWhen(models.TextChoices):
 
 
 def among(field: str, choices: type[models.TextChoices], name: str) -> models.CheckConstraint:
-    """A check that a column holds one of the choices; null passes, where the column allows it."""
+    """Return a constraint that a column has one of the choices; null passes, if the column allows it."""
     return models.CheckConstraint(condition=Q(**{f"{field}__in": choices.values}), name=name)
 
 
 def answer_in_bounds(name: str) -> models.CheckConstraint:
-    """A check that an answer is due within sensible limits; null passes, where the column allows it."""
+    """Return a constraint that an answer is due within sensible limits; null passes, if the column allows it."""
     return models.CheckConstraint(condition=Q(answer_within__range=(SHORTEST_ANSWER, LONGEST_ANSWER)), name=name)
 
 
@@ -131,7 +131,7 @@ class Project(models.Model):
 
     @staticmethod
     def normal_name(text: str) -> str:
-        """Write a name as it is stored and compared."""
+        """Return a name in its stored and compared form."""
         return normal_name(text)
 
     def clean(self) -> None:
@@ -145,7 +145,7 @@ class Project(models.Model):
 
 
 class Sendout(models.Model):
-    """A recurring sendout of a project; what it leaves empty is the project's."""
+    """A recurring sendout of a project; empty values come from the project."""
 
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="sendouts", verbose_name=_("project"))
     journey = models.CharField(
@@ -182,7 +182,7 @@ class Sendout(models.Model):
         self.journey, self.name = normal_name(self.journey), normal_name(self.name)
 
     def expected_since(self) -> datetime:
-        """When somebody declared how often this sendout is expected, as its history tells."""
+        """Return when the expected frequency of this sendout was declared, from its history."""
         told = self.history.order_by("history_date", "history_id")
         other = told.exclude(expect_every=self.expect_every).values_list("history_date", flat=True).last()
         own = told.filter(expect_every=self.expect_every)
@@ -191,7 +191,7 @@ class Sendout(models.Model):
 
 
 class ActionDefinition(models.Model):
-    """What an action's identifier means in a project, or in one sendout: a kind and its configuration."""
+    """Meaning of an action's identifier in a project or a sendout: a kind and its configuration."""
 
     project = models.ForeignKey(
         Project, null=True, blank=True, on_delete=models.PROTECT, related_name="actions", verbose_name=_("project")
@@ -239,14 +239,14 @@ class ActionDefinition(models.Model):
 
     def clean(self) -> None:
         given, self.identifier = self.identifier, normal_identifier(self.identifier)
-        # What is missing altogether, the field itself says.
+        # The field itself reports a missing identifier.
         if given and not self.identifier:
             raise ValidationError({"identifier": _("Give an identifier.")})
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What holds for the batches of a sendout: its own values, else the project's."""
+    """Effective policy for the batches of a sendout: its own values, else the project's."""
 
     review: str
     at_deadline: str
@@ -254,7 +254,7 @@ class Policy:
 
 
 def policy(project: Project, sendout: Sendout | None = None) -> Policy:
-    """Return the effective policy. An archived sendout has no say."""
+    """Return the effective policy. An archived sendout is ignored."""
     own = sendout if sendout is not None and not sendout.archived else None
     return Policy(
         review=(own and own.review) or project.review,
@@ -264,9 +264,9 @@ def policy(project: Project, sendout: Sendout | None = None) -> Policy:
 
 
 def definitions_for(project: Project, sendout: Sendout | None = None) -> list[Definition]:
-    """Return what is defined for the batches of a sendout, on its project and on itself, in one query.
+    """Return the definitions for the batches of a sendout, of its project and of itself, in one query.
 
-    What is archived does not count, nor does anything of an archived sendout.
+    Archived definitions are ignored, and all definitions of an archived sendout.
     """
     where = Q(project=project)
     if sendout is not None and not sendout.archived:
@@ -276,7 +276,7 @@ def definitions_for(project: Project, sendout: Sendout | None = None) -> list[De
 
 
 def definition_of(row: ActionDefinition) -> Definition:
-    """A definition as merging wants it; 0 stands for the id of one that is not stored yet."""
+    """Return a definition in the form for merging; the id is 0 if it is not stored yet."""
     return Definition(
         id=row.pk or 0,
         identifier=row.identifier,

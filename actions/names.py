@@ -1,4 +1,4 @@
-"""How names are written, so that they compare."""
+"""Normal form of names, for comparison."""
 
 import hashlib
 import unicodedata
@@ -9,9 +9,9 @@ NAME_LENGTH = 255
 
 
 def normal_name(text: str) -> str:
-    """Write a name the one way in which names compare: trimmed, NFC, storable, at most 255 characters.
+    """Return a name in the form for comparison: trimmed, NFC, storable, at most 255 characters.
 
-    A longer name is cut and ends in a fingerprint of the whole, so that two long names never become one.
+    A longer name is cut and ends in a fingerprint of the whole, so that two long names stay different.
     """
     name = unicodedata.normalize("NFC", clean_text(text)).strip()
     if len(name) <= NAME_LENGTH:

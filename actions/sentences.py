@@ -1,8 +1,8 @@
-"""What machines say: stored as a code with parameters, and written as a sentence where somebody reads it.
+"""Machine messages: stored as a code with parameters, and written as a sentence for the reader.
 
-A subclass of `Sentences` declares codes with their English templates. Calling a member returns the text to store, such as
-`{"code":"http.answered","params":{"host":"crm.example.com","status":503}}`. Free text, of staff and of kinds from other packages,
-is stored in the same places; it is read as it is.
+A subclass of `Sentences` declares codes with their English templates. Calling a member returns the text to store, such
+as `{"code":"http.answered","params":{"host":"crm.example.com","status":503}}`. Free text, of staff and of kinds from
+other packages, is stored in the same columns and read unchanged.
 """
 
 import json
@@ -10,15 +10,16 @@ from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any
 
+# Length of the shortest column that stores a text.
 LONGEST = 300
-# The shortest column that holds one. A text that gets longer has its parameters cut to the first of these lengths at which it fits.
+# Lengths to which the parameters of a longer text are cut; the first that fits is used.
 _CUTS = (200, 80, 30, 10)
 _START = '{"code":'
 _templates: dict[str, str] = {}
 
 
 class Sentences(Enum):
-    """Sentences that share a subject: each member is a code, unique in the product, and a template with `%(name)s`."""
+    """Sentences on one subject: each member is a code, unique in the product, and a template with `%(name)s`."""
 
     def __init__(self, code: str, template: str) -> None:
         if _templates.setdefault(code, template) != template:
@@ -37,18 +38,18 @@ class Sentences(Enum):
 
 
 def declared() -> Mapping[str, str]:
-    """Return the template of every code that is declared so far."""
+    """Return the template of every declared code."""
     return _templates
 
 
 def write(text: str, translate: Callable[[str], str] = str) -> str:
-    """Write what is stored as a sentence, in English unless `translate` says otherwise; free text stays as it is."""
+    """Write a stored text as a sentence, in English unless `translate` is given; free text stays unchanged."""
     found = _read(text)
     return text if found is None else _written(found, translate)
 
 
 def clean_text(text: str) -> str:
-    """Replace what a database cannot store as text, NUL and lone surrogates, by U+FFFD."""
+    """Replace characters that a database cannot store as text, NUL and lone surrogates, by U+FFFD."""
     if text.isascii() and "\x00" not in text:
         return text
     return "".join("\ufffd" if char == "\x00" or "\ud800" <= char <= "\udfff" else char for char in text)
@@ -66,10 +67,10 @@ def _read(text: str) -> dict[str, Any] | None:
         found = json.loads(text)
     except ValueError:
         return None
-    return found if _is_said(found) else None
+    return found if _is_stored_sentence(found) else None
 
 
-def _is_said(found: Any) -> bool:
+def _is_stored_sentence(found: Any) -> bool:
     return isinstance(found, dict) and set(found) == {"code", "params"} and isinstance(found["params"], dict)
 
 
@@ -87,9 +88,11 @@ def _shortened(value: Any, cut: int) -> Any:
 
 
 def _written(found: Mapping[str, Any], translate: Callable[[str], str]) -> str:
-    params = {name: _written(each, translate) if _is_said(each) else each for name, each in found["params"].items()}
+    params = {
+        name: _written(each, translate) if _is_stored_sentence(each) else each for name, each in found["params"].items()
+    }
     try:
         return translate(_templates[found["code"]]) % params
     except (KeyError, TypeError, ValueError):
-        # Its kind is not installed any more, or says it otherwise by now.
+        # Its kind is no longer installed, or declares other codes now.
         return f"{found['code']} ({', '.join(map(str, params.values()))})" if params else str(found["code"])

@@ -1,9 +1,9 @@
-"""Whole numbers as addresses and forms bring them: anything at all may stand there."""
+"""Whole numbers from addresses and forms, which may contain any text."""
 
 # As many digits as any id has.
 _DIGITS = 18
 
 
 def whole(text: str) -> int | None:
-    """The number that a text is; None where it is none, is negative, or is longer than any id."""
+    """Return the number in a text; None if it is invalid, negative, or longer than any id."""
     return int(text) if text.isascii() and text.isdigit() and len(text) <= _DIGITS else None

@@ -1,6 +1,6 @@
-"""The Django project: settings, doors to the outside, and what runs the stages."""
+"""The Django project: settings, entry points, and the processes that run the stages."""
 
-# The one place that names the version: pyproject.toml, the admin's foot and the health pages take it from here.
+# The only place of the version: pyproject.toml, the admin's footer and the health pages read it here.
 __version__ = "0.1.0"
 
 from gateway.celery import app as celery_app

@@ -1,4 +1,4 @@
-"""The project as an application, for its commands, checks and kinds of work."""
+"""The project as a Django application, for its commands, checks and lanes."""
 
 from django.apps import AppConfig
 
@@ -7,7 +7,7 @@ class GatewayConfig(AppConfig):
     name = "gateway"
 
     def ready(self) -> None:
-        """Register what needs the loaded settings and models: the checks, and the kinds of work."""
+        """Register the checks and lanes, which need the loaded settings and models."""
         from gateway import checks  # noqa: F401
         from gateway.lanes import LANES
         from work.lanes import register

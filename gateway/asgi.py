@@ -1,4 +1,4 @@
-"""The doors of the web process: `application` takes hooks and serves Django, `door` takes hooks only."""
+"""ASGI entry points of the web process: `application` takes hooks and serves Django, `door` takes hooks only."""
 
 import os
 from functools import partial

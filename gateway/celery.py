@@ -1,4 +1,4 @@
-"""The Celery application; tasks take ids, and rows stay the truth."""
+"""The Celery application; tasks carry ids, and the rows hold the state."""
 
 import os
 
@@ -8,7 +8,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gateway.settings")
 
 
 def make_app(name: str) -> Celery:
-    """A Celery application with the project's settings and tasks."""
+    """Return a Celery application with the project's settings and tasks."""
     made = Celery(name, set_as_current=False)
     made.config_from_object("django.conf:settings", namespace="CELERY")
     made.autodiscover_tasks()
@@ -16,5 +16,5 @@ def make_app(name: str) -> Celery:
 
 
 app = make_app("gateway")
-# Also for threads other than the one that imports this: nudges leave from a thread of their own.
+# Set it for other threads too, since a separate thread sends the nudges.
 app.set_default()

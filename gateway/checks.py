@@ -1,4 +1,4 @@
-"""What must be true of the settings before the gateway starts."""
+"""Checks of the settings before the gateway starts."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ DOOR_HINT = (
 
 
 def has_door() -> bool:
-    """Whether the platform can reach the gateway at all: a credential for the webhook, or a queue."""
+    """Return whether the platform can reach the gateway: a credential for the webhook, or a queue."""
     return bool(settings.WEBHOOK_BASIC_AUTH or settings.WEBHOOK_HEADER_TOKENS or settings.SQS_QUEUE_URL)
 
 
@@ -27,7 +27,7 @@ def the_door_has_a_lock(app_configs: Any, **kwargs: Any) -> list[Any]:
 
 @register(deploy=True)
 def addresses_are_sealed(app_configs: Any, **kwargs: Any) -> list[Any]:
-    """Each of the platform's URIs is a key to one message: whoever reads the database or a backup could use it."""
+    """Warn if the platform's URIs are stored unencrypted: each grants any reader of a backup access to a message."""
     if settings.ENCRYPTION_KEYS:
         return []
     text = "ENCRYPTION_KEYS is not set: the platform's URIs and the raw hooks lie readable in the database."
@@ -37,7 +37,7 @@ def addresses_are_sealed(app_configs: Any, **kwargs: Any) -> list[Any]:
 
 @register(deploy=True)
 def the_screens_have_names(app_configs: Any, **kwargs: Any) -> list[Any]:
-    """Links and redirects are made of the name that a request brings: not every name may be one."""
+    """Warn if every host name is allowed: links and redirects use the host name of the request."""
     if "*" not in settings.ALLOWED_HOSTS:
         return []
     return [CheckWarning("ALLOWED_HOSTS allows every name.", hint="Name the hosts of the screens.", id="gateway.W002")]

@@ -1,4 +1,4 @@
-"""Words of the environment that need more than a type: credentials, a generated key, the database."""
+"""Environment values that need more than a type: credentials, a generated key, the database."""
 
 import secrets
 from base64 import b64encode
@@ -42,7 +42,7 @@ def _basic(user: str, password: str) -> str:
 
 
 def kept_key(data_dir: Path, name: str, make: Callable[[], str]) -> str:
-    """The key made for this data folder at its first start; only embedded deployments use it."""
+    """Return the key of this data folder, made at its first start; only embedded deployments use it."""
     path = data_dir / name
     try:
         return path.read_text()
@@ -53,7 +53,7 @@ def kept_key(data_dir: Path, name: str, make: Callable[[], str]) -> str:
             path.chmod(0o600)
             file.write(make())
     except FileExistsError:
-        pass  # another process of the same start was quicker
+        pass  # another process of the same start made it first
     return path.read_text()
 
 
@@ -66,7 +66,7 @@ def encryption_key() -> str:
 
 
 def encryption_keys(keys: list[str]) -> tuple[str, ...]:
-    """Refuse what is not a Fernet key, without printing it."""
+    """Return the keys; raise ImproperlyConfigured for an invalid Fernet key, without printing it."""
     for place, key in enumerate(keys, 1):
         try:
             Fernet(key)
@@ -79,7 +79,7 @@ def encryption_keys(keys: list[str]) -> tuple[str, ...]:
 
 
 def secret_texts(*values: Any) -> tuple[str, ...]:
-    """Every text in the values; of a header that is sent, also what follows the scheme."""
+    """Return every text in the values; for a header value, also the part after the scheme."""
     found: list[str] = []
     for value in values:
         if isinstance(value, str):
@@ -92,32 +92,33 @@ def secret_texts(*values: Any) -> tuple[str, ...]:
 
 
 def database(parsed: dict[str, Any]) -> dict[str, Any]:
-    """Complete what DATABASE_URL says with the options that either database needs here."""
+    """Add the options that each database engine needs here to the parsed DATABASE_URL."""
     if parsed["ENGINE"].endswith("sqlite3"):
         return parsed | {
             "ENGINE": "work.sqlite",
-            # Tests, too, run on a file with its write-ahead log, as deployments do.
+            # Tests use a file with a write-ahead log as well, as deployments do.
             "TEST": {"NAME": f"{parsed['NAME']}-test"},
             "OPTIONS": {
-                # DEFERRED transactions meet "database is locked" under load; measured, see docs/adr.
+                # DEFERRED transactions raise "database is locked" under load; measured, see docs/adr.
                 "transaction_mode": "IMMEDIATE",
                 "timeout": 20,
-                # FULL: an acknowledged hook outlives a power cut.
+                # FULL: an acknowledged hook survives a power cut.
                 "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;",
             },
         }
     if parsed["ENGINE"].endswith("postgresql"):
         options = parsed.get("OPTIONS", {}) | {
-            # The pool's own pauses between two attempts grow with the outage; it gives up instead, and the next who asks begins.
+            # The pool's retry delays grow during an outage. Give up early instead: the next request for a connection
+            # retries at once.
             "pool": {"min_size": 0, "max_size": 12, "timeout": 5, "max_idle": 60, "reconnect_timeout": 2},
             "connect_timeout": 3,
-            # A peer that vanished is noticed within this many milliseconds instead of hours, also while we only listen.
+            # Detect a vanished peer within this many milliseconds instead of hours, also while only listening.
             "tcp_user_timeout": 10_000,
             "keepalives_idle": 10,
             "keepalives_interval": 5,
             "keepalives_count": 3,
         }
-        # After a restart of the database the pool is full of dead connections: none is handed out unasked.
+        # After a restart of the database the pool is full of dead connections: check each before use.
         return parsed | {
             "ENGINE": "django.db.backends.postgresql",
             "OPTIONS": options,

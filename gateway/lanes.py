@@ -1,4 +1,4 @@
-"""The kinds of work, one lane each. Tasks, routes, the sweep, embedded mode, alarms and metrics read this table."""
+"""Table of all lanes, one per kind of work, read by tasks, routes, the sweep, embedded mode, alarms and metrics."""
 
 import threading
 from dataclasses import replace
@@ -53,7 +53,7 @@ HOOKS = Lane(
     planning.escalate,
     retry=Retry(failures=None, first=0.5, longest=60.0),
     together=True,
-    # Under load hooks form sets.
+    # Under load, hooks are processed in sets.
     along=200,
     note=planning.describe_failure,
     onward=(SINGLES, FILES),
@@ -67,7 +67,7 @@ EFFECTS = Lane(
     EffectRun.objects.all,
     transfers.see_to,
     transfers.escalate,
-    # Receivers are told of thousands of singles one after the other; none of them waits for it.
+    # Receivers are notified of thousands of single messages one after the other, and no message waits for that.
     overdue=timedelta(hours=1),
 )
 UPLOADS = Lane(
@@ -77,10 +77,10 @@ UPLOADS = Lane(
     SuppressionUpload.objects.all,
     upload_work.read,
     upload_work.escalate,
-    # What an error says may hold an entry.
+    # The text of an error may contain a list entry.
     private=True,
     early=lambda rows: rows,
-    # Many long files take turns.
+    # Several long files take turns.
     overdue=timedelta(minutes=10),
 )
 CHANGES = Lane(
@@ -97,13 +97,13 @@ LANES = (HOOKS, SINGLES, FILES, EFFECTS, UPLOADS, CHANGES)
 CHORES = (
     Chore("expire", lifecycle.expire, trusts_clock=True),
     Chore("foresee", forecast.foresee, wait=15.0),
-    # Promo codes that go back to their pools are no row of their own: one at a time does it.
+    # Promo codes returned to their pools have no rows of their own; one thread at a time is enough.
     Chore("codes", lambda now: give_back_codes(), needed=codes_wait),
 )
 
 
 def make_sweep() -> Sweep:
-    """Return a sweep over all lanes, with the threads that watch and tell beside it."""
+    """Return a sweep over all lanes, with the threads that watch and notify beside it."""
 
     def watch(stop: threading.Event) -> None:
         Watch().start(stop)
@@ -112,6 +112,6 @@ def make_sweep() -> Sweep:
 
 
 def threads() -> dict[str, int]:
-    """Return how many rows the worker of each queue works on at a time."""
+    """Return how many rows the worker of each queue processes at a time."""
     at_a_time = {pulses.SMALL: settings.WORKER_CONCURRENCY}
     return {lane.queue: at_a_time.get(lane.worker, 2) for lane in registered()}

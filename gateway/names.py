@@ -1,4 +1,4 @@
-"""Refuse settings that the gateway does not know: a misspelt name would otherwise leave its default in force, unnoticed."""
+"""Refuse unknown settings: a misspelt name would otherwise keep its default in force, unnoticed."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -9,7 +9,7 @@ from typing import Any
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-# In the process environment, only names that begin like this are judged: all others may belong to other programs.
+# In the process environment, check only names with these prefixes: all others may belong to other programs.
 OURS = (
     "ALARM_",
     "CHUNK_",
@@ -29,22 +29,22 @@ OURS = (
     "URI_RETENTION_",
     "WEBHOOK_",
 )
-# Kubernetes and Docker add such names for each service beside us, and a service may be called “webhook”.
+# Kubernetes and Docker add such names for each neighbouring service, and a service may be called “webhook”.
 _OF_A_SERVICE = re.compile(r".+_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?)")
-# What other programs read from the same file: compose, AWS's chain of credentials, Django's commands, Python itself.
+# Names that other programs read from the same file: compose, AWS's credential chain, Django's commands, Python.
 _OF_OTHERS = re.compile(
     r"POSTGRES_PASSWORD|PUBLISH|AWS_\w+|COMPOSE_\w+|DJANGO_\w+|PYTHON\w+|TZ|LANG|LC_\w+|SSL_CERT_(FILE|DIR)|(?i:\w+_PROXY)"
 )
 _CREDENTIAL = re.compile(r"CREDENTIAL_\w+")
-# A line as django-environ reads it; any other line it skips.
+# A line that django-environ reads; it skips all others.
 _LINE = re.compile(r"(?:export )?([A-Za-z_0-9]+)=.*")
 
 
 class CheckedEnv(environ.Env):
-    """django-environ's reader, which remembers the names that it was asked for: these are the known ones."""
+    """django-environ's reader, which records the requested names: these are the known ones."""
 
     def __init__(self, file: Path) -> None:
-        """Read `file` into the environment; what is set there already wins."""
+        """Read `file` into the environment, without replacing values that are set there."""
         super().__init__()
         self.asked = {"ENV_FILE"}
         self._file = file
@@ -55,7 +55,7 @@ class CheckedEnv(environ.Env):
         return super().get_value(var, *args, **kwargs)
 
     def refuse_unknown(self) -> None:
-        """Raise ImproperlyConfigured if a name is set that was never asked for. To be called after the last setting."""
+        """Raise ImproperlyConfigured if a set name was never requested. Call it after the last setting."""
         in_file = list(_names_in(self._file))
         unknown = {name: f" in {self._file}" for name in in_file if not _OF_OTHERS.fullmatch(name)} | {
             name: "" for name in self.ENVIRON if name.startswith(OURS) and name not in in_file
@@ -79,7 +79,7 @@ def _names_in(file: Path) -> Iterator[str]:
             continue
         found = _LINE.fullmatch(line)
         if found is None:
-            # The line itself is not shown: it may hold a secret.
+            # Do not show the line: it may contain a secret.
             raise ImproperlyConfigured(f"{file}, line {number}: write NAME=value, without spaces around the name.")
         yield found[1]
 

@@ -41,7 +41,7 @@ CELERY_BROKER_URL = BROKER or "memory://localhost/"
 CELERY_BROKER_TRANSPORT_OPTIONS = (
     {"polling_interval": 0.02}
     if EMBEDDED
-    # A Redis that hangs must not hold a nudge for longer than a moment; the sweep finds the row anyway.
+    # A hanging Redis must block a nudge only briefly; the sweep finds the row anyway.
     else {
         "socket_timeout": 5,
         "socket_connect_timeout": 1,
@@ -54,14 +54,14 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 8 if EMBEDDED else 1
 CELERY_TASK_DEFAULT_QUEUE = "small"
-# A name, since the lanes need the models, which need these settings.
+# A name instead of the function: the lanes need the models, which need these settings.
 CELERY_TASK_ROUTES = ["work.lanes.route"]
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "retire": {"task": "sendouts.retire", "schedule": 3600.0},
-    # A worker that was away must not look thirty times at once.
+    # After an outage the worker must not run all missed checks at once.
     "watch": {"task": "sendouts.watch", "schedule": 30.0, "options": {"expires": 30}},
     "tidy": {"task": "gateway.tidy", "schedule": 3600.0},
 }
@@ -74,9 +74,9 @@ if not SECRET_KEY:
             "SECRET_KEY is not set. Make one: python -c 'import secrets; print(secrets.token_urlsafe(50))'"
         )
     SECRET_KEY = environment.kept_key(DATA_DIR, "secret_key", environment.secret_key)
-# Keys that signed before: sessions and forms that they signed stay valid while a key is being changed.
+# Former signing keys: sessions and forms that they signed stay valid during a change of keys.
 SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
-# The first encrypts stored secrets, all of them decrypt.
+# The first key encrypts stored secrets, all keys decrypt them.
 ENCRYPTION_KEYS = environment.encryption_keys(env.list("ENCRYPTION_KEYS", default=[]))
 if not ENCRYPTION_KEYS and USES_SQLITE:
     ENCRYPTION_KEYS = (environment.kept_key(DATA_DIR, "encryption_key", environment.encryption_key),)
@@ -121,10 +121,10 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "simple_history.middleware.HistoryRequestMiddleware",
     "gateway.web.unavailable.Middleware",
-    # Last, as it asks: it turns a login that was refused for its number into a page.
+    # Axes must be last: it turns a refused login into a page.
     "axes.middleware.AxesMiddleware",
 ]
-# How long a page may take to begin, before it is answered with 503.
+# Seconds until a page must begin, before the answer is 503.
 PAGE_SECONDS = env.float("PAGE_SECONDS", default=10.0)
 ROOT_URLCONF = "gateway.urls"
 WSGI_APPLICATION = "gateway.wsgi.application"
@@ -150,8 +150,9 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
-# Five wrong passwords for one account from one address shut that pair out for a quarter of an hour; attempts meanwhile
-# neither count nor lengthen it. Others behind the same proxy, and the same person elsewhere, are not touched.
+# Five wrong passwords for an account from one address lock that pair out for 15 minutes. Attempts during the lockout
+# neither count nor extend it. Other users behind the same proxy, and the same user at another address, are not
+# affected.
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
@@ -159,7 +160,7 @@ AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_RESET_ON_SUCCESS = True
 AXES_CLIENT_IP_CALLABLE = "gateway.web.logins.client_address"
 AXES_LOCKOUT_CALLABLE = "gateway.web.logins.locked_out"
-# Who logged in when is in the users' list; failures are kept for as long as they count, without what was typed.
+# The users' list shows the last logins. Failures are kept while they count, without the entered data.
 AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ADMIN = False
 AXES_VERBOSE = False
@@ -179,7 +180,7 @@ FORMAT_MODULE_PATH = "gateway.formats"
 
 # --- Files of the screens ------------------------------------------------------------------------------------------
 STATIC_URL = "static/"
-# Served from the packages themselves where nobody ran collectstatic: the embedded mode, tests.
+# Without collectstatic, files are served from the packages: embedded mode, tests.
 _COLLECTED = BASE_DIR / "staticfiles"
 STATIC_ROOT = _COLLECTED if (_COLLECTED / "admin").exists() or "collectstatic" in sys.argv else None
 WHITENOISE_USE_FINDERS = STATIC_ROOT is None
@@ -192,14 +193,14 @@ SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = LANGUAGE_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = LANGUAGE_COOKIE_SAMESITE = "Lax"
 LANGUAGE_COOKIE_SECURE = BEHIND_TLS
 if BEHIND_TLS:
-    # Browsers take such names only with Secure, for this host alone: no neighbour under the same domain can plant one.
+    # Browsers accept these names only with Secure and for this host: a neighbour under the same domain cannot set one.
     SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"
-# Proxies in front whose X-Forwarded-For and X-Forwarded-Proto are believed: addresses and networks.
+# Addresses and networks of trusted proxies, for X-Forwarded-For and X-Forwarded-Proto.
 TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=["127.0.0.1", "::1"])
 SECURE_REDIRECT_EXEMPT = [r"^health/", r"^metrics$"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS else None
 SECURE_HSTS_SECONDS = 31_536_000 if BEHIND_TLS else 0
-# Other hosts under the same name are not ours to decide about.
+# Other hosts under the same domain are not ours to configure.
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = False
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 CSRF_TRUSTED_ORIGINS = [BASE_URL] if BASE_URL.startswith("https://") else []
@@ -212,7 +213,7 @@ WEBHOOK_HEADER_TOKENS = tuple(env.list("WEBHOOK_HEADER_TOKENS", default=[]))
 if bool(WEBHOOK_HEADER_NAME) != bool(WEBHOOK_HEADER_TOKENS):
     raise ImproperlyConfigured("WEBHOOK_HEADER_NAME and WEBHOOK_HEADER_TOKENS belong together: set both or neither.")
 WEBHOOK_MAX_BYTES = env.int("WEBHOOK_MAX_BYTES", default=5_000_000)
-# Whether DATA_DIR is on a durable disk of its own; files that are there already are loaded in any case.
+# Whether DATA_DIR is on its own durable disk; existing files are loaded in any case.
 JOURNAL = env.bool("JOURNAL", default=False)
 JOURNAL_DIR = DATA_DIR / "journal"
 SQS_QUEUE_URL = env.str("SQS_QUEUE_URL", default="")
@@ -227,7 +228,7 @@ SYMPLIFY_CONFIRM_CODES = tuple(env.list("SYMPLIFY_CONFIRM_CODES", cast=int, defa
 SYMPLIFY_METHOD = env.str("SYMPLIFY_METHOD", default="POST")
 SYMPLIFY_HEADERS = env.dict("SYMPLIFY_HEADERS", default={})
 SYMPLIFY_TIMEOUT = env.float("SYMPLIFY_TIMEOUT", default=20.0)
-# Bytes a second: a contact file that brings less over half a minute is given up, and asked for again.
+# Bytes a second: a contact file that arrives slower over half a minute is abandoned, and requested again.
 SYMPLIFY_SLOWEST_DOWNLOAD = env.float("SYMPLIFY_SLOWEST_DOWNLOAD", default=1_000.0)
 # A refused batch is rejected contact by contact and then finished; either half can be switched off.
 REFUSAL_REJECTS = env.bool("REFUSAL_REJECTS", default=True)
@@ -243,9 +244,9 @@ CREDENTIALS = {
 }
 
 # --- Stages --------------------------------------------------------------------------------------------------------
-# Rows screened and stored together. One SQLite transaction holds the only writer, so it is kept short there.
+# Rows screened and stored together. A SQLite transaction holds the only writer, so it is shorter there.
 CHUNK_ROWS = env.int("CHUNK_ROWS", default=2_000 if USES_SQLITE else 5_000)
-# A claim outlasts twice the longest HTTP time-out.
+# A claim lasts longer than two of the longest HTTP time-outs.
 CLAIM_SECONDS = env.float("CLAIM_SECONDS", default=2 * SYMPLIFY_TIMEOUT + 5)
 SWEEP_SECONDS = env.float("SWEEP_SECONDS", default=1.0)
 WORKER_CONCURRENCY = env.int("WORKER_CONCURRENCY", default=4)
@@ -253,26 +254,26 @@ RETENTION_DAYS = env.int("RETENTION_DAYS", default=90)
 URI_RETENTION_HOURS = env.int("URI_RETENTION_HOURS", default=24)
 
 # --- Alarms --------------------------------------------------------------------------------------------------------
-# Who is told, besides /health/ready, the log and the admin. The hook's host must be in OUTBOUND_ALLOWED_HOSTS.
+# Recipients of alarms, besides /health/ready, the log and the admin. The hook's host must be in OUTBOUND_ALLOWED_HOSTS.
 ALARM_MAIL_TO = env.list("ALARM_MAIL_TO", default=[])
 ALARM_MAIL_FROM = env.str("ALARM_MAIL_FROM", default=f"send-gate@{urlsplit(BASE_URL).hostname}")
 ALARM_HOOK_URL = env.str("ALARM_HOOK_URL", default="")
 ALARM_LANGUAGE = env.str("ALARM_LANGUAGE", default="fr")
 if ALARM_LANGUAGE not in dict(LANGUAGES):
     raise ImproperlyConfigured("ALARM_LANGUAGE: write fr or en.")
-# In small letters, since it holds a password and is no setting of its own.
+# Lower case, since it contains a password and must not be a setting.
 email_url = env.str("EMAIL_URL", default="")
 if ALARM_MAIL_TO and not email_url:
     raise ImproperlyConfigured("ALARM_MAIL_TO is set. Set EMAIL_URL too, such as smtp+tls://user:password@host:587.")
 vars().update(env.email_url_config(email_url or "dummymail://"))
 EMAIL_TIMEOUT = 10
-# Whether mails reach anybody: without a server nothing is written for people, and their settings say so.
+# Whether mail can be sent: without a server no mail is written, and the users' settings say so.
 MAIL_WORKS = bool(email_url)
-# The platform's own breaker has thresholds that nobody publishes. Ours should alarm before it opens: a share that a moment's
-# trouble does not reach, of so many hooks that a share means something.
+# The platform's own breaker has unpublished thresholds. Alarm before it opens: above a share that brief trouble does
+# not reach, and with enough hooks for a meaningful share.
 DOOR_WATCH_HOOKS = env.int("DOOR_WATCH_HOOKS", default=20)
 DOOR_WATCH_SHARE = env.float("DOOR_WATCH_SHARE", default=0.1)
-# Who may read /metrics, as a bearer token; nobody where it is empty.
+# Bearer token for /metrics; if empty, access is refused to everybody.
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 
 # --- API -----------------------------------------------------------------------------------------------------------
@@ -319,5 +320,5 @@ LOGGING = {
 }
 DEFAULT_EXCEPTION_REPORTER_FILTER = "gateway.web.error_reports.QuietReporter"
 
-# Last, after every name was read.
+# Must come last, after every name was read.
 env.refuse_unknown()

@@ -1,4 +1,4 @@
-"""What workers are nudged to do, one task for each lane, and what beat asks them to look for."""
+"""Celery tasks: one for each lane, and the periodic ones of beat."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ from work.run import run
 
 
 def make_task(lane: Lane) -> Any:
-    """Make the Celery task of a lane. It takes ids, looks at the rows, may run twice, and decides nothing."""
+    """Make the Celery task of a lane. It takes ids, checks the rows, may run twice, and decides nothing."""
 
     def work_on(ids: list[int]) -> None:
         along = lane.due(lane.along) if lane.along else []
@@ -37,14 +37,14 @@ TASKS = {lane.name: make_task(lane) for lane in LANES}
 
 @shared_task(name="sendouts.watch")
 def watch() -> None:
-    """Look for what operators must know; that this runs at all is part of it."""
+    """Sign the heartbeat of this queue, and check for conditions that operators must know."""
     pulses.sign(pulses.SMALL)
     alarm_watch.look_by_beat(timezone.now())
 
 
 @shared_task(name="gateway.tidy")
 def tidy() -> None:
-    """Delete failed logins that no longer count, and sessions that are over."""
+    """Delete expired failed logins and expired sessions."""
     now = timezone.now()
     AccessAttempt.objects.filter(attempt_time__lt=now - settings.AXES_COOLOFF_TIME).delete()
     Session.objects.filter(expire_date__lt=now).delete()
@@ -52,7 +52,7 @@ def tidy() -> None:
 
 @shared_task(name="sendouts.retire")
 def retire() -> None:
-    """Wipe the URIs of what is over, and delete what is older than the retention period."""
+    """Erase the URIs of ended batches, and delete data older than the retention period."""
     retention.wipe(timezone.now())
     retention.retire(timezone.now())
     outbox.retire(timezone.now())

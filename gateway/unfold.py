@@ -1,4 +1,4 @@
-"""How the screens look; their menu is desk.menu."""
+"""Appearance of the screens; their menu is in desk.menu."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Everything but the webhook's door, which stands in front of Django (gateway.asgi)."""
+"""All URLs but the webhook's door, which stands in front of Django (gateway.asgi)."""
 
 from django.contrib import admin
 from django.urls import include, path
@@ -12,7 +12,7 @@ from gateway.ops import health, metrics
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
-    # Pages of what is configured that read contacts or call services, as only what lies above the configuration can.
+    # Pages about the configuration that read contacts or call services: only packages above actions can do that.
     path(
         "admin/actions/actiondefinition/preview/",
         admin.site.admin_view(preview_page.preview_new_action),

@@ -1,4 +1,4 @@
-"""Django alone, for servers that speak WSGI; the webhook's door is in gateway.asgi."""
+"""Django alone, for WSGI servers; the webhook's door is in gateway.asgi."""
 
 import os
 

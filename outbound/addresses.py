@@ -1,10 +1,11 @@
-"""Which addresses may be dialled: the rule on numbers, before any name or list is looked at."""
+"""Rules on IP addresses that may be dialled, checked before any name or list."""
 
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 Address = IPv4Address | IPv6Address
 
-# Never dialled as public. Our own table, because ipaddress.is_global changes between releases of Python 3.11.
+# Addresses never dialled as public. The table is ours because ipaddress.is_global changes between releases of Python
+# 3.11.
 NOT_PUBLIC_V4 = tuple(
     IPv4Network(network)
     for network in (
@@ -23,10 +24,10 @@ NOT_PUBLIC_V4 = tuple(
         "203.0.113.0/24",
         "224.0.0.0/4",
         "240.0.0.0/4",
-        "168.63.129.16/32",  # a cloud's own agent answers here, on an address that looks public
+        "168.63.129.16/32",  # Azure's own agent answers on this public-looking address
     )
 )
-# Only 2000::/3 is handed out as public; within it these are not: 2001::/23 holds Teredo, 2002::/16 is 6to4.
+# Only 2000::/3 is allocated as public. These parts of it are excluded: 2001::/23 holds Teredo, 2002::/16 is 6to4.
 PUBLIC_V6 = IPv6Network("2000::/3")
 NOT_PUBLIC_V6 = tuple(IPv6Network(network) for network in ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20"))
 NAT64 = IPv6Network("64:ff9b::/96")
@@ -36,12 +37,13 @@ PRIVATE_V4 = tuple(
     for network in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8", "100.64.0.0/10")
 )
 PRIVATE_V6 = (IPv6Network("fc00::/7"), IPv6Network("::1/128"))
-# Clouds give out credentials here. Within private ranges, so named one by one; 169.254.0.0/16 is in neither table.
+# Clouds serve credentials on these addresses. They lie within private ranges, so each is listed; 169.254.0.0/16 is in
+# neither table.
 METADATA = frozenset(ip_address(text) for text in ("100.100.100.200", "fd00:ec2::254", "fd20:ce::254", "fd00:42::42"))
 
 
 def read_address(text: str) -> Address | None:
-    """The address that a text is, or None. Only four decimal numbers count, or IPv6 without a zone."""
+    """Return the address in a text, or None. Accepts only four decimal numbers, or IPv6 without a zone."""
     if "%" in text:
         return None
     try:
@@ -51,7 +53,7 @@ def read_address(text: str) -> Address | None:
 
 
 def unwrap(address: Address) -> Address:
-    """The address that is reached in the end: the IPv4 one inside a mapped or NAT64 address, else itself."""
+    """Return the address that is really reached: the IPv4 one inside a mapped or NAT64 address, else the same one."""
     if isinstance(address, IPv6Address):
         if address.ipv4_mapped is not None:
             return address.ipv4_mapped
@@ -61,7 +63,7 @@ def unwrap(address: Address) -> Address:
 
 
 def is_public(address: Address) -> bool:
-    """Whether the address is one of the open Internet's, and no carrier of another address that is not."""
+    """Return whether the address belongs to the open Internet, and carries no other address that does not."""
     reached = unwrap(address)
     if isinstance(reached, IPv4Address):
         return not any(reached in network for network in NOT_PUBLIC_V4)
@@ -69,7 +71,7 @@ def is_public(address: Address) -> bool:
 
 
 def is_private(address: Address) -> bool:
-    """Whether the address is private or loopback, so that an entry may list it. Link-local and metadata never are."""
+    """Return whether an entry may list the address: private or loopback ones, never link-local or metadata."""
     reached = unwrap(address)
     if reached in METADATA:
         return False

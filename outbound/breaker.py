@@ -1,4 +1,4 @@
-"""One host that takes no calls: known to the whole process, and asked again by one probe at a time."""
+"""Circuit breaker per host, shared by the whole process, with one probe at a time."""
 
 import threading
 import time
@@ -7,24 +7,24 @@ from typing import Final
 
 from outbound.retry_after import MAX_WAIT
 
-# So many failures in a row, and none but failures for so many seconds, mean that nothing gets through. The number
-# keeps one slow call from speaking for all; the seconds, a burst that one restart of a machine explains.
+# Open after this many failures in a row, and only failures for this many seconds. The number keeps one slow call from
+# deciding; the seconds exclude a burst from one machine's restart.
 FAILURES: Final = 10
 SECONDS: Final = 2.0
-# The distances between probes, in seconds: doubling from the first to the longest.
+# Intervals between probes, in seconds: doubling from the first to the longest.
 FIRST_PROBE: Final = 1.0
 LONGEST_PROBE: Final = 30.0
-# Hosts that are remembered; under a `.suffix` of an allow-list a hook can name as many as it likes.
+# Bound on remembered hosts; with a `.suffix` in an allow-list, hooks can name any number of hosts.
 MOST_HOSTS: Final = 1_000
-# Who waits behind a probe under way looks again after so long.
+# Callers behind a pending probe ask again after this many seconds.
 BEHIND_PROBE: Final = 1.0
 
 
 class Breaker:
-    """Whether a host may be called.
+    """Decides whether a host may be called.
 
-    Closed: every call. Open: one probe when its moment has come, nothing else; the moments grow apart. The first success
-    of any call closes it. For many threads; times are seconds of `clock`.
+    Closed: admit every call. Open: admit one probe when it is due, and nothing else; the intervals grow. The first
+    success of any call closes it. Thread-safe; times are seconds of `clock`.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic, probe_lasts: float = 60.0) -> None:
@@ -43,7 +43,7 @@ class Breaker:
         return self._distance > 0
 
     def wait(self) -> float:
-        """Seconds until a call may pass; 0 when one may now. Takes nothing."""
+        """Return the seconds until a call may pass, 0 if one may now. Claims no probe."""
         if not self._distance:
             return 0.0
         with self._lock:
@@ -57,7 +57,7 @@ class Breaker:
         return max(0.0, self._probe_at - now)
 
     def admit(self) -> float:
-        """0 when the caller may call now, and then must say what became of it; else the seconds to wait."""
+        """Return 0 if the caller may call now, and must then report the outcome; else the seconds to wait."""
         if not self._distance:
             return 0.0
         with self._lock:
@@ -68,8 +68,8 @@ class Breaker:
             return wait
 
     def succeeded(self) -> None:
-        """A call was answered with something other than trouble."""
-        # Without the lock: on the way of every answer, and plain stores cannot be torn.
+        """Record an answer other than trouble."""
+        # Without the lock, since every answer passes here, and plain stores are atomic.
         self._succeeded_at = self._clock()
         if self._failures or self._distance:
             with self._lock:
@@ -78,16 +78,16 @@ class Breaker:
                 self._probing_since = None
 
     def failed(self, seconds: float, retry_after: float | None = None) -> bool:
-        """A call that took `seconds` failed, and may have said when to come back; whether that opened the breaker."""
+        """Record a failed call that took `seconds`, with its Retry-After; return whether it opened the breaker."""
         with self._lock:
             now = self._clock()
             began = now - seconds
             if self._distance:
-                # Calls that were under way when it opened tell nothing new: only the probe does.
+                # Calls that began before it opened carry no new information: only the probe does.
                 if self._probing_since is not None and began >= self._probing_since - 0.001:
                     self._probe_later(now, min(LONGEST_PROBE, self._distance * 2), retry_after)
                 return False
-            # A call that hung shows silence since it began, unless another was answered meanwhile.
+            # A call that hung shows silence since its start, unless another was answered meanwhile.
             began = max(began, self._succeeded_at)
             self._row_began = min(self._row_began, began) if self._failures else began
             self._failures += 1
@@ -103,7 +103,7 @@ class Breaker:
 
 
 class Breakers:
-    """The breakers of a process, one for each host and port. A second process learns by its own calls."""
+    """The breakers of a process, one for each host and port. Another process learns from its own calls."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -114,12 +114,12 @@ class Breakers:
         if breaker is None:
             if len(self._known) >= MOST_HOSTS:
                 self._known = {key: known for key, known in self._known.items() if known.is_open}
-            # setdefault is atomic: two threads that ask first get the same one.
+            # setdefault is atomic: two threads that ask first get the same breaker.
             breaker = self._known.setdefault((host, port), Breaker(self._clock))
         return breaker
 
     def open_for(self) -> float:
-        """Seconds until the next probe of the host that is silent longest; 0 where every host is called."""
+        """Return the seconds until the next probe of the host that waits longest; 0 if no breaker is open."""
         return max((breaker.wait() for breaker in list(self._known.values()) if breaker.is_open), default=0.0)
 
     def forget(self) -> None:
@@ -127,6 +127,6 @@ class Breakers:
         self._known.clear()
 
 
-# Of the platform, and of the services that staff configured: a service that is away says nothing about the platform.
+# Separate sets for the platform and for configured services: an outage of a service says nothing about the platform.
 breakers = Breakers()
 service_breakers = Breakers()

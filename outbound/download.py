@@ -1,4 +1,4 @@
-"""A long answer read in blocks, in flat memory, with a proof that its end was reached."""
+"""Long answers read in blocks with constant memory use, and a proof that the end was reached."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -11,13 +11,14 @@ from urllib3.exceptions import HTTPError
 from outbound.session import GuardedSession
 
 BLOCK = 256 * 1024
-# A download that drips is looked at in windows of so many seconds.
+# Seconds of each window in which the rate of a download is checked.
 WINDOW = 30.0
 
 
 class BrokenDownload(Exception):
-    """The body ended too early. `word` says how: "cut" (reset or cut off), "time-out" (nothing came for too long) or
-    "slow" (too little came, or not all of it in time).
+    """The body ended too early. `word` is "cut" (reset or cut off), "time-out" (no data for too long) or "slow".
+
+    Slow means too little data in a window, or not all of it in time.
     """
 
     def __init__(self, word: str, received: int) -> None:
@@ -27,11 +28,11 @@ class BrokenDownload(Exception):
 
 
 class Download:
-    """An answer whose body is still to be read, once; a context manager that closes it.
+    """An answer whose body is not read yet and can be read once; a context manager that closes it.
 
-    `content_encoding` is what the header says, in lower case; blocks() does not undo it. `least_rate`: bytes a second
-    that must come in each window of 30 s, and `seconds` until when all of it must have come: a body that drips for ever
-    would hold its reader for ever, since no single wait for data is long.
+    `content_encoding` is the header in lower case; blocks() does not decode it. `least_rate` is the least rate in bytes
+    a second in each window of 30 s. All of the body must have arrived within `seconds`. Both bounds are needed, since a
+    body that drips would otherwise occupy its reader for ever: no single wait is long.
     """
 
     def __init__(
@@ -54,14 +55,14 @@ class Download:
         self._ends = clock() + seconds
 
     def blocks(self) -> Iterator[bytes]:
-        """Yield the body as it came, in blocks of about `block` bytes; raises Broken after what came."""
+        """Yield the body undecoded, in blocks of about `block` bytes; raise BrokenDownload after the last data."""
         waiting: list[bytes] = []
         size = 0
         word = ""
         window_ends, expected = self._clock() + WINDOW, self._least
         while not word:
             try:
-                # read1 hands over what is there: a reset in the middle of a block does not take the block along.
+                # read1 returns what has arrived, so that a reset within a block does not lose that block.
                 piece: bytes = self._response.raw.read1(self._block, decode_content=False)
             except (HTTPError, OSError) as error:
                 word = "time-out" if "Timeout" in type(error).__name__ else "cut"
@@ -73,7 +74,8 @@ class Download:
             self.received += len(piece)
             now = self._clock()
             if now >= window_ends:
-                # Counted from what had come by then: time that our own reader took between two blocks is not theirs.
+                # Count from the bytes at the window's start: our own reader's time between blocks is not the sender's
+                # fault.
                 word = "slow" if self.received < expected else ""
                 window_ends, expected = now + WINDOW, self.received + self._least
             if now >= self._ends:
@@ -89,10 +91,10 @@ class Download:
         self._ended = True
 
     def proves_end(self) -> bool:
-        """Whether the body was read to a proven end: all of Content-Length, or the last chunk."""
+        """Return whether the body was read to a proven end: all of Content-Length, or the last chunk."""
         if not self._ended:
             return False
-        # An answer cut before its last chunk does not end: reading it fails.
+        # Reading a chunked answer that was cut before its last chunk fails.
         if self._response.raw.chunked:
             return True
         length = self.headers.get("Content-Length", "")
@@ -100,12 +102,12 @@ class Download:
 
     @property
     def share(self) -> float:
-        """How much of the body has come, from 0 to 1; 0 where its length is not told."""
+        """Return the received share of the body, from 0 to 1; 0 if its length is unknown."""
         length = self.headers.get("Content-Length", "")
         return min(1.0, self.received / int(length)) if length.isascii() and length.isdigit() and int(length) else 0.0
 
     def close(self) -> None:
-        """Close the answer; a connection with unread body is dropped, not kept."""
+        """Close the answer; drop a connection with unread body instead of keeping it."""
         self._response.close()
 
     def __enter__(self) -> "Download":
@@ -127,7 +129,7 @@ def download(
     seconds: float = float("inf"),
     **options: Any,
 ) -> Download:
-    """GET a URI without reading its body yet; raises Refused and Unreachable. Any status is an answer."""
-    # gzip is the one encoding that readers of contact files know.
+    """GET a URI without reading its body yet; raise Refused or Unreachable. Any status is an answer."""
+    # gzip is the only encoding that readers of contact files support.
     asked = {"Accept-Encoding": "gzip", **(headers or {})}
     return Download(session.get(uri, headers=asked, stream=True, **options), block, least_rate, seconds)

@@ -1,4 +1,4 @@
-"""Many small calls at once, from one thread, as fast as the other side bears."""
+"""Many small concurrent calls from one thread, as fast as the remote side allows."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -12,16 +12,16 @@ from outbound.poller import TICK, Poller
 from outbound.retry_after import MAX_WAIT, TROUBLE
 from outbound.transfer import Transfer, header_lines, method_name
 
-# Answers are handed over in lists of up to so many, or after so many seconds, whichever comes first.
+# Yield answers in lists of up to this many, or after this many seconds, whichever comes first.
 LIST_SIZE: Final = 256
 LIST_WAIT: Final = 0.1
-# A pause that the other side asks for is waited out up to so many seconds; beyond, the caller has better things to do.
+# Wait out a requested pause of up to this many seconds; in a longer one the caller can do other work.
 WAITED_OUT: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class FanoutCall:
-    """One request to make; `key` comes back with the answer."""
+    """One request to make; its answer carries the same `key`."""
 
     key: Any
     uri: str
@@ -29,12 +29,16 @@ class FanoutCall:
 
 @dataclass(frozen=True, slots=True)
 class FanoutAnswer:
-    """What became of one call.
+    """Outcome of one call.
 
-    `status` is 0 when no answer came; then `error` says why: "lost" (time-out or reset after the request may have been
-    sent), "unsent" (certainly not sent), "held" (not tried: the host takes no calls at the moment, and may be asked again in
-    `retry_after` seconds) or "refused" (by the guard, which `refusal` names). `retry_after` is what the answer asked
-    for, in seconds, an hour at most. `seconds` is how long the call took.
+    `status` is 0 if no answer came; then `error` says why:
+    - "lost": time-out or reset after the request may have been sent;
+    - "unsent": certainly not sent;
+    - "held": not tried, since the host takes no calls at the moment; it may be called again in `retry_after` seconds;
+    - "refused": by the guard, with its reason in `refusal`.
+
+    `retry_after` is the pause that the answer requested, in seconds, an hour at most. `seconds` is the duration of the
+    call.
     """
 
     key: Any
@@ -46,15 +50,15 @@ class FanoutAnswer:
 
 
 def never() -> bool:
-    """The `stop` of a caller who does not stop."""
+    """Default of `stop`: never stop."""
     return False
 
 
 class Fanout:
-    """Makes calls through libcurl, many at once; keeps connections and the learnt limit from one send() to the next.
+    """Makes many concurrent calls through libcurl; keeps connections and the learnt limit from one send() to the next.
 
-    For one thread at a time. `timeout` (the whole call) and `connect_timeout` are seconds. A caller that takes longer
-    than `timeout` between two lists lets the calls under way time out.
+    For one thread at a time. `timeout` (the whole call) and `connect_timeout` are seconds. If the caller takes longer
+    than `timeout` between two lists, the pending calls time out.
     """
 
     def __init__(
@@ -80,16 +84,16 @@ class Fanout:
 
     @property
     def limit(self) -> int:
-        """How many calls may be under way at once, as learnt so far."""
+        """Return how many calls may be pending at once, as learnt so far."""
         return self._pace.limit
 
     def send(self, calls: Iterable[FanoutCall], *, stop: Callable[[], bool] = never) -> Iterator[list[FanoutAnswer]]:
-        """Make the calls, pulled as there is room, and yield answers as they come, at least every 0.25 s (maybe none).
+        """Make the calls, pulled as capacity allows, and yield answers at least every 0.25 s (possibly an empty list).
 
-        1. Refused calls are answered without a connection, and so are those to a host whose breaker is open.
-        2. After a 429 with Retry-After nothing new begins until then; where that is long, calls are answered “held”.
-        3. Once stop() is true nothing new begins; calls under way are awaited and answered, the others are not yielded.
-        4. An error raised by `calls` is raised again once the calls under way are answered.
+        1. Refused calls, and calls to a host with an open breaker, are answered without a connection.
+        2. After a 429 with Retry-After no call begins until then; if the pause is long, calls are answered “held”.
+        3. Once stop() is true no call begins; pending calls are awaited and answered, the others are not yielded.
+        4. An error raised by `calls` is raised again after the pending calls are answered.
         """
         if self.busy:
             raise RuntimeError("this fan-out is already sending")
@@ -111,7 +115,7 @@ class Fanout:
                 try:
                     more = self._fill(calls, stop, ready)
                 except Exception as error:
-                    # Calls under way may have had their effect: their answers are worth more than a quick end.
+                    # Pending calls may have taken effect: their answers matter more than a quick end.
                     fault, more = error, False
             if self._flying or (more and not ready):
                 self._poller.run(self._wait(handed + (LIST_WAIT if ready else TICK)))
@@ -130,14 +134,14 @@ class Fanout:
             raise fault
 
     def _fill(self, calls: Iterator[FanoutCall], stop: Callable[[], bool], ready: list[FanoutAnswer]) -> bool:
-        """Begin calls while there is room; whether there may be more."""
+        """Begin calls up to the limit; return whether there may be more."""
         while len(ready) < LIST_SIZE:
             if stop():
                 return False
             if len(self._flying) >= self._pace.limit:
                 self._pace.full()
                 return True
-            # Pulled before the pause is looked at: a pause is not waited out for calls that there are not.
+            # Pull the next call before checking the pause: do not wait out a pause when no call is left.
             self._next = self._next or next(calls, None)
             if self._next is None:
                 return False
@@ -160,7 +164,7 @@ class Fanout:
         return True
 
     def _wait(self, due: float) -> float:
-        """How long to wait for the network: until the next list is due, or the pause is over."""
+        """Return how long to wait for the network: until the next list is due, or the pause ends."""
         wait = due - time.monotonic()
         pause = self._pace.pause_left()
         return min(wait, pause) if pause else wait
@@ -195,7 +199,8 @@ class Fanout:
             if status == 429 and retry_after is not None:
                 self._pace.pause(retry_after)
         else:
-            # While the caller held us up the clock of the call ran on: such a call says nothing about the other side.
+            # The clock of the call also ran while our caller blocked us: such a call says nothing about the remote
+            # side.
             clean = transfer.stalled_before == self._stalled
             self._pace.good(transfer.number, transfer.latency() if clean else None)
             if transfer.target is not None:
@@ -208,7 +213,7 @@ class Fanout:
             breakers.of(transfer.target.host, transfer.target.port).failed(seconds, retry_after)
 
     def _drop_flying(self) -> None:
-        """Give up what is still under way: only when the caller stopped listening, or a callback failed."""
+        """Abandon the pending calls: only when the caller stopped reading, or a callback failed."""
         for transfer in self._flying:
             self._poller.multi.remove_handle(transfer.handle)
             transfer.handle.close()

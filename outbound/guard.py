@@ -1,4 +1,4 @@
-"""The rules on where the gateway may call: which URIs, and which addresses behind their names."""
+"""Rules on permitted outbound calls: URIs, and the addresses behind their host names."""
 
 import re
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ from outbound.addresses import is_private, is_public, read_address
 
 PORTS = {"http": 80, "https": 443}
 MAX_URI = 8_000
-# Percent stays as it is: what the platform encoded must come back to it unchanged.
+# Percent signs stay unchanged: the platform must get back exactly what it encoded.
 KEPT_IN_PATH = "!#$%&'()*+,-./:;=?@_~[]"
 
 _URI = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#]*)(/[^?#]*)?(\?[^#]*)?(?:#.*)?", re.DOTALL)
@@ -26,8 +26,8 @@ _PORT = re.compile(r"[0-9]{1,5}")
 class Refused(Exception):
     """The gateway may not call this host.
 
-    `code` is one of scheme, userinfo, host_not_listed, bad_uri, private_address. The text names the host and the code,
-    never path or query. Not an OSError: HTTP libraries retry those.
+    `code` is one of scheme, userinfo, host_not_listed, bad_uri, private_address. The text contains the host and the
+    code, never path or query. It is not an OSError, since HTTP libraries retry those.
     """
 
     def __init__(self, code: str, host: str) -> None:
@@ -38,7 +38,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A URI that may be called: where it leads, and in `uri` the exact text to hand to an HTTP library."""
+    """A permitted URI: its parts, and in `uri` the exact text to pass to an HTTP library."""
 
     scheme: str
     host: str
@@ -52,7 +52,7 @@ class AllowList:
     """The hosts that may be called. Immutable and hashable; compared by content.
 
     `hosts` are names for any port; `pairs` are (name or address, port); `addresses` are for any port; `suffixes` start
-    with a dot and stand for the names below them, not for the bare name itself.
+    with a dot and match the names below them, not the bare name.
     """
 
     hosts: frozenset[str] = frozenset()
@@ -63,9 +63,9 @@ class AllowList:
 
     @classmethod
     def parse(cls, entries: Iterable[str], allow_http: bool) -> "AllowList":
-        """Read entries `host`, `host:port`, `.suffix`, or an address with or without port; blank ones are skipped.
+        """Read entries `host`, `host:port`, `.suffix`, or an address with or without port; skip blank ones.
 
-        ValueError names the first entry that is none of these, or an address that is neither public nor private.
+        Raise ValueError for the first entry of another form, or for an address that is neither public nor private.
         """
         hosts, pairs, addresses, suffixes = set(), set(), set(), set()
         for entry in entries:
@@ -88,7 +88,7 @@ class AllowList:
         return cls(frozenset(hosts), frozenset(pairs), frozenset(addresses), tuple(sorted(suffixes)), allow_http)
 
     def check_uri(self, uri: str) -> Target:
-        """The target of a URI; raises Refused."""
+        """Return the target of a URI; raise Refused."""
         readable = isinstance(uri, str) and len(uri) <= MAX_URI and not _CONTROL.search(uri)
         match = _URI.fullmatch(uri) if readable else None
         if match is None:
@@ -100,20 +100,21 @@ class AllowList:
             try:
                 rest = quote(rest, safe=KEPT_IN_PATH)
             except UnicodeEncodeError:
-                # A lone surrogate has no UTF-8: there is no such URI. Raised below, free of the text in its context.
+                # A lone surrogate has no UTF-8 form, so no such URI exists. Raised below, so that its context omits the
+                # text.
                 rest = ""
         if not rest:
             raise Refused("bad_uri", target.host)
         return Target(target.scheme, target.host, target.port, target.may_be_private, target.uri + rest)
 
     def check_host(self, scheme: str, host: str, port: int) -> Target:
-        """The target of a connection about to be opened; raises Refused. IPv6 with or without brackets."""
+        """Return the target of a connection about to be opened; raise Refused. IPv6 with or without brackets."""
         name = f"[{host}]" if ":" in host and not host.startswith("[") else host
         return _check_authority(self, scheme, f"{name}:{port}")
 
 
 def address_allowed(ip: str, target: Target) -> bool:
-    """Whether this address, the one really dialled, is allowed for the target. `ip` is numeric; a zone is refused."""
+    """Return whether the dialled address is allowed for the target. `ip` is numeric; a zone is refused."""
     address = read_address(ip)
     if address is None:
         return False
@@ -123,10 +124,10 @@ def address_allowed(ip: str, target: Target) -> bool:
     return is_public(address) or (target.may_be_private and is_private(address))
 
 
-# A batch names one or two hosts in thousands of URIs, so that the verdict on a host is kept.
+# Cached per host: a batch contains thousands of URIs, but only one or two hosts.
 @lru_cache(maxsize=1024)
 def _judge_authority(allow: AllowList, scheme: str, authority: str) -> Target | tuple[str, str]:
-    """The target without path, or (code, host): a kept exception would hold on to its callers' frames."""
+    """Return the target without path, or (code, host): a cached exception would keep its callers' frames alive."""
     scheme = scheme.lower()
     if "@" in authority:
         return "userinfo", _shown(authority.rpartition("@")[2])
@@ -159,7 +160,7 @@ def _check_authority(allow: AllowList, scheme: str, authority: str) -> Target:
 
 
 def _shown(authority: str) -> str:
-    """What may be shown of an authority that could not be read: short, printable, without what could be a password."""
+    """Return the part of an unreadable authority that may be shown: short, printable, without a possible password."""
     return re.sub(r"[^A-Za-z0-9.:_\-\[\]]", "?", authority)[:100]
 
 
@@ -172,7 +173,7 @@ def _read_entry(text: str) -> tuple[str, int | None, bool]:
 
 
 def _read_host(authority: str) -> tuple[str, int | None, bool]:
-    """(host, port or None, whether it is an address) of `host`, `[v6]`, each with or without port."""
+    """Return (host, port or None, whether it is an address) of `host` or `[v6]`, each with or without port."""
     if authority.startswith("["):
         inside, bracket, rest = authority[1:].partition("]")
         address = read_address(inside)
@@ -194,15 +195,18 @@ def _read_port(text: str) -> int | None:
 
 
 def _read_name(text: str) -> str:
-    """A host name as it is compared: IDNA, lower case, no trailing dot; or four decimal numbers. Raises ValueError."""
+    """Return a host name in the form for comparison, or four decimal numbers; raise ValueError.
+
+    The form is IDNA, in lower case, without a trailing dot.
+    """
     name = text if text.isascii() else idna.encode(text, uts46=True).decode("ascii")
     name = name.lower()
     name = name[:-1] if name.endswith(".") else name
     labels = name.split(".")
     if len(name) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
         raise ValueError("not a host name")
-    # A name that ends in a number is read as an address by some resolvers (0x7f.1, 2130706433, 0177.0.0.1): only the
-    # one spelling that all of them read alike gets through.
+    # Some resolvers read a name that ends in a number as an address (0x7f.1, 2130706433, 0177.0.0.1). Accept only the
+    # one spelling that all resolvers read alike.
     if _NUMBER.fullmatch(labels[-1]) and read_address(name) is None:
         raise ValueError("an address in an unusual form")
     return name

@@ -1,44 +1,44 @@
-"""How many calls may be under way at once: grows while the other side is quick, shrinks when it is in trouble."""
+"""Adaptive limit on concurrent calls: it grows while the remote side is fast, and shrinks when calls fail."""
 
 from collections.abc import Callable
 from typing import Final
 
 from outbound.retry_after import MAX_WAIT
 
-# A round trip that takes less than this many times the best one seen means that there is room for more.
+# A round trip below this multiple of the best one means that the limit may grow.
 QUICK: Final = 2.0
-# Stray failures up to this share of a round say nothing about load: one broken machine behind a balancer makes as many.
+# Failures up to this share of a round say nothing about load: one broken machine behind a balancer causes as many.
 TOLERATED: Final = 0.1
-# A round in which everything failed keeps a quarter: 256 calls at once are down to one after four rounds.
+# A round in which everything failed keeps a quarter of the limit: 256 concurrent calls fall to one after four rounds.
 LEAST_KEPT: Final = 0.25
-# From this share on it is trouble, whatever it was before.
+# From this share of failures on the round always counts as trouble.
 CROWDED: Final = 0.5
-# After a round with so many failures, or so large a share, what is kept of the limit is remembered for a while as the
-# ceiling; fewer may be chance.
+# After this many failures in a round, or a CROWDED share, remember the reduced limit for a while as the ceiling. Fewer
+# failures may be chance.
 MANY: Final = 8
-# Failures that half the limit leaves above this part of their share are not made by our calls.
+# If halving the limit leaves more than this part of the failure share, our calls do not cause the failures.
 UNCHANGED: Final = 0.7
-# Seconds after which a ceiling, or a share that is not ours, is forgotten: the limit doubles again, and finds out anew.
+# Seconds until a ceiling, or a failure share with another cause, is forgotten; the limit then doubles again.
 TROUBLE_FADES: Final = 10.0
-# Seconds after which the best round trip is measured anew: the other side of an hour ago is not that of now.
+# Seconds until the best round trip is measured again, since the remote side changes over time.
 BEST_FADES: Final = 30.0
 
 
 class Strays:
-    """Which share of failures is not made by our calls: a small one, or one that did not fall when the calls were halved.
+    """Failure share that our calls do not cause: a small one, or one that stayed when the limit was halved.
 
-    Without this, a platform of which every fifth answer fails whatever the load would be called one by one.
+    Without this, a platform that fails every fifth call whatever the load would be called one by one.
     """
 
     def __init__(self) -> None:
         self._share = TOLERATED
         self._share_until = 0.0
-        self._limit = 0  # at which the failures began
-        self._failing = 0.0  # their share then
+        self._limit = 0  # limit when the failures began
+        self._failing = 0.0  # failure share at that time
         self._began = -TROUBLE_FADES
 
     def explain(self, share: float, limit: int, now: float) -> bool:
-        """Whether a share of failures at this limit is no reason to shrink it."""
+        """Return whether a failure share at this limit is no reason to reduce it."""
         if now >= self._share_until:
             self._share = TOLERATED
         if share <= self._share:
@@ -50,21 +50,21 @@ class Strays:
             return False
         if limit > self._limit / 2 or share < UNCHANGED * self._failing:
             return False
-        # Half as much again, since rounds differ by chance.
+        # Add half, since rounds differ by chance.
         self._share, self._share_until = min(1.5 * share, CROWDED), now + TROUBLE_FADES
         return True
 
 
 class Pace:
-    """The limit on calls at once, learnt from answers.
+    """The limit on concurrent calls, learnt from answers.
 
-    1. A round is one limit's worth of answers, about one round trip.
-    2. A round that filled the limit, with no failures but strays, doubles it; from a ceiling on it grows by one.
-    3. A round with more failures, or with any 429, keeps as large a part of the limit as was answered well. Calls begun
-       before that count no more: they tell nothing new.
-    4. Answers that take twice the best round trip hold the limit where it is: more calls would only queue.
-    5. What was learnt fades: the ceiling, the best round trip (measured with half the limit, so that our own queue is
-       not taken for the other side's latency), and after a rest everything.
+    1. A round has as many answers as the limit, about one round trip.
+    2. A round that filled the limit, with only stray failures, doubles it; from a ceiling on it grows by one.
+    3. A round with more failures, or with any 429, reduces the limit to its share of good answers. Calls that began
+      earlier no longer count, since they carry no new information.
+    4. Answers that take twice the best round trip freeze the limit: more calls would only queue.
+    5. Learnt values expire: the ceiling, the best round trip, and after a pause everything. The best round trip is
+      measured with half the limit, so that our own queue does not count as latency of the remote side.
 
     Times are seconds of `clock`.
     """
@@ -85,10 +85,10 @@ class Pace:
         self._best: float | None = None
         self._best_at = 0.0
         self._strays = Strays()
-        self._begin_anew()
+        self._restart_round()
 
-    def _begin_anew(self) -> None:
-        """Begin a round for which only calls count that begin from now on."""
+    def _restart_round(self) -> None:
+        """Begin a round that counts only calls that begin from now on."""
         self._since = self._begun
         self._begin_round()
 
@@ -99,7 +99,7 @@ class Pace:
         self._was_full = False
 
     def begin(self) -> int:
-        """A call begins; its number comes back with its answer."""
+        """Register the start of a call; return its number, to be passed with its answer."""
         now = self._clock()
         if now - self._used_at > BEST_FADES:
             self._start_over()
@@ -108,11 +108,11 @@ class Pace:
         return self._begun
 
     def full(self) -> None:
-        """As many calls as allowed are under way: the limit is what holds us back."""
+        """Record that the limit is reached, so that the limit is what slows us down."""
         self._was_full = True
 
     def good(self, number: int, latency: float | None) -> None:
-        """Call `number` was answered; `latency` is None where our own caller kept us from measuring it."""
+        """Record an answer to call `number`; `latency` is None if our own caller distorted the measurement."""
         if number <= self._since:
             return
         self._good += 1
@@ -122,7 +122,7 @@ class Pace:
         self._end_round_if_full()
 
     def bad(self, number: int, *, slowed: bool) -> None:
-        """Call `number` failed; `slowed` where the other side asked for fewer calls (429)."""
+        """Record a failure of call `number`; `slowed` if the remote side asked for fewer calls (429)."""
         if number <= self._since:
             return
         if slowed:
@@ -154,7 +154,7 @@ class Pace:
         self.limit = max(1, int(self.limit * max(LEAST_KEPT, 1 - share)))
         if crowded:
             self._remember_ceiling(now)
-        self._begin_anew()
+        self._restart_round()
 
     def _grow(self, now: float) -> None:
         if self._ceiling is not None and now >= self._ceiling_until:
@@ -168,14 +168,14 @@ class Pace:
         self.limit = min(grown, self.highest)
 
     def _is_quick(self, mean: float, now: float) -> bool:
-        """Whether a round's mean latency leaves room; the mean, since one lucky answer would set the best out of reach."""
+        """Return whether a round's mean latency lets the limit grow; a minimum would depend on one lucky answer."""
         if self._best is None or mean <= self._best:
             self._best, self._best_at = mean, now
             return True
         if now - self._best_at > BEST_FADES:
             self._best = None
             self.limit = max(1, self.limit // 2)
-            self._begin_anew()
+            self._restart_round()
             return False
         if mean < QUICK * self._best:
             return True
@@ -187,9 +187,9 @@ class Pace:
         self._ceiling_until = now + TROUBLE_FADES
 
     def pause(self, seconds: float) -> None:
-        """Nothing new is begun for so long, an hour at most."""
+        """Begin no call for this many seconds, an hour at most."""
         self.paused_until = max(self.paused_until, self._clock() + min(seconds, MAX_WAIT))
 
     def pause_left(self) -> float:
-        """Seconds until calls may begin again, 0 when they may."""
+        """Return the seconds until calls may begin again, 0 if they may now."""
         return max(0.0, self.paused_until - self._clock())

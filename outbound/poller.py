@@ -1,11 +1,11 @@
-"""pycurl's multi handle driven by epoll: work per call does not grow with the calls that wait."""
+"""pycurl's multi handle driven by epoll: the work per call does not grow with the number of pending calls."""
 
 import select
 import time
 
 import pycurl
 
-# The wait is cut into pieces of this length, in seconds, so that the caller's clock and its stop are looked at.
+# Longest single wait, in seconds, so that the caller's clock and stop are checked in time.
 TICK = 0.25
 
 
@@ -25,7 +25,7 @@ class Poller:
         self._wake_at: float | None = None
 
     def _watch(self, what: int, fd: int, multi: pycurl.CurlMulti, data: object) -> int:
-        # libcurl prints and drops what a callback raises: it is kept here, and raised by run().
+        # libcurl prints and drops exceptions of callbacks: keep the exception here, so that run() can raise it.
         try:
             if what == pycurl.POLL_REMOVE:
                 self._forget(fd)
@@ -44,7 +44,7 @@ class Poller:
         try:
             self._epoll.unregister(fd)
         except OSError:
-            # Closing a socket takes it out of epoll before libcurl says so.
+            # Closing a socket removes it from epoll before libcurl reports it.
             return
 
     def _set_timer(self, milliseconds: int) -> int:
@@ -55,7 +55,7 @@ class Poller:
         return 0
 
     def run(self, wait: float) -> None:
-        """Move every transfer as far as it goes, waiting for the network at most `wait` seconds."""
+        """Advance every transfer as far as possible, waiting for the network at most `wait` seconds."""
         if self._wake_at is not None:
             wait = min(wait, self._wake_at - time.monotonic())
         for fd, event in self._epoll.poll(max(0.0, wait)):
@@ -73,7 +73,7 @@ class Poller:
             raise fault
 
     def finished(self) -> list[pycurl.Curl]:
-        """The handles that ended, well or not, since the last look; they are taken out."""
+        """Return and remove the handles that ended since the last call, successfully or not."""
         ended: list[pycurl.Curl] = []
         while True:
             more, good, bad = self.multi.info_read()

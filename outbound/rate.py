@@ -1,18 +1,18 @@
-"""How many calls a second a service is asked for: one measure for each service, shared by all threads of the process."""
+"""Calls per second to a service: one limit for each service, shared by all threads of the process."""
 
 import threading
 import time
 from collections.abc import Callable, Hashable
 from typing import Final
 
-# So much of a second's calls may leave at once, so that threads that wake a little late lose nothing.
+# Share of a second's calls that may leave at once, so that threads that wake late lose no capacity.
 BURST_SECONDS: Final = 0.1
-# Services that are remembered; one that was not called for a while has nothing to be remembered.
+# Bound on remembered services; an idle service has no state worth keeping.
 MOST_SERVICES: Final = 1_000
 
 
 class Rate:
-    """Calls of one service. Callers may name different rates: each call takes its share, 1 / rate, of the same second."""
+    """Rate of calls to one service. Callers may pass different rates: each call uses 1 / rate of a second."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -20,7 +20,7 @@ class Rate:
         self._spent_until = clock()
 
     def take(self, per_second: float) -> float:
-        """0 when the caller may call now, and has taken its turn; else the seconds after which to ask again."""
+        """Return 0 if the caller may call now, and count the call; else the seconds after which to ask again."""
         with self._lock:
             now = self._clock()
             wait = self._spent_until - now - max(0.0, BURST_SECONDS - 1 / per_second)
@@ -35,7 +35,7 @@ class Rate:
 
 
 class Rates:
-    """The rates of a process by service. A second process counts for itself."""
+    """The rates of a process by service. Another process counts separately."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -46,7 +46,7 @@ class Rates:
         if rate is None:
             if len(self._known) >= MOST_SERVICES:
                 self._known = {key: known for key, known in self._known.items() if not known.is_idle}
-            # setdefault is atomic: two threads that ask first get the same one.
+            # setdefault is atomic: two threads that ask first get the same rate.
             rate = self._known.setdefault(service, Rate(self._clock))
         return rate
 

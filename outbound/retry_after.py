@@ -1,18 +1,18 @@
-"""Which answers ask for another time, and for how long."""
+"""Answers that ask for a later retry, and the delay that they request."""
 
 import time
 from email.utils import parsedate_to_datetime
 
 MAX_WAIT = 3600.0
-# Statuses that ask for another time, besides 5xx.
+# Statuses that ask for a later retry, besides 5xx.
 TROUBLE = frozenset({408, 429})
 
 
 def read_retry_after(text: str) -> float | None:
-    """Seconds that a Retry-After header asks for, at most an hour; None where it is missing, unreadable or over."""
+    """Return the seconds in a Retry-After header, an hour at most; None if it is missing, unreadable or past."""
     text = text.strip()
     if text.isascii() and text.isdigit():
-        # More digits than this are more than an hour whatever they say, and int() has a limit of its own.
+        # A longer number is above an hour in any case, and int() has its own limit on digits.
         seconds = float(text[:300])
     else:
         try:

@@ -1,4 +1,4 @@
-"""One-off calls through requests, behind the same guard as the fan-out."""
+"""Single calls through requests, behind the same guard as the fan-out."""
 
 import socket
 import threading
@@ -22,10 +22,10 @@ HEAD_GRACE = 1.0
 
 
 class Unreachable(requests.RequestException):
-    """No answer came. `word` says why: "time-out", "tls", "connection", "answer" (it could not be read) or "held" (the host
-    takes no calls at the moment, and may be asked again in `retry_after` seconds).
+    """No answer came. `word` says why: "time-out", "tls", "connection", "answer" (unreadable) or "held".
 
-    `sent` is False where the request certainly did not leave. Neither text nor context holds the URI.
+    Held: the host takes no calls at the moment, and may be called again in `retry_after` seconds. `sent` is False if
+    the request certainly did not leave. Neither text nor context contains the URI.
     """
 
     def __init__(self, word: str, host: str, sent: bool, retry_after: float | None = None) -> None:
@@ -37,7 +37,7 @@ class Unreachable(requests.RequestException):
 
 
 class _GuardedConnection(HTTPConnection):
-    """A connection that looks names up once, and dials only addresses that the guard allows."""
+    """A connection that resolves names once, and dials only addresses that the guard allows."""
 
     allow: AllowList
     scheme = "http"
@@ -55,7 +55,7 @@ class _GuardedConnection(HTTPConnection):
             raise Refused("private_address", target.host)
         failure: Exception = NewConnectionError(self, "the name has no address")
         for address in allowed:
-            # The address that was checked is the one dialled: a second look-up could answer otherwise.
+            # Dial the address that was checked: a second look-up could return another one.
             self._dns_host = address
             try:
                 return super()._new_conn()
@@ -66,12 +66,12 @@ class _GuardedConnection(HTTPConnection):
         raise failure
 
     def getresponse(self) -> HTTPResponse:  # type: ignore[override]
-        """As in urllib3, but the whole head must come within the time-out, which else bounds each wait for a byte."""
+        """Return the response as urllib3 does, but apply the time-out to the whole head, not to each read."""
         wire = self.sock
         if not isinstance(self.timeout, int | float) or wire is None:
             return super().getresponse()
         given_up = threading.Event()
-        # A little later, so that plain silence ends by itself.
+        # A little later than the time-out, so that plain silence ends in urllib3's own way.
         ends = threading.Timer(self.timeout + HEAD_GRACE, _give_up, (wire, given_up))
         ends.daemon = True
         ends.start()
@@ -80,24 +80,24 @@ class _GuardedConnection(HTTPConnection):
         finally:
             ends.cancel()
         if given_up.is_set():
-            # To http.client the end of the connection is the end of the head.
+            # http.client takes the end of the connection for the end of the head.
             response.close()
             raise TimeoutError("the head took too long")
         return response
 
 
 def _give_up(wire: socket.socket, given_up: threading.Event) -> None:
-    """Break off: whoever reads from it sees the connection end."""
+    """Shut the socket down, so that its reader sees the connection end."""
     given_up.set()
     try:
-        # The plain socket's way, also under TLS, whose own would take its state from under the reader.
+        # The plain socket's shutdown, under TLS too: the TLS one would drop its state while another thread reads.
         socket.socket.shutdown(wire, socket.SHUT_RDWR)
     except OSError:
-        return  # closed already
+        return  # already closed
 
 
 class _GuardedTLSConnection(_GuardedConnection, HTTPSConnection):
-    """The same, with TLS on top."""
+    """A guarded connection over TLS."""
 
     scheme = "https"
 
@@ -111,7 +111,7 @@ class _GuardedTLSPool(HTTPSConnectionPool):
 
 
 class _GuardedManager(PoolManager):
-    """Makes pools whose connections know the allow-list."""
+    """Makes pools whose connections apply the allow-list."""
 
     def __init__(self, allow: AllowList, **options: Any) -> None:
         super().__init__(**options)
@@ -124,27 +124,27 @@ class _GuardedManager(PoolManager):
 
 
 class GuardedAdapter(HTTPAdapter):
-    """The adapter of requests that has no way around the guard."""
+    """The adapter of requests, always behind the guard."""
 
     def __init__(self, allow: AllowList) -> None:
         self._allow = allow
         super().__init__(pool_connections=POOL_SIZE, pool_maxsize=POOL_SIZE, max_retries=0)
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **options: Any) -> None:
-        """Called by requests; the pools it asks for are ours."""
+        """Make guarded pools; requests calls this."""
         self.poolmanager = _GuardedManager(self._allow, num_pools=connections, maxsize=maxsize, block=block, **options)
 
     def proxy_manager_for(self, proxy: Any, **options: Any) -> Any:
-        """A proxy would dial for us, where no guard looks."""
+        """Refuse proxies: a proxy would dial for us, outside the guard."""
         raise Refused("scheme", "proxy")
 
 
 class GuardedSession(requests.Session):
     """A requests session for the hosts of an allow-list: no redirects, proxies, environment or cookies.
 
-    `timeout` is (connect, between two reads) in seconds, for calls that give none. Raises Refused before or while
-    connecting, Unreachable for everything that requests would raise. With `breakers`, a host that takes no calls is not
-    called, and what becomes of each call is told. For one thread at a time.
+    `timeout` is the default (connect, between two reads) in seconds. Raises Refused before or while connecting, and
+    Unreachable for every error that requests would raise. With `breakers`, a blocked host is not called, and the
+    outcome of each call is recorded. For one thread at a time.
     """
 
     def __init__(
@@ -163,11 +163,11 @@ class GuardedSession(requests.Session):
 
     @property
     def allow(self) -> AllowList:
-        """The hosts that it may call, for what goes there by another protocol."""
+        """Return the permitted hosts, for connections over other protocols."""
         return self._allow
 
     def request(self, method: str | bytes, url: str | bytes, *args: Any, **options: Any) -> requests.Response:
-        """As in requests; a 3xx is an answer."""
+        """Send a request as requests does; a 3xx is an answer."""
         target = self._allow.check_uri(url.decode("latin-1") if isinstance(url, bytes) else url)
         breaker = self._breakers.of(target.host, target.port) if self._breakers else None
         if breaker and (wait := breaker.admit()):
@@ -181,7 +181,7 @@ class GuardedSession(requests.Session):
         if failure is not None:
             if breaker:
                 breaker.failed(time.monotonic() - began)
-            # Raised out here, so that requests' own error, which quotes the URI, is not carried along as context.
+            # Raised outside the except block, so that requests' own error, which quotes the URI, is not its context.
             raise failure
         if breaker and (response.status_code in TROUBLE or response.status_code >= 500):
             asked = read_retry_after(response.headers.get("Retry-After", ""))
@@ -191,7 +191,7 @@ class GuardedSession(requests.Session):
         return response
 
     def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
-        """As in requests, never following a redirect."""
+        """Send as requests does, but never follow a redirect."""
         options["allow_redirects"] = False
         if options.get("timeout") is None:
             options["timeout"] = self._timeout

@@ -1,6 +1,6 @@
-"""Files laid down on SFTP servers over a socket that the guard opened; what stands there can be compared, and continued.
+"""Uploads to SFTP servers over a guarded socket; a stored file can be compared and continued.
 
-asyncssh is imported when a file is sent: it costs 26 MB, which other processes need not have.
+asyncssh is imported when a file is sent: it costs 26 MB, which other processes do not need.
 """
 
 import asyncio
@@ -15,29 +15,29 @@ from typing import Any, Self
 
 from outbound.guard import AllowList, Refused, address_allowed
 
-# It tells of every login otherwise, with host and user.
+# Its default level logs every login, with host and user.
 logging.getLogger("asyncssh").setLevel(logging.WARNING)
 
 _FINGERPRINT = re.compile(r"(?:SHA256:)?([A-Za-z0-9+/]{43})=?")
 _PATH = re.compile(r"[\w.-]+(/[\w.-]+)*")
 _KEY = re.compile(r"(-----BEGIN [A-Z ]+-----)(.+)(-----END [A-Z ]+-----)", re.DOTALL)
-# Without an answer for this long, nobody is there any more.
+# After this time without an answer the server counts as gone.
 STALLED_SECONDS = 30
 CONNECT_SECONDS, _CLOSE_SECONDS = 10, 5
 _BLOCK_BYTES = 32 * 1024
 _BLOCKS = 8  # written without waiting for the answer to the first
-# A server with several keys shows the first that it has of these. Its fingerprint may be that of another.
+# A server with several keys shows the first that it has in this order. Its fingerprint may be that of another key.
 _KEY_KINDS = (
     ("ssh-ed25519",),
     ("ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521"),
-    # The last for servers of long ago: the fingerprint still says whose key it is.
+    # The last one is for very old servers: the fingerprint still proves the key's owner.
     ("rsa-sha2-512", "rsa-sha2-256", "ssh-rsa"),
 )
 _GONE = frozenset({"connection", "stalled"})
 
 
 class NotUploaded(Exception):
-    """The file was not laid down. `word` says why, `again` whether it may be tried again."""
+    """The file was not uploaded. `word` says why, `again` whether a retry makes sense."""
 
     def __init__(self, word: str, again: bool) -> None:
         super().__init__(word)
@@ -47,9 +47,9 @@ class NotUploaded(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """Where to, and as whom. `host_key` is the server's fingerprint, SHA256:…; no other server is told who we are.
+    """Server and credentials. `host_key` is the server's fingerprint, SHA256:…; no other server gets our credentials.
 
-    `secret` is a password, or a private key without passphrase, whose lines may have become one.
+    `secret` is a password, or a private key without passphrase; the line ends of the key may be missing.
     """
 
     host: str
@@ -60,7 +60,7 @@ class Login:
 
 
 def read_fingerprint(text: str) -> str:
-    """Return the 43 characters of a fingerprint as ssh-keygen shows it; ValueError."""
+    """Return the 43 characters of a fingerprint as ssh-keygen shows it; raise ValueError."""
     found = _FINGERPRINT.fullmatch(text)
     if found is None:
         raise ValueError("not a SHA-256 fingerprint")
@@ -68,7 +68,7 @@ def read_fingerprint(text: str) -> str:
 
 
 class Content:
-    """A file as it is to be: read once, from its beginning. `position` bytes of it are read, and `digest` is of those."""
+    """The content to store, read once from the beginning. `digest` covers the `position` bytes read so far."""
 
     def __init__(self, body: Iterator[bytes]) -> None:
         self.position = 0
@@ -81,7 +81,7 @@ class Content:
         return self._read.hexdigest()
 
     def read(self, size: int) -> bytes:
-        """The next bytes, at most so many; none at the end."""
+        """Return the next bytes, at most `size`; none at the end."""
         while not self._rest:
             piece = next(self._body, None)
             if piece is None:
@@ -93,13 +93,13 @@ class Content:
         return block
 
     def skip(self, size: int) -> bool:
-        """Go on by so many bytes; False where the file ends before."""
+        """Skip this many bytes; return False if the file ends before."""
         while size > 0 and (block := self.read(size)):
             size -= len(block)
         return size == 0
 
     def begins_with(self, found: bytes) -> bool:
-        """Read as many bytes, and say whether they are these."""
+        """Read as many bytes as `found` has, and return whether they are equal."""
         while found and (block := self.read(len(found))):
             if not found.startswith(block):
                 return False
@@ -110,12 +110,12 @@ class Content:
 class Host:
     """A user's home on an SFTP server, over one connection. Paths are plain names below it.
 
-    Entering and every verb raise Refused, NotStored, and what reading the content raises. The content is read between the steps of
-    the event loop, never in it: it may ask the database.
+    Entering and every method raise Refused, NotUploaded, and the errors of reading the content. The content is read
+    between the steps of the event loop, never in it, since it may query the database.
     """
 
     def __init__(self, allow: AllowList, login: Login) -> None:
-        # The list knows hosts and ports, not protocols: what is encrypted is treated alike.
+        # The allow-list has hosts and ports, not protocols: check encrypted protocols alike.
         self._target = allow.check_host("https", login.host, login.port)
         self._login = login
         self._runner = asyncio.Runner()
@@ -137,7 +137,7 @@ class Host:
         self._runner.close()
 
     def put(self, path: str, content: Content) -> None:
-        """Write what is left of the content: from the beginning, or after the bytes that stand there already."""
+        """Write the rest of the content: from the beginning, or after the bytes that the server already has."""
         file = self._open(path, content.position)
         ended = False
         while not ended:
@@ -151,9 +151,9 @@ class Host:
         self._run(file.close())
 
     def continues(self, path: str, content: Content) -> bool:
-        """Whether what stands there after the content's position is what comes next in it; the content is read so far.
+        """Return whether the server's file continues with the next content; read the content that far.
 
-        False as well of a shorter one, and where nothing can be read: no such file, no right to read.
+        Return False too if the file is shorter, or cannot be read: no such file, no right to read.
         """
         try:
             size = int(self._run(self._files.stat(_plain(path))).size or 0)
@@ -173,8 +173,8 @@ class Host:
         self._run(file.close())
 
     def rename(self, path: str, to: str) -> None:
-        """Give a file its name; one of this name is replaced. Where names cannot be changed, the file is removed."""
-        # Many servers rename onto nothing only.
+        """Rename a file over any of that name. If the server cannot rename, remove the file and raise NotUploaded."""
+        # Many servers rename only to a name that does not exist.
         self.remove(to)
         try:
             self._run(self._files.rename(_plain(path), _plain(to)))
@@ -185,7 +185,7 @@ class Host:
             raise NotUploaded("rename", False) from None
 
     def remove(self, path: str) -> None:
-        """Take a file away, if it is there and may be."""
+        """Remove a file, if it exists and may be removed."""
         try:
             self._run(self._files.remove(_plain(path)))
         except NotUploaded as error:
@@ -212,7 +212,7 @@ class Host:
             except NotUploaded as error:
                 if error.word in _GONE:
                     raise
-                # It was there, or must not be made.
+                # The folder exists already, or may not be made.
                 if not self._run(self._files.isdir(folder)):
                     raise NotUploaded("folder", False) from None
 
@@ -229,7 +229,7 @@ class Host:
     def _connect(self) -> None:
         proof = self._proof()
         for first in _KEY_KINDS:
-            # With the others behind it: a server that has none of the kind would hang up on us.
+            # Append the other kinds: a server that has no key of the listed kinds would hang up.
             kinds = first + tuple(kind for other in _KEY_KINDS if other != first for kind in other)
             try:
                 self._connection = self._run(self._log_in(self._dial(), kinds, proof))
@@ -251,7 +251,7 @@ class Host:
         if not allowed:
             raise Refused("private_address", self._target.host)
         for address in allowed:
-            # The address that was checked is the one dialled: a second look-up could answer otherwise.
+            # Dial the address that was checked: a second look-up could return another one.
             with suppress(OSError):
                 return socket.create_connection((address, self._target.port), CONNECT_SECONDS)
         raise NotUploaded("connection", True)
@@ -265,7 +265,7 @@ class Host:
             def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
                 return key.get_fingerprint("sha256") == wanted
 
-        # Nothing is taken from this machine: no configuration, keys, agent or known hosts.
+        # Use nothing of this machine: no configuration, keys, agent or known hosts.
         return await asyncssh.connect(
             self._target.host,
             self._target.port,
@@ -287,7 +287,7 @@ class Host:
         secret = self._login.secret
         if not secret.startswith("-----BEGIN "):
             return {"password": secret, "client_keys": None, "preferred_auth": "password,keyboard-interactive"}
-        # A field of one line swallows the ends of lines.
+        # A single-line form field removes line ends.
         text = _KEY.sub(lambda found: f"{found[1]}\n{''.join(found[2].split())}\n{found[3]}\n", secret.strip())
         try:
             key = asyncssh.import_private_key(text)
@@ -304,7 +304,7 @@ class Host:
             await self._connection.wait_closed()
 
     def _run(self, step: Any, seconds: float | None = None) -> Any:
-        """Take one step, within bounds of time; raises NotStored, without the library's text, which may hold the path."""
+        """Run one step with a time-out; raise NotUploaded without the library's text, which may show the path."""
 
         async def bounded() -> Any:
             return await asyncio.wait_for(step, seconds or STALLED_SECONDS)
@@ -314,7 +314,7 @@ class Host:
         except NotUploaded:
             raise
         except Exception as error:
-            raise _not_stored(error) from None
+            raise _as_not_uploaded(error) from None
 
 
 def _plain(path: str) -> str:
@@ -323,7 +323,7 @@ def _plain(path: str) -> str:
     return path
 
 
-def _not_stored(error: Exception) -> NotUploaded:
+def _as_not_uploaded(error: Exception) -> NotUploaded:
     import asyncssh
 
     if isinstance(error, TimeoutError):

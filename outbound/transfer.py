@@ -1,4 +1,4 @@
-"""One easy handle of libcurl, made ready once and used for many calls."""
+"""One libcurl easy handle, configured once and used for many calls."""
 
 import socket
 from collections.abc import Mapping
@@ -9,22 +9,22 @@ import pycurl
 
 from outbound.guard import Target, address_allowed
 
-# Of an answer's body nothing is used; beyond this many bytes the connection is dropped, and the status stands.
+# The body of an answer is not used. Beyond this many bytes the connection is dropped, and the status remains valid.
 MAX_BODY = 64 * 1024
 METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE", "GET"})
 
 
 class Opened(socket.socket):
-    """A socket for libcurl, which works on a copy of its descriptor: ours closes as soon as it was copied."""
+    """A socket for libcurl, which uses a duplicate of its descriptor: ours closes once it is duplicated."""
 
     def __del__(self) -> None:
         self.close()
 
 
 class Transfer:
-    """A handle, and what is known of the call that it carries.
+    """A handle, and the state of its current call.
 
-    `sent` says that the request may have left; `refused` that the guard refused every address it was asked about.
+    `sent`: the request may have left. `refused`: the guard refused every address of the host.
     """
 
     def __init__(self, method: str, headers: list[bytes], timeout: float, connect_timeout: float) -> None:
@@ -52,20 +52,20 @@ class Transfer:
         handle.setopt(pycurl.PROXY, "")
         handle.setopt(pycurl.NETRC, pycurl.NETRC_IGNORED)
         handle.setopt(pycurl.CAINFO, certifi.where())
-        # len() takes every block and keeps none: the cheapest way to throw a body away.
+        # len() accepts every block and keeps none: the cheapest way to discard a body.
         handle.setopt(pycurl.WRITEFUNCTION, len)
         handle.setopt(pycurl.MAXFILESIZE, MAX_BODY)
         handle.setopt(pycurl.OPENSOCKETFUNCTION, self._open_socket)
-        handle.setopt(pycurl.PREREQFUNCTION, self._about_to_send)
+        handle.setopt(pycurl.PREREQFUNCTION, self._allow_first_send)
 
     def load(self, key: Any, number: int, target: Target, stalled: float) -> None:
-        """Make the handle ready for one call."""
+        """Prepare the handle for one call."""
         self.key, self.number, self.target, self.stalled_before = key, number, target, stalled
         self.sent = self.dialled = self.refused = False
         self.handle.setopt(pycurl.URL, target.uri)
 
     def _open_socket(self, purpose: int, address: tuple[int, int, int, tuple[Any, ...]]) -> socket.socket | int:
-        # libcurl prints and drops what a callback raises: it is kept here, and the fan-out raises it.
+        # libcurl prints and drops exceptions of callbacks: keep the exception here, so that the fan-out can raise it.
         try:
             family, kind, protocol, endpoint = address
             if family not in (socket.AF_INET, socket.AF_INET6) or self.target is None:
@@ -80,9 +80,9 @@ class Transfer:
             self.fault = fault
             return pycurl.SOCKET_BAD
 
-    def _about_to_send(self, *where: object) -> int:
-        # libcurl repeats a request by itself when a kept connection died under it. Whether the first one took effect is
-        # unknown then, and only the caller may decide to repeat.
+    def _allow_first_send(self, *where: object) -> int:
+        # libcurl repeats a request if a kept connection died during it. The first request may have taken effect, so
+        # only the caller may decide to repeat it.
         try:
             if self.sent:
                 return pycurl.PREREQFUNC_ABORT
@@ -93,35 +93,35 @@ class Transfer:
             return pycurl.PREREQFUNC_ABORT
 
     def status(self) -> int:
-        """The status of the answer, 0 when none came."""
+        """Return the status of the answer, 0 if none came."""
         status: int = self.handle.getinfo(pycurl.RESPONSE_CODE)
-        # 1xx says that an answer will come.
+        # 1xx only announces an answer.
         return status if status >= 200 else 0
 
     def failure(self) -> str:
-        """The one word for a call that ended without status."""
+        """Return the error word for a call that ended without status."""
         if self.sent:
             return "lost"
         return "refused" if self.refused and not self.dialled else "unsent"
 
     def retry_after(self) -> float | None:
-        """Seconds that the answer asks to wait; a date was made seconds by libcurl."""
+        """Return the seconds of Retry-After; libcurl converts a date to seconds."""
         seconds = self.handle.getinfo(pycurl.RETRY_AFTER)
         return float(seconds) if seconds > 0 else None
 
     def seconds(self) -> float:
-        """How long the call took in all."""
+        """Return the duration of the whole call."""
         taken: float = self.handle.getinfo(pycurl.TOTAL_TIME)
         return taken
 
     def latency(self) -> float:
-        """From the request to the answer's first byte: what the other side took, connecting left aside."""
+        """Return the time from the request to the first byte of the answer, without connecting."""
         latency: float = self.handle.getinfo(pycurl.STARTTRANSFER_TIME) - self.handle.getinfo(pycurl.PRETRANSFER_TIME)
         return latency
 
 
 def header_lines(headers: Mapping[str, str]) -> list[bytes]:
-    """Headers as libcurl takes them; ValueError where one would add a line of its own."""
+    """Return headers in the form for libcurl; raise ValueError for one that would add another line."""
     lines = {"expect": "Expect:", "content-type": "Content-Type:"}
     for name, value in headers.items():
         if not name or ":" in name or any(mark in name + value for mark in "\r\n\0"):
@@ -133,7 +133,7 @@ def header_lines(headers: Mapping[str, str]) -> list[bytes]:
 
 
 def method_name(method: str) -> str:
-    """The method in capitals; ValueError where it is none that these calls can use."""
+    """Return the method in capitals; raise ValueError for a method that these calls cannot use."""
     if method.upper() not in METHODS:
         raise ValueError(f"method {method!r} is not one of {', '.join(sorted(METHODS))}")
     return method.upper()
@@ -143,7 +143,7 @@ def _set_method(handle: pycurl.Curl, method: str) -> None:
     if method == "GET":
         handle.setopt(pycurl.HTTPGET, 1)
         return
-    # Everything else carries an empty body, so that Content-Length: 0 is said.
+    # All other methods send an empty body, so that Content-Length: 0 is sent.
     handle.setopt(pycurl.POST, 1)
     handle.setopt(pycurl.POSTFIELDS, "")
     if method != "POST":

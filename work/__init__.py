@@ -1,1 +1,1 @@
-"""The work machine: rows carry the work, claims end by themselves, and messages only nudge."""
+"""Generic work machine: rows carry the work, claims expire, and messages are only nudges."""

@@ -1,4 +1,4 @@
-"""The work machine as an application."""
+"""The Django application of the work machine."""
 
 from django.apps import AppConfig
 

@@ -1,8 +1,8 @@
-"""Who is at work on a row, until when, on the database's clock.
+"""Claims of workers on rows, with an expiry on the database's clock.
 
-A claim is a random id and an end. What a worker did commits only in a transaction that also matches its claim; a killed worker
-leaves a claim that runs out. Whoever takes such a row over counts a death on it, and works on it alone: what kills workers must
-not take its neighbours with it, and must not be tried for ever.
+A claim is a random id and an expiry. A worker commits only in a transaction that also matches its claim. The claim of a
+killed worker expires. The next worker counts a death on such a row and works on it alone: a row that kills workers must
+not affect its neighbours, and must not be tried for ever.
 """
 
 import threading
@@ -19,19 +19,19 @@ from django.db.models import DateTimeField, F, Model, Q, Value
 from django.db.models.functions import Greatest, Now
 from django.utils import timezone
 
-# Rows are written on the clock of the process that wrote them, and found on the database's: a nudge that comes at once must
-# not find its row “not yet due” for some milliseconds between the two.
+# A row is written on the clock of its process, and found on the database's. Without this slack an immediate nudge would
+# find its row not yet due for some milliseconds.
 SLACK = timedelta(seconds=0.25)
-# So many workers die at a row, one after the other and without getting any further, before it is left to a person.
+# Escalate a row to a person after this many workers have died on it in succession, without progress.
 DEATHS = 3
 
 
 class ClaimLost(Exception):
-    """The claim ran out or was taken away; what was not committed is somebody else's work now."""
+    """The claim expired or was taken over; another worker now owns the work that was not committed."""
 
 
 class _Turn:
-    """The right to work on a row at which a worker died; one at a time in a process, since the next death ends all of it."""
+    """The right to work on a row on which a worker died; one per process, since the next death ends that process."""
 
     _held = threading.Lock()
 
@@ -46,9 +46,10 @@ class _Turn:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A claim on rows of one table; `ids` are those that were free when it was taken.
+    """A claim on rows of one table; `ids` are the rows that were free when it was taken.
 
-    `suspects` were free too, but a worker died at them: each is to be taken by `alone`. `deaths`: how many did, at such a row.
+    `suspects` were free too, but a worker died on them: claim each with `alone`. `deaths` is the number of workers that
+    died on the row claimed alone.
     """
 
     id: UUID
@@ -57,18 +58,18 @@ class Claim:
     suspects: tuple[int, ...] = ()
     deaths: int = 0
     turn: _Turn | None = None
-    # Taken to stand apart from others: nothing of it is given back.
+    # This claim already isolates its row, so it gives nothing back.
     apart: bool = False
-    # Free again before its time: others are to take them, each kind of them apart.
+    # Rows freed early: other workers claim them, each kind separately.
     given_back: list[int] = field(default_factory=list, compare=False)
-    # When keep() extended last.
+    # Monotonic time of the last extension by keep().
     _kept: list[float] = field(default_factory=lambda: [time.monotonic()], compare=False, repr=False)
 
     def extend(self, ids: Collection[int], *, progress: bool = False) -> None:
-        """Inside a transaction: hold these rows for the full time again, or raise ClaimLost.
+        """Hold these rows for the full time again, inside a transaction; raise ClaimLost if another claim took them.
 
-        The rows stay locked until the commit, so that nobody takes them over in between. progress: something is stored with
-        it, so that deaths before do not count any more.
+        The rows stay locked until the commit, so that no other worker takes them over in between. With `progress`, a
+        result is stored in the same transaction, and earlier deaths no longer count.
         """
         forgiven = {"deaths": 0} if progress else {}
         held = self.model._default_manager.filter(pk__in=ids, claim_id=self.id).update(claimed_until=_end(), **forgiven)
@@ -78,7 +79,7 @@ class Claim:
             self.turn.end()
 
     def keep(self) -> None:
-        """Hold the rows on while something long is waited for; raises ClaimLost. Cheap when called often."""
+        """Extend the claim during a long wait; raise ClaimLost. Cheap when called often."""
         now = time.monotonic()
         if now - self._kept[0] < settings.CLAIM_SECONDS / 4:
             return
@@ -87,12 +88,12 @@ class Claim:
             self.extend(self.ids)
 
     def check(self, ids: Collection[int]) -> None:
-        """Raise ClaimLost unless these rows are still held: what was read of them before this, nobody has changed by then."""
+        """Raise ClaimLost unless these rows are still held, so that earlier reads of them are current."""
         if self.model._default_manager.filter(pk__in=ids, claim_id=self.id).count() != len(ids):
             raise ClaimLost
 
     def give_back(self, ids: Collection[int]) -> None:
-        """Free some of the rows, untouched."""
+        """Free some of the rows without changing them."""
         if ids:
             self.model._default_manager.filter(pk__in=ids, claim_id=self.id).update(claim_id=None, claimed_until=None)
             self.given_back.extend(ids)
@@ -102,36 +103,38 @@ class Claim:
 
 
 def free() -> Q:
-    """Rows that nobody is at work on."""
+    """Return the condition for rows without a valid claim."""
     return Q(claimed_until__isnull=True) | Q(claimed_until__lt=Now())
 
 
 def due() -> Q:
-    """Rows whose time has come on the database's clock, or on this process's, where that one is ahead.
+    """Return the condition for rows that are due on the database's clock, or on this process's clock if that is ahead.
 
-    A process whose clock is wrong writes times that only its own clock reaches; it must still go on with what it wrote.
+    A process whose clock is ahead writes due times that only its own clock has reached; it must still continue that
+    work.
     """
-    # One border, not two conditions: the index of what is due is read to it and no further.
+    # One bound instead of two conditions, so that the index on due rows is read up to it and no further.
     return Q(due_at__lte=Greatest(Now(), Value(timezone.now(), DateTimeField())) + SLACK)
 
 
 def take(model: type[Model], ids: Collection[int]) -> Claim:
-    """Claim those of the given rows that are due and free, but for those at which a worker died."""
+    """Claim those of the given rows that are due and free, except rows on which a worker died."""
     token = uuid4()
     with transaction.atomic():
         rows = _due(model, ids)
         taken = tuple(pk for pk, left, deaths in rows if left is None and not deaths)
         if taken:
             model._default_manager.filter(pk__in=taken).update(claim_id=token, claimed_until=_end())
-    # A claim that ran out and is still set is that of a worker that died, or that was stopped for as long.
+    # A claim that expired without being released belongs to a worker that died, or was stopped for that long.
     return Claim(token, model, taken, tuple(pk for pk, left, deaths in rows if left is not None or deaths))
 
 
 @contextmanager
 def alone(model: type[Model], pk: int) -> Iterator[Claim]:
-    """Claim one row at which a worker died, and count the death; no ids where it is not free, or another such row has its turn.
+    """Claim one row on which a worker died, and count the death.
 
-    The turn ends with the first progress; the claim is released at the end.
+    The claim has no ids if the row is not free, or if this process works on another such row. The turn ends with the
+    first progress. The claim is released at the end.
     """
     turn = _Turn()
     claim = Claim(uuid4(), model, (), turn=turn, apart=True)
@@ -156,24 +159,25 @@ def _take_over(claim: Claim, pk: int) -> Claim:
 
 
 def _due(model: type[Model], ids: Collection[int]) -> list[tuple[int, UUID | None, int]]:
-    """Lock those of the rows that are due and free: their id, the claim that ran out on them, and the deaths before."""
+    """Lock those of the rows that are due and free; return (id, expired claim id or None, earlier deaths) for each."""
     found = model._default_manager.select_for_update(skip_locked=True).filter(free(), due(), pk__in=ids).order_by("pk")
     return list(found.values_list("pk", "claim_id", "deaths"))
 
 
 def drop_all(model: type[Model]) -> int:
-    """Free every row: only where no other process can be at work, as at the start of the embedded mode.
+    """Free every row and count a death on it; return their number.
 
-    Whoever had them died with the process.
+    Only for a moment when no other process can hold claims, such as the start of embedded mode: the holders died with
+    it.
     """
     held = model._default_manager.filter(claim_id__isnull=False)
     return held.update(claim_id=None, claimed_until=None, deaths=F("deaths") + 1)
 
 
 def database_now() -> datetime:
-    """The database's clock, to be compared with this process's."""
+    """Return the database's time, for comparison with the clock of this process."""
     if connection.vendor == "sqlite":
-        # One machine, one clock.
+        # SQLite runs in this process, so both clocks are the same.
         return timezone.now()
     with connection.cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")

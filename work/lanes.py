@@ -1,4 +1,4 @@
-"""What the work machine knows of each kind of work, and the register of all of them."""
+"""Definition of a lane, one per kind of work, and the registry of all lanes."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from work.retry import THRICE, Retry
 
 
 def give_up(claim: Claim, pk: int, error: Exception | None) -> None:
-    """Leave a row to a person: it is not due any more."""
+    """Default escalation: take a row off the queue, so that it waits for a person."""
     with transaction.atomic():
         claim.extend([pk], progress=True)
         claim.model._default_manager.filter(pk=pk).update(due_at=None)
@@ -23,20 +23,20 @@ def give_up(claim: Claim, pk: int, error: Exception | None) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """One kind of work, carried by the rows of one table, a WorkRow.
+    """One kind of work, carried by the rows of one table (a WorkRow).
 
-    `rows` returns the rows that can ever be due; `task` is the Celery task that workers are nudged with, and `worker` the
-    name under which the workers of this lane sign. `work` works on claimed rows by their ids. It may run again on the same
-    rows, and it may return the ids of rows that came of them: those of the lanes in `onward` are worked on next.
+    `rows` returns the rows that can ever be due. `task` is the Celery task that nudges the workers, and `worker` is the
+    name of their heartbeat. `work` processes claimed rows by their ids. It may run again on the same rows. It may
+    return the ids of resulting rows: the lanes in `onward` process those next.
 
-    With `together`, rows are claimed and worked on in sets; a nudge then takes `along` as many rows that are due.
-    `retry` says when a row that fails alone is tried again, `note` which columns are stored with the failure, and
-    `escalate` leaves the row to a person: with the error, or with None where workers died on it. With `private`, the text
-    of an error stays out of the log. `apart` splits what `work` gave back into sets that are claimed one after the other;
-    `after` runs on ids that are free again.
+    With `together`, rows are claimed and processed in sets; a nudge then includes up to `along` other due rows. `retry`
+    says when a row that failed alone is retried, and `note` which columns are stored with the failure. `escalate` hands
+    the row to a person, with the error, or with None if workers died on it. With `private`, the text of an error is not
+    logged. `apart` splits the rows that `work` gave back into sets that are claimed one after the other; `after` runs
+    on ids that are free again.
 
-    `early` narrows the rows that are looked at anew after a clock jump. Operators are told of rows that are due for longer
-    than `overdue`; with `vital`, the gateway is not ready then.
+    `early` selects the rows to check again after a clock jump. Operators are alerted to rows that are due for longer
+    than `overdue`; with `vital`, the gateway is then not ready.
     """
 
     name: str
@@ -73,14 +73,14 @@ class Lane:
         return list(found.values_list("pk", flat=True)[:limit])
 
     def oldest_due(self) -> datetime | None:
-        """Return since when the oldest free row has been due."""
+        """Return when the oldest free row became due."""
         due = self.rows().filter(claims.free(), due_at__lte=Now()).order_by("due_at")
         found: datetime | None = due.values_list("due_at", flat=True).first()
         return found
 
     def claimed(self) -> "QuerySet[Any]":
-        """Return the rows that a worker has now."""
-        # Only rows that are due can be claimed, so that the index on them finds these.
+        """Return the rows that are claimed now."""
+        # Only due rows can be claimed, so the index on due rows finds these.
         return self.rows().filter(due_at__isnull=False, claimed_until__gt=Now())
 
 
@@ -88,12 +88,12 @@ _registered: dict[str, Lane] = {}
 
 
 def register(lanes: Iterable[Lane]) -> None:
-    """Register lanes: from here on alarms, figures, nudges and routes know them."""
+    """Register lanes for alarms, metrics, nudges and routing."""
     _registered.update({lane.name: lane for lane in lanes})
 
 
 def registered() -> tuple[Lane, ...]:
-    """Return all lanes, in the order in which they were registered."""
+    """Return all lanes, in the order of registration."""
     return tuple(_registered.values())
 
 
@@ -103,15 +103,15 @@ def named(name: str) -> Lane:
 
 
 def task_of(name: str) -> str:
-    """Return the Celery task of the lane with this name; a name of no lane is that of a task."""
+    """Return the Celery task of the lane with this name; return any other name unchanged, as a task name."""
     return _registered[name].task if name in _registered else name
 
 
 def workers() -> tuple[str, ...]:
-    """Return the names under which the workers of all lanes sign."""
+    """Return the heartbeat names of the workers of all lanes."""
     return tuple(dict.fromkeys(lane.worker for lane in registered()))
 
 
 def route(name: str, *_: Any, **__: Any) -> dict[str, str] | None:
-    """Return the queue of a task, as Celery asks for it; None for tasks that are no lane's."""
+    """Return the queue of a task for Celery's router; None for tasks that belong to no lane."""
     return next(({"queue": lane.queue} for lane in registered() if lane.task == name), None)

@@ -1,4 +1,4 @@
-"""Work that threads do again and again until they are stopped, whatever goes wrong."""
+"""Threads that repeat their work until they are stopped, whatever error occurs."""
 
 import threading
 from collections.abc import Callable
@@ -10,7 +10,7 @@ log = structlog.get_logger(__name__)
 
 
 def start(name: str, work: Callable[[], None], pause: float, stop: threading.Event) -> None:
-    """Do the work in a thread of its own, `pause` seconds apart, until `stop` is set."""
+    """Run the work in its own thread, with `pause` seconds between runs, until `stop` is set."""
     threading.Thread(target=_repeat, args=(name, work, pause, stop), name=name, daemon=True).start()
 
 
@@ -19,7 +19,7 @@ def _repeat(name: str, work: Callable[[], None], pause: float, stop: threading.E
         try:
             work()
         except Exception:
-            # Whatever it was: work that nobody does any more is worse than one turn that failed.
+            # Catch everything: a stopped loop is worse than one failed run.
             log.exception("loop_broken", loop=name)
         finally:
             close_old_connections()

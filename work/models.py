@@ -1,18 +1,18 @@
-"""The columns of every row that carries work, and the signs of life of the loops, as rows."""
+"""Columns of every row that carries work, and the heartbeats of loops as rows."""
 
 from django.db import models
 
 
 class WorkRow(models.Model):
-    """A row that carries work. Each table has a partial index on `due_at`, so that the sweep finds what is due."""
+    """A row that carries work. Each table has a partial index on `due_at`, with which the sweep finds due rows."""
 
-    # When the work is due next; null: nothing to do until somebody acts.
+    # When the row is due next; null: nothing to do until a person acts.
     due_at = models.DateTimeField(null=True)
     attempts = models.PositiveSmallIntegerField(default=0)
-    # Which worker has the row, and until when, on the database's clock.
+    # The worker's claim on the row and its expiry, on the database's clock.
     claim_id = models.UUIDField(null=True)
     claimed_until = models.DateTimeField(null=True)
-    # Workers that died at this row, one after the other, without getting any further.
+    # Workers that died on this row in succession, without progress.
     deaths = models.PositiveSmallIntegerField(default=0, db_default=0)
 
     class Meta:
@@ -20,7 +20,7 @@ class WorkRow(models.Model):
 
 
 class Pulse(models.Model):
-    """When a named loop last did something, on the database's clock, and what others should know of it."""
+    """The last heartbeat of a named loop, on the database's clock, with data for other processes."""
 
     name = models.CharField(max_length=80, primary_key=True)
     at = models.DateTimeField()

@@ -1,6 +1,6 @@
-"""Messages that say “look at these rows”. They may be lost, doubled or late: the sweep finds the rows anyway.
+"""Messages that ask workers to look at rows. They may be lost, duplicated or late: the sweep finds the rows anyway.
 
-They leave from a thread of their own, since a broker that hangs holds whoever calls it for half a minute.
+A separate thread sends them, since a hanging broker blocks its caller for half a minute.
 """
 
 import threading
@@ -13,16 +13,16 @@ from celery import current_app
 from work.lanes import task_of
 
 log = structlog.get_logger(__name__)
-# Some thousands of waiting nudges mean a broker that is away; the sweep does their work meanwhile.
+# Thousands of waiting nudges mean that the broker is down; the sweep does their work meanwhile.
 _waiting: Queue[tuple[str, Sequence[int], threading.Event]] = Queue(maxsize=5_000)
 _lock = threading.Lock()
 _sender: threading.Thread | None = None
 
 
 def nudge(lane: str, ids: Sequence[int], *, wait: float = 0) -> bool:
-    """Ask the workers of a lane, by its name, to work on these rows; also a Celery task may be named.
+    """Ask the workers of a lane to process these rows; `lane` may also be the name of a Celery task.
 
-    Returns whether the message left within `wait` seconds; with 0 nobody waits, and it returns False.
+    Return whether the message was sent within `wait` seconds; with 0 do not wait, and return False.
     """
     if not ids:
         return True
@@ -50,5 +50,5 @@ def _send_all() -> None:
             current_app.send_task(task, args=[ids], retry=False)
             left.set()
         except Exception as error:
-            # Whatever a broker can do wrong: the rows stay due, the sweep runs the stage itself.
+            # Catch every broker error: the rows stay due, and the sweep does the work itself.
             log.warning("nudge_failed", task=task, rows=len(ids), error=type(error).__name__)

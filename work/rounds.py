@@ -1,7 +1,7 @@
-"""What the rounds of the sweep tell of the others: whether workers take up what they are nudged for.
+"""Observations of the sweep on the workers: whether they process the rows of its nudges.
 
-A worker may hold its connection and hear nothing. So the sweep asks no worker. It notes that it had to do the work itself,
-round after round; the worker's own sign of life in the rows contradicts this, or does not.
+A worker may keep its connection and receive nothing, so the sweep asks no worker. It records in each round that it had
+to do the work itself. A recent heartbeat of the worker contradicts this.
 """
 
 import os
@@ -18,23 +18,24 @@ from work.models import Pulse
 
 NUDGES = "nudges"
 WRITE_SECONDS = 5.0
-# Several rounds, and longer than a worker that is alive keeps silent.
+# Several rounds, and longer than a live worker goes without a heartbeat.
 ROUNDS, SILENT_SECONDS = 3, 15.0
 
 
 class Rounds:
-    """The notes of one sweep. `saw` is cheap; `end` writes them, with the sweep's own sign of life, every five seconds."""
+    """Observations of one sweep. `saw` is cheap; `end` writes them every five seconds, with the sweep's heartbeat."""
 
     def __init__(self, lanes: Sequence[Lane]) -> None:
         self._lanes = lanes
-        # Two sweeps may run: each has a row of its own for what it notes, and one for both says that any runs.
+        # Two sweeps may run: each has its own row for observations, and they share one row that says that any sweep
+        # runs.
         self._row = f"{pulses.ROUNDS}{pulses.machine()}:{os.getpid()}"
         self._troubles: dict[str, dict[str, Any]] = {}
         self._told = False
         self._written = -WRITE_SECONDS
 
     def saw(self, lane: Lane, *, left: bool, due: Collection[int], own: Collection[int]) -> None:
-        """Note of one lane: rows that are due, whether the nudge left, and which rows the sweep does itself."""
+        """Record a lane's due rows, whether the nudge was sent, and the rows that the sweep processes itself."""
         if due and left:
             self._troubles.pop(NUDGES, None)
         if due and not left:
@@ -43,11 +44,11 @@ class Rounds:
             self._count(lane.worker)
 
     def end(self, under_way: Collection[tuple[str, int]]) -> None:
-        """End the round. under_way: the rows, by lane and id, that the sweep is at work on."""
+        """End the round. `under_way` holds the rows, by lane and id, that the sweep is processing."""
         if time.monotonic() - self._written < WRITE_SECONDS:
             return
         if self._troubles:
-            self._forget_what_is_over(under_way)
+            self._forget_solved(under_way)
         pulses.write(pulses.SWEEP)
         if self._troubles or self._told:
             pulses.write(self._row, {"troubles": self._troubles})
@@ -58,7 +59,7 @@ class Rounds:
         trouble = self._troubles.setdefault(name, {"since": timezone.now().isoformat(), "rounds": 0})
         trouble["rounds"] += 1
 
-    def _forget_what_is_over(self, under_way: Collection[tuple[str, int]]) -> None:
+    def _forget_solved(self, under_way: Collection[tuple[str, int]]) -> None:
         names = {lane.worker for lane in self._lanes} | {pulses.BEAT}
         signs = dict(Pulse.objects.filter(pk__in=names).values_list("pk", "at"))
         for name, trouble in list(self._troubles.items()):
@@ -68,7 +69,7 @@ class Rounds:
                 del self._troubles[name]
 
     def _is_busy(self, worker: str, under_way: Collection[tuple[str, int]]) -> bool:
-        """Return whether another process is at work on rows of this worker: all of its threads may be taken."""
+        """Return whether another process works on rows of this worker: all of its threads may be busy."""
         return any(_is_claimed(lane, under_way) for lane in self._lanes if lane.worker == worker)
 
 

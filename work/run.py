@@ -1,4 +1,4 @@
-"""Work on the rows of a lane: claim, work, release, retry, halve and escalate, the same way for all lanes."""
+"""Process the rows of a lane: claim, work, release, retry, halve and escalate, in the same way for all lanes."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,15 +13,16 @@ from work.lanes import Lane
 from work.nudges import nudge
 
 log = structlog.get_logger(__name__)
-# Rows that are claimed and worked on together.
+# Rows that are claimed and processed together.
 GROUP = 200
 
 
 def run(lane: Lane, ids: Sequence[int], *, elsewhere: bool = False) -> list[int]:
-    """Claim those of the rows that are due and free, work on them, and go on with what came of them, which is returned.
+    """Claim those of the rows that are due and free, process them, and continue with the resulting rows; return their
+    ids.
 
-    A row at which a worker died is worked on alone, after the others. With `elsewhere`, what came of the rows is left to
-    the workers of its lane, where these are others.
+    A row on which a worker died is processed alone, after the others. With `elsewhere`, resulting rows are left to the
+    workers of their own lane, if those are other workers.
     """
     came: list[int] = []
     size = GROUP if lane.together else 1
@@ -35,11 +36,11 @@ def run(lane: Lane, ids: Sequence[int], *, elsewhere: bool = False) -> list[int]
                 came += _work(lane, one)
             lane.after(one.ids)
     if came:
-        _go_on(lane, came, elsewhere=elsewhere)
+        _run_onward(lane, came, elsewhere=elsewhere)
     return came
 
 
-def _go_on(lane: Lane, came: Sequence[int], *, elsewhere: bool) -> None:
+def _run_onward(lane: Lane, came: Sequence[int], *, elsewhere: bool) -> None:
     for onward in lane.onward:
         ids = list(onward.rows().filter(pk__in=came).order_by("pk").values_list("pk", flat=True))
         if not elsewhere or onward.worker == lane.worker:
@@ -59,7 +60,7 @@ def _work_and_release(lane: Lane, claim: Claim) -> list[int]:
 
 
 def _work(lane: Lane, claim: Claim) -> list[int]:
-    """Work on what is claimed, or escalate the row that has killed worker after worker."""
+    """Process the claimed rows, or escalate a row on which too many workers have died."""
     if not claim.ids:
         return []
     try:
@@ -69,19 +70,21 @@ def _work(lane: Lane, claim: Claim) -> list[int]:
         log.error("worker_died", lane=lane.name, row=pk, deaths=claim.deaths)
         lane.escalate(claim, pk, None)
     except claims.ClaimLost:
-        # Somebody else has taken over, or a person ended it; what was not committed is theirs to do.
+        # Another worker has taken over, or a person ended the row; uncommitted work is theirs.
         log.warning("claim_lost", lane=lane.name, first=claim.ids[0], rows=len(claim.ids))
     return []
 
 
 def _try_or_halve(lane: Lane, claim: Claim, ids: Sequence[int]) -> list[int]:
-    """Work on a set; one that fails for a reason of its own is halved until the bad row stands alone."""
+    """Process a set; halve a set that fails, until the faulty row is alone. A lost claim or database outage is not
+    halved.
+    """
     try:
         return list(lane.work(claim, ids) or ())
     except (OperationalError, InterfaceError, claims.ClaimLost):
         raise
     except Exception as error:
-        # Anything else may lie in one row: it must not take its neighbours with it.
+        # Any other error may come from a single row, which must not affect its neighbours.
         if len(ids) == 1:
             _retry_or_escalate(lane, claim, ids[0], error)
             return []
@@ -90,10 +93,10 @@ def _try_or_halve(lane: Lane, claim: Claim, ids: Sequence[int]) -> list[int]:
 
 
 def _retry_or_escalate(lane: Lane, claim: Claim, pk: int, error: Exception) -> None:
-    """Try a row that failed alone again later, or leave it to a person after so many failures in a row."""
+    """Retry a row that failed alone, or escalate it after too many failures in succession."""
     rows = lane.model._default_manager.filter(pk=pk)
     attempts = rows.values_list("attempts", flat=True).get() + 1
-    # The first may be a race with another row, such as two hooks of one delivery: the next attempt tells.
+    # The first failure may be a race with another row, such as two hooks of one delivery: the next attempt tells.
     if not isinstance(error, DatabaseError) or attempts > 1:
         said = {"error": type(error).__name__} if lane.private else {"exc_info": error}
         log.error("work_failed", lane=lane.name, row=pk, attempts=attempts, **said)

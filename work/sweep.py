@@ -1,7 +1,7 @@
-"""The clock of the gateway: ask the database what is due, again and again, and see that it is done.
+"""The gateway's clock: query the database for due rows in a loop, and make sure that they are processed.
 
-It needs no broker, and may run twice. It nudges the workers for what it finds. Where a nudge fails, or a row stays due for
-two rounds, it does the work itself in threads of its own, so that deadlines are still kept meanwhile.
+It needs no broker, and may run twice. It nudges the workers for due rows. If a nudge fails, or a row stays due for two
+rounds, it does the work in its own threads. So deadlines are still kept.
 """
 
 import threading
@@ -26,7 +26,7 @@ from work.run import run
 log = structlog.get_logger(__name__)
 ROUND_ROWS = 1_000
 NUDGE_SECONDS = 1.0
-# A clock that jumps further than this between two rounds is not believed for a while.
+# After a jump larger than this between two rounds the clock is not trusted for a while.
 CLOCK_JUMP = timedelta(seconds=60)
 PAUSE_AFTER_JUMP = 60.0
 
@@ -35,8 +35,9 @@ PAUSE_AFTER_JUMP = 60.0
 class Chore:
     """Work of the sweep that no row carries.
 
-    `wait` is the least number of seconds between two turns. `trusts_clock`: leave it out while a clock that jumped is not
-    believed. With `needed`, the chore runs in a thread of the sweep, one at a time, and only when `needed` says so.
+    `wait` is the least number of seconds between two runs. With `trusts_clock`, the chore does not run while the clock
+    is not trusted. With `needed`, the chore runs in a thread of the sweep, one at a time, and only if `needed` returns
+    True.
     """
 
     name: str
@@ -51,10 +52,10 @@ def _run_chore(chore: Chore, ids: Sequence[int]) -> None:
 
 
 class Sweep:
-    """Rounds over what is due. One object for one loop; `threads` bounds the work that it does itself at a time.
+    """Rounds over the due rows. Use one object per loop; `threads` bounds the work that it does itself at a time.
 
-    `beside` starts the threads that run beside the sweep until the event is set; `tell_jump` is told of a clock that jumped,
-    in seconds.
+    `beside` starts the threads that run beside the sweep until the event is set; `tell_jump` receives a clock jump in
+    seconds.
     """
 
     def __init__(
@@ -79,7 +80,7 @@ class Sweep:
         self._did: dict[str, float] = {}
 
     def run(self, stop: threading.Event) -> None:
-        """Sweep until `stop` is set; a round that fails is logged, and the next one comes."""
+        """Sweep until `stop` is set; log a round that fails, and continue with the next."""
         for start in self._beside:
             start(stop)
         while not stop.is_set():
@@ -94,7 +95,7 @@ class Sweep:
         connection.close()
 
     def round(self) -> None:
-        """Look at the database once."""
+        """Query the database once."""
         now = timezone.now()
         self._watch_clock(now)
         self._do_chores(now)
@@ -102,7 +103,7 @@ class Sweep:
         found = {(name, pk) for name, ids in due.items() for pk in ids}
         self._seen = {key: self._seen.get(key, 0) + 1 for key in found}
         for lane in self._lanes:
-            self._work_off(lane, due[lane.name])
+            self._nudge_or_work(lane, due[lane.name])
         self._rounds.end(self._under_way)
 
     def _do_chores(self, now: datetime) -> None:
@@ -118,8 +119,8 @@ class Sweep:
             elif (chore.name, 0) not in self._under_way and chore.needed():
                 self._submit(chore.name, [0], partial(_run_chore, chore))
 
-    def _work_off(self, lane: Lane, ids: list[int]) -> None:
-        """Nudge for the rows, and do what nobody else does."""
+    def _nudge_or_work(self, lane: Lane, ids: list[int]) -> None:
+        """Nudge the workers for the rows, and process those that no worker takes."""
         left = nudge(lane.name, ids, wait=NUDGE_SECONDS)
         own = [
             pk for pk in ids if (not left or self._seen[lane.name, pk] > 2) and (lane.name, pk) not in self._under_way
@@ -136,7 +137,7 @@ class Sweep:
         try:
             run(ids)
         except Exception:
-            # Also a database that went away: the rows are still due, and a later round finds them.
+            # This includes a database outage: the rows are still due, and a later round finds them.
             log.exception("sweep_work_failed", work=name, rows=len(ids), first=ids[0])
         finally:
             self._under_way -= {(name, pk) for pk in ids}
@@ -153,12 +154,12 @@ class Sweep:
                 self._clock_doubted_until = monotonic + PAUSE_AFTER_JUMP
                 log.error("clock_jumped", seconds=seconds)
                 self._tell_jump(seconds)
-                self._look_again()
+                self._make_all_due()
 
-    def _look_again(self) -> None:
-        """Make due now what is due later: its moment may come from a clock that was wrong.
+    def _make_all_due(self) -> None:
+        """Make later rows due now, since their due time may come from a wrong clock.
 
-        To look too early changes nothing. A lane keeps what waits for a person or for a declared moment.
+        Checking too early changes nothing. A lane excludes rows that wait for a person or for a declared time.
         """
         for lane in self._lanes:
             if lane.early is not None:

@@ -1,4 +1,4 @@
-"""Refused attempts to come in, counted; the log gets one line a minute, however many there are."""
+"""Counter of refused access attempts; it logs at most one line a minute."""
 
 import threading
 import time
@@ -10,7 +10,7 @@ EVERY_SECONDS = 60.0
 
 
 class Knocks:
-    """Counts what was refused. The first is logged at once, then sums: an attacker must not fill the disk."""
+    """Counts refused attempts. The first is logged at once, later ones as sums: an attacker must not fill the disk."""
 
     def __init__(self, event: str) -> None:
         self._event = event

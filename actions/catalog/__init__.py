@@ -1,4 +1,4 @@
-"""The kinds of action that can be configured: one file or folder a kind here, and those of other packages by entry point."""
+"""The available kinds of action: built in, as one file or folder each, or from other packages by entry point."""
 
 import importlib
 import inspect
@@ -29,28 +29,28 @@ def kinds() -> Mapping[str, type[Kind]]:
 
 
 def kind(name: str) -> type[Kind]:
-    """Return the kind of that name; raises KeyError."""
+    """Return the kind of that name; raise KeyError."""
     return _catalog().kinds[name]
 
 
 def problems() -> tuple[str, ...]:
-    """Return a sentence for each kind that could not be taken into the catalog."""
+    """Return a sentence for each kind that the catalog could not load."""
     return _catalog().problems
 
 
 def phases() -> dict[str, Phase]:
-    """Return the phase of every kind by its name, as merging wants it."""
+    """Return the phase of every kind by its name, as merging needs it."""
     return {name: found.phase for name, found in kinds().items()}
 
 
 def reload() -> None:
-    """Forget what was found, so that packages installed since are seen."""
+    """Clear the cache, so that newly installed packages are found."""
     _catalog.cache_clear()
 
 
 @cache
 def _catalog() -> _Catalog:
-    """Collect the built-in kinds, then those of other packages. A kind that cannot be used is reported, never fatal."""
+    """Collect the built-in kinds, then those of other packages. An unusable kind is reported, never fatal."""
     found: dict[str, type[Kind]] = {}
     wrong: list[str] = []
     for where, candidate in (*_built_in(wrong), *_installed(wrong)):
@@ -102,7 +102,7 @@ def _distribution(entry: EntryPoint) -> str:
 
 
 def _fault(candidate: object) -> str:
-    """Say why this is not a usable kind, or nothing."""
+    """Return why this is not a usable kind, or ""."""
     if not (inspect.isclass(candidate) and issubclass(candidate, Kind)):
         return "is not a class made from actions.contract.Kind."
     if inspect.isabstract(candidate):

@@ -1,4 +1,4 @@
-"""The kind that gives each contact a code of a pool: reserved when the checks are through, used when the batch is accepted."""
+"""Kind that gives each contact a code of a pool: reserved after the checks, used when the batch is accepted."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Self
@@ -57,7 +57,7 @@ class PromoCodeConfig(Config):
     )
 
     @model_validator(mode="after")
-    def _says_where_to_write(self) -> Self:
+    def _check_target(self) -> Self:
         needed = (self.url, self.customer_id, self.list_id, self.credential)
         if bool(self.property) != any(needed) or (self.property and not all(needed)):
             raise PydanticCustomError(
@@ -67,20 +67,20 @@ class PromoCodeConfig(Config):
 
 
 class PromoCodeKind(Effect):
-    """Gives one code a contact and batch; actions after it know it as {code}."""
+    """Gives one code per contact and batch; later actions refer to it as {code}."""
 
     name = "promo_code"
     title = gettext_noop("Promo code")
     description = gettext_noop("Gives each contact a code of a pool. Actions after it may use the code.")
     Config = PromoCodeConfig
-    # The pools are in the database, which threads of their own must not ask.
+    # The pools are in the database, which a kind's own threads must not query.
     waits = False
     page_size = 2000
     parallel = 8
 
     def __init__(self, config: PromoCodeConfig) -> None:
         super().__init__(config)
-        # Written one after the other; several pages are written at the same time.
+        # Contacts of a page are written sequentially; several pages are written at the same time.
         self.apply_size = 25 if config.property else self.page_size
         self._without = {
             "hold": Rendered(verdict=undecided(NONE_LEFT, NoCode.NONE_LEFT())),
@@ -94,7 +94,7 @@ class PromoCodeKind(Effect):
         return [Rendered({"code": code}, given={"code": code}) if code else self._without for code in codes]
 
     def starting(self, page: Sequence[Pending], context: Context) -> None:
-        # Before anybody can see a code it is used: what is given back later was never written.
+        # Mark a code as used before it can be visible: a returned code was then never written.
         context.codes.use(self.config.pool, {pending.contact_id: pending.payload["code"] for pending in page})
 
     def apply(self, page: Sequence[Pending], context: Context) -> Sequence[Applied]:

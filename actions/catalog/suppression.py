@@ -1,4 +1,4 @@
-"""The kind that looks contacts up in a list that is kept here: no calls, one question to the database a page."""
+"""Kind that looks contacts up in a list stored here: no calls, one database query per page."""
 
 from collections.abc import Collection, Sequence
 from typing import Annotated, Any, Literal
@@ -22,7 +22,7 @@ from actions.contract import (
 )
 
 CONTACT_ID = "contact.id"
-# Reasons are counted for the screen; a list that gives each entry its own would fill it, and the memory of a large batch.
+# Bound on the counted reasons: a list with a reason for each entry would fill the screen, and memory for a large batch.
 MOST_REASONS = 50
 
 
@@ -57,13 +57,13 @@ class SuppressionConfig(Config):
 
 
 class OnList(Sentences):
-    """Why a contact is rejected where neither the list nor the configuration gives a reason."""
+    """Default reason for a contact if neither the list nor the configuration gives one."""
 
     LISTED = "suppression.listed", gettext_noop("On the list “%(name)s”.")
 
 
 class Suppression(Check):
-    """Rejects who is on the list. What is no address or number, where the list holds those, is undecided."""
+    """Rejects contacts on the list. An invalid address or number is undecided if the list holds those."""
 
     name = "suppression"
     title = gettext_noop("Suppression list")
@@ -93,7 +93,7 @@ class Suppression(Check):
         return [self._verdict(value, found, rejected) for value in values]
 
     def _value(self, contact: Contact) -> str | None:
-        """What is looked up: "" where the contact has no such field, None for what cannot be on any list."""
+        """Return the value to look up: "" if the contact has no such field, None if no list can contain it."""
         value: Any = contact.id if self._read is None else self._read(contact.fields)
         if value is None or value is MISSING:
             return ""
@@ -102,7 +102,7 @@ class Suppression(Check):
         return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
 
     def _verdict(self, value: str | None, found: Listed, rejected: dict[str, Verdict]) -> Verdict:
-        """Judge one value. `rejected` are the page's rejections so far, one for each reason."""
+        """Judge one value. `rejected` has the page's rejections so far, one for each reason."""
         if value is None or value in found.unlike:
             return self._unlike
         if not value:

@@ -1,1 +1,1 @@
-"""Pools of promo codes: taken in, drawn, refilled."""
+"""Pools of promo codes: intake, draws, refills."""

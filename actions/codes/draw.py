@@ -1,7 +1,7 @@
-"""Drawing codes from a pool: reserved in screening, used before they are written, given back when a batch is over.
+"""Draws of codes from a pool: reserve in screening, use before writing, give back after the batch.
 
-Every function is safe to repeat, and safe beside others that draw from the same pool. A batch's draws from a pool go through its
-`Draw` row one after the other; between batches, rows that another transaction has locked are passed over.
+Every function is idempotent, and safe beside other draws from the same pool. The draws of a batch from a pool lock its
+`Draw` row, one after the other. Between batches, rows locked by another transaction are skipped.
 """
 
 import hashlib
@@ -33,7 +33,7 @@ class DrawFailure(Sentences):
 
 
 def pool_named(name: str, project: str) -> CodePool:
-    """The pool that an action of a project may draw from; raises Permanent."""
+    """Return the pool that an action of a project may draw from; raise Permanent."""
     pool = CodePool.objects.select_related("project").filter(name=name).first()
     if pool is None or (pool.project is not None and pool.project.name != project):
         raise Permanent(DrawFailure.NO_POOL(name=name))
@@ -43,16 +43,16 @@ def pool_named(name: str, project: str) -> CodePool:
 
 
 def holder_of(batch_number: int, contact_id: str) -> UUID:
-    """A fingerprint of a contact in a batch; the same contact twice in a batch is one holder."""
+    """Return the fingerprint of a contact in a batch; a contact that occurs twice in a batch is one holder."""
     digest = hashlib.blake2b(f"{batch_number}:{contact_id}".encode("utf-8", "surrogatepass"), digest_size=16)
     return UUID(bytes=digest.digest())
 
 
 def reserve(pool: CodePool, batch_number: int, holders: Collection[UUID]) -> dict[UUID, str]:
-    """Reserve a code for each holder that has none yet; returns everybody's codes. Who is not in the answer has none.
+    """Reserve a code for each holder without one; return the codes of all holders. A missing holder got none.
 
-    1. Codes that nobody else is about to take, without waiting.
-    2. Where these are too few, whatever the others leave.
+    1. Take codes that no other transaction has locked, without waiting.
+    2. If these are too few, wait for the rest.
     """
     found: dict[UUID, str] = {}
     for waits in (False, True):
@@ -64,7 +64,7 @@ def reserve(pool: CodePool, batch_number: int, holders: Collection[UUID]) -> dic
 
 def _reserve(pool: CodePool, batch_number: int, holders: Sequence[UUID], *, waits: bool) -> dict[UUID, str]:
     with transaction.atomic():
-        # An open draw is what has its codes given back; a straggler opens it again.
+        # Only open draws give their codes back; a late reservation opens the draw again.
         draw, _ = Draw.objects.select_for_update().get_or_create(pool=pool, batch_number=batch_number)
         if draw.closed_at is not None:
             Draw.objects.filter(pk=draw.pk).update(closed_at=None)
@@ -72,7 +72,7 @@ def _reserve(pool: CodePool, batch_number: int, holders: Sequence[UUID], *, wait
         lacking = [holder for holder in holders if holder not in found]
         if not lacking:
             return found
-        # In the order of their ids, so that two that wait for each other's codes cannot lock each other out.
+        # Lock in the order of ids, so that two draws that wait for each other cannot deadlock.
         free = PromoCode.objects.filter(pool=pool, reserved_for__isnull=True).order_by("pk")
         rows = list(free.select_for_update(skip_locked=not waits).values_list("pk", "text")[: len(lacking)])
         taken = list(zip(lacking, rows, strict=False))
@@ -98,13 +98,13 @@ def _assign(batch_number: int, pairs: Sequence[tuple[int, UUID]]) -> None:
 
 
 def reserved(pool: CodePool, holders: Sequence[UUID]) -> dict[UUID, str]:
-    """The codes that these holders have."""
+    """Return the codes of these holders."""
     rows = PromoCode.objects.filter(pool=pool, holder__in=holders).values_list("holder", "text")
     return {holder: text for holder, text in rows if holder is not None}
 
 
 def use(pool: CodePool, codes: Mapping[UUID, str], now: datetime) -> None:
-    """Mark codes as used, before they are written, in the caller's transaction; raises Permanent unless all are reserved."""
+    """Mark codes as used before they are written, in the caller's transaction; raise Permanent if one is unreserved."""
     rows = list(PromoCode.objects.filter(pool=pool, holder__in=list(codes)).values_list("pk", "holder", "text"))
     found = {holder: text for _, holder, text in rows if holder is not None}
     if found != codes:
@@ -113,7 +113,7 @@ def use(pool: CodePool, codes: Mapping[UUID, str], now: datetime) -> None:
 
 
 def give_back(draw_ids: Sequence[int]) -> int:
-    """Free what batches that are over had reserved and not used, and close their draws; returns how many codes."""
+    """Free the unused codes of ended batches, and close their draws; return the number of codes."""
     freed = 0
     while True:
         with transaction.atomic():
@@ -144,6 +144,6 @@ def _close(draws: Sequence[Draw]) -> None:
 
 
 def forget_holders(batch_number: int) -> None:
-    """Forget who held the codes of a batch, in the caller's transaction; used codes stay used."""
+    """Forget the holders of a batch's codes, in the caller's transaction; used codes stay used."""
     for pool_id in Draw.objects.filter(batch_number=batch_number).values_list("pool", flat=True):
         PromoCode.objects.filter(pool=pool_id, reserved_for=batch_number).update(holder=None)

@@ -1,4 +1,4 @@
-"""Taking codes into a pool: what a file or a text holds, and how it is stored. What the pool has already is passed over."""
+"""Intake of codes into a pool from a file or a text. Codes that the pool already has are skipped."""
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -7,7 +7,7 @@ from django.db import connection, transaction
 
 from actions.codes.models import CODE_LENGTH, CodePool, PromoCode
 
-# Stored in one transaction: on SQLite every other writer waits for it.
+# Codes stored in one transaction: on SQLite every other writer waits for it.
 AT_ONCE = 5_000
 MOST = 200_000
 HEADERS = frozenset({"code", "codes", "promo_code", "promocode", "coupon", "voucher"})
@@ -15,7 +15,7 @@ _SEPARATORS = ";\t,"
 
 
 class BadCode(ValueError):
-    """This is not a code. `line` says where, counted from 1; 0 where there are no lines."""
+    """Not a valid code. `line` is its line, counted from 1; 0 if there are no lines."""
 
     def __init__(self, line: int = 0) -> None:
         super().__init__(line)
@@ -23,7 +23,7 @@ class BadCode(ValueError):
 
 
 def clean(text: str, line: int = 0) -> str:
-    """A code as it is stored; raises BadCode for what is empty, too long or cannot be printed."""
+    """Return a code as it is stored; raise BadCode if it is empty, too long or not printable."""
     code = text.strip().strip('"').strip()
     if not code or len(code) > CODE_LENGTH or not code.isprintable():
         raise BadCode(line)
@@ -31,7 +31,10 @@ def clean(text: str, line: int = 0) -> str:
 
 
 def read(lines: Iterable[bytes]) -> Iterator[str]:
-    """The codes of a text or CSV file in UTF-8: one a line, the first column, a heading left out; raises BadCode."""
+    """Yield the codes of a text or CSV file in UTF-8, one per line; raise BadCode.
+
+    Take the first column, and skip a heading.
+    """
     for number, raw in enumerate(lines, start=1):
         try:
             line = raw.decode("utf-8-sig" if number == 1 else "utf-8").strip()
@@ -48,21 +51,21 @@ def read(lines: Iterable[bytes]) -> Iterator[str]:
 
 
 def take_in(pool: CodePool, codes: Iterable[str]) -> int:
-    """Store codes, some thousands in a transaction of their own, and return how many are new; safe to repeat."""
+    """Store codes, some thousands per transaction; return how many are new. Idempotent."""
     new = 0
     left = iter(codes)
     while part := list(islice(left, AT_ONCE)):
         with transaction.atomic():
             new += _insert(pool, sorted(set(part)))
     if new >= AT_ONCE and connection.vendor == "postgresql":
-        # It would do so by itself a minute later; until then it sorts all free codes to find the next ones.
+        # Autovacuum would analyse a minute later; until then each query for the next codes sorts all free ones.
         with connection.cursor() as cursor:
             cursor.execute(f"ANALYZE {PromoCode._meta.db_table}")
     return new
 
 
 def _insert(pool: CodePool, part: list[str]) -> int:
-    """In order, so that two that store the same codes wait for each other instead of locking each other out."""
+    """Insert in order, so that two transactions that store the same codes wait instead of deadlocking."""
     table = PromoCode._meta.db_table
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":

@@ -1,7 +1,7 @@
 """Pools of promo codes: filled by an upload or by a service, drawn from by batches.
 
-A batch draws from a pool: each of its contacts has one code at most, which the database guards. What a batch did not use goes back
-when it is over. Who holds a code is kept as a fingerprint, so that no contact's id stands here.
+A batch draws at most one code of a pool for each contact; a database constraint ensures this. Unused codes return to
+the pool after the batch. The holder of a code is stored as a fingerprint, so that no contact's id is stored here.
 """
 
 from django.core.exceptions import ValidationError
@@ -18,7 +18,7 @@ CODE_LENGTH = 100
 
 
 class CodePool(models.Model):
-    """A pool that actions call by its name; with a project, only those of that project may."""
+    """A pool that actions refer to by name; with a project, only actions of that project may."""
 
     class Source(models.TextChoices):
         UPLOAD = "upload", _("uploaded")
@@ -87,12 +87,12 @@ class CodePool(models.Model):
 
 
 class PromoCode(models.Model):
-    """One code. Free: nobody's. Reserved: a batch's, for one holder. Used: it may have reached the contact, and stays his."""
+    """One code. Free: no holder. Reserved: for one holder of a batch. Used for good: the contact may have it."""
 
     id = models.BigAutoField(primary_key=True)
     pool = models.ForeignKey(CodePool, on_delete=models.PROTECT, related_name="codes")
     text = models.CharField(_("code"), max_length=CODE_LENGTH)
-    # The number of the batch, and a fingerprint of the contact's id; forgotten with the contacts of the batch.
+    # The number of the batch, and a fingerprint of the contact's id; deleted with the contacts of the batch.
     reserved_for = models.BigIntegerField(null=True)
     holder = models.UUIDField(null=True)
     used_at = models.DateTimeField(null=True)
@@ -102,8 +102,8 @@ class PromoCode(models.Model):
         verbose_name_plural = _("codes")
         constraints = [
             models.UniqueConstraint(fields=["pool", "text"], name="promo_code_once"),
-            # One code for each contact of a batch, whoever tries at the same time.
-            # A fingerprint is of a contact in a batch. It stands first: a batch's codes are too many to look through.
+            # One code for each contact of a batch, even with concurrent draws. The fingerprint belongs to a contact in
+            # a batch. It comes first, since a batch's codes are too many to scan.
             models.UniqueConstraint(fields=["holder", "pool"], name="promo_code_one_a_holder"),
             models.CheckConstraint(
                 name="promo_code_free_is_nobodys",
@@ -124,14 +124,14 @@ class PromoCode(models.Model):
 
 
 class Draw(models.Model):
-    """What one batch takes from one pool; open until what it did not use has gone back."""
+    """Codes that one batch takes from one pool; open until the unused ones are given back."""
 
     id = models.BigAutoField(primary_key=True)
     pool = models.ForeignKey(CodePool, on_delete=models.PROTECT, related_name="draws")
     batch_number = models.BigIntegerField()
     began_at = models.DateTimeField(default=timezone.now)
     closed_at = models.DateTimeField(null=True)
-    # Known once it is closed.
+    # Known once the draw is closed.
     used = models.PositiveIntegerField(default=0)
 
     class Meta:
@@ -145,7 +145,7 @@ class Draw(models.Model):
 
 
 class Refill(models.Model):
-    """One question to a service for more codes. Unanswered, it is repeated under the same key: no code is lost on the way."""
+    """One request to a service for more codes, repeated under the same key until it is answered: no code is lost."""
 
     id = models.BigAutoField(primary_key=True)
     pool = models.ForeignKey(CodePool, on_delete=models.PROTECT, related_name="refills")
@@ -153,7 +153,7 @@ class Refill(models.Model):
     count = models.PositiveIntegerField()
     asked_at = models.DateTimeField(default=timezone.now)
     answered_at = models.DateTimeField(null=True)
-    # How many of the codes that came were new.
+    # How many of the received codes were new.
     taken_in = models.PositiveIntegerField(default=0)
 
     class Meta:

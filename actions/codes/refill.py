@@ -1,7 +1,7 @@
-"""Asking a service for more codes of a pool.
+"""Requests to a service for more codes of a pool.
 
-The question is stored before it is asked. Killed between the answer and its storage, it is asked again under the same key, to
-which the service answers with the same codes: none is lost, and none comes in twice.
+The request is stored before it is sent. After a kill between the answer and its storage, it is repeated under the same
+key. The service then returns the same codes, so none is lost or stored twice.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ TIMEOUT = 30.0
 
 
 class RefillFailure(Sentences):
-    """Why the answer of a service is no codes."""
+    """Why an answer of a service contains no codes."""
 
     NO_CODES = "codes.no_codes", gettext_noop("The answer of the service does not hold “codes”.")
     TOO_MANY = "codes.too_many", gettext_noop("The service sent more codes than it was asked for.")
@@ -30,16 +30,16 @@ class RefillFailure(Sentences):
 
 @dataclass(frozen=True, slots=True)
 class Refilled:
-    """What came of one question: how many codes are new, and whether the service may have more."""
+    """Result of one request: how many codes are new, and whether the service may have more."""
 
     new: int
     more: bool
 
 
 def refill(pool: CodePool, lacking: int, context: Context) -> Refilled:
-    """Ask for at least so many codes, or repeat what was not answered; raises Retryable or Permanent."""
+    """Request at least this many codes, or repeat the unanswered request; raise Retryable or Permanent."""
     with transaction.atomic():
-        # One question at a time: who comes second repeats the first one's.
+        # One open request per pool: a concurrent refill repeats it.
         CodePool.objects.select_for_update().get(pk=pool.pk)
         count = min(MOST, max(lacking, pool.ask_for))
         question, _ = Refill.objects.get_or_create(
@@ -54,7 +54,7 @@ def refill(pool: CodePool, lacking: int, context: Context) -> Refilled:
     )
     codes = _codes(answer, question.count)
     new = take_in(pool, codes)
-    # Somebody else may have stored the same answer a moment ago; then its codes are there all the same.
+    # A concurrent refill may have stored the same answer already; its codes are then there.
     open_question = Refill.objects.filter(pk=question.pk, answered_at__isnull=True)
     mine = open_question.update(answered_at=timezone.now(), taken_in=new)
     return Refilled(new, more=len(codes) >= question.count and (new > 0 or not mine))
@@ -67,10 +67,10 @@ def _codes(answer: object, count: int) -> list[str]:
     if len(codes) > count:
         raise Permanent(RefillFailure.TOO_MANY())
     try:
-        return [clean(each) if isinstance(each, str) else _no_code() for each in codes]
+        return [clean(each) if isinstance(each, str) else _refuse_code() for each in codes]
     except BadCode:
         raise Permanent(RefillFailure.NOT_A_CODE()) from None
 
 
-def _no_code() -> str:
+def _refuse_code() -> str:
     raise BadCode

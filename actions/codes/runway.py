@@ -1,17 +1,17 @@
-"""How far the codes of a pool reach: counts, and sendouts of a usual size."""
+"""Remaining codes of a pool: counts, and how many sendouts of usual size they cover."""
 
 from dataclasses import dataclass
 from statistics import median
 
 from actions.codes.models import CodePool, Draw, PromoCode
 
-# Draws that say what is usual.
+# Draws that define the usual size.
 LAST = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Runway:
-    """Free codes, what one sendout takes (0: nobody knows), and for how many more sendouts of this size they are enough."""
+    """Free codes, codes per sendout (0: unknown), and the number of further sendouts of this size that they cover."""
 
     free: int
     size: int
@@ -23,7 +23,7 @@ class Runway:
 
 @dataclass(frozen=True, slots=True)
 class Stock:
-    """The codes of a pool by what became of them; they add up to all."""
+    """The codes of a pool by state; the states add up to all codes."""
 
     free: int
     reserved: int
@@ -42,14 +42,14 @@ def stock(pool: CodePool) -> Stock:
 
 
 def usual(pool: CodePool) -> Runway:
-    """How far the free codes reach if the next sendouts are as the last ones were."""
+    """Return how far the free codes reach if the next sendouts have the size of the recent ones."""
     closed = Draw.objects.filter(pool=pool, closed_at__isnull=False, used__gt=0).order_by("-closed_at")
     sizes = list(closed.values_list("used", flat=True)[:LAST])
     return Runway(free_codes(pool), round(median(sizes)) if sizes else 0)
 
 
 def beside(draw: Draw) -> Runway:
-    """How far the free codes reach if the next sendouts are as this one."""
+    """Return how far the free codes reach if the next sendouts have the size of this one."""
     taken = (
         draw.used
         if draw.closed_at

@@ -1,1 +1,1 @@
-"""Configuration as a file, and what the desk and the file share."""
+"""Configuration as a file, and code that the desk and the file share."""

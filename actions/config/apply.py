@@ -1,4 +1,4 @@
-"""Makes the database say what a configuration file says, and back."""
+"""Applies a configuration file to the database, and reads the configuration back."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -22,12 +22,12 @@ Owner = Project | Sendout
 
 
 def apply(content: ConfigFile) -> list[str]:
-    """Apply a file whole or not at all; return a sentence for each thing created, changed or archived.
+    """Apply a file completely or not at all; return a sentence for each object created, changed or archived.
 
-    Raises FaultyFile where it names what is not kept here: lists are data, which no file brings.
+    Raise FaultyFile if it refers to a list that does not exist here: lists are data, and files do not contain them.
 
-    The file is the whole truth for the projects that it names: their definitions and sendouts that it does not name are
-    archived, never deleted. Sendouts that say nothing of their own, met in hooks, stay. Other projects are not touched.
+    The file fully defines its projects: their definitions and sendouts that it omits are archived, never deleted.
+    Sendouts without their own settings, known only from hooks, stay. Other projects are not touched.
     """
     said: list[str] = []
     with transaction.atomic():
@@ -39,7 +39,7 @@ def apply(content: ConfigFile) -> list[str]:
 
 
 def careful(content: ConfigFile) -> list[str]:
-    """What the policies of a file mean where nobody looks, a sentence for each place."""
+    """Return a sentence for each place where the policies of a file are risky without staff on duty."""
     found = []
     for project in content.projects:
         if sentence := unattended(project.review, project.at_deadline):
@@ -52,7 +52,7 @@ def careful(content: ConfigFile) -> list[str]:
 
 
 def _dangling(content: ConfigFile) -> Iterator[tuple[Path, str]]:
-    """Find what actions name that their project cannot use."""
+    """Yield the names in actions that their project cannot use."""
     for number, project in enumerate(content.projects):
         places: list[tuple[Path, Sequence[ActionEntry]]] = [(("projects", number), project.actions)]
         places += [(("projects", number, "sendouts", n), each.actions) for n, each in enumerate(project.sendouts)]
@@ -62,8 +62,8 @@ def _dangling(content: ConfigFile) -> Iterator[tuple[Path, str]]:
                     yield (*where, "actions", place, "config", *path), write(NoList.NO_LIST(name=name))
 
 
-def _alone(project: Project, entry: ProjectEntry, created: bool, number: int) -> None:
-    """Raise FaultyFile where a second person is asked for from now on, and there are not two people who may accept."""
+def _require_two_people(project: Project, entry: ProjectEntry, created: bool, number: int) -> None:
+    """Raise FaultyFile if a second person becomes required, but fewer than two people may accept."""
     for name in ("second_person_from", "no_own_changes"):
         wanted = getattr(entry, name)
         new = created or wanted != getattr(project, name)
@@ -85,11 +85,11 @@ def _project(entry: ProjectEntry, number: int) -> Iterator[str]:
         "archived": False,
     }
     label = f"project {entry.name}"
-    # The row is locked so that two runs at once do not archive each other's work.
+    # Lock the row, so that two concurrent runs do not archive each other's work.
     project, created = Project.objects.select_for_update().get_or_create(name=entry.name, defaults=values)
-    _alone(project, entry, created, number)
+    _require_two_people(project, entry, created, number)
     if created:
-        _by_file(project)
+        _mark_made_by_file(project)
         yield f"created {label}"
     else:
         yield from _change(project, values, label)
@@ -113,26 +113,26 @@ def _sendouts(project: Project, entries: Sequence[SendoutEntry], within: str) ->
             project=project, journey=entry.journey, name=entry.name, defaults=values
         )
         if created:
-            _by_file(sendout)
+            _mark_made_by_file(sendout)
             yield f"created {label}"
         else:
             yield from _change(sendout, values, label)
         yield from _actions(sendout, entry.actions, label)
     for sendout in existing.values():
-        if not sendout.archived and _says_something(sendout):
+        if not sendout.archived and _has_own_settings(sendout):
             label = f"{within}, sendout {sendout.journey} / {sendout.name}"
             yield from _actions(sendout, [], label)
             yield from _change(sendout, {"archived": True}, label)
 
 
-def _says_something(sendout: Sendout) -> bool:
-    """Whether a sendout has a policy or an action of its own; else it was merely met in a hook."""
+def _has_own_settings(sendout: Sendout) -> bool:
+    """Return whether a sendout has its own policy or action; else it is only known from a hook."""
     own = sendout.review or sendout.at_deadline or sendout.answer_within or sendout.expect_every
     return bool(own) or sendout.actions.filter(archived=False).exists()
 
 
 def _actions(owner: Owner, entries: Sequence[ActionEntry], within: str) -> Iterator[str]:
-    """Match the entries with what is there: equal ones first, then those of the same identifier and kind, else new."""
+    """Match the entries with existing rows: equal ones, then those of the same identifier and kind; create the rest."""
     left = list(owner.actions.order_by("archived", "position", "id"))
     wanted = [_values(entry) for entry in entries]
     matched: dict[int, ActionDefinition] = {}
@@ -147,10 +147,12 @@ def _actions(owner: Owner, entries: Sequence[ActionEntry], within: str) -> Itera
         label = f"{within}, action {values['identifier']}"
         found = matched.get(place)
         if found is None:
-            _by_file(ActionDefinition.objects.create(**{_owner_field(owner): owner}, **values, position=place))
+            _mark_made_by_file(
+                ActionDefinition.objects.create(**{_owner_field(owner): owner}, **values, position=place)
+            )
             yield f"created {label}"
         else:
-            # A configuration that only leaves out defaults says the same, and stays as it was written.
+            # A configuration that only omits defaults is equal, and keeps its stored form.
             kept = {"config": found.config} if _same_config(found, values) else {}
             moved = {} if in_order else {"position": place}
             yield from _change(found, values | kept | moved, label)
@@ -160,7 +162,7 @@ def _actions(owner: Owner, entries: Sequence[ActionEntry], within: str) -> Itera
 
 
 def _in_order(rows: Sequence[ActionDefinition | None]) -> bool:
-    """Whether all are there and run in this order already; their positions may have gaps then."""
+    """Return whether all exist and run in this order already, even with gaps between their positions."""
     places = [(row.position, row.pk) for row in rows if row is not None and not row.archived]
     return len(places) == len(rows) and places == sorted(places)
 
@@ -201,7 +203,7 @@ def _owner_field(owner: Owner) -> str:
 
 
 def _change(row: Model, values: dict[str, Any], label: str) -> Iterator[str]:
-    """Write the values that differ, and only those."""
+    """Write only the values that differ."""
     changed = [name for name, value in values.items() if _differs(getattr(row, name), value)]
     if not changed:
         return
@@ -215,18 +217,18 @@ def _change(row: Model, values: dict[str, Any], label: str) -> Iterator[str]:
         yield f"changed {label}: {', '.join(changed)}"
 
 
-def _by_file(row: Configured) -> None:
-    """Say in the history of a row that was just made that no person did it."""
+def _mark_made_by_file(row: Configured) -> None:
+    """Record in the history of a new row that a file made it, not a person."""
     row.history.update(history_change_reason=BY_FILE)
 
 
 def _differs(left: Any, right: Any) -> bool:
-    # JSON equality: 1, 1.0 and true are equal to Python and three different things to a rule.
+    # Compare as JSON: 1, 1.0 and true are equal in Python, but three different values to a rule.
     return canonical(left) != canonical(right) if isinstance(right, dict | list) else left != right
 
 
 def collect() -> ConfigFile:
-    """Read the configuration back: projects that somebody declared, and sendouts that say something of their own."""
+    """Read the configuration back: declared projects, and sendouts with their own settings."""
     projects = Project.objects.filter(declared=True, archived=False).order_by("name")
     return ConfigFile(projects=[_project_entry(project) for project in projects])
 
@@ -242,7 +244,7 @@ def _project_entry(project: Project) -> ProjectEntry:
         second_person_from=project.second_person_from,
         no_own_changes=project.no_own_changes,
         actions=_action_entries(project),
-        sendouts=[_sendout_entry(each) for each in sendouts if _says_something(each)],
+        sendouts=[_sendout_entry(each) for each in sendouts if _has_own_settings(each)],
     )
 
 

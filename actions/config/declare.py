@@ -1,4 +1,4 @@
-"""Setting up a project that was merely met in a hook."""
+"""Set-up of a project that is only known from a hook."""
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -7,7 +7,7 @@ from actions.models import Project
 
 
 def declare(project: Project, *, user: User) -> bool:
-    """Set a project up with the policies that it has: the defaults, unless somebody changed them. False: it was."""
+    """Set a project up with its current policies, usually the defaults; return False if it was set up before."""
     with transaction.atomic():
         row = Project.objects.select_for_update().get(pk=project.pk)
         if row.declared:

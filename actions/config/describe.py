@@ -1,4 +1,4 @@
-"""What is configured, in words: policies, choices, and the fields of a kind's configuration by their labels."""
+"""The configuration in words: policies, choices, and the fields of a kind's configuration by their labels."""
 
 import json
 import re
@@ -23,12 +23,12 @@ _QUESTION = re.compile(r"(\w+://[^\s?\"']*)\?[^\s\"']*")
 
 
 def without_questions(text: str) -> str:
-    """The text with what follows the “?” of addresses left out: people put keys there."""
+    """Return the text without the query strings of addresses, which may contain keys."""
     return _QUESTION.sub(r"\1?…", text)
 
 
 def kind_title(name: str) -> str:
-    """Return the title of a kind, or its name where no such kind is installed."""
+    """Return the title of a kind, or its name if the kind is not installed."""
     found = catalog.kinds().get(name)
     return _(found.title) if found else name
 
@@ -39,7 +39,7 @@ def described(kind: type[Kind]) -> str:
 
 
 def config_lines(kind: str, config: Mapping[str, Any], *, defaults: bool = False) -> dict[str, str]:
-    """A configuration as label and value, in the order of the form. defaults: also what is only its default."""
+    """Return a configuration as label and value, in the form's order; with `defaults` include default values."""
     found = catalog.kinds().get(kind)
     if found is None:
         return {_("configuration"): without_questions(canonical(config))}
@@ -70,14 +70,14 @@ def _config_value(info: FieldInfo, value: Any) -> str:
 
 
 def _operand(value: Any) -> str:
-    """What a rule compares with, as a contact's field has it: true and false are no words for people there."""
+    """Return a rule's operand as contacts' fields contain it: there, true and false are not translated."""
     if isinstance(value, bool):
         return json.dumps(value)
     return ", ".join(map(_operand, value)) if isinstance(value, list) else in_words(value)
 
 
 def in_words(value: Any) -> str:
-    """A plain value as people write it."""
+    """Return a plain value as people write it."""
     if value is None or value == "" or value in ([], {}, ()):
         return NOTHING
     if isinstance(value, bool):
@@ -94,7 +94,7 @@ def in_words(value: Any) -> str:
 
 
 def column_in_words(field: "Field[Any, Any]", value: Any) -> str:
-    """What a column of a row holds, with the words of its choices."""
+    """Return the value of a row's column, with the labels of its choices."""
     if field.choices:
         return str(dict(field.flatchoices).get(value, value)) if value not in (None, "") else NOTHING
     return without_questions(str(value) if isinstance(value, Model) else in_words(value))

@@ -34,7 +34,7 @@ _LOOSE = re.compile(r"([0-9]{1,7})\s*([a-z]*)")
 
 
 def read(text: str) -> timedelta:
-    """Read the form of the configuration file; raises ValueError with a sentence."""
+    """Read the form of the configuration file; raise ValueError with a sentence."""
     match = _STRICT.fullmatch(text)
     if not match:
         raise ValueError("Give a whole number and a unit: 30s, 60m, 2h or 1d.")
@@ -42,7 +42,7 @@ def read(text: str) -> timedelta:
 
 
 def read_typed(text: str) -> timedelta:
-    """Read what somebody types in a form, such as 60, 60 min, 2 h; a bare number is minutes. Raises ValueError."""
+    """Read the input of a form, such as 60, 60 min, 2 h; a bare number is minutes. Raise ValueError."""
     match = _LOOSE.fullmatch(text.strip().lower())
     unit = _WORDS.get(match[2]) if match else None
     if not match or unit is None:
@@ -51,7 +51,7 @@ def read_typed(text: str) -> timedelta:
 
 
 def write(duration: timedelta) -> str:
-    """Write the form of the configuration file, in the largest unit that comes out even."""
+    """Write the form of the configuration file, in the largest unit without remainder."""
     number, unit = _parts(duration)
     return f"{number}{unit}"
 
@@ -64,7 +64,7 @@ def show(duration: timedelta) -> str:
 
 def _parts(duration: timedelta) -> tuple[int, str]:
     seconds = int(duration.total_seconds())
-    # Sendouts are talked about in minutes, an hour included; longer times are easier to read in hours or days.
+    # Staff state sendout times in minutes, including an hour; longer times read better in hours or days.
     for unit, least in (("d", 1), ("h", 2), ("m", 1)):
         if seconds % _UNITS[unit] == 0 and seconds // _UNITS[unit] >= least:
             return seconds // _UNITS[unit], unit

@@ -1,4 +1,4 @@
-"""What is wrong with a configuration, as (path, sentence) pairs, for forms and files alike."""
+"""Faults of a configuration, as (path, sentence) pairs, for forms and files alike."""
 
 from collections.abc import Callable, Iterator
 
@@ -31,7 +31,7 @@ _SENTENCES = {
 
 
 def sentences(error: ValidationError, translate: Callable[[str], str] = str) -> Iterator[tuple[Path, str]]:
-    """Yield each fault with its path; the value itself is never repeated."""
+    """Yield each fault with its path; never repeat the value."""
     for each in error.errors(include_url=False, include_input=False):
         known = _SENTENCES.get(each["type"])
         if known is None:
@@ -43,7 +43,7 @@ def sentences(error: ValidationError, translate: Callable[[str], str] = str) -> 
 
 
 def dotted(path: Path) -> str:
-    """Write a path as people do: projects[0].actions[1].config.reject_if"""
+    """Write a path in readable form: projects[0].actions[1].config.reject_if"""
     text = ""
     for part in path:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part

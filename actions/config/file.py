@@ -1,4 +1,4 @@
-"""The configuration as a file: its shape, how it is read with every fault at once, and how it is written."""
+"""The configuration file: its schema, reading with all faults reported at once, and writing."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -24,7 +24,7 @@ from actions.plan.merge import normal_identifier
 
 
 class FaultyFile(ValueError):
-    """The file cannot be applied; `faults` are sentences that each begin with a path in the file."""
+    """The file cannot be applied; `faults` are sentences that begin with a path in the file."""
 
     def __init__(self, faults: list[str]) -> None:
         super().__init__("\n".join(faults))
@@ -73,7 +73,7 @@ AtDeadline = Literal["leave", "accept", "reject"]
 
 
 class ActionEntry(Config):
-    """What an identifier means: a kind and its configuration."""
+    """The meaning of an identifier: a kind and its configuration."""
 
     identifier: Identifier
     kind: str
@@ -83,21 +83,21 @@ class ActionEntry(Config):
 
 
 class KeepEntry(Config):
-    """Whose fields are stored, which, and which of these are shown as they are; the others are shown masked."""
+    """Which contacts' fields are stored, and which fields; listed ones are shown unmasked, the others masked."""
 
     contacts: Literal["none", "rejected", "all"] = "none"
     fields: list[FieldName] = []
     show: list[FieldName] = []
 
     @model_validator(mode="after")
-    def _shows_what_is_kept(self) -> Self:
+    def _check_shown_fields(self) -> Self:
         if set(self.show) - set(self.fields):
             raise PydanticCustomError("show", "Only fields that are kept can be shown.")
         return self
 
 
 class SendoutEntry(Config):
-    """A sendout, and what differs from its project."""
+    """A sendout, and its differences from its project."""
 
     journey: Annotated[str, BeforeValidator(_name)] = ""
     name: Annotated[str, BeforeValidator(_name)] = ""
@@ -109,7 +109,7 @@ class SendoutEntry(Config):
 
 
 class ProjectEntry(Config):
-    """A project with all that belongs to it; what is left out has its default."""
+    """A project with all its settings; an omitted setting has its default."""
 
     name: Name
     review: Review = "never"
@@ -129,7 +129,7 @@ class ConfigFile(Config):
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML in which a key that stands twice is a fault instead of a surprise."""
+    """YAML loader that reports a repeated key as a fault."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()
@@ -143,7 +143,7 @@ class _Loader(yaml.SafeLoader):
 
 
 def read(text: str) -> ConfigFile:
-    """Read a file; raises FaultyFile with every fault, each with its path."""
+    """Read a file; raise FaultyFile with every fault and its path."""
     try:
         raw = _Loader(text).get_single_data()
     except (yaml.YAMLError, ValueError, RecursionError) as error:
@@ -157,7 +157,7 @@ def read(text: str) -> ConfigFile:
     except ValidationError as error:
         for path, sentence in sentences(error):
             faults.setdefault(path, sentence)
-    for path, sentence in (*_kind_faults(raw), *_twice(raw)):
+    for path, sentence in (*_kind_faults(raw), *_find_repeated_names(raw)):
         faults.setdefault(path, sentence)
     if faults or parsed is None:
         raise FaultyFile([f"{dotted(path) or 'the file'}: {sentence}" for path, sentence in sorted_faults(faults)])
@@ -165,7 +165,7 @@ def read(text: str) -> ConfigFile:
 
 
 def sorted_faults(faults: dict[Path, str]) -> list[tuple[Path, str]]:
-    """Order faults as they stand in the file, as far as lists tell."""
+    """Order faults by their position in the file, as far as list indexes tell."""
     return sorted(faults.items(), key=lambda item: [(isinstance(part, str), part) for part in item[0]])
 
 
@@ -176,7 +176,7 @@ def _yaml_fault(error: Exception) -> str:
 
 
 def _items(raw: Any, key: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield the readable entries of a list in a file that may be wrong everywhere."""
+    """Yield the readable entries of a list in a file that may be invalid anywhere."""
     found = raw.get(key)
     for place, each in enumerate(found if isinstance(found, list) else []):
         if isinstance(each, dict):
@@ -184,7 +184,7 @@ def _items(raw: Any, key: str) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def _kind_faults(raw: dict[str, Any]) -> Iterator[tuple[Path, str]]:
-    """Check every action's configuration against its kind, however wrong the rest of the file is."""
+    """Check every action's configuration against its kind, even in an otherwise invalid file."""
     for where, action in _all_actions(raw):
         name, config = action.get("kind"), action.get("config", {})
         if not isinstance(name, str):
@@ -210,8 +210,8 @@ def _all_actions(raw: dict[str, Any]) -> Iterator[tuple[Path, dict[str, Any]]]:
                 yield ("projects", number, "sendouts", which, "actions", place), action
 
 
-def _twice(raw: dict[str, Any]) -> Iterator[tuple[Path, str]]:
-    """Find projects, and sendouts of one project, that are named twice."""
+def _find_repeated_names(raw: dict[str, Any]) -> Iterator[tuple[Path, str]]:
+    """Yield projects, and sendouts of one project, with repeated names."""
     projects: set[str] = set()
     for number, project in _items(raw, "projects"):
         name = _text(project, "name")
@@ -232,7 +232,7 @@ def _text(raw: dict[str, Any], key: str) -> str:
 
 
 def write(content: ConfigFile) -> str:
-    """Write a file; lists that are empty and policies that a sendout takes from its project are left out."""
+    """Write a file; omit empty lists, and policies that a sendout takes from its project."""
     data = content.model_dump(mode="json")
     for project in data["projects"]:
         for sendout in project["sendouts"]:

@@ -1,4 +1,4 @@
-"""The order in which the actions of a project or a sendout run, as people put it."""
+"""Order in which the actions of a project or a sendout run, as set by people."""
 
 from collections.abc import Sequence
 
@@ -10,18 +10,18 @@ from actions.models import ActionDefinition, Project, Sendout
 
 
 class OrderChanged(Exception):
-    """The list was not what the person saw; the text is a sentence for them."""
+    """The list changed since the person saw it; the text is a sentence for them."""
 
 
 def in_order(owner: Project | Sendout) -> list[ActionDefinition]:
-    """The actions that are not archived, in the order in which they run within a phase."""
+    """Return the actions that are not archived, in their order of execution within a phase."""
     return list(owner.actions.filter(archived=False).order_by("position", "id"))
 
 
 def put_in_order(owner: Project | Sendout, *, seen: Sequence[int], wanted: Sequence[int], user: User) -> int:
-    """Give the actions the order that a person wants; returns how many got another position. Raises OrderChanged.
+    """Put the actions in the wanted order; return how many changed position. Raise OrderChanged.
 
-    seen: the ids as the person's page showed them. The row of the owner is locked, as apply_config locks it.
+    `seen` has the ids as the person's page showed them. The owner's row is locked, as apply_config locks it.
     """
     with transaction.atomic():
         type(owner)._default_manager.select_for_update().get(pk=owner.pk)
@@ -46,7 +46,7 @@ def put_in_order(owner: Project | Sendout, *, seen: Sequence[int], wanted: Seque
 
 
 def moved(ids: Sequence[int], pk: int, by: int) -> list[int]:
-    """The ids with one of them moved by so many places, as far as there are any."""
+    """Return the ids with one of them moved by `by` places, or as far as possible."""
     others = [each for each in ids if each != pk]
     place = min(max(0, list(ids).index(pk) + by), len(others))
     return [*others[:place], pk, *others[place:]]

@@ -1,4 +1,4 @@
-"""What would run: the plan that a hook would get today, told in words. The merging is that of real hooks."""
+"""Preview of the plan that a hook would get today, in words. It uses the same merging as hooks."""
 
 import json
 from collections.abc import Iterable
@@ -28,7 +28,7 @@ from actions.plan.merge import NO_DETAILS, Asked, Origin, PlannedAction, folded,
 
 @dataclass(frozen=True, slots=True)
 class From:
-    """Where an action comes from: “project”, “sendout”, with the page of its definition, and whether the hook asked."""
+    """Source of an action: “project” or “sendout”, the page of its definition, and whether the hook asked for it."""
 
     level: str
     definition: int
@@ -37,7 +37,7 @@ class From:
 
 @dataclass(frozen=True, slots=True)
 class PlanStep:
-    """One action of the plan. `parameters`: label and value of what is not as by default."""
+    """One action of the plan. `parameters` are label and value of settings other than the defaults."""
 
     place: int
     phase: str
@@ -51,7 +51,7 @@ class PlanStep:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One policy that holds for the batches, and where its value comes from."""
+    """One policy of the batches, and the source of its value."""
 
     name: str
     value: str
@@ -60,7 +60,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class PlanPreview:
-    """The plan, what nobody defined, the policies, and what these mean where nobody looks."""
+    """The plan, identifiers without definition, the policies, and warnings on policies that need staff on duty."""
 
     steps: tuple[PlanStep, ...]
     unknown: tuple[str, ...]
@@ -69,7 +69,7 @@ class PlanPreview:
 
 
 def known_identifiers(project: Project, sendout: Sendout | None) -> list[str]:
-    """What a hook can name here and somebody defined, each once, in the order of the plan."""
+    """Return the identifiers with a definition that a hook can name here, each once, in the order of the plan."""
     found: dict[str, str] = {}
     for each in definitions_for(project, sendout):
         found.setdefault(folded(each.identifier), each.identifier)
@@ -77,7 +77,7 @@ def known_identifiers(project: Project, sendout: Sendout | None) -> list[str]:
 
 
 def to_be_named(project: Project, sendout: Sendout | None) -> list[str]:
-    """What runs only if a hook names it, each once."""
+    """Return the identifiers that run only if a hook names them, each once."""
     found: dict[str, str] = {}
     for each in definitions_for(project, sendout):
         if each.run == RunWhen.ASKED:
@@ -86,7 +86,7 @@ def to_be_named(project: Project, sendout: Sendout | None) -> list[str]:
 
 
 def preview(project: Project, sendout: Sendout | None, asked: Iterable[Asked]) -> PlanPreview:
-    """The plan of a hook that names these actions, as it would be merged now."""
+    """Return the plan of a hook that names these actions, merged as of now."""
     merged = merge(definitions_for(project, sendout), asked, phases())
     steps = tuple(_step(place, each) for place, each in enumerate(merged.actions, 1))
     holds = policy(project, sendout)
@@ -130,7 +130,7 @@ def phase_in_words(phase: str) -> str:
 
 
 def rules(project: Project, sendout: Sendout | None) -> Iterable[Rule]:
-    """The policies that hold, each with where it comes from."""
+    """Return the effective policies, each with its source."""
     holds = policy(project, sendout)
     own = sendout if sendout is not None and not sendout.archived else None
     values = {

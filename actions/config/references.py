@@ -1,4 +1,4 @@
-"""What configurations name that is kept in the database: a field of a kind says so by `json_schema_extra={"refers_to": …}`."""
+"""References from configurations to database rows; a field declares one by `json_schema_extra={"refers_to": …}`."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
@@ -26,21 +26,21 @@ _CHOICES: Mapping[str, Callable[[Collection[int] | None], Choices]] = {"suppress
 
 
 def choices(info: FieldInfo, seen: Collection[int] | None = None) -> Callable[[], Choices] | None:
-    """What can be named in a field, as a form offers it; None for a field that names nothing. seen: of these projects only."""
-    offered = _CHOICES.get(_kept_as(info))
+    """Return the choices of a reference field for a form, limited to the projects in `seen`; None for other fields."""
+    offered = _CHOICES.get(_referenced_type(info))
     return (lambda: [("", _("Choose one")), *offered(seen)]) if offered else None
 
 
 def missing(config: type[BaseModel], values: Mapping[str, Any], project: str) -> Iterator[tuple[Path, str]]:
-    """Yield what a valid configuration names and its project cannot use: where, and the name."""
+    """Yield path and name of each reference in a valid configuration that its project cannot use."""
     for name, info in config.model_fields.items():
         key = info.alias or name
-        if _kept_as(info) == "suppression_list":
+        if _referenced_type(info) == "suppression_list":
             wanted = values.get(key)
             if wanted and not SuppressionList.objects.filter(usable(project), name=wanted).exists():
                 yield (key,), wanted
 
 
-def _kept_as(info: FieldInfo) -> str:
+def _referenced_type(info: FieldInfo) -> str:
     extra = info.json_schema_extra
     return str(extra.get("refers_to", "")) if isinstance(extra, dict) else ""

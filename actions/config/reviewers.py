@@ -1,4 +1,4 @@
-"""Who may accept the batches of a project, and whether that is enough where two people must."""
+"""People who may accept the batches of a project, and whether they suffice if two are required."""
 
 from collections.abc import Iterator
 
@@ -10,13 +10,13 @@ from django.utils.translation import ngettext
 
 from actions.models import Project
 
-# What accepting asks for, on the screens and over the API; both belong to the batches, of which this package knows nothing.
+# Permissions for accepting, on the screens and over the API; both belong to the batches, in a package above this one.
 _NEEDED = ("sendouts.view_batch", "sendouts.review_batch")
 _BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
 def may_accept(project: Project) -> QuerySet[User]:
-    """The active people who may accept batches of a project, and see it."""
+    """Return the active users who may accept batches of a project, and see it."""
     sees = Q(is_superuser=True) | Q(reach__isnull=True)
     if project.pk:
         sees |= Q(reach__projects=project)
@@ -27,12 +27,12 @@ def may_accept(project: Project) -> QuerySet[User]:
 
 
 def asks_for_two(project: Project) -> bool:
-    """Whether some batches of a project need two people."""
+    """Return whether some batches of a project need two people."""
     return project.second_person_from is not None or project.no_own_changes
 
 
 def too_few(project: Project) -> str:
-    """Why nobody can be asked for as second person in a project, as a sentence; empty where two people may accept."""
+    """Return why a project cannot require a second person, as a sentence; "" if two people may accept."""
     people = may_accept(project).count()
     if people >= 2:
         return ""
@@ -45,7 +45,7 @@ def too_few(project: Project) -> str:
 
 
 def short_of_people() -> Iterator[Project]:
-    """The projects that ask for two people and have fewer."""
+    """Yield the projects that require two people and have fewer."""
     rows = Project.objects.filter(Q(second_person_from__isnull=False) | Q(no_own_changes=True), archived=False)
     for project in rows:
         if may_accept(project).count() < 2:
@@ -53,7 +53,7 @@ def short_of_people() -> Iterator[Project]:
 
 
 def state(project: Project) -> str:
-    """Who may accept, and what does not work where they are too few."""
+    """Return who may accept, and the consequence if they are too few."""
     people = list(may_accept(project)[:11])
     names = ", ".join(user.get_username() for user in people[:10]) + (", …" if len(people) > 10 else "")
     if asks_for_two(project) and len(people) < 2:

@@ -1,4 +1,4 @@
-"""The former states of what is configured, and what each changed, in words."""
+"""Former states of configured objects, and the changes of each, in words."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,15 +12,15 @@ from actions.models import ActionDefinition, Project, Sendout
 from actions.plan.merge import canonical
 
 Configured = Project | Sendout | ActionDefinition
-# What a file brought; else a person, else a hook that named what nobody had set up.
+# Author of changes from a file. Other authors are a person, or a hook with an unknown name.
 BY_FILE = "apply_config"
-# A secret is in no history: that it was changed is said in the place of why.
+# History contains no secrets: this reason only says that a secret changed.
 UNTOLD = "secret"
 
 
 @dataclass(frozen=True, slots=True)
 class VersionChange:
-    """One thing that a version changed: its label, and its value before and after, as people write them."""
+    """One change of a version: its label, and the value before and after, in readable form."""
 
     label: str
     old: str
@@ -29,7 +29,7 @@ class VersionChange:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A state that a row had: who made it so (empty: the gateway), what it is called, and what it changed."""
+    """A former state of a row: its author (empty: the gateway), its action, and its changes."""
 
     what: str
     who: str
@@ -37,7 +37,7 @@ class Version:
 
 
 def version(record: Any, before: Any | None) -> Version:
-    """Tell a version beside the one before it; None: it is the first that is known."""
+    """Describe a version by comparison with the previous one; None: it is the first known version."""
     found = tuple(changes(before, record)) if before is not None else ()
     if record.history_type == "+":
         what = _("Created")
@@ -50,17 +50,17 @@ def version(record: Any, before: Any | None) -> Version:
         what = _("Changed")
     if record.history_change_reason == UNTOLD:
         found = (*found, VersionChange(_("Secret"), _("not shown"), _("changed")))
-    return Version(what, _who(record), found)
+    return Version(what, _author(record), found)
 
 
-def _who(record: Any) -> str:
+def _author(record: Any) -> str:
     if record.history_user is not None:
         return str(record.history_user.get_username())
     return BY_FILE if record.history_change_reason == BY_FILE else ""
 
 
 def changes(old: Any, new: Any) -> Iterable[VersionChange]:
-    """What differs between two states of a row, or a state and the row itself; an unlike configuration by its fields."""
+    """Yield the differences between two states of a row, or a state and the row; compare configurations by field."""
     for field in new.tracked_fields if hasattr(new, "tracked_fields") else new._meta.concrete_fields:
         if field.name in {"id", "created_at", "changed_at"}:
             continue

@@ -1,1 +1,1 @@
-"""The plan of a batch: merged, built and run."""
+"""The plan of a batch: merging, building and running."""

@@ -1,4 +1,4 @@
-"""From what a plan says of an action to the kind at work."""
+"""Builds a kind from the entry of a plan."""
 
 import json
 from functools import lru_cache
@@ -11,7 +11,7 @@ from actions.plan.failures import PlanFailure
 
 
 def build(kind: str, config: str) -> Kind:
-    """Make the kind that a plan names, with its frozen configuration; raises Permanent."""
+    """Return the kind of a planned action, with its frozen configuration; raise Permanent."""
     try:
         found = catalog.kind(kind)
     except KeyError:
@@ -29,5 +29,5 @@ def build(kind: str, config: str) -> Kind:
 
 @lru_cache(maxsize=256)
 def _built(kind: type[Kind], config: str) -> Kind:
-    """Chunks of one batch, and batches of one sendout, share what a configuration was compiled to."""
+    """Cached: chunks of one batch, and batches of one sendout, share the compiled configuration."""
     return kind(kind.read_config(json.loads(config)))

@@ -1,13 +1,13 @@
-"""Why an action of a plan could not do its work, whatever its kind."""
+"""Failures of planned actions, independent of their kind."""
 
 from actions.contract import Sentences, gettext_noop
 
-# The code of a verdict that stands for no answer.
+# Code of a verdict without an answer of the action.
 FAILED = "action_failed"
 
 
 class PlanFailure(Sentences):
-    """What the engine says in the place of a kind."""
+    """Sentences of the engine about an action that gave no answer."""
 
     LET_PASS = "plan.let_pass", gettext_noop("An action failed; its contacts were let pass.")
     NO_TIME = "plan.no_time", gettext_noop("No time was left to ask.")

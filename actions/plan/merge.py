@@ -1,10 +1,10 @@
-"""Turns what is defined here and what a hook asks for into the one ordered plan of a batch; pure, without a database.
+"""Merges definitions and the actions that a hook names into the ordered plan of a batch; pure, without a database.
 
 1. A definition takes part if the hook names its identifier (trimmed, case ignored, NFC), or if it says `run: always`.
-2. Nothing overrides anything: all that take part run. Asked with several details, a definition runs once for each.
+2. No definition overrides another: all that take part run. Named with several details, a definition runs once for each.
 3. Those equal in kind, configuration, details and `on_failure` run once, and keep every origin.
 4. They run by phase, then the project's before the sendout's, then by position.
-5. What the hook names and nobody defined is kept, in order, for a person.
+5. Identifiers without definition are kept, in order, for a person.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ _LEVELS: dict[str, int] = {"project": 0, "sendout": 1}
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """What an identifier means: `config` is canonical JSON, `id` that of its row."""
+    """Meaning of an identifier: `config` is canonical JSON, `id` is the row's id."""
 
     id: int
     identifier: str
@@ -42,25 +42,25 @@ class Definition:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """An action that the hook names, with the details that came beside it as canonical JSON."""
+    """An action that the hook names, with its details as canonical JSON."""
 
     identifier: str
     details: str = NO_DETAILS
 
     @classmethod
     def of(cls, identifier: str, details: Any = None) -> "Asked":
-        """Take an identifier and details as they came; nothing and null are no details."""
+        """Return the action of a raw identifier and details; missing and null mean no details."""
         try:
             written = NO_DETAILS if details is None else canonical(details)
         except RecursionError:
-            # The raw hook is kept whole; details that no kind could read need not stop it.
+            # The raw hook is stored whole, so unreadable details need not stop it.
             written = canonical("(nested too deeply)")
         return cls(normal_identifier(identifier), written)
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Why an action is in the plan: by which definition, and whether the hook asked or the definition always runs."""
+    """Why an action is in the plan: its definition, and whether the hook asked for it or it always runs."""
 
     level: str
     definition_id: int
@@ -83,24 +83,24 @@ class PlannedAction:
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """The plan of a batch, and what the hook named and nobody defined."""
+    """The plan of a batch, and the identifiers without definition that the hook named."""
 
     actions: tuple[PlannedAction, ...] = ()
     unknown: tuple[Asked, ...] = ()
 
 
 def normal_identifier(text: str) -> str:
-    """Trim, and write accents and unstorable characters the one way; capitals stay as written."""
+    """Trim, and normalise accents and unstorable characters; keep capitals."""
     return unicodedata.normalize("NFC", clean_text(text)).strip()
 
 
 def folded(identifier: str) -> str:
-    """The form in which identifiers are compared."""
+    """Return the form in which identifiers are compared."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFD", normal_identifier(identifier)).casefold())
 
 
 def canonical(value: Any) -> str:
-    """Write a JSON value so that equal values are equal text: sorted keys, no spaces, ASCII, nothing unstorable."""
+    """Write a JSON value so that equal values are equal text: sorted keys, no spaces, storable ASCII."""
     return json.dumps(_storable(value), sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
@@ -117,10 +117,10 @@ def _storable(value: Any) -> Any:
 
 
 def merge(definitions: Iterable[Definition], asked: Iterable[Asked], phases: Mapping[str, Phase]) -> Merged:
-    """Merge definitions and what was asked into a plan; the order of the definitions does not matter.
+    """Merge definitions and named actions into a plan; the order of the definitions does not matter.
 
-    A kind that `phases` does not know stays in the plan, among the checks: carrying it out fails for good, so that its
-    `on_failure` decides (hold, unless somebody chose otherwise). It is never left out silently.
+    A kind that `phases` does not contain stays in the plan, among the checks. It fails for good when run, so that its
+    `on_failure` decides (hold by default). It is never omitted silently.
     """
     wanted: dict[str, dict[str, Asked]] = {}
     for each in asked:
@@ -162,12 +162,12 @@ def to_json(merged: Merged) -> str:
 
 
 def from_json(text: str) -> Merged:
-    """Read a frozen plan; raises ValueError where it is not one."""
+    """Read a frozen plan; raise ValueError if it is invalid."""
     return from_data(json.loads(text))
 
 
 def from_data(raw: Any) -> Merged:
-    """Read a frozen plan that a database has already parsed; raises ValueError where it is not one."""
+    """Read a frozen plan that a database has already parsed; raise ValueError if it is invalid."""
     try:
         actions = tuple(
             PlannedAction(**{**each, "origins": tuple(Origin(**origin) for origin in each["origins"])})

@@ -1,10 +1,13 @@
-"""Runs a plan over a chunk of contacts: the checks, then what the effects prepare; in pages, several in flight where a kind
-waits for others.
+"""Runs a plan over a chunk of contacts, in pages; several pages are in flight if a kind waits for other systems.
 
-Rules: the first rejection of a contact is its reason, and a rejected contact is not asked again; any rejection beats
-undecided; the first reason to be undecided is kept. Of an accepted contact the evidence of the last check that gave some is
-kept. An effect is prepared for whom its verdict may still concern. A page that fails for good is treated as the action's
-`on_failure` says, and reported. Nothing that a kind does ends the run.
+The checks run first, then the effects prepare. Rules:
+
+- The first rejection of a contact is its reason, and a rejected contact is not asked again.
+- Any rejection overrides undecided; the first reason for undecided is kept.
+- An accepted contact keeps the evidence of the last check that gave some.
+- An effect is prepared for the contacts that its verdict may still include.
+- A page that fails for good is treated by the action's `on_failure`, and reported.
+- No error of a kind ends the run.
 """
 
 import random
@@ -38,7 +41,7 @@ from actions.plan.merge import PlannedAction, canonical
 
 FIRST_DELAY = 0.2
 LONGEST_DELAY = 10.0
-# While answers are waited for, the caller hears so often that the run is still at work.
+# Interval in seconds of the caller's progress reports during a wait.
 TICK_SECONDS = 1.0
 _ON_FAILURE = {"hold": Word.UNDECIDED, "reject": Word.REJECT, "accept": Word.ACCEPT}
 _PASSED = Verdict(Word.ACCEPT, FAILED, PlanFailure.LET_PASS())
@@ -46,12 +49,12 @@ _A = TypeVar("_A", Verdict, Rendered)
 
 
 class Stopped(Exception):
-    """The process is asked to stop, and the chunk was not judged to the end."""
+    """The process must stop, and the chunk is not fully judged."""
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """An action that could not judge some contacts: why (as it is stored), how many, and what became of them (a Word)."""
+    """An action that could not judge some contacts: the stored reason, their number, and their outcome (a Word)."""
 
     identifier: str
     kind: str
@@ -63,10 +66,10 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What the actions said, as parallel lists in the order of the contacts, and what the effects will need.
+    """Verdicts, as parallel lists in the order of the contacts, and the payloads of the effects.
 
-    `steps` holds the place in the plan of the action whose verdict it is, -1 where nobody objected or gave evidence.
-    `payloads` are (place of the contact, place of the effect in the plan, JSON text).
+    `steps` has the position in the plan of the action that gave the verdict, -1 without objection or evidence.
+    `payloads` are (position of the contact, position of the effect in the plan, JSON text).
     """
 
     verdicts: list[Verdict]
@@ -99,19 +102,19 @@ def run_plan(
     stop: Event | None = None,
     tick: Callable[[], None] | None = None,
 ) -> Result:
-    """Judge a chunk of contacts; raises Stopped once `stop` is set.
+    """Judge a chunk of contacts; raise Stopped once `stop` is set.
 
-    The pool serves the pages of kinds that wait; it must not be the one that this call itself runs in. `make_context`
-    is called once for each action, `tick` about once a second while a service is waited for; what it raises ends the run.
+    The pool serves the pages of kinds that wait; it must not be the one that runs this call. `make_context` is called
+    once for each action, `tick` about once a second during a wait; an error from `tick` ends the run.
     """
     total = len(contacts)
-    run = _Run(contacts, pool, stop or Event(), tick or _nobody_hears, [ACCEPT] * total, [-1] * total)
+    run = _Run(contacts, pool, stop or Event(), tick or _ignore_tick, [ACCEPT] * total, [-1] * total)
     everybody: Sequence[int] = range(total)
     remaining = everybody
     for step, planned in enumerate(actions):
         if run.stop.is_set():
             raise Stopped
-        # A transfer may tell of the rejected too; who it does not concern, it prepares nothing for.
+        # A transfer may include rejected contacts too; it prepares nothing for contacts that it does not include.
         places = everybody if planned.phase == Phase.TRANSFER else remaining
         if places and _run_one(run, step, planned, places, make_context):
             verdicts, rejecting = run.verdicts, Word.REJECT
@@ -121,7 +124,7 @@ def run_plan(
         Failure(actions[step].identifier, actions[step].kind, step, sentence, contacts_failed, became)
         for (step, sentence, became), contacts_failed in run.failed.items()
     )
-    # Prepared before a later action rejected the contact.
+    # Drop payloads prepared before a later action rejected the contact.
     rejected, checks = Word.REJECT, {Phase.CHECK, Phase.ENRICH}
     payloads = [
         each
@@ -138,7 +141,7 @@ def _run_one(
     places: Sequence[int],
     make_context: Callable[[PlannedAction], Context],
 ) -> bool:
-    """Run one action over the contacts at these places; return whether it rejected anybody."""
+    """Run one action over the contacts at these places; return whether it rejected any."""
     try:
         kind = build(planned.kind, planned.config)
         context = make_context(planned)
@@ -156,12 +159,12 @@ def _run_one(
     return rejected
 
 
-def _nobody_hears() -> None:
-    """Serve as the tick of a run that nobody waits for."""
+def _ignore_tick() -> None:
+    """Do nothing: the tick of a run without a caller to inform."""
 
 
 _Page = Sequence[int]
-# Verdicts of a check, what an effect prepared, or why there is neither.
+# Verdicts of a check, prepared data of an effect, or the reason for a failure.
 _Answer = Sequence[Any] | str
 
 
@@ -171,7 +174,7 @@ def _inline(run: _Run, kind: Kind, context: Context, pages: Iterator[_Page]) -> 
 
 
 def _in_pool(run: _Run, kind: Kind, context: Context, pages: Iterator[_Page]) -> Iterator[tuple[_Page, _Answer]]:
-    """Ask pages in the pool, at most `parallel` at a time; when the run ends early, wait for those in flight."""
+    """Ask pages in the pool, at most `parallel` at a time; if the run ends early, wait for those in flight."""
     flying: dict[Future[_Answer], _Page] = {}
     given_up = Event()
     try:
@@ -191,22 +194,22 @@ def _in_pool(run: _Run, kind: Kind, context: Context, pages: Iterator[_Page]) ->
 
 
 def _next(run: _Run, flying: Mapping[Future[_Answer], _Page]) -> set[Future[_Answer]]:
-    """The pages that are answered, once there are any or a second is over."""
+    """Return the answered pages, as soon as there are any, or after a second."""
     done = wait(flying, timeout=TICK_SECONDS, return_when=FIRST_COMPLETED).done
     run.tick()
     return done
 
 
 def _ask(run: _Run, kind: Kind, context: Context, page: _Page, given_up: Event | None = None) -> _Answer:
-    """Ask about one page, repeating what may be repeated while there is time; return verdicts, or why it failed.
+    """Ask about one page, with retries while there is time; return verdicts, or the reason for a failure.
 
-    given_up: set once nobody waits for the answer any more.
+    `given_up` is set once no caller waits for the answer.
     """
     contacts = [run.contacts[place] for place in page]
     delay = FIRST_DELAY
     given_up = given_up or run.stop
-    # Whoever asks outside the pool must say himself that the run is still at work.
-    tick = _nobody_hears if kind.waits else run.tick
+    # Outside the pool, this thread must report progress itself.
+    tick = _ignore_tick if kind.waits else run.tick
     while True:
         if run.stop.is_set() or given_up.is_set():
             raise Stopped
@@ -219,7 +222,7 @@ def _ask(run: _Run, kind: Kind, context: Context, page: _Page, given_up: Event |
                 return _checked(kind.check(contacts, context), Verdict, len(contacts))
             return PlanFailure.USELESS(name=kind.name)
         except Error:
-            raise  # the gateway's own database: whoever runs the plan sees to it
+            raise  # the gateway's own database: the caller handles it
         except Permanent as error:
             return error.text
         except Later as error:
@@ -233,12 +236,12 @@ def _ask(run: _Run, kind: Kind, context: Context, page: _Page, given_up: Event |
             _pause(pause, run.stop, given_up, tick=tick)
             delay = min(delay * 2, LONGEST_DELAY)
         except Exception as error:
-            # The text of an unforeseen error may hold contact data, so that only its class is named.
+            # The text of an unexpected error may contain contact data, so name only its class.
             return PlanFailure.RAISED(name=kind.name, error=type(error).__name__)
 
 
 def _pause(seconds: float, *ends: Event, tick: Callable[[], None]) -> None:
-    """Wait, or until one of the events is set; the first is heard at once, the others within a tick."""
+    """Wait this long, or until an event is set; the first event ends it at once, the others within a tick."""
     until = time.monotonic() + seconds
     while (left := until - time.monotonic()) > 0 and not any(end.is_set() for end in ends):
         ends[0].wait(min(left, TICK_SECONDS))
@@ -246,7 +249,7 @@ def _pause(seconds: float, *ends: Event, tick: Callable[[], None]) -> None:
 
 
 def _checked(answers: Any, wanted: type[_A], expected: int) -> Sequence[_A]:
-    """Return the answers of a kind if they are what the contract asks for; raises Permanent."""
+    """Return the answers of a kind if they meet the contract; raise Permanent."""
     if not isinstance(answers, Sequence) or len(answers) != expected:
         raise Permanent(PlanFailure.WRONG_COUNT())
     if not all(type(answer) is wanted for answer in answers):
@@ -255,7 +258,7 @@ def _checked(answers: Any, wanted: type[_A], expected: int) -> Sequence[_A]:
 
 
 def _keep(run: _Run, step: int, page: _Page, answers: Sequence[Any]) -> Sequence[Verdict]:
-    """Keep what an effect prepared, tell it to those after, and return its verdicts."""
+    """Store prepared data of an effect, pass its results to later actions, and return its verdicts."""
     for place, answer in zip(page, answers, strict=True):
         if answer.payload is not None:
             run.payloads.append((place, step, canonical(answer.payload)))
@@ -266,10 +269,10 @@ def _keep(run: _Run, step: int, page: _Page, answers: Sequence[Any]) -> Sequence
 
 
 def _apply(run: _Run, step: int, page: _Page, answer: Sequence[Verdict]) -> bool:
-    """Store a page's verdicts where they weigh more than what was said before; return whether anybody is rejected."""
+    """Store a page's verdicts if they override earlier ones; return whether any contact is rejected."""
     rejected = False
     for place, verdict in zip(page, answer, strict=True):
-        # The first rejection is the reason, also where a transfer that tells of it cannot be prepared.
+        # The first rejection is the reason, even if a transfer that reports it cannot be prepared.
         if verdict is ACCEPT or run.verdicts[place].word is Word.REJECT:
             continue
         word = verdict.word
@@ -291,7 +294,7 @@ def _apply(run: _Run, step: int, page: _Page, answer: Sequence[Verdict]) -> bool
 
 
 def _accepted(before: Verdict, verdict: Verdict) -> Verdict:
-    """What two acceptances say together: that an action failed is never lost, and the last evidence stays."""
+    """Combine two acceptances: keep a failure of an action, and the last evidence."""
     if before is ACCEPT and verdict.code in ("", FAILED):
         return verdict
     evidence = verdict.evidence_at or before.evidence_at
@@ -300,7 +303,7 @@ def _accepted(before: Verdict, verdict: Verdict) -> Verdict:
 
 
 def _fail(run: _Run, step: int, planned: PlannedAction, page: _Page, sentence: str) -> bool:
-    """Do with a failed page what the definition says, and remember the failure."""
+    """Apply the action's `on_failure` to a failed page, and record the failure."""
     word = _ON_FAILURE.get(planned.on_failure, Word.UNDECIDED)
     key = (step, sentence, word)
     run.failed[key] = run.failed.get(key, 0) + len(page)

@@ -1,4 +1,4 @@
-"""Credentials of the services that actions ask: written once, never shown again."""
+"""Credentials for services that actions call: written once, never shown again."""
 
 from base64 import b64encode
 from typing import Any
@@ -14,12 +14,12 @@ from actions.catalog.shared.http import check_url
 from actions.secrets.encrypted import EncryptedTextField, can_seal
 
 _NAME = RegexValidator(r"^[a-z0-9_-]+\Z", _("Use small letters, digits, “-” and “_”."))
-# Characters that RFC 9110 lets a header's name have.
+# Characters that RFC 9110 allows in a header's name.
 _HEADER = RegexValidator(r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+\Z", _("This is not the name of a header."))
 
 
 class Credential(models.Model):
-    """What a configuration calls by name; CREDENTIAL_<NAME> in the environment wins over it."""
+    """A credential that configurations refer to by name; CREDENTIAL_<NAME> in the environment overrides it."""
 
     class Kind(models.TextChoices):
         BEARER = "bearer", _("bearer token")
@@ -90,7 +90,7 @@ class Credential(models.Model):
         return urlsplit(self.test_url).hostname or ""
 
     def headers(self) -> dict[str, str]:
-        """What is sent with a question; raises CannotOpen."""
+        """Return the headers to send with a request; raise CannotOpen."""
         sealed: Any = self.secret
         secret: str = sealed.open()
         if self.kind == self.Kind.BASIC:

@@ -1,4 +1,4 @@
-"""A text column that the database holds encrypted, under keys that can be changed without a gap.
+"""A text column that is encrypted in the database, under keys that can be rotated without a gap.
 
 `ENCRYPTION_KEYS` are Fernet keys: the first one encrypts, each of them decrypts. A value read from the database stays
 sealed until `open()`: no page, log, history or traceback can print it by accident.
@@ -15,11 +15,11 @@ from django.db import models, transaction
 
 
 class CannotOpen(Exception):
-    """None of the keys opens what was stored."""
+    """No key decrypts the stored value."""
 
 
 class Sealed:
-    """A stored secret; `open()` gives its text, or raises CannotOpen."""
+    """A stored secret; `open()` returns its text, or raises CannotOpen."""
 
     __slots__ = ("token",)
 
@@ -38,7 +38,7 @@ class Sealed:
             raise CannotOpen from None
 
     def again(self) -> "Sealed":
-        """The same text under the first key; raises CannotOpen."""
+        """Return the same text sealed with the first key; raise CannotOpen."""
         try:
             return Sealed(_box().rotate(self.token.encode()).decode())
         except InvalidToken:
@@ -49,7 +49,7 @@ class Sealed:
 
 
 def can_seal() -> bool:
-    """Whether there is a key at all."""
+    """Return whether any key is configured."""
     return bool(settings.ENCRYPTION_KEYS)
 
 
@@ -60,7 +60,7 @@ def _box() -> MultiFernet:
 
 
 class EncryptedTextField(models.TextField):
-    """Takes a text and gives a `Sealed`. It cannot be searched, and `dumpdata` leaves it out."""
+    """Takes a text and returns a `Sealed`. It cannot be searched, and `dumpdata` omits it."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs["serialize"] = False
@@ -73,7 +73,7 @@ class EncryptedTextField(models.TextField):
         return value
 
     def pre_save(self, model_instance: models.Model, add: bool) -> Any:
-        """Seal what was assigned as text, also on the object itself."""
+        """Seal an assigned text, also on the object itself."""
         value = getattr(model_instance, self.attname)
         if isinstance(value, str):
             value = Sealed.of(value)
@@ -90,7 +90,7 @@ class EncryptedTextField(models.TextField):
 
 
 def sealed_fields() -> Iterator[tuple[type[models.Model], str]]:
-    """Every encrypted column there is."""
+    """Yield every encrypted column."""
     for model in apps.get_models():
         for field in model._meta.get_fields():
             if isinstance(field, EncryptedTextField):
@@ -98,7 +98,7 @@ def sealed_fields() -> Iterator[tuple[type[models.Model], str]]:
 
 
 def unopened() -> list[str]:
-    """What no key opens, named."""
+    """Return the names of the values that no key decrypts."""
     found = []
     for model, name in sealed_fields():
         for row in model._default_manager.all():
@@ -111,7 +111,7 @@ def unopened() -> list[str]:
 
 
 def seal_again() -> tuple[int, list[str]]:
-    """Encrypt everything with the first key; returns how many, and what no key opens and therefore stays as it is."""
+    """Encrypt everything with the first key; return the number, and the unchanged values that no key decrypts."""
     done, stay = 0, []
     for model, name in sealed_fields():
         for pk in list(model._default_manager.values_list("pk", flat=True)):

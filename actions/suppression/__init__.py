@@ -1,1 +1,1 @@
-"""Suppression lists, kept here: who must not be written to, whatever else holds."""
+"""Suppression lists, stored here: contacts that must never get a message."""

@@ -1,4 +1,4 @@
-"""Some thousand entries at once: found by value, or stored, in one statement each."""
+"""Bulk operations on some thousand entries: lookup by value, or storage, in one statement each."""
 
 import json
 from collections.abc import Collection, Iterable
@@ -33,9 +33,9 @@ class Held(NamedTuple):
 
 
 def held(list_id: int, keys: Collection[str]) -> list[Held]:
-    """The entries of these keys: each through the index, with or without statistics, and all of them as one parameter.
+    """Return the entries of these keys, each through the index with or without statistics, all as one parameter.
 
-    OFFSET 0 has PostgreSQL ask the index key by key; asked with = ANY, it read a list of a million whole.
+    OFFSET 0 makes PostgreSQL query the index key by key; with = ANY, it read a list of a million in full.
     """
     columns, asked = "id, value, reason, expires_at", json.dumps(list(keys))
     if connection.vendor == "postgresql":
@@ -44,17 +44,20 @@ def held(list_id: int, keys: Collection[str]) -> list[Held]:
             f"(SELECT {columns} FROM {_TABLE} WHERE value = asked.key AND suppression_list_id = %s OFFSET 0) AS found"
         )
     else:
-        statement = f"SELECT {columns} FROM {_TABLE} WHERE value IN (SELECT value FROM json_each(%s)) AND suppression_list_id = %s"
+        statement = (
+            f"SELECT {columns} FROM {_TABLE} "
+            "WHERE value IN (SELECT value FROM json_each(%s)) AND suppression_list_id = %s"
+        )
     rows = SuppressionEntry.objects.raw(statement, [asked, list_id])
     return [Held(row.pk, row.value, row.reason, row.expires_at) for row in rows]
 
 
 def insert(rows: Iterable[EntryRow]) -> None:
-    """Store new entries in the caller's transaction; one that exists already is an IntegrityError."""
+    """Store new entries in the caller's transaction; raise IntegrityError for an existing one."""
     columns = ", ".join(EntryRow._fields)
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            # What goes wrong inside COPY is otherwise psycopg's own, and a lost connection would not be known for one.
+            # COPY otherwise raises psycopg's own errors, and a lost connection would not be recognised.
             with connection.wrap_database_errors, cursor.copy(f"COPY {_TABLE} ({columns}) FROM STDIN") as copy:
                 for row in rows:
                     copy.write_row(row)

@@ -1,4 +1,7 @@
-"""Lines of an uploaded file: bytes in any pieces, one entry a line; comma, semicolon or tab; UTF-8 or Windows-1252."""
+"""Lines of an uploaded file in pieces of any size, one entry a line.
+
+The delimiter is a comma, semicolon or tab; the encoding UTF-8 or Windows-1252.
+"""
 
 import csv
 from collections.abc import Iterable, Iterator
@@ -7,7 +10,7 @@ from dataclasses import dataclass
 LONGEST_LINE = 64_000
 _BOM = b"\xef\xbb\xbf"
 _DELIMITERS = ",;\t"
-# How the columns may be called; capitals do not count. The first name is the one that messages use.
+# Accepted column names, ignoring case. Messages use the first one.
 _VALUES = {
     "contact_id": ("contact_id", "contactid", "contact id", "original_id", "originalid", "id"),
     "email": ("email", "e-mail", "mail", "courriel", "e_mail"),
@@ -19,7 +22,7 @@ _EXPIRES = ("expires", "expires_at", "expiration")
 
 
 class NotReadable(Exception):
-    """The file is not one of entries; `code` says why."""
+    """The file does not contain entries; `code` gives the reason."""
 
     def __init__(self, code: str) -> None:
         super().__init__(code)
@@ -27,7 +30,7 @@ class NotReadable(Exception):
 
 
 class BadLine(Exception):
-    """One line cannot be read; `code` says why."""
+    """One line cannot be read; `code` gives the reason."""
 
     def __init__(self, code: str) -> None:
         super().__init__(code)
@@ -36,7 +39,7 @@ class BadLine(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Which column is what; `header` says whether the first line names them."""
+    """Meaning of the columns; `header` tells whether the first line names them."""
 
     delimiter: str
     value: int = 0
@@ -46,11 +49,11 @@ class Layout:
 
 
 def lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
-    """Cut bytes into lines, each with its end; raises NotReadable where none ends for long."""
+    """Cut bytes into lines, each with its line end; raise NotReadable if a line is too long."""
     left = b""
     for block in blocks:
         left += block
-        # A carriage return at the very end may be half of an end of line.
+        # A carriage return at the very end may be half of a line end.
         cut = max(left.rfind(b"\n"), left.rfind(b"\r", 0, len(left) - 1)) + 1
         for line in left[:cut].splitlines(keepends=True):
             yield _bounded(line)
@@ -66,11 +69,11 @@ def _bounded(line: bytes) -> bytes:
 
 
 def layout_of(first: bytes, holds: str) -> Layout:
-    """Read the first line; raises NotReadable. Columns that it does not name are not guessed: the first is the value then."""
+    """Read the first line; raise NotReadable. Without a named value column, the first one has the values."""
     if b"\x00" in first:
         raise NotReadable("not_text")
     text = first.removeprefix(_BOM).decode("utf-8", "replace")
-    # The one that comes first: a value holds none of them.
+    # Take the delimiter that occurs first: values contain none of them.
     delimiter = min(_DELIMITERS, key=lambda each: text.find(each) if each in text else len(text))
     try:
         names = [name.strip().casefold() for name in cells(first, delimiter)]
@@ -90,7 +93,7 @@ def _place(names: list[str], known: Iterable[str]) -> int | None:
 
 
 def cells(line: bytes, delimiter: str) -> list[str]:
-    """Read the cells of one line; raises BadLine. A quoted cell ends on its line, so that a lost quote costs one line only."""
+    """Return the cells of one line; raise BadLine. Quoted cells end on their line: a lost quote costs one line only."""
     line = line.removeprefix(_BOM)
     if b"\x00" in line:
         raise BadLine("text")

@@ -1,4 +1,4 @@
-"""Putting values on a list and taking them off; the number of entries is kept in the same transaction."""
+"""Additions to a list and removals from it; the number of entries is updated in the same transaction."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,38 +16,39 @@ _FIRST_DAY, _LAST_DAY = date(1970, 1, 1), date(9000, 1, 1)
 
 @dataclass(frozen=True, slots=True)
 class NewEntry:
-    """What is said of a value; without an end it counts for ever."""
+    """Reason and end of an entry; without an end it is valid for ever."""
 
     reason: str = ""
     expires_at: datetime | None = None
 
     def outlasts(self, expires_at: datetime | None) -> bool:
-        """Whether it counts for longer than one that ends then."""
+        """Return whether this entry is valid for longer than one that ends then."""
         return expires_at is not None and (self.expires_at is None or self.expires_at > expires_at)
 
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """How many entries are new, and how many were there and count for longer now."""
+    """How many entries are new, and how many existed and are now valid for longer."""
 
     new: int
     extended: int
 
 
 def day_after(day: date) -> datetime:
-    """When an entry ends that counts to the end of a day; raises ValueError for a day that no calendar of ours holds."""
+    """Return the end of an entry valid until the end of a day; raise ValueError for a day out of range."""
     if not _FIRST_DAY <= day <= _LAST_DAY:
         raise ValueError(day)
     return timezone.make_aware(datetime.combine(day + timedelta(days=1), time.min))
 
 
 def add(list_id: int, wanted: Mapping[str, NewEntry], *, by: int | None, now: datetime) -> Added:
-    """Put some thousand keys on a list at most, in a transaction; raises SuppressionList.DoesNotExist once it is archived.
+    """Add some thousand keys to a list at most, in a transaction; raise SuppressionList.DoesNotExist if archived.
 
-    An entry that is there keeps its reason and its end, unless the new one counts for longer: then it takes both.
+    An existing entry keeps its reason and its end, unless the new one is valid for longer: then it takes both.
     """
     with transaction.atomic():
-        # One writer a list at a time, so that the number of entries is true, and what is there stays as it is read here.
+        # One writer per list at a time, so that the count is correct, and the existing entries do not change after
+        # reading.
         SuppressionList.objects.select_for_update().get(pk=list_id, archived=False)
         there = {entry.value: entry for entry in bulk.held(list_id, wanted)}
         new = [
@@ -69,7 +70,7 @@ def add(list_id: int, wanted: Mapping[str, NewEntry], *, by: int | None, now: da
 
 
 def remove(list_id: int, key: str) -> bool:
-    """Take a key off a list; False where it was not on it."""
+    """Remove a key from a list; return False if it was not on it."""
     with transaction.atomic():
         SuppressionList.objects.select_for_update().get(pk=list_id)
         deleted, _ = SuppressionEntry.objects.filter(suppression_list_id=list_id, value=key).delete()
@@ -78,5 +79,5 @@ def remove(list_id: int, key: str) -> bool:
 
 
 def find(list_id: int, key: str) -> SuppressionEntry | None:
-    """The entry of a key, expired ones included."""
+    """Return the entry of a key, including an expired one."""
     return SuppressionEntry.objects.filter(suppression_list_id=list_id, value=key).select_related("added_by").first()

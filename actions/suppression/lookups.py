@@ -1,4 +1,4 @@
-"""Which of some values are on a list: one question to the database for a page of contacts."""
+"""Lookup of values in a list: one database query for a page of contacts."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -17,18 +17,18 @@ AT_ONCE = 5_000
 
 
 def usable(project: str) -> Q:
-    """The lists that the actions of a project may name: its own, and those of all."""
+    """Return the condition for lists that the actions of a project may name: its own, and shared ones."""
     return Q(archived=False) & (Q(project__isnull=True) | Q(project__name=project))
 
 
 class LookupFailure(Sentences):
-    """Why nobody could be looked up."""
+    """Why a lookup failed."""
 
     NO_DATABASE = "suppression.no_database", gettext_noop("The database did not answer.")
 
 
 def suppressed(name: str, values: Collection[str], *, project: str) -> Listed:
-    """Say which values are on the list of that name; raises Permanent, or Retryable while the database is away."""
+    """Return which values are on the list of that name; raise Permanent, or Retryable during a database outage."""
     try:
         found = SuppressionList.objects.filter(usable(project), name=name).first()
         if found is None:
@@ -36,7 +36,7 @@ def suppressed(name: str, values: Collection[str], *, project: str) -> Listed:
         return _look_up(found, values)
     except (OperationalError, InterfaceError) as error:
         if not connection.in_atomic_block:
-            # The next try gets a new one.
+            # The next attempt gets a new one.
             connection.close()
         raise Retryable(LookupFailure.NO_DATABASE()) from error
 
@@ -55,7 +55,7 @@ def _look_up(found: SuppressionList, values: Collection[str]) -> Listed:
 
 
 def reasons_of(list_id: int, keys: Collection[str], now: datetime) -> dict[str, str]:
-    """The reasons of those keys that are on the list and count at this moment."""
+    """Return the reasons of those keys that are on the list and valid at this time."""
     waiting = list(keys)
     groups = (waiting[start : start + AT_ONCE] for start in range(0, len(waiting), AT_ONCE))
     return {

@@ -1,4 +1,4 @@
-"""Lists that are kept here, what is on them, and files on their way in."""
+"""Suppression lists, their entries, and uploads."""
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -17,7 +17,7 @@ _CALLING_CODE = RegexValidator(r"^[1-9][0-9]{0,2}\Z", _("Give the digits only, s
 
 
 class SuppressionList(models.Model):
-    """A list, of one project or of all. What it holds, and how, never changes: its entries are written by it."""
+    """A list of one project, or shared by all. Type and spelling never change, since its entries depend on them."""
 
     class Holds(models.TextChoices):
         CONTACT_ID = "contact_id", _("contact ids")
@@ -56,7 +56,7 @@ class SuppressionList(models.Model):
         default=False,
         help_text=_("No action can use it any more, and its entries are deleted for good."),
     )
-    # Kept in the transactions that add and remove: counting a million rows takes too long for a page.
+    # Updated in the transactions that add and remove: counting a million rows is too slow for a page.
     entries = models.PositiveBigIntegerField(_("entries"), default=0, editable=False)
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
 
@@ -85,12 +85,12 @@ class SuppressionList(models.Model):
 
     @property
     def writing(self) -> Spelling:
-        """How it writes its values."""
+        """Return how the list writes its values."""
         return Spelling(self.holds, self.hashed, self.calling_code)
 
 
 class SuppressionEntry(models.Model):
-    """One value on a list, as the list writes it. From `expires_at` on it does not count any more."""
+    """One value on a list, in the list's spelling. It is no longer valid from `expires_at` on."""
 
     suppression_list = models.ForeignKey(SuppressionList, on_delete=models.PROTECT, related_name="+", db_index=False)
     value = models.CharField(max_length=LONGEST)
@@ -119,7 +119,7 @@ class SuppressionEntry(models.Model):
 
 
 class SuppressionUpload(WorkRow):
-    """A file for a list: received piece by piece, then read by a worker. The row carries the work, and tells how far it is."""
+    """A file for a list, received in pieces, then read by a worker. The row carries the work and its progress."""
 
     class Status(models.TextChoices):
         RECEIVING = "receiving", _("being sent")
@@ -140,7 +140,7 @@ class SuppressionUpload(WorkRow):
         SuppressionList, verbose_name=_("list"), on_delete=models.PROTECT, related_name="uploads"
     )
     file_name = models.CharField(_("file"), max_length=255)
-    # Given for the whole file; what a line says of itself stands above it.
+    # For the whole file; the reason in a line overrides it.
     reason = models.CharField(_("reason"), max_length=REASON_LENGTH, blank=True, default="")
     expires_at = models.DateTimeField(_("expires"), null=True)
     by = models.ForeignKey(
@@ -150,18 +150,18 @@ class SuppressionUpload(WorkRow):
     ended_at = models.DateTimeField(_("ended"), null=True)
     status = models.CharField(_("status"), max_length=10, choices=Status, default=Status.RECEIVING)
     error = models.CharField(max_length=20, choices=Error, blank=True, default=Error.NONE)
-    # In bytes: of the whole file, of what has come, of what has been read and stored.
+    # In bytes: of the whole file, received, and read and stored.
     size = models.PositiveBigIntegerField()
     received = models.PositiveBigIntegerField(default=0)
     read = models.PositiveBigIntegerField(default=0)
-    # Which column is what, once the first line is read.
+    # Meaning of the columns, once the first line is read.
     layout = models.JSONField(null=True)
     lines = models.PositiveBigIntegerField(default=0)
     rows = models.PositiveBigIntegerField(_("lines read"), default=0)
     added = models.PositiveBigIntegerField(_("added"), default=0)
     extended = models.PositiveBigIntegerField(_("valid for longer"), default=0)
     unreadable = models.PositiveBigIntegerField(_("unreadable"), default=0)
-    # [number of the line, code] of the first of them.
+    # [line number, code] of the first of them.
     first_unreadable = models.JSONField(default=list)
     # The column of this table has no default in the database.
     deaths = models.PositiveSmallIntegerField(default=0)
@@ -191,14 +191,14 @@ class SuppressionUpload(WorkRow):
 
     @property
     def there(self) -> int:
-        """Lines whose entry was on the list already, or stood in the file before."""
+        """Return the number of lines with an entry that the list, or an earlier line, already had."""
         return self.rows - self.added - self.extended - self.unreadable
 
 
 class SuppressionPiece(models.Model):
-    """Some bytes of an upload, from `start` to before `end`; deleted once they are read.
+    """Bytes of an upload, from `start` to before `end`; deleted once they are read.
 
-    In the database, since the worker may not see the disk of the process that received them.
+    In the database, since the worker may not have access to the disk of the receiving process.
     """
 
     upload = models.ForeignKey(SuppressionUpload, on_delete=models.CASCADE, related_name="pieces", db_index=False)

@@ -1,4 +1,4 @@
-"""What lists no longer need: entries that expired, those of archived lists, and uploads that never came to their end."""
+"""Deletion of expired entries, entries of archived lists, and uploads that were never completed."""
 
 import time
 from datetime import datetime, timedelta
@@ -9,14 +9,14 @@ from django.db.models import F, Q
 
 from actions.suppression.models import SuppressionEntry, SuppressionList, SuppressionPiece, SuppressionUpload
 
-# One run; what is left is done by the next.
+# Bound on one run; the next run continues.
 LONGEST_SECONDS = 120.0
-# A browser that sent nothing for so long does not come back.
+# After this silence the browser will not resume the upload.
 FORSAKEN = timedelta(days=1)
 
 
 def prune(now: datetime) -> int:
-    """Delete what is over, or as much as fits into one run; returns how many entries."""
+    """Delete expired data, as far as one run allows; return the number of entries."""
     until = time.monotonic() + LONGEST_SECONDS
     deleted = 0
     for found in SuppressionList.objects.all():
@@ -28,7 +28,7 @@ def prune(now: datetime) -> int:
 
 
 def _delete_some(list_id: int, over: Q) -> int:
-    """A few thousand at a time: on SQLite a transaction keeps every other writer waiting."""
+    """Delete a few thousand at a time: on SQLite a transaction blocks every other writer."""
     with transaction.atomic():
         SuppressionList.objects.select_for_update().get(pk=list_id)
         ids = list(SuppressionEntry.objects.filter(over).values_list("pk", flat=True)[: settings.CHUNK_ROWS])
@@ -38,7 +38,7 @@ def _delete_some(list_id: int, over: Q) -> int:
 
 
 def _forget_uploads(now: datetime) -> None:
-    """Give up what was never sent to its end. The rows stay: they tell who sent what."""
+    """Abandon incomplete uploads. The rows stay, as a record of their senders and files."""
     forsaken = SuppressionUpload.objects.filter(status="receiving", created_at__lt=now - FORSAKEN)
     for pk in forsaken.values_list("pk", flat=True):
         with transaction.atomic():

@@ -1,4 +1,4 @@
-"""An upload turned into entries, some thousand lines at a time, from where the last transaction left it."""
+"""Reads an upload into entries, some thousand lines at a time, resuming after the last transaction."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
@@ -13,14 +13,14 @@ from actions.suppression.entries import NewEntry
 from actions.suppression.models import REASON_LENGTH, SuppressionPiece, SuppressionUpload
 from actions.suppression.values import Unlike
 
-# So many unreadable lines are named; people look at the first ones and repair the file.
+# Bound on the unreadable lines that are listed; people look at the first ones and repair the file.
 NAMED = 20
 Status = SuppressionUpload.Status
 
 
 @dataclass(slots=True)
 class Part:
-    """Lines that are stored together. `end` is the byte after the last of them, `lines` their number, empty ones included."""
+    """Lines stored together, `lines` of them, including empty ones; `end` is the position after the last one."""
 
     layout: Layout
     end: int
@@ -32,7 +32,7 @@ class Part:
 
 
 def parts(upload: SuppressionUpload, rows: int) -> Iterator[Part]:
-    """Read on, so many lines at a time; raises csvfile.NotReadable."""
+    """Read the remaining lines, `rows` at a time; raise csvfile.NotReadable."""
     layout = Layout(**upload.layout) if upload.layout else None
     said = NewEntry(upload.reason, upload.expires_at)
     number, writing = upload.lines, upload.suppression_list.writing
@@ -61,7 +61,7 @@ def parts(upload: SuppressionUpload, rows: int) -> Iterator[Part]:
 
 
 def _blocks(upload: SuppressionUpload) -> Iterator[bytes]:
-    """The bytes that are still to read, one piece in memory at a time."""
+    """Yield the unread bytes, with one piece in memory at a time."""
     at = upload.read
     while at < upload.received:
         piece = SuppressionPiece.objects.get(upload=upload, start__lte=at, end__gt=at)
@@ -70,7 +70,7 @@ def _blocks(upload: SuppressionUpload) -> Iterator[bytes]:
 
 
 def _entry(cells: list[str], layout: Layout, said: NewEntry) -> tuple[str, NewEntry]:
-    """What one line says; raises BadLine. What it leaves out is as was said for the whole file."""
+    """Return value and entry of one line; raise BadLine. Missing cells have the values of the whole file."""
     reason, expires = (_cell(cells, place) for place in (layout.reason, layout.expires))
     if not (reason or expires):
         return _cell(cells, layout.value), said
@@ -83,7 +83,7 @@ def _cell(cells: list[str], place: int | None) -> str:
 
 
 def _end(text: str) -> datetime:
-    """A day counts to its end, a moment to itself."""
+    """Return the end of validity: for a day its end, for a moment the moment itself."""
     try:
         if len(text) <= len("2027-01-31"):
             return entries.day_after(date.fromisoformat(text))
@@ -94,7 +94,7 @@ def _end(text: str) -> datetime:
 
 
 def _want(part: Part, key: str, entry: NewEntry) -> None:
-    """Take an entry into the part; of two with one value, the one that counts for longer."""
+    """Add an entry to the part; of two with one value, keep the one that is valid for longer."""
     known = part.wanted.get(key)
     if known is None or entry.outlasts(known.expires_at):
         part.wanted[key] = entry
@@ -107,7 +107,7 @@ def _leave_out(part: Part, number: int, code: str) -> None:
 
 
 def store(upload: SuppressionUpload, part: Part, now: datetime) -> None:
-    """Store a part and that it is stored, in the caller's transaction."""
+    """Store a part and the progress, in the caller's transaction."""
     added = entries.add(upload.suppression_list_id, part.wanted, by=upload.by_id, now=now)
     upload.first_unreadable = [*upload.first_unreadable, *part.named][:NAMED]
     SuppressionUpload.objects.filter(pk=upload.pk).update(
@@ -126,7 +126,7 @@ def store(upload: SuppressionUpload, part: Part, now: datetime) -> None:
 
 
 def end(upload: SuppressionUpload, now: datetime, error: str = "") -> None:
-    """End an upload in the caller's transaction, well or with an error; what came of it is deleted."""
+    """End an upload in the caller's transaction, successfully or with an error; delete its pieces."""
     status = Status.FAILED if error else Status.DONE
     SuppressionUpload.objects.filter(pk=upload.pk).update(status=status, error=error, ended_at=now, due_at=None)
     SuppressionPiece.objects.filter(upload=upload).delete()

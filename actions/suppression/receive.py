@@ -1,4 +1,4 @@
-"""Files on their way in: each arrives in pieces that are stored as they come, and is due once the last byte is there."""
+"""Reception of files: pieces are stored as they arrive, and the file is due once it is complete."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -8,28 +8,28 @@ from django.utils import timezone
 
 from actions.suppression.models import SuppressionList, SuppressionPiece, SuppressionUpload
 
-# What a browser sends at once, below the limit of the proxy in front of the screens.
+# Size of a browser's request, below the limit of the proxy in front of the screens.
 PIECE_BYTES = 512_000
 Status = SuppressionUpload.Status
 
 
 class OutOfStep(Exception):
-    """This piece does not follow what has come so far."""
+    """This piece does not follow the received ones."""
 
 
 def begin(
     of: SuppressionList, *, by: int, file_name: str, size: int, reason: str = "", expires_at: datetime | None = None
 ) -> SuppressionUpload:
-    """Announce a file of so many bytes."""
+    """Announce a file of `size` bytes."""
     return SuppressionUpload.objects.create(
         suppression_list=of, by_id=by, file_name=file_name[-255:], size=size, reason=reason, expires_at=expires_at
     )
 
 
 def append(upload_id: int, start: int, content: bytes) -> SuppressionUpload:
-    """Store a piece; one that is there already changes nothing, since browsers repeat what got no answer.
+    """Store a piece; ignore an existing one, since browsers repeat unanswered requests.
 
-    Raises OutOfStep where it would leave a gap, or be more than the file was said to hold.
+    Raise OutOfStep if it would leave a gap, or exceed the announced size.
     """
     with transaction.atomic():
         upload = SuppressionUpload.objects.select_for_update(of=("self",)).get(pk=upload_id)

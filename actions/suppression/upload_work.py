@@ -1,4 +1,4 @@
-"""Uploads for suppression lists, read into entries: a stage beside those of a batch, and worked on like them."""
+"""Work of uploads to suppression lists: a lane beside those of batches."""
 
 import time
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from actions.suppression.csvfile import NotReadable
 from work import claims
 
 log = structlog.get_logger(__name__)
-# After so long others that wait go first: the workers are those of the contact files, which have deadlines.
+# After this time other due work goes first: the same workers read contact files, which have deadlines.
 TURN_SECONDS = 10.0
 Error = SuppressionUpload.Error
 
@@ -31,7 +31,7 @@ def read(claim: claims.Claim, upload_ids: Sequence[int]) -> None:
 
 
 def escalate(claim: claims.Claim, upload_id: int, error: Exception | None) -> None:
-    """Give up an upload that has killed worker after worker, or that fails without getting any further."""
+    """Abandon an upload on which workers died repeatedly, or which fails without progress."""
     _end(claim, SuppressionUpload.objects.get(pk=upload_id), Error.UNEXPECTED)
 
 
@@ -41,7 +41,7 @@ def _read(claim: claims.Claim, upload: SuppressionUpload) -> None:
         now = timezone.now()
         with transaction.atomic():
             claim.extend([upload.pk], progress=True)
-            # Due as of now: behind what else waits.
+            # Due now, and so behind other due work.
             suppression_read.store(upload, part, now)
         if time.monotonic() > until:
             return

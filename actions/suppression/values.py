@@ -1,4 +1,4 @@
-"""The one way in which lists write what they hold, so that a file, a person and a contact file mean the same."""
+"""Spelling of values in lists, the same for files, people and contact files."""
 
 import hashlib
 import re
@@ -7,26 +7,26 @@ from dataclasses import dataclass
 
 LONGEST = 255
 _HASH = re.compile(r"[0-9a-fA-F]{64}")
-# One address and nothing else; whether anybody reads it is not ours to know.
+# Exactly one address; whether it is in use is not checked.
 _EMAIL = re.compile(r"[^\s@<>()\[\]\",;:\\]+@[^\s@<>()\[\]\",;:\\]+")
 _NUMBER = re.compile(r"\+[1-9][0-9]{6,14}")
 _BETWEEN_DIGITS = str.maketrans("", "", " \u00a0\u202f\u2009\t.-\u2010\u2011\u2013()/")
 
 
 class Unlike(ValueError):
-    """This is not what the list holds."""
+    """The list cannot contain this value."""
 
 
 @dataclass(frozen=True, slots=True)
 class Spelling:
-    """How one list writes its values. `holds` is one of contact_id, email, phone; `calling_code` is a country's, such as 33."""
+    """Spelling of one list. `holds` is contact_id, email or phone; `calling_code` is a country's, such as 33."""
 
     holds: str
     hashed: bool = False
     calling_code: str = ""
 
     def key(self, text: str) -> str:
-        """Write a value as the list stores it; raises Unlike.
+        """Return a value as the list stores it; raise Unlike.
 
         In a hashed list, 64 hexadecimal digits are a SHA-256 already.
         """
@@ -36,7 +36,7 @@ class Spelling:
         return hashlib.sha256(value.encode()).hexdigest() if self.hashed else value
 
     def normal(self, text: str) -> str:
-        """Write a value before it is hashed, if it is; raises Unlike."""
+        """Return a value as it is before hashing, if any; raise Unlike."""
         text = text.strip() if text.isascii() else unicodedata.normalize("NFC", text).strip()
         if self.holds == "email":
             text = _email(text)
@@ -48,7 +48,7 @@ class Spelling:
 
 
 def _email(text: str) -> str:
-    """Small letters throughout, and the domain as it travels (IDNA): capitals never tell two readers apart in practice."""
+    """Return an address in lower case, with its domain in IDNA: in practice, capitals never distinguish two readers."""
     text = text.lower()
     if not _EMAIL.fullmatch(text):
         raise Unlike
@@ -62,7 +62,7 @@ def _email(text: str) -> str:
 
 
 def _phone(text: str, calling_code: str) -> str:
-    """E.164: +33612345678. What the country is must be written, or be the list's: 0612345678 is a number in many."""
+    """Return a number in E.164: +33612345678. The country comes from it or from the list: 0612345678 is ambiguous."""
     digits = text.replace("(0)", "").translate(_BETWEEN_DIGITS)
     if digits.startswith("00"):
         digits = f"+{digits[2:]}"
@@ -76,5 +76,5 @@ def _phone(text: str, calling_code: str) -> str:
 
 
 def _is_storable(text: str) -> bool:
-    """Whether a database can store the text, and a line of a file hold it."""
+    """Return whether a database can store the text, and a line of a file can contain it."""
     return text.isprintable() or not any(unicodedata.category(char) in {"Cc", "Cs"} for char in text)

@@ -1,1 +1,1 @@
-"""How numbers are written where the formats of Django differ from what the screens promise."""
+"""Number formats, where Django's own differ from those that the screens promise."""

@@ -1,1 +1,1 @@
-"""Logs: set up, and cleaned of secrets."""
+"""Set-up of the logs, and redaction of secrets."""

@@ -1,6 +1,6 @@
-"""The second line of defence of the logs: what looks like a secret, an address or a person is taken out of every line.
+"""Second defence of the logs: redact everything in a line that resembles a secret, an address or a person.
 
-The first is that events carry ids. This one is for what other packages write, and for the messages of exceptions.
+The first defence is that events contain only ids. This one covers other packages, and the messages of exceptions.
 """
 
 import logging
@@ -12,33 +12,33 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, OperationalError
 
-# Exceptions whose text we wrote ourselves, or that tells of connections, settings and code, but not of values.
+# Exceptions with a text from our own code, or about connections, settings and code, but without values.
 _OUR_PACKAGES = frozenset({"gateway", "sendouts", "actions", "outbound"})
 _TELL = (OperationalError, ConnectionError, TimeoutError, ImproperlyConfigured, ImportError, AttributeError, NameError)
 _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
-    # PostgreSQL appends the values of the row, the place in a COPY and the statement.
+    # PostgreSQL appends the row's values, the position in a COPY, and the statement.
     (re.compile(r"\s*\b(?:DETAIL|CONTEXT|HINT|LINE \d+):.*", re.DOTALL), " …"),
-    # A URI keeps its host, which the allow-lists name too; never its login, path or question.
+    # Keep the host of a URI, which the allow-lists contain too; remove its login, path and query.
     (re.compile(r"([a-z][a-z0-9+.-]*://)(?:[^/\s@\"'<>]*@)?([^/\s?#\"'<>]*)[^\s\"'<>]*", re.IGNORECASE), r"\1\2/…"),
     (re.compile(r"\b(basic|bearer|token)\s+[\w+/=.~-]{6,}", re.IGNORECASE), r"\1 …"),
     (re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"), "…"),
     (re.compile(r"(/[^\s?\"'<>]*)\?[^\s\"'<>]+"), r"\1?…"),
 )
-# In what other packages say, a path is that of somebody's URI unless it is one of our own pages.
+# In messages of other packages, a path may be part of a private URI, unless it is one of our own pages.
 _PATH = re.compile(r"(?<![\w.:/…])/(?!(?:admin|api|static|health|webhooks|i18n|metrics)\b)[^\s\"'<>),;]+")
 _MASK = "…"
 
 
 class Redactor:
-    """Cleans texts; `secrets` are values that may stand nowhere, whatever surrounds them."""
+    """Redacts texts; `secrets` are values to remove everywhere."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        # Short ones would tear other words apart, and protect nothing.
+        # Short secrets would match parts of ordinary words, and protect nothing.
         known = sorted({re.escape(each) for each in secrets if len(each) >= 6}, key=len, reverse=True)
         self._known = re.compile("|".join(known)) if known else None
 
     def text(self, text: str) -> str:
-        """The text without what looks dangerous."""
+        """Return the text without secrets, addresses and persons."""
         if self._known is not None:
             text = self._known.sub(_MASK, text)
         for pattern, instead in _RULES:
@@ -46,7 +46,7 @@ class Redactor:
         return text
 
     def foreign(self, text: str) -> str:
-        """The same for what another package wrote."""
+        """Return the text of another package without secrets, addresses, persons and paths."""
         return _PATH.sub("/…", self.text(text))
 
     def value(self, value: Any) -> Any:
@@ -61,12 +61,12 @@ class Redactor:
         return value if value is None or isinstance(value, bool | int | float) else self.text(str(value))
 
     def __call__(self, logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-        """As a processor of structlog: the last one before the line is written."""
+        """Redact an event, as the last structlog processor before output."""
         foreign = not event.get("_from_structlog", True)
         for key, value in event.items():
             if key.startswith("_") or key in {"timestamp", "level", "logger"}:
                 continue
-            # A traceback was cleaned when it was made, and is full of paths that are meant.
+            # A traceback is redacted when it is made, and its paths are intended.
             if key == "exception":
                 continue
             event[key] = self.foreign(value) if foreign and isinstance(value, str) else self.value(value)
@@ -74,16 +74,16 @@ class Redactor:
 
 
 class ForeignRecords(logging.Filter):
-    """Rewrites records of other packages before their text is put together."""
+    """Rewrites log records of other packages before they are formatted."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if isinstance(record.msg, dict):
             return True
         if record.name.startswith("celery.") and record.exc_info:
-            # Celery prints what the exception says, and where its arguments stood. The traceback follows, cleaned.
+            # Celery prints the exception's message, and its arguments. The redacted traceback follows.
             record.msg, record.args = "A task failed: %s", (getattr(record, "data", {}).get("name", "unknown"),)
         elif record.name == "django.request" and hasattr(record, "request"):
-            # Django prints the path as it was typed, which may hold anything.
+            # Django prints the requested path, which may contain anything.
             record.msg, record.args = "Answered %s: %s", (getattr(record, "status_code", "?"), _route(record.request))
         elif record.name == "asyncio":
             record.msg = str(record.msg).partition("\n")[0]
@@ -97,7 +97,7 @@ class ForeignRecords(logging.Filter):
 
 
 def _route(request: Any) -> str:
-    """Which address was asked for: its pattern, with the numbers that stand in it."""
+    """Return the pattern of the requested URL, with its numeric parameters."""
     match = getattr(request, "resolver_match", None)
     if match is None:
         return "an address that there is not"
@@ -106,7 +106,7 @@ def _route(request: Any) -> str:
 
 
 def told(error: BaseException, redactor: Redactor) -> str:
-    """A traceback of places and classes. What an exception says is left out, unless it is known to name no values."""
+    """Return a traceback of places and classes, with messages only of exceptions known to contain no values."""
     parts = []
     seen: set[int] = set()
     current: BaseException | None = error

@@ -1,4 +1,4 @@
-"""Logs of one line an event: a word, and ids. Never contact data, URIs or secrets."""
+"""Logs with one line per event: its name, and ids. They never contain contact data, URIs or secrets."""
 
 import logging.config
 import sys
@@ -15,10 +15,10 @@ log = structlog.get_logger("gateway")
 
 
 def configure(options: dict[str, Any]) -> None:
-    """Send structlog's and the standard library's records to standard error, as JSON or for a person.
+    """Send structlog's and the standard library's records to standard error, as JSON or as readable text.
 
-    options: `level`, a level's name; `json`, whether machines read the lines; `secrets`, texts that no line may hold;
-    `debug`, whether the traceback of a process that dies may hold what its exception says.
+    Keys of `options`: `level`, a level's name; `json`, whether to write JSON; `secrets`, texts to remove from every
+    line; `debug`, whether the traceback of a dying process may contain the exception's message.
     """
     redactor = Redactor(options["secrets"])
     shared: list[Any] = [
@@ -57,7 +57,7 @@ def configure(options: dict[str, Any]) -> None:
             | {"django.server": {"level": "WARNING"}, "celery": {"level": "WARNING"}, "uvicorn": {"level": "WARNING"}},
         }
     )
-    # A line that cannot be put together would otherwise be printed with everything that should have gone into it.
+    # Otherwise a record that cannot be formatted would be printed with all its arguments.
     logging.raiseExceptions = options["debug"]
     threading.excepthook = _thread_died
     if not options["debug"]:
@@ -65,7 +65,7 @@ def configure(options: dict[str, Any]) -> None:
 
 
 class _Tracebacks:
-    """Writes `exc_info` out, without what the exceptions say."""
+    """Formats `exc_info` without the messages of exceptions."""
 
     def __init__(self, redactor: Redactor) -> None:
         self._redactor = redactor

@@ -1,1 +1,1 @@
-"""What orchestrators and operators ask."""
+"""Endpoints for orchestrators and operators."""

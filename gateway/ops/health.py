@@ -1,4 +1,4 @@
-"""Whether the gateway lives, and whether it can do its work; for orchestrators and alarms."""
+"""Liveness and readiness of the gateway, for orchestrators and alarms."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -18,15 +18,16 @@ from work import lanes
 
 
 def live(request: HttpRequest) -> JsonResponse:
-    """The process answers, and says of which version it is."""
+    """Answer that the process is alive, with its version."""
     return JsonResponse({"ok": True, "version": settings.VERSION})
 
 
 def ready(request: HttpRequest) -> JsonResponse:
-    """The database answers, due work is begun, the sweep runs, and no journal waits for long; else 503 names what is wrong.
+    """Answer 200 if the gateway can work, else 503 with the reasons.
 
-    `alarms` lists what is open, by code; those that are only warnings stand beside a 200. It is asked without a login, so
-    that it holds no name of anybody or anything.
+    It is ready if the database answers, due work is begun, the sweep runs, and no journal waits for long. `alarms`
+    lists the open alarms by code; warnings alone leave the status at 200. The page needs no login, so it contains no
+    names.
     """
     found: dict[str, Any] = {"database": "ok", "work": "ok", "sweep": "ok", "journal": "ok"}
     now = timezone.now()
@@ -38,11 +39,11 @@ def ready(request: HttpRequest) -> JsonResponse:
             if not finding.subject or lanes.named(finding.subject).vital:
                 found["work" if finding.subject else "sweep"] = _sentence(finding)
             alarms.append(_entry(finding.code.value, finding.subject, now))
-        alarms += _others()
+        alarms += _other_alarms()
     except DatabaseError:
         found["database"] = "The database does not answer."
         alarms = [_entry("database", "", now)]
-    # Asked of this machine's disk, so that it is told also while the database is away.
+    # The journal is on this machine's disk, so it is checked during a database outage too.
     waiting = depth(settings.JOURNAL_DIR)
     if waiting.oldest is not None and now - waiting.oldest > JOURNAL_WAITS:
         seconds = round((now - waiting.oldest).total_seconds())
@@ -60,8 +61,8 @@ def _sentence(finding: Finding) -> str:
     return f"The sweep has not run since {finding.data['since']}."
 
 
-def _others() -> Iterator[dict[str, str]]:
-    """Open alarms that were not just judged here: what is not ready is looked at, not remembered."""
+def _other_alarms() -> Iterator[dict[str, str]]:
+    """Yield open alarms that this request has not checked: readiness is measured now, not read from stored alarms."""
     for alarm in Alarm.objects.filter(closed_at=None).exclude(code__in=NOT_READY).order_by("opened_at", "pk")[:100]:
         yield _entry(alarm.code, "" if alarm.code in OF_MACHINES else alarm.subject, alarm.opened_at)
 

@@ -1,6 +1,6 @@
-"""Figures for Prometheus, all of them from rows: several processes count, and their memories do not add up.
+"""Metrics for Prometheus, all computed from rows: several processes count, and their memories do not add up.
 
-Labels are words of the code. No name of a sendout, contact, host or process is among them.
+Labels are words from the code, never the name of a sendout, contact, host or process.
 """
 
 import hmac
@@ -28,7 +28,7 @@ HOUR = timedelta(hours=1)
 
 
 def metrics(request: HttpRequest) -> HttpResponse:
-    """The figures, for who knows METRICS_TOKEN; without one the page does not exist."""
+    """Return the metrics if the request carries METRICS_TOKEN; without a configured token the page does not exist."""
     if not settings.METRICS_TOKEN:
         raise Http404
     wanted = f"Bearer {settings.METRICS_TOKEN}".encode()
@@ -40,13 +40,13 @@ def metrics(request: HttpRequest) -> HttpResponse:
 
 
 class Figures(Collector):
-    """One look at the rows; every query goes by an index, or over what is open."""
+    """Metrics from one read of the database; every query uses an index, or reads only open rows."""
 
     def __init__(self, now: datetime) -> None:
         self._now = now
 
     def describe(self) -> Iterator[GaugeMetricFamily]:
-        """Nothing in advance: registering must not ask the database."""
+        """Describe nothing in advance: registration must not query the database."""
         yield from ()
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
@@ -59,7 +59,7 @@ class Figures(Collector):
     def _batches(self) -> Iterator[GaugeMetricFamily]:
         open_ones = Batch.objects.filter(status__in=OPEN)
         counted = dict(open_ones.order_by().values_list("status").annotate(rows=Count("pk")))
-        yield _by(
+        yield _make_labelled(
             "batches_open",
             "Batches that are not over, by the last stage that they completed.",
             "status",
@@ -74,11 +74,12 @@ class Figures(Collector):
             "Until the nearest deadline of an open batch; absent where none is open.",
             (nearest - self._now).total_seconds() if nearest else None,
         )
-        # Whatever ended within the hour had its deadline after its beginning, so that the index on deadlines finds it.
+        # A batch that ended within the hour had its deadline after that hour's start, so the index on deadlines finds
+        # it.
         ended = Batch.objects.filter(deadline__gte=self._now - HOUR, ended_at__gte=self._now - HOUR)
         ends = [status for status in Status if status not in OPEN]
         over = dict(ended.filter(status__in=ends).order_by().values_list("status").annotate(rows=Count("pk")))
-        yield _by(
+        yield _make_labelled(
             "batches_ended_last_hour",
             "Batches that ended within the last hour.",
             "status",
@@ -96,11 +97,13 @@ class Figures(Collector):
             oldest = lane.oldest_due()
             waits[lane.name] = max(0.0, (self._now - oldest).total_seconds()) if oldest else 0.0
             claimed[lane.name] = lane.claimed().count()
-        yield _by("due_oldest_seconds", "Since when the oldest work that nobody is at has been due.", "lane", waits)
-        yield _by("claimed", "Rows that somebody is at work on.", "lane", claimed)
+        yield _make_labelled(
+            "due_oldest_seconds", "Since when the oldest work that nobody is at has been due.", "lane", waits
+        )
+        yield _make_labelled("claimed", "Rows that somebody is at work on.", "lane", claimed)
         loops = (pulses.SWEEP, pulses.BEAT, *lanes.workers(), pulses.QUEUE)
         at = dict(Pulse.objects.filter(pk__in=loops).values_list("pk", "at"))
-        yield _by(
+        yield _make_labelled(
             "loop_age_seconds",
             "Since the loop last said that it is at work; a worker without work says nothing.",
             "loop",
@@ -110,14 +113,14 @@ class Figures(Collector):
     def _hooks(self) -> Iterator[GaugeMetricFamily]:
         recent = Webhook.objects.filter(received_at__gte=self._now - HOUR).order_by()
         found = dict(recent.values_list("outcome").annotate(rows=Count("pk")))
-        yield _by(
+        yield _make_labelled(
             "hooks_last_hour",
             "Hooks received within the last hour.",
             "outcome",
             {each.value or "waiting": found.get(each.value, 0) for each in Webhook.Outcome},
         )
         answers = traffic.answers(self._now, traffic.BREAKER_SPAN)
-        yield _by(
+        yield _make_labelled(
             "acknowledgements_last_5_minutes", "Answers of the door. Slow ones are among the stored.", "answer", answers
         )
         doors = Pulse.objects.filter(pk__startswith=pulses.DOOR, at__gte=Now() - traffic.JOURNAL_FRESH)
@@ -129,13 +132,13 @@ class Figures(Collector):
 
     def _alarms(self) -> Iterator[GaugeMetricFamily]:
         found = dict(Alarm.objects.filter(closed_at=None).order_by().values_list("code").annotate(rows=Count("pk")))
-        yield _by("alarms_open", "Open alarms.", "code", {code.value: found.get(code, 0) for code in Code})
+        yield _make_labelled("alarms_open", "Open alarms.", "code", {code.value: found.get(code, 0) for code in Code})
 
     def _messages(self) -> Iterator[GaugeMetricFamily]:
         marked = Message.objects.filter(at__gte=self._now - HOUR).order_by()
         found = dict(marked.values_list("state").annotate(rows=Count("pk")))
         states = [state for state in Message.State if state != Message.State.DROPPED]
-        yield _by(
+        yield _make_labelled(
             "messages_last_hour",
             "Messages to people and channels that were tried within the last hour.",
             "state",
@@ -152,7 +155,7 @@ def _one(name: str, text: str, value: float | None) -> GaugeMetricFamily:
     return family
 
 
-def _by(name: str, text: str, label: str, values: Mapping[str, float]) -> GaugeMetricFamily:
+def _make_labelled(name: str, text: str, label: str, values: Mapping[str, float]) -> GaugeMetricFamily:
     family = GaugeMetricFamily(f"sendgate_{name}", text, labels=[label])
     for word, value in values.items():
         family.add_metric([word], value)

@@ -1,4 +1,4 @@
-"""Stored secrets that no key opens are named at the start; what needs them is held for a person, and all else runs."""
+"""Report at the start the stored secrets that no key decrypts; only work that needs them waits for a person."""
 
 import threading
 
@@ -11,7 +11,7 @@ log = structlog.get_logger(__name__)
 
 
 def report() -> None:
-    """Look, and say so in the log; a database that is away has its own alarms."""
+    """Check the stored secrets and log the result; a database outage has its own alarms."""
     try:
         found = unopened()
     except DatabaseError:
@@ -23,5 +23,5 @@ def report() -> None:
 
 
 def report_aside() -> None:
-    """The same in a thread: nobody's first hook waits for it."""
+    """Run the report in a thread, so that it delays no hook."""
     threading.Thread(target=report, name="secrets", daemon=True).start()

@@ -1,4 +1,4 @@
-"""Everything in one process: the door, Django, workers in threads, beat and sweep. No broker to install."""
+"""The whole gateway in one process: the door, Django, workers in threads, beat and sweep. It needs no broker."""
 
 import threading
 
@@ -19,13 +19,13 @@ STOP_SECONDS = 10
 
 
 def serve() -> None:
-    """Run until SIGTERM or SIGINT, then end every part."""
-    # No other process works on these rows, so a claim that is left is that of a process that died.
+    """Run until SIGTERM or SIGINT, then stop every part."""
+    # No other process works on these rows, so any remaining claim belongs to a process that died.
     dropped = sum(claims.drop_all(model) for model in {lane.model for lane in registered()})
     if dropped:
         log.info("claims_dropped", rows=dropped)
     workers = [
-        # An application has one selection of queues, so that each worker needs its own.
+        # An application has one selection of queues, so each worker needs its own application.
         make_app(queue).WorkController(
             pool_cls="threads", concurrency=at_a_time, queues=[queue], hostname=f"{queue}@embedded"
         )
@@ -53,7 +53,7 @@ def serve() -> None:
 
 
 def web_config(application: str) -> uvicorn.Config:
-    """How the web process is served: quick parser and loop, and our own logs."""
+    """Return uvicorn's configuration for the web process: fast parser and loop, and our own logging."""
     return uvicorn.Config(
         application,
         host=settings.HOST,

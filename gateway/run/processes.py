@@ -1,4 +1,4 @@
-"""The gateway as several processes on one machine, started and ended together."""
+"""The gateway as several processes on one machine, started and stopped together."""
 
 import ctypes
 import os
@@ -17,12 +17,12 @@ from gateway.lanes import threads
 
 log = structlog.get_logger(__name__)
 STOP_SECONDS = 15.0
-# A process that dies at once, again and again, is not started faster than this.
+# Least delay before the restart of a process that died.
 RESTART_SECONDS = 1.0
 
 
 def commands() -> Mapping[str, list[str]]:
-    """What runs, by name."""
+    """Return the command of each process by its name."""
     python = sys.executable
     celery = [python, "-m", "celery", "-A", "gateway"]
     quiet = ["--loglevel", "WARNING"]
@@ -36,7 +36,7 @@ def commands() -> Mapping[str, list[str]]:
 
 
 class Supervisor:
-    """Starts the processes, starts again what dies, and ends all of it on SIGTERM or SIGINT."""
+    """Starts the processes, restarts those that die, and stops all of them on SIGTERM or SIGINT."""
 
     def __init__(self, wanted: Mapping[str, list[str]]) -> None:
         self._wanted = wanted
@@ -58,7 +58,7 @@ class Supervisor:
         self._end()
 
     def _start(self, name: str) -> None:
-        # A group of its own: Ctrl+C in the terminal reaches this process only, which then ends the others in order.
+        # Each child has its own process group: Ctrl+C reaches only this process, which then stops the others in order.
         self._running[name] = subprocess.Popen(
             self._wanted[name], cwd=settings.BASE_DIR, start_new_session=True, preexec_fn=partial(die_with, os.getpid())
         )
@@ -80,5 +80,5 @@ def die_with(parent: int) -> None:
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGTERM)
         if os.getppid() != parent:
-            # It was killed before we asked to be told: a web process that stayed would keep the port from the next one.
+            # The parent died before prctl took effect. A remaining web process would keep the port occupied.
             os._exit(1)

@@ -1,1 +1,1 @@
-"""What every answer passes through."""
+"""Middleware for every response."""

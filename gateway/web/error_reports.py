@@ -1,4 +1,4 @@
-"""What Django's own error pages and mails may show, where somebody switches them on."""
+"""Content of Django's own error pages and mails, if they are enabled."""
 
 import re
 from collections.abc import ItemsView

@@ -1,4 +1,4 @@
-"""Guessing a password is slowed down: by account and address together, so that nobody shuts others out."""
+"""Throttling of password guesses, per account and address together, so that nobody locks out other users."""
 
 import ipaddress
 from typing import Any
@@ -9,9 +9,9 @@ from django.shortcuts import render
 
 
 def client_address(request: HttpRequest) -> str | None:
-    """Where a request came from, as the server of the web process says: it believes TRUSTED_PROXIES only.
+    """Return the client's address as reported by the web server, which trusts only TRUSTED_PROXIES.
 
-    None for what is no address, such as a word that somebody wrote into X-Forwarded-For.
+    None for a value that is no address, such as a forged X-Forwarded-For.
     """
     try:
         return str(ipaddress.ip_address(request.META.get("REMOTE_ADDR", "")))
@@ -20,6 +20,6 @@ def client_address(request: HttpRequest) -> str | None:
 
 
 def locked_out(request: HttpRequest, response: Any = None, credentials: Any = None) -> HttpResponse:
-    """The page for somebody who failed too often."""
+    """Return the page shown after too many failed logins."""
     minutes = int(settings.AXES_COOLOFF_TIME.total_seconds() // 60)
     return render(request, "gateway/locked_out.html", {"minutes": minutes}, status=429)

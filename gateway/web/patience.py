@@ -1,7 +1,7 @@
-"""Between the door and Django: nobody's page hangs because the database does.
+"""Time-out between the door and Django: a hanging database must not make pages hang.
 
-A page that Django does not begin within some seconds is answered with 503 and a sentence; Django goes on with it unheard, in
-its thread, until the database lets go. So many such pages are borne, and no more: further requests get their 503 at once.
+A page that Django does not begin within some seconds gets a 503 with a sentence. Django finishes it in its thread, and
+its answer is discarded. The number of such pages is limited; beyond it, requests get their 503 at once.
 """
 
 import asyncio
@@ -19,18 +19,18 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-# Fewer than the connections of the pool: what serves hooks in this process needs one, too.
+# Less than the pool's connections: the code that serves hooks in this process needs one too.
 MOST_STUCK = 8
 # Each takes a thread until it is answered.
 MOST_AT_ONCE = 100
-# Orchestrators restart what fails here, and a database that hangs is no reason to; it asks no database.
+# Orchestrators restart a process that fails here, and a database outage is no reason to. The page reads no database.
 ALWAYS = "/health/live"
 HEALTH = "/health/"
 HEALTH_SECONDS = 3.0
 
 
 class Patience:
-    """Waits `seconds` for the beginning of each answer, and less for those about health."""
+    """Waits `seconds` for the start of each response, and less for health pages."""
 
     def __init__(
         self, inner: Application, *, seconds: float, most_stuck: int = MOST_STUCK, most: int = MOST_AT_ONCE
@@ -47,9 +47,9 @@ class Patience:
             return await self._inner(scope, receive, send)
         crowded = len(self._stuck) >= self._most_stuck or len(self._waiting) >= self._most
         if crowded and scope["path"] != ALWAYS:
-            return await _say_no(scope, send)
+            return await _send_unavailable(scope, send)
         said = _Said(send)
-        # A task of its own, so that Django can be left to it. It notices by itself that its client has its answer, or left.
+        # Django runs in its own task, so that it can outlive the response. Django detects the disconnected client.
         task = asyncio.ensure_future(self._inner(scope, receive, said.send))
         self._waiting.add(task)
         task.add_done_callback(self._waiting.discard)
@@ -59,7 +59,7 @@ class Patience:
             self._stuck.add(task)
             task.add_done_callback(self._leave)
             log.error("page_given_up", path=scope["path"], stuck=len(self._stuck))
-            return await _say_no(scope, send)
+            return await _send_unavailable(scope, send)
         return await task
 
     def _limit(self, path: str) -> float:
@@ -72,7 +72,7 @@ class Patience:
 
 
 class _Said:
-    """What Django says to one request, as long as somebody listens."""
+    """Django's messages for one request, discarded after the time-out."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
@@ -80,14 +80,14 @@ class _Said:
         self._given_up = False
 
     async def send(self, message: Message) -> None:
-        """Pass it on. After we gave up Django hears what it hears when a client has left: it ends, and closes what is open."""
+        """Pass a message on. After the time-out raise the error of a disconnected client, so that Django cleans up."""
         if self._given_up:
             raise asyncio.CancelledError
         self._begun.set()
         await self._send(message)
 
     async def begins(self, task: asyncio.Task[None], seconds: float) -> bool:
-        """Whether the answer begins in time; if not, it is not heard."""
+        """Return whether the response begins in time; if not, discard it."""
         begun = asyncio.ensure_future(self._begun.wait())
         try:
             await asyncio.wait({task, begun}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
@@ -97,7 +97,7 @@ class _Said:
         return not self._given_up
 
 
-async def _say_no(scope: Scope, send: Send) -> None:
+async def _send_unavailable(scope: Scope, send: Send) -> None:
     answer = answer_for(scope)
     headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in answer.items()]
     await send({"type": "http.response.start", "status": answer.status_code, "headers": headers})

@@ -1,4 +1,4 @@
-"""The one answer to whoever asks for what the database has while it does not answer: 503, and a sentence."""
+"""The 503 response with a sentence, for every request during a database outage."""
 
 import sys
 from collections.abc import MutableMapping
@@ -17,21 +17,21 @@ from django.views.defaults import server_error
 
 log = structlog.get_logger(__name__)
 AWAY = (OperationalError, InterfaceError)
-# Paths that programs ask.
+# Paths that programs call.
 PROGRAMS = ("/api/", "/health/", "/metrics")
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 RETRY_SECONDS = 5
 
 
 def answer_for(scope: MutableMapping[str, Any]) -> HttpResponse:
-    """The answer to an ASGI request that Django has not begun to answer."""
+    """Return the response to an ASGI request that Django has not begun to answer."""
     request = ASGIRequest(dict(scope), BytesIO())
     with translation.override(translation.get_language_from_request(request)):
         return unavailable(request)
 
 
 def unavailable(request: HttpRequest) -> HttpResponse:
-    """Say it in the active language: as a page to people, as JSON to programs."""
+    """Return the 503 in the active language: a page for people, JSON for programs."""
     sentence = _("The gateway cannot reach its data at the moment. Try again in some seconds.")
     if request.method not in SAFE:
         sentence += " " + _("What you asked for may still take effect: look before you repeat it.")
@@ -50,7 +50,7 @@ def unavailable(request: HttpRequest) -> HttpResponse:
 
 
 class Middleware(MiddlewareMixin):
-    """Turns a database that is away, hung up, or has no connection left into that answer."""
+    """Turns errors of an unavailable database, or of a used-up connection pool, into the 503 response."""
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if not isinstance(exception, AWAY):
@@ -60,7 +60,7 @@ class Middleware(MiddlewareMixin):
 
 
 def handler500(request: HttpRequest) -> HttpResponse:
-    """The same where it happens outside of a view, as when the session is stored."""
+    """Return the same 503 if the error occurs outside a view, such as when the session is stored."""
     if isinstance(sys.exc_info()[1], AWAY):
         return unavailable(request)
     return server_error(request)

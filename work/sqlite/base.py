@@ -1,4 +1,4 @@
-"""Django's SQLite backend behind the process's write gate."""
+"""Django's SQLite backend behind the write gate of the process."""
 
 from collections import defaultdict
 from typing import Any
@@ -7,7 +7,7 @@ from django.db.backends.sqlite3 import base as django_sqlite
 
 from work.sqlite.gate import WriteGate
 
-# One gate for each database file: connections of one process to the same file share it.
+# One gate for each database file: all connections of one process to the same file share it.
 _gates: dict[str, WriteGate] = defaultdict(WriteGate)
 
 
@@ -29,26 +29,26 @@ class DatabaseWrapper(_Base):
         try:
             super()._start_transaction_under_autocommit()
         except BaseException:
-            self._let_go()
+            self._release_gate()
             raise
 
     def _commit(self) -> None:
         super()._commit()
-        self._let_go()
+        self._release_gate()
 
     def _rollback(self) -> None:
         try:
             super()._rollback()
         finally:
-            self._let_go()
+            self._release_gate()
 
     def _close(self) -> None:
         try:
             super()._close()
         finally:
-            self._let_go()
+            self._release_gate()
 
-    def _let_go(self) -> None:
+    def _release_gate(self) -> None:
         if self._holds is not None:
             gate, self._holds = self._holds, None
             gate.release()

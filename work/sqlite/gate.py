@@ -1,7 +1,7 @@
-"""A lock that lets urgent transactions pass first.
+"""A lock that serves urgent transactions first.
 
-SQLite has one writer. Its own busy handler polls, so that a hook that arrives beside bulk writes can wait for seconds; a lock
-in the process hands the turn over at once, and to hooks first.
+SQLite has one writer. Its busy handler polls, so a hook that arrives during bulk writes can wait for seconds. A lock in
+the process passes the turn on at once, and to hooks first.
 """
 
 import threading
@@ -11,29 +11,29 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 _here = threading.local()
-# Who has waited for so many seconds goes before whoever came later.
+# A thread that has waited for this many seconds goes before later arrivals.
 PATIENCE = 0.05
 
 
 @dataclass(eq=False, slots=True)
 class _Turn:
-    """One thread that waits, and since when on the monotonic clock."""
+    """One waiting thread, and since when on the monotonic clock."""
 
     urgent: bool
     since: float
 
 
 class WriteGate:
-    """One holder at a time; who waits urgently goes before who waits patiently, and nobody patient waits for ever.
+    """A lock with one holder; urgent threads go before patient ones, and no patient thread waits for ever.
 
-    A thread that comes back at once may go again before one that still wakes up, which saves the change between them; but
-    not before one that has waited for PATIENCE. Not reentrant.
+    A thread that returns at once may acquire it before a thread that is still waking up, which saves a context switch.
+    It may not overtake a thread that has waited for PATIENCE. Not reentrant.
     """
 
     def __init__(self) -> None:
         self._changed = threading.Condition(threading.Lock())
         self._held = False
-        # In the order in which they came.
+        # In order of arrival.
         self._waiting: list[_Turn] = []
 
     def acquire(self) -> None:
@@ -41,15 +41,15 @@ class WriteGate:
         with self._changed:
             self._waiting.append(mine)
             try:
-                self._changed.wait_for(lambda: not self._held and self._may_go(mine))
+                self._changed.wait_for(lambda: not self._held and self._is_next(mine))
                 self._held = True
             finally:
                 self._waiting.remove(mine)
                 if not self._held:
-                    # Gave up: somebody may have waited for nobody but this thread.
+                    # This thread gave up: another one may have waited only for it.
                     self._changed.notify_all()
 
-    def _may_go(self, mine: _Turn) -> bool:
+    def _is_next(self, mine: _Turn) -> bool:
         if mine.urgent:
             return True
         if any(each.urgent for each in self._waiting):
@@ -65,7 +65,7 @@ class WriteGate:
 
 @contextmanager
 def urgent() -> Iterator[None]:
-    """Let the transactions that this thread begins inside go before those of others."""
+    """Give transactions that this thread begins inside priority over those of other threads."""
     _here.urgent = True
     try:
         yield

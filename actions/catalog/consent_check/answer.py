@@ -1,4 +1,4 @@
-"""Reading what a service answered: where it says something about each contact, what means yes, and since when."""
+"""Interpretation of a service's answer: the value for each contact, its meaning, and its date."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from actions.contract import Permanent, Sentences, as_evidence, gettext_noop
 from actions.whole import whole
 
 WHOLE = "."
-# From here on a number is taken for milliseconds: as seconds it would lie beyond the year 5000.
+# A number from here on counts as milliseconds: as seconds it would lie beyond the year 5000.
 _MILLISECONDS_FROM = 1e11
 
 
 class WrongAnswer(Sentences):
-    """Why an answer is not of the declared shape."""
+    """Why an answer does not have the declared shape."""
 
     NO_OBJECT = (
         "consent_check.no_object",
@@ -26,13 +26,13 @@ class WrongAnswer(Sentences):
 
 
 class Repeated(tuple[Any, ...]):
-    """The values of a key that an object of the answer has more than once. No path leads into them, and they mean nothing."""
+    """The values of a key that an object of the answer repeats. No path leads into them, and they have no meaning."""
 
     __slots__ = ()
 
 
 def as_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Make an object of an answer, without losing a value to a later one of the same key."""
+    """Make an object of an answer that keeps every value of a repeated key."""
     made = dict(pairs)
     if len(made) < len(pairs):
         values: dict[str, list[Any]] = {}
@@ -44,9 +44,9 @@ def as_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class AnswerSaid:
-    """What a service said about one contact: True, False, or None for nothing that could be read; MISSING for nothing at all.
+    """A service's answer about one contact: True, False, None if unreadable, or MISSING if absent.
 
-    `at` is when that was recorded, where the service says so.
+    `at` is when the service recorded it, if the answer says so.
     """
 
     consents: Any
@@ -59,7 +59,7 @@ Lookup = Callable[[str], AnswerSaid]
 
 @dataclass(frozen=True, slots=True)
 class Mapped:
-    """How an answer is read. Paths are as in `follow`; `yes` and `no` hold what means each; `recorded_at` may be empty."""
+    """How to read an answer. Paths are as in `follow`; `yes` and `no` list their values; `recorded_at` may be empty."""
 
     shape: str
     answers_at: str
@@ -71,7 +71,7 @@ class Mapped:
     ignore_case: bool
 
     def read(self, answer: Any) -> Lookup:
-        """Return what the answer says of an identifier; raises Permanent where it is not of the declared shape."""
+        """Return the answers by identifier; raise Permanent if the answer does not have the declared shape."""
         if self.shape == "value":
             said = self._said(follow(answer, self.answers_at), answer)
             return lambda identifier: said
@@ -83,11 +83,11 @@ class Mapped:
         return lambda identifier: known.get(self._key(identifier), NOTHING)
 
     def of_code(self, code: int) -> AnswerSaid:
-        """What the code of an answer says."""
+        """Return the meaning of an answer's status code."""
         return AnswerSaid(self._word(code))
 
     def _by_identifier(self, found: Any) -> dict[str, AnswerSaid]:
-        """What the answer says, by identifier. Where it contradicts itself, no weighs more than silence, and that more than yes."""
+        """Return the answers by identifier. On contradiction, no overrides silence, and silence overrides yes."""
         known: dict[str, AnswerSaid] = {}
         for identifier, said in self._mapped(found) if self.shape == "map" else self._listed(found):
             key = self._key(identifier)
@@ -105,7 +105,7 @@ class Mapped:
         for entry in found:
             identifier = as_identifier(follow(entry, self.id_at) if isinstance(entry, Mapping) else entry)
             if not identifier:
-                # Left out it could be the refusal of somebody who would then be let through.
+                # An entry without id may be a refusal, and ignoring it would let that contact through.
                 raise Permanent(WrongAnswer.NOBODY(path=self.id_at))
             if self.shape == "objects":
                 yield identifier, self._said(follow(entry, self.value_at), entry)
@@ -123,7 +123,7 @@ class Mapped:
         return read_time(follow(entry, self.recorded_at)) if self.recorded_at else None
 
     def _key(self, identifier: str) -> str:
-        # Spaces around an id are nobody's intention, and must not hide a refusal.
+        # Surrounding spaces in an id are never intended, and must not hide a refusal.
         return identifier.strip().casefold() if self.ignore_case else identifier.strip()
 
 
@@ -132,9 +132,9 @@ def _weight(said: AnswerSaid) -> int:
 
 
 def follow(value: Any, path: str) -> Any:
-    """The value at `data.verdicts`, at the JSON pointer `/data/verdicts`, or `.` for the whole; MISSING where there is none.
+    """Return the value at `data.verdicts`, at the JSON pointer `/data/verdicts`, or `.` for the whole; else MISSING.
 
-    A number in a path counts the entries of a list from 0.
+    A number in a path indexes a list from 0.
     """
     if path == WHOLE:
         return value
@@ -155,7 +155,7 @@ def _parts(path: str) -> list[str]:
 
 
 def key_of(value: Any) -> tuple[str, Any]:
-    """A value in a form in which true differs from 1 and from “true”, and 1 is 1.0; lists and objects equal nothing."""
+    """Return a form for comparison: true differs from 1 and “true”, 1 equals 1.0; lists and objects equal nothing."""
     if isinstance(value, bool) or value is None:
         return "constant", value
     if isinstance(value, int | float):
@@ -164,14 +164,14 @@ def key_of(value: Any) -> tuple[str, Any]:
 
 
 def as_identifier(value: Any) -> str:
-    """A text or a whole number as an identifier; empty for anything else."""
+    """Return a text or a whole number as an identifier; "" for anything else."""
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     return value.strip() if isinstance(value, str) else ""
 
 
 def read_time(value: Any) -> datetime | None:
-    """A moment as ISO 8601 (UTC without an offset) or as seconds or milliseconds since 1970; None for anything else."""
+    """Return a moment from ISO 8601 (UTC without an offset), or seconds or milliseconds since 1970; else None."""
     try:
         if isinstance(value, str):
             return as_evidence(datetime.fromisoformat(value.strip()))

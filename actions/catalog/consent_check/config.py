@@ -1,4 +1,4 @@
-"""How a consent service is asked and understood, without code: the configuration of `consent_check`."""
+"""Configuration of `consent_check`: how to ask a consent service and read its answer, without code."""
 
 import math
 import re
@@ -23,16 +23,16 @@ from actions.contract import Config, gettext_noop
 
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _SECRET = re.compile(r"authori[sz]ation|cookie|token|secret|password|api-?key", re.IGNORECASE)
-# What the HTTP library writes itself.
+# Headers that the HTTP library sets.
 _FRAMING = frozenset({"host", "content-length", "transfer-encoding", "connection", "content-type"})
 _MOST_VALUES = 50
 _OF_ONE = ("value", "status")
-# What a service answers when it is in trouble or does not know the gateway says nothing about a contact.
+# A service in trouble, or one that does not accept the gateway, answers with these: they say nothing about a contact.
 _NEVER_CODES = frozenset({401, 407, 408, 425, 429})
 
 
 def _marks(template: Any) -> bool:
-    """Whether there are placeholders, all of which are known."""
+    """Return whether the template contains placeholders, all of them known."""
     try:
         return bool(list(marks(template)))
     except BadTemplate as error:
@@ -89,9 +89,9 @@ Values = Annotated[
 
 
 class ConsentCheckConfig(Config):
-    """`{url: "https://consent.example.com/check", credential: consent}`; everything else maps what looks otherwise."""
+    """`{url: "https://consent.example.com/check", credential: consent}`; other fields map other forms."""
 
-    # The fields are judged together, also those that are left out.
+    # Validate defaults too, since the fields are checked together.
     model_config = ConfigDict(validate_default=True)
 
     url: Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000), AfterValidator(_url)] = Field(
@@ -221,9 +221,9 @@ class ConsentCheckConfig(Config):
 
     @field_validator("asks")
     @classmethod
-    def _names_whom_it_asks_about(cls, asks: str, info: ValidationInfo) -> str:
+    def _check_asked_contacts(cls, asks: str, info: ValidationInfo) -> str:
         if not {"url", "method", "body"} <= set(info.data):
-            return asks  # They have errors of their own.
+            return asks  # They have their own errors.
         parts = [info.data["url"]] if info.data["method"] == "GET" else [info.data["url"], info.data["body"]]
         if not any(names_somebody(part) for part in parts):
             raise PydanticCustomError("nobody", "Neither the URL nor a body says who is asked about.")
@@ -233,7 +233,7 @@ class ConsentCheckConfig(Config):
 
     @field_validator("shape")
     @classmethod
-    def _fits_the_question(cls, shape: str, info: ValidationInfo) -> str:
+    def _check_shape(cls, shape: str, info: ValidationInfo) -> str:
         if shape in _OF_ONE and info.data.get("asks") == "page":
             raise PydanticCustomError(
                 "shape", "Such an answer is about one contact: ask one question for each contact."
@@ -242,14 +242,14 @@ class ConsentCheckConfig(Config):
 
     @field_validator("value_at")
     @classmethod
-    def _is_given_for_objects(cls, value_at: str, info: ValidationInfo) -> str:
+    def _require_value_path(cls, value_at: str, info: ValidationInfo) -> str:
         if not value_at and info.data.get("shape") == "objects":
             raise PydanticCustomError("value_at", "Say where in an object of the list yes or no stands.")
         return value_at
 
     @field_validator("absent")
     @classmethod
-    def _lets_nobody_pass_by_silence(cls, absent: str, info: ValidationInfo) -> str:
+    def _check_absent(cls, absent: str, info: ValidationInfo) -> str:
         if absent == "accept" and info.data.get("shape") != "refusing":
             raise PydanticCustomError("absent", "Only where the answer lists those who do not consent.")
         if absent == "reject" and info.data.get("shape") == "refusing":
@@ -258,7 +258,7 @@ class ConsentCheckConfig(Config):
 
     @field_validator("yes_values", "no_values")
     @classmethod
-    def _are_codes(cls, values: tuple[Any, ...], info: ValidationInfo) -> tuple[Any, ...]:
+    def _check_values(cls, values: tuple[Any, ...], info: ValidationInfo) -> tuple[Any, ...]:
         codes = all(type(value) is int and 200 <= value < 500 and value not in _NEVER_CODES for value in values)
         if info.data.get("shape") == "status" and not codes:
             raise PydanticCustomError("codes", "Give status codes from 200 to 499, such as 200 or 404.")

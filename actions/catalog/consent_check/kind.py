@@ -1,4 +1,4 @@
-"""The kind that asks a service, page by page or contact by contact, who consents at this moment."""
+"""Kind that asks a service who consents now, page by page or contact by contact."""
 
 import json
 from collections.abc import Callable, Collection, Sequence
@@ -27,24 +27,24 @@ from actions.contract import (
 
 
 class NoConsentKnown(Sentences):
-    """Why a contact stays undecided though the service answers."""
+    """Why a contact stays undecided although the service answers."""
 
     SILENT = "consent_check.silent", gettext_noop("The service did not say whether this contact consents.")
     UNFIT = "consent_check.unfit", gettext_noop("What identifies this contact cannot stand in an address.")
 
 
-# A value that means neither yes nor no says nothing; where only true and false are declared, 1 and "true" are neither.
+# A value that means neither yes nor no is no answer; if only true and false are declared, 1 and "true" mean neither.
 _SILENT = undecided("no_answer", NoConsentKnown.SILENT())
 _UNFIT = undecided("cannot_ask", NoConsentKnown.UNFIT())
-# Where each contact has a question of its own, these codes are about the contact: the service does not know it.
 _URL, _BODY = gettext_noop("URL"), gettext_noop("Body")
+# If each contact has its own question, these codes are about the contact: the service does not know it.
 _UNKNOWN = frozenset({404, 410})
 
 
 class ConsentCheck(Check):
-    """Asks `{"contacts": ["A-17"]}`, expects `{"verdicts": {"A-17": true}}`; who is not in the answer is undecided.
+    """Asks `{"contacts": ["A-17"]}` and expects `{"verdicts": {"A-17": true}}`; a contact missing there is undecided.
 
-    Where questions and answers look otherwise, the configuration maps them.
+    The configuration maps other forms of question and answer.
     """
 
     name = "consent_check"
@@ -55,7 +55,7 @@ class ConsentCheck(Check):
 
     def __init__(self, config: ConsentCheckConfig) -> None:
         super().__init__(config)
-        # One contact a page: a failure, a pause or a repetition then concerns nobody else.
+        # One contact per page: a failure, pause or retry then affects no other contact.
         self.page_size = 1 if config.asks == "contact" else config.page_size
         self.parallel = config.parallel
         self.timeout = config.timeout
@@ -94,7 +94,7 @@ class ConsentCheck(Check):
 
     def check(self, page: Sequence[Contact], context: Context) -> Sequence[Verdict]:
         people = [self._person(contact) for contact in page]
-        # The same contact twice is asked about once.
+        # Ask once about a repeated contact.
         asked = list({person.identifier: person for person in people if isinstance(person, Person)}.values())
         size = 1 if self.config.asks == "contact" else max(1, len(asked))
         judged: dict[str, Verdict] = {}
@@ -111,13 +111,13 @@ class ConsentCheck(Check):
         return [Shown(_URL, None if climbs(url) else url), *([] if told is None else [Shown(_BODY, told)])]
 
     def _question(self, people: Sequence[Person], context: Context) -> tuple[str, Any]:
-        """Address and body that ask about these people."""
+        """Return address and body of the question about these people."""
         names = {"project": context.project, "journey": context.journey, "sendout": context.sendout}
         body = None if self._body is None else fill_body(self._body, people, names)
         return fill_url(self.config.url, people, names), body
 
     def _person(self, contact: Contact) -> Person | Verdict:
-        """How a question names this contact, or why it cannot."""
+        """Return the contact's form in a question, or the verdict that explains why it has none."""
         config: ConsentCheckConfig = self.config
         wanted = (config.identifier, *self._fields) if config.identifier else self._fields
         values = {path: contact.field(path) for path in wanted}
@@ -130,7 +130,7 @@ class ConsentCheck(Check):
         return Person(identifier, values)
 
     def _ask(self, people: Sequence[Person], context: Context) -> dict[str, Verdict]:
-        """Ask one question, and judge those that it is about."""
+        """Ask one question, and judge its contacts."""
         url, body = self._question(people, context)
         if climbs(url):
             return dict.fromkeys((person.identifier for person in people), _UNFIT)
@@ -147,7 +147,7 @@ class ConsentCheck(Check):
         return self._mapped.read(read_json(url, content, as_object))
 
     def _judge(self, answered_at: datetime) -> Callable[[AnswerSaid], Verdict]:
-        """Verdicts on an answer of this moment. Contacts with the same evidence share one object: a page has hundreds."""
+        """Return a function from answer to verdict. Contacts with the same evidence share one: a page has hundreds."""
         accepted, rejected = accept(answered_at), replace(self._rejected, evidence_at=answered_at)
         absent = self._absent if self._absent is _SILENT else replace(self._absent, evidence_at=answered_at)
 

@@ -1,13 +1,13 @@
-"""What stands for the contacts in the address and in the body of a question: `{id}`, `{ids}`, `{field:properties.email}`, …
+"""Placeholders for contacts in the address and the body of a question.
 
-    {id}             what identifies the one contact that is asked about
-    {ids}            all of them: a list, where it is a whole text of the body; with commas in an address
-    {field:PATH}     a field of the one contact; as a whole text of the body it keeps its type
+    {id}             the identifier of a single contact
+    {ids}            all identifiers: a list if it is a whole text of the body; with commas in an address
+    {field:PATH}     a field of a single contact; as a whole text of the body it keeps its type
     {project}, {journey}, {sendout}
 
-Other braces of a text are its own; `{{id}}` is the text `{id}`.
+Other braces remain unchanged; `{{id}}` stands for the text `{id}`.
 
-A list of the body with one entry that names `{id}` or `{field:…}` is repeated: one entry for each contact.
+A list in the body with a single entry that contains `{id}` or `{field:…}` is repeated: one entry for each contact.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,14 +25,14 @@ _NAMES = Names(frozenset({ONE, ALL, *OF_THE_SENDOUT}), (_FIELD,))
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A contact as a question names it: what identifies it, and the fields that the question holds."""
+    """A contact in a question: its identifier, and the fields that the question contains."""
 
     identifier: str
     fields: Mapping[str, Any]
 
 
 def marks(template: Any) -> Iterator[str]:
-    """Yield every placeholder of a text or a JSON value, without its braces; raises BadTemplate."""
+    """Yield every placeholder of a text or a JSON value, without its braces; raise BadTemplate."""
     if isinstance(template, str):
         yield from _parsed(template).names
     elif isinstance(template, list):
@@ -48,13 +48,13 @@ def _parsed(text: str) -> Template:
 
 
 def fields_in(*templates: Any) -> tuple[str, ...]:
-    """The paths of the fields that templates name."""
+    """Return the paths of the fields in the templates."""
     found = (mark for template in templates for mark in marks(template))
     return tuple(dict.fromkeys(mark[len(_FIELD) :] for mark in found if mark.startswith(_FIELD)))
 
 
 def names_one(template: Any) -> bool:
-    """Whether a template speaks of one contact alone, outside of lists that are repeated."""
+    """Return whether a template describes a single contact, outside of repeated lists."""
     if isinstance(template, list):
         return not _is_repeated(template) and any(names_one(each) for each in template)
     if isinstance(template, Mapping):
@@ -63,7 +63,7 @@ def names_one(template: Any) -> bool:
 
 
 def names_somebody(template: Any) -> bool:
-    """Whether a template says at all whom a question is about."""
+    """Return whether a template identifies any contact."""
     return any(mark == ALL or _is_of_one(mark) for mark in marks(template))
 
 
@@ -76,7 +76,7 @@ def _is_repeated(template: list[Any]) -> bool:
 
 
 def fill_url(url: str, people: Sequence[Person], names: Mapping[str, str]) -> str:
-    """The address of a question; whatever is put in is quoted, so that it stays within its part of the address."""
+    """Return the address of a question; values are quoted, so that each stays in its part of the address."""
 
     def put(mark: str) -> str:
         if mark == ALL:
@@ -87,12 +87,12 @@ def fill_url(url: str, people: Sequence[Person], names: Mapping[str, str]) -> st
 
 
 def climbs(url: str) -> bool:
-    """Whether an address names a folder above or itself, which would lead to another one than was meant."""
+    """Return whether an address contains `.` or `..` as a folder, which would lead to an unintended address."""
     return bool({".", ".."} & set(urlsplit(url).path.split("/")))
 
 
 def fill_body(template: Any, people: Sequence[Person], names: Mapping[str, str]) -> Any:
-    """The body of a question about these people."""
+    """Return the body of a question about these people."""
     if isinstance(template, str):
         parsed = _parsed(template)
         if (whole := parsed.only) is not None:
@@ -120,5 +120,5 @@ def _text(value: Any) -> str:
 
 
 def _quoted(text: str) -> str:
-    # Lone surrogates, which UTF-8 cannot write, would else raise.
+    # Replace lone surrogates, which UTF-8 cannot encode.
     return quote(text, safe="", errors="replace")

@@ -1,10 +1,10 @@
-"""Values that are written to a contact: templates such as `Hello {contact.properties.first_name}, your code is {code}`.
+"""Templates of values to write to a contact, such as `Hello {contact.properties.first_name}, your code is {code}`.
 
 | name | stands for |
 |---|---|
 | contact.id | the contact's own id |
 | contact.PATH | a field of the contact |
-| code, given.NAME | what an action before gave |
+| code, given.NAME | the result of an earlier action |
 | batch | the number of the batch |
 | project, journey, sendout | the names of the sendout |
 """
@@ -26,7 +26,7 @@ _Read = Callable[[Contact, Context], Any]
 
 @dataclass(frozen=True, slots=True)
 class ContactText:
-    """A template that is read once, and written for each contact."""
+    """A template, parsed once and written for each contact."""
 
     template: Template
     readers: dict[str, _Read]
@@ -37,7 +37,7 @@ class ContactText:
 
 
 def compiled(text: str, names: Names = OF_A_CONTACT) -> ContactText:
-    """Compile a template; raises BadTemplate."""
+    """Return the compiled template; raise BadTemplate."""
     template = parse(text, names)
     return ContactText(template, {name: _reader_of(name) for name in template.names})
 
@@ -57,7 +57,7 @@ def _reader_of(name: str) -> _Read:
 
 
 def _text(value: Any) -> str | None:
-    """A value as text; None for what is missing, null or empty."""
+    """Return a value as text; None if it is missing, null or empty."""
     if value is MISSING or value is None or value == "":
         return None
     if isinstance(value, str):

@@ -1,4 +1,4 @@
-"""The kind that writes properties and tags to the platform's contacts before the release: one by one, or as one import."""
+"""Kind that writes properties and tags to the platform's contacts before the release, singly or as one import."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -25,7 +25,7 @@ from actions.contract import Config, Contact, Context, Permanent, Retryable, Sen
 from actions.effect import Applied, Effect, Pending, Rendered, Run, Wait, WholeEffect
 
 _POLL_SECONDS = 5.0
-# What a 429 without Retry-After means for imports.
+# Default delay for imports after a 429 without Retry-After.
 _NEXT_IMPORT_SECONDS = 60.0
 _IN_MEMORY = 1_000_000
 _PAGE = 2_000
@@ -106,7 +106,7 @@ class ContactUpdateConfig(Config):
     )
 
     @model_validator(mode="after")
-    def _writes_something(self) -> Self:
+    def _check_properties_and_tags(self) -> Self:
         if not self.properties and not self.tags:
             raise PydanticCustomError("nothing", "Give a property or a tag.")
         if not fits_an_import(self.tag_value) or set(self.properties) & set(self.tags):
@@ -115,7 +115,7 @@ class ContactUpdateConfig(Config):
 
 
 class NoValue(Sentences):
-    """Why nothing can be written for a contact."""
+    """Why a contact has no value to write."""
 
     PROPERTY = "contact_update.no_value", gettext_noop("The property %(name)s has no value for this contact.")
     TAG = "contact_update.no_tag", gettext_noop("A tag has no name, since a name of the sendout is empty.")
@@ -126,14 +126,14 @@ class NoValue(Sentences):
 
 
 class ContactUpdate(Effect, WholeEffect):
-    """Sets properties of each accepted contact; a tag is a property that is set to a value."""
+    """Sets properties of each accepted contact; a tag is a property with a fixed value."""
 
     name = "contact_update"
     title = gettext_noop("Properties and tags")
     description = gettext_noop("Writes properties and tags to the contacts in Symplify, before the messages go out.")
     Config = ContactUpdateConfig
     waits = False
-    # Written one after the other; several pages are written at the same time.
+    # Contacts of a page are written sequentially; several pages are written at the same time.
     apply_size = 25
 
     def __init__(self, config: ContactUpdateConfig) -> None:
@@ -180,9 +180,10 @@ class ContactUpdate(Effect, WholeEffect):
         return 0 < self.config.import_from <= total
 
     def work(self, run: Run, context: Context) -> Wait | None:
-        """Begin an import, send its rows, wait for its end; each step is stored before the next.
+        """Begin an import, send its rows, wait for its end; store each step before the next.
 
-        After a kill between sending and storing, a step comes twice: an import that adds the same values again changes nothing.
+        After a kill between sending and storing, a step is repeated: a second import of the same values changes
+        nothing.
         """
         if not run.state.get("batch_id"):
             with _rows(run) as rows:
@@ -192,7 +193,7 @@ class ContactUpdate(Effect, WholeEffect):
             return Wait(_POLL_SECONDS)
         status = self._api.status(context, run.state["batch_id"])
         if status == ERROR:
-            # Tried again, it is to be another import.
+            # A retry must start a new import.
             run.keep(import_id="", batch_id="")
             raise Permanent(PlatformFailure.NOT_CARRIED_OUT())
         return None if status == FINISHED else Wait(_POLL_SECONDS)
@@ -220,7 +221,7 @@ class ContactUpdate(Effect, WholeEffect):
 
 @contextmanager
 def _rows(run: Run) -> Iterator[Rows | None]:
-    """The rows of an import, on disk where they are many; None where nobody is left to write."""
+    """Return the rows of an import, on disk if there are many; None if no contact is left to write."""
     file: IO[bytes]
     with SpooledTemporaryFile(max_size=_IN_MEMORY) as file:
         columns: list[str] = []

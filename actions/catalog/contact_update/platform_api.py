@@ -1,7 +1,7 @@
-"""The platform's REST API as far as kinds write contacts: one contact, or an import that adds to the list.
+"""The platform's REST API for writing contacts: one contact, or an import that adds to a list.
 
-Lists are only ever added to: an import of another type would empty them, and none can be asked for here. An import is unquoted text,
-so that a value may hold neither the delimiter nor the end of a line.
+Only imports that add are possible here: another type would empty the list. An import is unquoted text, so a value must
+contain neither the delimiter nor a line end.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -16,9 +16,9 @@ from actions.contract import Context, Permanent, Sentences, gettext_noop
 DELIMITER = "|"
 ID_COLUMN = "originalId"
 TIMEOUT = 30.0
-# For the answer to an upload; how long the upload itself takes is not bounded by it.
+# For the answer to an upload; it does not limit the duration of the upload itself.
 UPLOAD_TIMEOUT = 30.0
-# Any other status is of an import that goes on.
+# Any other status means that the import continues.
 FINISHED, ERROR = "FINISHED", "ERROR"
 
 
@@ -37,7 +37,7 @@ class PlatformFailure(Sentences):
 
 @dataclass(frozen=True, slots=True)
 class ContactsApi:
-    """One list of one customer. `credential` is sent as a header of its own: X-Carma-Authentication-Token."""
+    """One list of one customer. `credential` is sent in its own header: X-Carma-Authentication-Token."""
 
     url: str
     customer_id: str
@@ -45,30 +45,30 @@ class ContactsApi:
     credential: str
 
     def update(self, context: Context, contact_id: str, properties: Mapping[str, str]) -> None:
-        """Set properties of one contact; raises Retryable, Declined or Permanent."""
+        """Set properties of one contact; raise Retryable, Declined or Permanent."""
         url = f"{self._list()}/contacts/{quote(contact_id, safe='')}/update?force=true"
         self._call(context, "PUT", url, body={"properties": dict(properties)})
 
     def begin_import(self, context: Context) -> str:
-        """Ask for an import that adds to the list; returns its id."""
+        """Start an import that adds to the list; return its id."""
         wanted = {
             "type": "ADD",
             "delimiter": str(ord(DELIMITER)),
             "encoding": "UTF8",
             "identityColumn": ID_COLUMN,
         }
-        return self._id_in(self._call(context, "POST", f"{self._list()}/imports", body=wanted), "id")
+        return self._read_id(self._call(context, "POST", f"{self._list()}/imports", body=wanted), "id")
 
     def upload(self, context: Context, import_id: str, rows: "Rows") -> str:
-        """Send the rows of an import; returns the id of the platform's batch that carries it out."""
+        """Send the rows of an import; return the id of the platform's batch for it."""
         url = f"{self._list()}/recipients/{quote(import_id, safe='')}"
         headers = {"Content-Type": "text/csv"}
-        return self._id_in(
+        return self._read_id(
             self._call(context, "POST", url, data=rows, headers=headers, timeout=UPLOAD_TIMEOUT), "batchId"
         )
 
     def status(self, context: Context, batch_id: str) -> str:
-        """How an import stands, in the platform's word."""
+        """Return the state of an import, in the platform's word."""
         answer = self._call(context, "GET", f"{self._base()}/batches/{quote(batch_id, safe='')}")
         found = answer.get("status") if isinstance(answer, Mapping) else None
         if not isinstance(found, str):
@@ -84,11 +84,11 @@ class ContactsApi:
     def _call(self, context: Context, method: str, url: str, *, timeout: float = TIMEOUT, **content: Any) -> Any:
         asked = Call(url, method, credential=self.credential, timeout=timeout, **content)
         _, answer = call(context, asked)
-        # What answers a single update is nobody's business: only that it was taken.
+        # The answer to a single update has no use; only its status counts.
         return read_json(url, answer) if method != "PUT" else None
 
     @staticmethod
-    def _id_in(answer: Any, name: str) -> str:
+    def _read_id(answer: Any, name: str) -> str:
         found = answer.get(name) if isinstance(answer, Mapping) else None
         if not isinstance(found, str | int) or isinstance(found, bool) or found == "":
             raise Permanent(PlatformFailure.NO_NUMBER())
@@ -96,12 +96,12 @@ class ContactsApi:
 
 
 def fits_an_import(text: str) -> bool:
-    """Whether a value can stand in an import, whose fields have no quotes."""
+    """Return whether an import, which has no quotes, can contain the value."""
     return DELIMITER not in text and text.splitlines() in ([], [text])
 
 
 class Rows:
-    """The rows of an import on their way out of a file. `tick` is called for each block: an upload may take long."""
+    """The rows of an import, read from a file. `tick` is called for each block, since an upload may take long."""
 
     def __init__(self, file: IO[bytes], tick: Callable[[], None]) -> None:
         self._file, self._tick = file, tick
@@ -117,5 +117,5 @@ class Rows:
 
 
 def row(fields: Iterable[str]) -> bytes:
-    """One row of an import."""
+    """Return one row of an import."""
     return (DELIMITER.join(fields) + "\n").encode()

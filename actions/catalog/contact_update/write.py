@@ -1,4 +1,4 @@
-"""What kinds that write contacts share: where to, under which names, and one contact after the other."""
+"""Shared parts of kinds that write contacts: the URL, and sequential writing."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,14 +9,14 @@ from actions.catalog.shared.http import Declined, url_in_form
 from actions.contract import Context, Retryable
 from actions.effect import DONE, Applied, failed, later
 
-# Codes that concern one contact; any other refusal concerns all of them.
+# Codes that concern one contact; any other refusal concerns all contacts.
 _THIS_ONE = frozenset({400, 404, 409, 410, 422})
-# So many failures in a row, and the rest of a page waits for a later pass.
+# After this many failures in a row the rest of a page waits for a later pass.
 _IN_A_ROW = 3
 
 
 def url_of(value: str) -> str:
-    """Check the URL of a configuration; an empty one is left to the model."""
+    """Return the checked URL of a configuration; the model handles an empty one."""
     return url_in_form(value) if value else value
 
 
@@ -27,9 +27,9 @@ def property_name(value: str) -> str:
 
 
 def write_each(api: ContactsApi, contacts: Sequence[tuple[str, Mapping[str, str]]], context: Context) -> list[Applied]:
-    """Write contacts one after the other; raises Permanent for what concerns all of them.
+    """Write contacts sequentially; raise Permanent for an error that concerns all of them.
 
-    Who asks for a pause, by 429 or Retry-After, gets it: the rest waits as well.
+    A pause requested by 429 or Retry-After applies to the rest of the page too.
     """
     answers: list[Applied] = []
     in_a_row = 0

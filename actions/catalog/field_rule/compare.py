@@ -1,6 +1,6 @@
-"""How a value of a contact compares with a value of the configuration: text, numbers and booleans meet half way.
+"""Comparison of a contact's value with a configured one, with conversion of text, numbers and booleans.
 
-Every comparison answers True, False, or None where the two cannot be compared.
+Every comparison returns True, False, or None if the two cannot be compared.
 """
 
 import math
@@ -14,18 +14,19 @@ FALSE_WORDS = frozenset({"false", "0", "no", "non"})
 _NUMBER = re.compile(r"[+-]?[0-9]{1,40}(?:[.,][0-9]{1,40})?(?:[eE][+-]?[0-9]{1,3})?")
 
 
-# Characters. Composing takes time that grows with the square of a run of accents; longer texts are compared as they are.
+# Longest text to normalise, in characters. The time grows with the square of a run of accents, so longer texts are
+# compared as they are.
 _COMPOSED = 1_000
 
 
 def tidy(text: str) -> str:
-    """Trim, and compose accents the one way, so that the same word typed on two machines is equal."""
+    """Trim and compose accents, so that the same word typed on two machines is equal."""
     text = text.strip()
     return text if text.isascii() or len(text) > _COMPOSED else unicodedata.normalize("NFC", text)
 
 
 def as_boolean(value: Any) -> bool | None:
-    """Read true/false, 1/0, yes/no, oui/non, ignoring case and spaces around."""
+    """Return the boolean of true/false, 1/0, yes/no, oui/non, ignoring case and surrounding spaces; else None."""
     if isinstance(value, bool):
         return value
     if isinstance(value, int | float):
@@ -37,7 +38,7 @@ def as_boolean(value: Any) -> bool | None:
 
 
 def as_number(value: Any) -> int | float | None:
-    """Read a number, or text that is one, without spaces inside; a comma is a decimal comma, so `1,000` is one."""
+    """Return the number in a value, or None; inner spaces are invalid, and a comma is a decimal one: `1,000` is 1."""
     if isinstance(value, bool):
         return None
     if isinstance(value, str):
@@ -51,7 +52,7 @@ def as_number(value: Any) -> int | float | None:
 
 
 def equal(value: Any, wanted: bool | int | float | str) -> bool | None:
-    """Compare two values: text with text as written (capitals count), else as booleans, else as numbers."""
+    """Compare two values: two texts exactly (case counts), else as booleans, else as numbers."""
     if isinstance(value, str) and isinstance(wanted, str):
         return tidy(value) == tidy(wanted)
     read: Callable[[Any], bool | int | float | None] = as_number
@@ -62,7 +63,7 @@ def equal(value: Any, wanted: bool | int | float | str) -> bool | None:
 
 
 def among(value: Any, wanted: tuple[bool | int | float | str, ...]) -> bool | None:
-    """Whether the value equals one of those; None where it can be compared with none of them."""
+    """Return whether the value equals one of those; None if it can be compared with none of them."""
     answers = [equal(value, each) for each in wanted]
     return True if True in answers else False if False in answers else None
 

@@ -1,4 +1,4 @@
-"""The kind that compares one field of the contact with a value: no calls, no waiting."""
+"""Kind that compares one field of the contact with a value: no calls, no waiting."""
 
 import math
 from collections.abc import Callable, Collection, Sequence
@@ -25,12 +25,12 @@ from actions.contract import (
     undecided,
 )
 
-# Judged values are remembered, since a column such as consent has few; the bound keeps other columns out of memory.
+# Verdicts are cached by value, since columns such as consent have few values; the bound limits memory for others.
 REMEMBERED = 1024
 
 
 class RuleReason(Sentences):
-    """Why a rule rejects where its configuration gives no reason."""
+    """Default reasons for a rejection without a configured reason."""
 
     APPLIES = "field_rule.applies", gettext_noop("The rule on the field %(name)s applies.")
 
@@ -78,7 +78,7 @@ _COMPARISONS: dict[str, Callable[[Any, Any], bool | None]] = {
 
 
 class RejectIf(OneOf):
-    """What the field must say for the contact to be rejected."""
+    """Condition on the field for a rejection."""
 
     equals: Scalar = Field(default="", title=gettext_noop("equals"))
     not_equals: Scalar = Field(default="", title=gettext_noop("does not equal"))
@@ -119,7 +119,7 @@ class FieldRuleConfig(Config):
 
 
 class FieldRule(Check):
-    """Rejects contacts by one field. What cannot be compared is undecided; null and empty text count as missing."""
+    """Rejects contacts by one field. Incomparable values are undecided; null and empty text count as missing."""
 
     name = "field_rule"
     title = gettext_noop("Rule on a field")
@@ -141,11 +141,11 @@ class FieldRule(Check):
         verdicts: list[Verdict] = []
         for contact in page:
             value = read(contact.fields)
-            # The type belongs to the key: 1, 1.0 and True are one key, but not one value.
+            # The type is part of the key: 1, 1.0 and True are equal keys, but different values.
             key = (value.__class__, value)
             try:
                 verdict = known.get(key)
-            except TypeError:  # A list or an object, which cannot be a key.
+            except TypeError:  # a list or an object, which cannot be a key
                 verdicts.append(judge(value))
                 continue
             if verdict is None:
@@ -183,7 +183,7 @@ def _judge(config: FieldRuleConfig) -> Callable[[Any], Verdict]:
 
 
 def _test(operator: str, operand: Any) -> Callable[[Any], Any]:
-    """Return the function that says whether the rule applies: True, False, None (cannot be compared) or TooLong."""
+    """Return a function that tells whether the rule applies: True, False, None (cannot be compared) or TooLong."""
     if operator == "matches":
         return searcher(operand)
     if operator == "missing":

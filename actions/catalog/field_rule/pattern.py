@@ -1,6 +1,6 @@
-r"""Regular expressions that staff write, searched by RE2, whose time grows no faster than the value.
+r"""Regular expressions written by staff, searched by RE2 in time linear in the value's length.
 
-RE2 reads `\w`, `\d` and `\s` as ASCII, and `$` as the very end. They are rewritten to what Python's `re` means by them.
+RE2 reads `\w`, `\d` and `\s` as ASCII, and `$` as the very end. They are rewritten to their meaning in Python's `re`.
 """
 
 import json
@@ -14,7 +14,7 @@ from actions.contract import clean_text, gettext_noop
 
 PATTERN_LENGTH = 500
 VALUE_LENGTH = 1_000
-# Steps of one search, characters by instructions: some tens of milliseconds at worst, far less as a rule.
+# Bound on one search, in characters times instructions: some tens of milliseconds at worst, usually far less.
 BUDGET = 1_000_000
 # A pattern must be able to search values of this length.
 USEFUL_LENGTH = 60
@@ -23,10 +23,10 @@ _NOT_HERE = gettext_noop(
     "This pattern needs what searches here do not know. That is: back-references, lookahead and lookbehind, "
     "possessive or atomic groups, \\W in brackets, \\b beside accents, and flags other than i, m and s."
 )
-# An escape, the beginning of a class, its end, the end of a value, or a repetition from 0 on.
+# An escape, the start of a class, its end, the end of a value, or a repetition from 0.
 _TOKEN = re.compile(r"\\(?:u[0-9A-Fa-f]{4}|.)|\[\^?\]?|\]|\$|\{(?=,\d*\})", re.DOTALL)
 _MULTILINE = re.compile(r"\(\?[is]*m")
-# Beyond Latin whole blocks count as letters: the exact set takes RE2 forty times as many instructions.
+# Outside Latin whole blocks count as letters: the exact set takes RE2 forty times as many instructions.
 _LETTERS = (
     r"0-9A-Za-z_\x{aa}\x{b2}\x{b3}\x{b5}\x{b9}\x{ba}\x{bc}-\x{be}\x{c0}-\x{d6}\x{d8}-\x{f6}\x{f8}-\x{2c1}"
     r"\x{370}-\x{1fff}\x{2c00}-\x{2dff}\x{3005}-\x{d7ff}\x{f900}-\x{fdff}\x{fe70}-\x{fefc}"
@@ -49,10 +49,10 @@ TooLong = object()
 
 
 def searcher(pattern: str) -> Callable[[Any], bool | object | None]:
-    """Return a function that says whether the pattern is found anywhere in a value; raises ValueError with a sentence.
+    """Return a function that tells whether the pattern is found anywhere in a value; raise ValueError with a sentence.
 
-    The function answers None for values that are not text, number or boolean, and TooLong for those over the bound. The
-    value is searched, not matched whole: `^` and `$` say where it must begin and end.
+    The function returns None for values other than text, number or boolean, and TooLong for those over the bound. It
+    searches the value instead of matching it whole: `^` and `$` mark its start and end.
     """
     if len(pattern) > PATTERN_LENGTH:
         raise ValueError(f"The pattern is longer than {PATTERN_LENGTH} characters.")
@@ -96,7 +96,7 @@ def _text(error: Exception) -> str:
 
 
 def _as_re2(pattern: str) -> str:
-    """Return the pattern in RE2's words; raises re2.error for what it has none for."""
+    """Return the pattern in RE2's syntax; raise re2.error if RE2 has no equivalent."""
     in_class = False
     multiline = _MULTILINE.search(pattern) is not None
 
@@ -104,7 +104,7 @@ def _as_re2(pattern: str) -> str:
         nonlocal in_class
         piece = found[0]
         if piece[0] == "[":
-            # Inside a class it is an ordinary character; so is a closing one right behind the opening one.
+            # Inside a class `[` is an ordinary character; so is `]` right after the opening one.
             inside, in_class = in_class, not (in_class and piece[-1] == "]")
             return "\\" + piece if inside else piece.replace("]", r"\]")
         if piece == "]":

@@ -1,1 +1,1 @@
-"""What several kinds of action use."""
+"""Code that several kinds of action use."""

@@ -1,4 +1,4 @@
-"""What checks say of a field of a contact that they cannot judge."""
+"""Reasons of checks that cannot judge a field of a contact."""
 
 from actions.contract import Sentences, gettext_noop
 

@@ -1,6 +1,6 @@
-"""How kinds call a service: one request, with every failure sorted into Later, Retryable or Permanent.
+"""HTTP calls of kinds to a service: one request, with every failure sorted into Later, Retryable or Permanent.
 
-`call` and `ask` put a question and want its answer; `send` hands something over, and leaves the status to the kind.
+`call` and `ask` send a question and require its answer; `send` delivers data, and leaves the status to the kind.
 """
 
 import io
@@ -23,12 +23,12 @@ from outbound.retry_after import TROUBLE, read_retry_after
 from outbound.session import Unreachable
 
 ANSWER_BYTES = 4_000_000
-# 425: the service wants the same request again, once it knows the connection.
+# 425: the service wants the same request again, once the connection is established.
 AGAIN = TROUBLE | {425}
 
 
 class ServiceFailure(Sentences):
-    """Why a service did not give what it was asked for; `host` is its name."""
+    """Why a service did not answer as required; `host` is its name."""
 
     ANSWERED = "service.answered", gettext_noop("%(host)s answered %(code)s.")
     NOT_ALLOWED = "service.not_allowed", gettext_noop("%(host)s may not be called (%(code)s).")
@@ -43,7 +43,7 @@ class ServiceFailure(Sentences):
 
 
 def check_url(url: str) -> str:
-    """Return a service's URL, or raise ValueError with a sentence. Whether its host is allowed shows on calling."""
+    """Return a service's URL, or raise ValueError with a sentence. The call checks whether the host is allowed."""
     try:
         parts = urlsplit(url)
         fine = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
@@ -57,7 +57,7 @@ def check_url(url: str) -> str:
 
 
 def url_in_form(value: str) -> str:
-    """Return the URL of a configuration; raises the error that forms show."""
+    """Return the URL of a configuration; raise the error that forms show."""
     try:
         return check_url(value)
     except ValueError as error:
@@ -80,8 +80,8 @@ class Declined(Permanent):
 class Call:
     """One request to a service. `body` is sent as JSON, or `data` as it is; None sends none.
 
-    `codes` are answers that the caller reads besides 2xx. `per_second` calls at most are made to one host with one credential;
-    0 means no limit. `timeout` is in seconds.
+    `codes` are answers besides 2xx that the caller reads. `per_second` limits the calls to one host with one
+    credential; 0 means no limit. `timeout` is in seconds.
     """
 
     url: str
@@ -97,7 +97,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class ServiceAnswer:
-    """What a service said that is there and not in trouble: its status, below 500, is for the kind to judge."""
+    """Answer of a service that works: its status is below 500, and the kind judges it."""
 
     host: str
     status: int
@@ -110,7 +110,7 @@ class ServiceAnswer:
 
 
 class Watched(io.BytesIO):
-    """A long body that calls `tick` whenever some of it leaves, to say that the work goes on."""
+    """A long body that calls `tick` for each part that is sent, to report progress."""
 
     def __init__(self, body: bytes, tick: Callable[[], None]) -> None:
         super().__init__(body)
@@ -122,14 +122,14 @@ class Watched(io.BytesIO):
 
 
 def ask(context: Context, url: str, question: Any, *, credential: str = "", timeout: float) -> Any:
-    """POST a question as JSON and return the answer's JSON; raises Retryable or Permanent as `call` does."""
+    """POST a question as JSON and return the answer's JSON; raise Retryable or Permanent as `call` does."""
     return read_json(url, call(context, Call(url, body=question, credential=credential, timeout=timeout))[1])
 
 
 def call(context: Context, asked: Call) -> tuple[int, bytes]:
-    """Ask, and return code and body of the answer; raises Later, Retryable or Permanent.
+    """Ask, and return code and body of the answer; raise Later, Retryable or Permanent.
 
-    A redirect and any code that is neither 2xx nor one of `codes` is Declined; everything else is as in `send`.
+    Raise Declined for a redirect, and for any code that is neither 2xx nor one of `codes`; otherwise as in `send`.
     """
     answer = _request(context, asked)
     return answer.status, answer.body
@@ -140,28 +140,28 @@ def send(
 ) -> ServiceAnswer:
     """Call a service once, and return its answer.
 
-    Raises Retryable for what may be repeated: 429, 408, 425, 5xx, time-outs and lost connections. A host that may not be called
-    is Permanent.
+    Raise Retryable for failures that may be retried: 429, 408, 425, 5xx, time-outs and lost connections. A forbidden
+    host is Permanent.
     """
     return _request(context, Call(url, method, data=body, headers=headers, timeout=timeout), _ANY_CODE)
 
 
 def read_json(url: str, body: bytes, pairs: Callable[[list[tuple[str, Any]]], Any] | None = None) -> Any:
-    """Return the JSON that an answer holds; raises Permanent. `pairs` makes each object, as in `json.loads`."""
+    """Return the JSON of an answer; raise Permanent. `pairs` makes each object, as in `json.loads`."""
     try:
         return json.loads(body, object_pairs_hook=pairs)
     except (ValueError, RecursionError) as error:
         raise Permanent(ServiceFailure.NOT_JSON(host=urlsplit(url).hostname or "")) from error
 
 
-# Below 500; those that ask for another time are no answers.
+# All statuses below 500, except those that ask for a retry.
 _ANY_CODE = frozenset(range(200, 500)) - AGAIN
 
 
 def _request(context: Context, asked: Call, codes: Collection[int] = ()) -> ServiceAnswer:
-    """Make one request. It takes at most `timeout` seconds and the time that is left.
+    """Make one request. It takes at most `timeout` seconds, and at most the remaining time.
 
-    A body that is read bit by bit while it leaves (Watched) may take longer: then only the answer is bounded.
+    A body that is read in parts while it is sent (Watched) may take longer: then the time limits only the answer.
     """
     parts = urlsplit(asked.url)
     host = parts.hostname or ""
@@ -210,9 +210,9 @@ def _sort(host: str, response: requests.Response, codes: Collection[int]) -> Non
 
 
 def _read_within(response: requests.Response, ends: float) -> bytes:
-    """Read the body within bounds of size and time: the session's own time-out only bounds each wait for data."""
+    """Read the body within bounds of size and time: the session's time-out only limits each wait for data."""
     body = bytearray()
-    # read1 hands over what is there: iter_content would gather whole blocks, however slowly they drip.
+    # read1 returns available data: iter_content would collect whole blocks, however slowly they arrive.
     while block := response.raw.read1(65_536, decode_content=True):
         body += block
         if len(body) > ANSWER_BYTES:

@@ -1,4 +1,4 @@
-"""A part of a configuration that says exactly one thing, such as `{equals: false}`."""
+"""Part of a configuration with exactly one alternative, such as `{equals: false}`."""
 
 from typing import Any, Self
 
@@ -9,10 +9,10 @@ from actions.contract import Config
 
 
 class OneOf(Config):
-    """A model whose fields are alternatives: exactly one must be given. Forms show it as a choice and a value."""
+    """A model with alternative fields: exactly one must be given. Forms show it as a choice and a value."""
 
     @model_validator(mode="after")
-    def _says_one_thing(self) -> Self:
+    def _require_one_alternative(self) -> Self:
         if len(self.model_fields_set) != 1:
             names = ", ".join(self.choices())
             raise PydanticCustomError("one_of", "Give exactly one of: {names}.", {"names": names})
@@ -25,7 +25,7 @@ class OneOf(Config):
 
     @property
     def chosen(self) -> tuple[str, Any]:
-        """The alternative that was given, by its public name, and its value."""
+        """Return the given alternative: its public name, and its value."""
         (name,) = self.model_fields_set
         return type(self).model_fields[name].alias or name, getattr(self, name)
 

@@ -1,4 +1,4 @@
-"""Secrets that a kind uses itself instead of sending them: a user with a password, and the key of a signature."""
+"""Secrets that a kind uses itself instead of sending them: a user with a password, and a signature's key."""
 
 import base64
 import binascii
@@ -10,7 +10,7 @@ from actions.contract import Context, Permanent, Sentences, gettext_noop
 
 
 class UnfitCredential(Sentences):
-    """Why a credential cannot be used for what it is named for."""
+    """Why a credential does not fit its use."""
 
     UNKNOWN = "credential.unknown", gettext_noop("No credential is called “%(name)s”.")
     SEALED = (
@@ -29,7 +29,7 @@ class UnfitCredential(Sentences):
 
 
 def user_and_password(context: Context, name: str) -> tuple[str, str]:
-    """Return the two parts of a credential of the kind “user and password”, which kinds know as the header it sends."""
+    """Return the two parts of a credential of the kind “user and password”; kinds get it as a header."""
     way, _, parts = context.credential(name).get("Authorization", "").partition(" ")
     if way != "Basic":
         raise Permanent(UnfitCredential.NOT_BASIC(name=name))
@@ -38,9 +38,9 @@ def user_and_password(context: Context, name: str) -> tuple[str, str]:
 
 
 def signing_key(context: Context, name: str) -> bytes:
-    """Return the key that a credential holds: the token, the password or the header's value.
+    """Return the key in a credential: the token, the password or the header's value.
 
-    What begins with `whsec_` is Base64.
+    A value with the prefix `whsec_` is Base64.
     """
     header, value = next(iter(context.credential(name).items()))
     if header == "Authorization" and value.startswith("Basic "):
@@ -56,7 +56,7 @@ def signing_key(context: Context, name: str) -> bytes:
 
 
 def signed(key: bytes, message_id: str, body: bytes) -> dict[str, str]:
-    """Return the headers by which a receiver knows that a body is ours and fresh; https://www.standardwebhooks.com."""
+    """Return headers that prove origin and age of a body to the receiver; https://www.standardwebhooks.com."""
     at = str(int(time.time()))
     digest = hmac.digest(key, f"{message_id}.{at}.".encode() + body, hashlib.sha256)
     return {

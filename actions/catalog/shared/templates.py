@@ -1,6 +1,6 @@
 """The one template language of kinds: text with names in braces, such as `Hello {contact.first_name}`.
 
-`{{` and `}}` stand for braces, as in `str.format`. Nothing is computed. Each use declares the names that it knows (Names).
+`{{` and `}}` stand for braces, as in `str.format`. Nothing is computed. Each use declares its known names (Names).
 """
 
 import re
@@ -14,13 +14,14 @@ from actions.contract import gettext_noop
 OF_THE_SENDOUT = ("project", "journey", "sendout")
 UNKNOWN = gettext_noop("Nothing has this name.")
 COMPUTED = gettext_noop("In braces stands a name alone: nothing is formatted, and no other value is offered.")
-# A filter, a format, a quoted text, an alternative, a call, or nothing between two dots. Column names hold spaces and apostrophes.
+# A filter, a format, a quoted text, an alternative, a call, or nothing between two dots. Column names may contain
+# spaces and apostrophes.
 _NO_PATH = re.compile(r"""[|!:]|(?<!\w)['"]|\?\?|\(\)|(?:^|\.)\s*(?:\.|$)""")
 _LIKE_A_NAME = re.compile(r"\{\{[a-z]+(?::[^{}]*)?\}\}|\{[a-z]+(?::[^{}]*)?\}|[{}]")
 
 
 class BadTemplate(ValueError):
-    """This is not a template; the text says why, and where."""
+    """Not a valid template; the text says why, and where."""
 
     def __init__(self, sentence: str, position: int) -> None:
         super().__init__(f"{sentence} (character {position + 1})")
@@ -30,13 +31,13 @@ class BadTemplate(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """The names that one use knows: whole ones, and prefixes that a path follows, such as `contact.`."""
+    """The known names of one use: whole names, and prefixes before a path, such as `contact.`."""
 
     whole: frozenset[str]
     prefixes: tuple[str, ...] = ()
 
     def fault(self, name: str) -> str:
-        """Return what is wrong with a name, as a sentence; "" if nothing is."""
+        """Return the fault of a name as a sentence; "" if it has none."""
         if name in self.whole:
             return ""
         path = next((name.removeprefix(each) for each in self.prefixes if name.startswith(each)), None)
@@ -48,29 +49,29 @@ class Names:
 
 @dataclass(frozen=True, slots=True)
 class Placeholder:
-    """A name that stood in braces."""
+    """A name in braces."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A parsed template: texts and placeholders in turn."""
+    """A parsed template: alternating texts and placeholders."""
 
     parts: tuple[str | Placeholder, ...]
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names that it uses, in order."""
+        """Return the used names, in order."""
         return tuple(part.name for part in self.parts if isinstance(part, Placeholder))
 
     @property
     def only(self) -> str | None:
-        """The name, if the template is one placeholder and nothing else."""
+        """Return the name if the template is one placeholder and nothing else."""
         return self.names[0] if len(self.parts) == 1 and self.names else None
 
     def fill(self, value: Callable[[str], str | None]) -> str | None:
-        """Return the text with the value of each name in its place; None if a name has no value."""
+        """Return the text with each name replaced by its value; None if a name has no value."""
         texts = []
         for part in self.parts:
             text = part if isinstance(part, str) else value(part.name)
@@ -82,7 +83,7 @@ class Template:
 
 @lru_cache(maxsize=1024)
 def parse(text: str, names: Names) -> Template:
-    """Parse a template; raises BadTemplate for its first fault."""
+    """Parse a template; raise BadTemplate for its first fault."""
     parts: list[str | Placeholder] = []
     literal = ""
     for piece, name, place in _pieces(text):
@@ -99,22 +100,23 @@ def parse(text: str, names: Names) -> Template:
 
 
 def parse_among_braces(text: str, names: Names) -> Template:
-    """Parse a template for a text that holds braces of its own, such as a query of GraphQL.
+    """Parse a template within a text that has braces of its own, such as a GraphQL query.
 
-    Only braces around a word in small letters, with or without a colon and a path, hold a name. `{{id}}` stands for `{id}`.
+    Only braces around a word in lower case, with or without a colon and a path, mark a name. `{{id}}` stands for
+    `{id}`.
     """
     return parse(_LIKE_A_NAME.sub(lambda found: found[0] * 2 if found[0] in "{}" else found[0], text), names)
 
 
 def _pieces(text: str) -> Iterator[tuple[str, str | None, int]]:
-    """Yield each literal with the name behind it, if there is one, and the place of the name's brace."""
+    """Yield each literal with the name after it, if any, and the position of the name's brace."""
     pieces = iter(Formatter().parse(text))
     place = 0
     while True:
         try:
             piece = next(pieces, None)
         except ValueError:
-            # What was parsed ends at `place`, and escaped braces end a piece: the next brace is the wrong one.
+            # Parsing stopped at `place`, and escaped braces end a piece: the next brace is the wrong one.
             raise _unparsed(text, place) from None
         if piece is None:
             return

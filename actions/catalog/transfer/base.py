@@ -1,4 +1,4 @@
-"""What kinds share that tell another system of the outcome: of whom, and which fields of a contact."""
+"""Shared configuration of kinds that report the outcome: contacts to include, and their fields."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal, Protocol
@@ -17,7 +17,7 @@ _WHOM: Mapping[str, frozenset[Word]] = {
     "accepted": frozenset({Word.ACCEPT}),
     "rejected": frozenset({Word.REJECT}),
 }
-# Told of every contact, in this order; fields of the contact come after them.
+# Reported for every contact, in this order; the contact's fields follow.
 ALWAYS = ("batch", "project", "journey", "sendout", "key", "contact_id", "verdict", "reason", "text")
 
 
@@ -64,10 +64,10 @@ class _Choice(Protocol):
 
 
 class Telling:
-    """Goes before Effect or WholeEffect: prepares only the fields that are configured, once people can still decide."""
+    """Mixin before Effect or WholeEffect: prepares only the configured fields, while people can still decide."""
 
     phase: ClassVar[Phase] = Phase.TRANSFER
-    # It prepares from what is at hand; only telling waits for others.
+    # It prepares from local data; only the transfer waits for other systems.
     waits: ClassVar[bool] = False
 
     def __init__(self, config: _Choice) -> None:
@@ -86,7 +86,7 @@ class Telling:
         return {name: value for name, value in found if value is not MISSING}
 
     def as_pending(self, contact: Contact) -> Pending:
-        """An accepted contact as it would wait to be told of."""
+        """Return an accepted contact as an effect that waits for its transfer."""
         return Pending(
             f"{contact.key}-0",
             contact.key & 0xFFFF_FFFF,
@@ -102,7 +102,7 @@ class Telling:
 
 
 def told(pending: Pending, context: Context) -> dict[str, Any]:
-    """What another system is told of one contact, beside its fields."""
+    """Return the data that the other system gets about one contact, besides its fields."""
     return {
         "batch": pending.batch,
         "project": context.project,

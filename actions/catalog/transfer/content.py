@@ -1,4 +1,4 @@
-"""Contacts as bytes: lines of JSON or CSV, whole or packed, and cut into pieces that can be sent one by one."""
+"""Contacts as bytes: lines of JSON or CSV, plain or compressed, and cut into pieces for separate sending."""
 
 import csv
 import gzip
@@ -13,18 +13,18 @@ from actions.catalog.transfer.file_names import file_name
 from actions.contract import Context, Shown, gettext_noop
 from actions.effect import Pending, Run
 
-# Read and packed together.
+# Contacts read and compressed together.
 ROWS = 2_000
 
 
 def as_json(value: Any) -> bytes:
-    """JSON in UTF-8; what is no character becomes “?”."""
+    """Return JSON in UTF-8; code points that are no characters become “?”."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
 @dataclass(frozen=True, slots=True)
 class ContentForm:
-    """How a file is written. A packed one is a row of gzip members, which every reader of gzip takes for one file."""
+    """Format of a file. A compressed file is a sequence of gzip members, which every gzip reader takes as one file."""
 
     format: str
     packed: bool
@@ -41,7 +41,7 @@ class ContentForm:
         return "text/csv; charset=utf-8" if self.format == "csv" else "application/x-ndjson"
 
     def begin(self) -> bytes:
-        """What stands before the first contact."""
+        """Return the bytes before the first contact."""
         return self._packed(_csv([[*ALWAYS, *self.fields]])) if self.format == "csv" else b""
 
     def write(self, page: Sequence[Pending], context: Context) -> bytes:
@@ -50,7 +50,7 @@ class ContentForm:
         return self._packed(lines(page, context))
 
     def shows(self, pending: Pending, context: Context, name: str) -> Sequence[Shown]:
-        """Name and contents of a file with one contact, as a form shows them; not packed."""
+        """Return name and contents of a file with one contact, for the form's preview; uncompressed."""
         plain = ContentForm(self.format, False, self.fields)
         file = file_name(name, context, f"{pending.batch}-0", self.extension)
         text = (plain.begin() + plain.write([pending], context)).decode()
@@ -64,7 +64,7 @@ class ContentForm:
 
 
 def lines(page: Sequence[Pending], context: Context) -> bytes:
-    """One JSON object a line, each complete in itself."""
+    """Return one JSON object per line, each complete."""
     return b"".join(as_json({**told(pending, context), "fields": pending.payload}) + b"\n" for pending in page)
 
 
@@ -75,13 +75,13 @@ def _csv(rows: Sequence[Sequence[Any]]) -> bytes:
 
 
 def _cell(value: Any) -> Any:
-    """Text as it is; nothing where there is nothing; everything else as JSON: true, 12.5, ["a"]."""
+    """Return text as it is, "" for null, and any other value as JSON: true, 12.5, ["a"]."""
     return value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Some bytes of a file, up to the contact `row`; `last` where the file ends with it."""
+    """A part of a file, up to the contact `row`; `last` at the end of the file."""
 
     body: bytes
     row: int
@@ -89,7 +89,7 @@ class Piece:
 
 
 def pieces(run: Run, context: Context, writing: ContentForm, *, after: int, size: int) -> Iterator[Piece]:
-    """Write what comes after a row (-1: everything) in pieces of at least `size` bytes, only the last may be shorter."""
+    """Write the contacts after a row (-1: all) in pieces of at least `size` bytes; only the last may be shorter."""
     body = bytearray(writing.begin() if after < 0 else b"")
     ready: Piece | None = None
     row = after

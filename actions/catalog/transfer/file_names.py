@@ -12,7 +12,7 @@ from actions.contract import Context, gettext_noop
 
 _NAMES = Names(frozenset({*OF_THE_SENDOUT, "batch", "date"}))
 _ALLOWED = re.compile(r"[\w.-]+(/[\w.-]+)*")
-# A path of several names must stay below the 1,024 bytes that storage takes.
+# Bound on each name, so that a path of several names stays below the 1,024 bytes that storage allows.
 _LONGEST = 60
 
 
@@ -43,7 +43,10 @@ Name = Annotated[
 
 
 def file_name(template: str, context: Context, batch: str, extension: str) -> str:
-    """The name of a file, with today's date in UTC. `batch` is the key of a run: two actions of a batch write two files."""
+    """Return the name of a file, with today's date in UTC.
+
+    `batch` is the key of a run: two actions of a batch write two files.
+    """
     values = {
         **{name: _safe(getattr(context, name)) for name in OF_THE_SENDOUT},
         "batch": batch,
@@ -53,5 +56,5 @@ def file_name(template: str, context: Context, batch: str, extension: str) -> st
 
 
 def _safe(name: str) -> str:
-    """A project's name as part of a path: what could lead elsewhere, or must be quoted, becomes “-”."""
+    """Return a project's name as part of a path: characters that change the path or need quoting become “-”."""
     return re.sub(r"[^\w]+", "-", name)[:_LONGEST].strip("-") or "-"

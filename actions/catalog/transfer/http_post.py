@@ -1,4 +1,4 @@
-"""The kind that tells another system of the outcome over HTTP, page by page."""
+"""Kind that sends the outcome to another system over HTTP, page by page."""
 
 import hashlib
 import re
@@ -15,11 +15,11 @@ from actions.catalog.transfer.content import as_json, lines
 from actions.contract import Config, Contact, Context, Permanent, Retryable, Shown, gettext_noop
 from actions.effect import DONE, Applied, Effect, Pending, failed
 
-# Codes that say something of this page, and nothing of the next.
+# Codes that concern this page only.
 _REFUSES_PAGE = frozenset({400, 413, 422})
 _CONFLICT = 409
 _NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
-# Ours to set, or to be kept secret in a credential.
+# Headers that we set, or that belong in a credential.
 _OURS = frozenset(
     {
         "authorization",
@@ -104,7 +104,7 @@ class TransferHttpConfig(Config):
 
 
 class TransferHttp(Telling, Effect):
-    """Sends `{"batch", "project", "journey", "sendout", "contacts": [{"key", "contact_id", "verdict", …}]}`, or lines of those."""
+    """Sends `{"batch", "project", "journey", "sendout", "contacts": [{"key", "contact_id", "verdict", …}]}` or lines"""
 
     name = "transfer_http"
     title = gettext_noop("Transfer over HTTP")
@@ -126,7 +126,8 @@ class TransferHttp(Telling, Effect):
             return [DONE] * len(page)
         sentence = ServiceFailure.ANSWERED(host=answer.host, code=answer.status)
         if answer.status == _CONFLICT:
-            # By the draft on Idempotency-Key: the same page is being worked on, from an attempt whose answer was lost.
+            # By the draft on Idempotency-Key: an earlier attempt is still processing this page, and its answer was
+            # lost.
             raise Retryable(sentence)
         if answer.status in _REFUSES_PAGE:
             return [failed(sentence)] * len(page)
@@ -149,12 +150,12 @@ class TransferHttp(Telling, Effect):
 
 
 def _key(page: Sequence[Pending]) -> str:
-    """Made of the contacts in it: after a kill, a page that holds others is another page."""
+    """Return a key made of the page's contacts: after a kill, a page with other contacts has another key."""
     return hashlib.sha256("\n".join(pending.key for pending in page).encode()).hexdigest()
 
 
 def _envelope(page: Sequence[Pending], context: Context) -> dict[str, Any]:
-    """The names once, then the contacts."""
+    """Return an object with the names once, then the contacts."""
     names = ("batch", "project", "journey", "sendout")
     entries = [told(pending, context) for pending in page]
     common = {name: entries[0][name] for name in names}

@@ -1,4 +1,4 @@
-"""The kind that stores the outcome of a batch as a file in S3-compatible storage."""
+"""Kind that stores the outcome of a batch as a file in S3-compatible storage."""
 
 import re
 import uuid
@@ -16,7 +16,7 @@ from actions.catalog.transfer.s3_bucket import Bucket, NoSuchUpload, StorageFail
 from actions.contract import Config, Contact, Context, Retryable, Shown, gettext_noop
 from actions.effect import Run, Wait, WholeEffect
 
-# S3 takes no smaller part than 5 MiB, save the last; and what is lost when a part is, is a part.
+# S3 requires parts of at least 5 MiB, except the last. A failure loses one part.
 PART_BYTES = 6 * 1024 * 1024
 _REGION = re.compile(r"[a-z0-9-]{1,50}")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
@@ -71,7 +71,7 @@ class TransferS3Config(Config):
 
 
 class TransferS3(Telling, WholeEffect):
-    """Stores one file a batch; a long one in parts, of which none is sent twice after a kill."""
+    """Stores one file per batch; a long one in parts, none of which is sent twice after a kill."""
 
     name = "transfer_s3"
     title = gettext_noop("Transfer as a file to S3")
@@ -99,7 +99,7 @@ class TransferS3(Telling, WholeEffect):
             self._store(run, context, bucket)
         except NoSuchUpload:
             if bucket.mark_of(run.state["name"]) == run.state["mark"]:
-                # Completed by an attempt whose answer was lost.
+                # An earlier attempt completed it, and its answer was lost.
                 return None
             run.keep(upload="", tags=[], after=-1)
             raise Retryable(StorageFailure.GIVEN_UP()) from None

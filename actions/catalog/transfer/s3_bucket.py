@@ -13,7 +13,7 @@ from actions.catalog.shared.http import ServiceAnswer, ServiceFailure, Watched, 
 from actions.catalog.shared.signature import user_and_password
 from actions.contract import Context, Permanent, Retryable, Sentences, gettext_noop
 
-# Says whose an object is: metadata of ours.
+# Our metadata that marks an object as ours.
 _MARK = "x-amz-meta-send-gate"
 _CODE = re.compile(rb"<Code>([A-Za-z0-9]{1,60})</Code>")
 _UPLOAD = re.compile(rb"<UploadId>([^<]{1,1024})</UploadId>")
@@ -28,14 +28,14 @@ class StorageFailure(Sentences):
 
 
 class NoSuchUpload(Exception):
-    """The storage does not know this upload: it was completed, or given up."""
+    """The storage does not know this upload: it was completed or aborted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """One bucket, by path: https://storage.example.com/bucket/key. `credential` holds access key and secret key.
+    """One bucket, by path: https://storage.example.com/bucket/key. `credential` contains access key and secret key.
 
-    `tick` is called while a body leaves.
+    `tick` is called while a body is sent.
     """
 
     context: Context
@@ -47,11 +47,11 @@ class Bucket:
     tick: Callable[[], None]
 
     def put(self, key: str, body: bytes, content_type: str, mark: str) -> None:
-        """Store an object whole; one of this name is replaced."""
+        """Store a whole object, replacing one of this name."""
         self._done(self._call("PUT", key, body=body, headers={"Content-Type": content_type, _MARK: mark}))
 
     def begin(self, key: str, content_type: str, mark: str) -> str:
-        """Begin an upload in parts; returns its id. The object is there once it is completed."""
+        """Start an upload in parts; return its id. The object exists only after completion."""
         answer = self._call("POST", key, "uploads=", headers={"Content-Type": content_type, _MARK: mark})
         found = _UPLOAD.search(self._done(answer).body)
         if found is None:
@@ -59,7 +59,7 @@ class Bucket:
         return found[1].decode()
 
     def part(self, key: str, upload: str, number: int, body: bytes) -> str:
-        """Store one part, 5 MiB or more unless it is the last; returns its tag. Storing it again replaces it."""
+        """Store one part, 5 MiB or more unless it is the last; return its tag. A repeated part replaces the first."""
         answer = self._done(self._call("PUT", key, f"partNumber={number}&{_upload(upload)}", body=body))
         tag = answer.headers.get("ETag")
         if not tag:
@@ -67,18 +67,18 @@ class Bucket:
         return tag
 
     def complete(self, key: str, upload: str, tags: Sequence[str]) -> None:
-        """Make the object of its parts."""
+        """Assemble the object from its parts."""
         parts = (
             f"<Part><PartNumber>{n}</PartNumber><ETag>{escape(tag)}</ETag></Part>" for n, tag in enumerate(tags, 1)
         )
         body = f"<CompleteMultipartUpload>{''.join(parts)}</CompleteMultipartUpload>".encode()
         answer = self._done(self._call("POST", key, _upload(upload), body=body))
-        # It may say 200 first, while it works, and then in the body that it failed.
+        # S3 may send 200 while it works, and report the failure in the body.
         if b"<Error>" in answer.body:
             raise Retryable(_sentence(answer))
 
     def mark_of(self, key: str) -> str:
-        """The mark of the object that is there under this name; "" where there is none."""
+        """Return the mark of the object of this name; "" if there is none."""
         answer = self._call("HEAD", key)
         return "" if answer.status == 404 else self._done(answer).headers.get(_MARK, "")
 
@@ -92,15 +92,15 @@ class Bucket:
     def _call(
         self, method: str, key: str, query: str = "", *, body: bytes = b"", headers: Mapping[str, str] | None = None
     ) -> ServiceAnswer:
-        # Written so that no library on the way would write it otherwise, since what is sent must be what was signed.
+        # Quoted so that no library rewrites it: the sent URL must equal the signed one.
         url = f"{self.endpoint.rstrip('/')}/{self.name}/{quote(key, safe='/-_.~')}" + (f"?{query}" if query else "")
         signed = self._signed(method, url, body, headers or {})
-        # Without a body there is nothing to watch, and requests would announce an empty stream.
+        # Without a body there is no progress to report, and requests would announce an empty stream.
         watched = Watched(body, self.tick) if body else b""
         return send(self.context, method, url, watched, signed, timeout=self.timeout)
 
     def _signed(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> dict[str, str]:
-        # Ten megabytes of memory, so that only processes have them that send files.
+        # Imported here, since it takes ten megabytes of memory: only processes that send files need it.
         from botocore.auth import S3SigV4Auth
         from botocore.awsrequest import AWSRequest
         from botocore.credentials import Credentials

@@ -1,4 +1,4 @@
-"""The kind that lays the outcome of a batch down as a file on an SFTP server."""
+"""Kind that stores the outcome of a batch as a file on an SFTP server."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,7 +19,7 @@ from actions.effect import Run, Wait, WholeEffect
 from outbound.guard import Refused
 from outbound.sftp import Content, Host, Login, NotUploaded, read_fingerprint
 
-# Held in memory at a time, and handed on at a time.
+# Bytes held in memory, and passed on, at a time.
 PIECE_BYTES = 256 * 1024
 _BLOCK_BYTES = 32 * 1024
 _HOST = re.compile(r"[A-Za-z0-9.-]{1,253}|[0-9a-fA-F:]{2,45}")
@@ -103,7 +103,7 @@ class TransferSftpConfig(Config):
 
 
 class TransferSftp(Telling, WholeEffect):
-    """Lays one file a batch down; after a cut or a kill it goes on where it stopped."""
+    """Uploads one file per batch; after an interruption or a kill it resumes."""
 
     name = "transfer_sftp"
     title = gettext_noop("Transfer as a file by SFTP")
@@ -124,7 +124,7 @@ class TransferSftp(Telling, WholeEffect):
         if "name" not in run.state:
             run.keep(name=file_name(config.name, context, run.key, self._writing.extension))
         if next(iter(run.pages(1)), None) is None:
-            # Nobody is meant, and the host need not hear of it.
+            # No contact is included, so do not connect to the host.
             return None
         login = Login(config.host, config.port, config.host_key, *user_and_password(context, config.credential))
         host = config.host
@@ -148,7 +148,7 @@ class TransferSftp(Telling, WholeEffect):
 
 
 def _blocks(run: Run, found: Iterable[Piece]) -> Iterator[bytes]:
-    """The file in blocks; on a slow line, the work goes on with each."""
+    """Yield the file in blocks, and report progress for each, since a line may be slow."""
     for piece in found:
         for start in range(0, len(piece.body), _BLOCK_BYTES):
             run.tick()

@@ -1,8 +1,8 @@
-"""A file on an SFTP server that is continued where it was cut off, and is byte for byte what it should be.
+"""Resumable upload to an SFTP server, which ends with exactly the intended bytes.
 
-It grows under a name of its own, `name.token.part`, and is renamed when it is whole; `direct` lets it grow under its own
-name. Every byte of it was either written by the session that ended it, or read back since and compared. What cannot be
-proven so is taken away or written over, and the file begins again.
+The file grows under a temporary name, `name.token.part`, and is renamed when complete; with `direct` it grows under its
+final name. Every byte was either written by the session that completed the file, or read back since and compared.
+Unproven parts are removed or overwritten, and the upload begins again.
 """
 
 import secrets
@@ -15,10 +15,13 @@ from outbound.sftp import Content, Host, NotUploaded
 
 @dataclass(slots=True)
 class Laying:
-    """One attempt. `content()` gives the file from its beginning. Where it stands is kept on the run:
+    """One attempt. `content()` returns the file from its beginning. The run stores the state:
 
-    part: the token · proven: bytes that were read back · digest: of those · continued: whether a session has appended to it ·
-    left: an older file that is to be removed
+    - part: the token;
+    - proven: number of bytes that were read back;
+    - digest: digest of those bytes;
+    - continued: whether a session has appended to the file;
+    - left: an older file to remove.
     """
 
     run: Run
@@ -27,16 +30,16 @@ class Laying:
     direct: bool = False
 
     def lay_down(self) -> None:
-        """Write what is not there yet, and give the file its name; raises NotStored."""
-        content = self._what_is_left()
+        """Write the missing bytes, and rename the file to its final name; raise NotUploaded."""
+        content = self._resume_content()
         try:
             self.there.put(self._part, content)
         except NotUploaded as error:
             if error.word == "stalled" and self.run.state["continued"]:
-                # What the server still holds of this session, it may append to whatever it finds, and whenever it wakes.
+                # The server may append pending data of this session to any file of this name, at any time.
                 self._begin()
             raise
-        # An earlier session's belated bytes would have made it longer.
+        # Late bytes of an earlier session would have made it longer.
         if self.run.state["continued"] and not self.there.continues(self._part, content):
             self._begin()
             self._clear()
@@ -49,8 +52,8 @@ class Laying:
         name: str = self.run.state["name"]
         return name if self.direct else f"{name}.{self.run.state['part']}.part"
 
-    def _what_is_left(self) -> Content:
-        """The content, read up to where the file on the server goes on with it."""
+    def _resume_content(self) -> Content:
+        """Return the content, read up to the point where the server's file must continue."""
         state = self.run.state
         content = self.content()
         if "part" not in state:
@@ -68,7 +71,7 @@ class Laying:
         return content
 
     def _begin(self) -> None:
-        """Another name to grow under: whoever still writes to the old file writes to one that is gone."""
+        """Start under another name: a session that still writes to the old file writes to a removed one."""
         left = self._part if "part" in self.run.state and not self.direct else ""
         self.run.keep(part=secrets.token_hex(4), proven=0, digest="", continued=False, left=left)
 

@@ -1,1 +1,1 @@
-"""French."""
+"""French number formats."""

@@ -1,3 +1,3 @@
-"""French groups the digits of a number by narrow spaces that do not break."""
+"""Narrow no-break spaces between groups of digits, as in French."""
 
 THOUSAND_SEPARATOR = "\u202f"

@@ -1,4 +1,4 @@
-"""The whole gateway in the foreground, as the environment says: in one process, or in several."""
+"""Run the whole gateway in the foreground, in one process or in several, as the environment says."""
 
 import time
 from typing import Any
@@ -12,7 +12,7 @@ from gateway.checks import DOOR_HINT, DOOR_TEXT, has_door
 from gateway.run.embedded import serve
 from gateway.run.processes import Supervisor, commands
 
-# A database that starts at the same time, or again after a crash, is waited for this long.
+# Wait up to this long for a database that is starting or restarting.
 DATABASE_SECONDS = 60.0
 PAUSE = 0.5
 

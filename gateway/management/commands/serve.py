@@ -1,4 +1,4 @@
-"""The web process: the webhook's door in front of Django, or the door alone."""
+"""Run the web process: the webhook's door in front of Django, or the door alone."""
 
 from typing import Any
 

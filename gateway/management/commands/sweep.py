@@ -1,4 +1,4 @@
-"""The loop that keeps deadlines and finds what is due; safe to run twice."""
+"""Run the loop that keeps deadlines and finds due work; safe to run twice."""
 
 import signal
 import threading
