@@ -90,7 +90,7 @@ class Batch(WorkRow):
     attention_data = models.JSONField(default=dict, blank=True)
     # Codes of HoldReason.
     held_for = models.JSONField(default=list, blank=True)
-    # Data of the comparison with earlier batches, for its codes in `held_for` (sendouts.outlook.anomalies.Finding).
+    # Data of the comparison with earlier batches, for its codes in `held_for` (sendouts.outlook.anomalies.Anomaly).
     anomalies = models.JSONField(default=list, blank=True)
     revision = models.PositiveIntegerField(_("revision"), default=1)
 

@@ -56,7 +56,7 @@ def second_file(monkeypatch: pytest.MonkeyPatch, order: list[int]) -> None:
     """The platform hands the rows out in another order, some perhaps twice or not at all."""
     from sendouts.stages.screening import contact_file
 
-    chunks = contact_file.Reader.chunks
+    chunks = contact_file.ItemReader.chunks
 
     def again(self: Any, size: int) -> Any:
         everything = [row for chunk in chunks(self, size) for row in chunk]
@@ -64,7 +64,7 @@ def second_file(monkeypatch: pytest.MonkeyPatch, order: list[int]) -> None:
         for start in range(0, len(wanted), size):
             yield wanted[start : start + size]
 
-    monkeypatch.setattr(contact_file.Reader, "chunks", again)
+    monkeypatch.setattr(contact_file.ItemReader, "chunks", again)
 
 
 def said(gate: Gate) -> dict[str, list[str]]:

@@ -244,7 +244,7 @@ def test_another_private_key_is_said_in_a_sentence(gate: Gate, partner: Sftp) ->
     partner.public_key = KEY.convert_to_public()
     Credential.objects.update(secret=asyncssh.generate_private_key("ssh-ed25519").export_private_key().decode())
     run = transfer(gate, partner)
-    assert (run.error, run.due_at) == ("127.0.0.1 does not know this user and password.", None)
+    assert (write(run.error), run.due_at) == ("127.0.0.1 does not know this user and password.", None)
 
 
 ENCRYPTED = KEY.export_private_key("pkcs8-pem", "sesame").decode()
@@ -258,14 +258,14 @@ ENCRYPTED = KEY.export_private_key("pkcs8-pem", "sesame").decode()
 def test_a_key_that_cannot_be_read_is_sent_nowhere(gate: Gate, partner: Sftp, text: str) -> None:
     Credential.objects.update(secret=text)
     run = transfer(gate, partner)
-    assert run.error == "The private key of “partner” cannot be read, or has a passphrase."
+    assert write(run.error) == "The private key of “partner” cannot be read, or has a passphrase."
     assert (run.due_at, partner.logins, partner.files()) == (None, 0, {})
 
 
 def test_where_nobody_may_rename_nothing_is_left_behind(gate: Gate, partner: Sftp) -> None:
     partner.may_rename = False
     run = transfer(gate, partner)
-    assert run.error == "127.0.0.1 lets this user rename no file. Have it written under its own name."
+    assert write(run.error) == "127.0.0.1 lets this user rename no file. Have it written under its own name."
     assert (run.due_at, partner.files()) == (None, {})
 
 
@@ -273,7 +273,7 @@ def test_a_file_grows_under_its_own_name_where_nobody_may_rename(gate: Gate, par
     partner.may_rename = False
     partner.cut_at = 1_000
     run = transfer(gate, partner, upload="direct")
-    assert run.error == CUT_OFF
+    assert write(run.error) == CUT_OFF
     ((name, begun),) = partner.files().items()
     assert name.endswith(".csv") and len(begun) == 1_000
     partner.cut_at = None
@@ -304,7 +304,7 @@ def test_a_folder_that_is_missing_and_may_not_be_made_is_said_in_a_sentence(gate
     partner.may_make_folders = False
     (partner.root / "Newsletter").mkdir()
     run = transfer(gate, partner)
-    assert run.error == "127.0.0.1 lets this user make no folder. Name one that exists, or none."
+    assert write(run.error) == "127.0.0.1 lets this user make no folder. Name one that exists, or none."
     assert (run.due_at, partner.files()) == (None, {})
 
 
