@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from actions.models import AtDeadline
 from sendouts import lifecycle
-from sendouts.models import Batch, Chunk, Outcome, Status
+from sendouts.models import Batch, Chunk, Event, Outcome, Status
 from sendouts.stages import delivery, finishing, review
 from sendouts.stages.delivery import chunks as delivery_chunks
 from sendouts.symplify import client
@@ -149,3 +149,40 @@ def test_the_clock_acts_on_a_batch_that_is_still_due() -> None:
     claim, made = claimed(Status.IN_REVIEW, accepted=1, at_deadline=AtDeadline.REJECT)
     review.at_deadline(claim, [made], timezone.now())
     assert now_of(made).status == Status.REFUSED
+
+
+def test_a_batch_that_has_another_status_by_now_is_not_moved() -> None:
+    made = batch(Status.IN_REVIEW, accepted=1)
+    moved = lifecycle.move({made.pk: {}}, Status.SCREENED, Status.ACCEPTED, now=timezone.now())
+    assert (moved, now_of(made).status) == ([], Status.IN_REVIEW)
+
+
+def test_a_move_is_a_new_revision_with_its_event() -> None:
+    made = batch(Status.IN_REVIEW, accepted=1)
+    assert lifecycle.move({made.pk: {}}, Status.IN_REVIEW, Status.ACCEPTED, now=timezone.now()) == [made.pk]
+    event = Event.objects.filter(batch=made).latest("pk")
+    assert now_of(made).revision == made.revision + 1 == event.revision
+    assert (event.old, event.new) == (Status.IN_REVIEW, Status.ACCEPTED)
+
+
+def test_a_batch_does_not_expire_while_somebody_is_at_work_on_it() -> None:
+    claim, made = claimed(Status.ACCEPTED, accepted=1, left=timedelta(seconds=-5))
+    assert lifecycle.expire(timezone.now()) == []
+    claim.release()
+    assert lifecycle.expire(timezone.now()) == [made.pk]
+
+
+def test_no_rejection_leaves_after_the_deadline(wire: Any) -> None:
+    claim, made = claimed(Status.ACCEPTED, rejected=2, left=timedelta(seconds=-5))
+    chunk = with_chunk(made)
+    platform = wire(says(client.Outcome.CONFIRMED, 200))
+    delivery.deliver(claim, [made], timezone.now())
+    chunk.refresh_from_db()
+    assert (platform.asked, chunk.sending) == ([], False)
+
+
+def test_no_release_is_called_after_the_deadline(wire: Any) -> None:
+    claim, made = claimed(Status.DELIVERED, accepted=1, outcome=Outcome.RELEASED, left=timedelta(seconds=-5))
+    platform = wire(says(client.Outcome.CONFIRMED, 200))
+    finishing.finish(claim, [made], timezone.now())
+    assert (platform.asked, now_of(made).finish_sent_at) == ([], None)
