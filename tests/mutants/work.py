@@ -4,7 +4,7 @@ from tests.mutants.fault import Fault
 
 CLAIMS, RUN, SWEEP, LIFECYCLE = "work/claims.py", "work/run.py", "work/sweep.py", "sendouts/lifecycle.py"
 TABLES = "sendouts/migrations/0001_initial.py"
-LANES, POISON = "tests/work/test_lanes.py", "tests/work/test_poison.py"
+LANES, POISON, ROWS = (f"tests/work/test_{name}.py" for name in ("lanes", "poison", "claims"))
 CLOCKS, SILENT = "tests/work/test_clocks_apart.py", "tests/work/test_silent_loops.py"
 IN_DOUBT, ANSWERS = "tests/stages/test_rows_in_doubt.py", "tests/stages/test_answers.py"
 
@@ -21,7 +21,7 @@ FAULTS = (
         CLAIMS,
         "if held != len(ids):",
         "if False:",
-        f"{ANSWERS}::test_answers_that_a_stale_worker_brings_are_not_stored",
+        f"{ROWS}::test_once_one_of_its_rows_is_lost_a_claim_is_neither_extended_nor_kept_nor_checked",
     ),
     Fault(
         "a check of the claim never raises",
@@ -35,13 +35,27 @@ FAULTS = (
         CLAIMS,
         "            self.extend(self.ids)",
         "            pass",
-        "tests/stages/test_fairness.py::test_a_claim_is_held_while_a_service_is_waited_for",
+        f"{ROWS}::test_what_is_waited_for_with_the_claim_held_extends_it_now_and_then",
+    ),
+    Fault(
+        "only the database's clock says what is due",
+        CLAIMS,
+        "Greatest(Now(), Value(timezone.now(), DateTimeField()))",
+        "Now()",
+        f"{ROWS}::test_a_row_is_due_on_the_clock_of_this_process_or_on_the_databases",
+    ),
+    Fault(
+        "a claim gives back rows that another has",
+        CLAIMS,
+        "self.model._default_manager.filter(claim_id=self.id).update(claim_id=None, claimed_until=None)",
+        "self.model._default_manager.filter(pk__in=self.ids).update(claim_id=None, claimed_until=None)",
+        f"{ROWS}::test_a_claim_gives_back_its_own_rows_only",
     ),
     Fault(
         "a row at which a worker died is taken with others",
         CLAIMS,
-        "if left is None and not deaths)",
-        "if left is None or deaths)",
+        "for pk, left, deaths in rows if left is None and not deaths)",
+        "for pk, left, deaths in rows)",
         f"{POISON}::test_who_takes_over_a_claim_that_ran_out_counts_a_death_and_works_alone",
     ),
     Fault(
@@ -63,7 +77,7 @@ FAULTS = (
         CLAIMS,
         "Greatest(Now(), Value(timezone.now(), DateTimeField()))",
         "Value(timezone.now(), DateTimeField())",
-        f"{CLOCKS}::test_work_goes_on_under_a_wrong_clock",
+        f"{ROWS}::test_a_row_is_due_on_the_clock_of_this_process_or_on_the_databases",
     ),
     Fault(
         "nobody is asked about a row that kills its workers",
@@ -91,7 +105,7 @@ FAULTS = (
         RUN,
         "            claim.release()\n",
         "            pass\n",
-        f"{LANES}::test_its_task_does_it_once_for_workers_of_a_queue_that_runs_everywhere",
+        f"{LANES}::test_what_another_worker_has_is_left_alone_and_what_is_done_with_is_free",
     ),
     Fault(
         "expiry does not pause after a clock jump",
