@@ -40,13 +40,6 @@ FAULTS = (
         f"{WAY}::test_a_duplicate_hook_is_one_delivery",
     ),
     Fault(
-        "two hooks of a delivery in one group are both planned",
-        PLANNING,
-        "            seen.add(hook.delivery_key)",
-        "            pass",
-        "tests/stages/test_hostile_platform.py::test_duplicate_hooks_at_the_same_moment_are_one_batch",
-    ),
-    Fault(
         "a hook past its deadline is planned",
         PLANNING,
         "late = deadline <= min(now, self._database_now)",
