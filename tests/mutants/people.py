@@ -28,14 +28,14 @@ FAULTS = (
         BASE,
         "if self.note is Note.REQUIRED:",
         "if False:",
-        "tests/verbs/test_singles_together.py::test_rejecting_a_set_needs_a_note_as_rejecting_one_of_them_does",
+        "tests/verbs/test_wrong_acts.py::test_a_note_that_is_needed_is_there_and_no_spaces",
     ),
     Fault(
         "a note of spaces is a note",
         BASE,
         "if not act.note.strip():",
         "if not act.note:",
-        "tests/verbs/test_wrong_acts.py::test_a_note_of_spaces_is_none",
+        "tests/verbs/test_wrong_acts.py::test_a_note_that_is_needed_is_there_and_no_spaces",
     ),
     Fault(
         "a verb is possible after the deadline",
@@ -224,7 +224,7 @@ FAULTS = (
         "sendouts/inquiries/export.py",
         "if not user.has_perm(base.VIEW_CONTACTS):",
         "if False:",
-        "tests/inquiries/test_exporting.py::test_who_may_not_see_contacts_gets_no_file",
+        "tests/inquiries/test_exporting.py::test_a_download_is_not_begun_for_who_may_not_see_contacts_whatever_asks_for_it",
     ),
     Fault(
         "a contact is found in projects that the reader does not see",

@@ -140,9 +140,9 @@ FAULTS = (
     Fault(
         "rejections are sent after the deadline",
         CHUNKS,
-        "if batch.deadline > now and batch.pk not in work.held]",
-        "if batch.pk not in work.held]",
-        f"{IN_DOUBT}::test_no_rejection_leaves_after_the_deadline",
+        "if batch.deadline <= now or batch.pk in work.held:",
+        "if batch.pk in work.held:",
+        f"{IN_DOUBT}::test_no_rejection_leaves_when_the_deadline_passes_while_they_are_read",
     ),
     Fault(
         "a batch goes on with rejections open",

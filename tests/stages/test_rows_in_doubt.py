@@ -181,6 +181,23 @@ def test_no_rejection_leaves_after_the_deadline(wire: Any) -> None:
     assert (platform.asked, chunk.sending) == ([], False)
 
 
+def test_no_rejection_leaves_when_the_deadline_passes_while_they_are_read(
+    wire: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim, made = claimed(Status.ACCEPTED, rejected=2)
+    with_chunk(made)
+    platform = wire(says(client.Outcome.CONFIRMED, 200))
+    wheres = delivery_chunks.wheres
+
+    def read_late(chunks: Any) -> Iterator[Q]:
+        monkeypatch.setattr(timezone, "now", lambda: made.deadline)
+        return wheres(chunks)
+
+    monkeypatch.setattr(delivery_chunks, "wheres", read_late)
+    delivery.deliver(claim, [made], timezone.now())
+    assert (platform.asked, now_of(made).confirmed) == ([], 0)
+
+
 def test_no_release_is_called_after_the_deadline(wire: Any) -> None:
     claim, made = claimed(Status.DELIVERED, accepted=1, outcome=Outcome.RELEASED, left=timedelta(seconds=-5))
     platform = wire(says(client.Outcome.CONFIRMED, 200))

@@ -31,9 +31,10 @@ def refusal(verb: Any, made: Batch, user: User, **given: Any) -> str:
     return refused.value.code
 
 
-def test_a_note_of_spaces_is_none() -> None:
-    made = batch(accepted=1)
-    assert refusal(Reject(), made, reviewer(), note=" \n ") == "note_needed"
+def test_a_note_that_is_needed_is_there_and_no_spaces() -> None:
+    made, user = batch(accepted=1), reviewer()
+    assert refusal(Reject(), made, user, note="") == "note_needed"
+    assert refusal(Reject(), made, user, note=" \n ") == "note_needed"
 
 
 def test_a_batch_of_a_project_that_a_person_does_not_see_is_not_there() -> None:
