@@ -107,6 +107,18 @@ def test_what_cannot_be_prepared_is_treated_as_declared(
     assert result.failures[0].sentence == "The template names a field that nobody knows."
 
 
+@pytest.mark.parametrize("on_failure", ["hold", "reject", "accept"])
+def test_a_transfer_that_cannot_be_prepared_leaves_a_rejection_its_reason(
+    monkeypatch: pytest.MonkeyPatch, pool: ThreadPoolExecutor, on_failure: str
+) -> None:
+    def no(self: Telling, page: Sequence[Contact], context: Context) -> Sequence[Rendered]:
+        raise Permanent("The template names a field that nobody knows.")
+
+    monkeypatch.setattr(Telling, "render", no)
+    result = run(pool, step("judging"), step("telling", "transfer", on_failure=on_failure))
+    assert (result.verdicts[0].word, result.verdicts[0].code, result.action[0]) == ("reject", "no", "judging")
+
+
 def test_who_answers_with_something_else_has_failed(monkeypatch: pytest.MonkeyPatch, pool: ThreadPoolExecutor) -> None:
     monkeypatch.setattr(Noting, "render", lambda self, page, context: [ACCEPT] * len(page))
     result = run(pool, step("noting", "enrich"), contacts=2)

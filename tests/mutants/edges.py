@@ -96,7 +96,7 @@ FAULTS = (
         RUN,
         "if verdict is ACCEPT or run.verdicts[place].word is Word.REJECT:",
         "if verdict is ACCEPT:",
-        f"{RUNNING}::test_the_first_rejection_is_the_reason_and_the_rejected_are_not_asked_again",
+        "tests/actions/test_preparing.py::test_a_transfer_that_cannot_be_prepared_leaves_a_rejection_its_reason",
     ),
     Fault(
         "on_failure is ignored",
