@@ -93,6 +93,12 @@ def test_what_a_later_action_rejects_is_not_prepared(pool: ThreadPoolExecutor) -
     assert 2 not in {place for place, _, _ in result.payloads}
 
 
+def test_what_was_prepared_is_dropped_for_who_is_rejected_later(pool: ThreadPoolExecutor) -> None:
+    result = run(pool, step("noting", "enrich"), step("judging"))
+    assert [verdict.word for verdict in result.verdicts[:2]] == ["reject", "undecided"]
+    assert set(prepared(result, 0)) == {1, 3, 4}
+
+
 @pytest.mark.parametrize(("on_failure", "words"), [("hold", "undecided"), ("reject", "reject"), ("accept", "accept")])
 def test_what_cannot_be_prepared_is_treated_as_declared(
     monkeypatch: pytest.MonkeyPatch, pool: ThreadPoolExecutor, on_failure: str, words: str

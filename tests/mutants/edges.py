@@ -54,14 +54,14 @@ FAULTS = (
         RECORD,
         " or given != self._digest(data[head.start : head.start + _FIELDS.size], payload):",
         ":",
-        f"{RECORDS}::test_a_flipped_byte_costs_its_own_record_at_most_and_is_always_told",
+        f"{RECORDS}::test_one_flipped_bit_of_a_body_costs_its_record_and_is_told",
     ),
     Fault(
         "damage in a journal is not told",
         RECORD,
         "found.damaged += at < len(data) or not self._is_torn(data[start:])",
         "found.damaged += 0",
-        f"{RECORDS}::test_a_stretch_of_rubbish_hides_no_record_before_or_behind_it",
+        f"{RECORDS}::test_one_flipped_bit_of_a_body_costs_its_record_and_is_told",
     ),
     Fault(
         "definitions that are equal but for on_failure run once",
@@ -124,7 +124,7 @@ FAULTS = (
         RUN,
         "if not (actions[each[1]].phase in checks and run.verdicts[each[0]].word is rejected)",
         "if True",
-        "tests/actions/test_preparing.py::test_what_a_later_action_rejects_is_not_prepared",
+        "tests/actions/test_preparing.py::test_what_was_prepared_is_dropped_for_who_is_rejected_later",
     ),
     Fault(
         "an expired entry of a list counts",
