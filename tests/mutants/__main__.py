@@ -29,12 +29,13 @@ CAUGHT = "caught"
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", default="", metavar="WORD", help="only faults with this word in their name or file")
+    parser.add_argument("--only", nargs="+", metavar="WORD", help="only faults with one of these in their name or file")
     parser.add_argument("--jobs", type=int, default=1, help="faults that are tried at the same time")
     asked = parser.parse_args()
-    faults = [fault for fault in FAULTS if asked.only in fault.name or asked.only in fault.file]
+    words = asked.only or [""]
+    faults = [fault for fault in FAULTS if any(word in fault.name or word in fault.file for word in words)]
     if not faults:
-        parser.error(f"no fault has “{asked.only}” in its name or file")
+        parser.error("no fault has such a word in its name or file")
     started = time.monotonic()
     with ExitStack() as stack:
         folder = stack.enter_context(temporary_folder("mutants"))
