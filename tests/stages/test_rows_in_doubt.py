@@ -166,14 +166,14 @@ def test_a_move_is_a_new_revision_with_its_event() -> None:
 
 
 def test_a_batch_does_not_expire_while_somebody_is_at_work_on_it() -> None:
-    claim, made = claimed(Status.ACCEPTED, accepted=1, left=timedelta(seconds=-5))
+    claim, made = claimed(Status.ACCEPTED, accepted=1, left=timedelta(minutes=-1))
     assert lifecycle.expire(timezone.now()) == []
     claim.release()
     assert lifecycle.expire(timezone.now()) == [made.pk]
 
 
 def test_no_rejection_leaves_after_the_deadline(wire: Any) -> None:
-    claim, made = claimed(Status.ACCEPTED, rejected=2, left=timedelta(seconds=-5))
+    claim, made = claimed(Status.ACCEPTED, rejected=2, left=timedelta(minutes=-1))
     chunk = with_chunk(made)
     platform = wire(says(client.Outcome.CONFIRMED, 200))
     delivery.deliver(claim, [made], timezone.now())
@@ -199,7 +199,7 @@ def test_no_rejection_leaves_when_the_deadline_passes_while_they_are_read(
 
 
 def test_no_release_is_called_after_the_deadline(wire: Any) -> None:
-    claim, made = claimed(Status.DELIVERED, accepted=1, outcome=Outcome.RELEASED, left=timedelta(seconds=-5))
+    claim, made = claimed(Status.DELIVERED, accepted=1, outcome=Outcome.RELEASED, left=timedelta(minutes=-1))
     platform = wire(says(client.Outcome.CONFIRMED, 200))
     finishing.finish(claim, [made], timezone.now())
     assert (platform.asked, now_of(made).finish_sent_at) == ([], None)

@@ -74,7 +74,7 @@ def test_after_a_jump_nothing_expires_until_the_clock_is_trusted_again(
 ) -> None:
     sweep = make_sweep()
     sweep.round()
-    late = batch(Status.IN_REVIEW, accepted=1, left=timedelta(seconds=-5))
+    late = batch(Status.IN_REVIEW, accepted=1, left=timedelta(minutes=-1))
     clock.turn(AHEAD)
     sweep.round()
     assert Batch.objects.get(pk=late.pk).is_open, "its deadline has passed on every clock, and yet nobody ends it now"
