@@ -12,7 +12,7 @@ DEV := $(VENV)/.dev-$(READY)
 # Three workers on two cores, since many tests wait for something; a bigger machine may say more.
 JOBS ?= 3
 
-.PHONY: help demo demo-once run test test-fast lint bench chaos fuzz lock messages screenshots browser clean
+.PHONY: help demo demo-once run test test-fast lint bench chaos fuzz mutants lock messages screenshots browser clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | sort | awk -F'\t' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -52,6 +52,9 @@ chaos: $(DEV) ## Kill and rob the real processes again and again; an hour. CHAOS
 
 fuzz: $(DEV) ## Damage hooks and contact files 200,000 times, and judge what the readers make of them
 	@$(PY) -m tests.fuzz $(FUZZ)
+
+mutants: $(DEV) ## Break the product in a hundred places, one at a time: each must turn a test red
+	@$(PY) -m tests.mutants $(MUTANTS)
 
 messages: $(DEV) ## Collect the screens' sentences and compile the catalogues
 	@$(PY) tools/messages.py

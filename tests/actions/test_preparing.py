@@ -94,6 +94,12 @@ def test_what_a_later_action_rejects_is_not_prepared(pool: ThreadPoolExecutor) -
     assert 2 not in {place for place, _, _ in result.payloads}
 
 
+def test_what_was_prepared_is_dropped_for_who_is_rejected_later(pool: ThreadPoolExecutor) -> None:
+    result = run(pool, step("noting", "enrich"), step("judging"))
+    assert [verdict.word for verdict in result.verdicts[:2]] == ["reject", "undecided"]
+    assert set(prepared(result, 0)) == {1, 3, 4}
+
+
 @pytest.mark.parametrize(("on_failure", "words"), [("hold", "undecided"), ("reject", "reject"), ("accept", "accept")])
 def test_what_cannot_be_prepared_is_treated_as_declared(
     monkeypatch: pytest.MonkeyPatch, pool: ThreadPoolExecutor, on_failure: str, words: str
@@ -106,6 +112,18 @@ def test_what_cannot_be_prepared_is_treated_as_declared(
     assert [verdict.word for verdict in result.verdicts] == [words, words]
     assert not result.payloads
     assert write(result.failures[0].sentence) == "The template names a field that nobody knows."
+
+
+@pytest.mark.parametrize("on_failure", ["hold", "reject", "accept"])
+def test_a_transfer_that_cannot_be_prepared_leaves_a_rejection_its_reason(
+    monkeypatch: pytest.MonkeyPatch, pool: ThreadPoolExecutor, on_failure: str
+) -> None:
+    def no(self: Telling, page: Sequence[Contact], context: Context) -> Sequence[Rendered]:
+        raise Permanent("The template names a field that nobody knows.")
+
+    monkeypatch.setattr(Telling, "render", no)
+    result = run(pool, step("judging"), step("telling", "transfer", on_failure=on_failure))
+    assert (result.verdicts[0].word, result.verdicts[0].code, result.action[0]) == ("reject", "no", "judging")
 
 
 def test_who_answers_with_something_else_has_failed(monkeypatch: pytest.MonkeyPatch, pool: ThreadPoolExecutor) -> None:

@@ -23,6 +23,7 @@ from sendouts.inquiries.csv import CsvForm, form_of_reader, harmless, write
 from sendouts.inquiries.export import ExportChoice
 from sendouts.models import Answer, Batch, Decision, DecisionVerdict, Event, Export, Status
 from sendouts.privacy import retention
+from sendouts.verbs.base import NotDone
 from tests.api.api_cases import client_of as program_of
 from tests.factories import batch, client_of, page_url, plain_english, sendout, text_of, user_in
 
@@ -180,6 +181,12 @@ def test_who_may_not_see_contacts_gets_no_file(made: Batch, role: str) -> None:
         == 403
     )
     assert not Event.objects.filter(word="exported").exists() and not Export.objects.exists()
+
+
+def test_a_download_is_not_begun_for_who_may_not_see_contacts_whatever_asks_for_it(made: Batch) -> None:
+    with pytest.raises(NotDone) as refused:
+        export.begin(made, user_in("Viewer"), ExportChoice(""), now=timezone.now())
+    assert refused.value.code == "not_allowed" and not Event.objects.filter(word="exported").exists()
 
 
 def test_batches_of_other_projects_are_not_there() -> None:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from sendouts.intake.hook import Received
 from sendouts.intake.journal.record import HEAD_BYTES, RecordForm
+from sendouts.privacy.at_rest import AtRest
 
 FORM = RecordForm(bytes(range(16)))
 HOOKS = st.builds(
@@ -59,6 +60,16 @@ def test_a_torn_tail_with_room_that_was_never_written_is_no_damage(
     found = FORM.read(whole[: data.draw(st.sampled_from([start, ends[-1]]))] + bytes(room))
     assert found.hooks in (hooks[:-1], hooks)
     assert found.damaged == 0
+
+
+def test_one_flipped_bit_of_a_body_costs_its_record_and_is_told() -> None:
+    now = datetime(2026, 6, 30, 12, 0, tzinfo=UTC)
+    hooks = [Received(AtRest(b"{}"), "", now, "http", UUID(int=number)) for number in range(3)]
+    whole, ends = written(hooks)
+    flipped = bytearray(whole)
+    flipped[ends[1] - 1] ^= 1
+    found = FORM.read(bytes(flipped))
+    assert (found.hooks, found.damaged) == ([hooks[0], hooks[2]], 1)
 
 
 @given(FILES, st.data())

@@ -149,6 +149,12 @@ def test_the_reserve_grows_with_what_must_be_sent(minutes: int, rejections: int,
     assert deadline - deadlines.acts_at(AT, deadline, rejections, 100.0) == before
 
 
+@pytest.mark.parametrize(("minutes", "before"), [(60, timedelta(seconds=150)), (10, timedelta(seconds=60))])
+def test_screening_leaves_half_of_the_reserve_to_the_answers(minutes: int, before: timedelta) -> None:
+    deadline = AT + timedelta(minutes=minutes)
+    assert deadline - deadlines.screening_ends(AT, deadline) == before
+
+
 def test_a_clock_that_jumps_pauses_expiry(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
     gate.project(review="always")
     gate.fire()

@@ -9,7 +9,8 @@ from django.utils import timezone
 
 from gateway.lanes import make_sweep
 from sendouts import lifecycle
-from sendouts.models import Batch, Webhook
+from sendouts.models import Batch, Status, Webhook
+from tests.factories import batch
 from tests.gate import Gate
 from work import claims
 
@@ -65,6 +66,22 @@ def test_a_clock_that_jumps_ahead_ends_no_batch_whose_deadline_is_to_come(gate: 
     assert lifecycle.expire(timezone.now()) == []
     gate.plan()
     assert set(Batch.objects.values_list("status", flat=True)) == {"in_review", "planned"}
+
+
+@pytest.mark.django_db
+def test_after_a_jump_nothing_expires_until_the_clock_is_trusted_again(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep = make_sweep()
+    sweep.round()
+    late = batch(Status.IN_REVIEW, accepted=1, left=timedelta(minutes=-1))
+    clock.turn(AHEAD)
+    sweep.round()
+    assert Batch.objects.get(pk=late.pk).is_open, "its deadline has passed on every clock, and yet nobody ends it now"
+    monkeypatch.setattr("work.sweep.PAUSE_AFTER_JUMP", 0.0)
+    clock.turn(timedelta())
+    sweep.round()
+    assert Batch.objects.get(pk=late.pk).status == Status.EXPIRED
 
 
 def test_a_hook_that_came_under_a_clock_behind_has_its_whole_time(gate: Gate, clock: Clock) -> None:
