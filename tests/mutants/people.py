@@ -82,14 +82,14 @@ FAULTS = (
     Fault(
         "unreadable rows are let through by anybody",
         ACCEPT,
-        "if taken_on or (batch.unread and choice is Verdict.ACCEPTED):",
+        "if taken_on or (batch.unread and choice is DecisionVerdict.ACCEPTED):",
         "if taken_on:",
         f"{REVIEW}::test_unread_rows_are_let_through_only_by_who_may_take_on",
     ),
     Fault(
         "a rejection that was sent is put back",
         CHANGE,
-        "        _none_is_final(wanted)",
+        "        _require_none_final(wanted)",
         "        pass",
         f"{UNDO}::test_what_may_have_left_when_the_worker_died_is_final_and_confirmed_later",
     ),
@@ -137,7 +137,7 @@ FAULTS = (
     ),
     Fault(
         "the API shows rows to everybody who is logged in",
-        "api/access.py",
+        "api/base.py",
         " and request.user.has_perm(view.needs)",
         "",
         "tests/api/test_access.py::test_a_login_alone_shows_nothing",

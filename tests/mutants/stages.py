@@ -112,8 +112,8 @@ FAULTS = (
     Fault(
         "the clock lets the undecided through",
         REVIEW,
-        "undecided=Verdict.REJECTED, data=",
-        "undecided=Verdict.ACCEPTED, data=",
+        "undecided=DecisionVerdict.REJECTED, data=",
+        "undecided=DecisionVerdict.ACCEPTED, data=",
         f"{TIMES}::test_accepting_near_the_deadline_rejects_the_undecided",
     ),
     Fault(
@@ -175,8 +175,8 @@ FAULTS = (
     Fault(
         "a definite answer clears the doubt of an earlier release",
         FINISHING,
-        "lost = attempt.outcome is client.Outcome.LOST or batch.finish_lost",
-        "lost = attempt.outcome is client.Outcome.LOST",
+        "lost = attempt.outcome is client.CallOutcome.LOST or batch.finish_lost",
+        "lost = attempt.outcome is client.CallOutcome.LOST",
         f"{IN_DOUBT}::test_a_definite_answer_undoes_the_doubt_of_its_own_call_and_of_no_earlier_one[True]",
     ),
     Fault(

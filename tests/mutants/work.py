@@ -124,7 +124,7 @@ FAULTS = (
     Fault(
         "nothing is looked at again after a clock jump",
         SWEEP,
-        "                self._look_again()",
+        "                self._make_all_due()",
         "                pass",
         f"{CLOCKS}::test_what_a_clock_ahead_put_off_is_looked_at_when_the_clock_is_put_right",
     ),
