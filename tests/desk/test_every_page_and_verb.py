@@ -41,7 +41,7 @@ API_NO_POST = "401 405 405 405 405 405"
 TABLE = {
     "": (LEADS_ON, "same"),
     "admin/": (STAFF, "same"),
-    "admin/(?P<app_label>actions|auth|sendouts)/": ("302 404 200 200 200 200", "same"),
+    "admin/(?P<app_label>sendouts|auth|actions)/": ("302 404 200 200 200 200", "same"),
     "admin/(?P<url>.*)": (MISSING, "same"),
     "admin/autocomplete/": (NOBODY, NO_POST),
     "admin/jsi18n/": (STAFF, NO_POST),
