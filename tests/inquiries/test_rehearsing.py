@@ -1,5 +1,6 @@
 """Changed actions are tried on what a past batch keeps: the difference is told, what cannot be known is said, nothing is touched."""
 
+import sys
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from actions.suppression import entries
 from actions.suppression.entries import NewEntry
 from desk.setup.tryout import rehearsal_words
 from sendouts.inquiries import rehearsal
-from sendouts.inquiries.rehearsal import Keeps, Why, rehearse
+from sendouts.inquiries.rehearsal import Keeps, Why
 from sendouts.inquiries.rehearsal.past import keeps
 from sendouts.models import Batch, Decision, DecisionVerdict
 from sendouts.models.decision import rows_of
@@ -224,8 +225,8 @@ def test_a_kind_that_does_not_say_what_it_needs_is_left_out(project: Project, mo
 
 
 def test_a_large_batch_is_tried_in_part_spread_over_the_file(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rehearse, "MOST", 40)
-    monkeypatch.setattr(rehearse, "WINDOW", 10)
+    monkeypatch.setattr(sys.modules["sendouts.inquiries.rehearsal.rehearse"], "MOST", 40)
+    monkeypatch.setattr(sys.modules["sendouts.inquiries.rehearsal.rehearse"], "WINDOW", 10)
     made = past(project, 400, rule(project))
     found = tried(made, rule(project, "adults", AGE, less=1000))
     rows = sorted(change.past.pk - made.first_decision for change in found.changes[DecisionVerdict.REJECTED])
