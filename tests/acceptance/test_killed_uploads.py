@@ -10,13 +10,13 @@ LINES = 300_000
 SEND = f"""
 from django.contrib.auth.models import User
 from actions.models import SuppressionList
-from actions.suppression import receiving
+from actions.suppression import receive
 
 content = b"".join(b"A-%07d\\n" % number for number in range({LINES}))
 found = SuppressionList.objects.create(name="Opposition")
-begun = receiving.begin(found, by=User.objects.create_user("somebody").pk, file_name="list.csv", size=len(content))
-size = receiving.PIECE_BYTES
-receiving.take(begun, (content[start : start + size] for start in range(0, len(content), size)))
+begun = receive.begin(found, by=User.objects.create_user("somebody").pk, file_name="list.csv", size=len(content))
+size = receive.PIECE_BYTES
+receive.take(begun, (content[start : start + size] for start in range(0, len(content), size)))
 """
 UPLOAD = "SELECT status, added, unreadable FROM actions_suppressionupload"
 LIST = "SELECT l.entries, (SELECT count(*) FROM actions_suppressionentry) FROM actions_suppressionlist l"

@@ -13,8 +13,7 @@ TOKEN = "0123456789abcdef" * 2 + "01234567"
 PASSWORD = "of-the-chaos-tests"
 SETUP = f"""
 from django.contrib.auth.models import User
-from sendouts.models import ApiToken
-from api.models import fingerprint
+from api.models import ApiToken, fingerprint
 user = User.objects.create_superuser("person", password="{PASSWORD}")
 ApiToken.objects.create(user=user, prefix="{TOKEN[:4]}", digest=fingerprint("{TOKEN}"))
 """

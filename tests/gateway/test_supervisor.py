@@ -8,7 +8,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-TEXT = "import os; from gateway.run.processes import die_with; die_with({parent}); print('stays', flush=True)"
+TEXT = """
+import django, os
+django.setup()
+from gateway.run.processes import die_with
+die_with({parent})
+print("stays", flush=True)
+"""
 
 
 def run(parent: str) -> str:

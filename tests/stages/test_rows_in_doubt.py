@@ -43,8 +43,8 @@ def dies(ask: Ask) -> Attempt:
     raise Killed
 
 
-def says(outcome: client.Outcome, status: int) -> Callable[[Ask], Attempt]:
-    return lambda ask: Attempt(ask.key, outcome, status, None, outcome is client.Outcome.LOST)
+def says(outcome: client.CallOutcome, status: int) -> Callable[[Ask], Attempt]:
+    return lambda ask: Attempt(ask.key, outcome, status, None, outcome is client.CallOutcome.LOST)
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def test_while_the_release_is_called_its_answer_counts_as_lost(wire: Any) -> Non
 def test_a_definite_answer_undoes_the_doubt_of_its_own_call_and_of_no_earlier_one(wire: Any, lost: bool) -> None:
     called = {"finish_sent_at": timezone.now(), "finish_lost": True} if lost else {}
     claim, made = claimed(Status.DELIVERED, accepted=2, outcome=Outcome.RELEASED, **called)
-    platform = wire(says(client.Outcome.REFUSED, 404))
+    platform = wire(says(client.CallOutcome.REFUSED, 404))
     finishing.finish(claim, [made], timezone.now())
     left = now_of(made)
     assert [ask.repeat_of_lost for ask in platform.asked] == [lost]
@@ -115,7 +115,7 @@ def test_nothing_leaves_for_a_batch_that_was_taken_away_while_its_rejections_wer
 ) -> None:
     claim, made = claimed(Status.ACCEPTED, accepted=1, rejected=2)
     with_chunk(made)
-    platform = wire(says(client.Outcome.CONFIRMED, 200))
+    platform = wire(says(client.CallOutcome.CONFIRMED, 200))
     wheres = delivery_chunks.wheres
 
     def read_late(chunks: Any) -> Iterator[Q]:
@@ -175,7 +175,7 @@ def test_a_batch_does_not_expire_while_somebody_is_at_work_on_it() -> None:
 def test_no_rejection_leaves_after_the_deadline(wire: Any) -> None:
     claim, made = claimed(Status.ACCEPTED, rejected=2, left=timedelta(minutes=-1))
     chunk = with_chunk(made)
-    platform = wire(says(client.Outcome.CONFIRMED, 200))
+    platform = wire(says(client.CallOutcome.CONFIRMED, 200))
     delivery.deliver(claim, [made], timezone.now())
     chunk.refresh_from_db()
     assert (platform.asked, chunk.sending) == ([], False)
@@ -186,7 +186,7 @@ def test_no_rejection_leaves_when_the_deadline_passes_while_they_are_read(
 ) -> None:
     claim, made = claimed(Status.ACCEPTED, rejected=2)
     with_chunk(made)
-    platform = wire(says(client.Outcome.CONFIRMED, 200))
+    platform = wire(says(client.CallOutcome.CONFIRMED, 200))
     wheres = delivery_chunks.wheres
 
     def read_late(chunks: Any) -> Iterator[Q]:
@@ -200,6 +200,6 @@ def test_no_rejection_leaves_when_the_deadline_passes_while_they_are_read(
 
 def test_no_release_is_called_after_the_deadline(wire: Any) -> None:
     claim, made = claimed(Status.DELIVERED, accepted=1, outcome=Outcome.RELEASED, left=timedelta(minutes=-1))
-    platform = wire(says(client.Outcome.CONFIRMED, 200))
+    platform = wire(says(client.CallOutcome.CONFIRMED, 200))
     finishing.finish(claim, [made], timezone.now())
     assert (platform.asked, now_of(made).finish_sent_at) == ([], None)
