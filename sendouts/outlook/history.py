@@ -7,9 +7,9 @@ unusual counts only if a person accepted it, which makes it usual; automatic acc
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from sendouts.models import Batch, DecisionVerdict, Event, EventWord, Outcome, Status
 from sendouts.models.hold_reason import UNUSUAL
@@ -19,7 +19,6 @@ from sendouts.outlook.anomalies import REMEMBERED, ScreenedCounts
 # Read more batches than are remembered, since some of them do not count.
 LOOKED_AT = 2 * REMEMBERED
 ENDED = Q(source=Batch.Source.BATCH, ended_at__isnull=False)
-_COUNTS = (Status.FINISHED, Status.EXPIRED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,23 +29,42 @@ class Earlier:
     sendout: Sequence[ScreenedCounts]
 
 
+class _Ended(NamedTuple):
+    """The columns of an ended batch that the comparison needs."""
+
+    pk: int
+    project_id: int
+    sendout_id: int
+    status: str
+    outcome: str
+    total: int
+    file_complete: bool
+    held_for: list[str]
+    reasons: list[list[Any]]
+    plan_content: dict[str, Any]
+
+    @property
+    def is_usual(self) -> bool:
+        """Return whether the batch ended complete and was not rejected whole or given up."""
+        ended = self.status in {Status.FINISHED, Status.EXPIRED} and self.outcome != Outcome.REFUSED
+        return ended and self.file_complete and self.total > 0
+
+
 def earlier(batches: Collection[Batch]) -> dict[int, Earlier]:
     """Return the earlier batches for each of these batches, by id; batches that are never compared are left out."""
     compared = [each for each in batches if not each.is_single and each.total >= anomalies.CONTACTS]
     if not compared:
         return {}
-    rows = sorted(_rows(compared), key=lambda row: -row["pk"])
+    # A batch may be found by its project and by its sendout; counted once, newest first.
+    found = {row.pk: row for row in _last_ended(compared)}
     projects: dict[int, list[ScreenedCounts]] = defaultdict(list)
     sendouts: dict[int, list[ScreenedCounts]] = defaultdict(list)
-    seen = set()
-    unusual = _find_unaccepted(rows)
-    for row in rows:
-        if row["pk"] in seen or row["pk"] in unusual or not _counts(row):
-            continue
-        seen.add(row["pk"])
-        found = screened(row["total"], row["plan__content"], row["reasons"])
-        projects[row["project_id"]].append(found)
-        sendouts[row["sendout_id"]].append(found)
+    unusual = _find_unaccepted(found.values())
+    for pk, row in sorted(found.items(), reverse=True):
+        if pk not in unusual and row.is_usual:
+            counts = screened(row.total, row.plan_content, row.reasons)
+            projects[row.project_id].append(counts)
+            sendouts[row.sendout_id].append(counts)
     return {each.pk: Earlier(projects[each.project_id], sendouts[each.sendout_id]) for each in compared}
 
 
@@ -59,28 +77,24 @@ def screened(total: int, plan: dict[str, Any], reasons: Iterable[Sequence[Any]])
     return ScreenedCounts(total, rejected)
 
 
-def _rows(batches: Iterable[Batch]) -> list[dict[str, Any]]:
+def _last_ended(batches: Iterable[Batch]) -> list[_Ended]:
     """Return the last ended batches of each project and each sendout, in one query; duplicates are possible."""
     wanted = [Q(project=pk) for pk in sorted({each.project_id for each in batches})]
     wanted += [Q(sendout=pk) for pk in sorted({each.sendout_id for each in batches})]
     first, *more = [_last(where) for where in wanted]
-    return list(first.union(*more, all=True))
+    return [_Ended(*row) for row in first.union(*more, all=True)]
 
 
-def _last(where: Q) -> QuerySet[Batch, dict[str, Any]]:
+def _last(where: Q) -> QuerySet[Batch, Any]:
     # The limit is in a subquery, because SQLite allows none in the parts of a union.
     ids = Batch.objects.filter(where, ENDED).order_by("-pk").values("pk")[:LOOKED_AT]
-    columns = ("pk", "project_id", "sendout_id", "status", "outcome", "total", "file_complete", "held_for", "reasons")
-    return Batch.objects.filter(pk__in=ids).order_by().values(*columns, "plan__content")
+    rows = Batch.objects.filter(pk__in=ids).order_by().annotate(plan_content=F("plan__content"))
+    return rows.values_list(*_Ended._fields)
 
 
-def _counts(row: dict[str, Any]) -> bool:
-    return row["status"] in _COUNTS and row["outcome"] != Outcome.REFUSED and row["file_complete"] and row["total"] > 0
-
-
-def _find_unaccepted(rows: Iterable[dict[str, Any]]) -> set[int]:
+def _find_unaccepted(rows: Iterable[_Ended]) -> set[int]:
     """Return the batches that were held as unusual and not accepted by a person."""
-    held = {row["pk"] for row in rows if set(row["held_for"]) & set(UNUSUAL)}
+    held = {row.pk for row in rows if set(row.held_for) & set(UNUSUAL)}
     if not held:
         return held
     accepted = Event.objects.filter(batch__in=held, word=EventWord.MOVED, new=Status.ACCEPTED, user__isnull=False)
