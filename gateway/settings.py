@@ -101,7 +101,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "gateway.apps.GatewayConfig",
-    "work.apps.WorkConfig",
+    "work",
     "actions.apps.ActionsConfig",
     "sendouts.apps.SendoutsConfig",
     "notices.apps.NoticesConfig",

@@ -70,9 +70,8 @@ class Rounds:
 
     def _is_busy(self, worker: str, under_way: Collection[tuple[str, int]]) -> bool:
         """Return whether another process works on rows of this worker: all of its threads may be busy."""
-        return any(_is_claimed(lane, under_way) for lane in self._lanes if lane.worker == worker)
-
-
-def _is_claimed(lane: Lane, under_way: Collection[tuple[str, int]]) -> bool:
-    own = [pk for name, pk in under_way if name == lane.name]
-    return lane.claimed().exclude(pk__in=own).exists()
+        for lane in self._lanes:
+            own = [pk for name, pk in under_way if name == lane.name]
+            if lane.worker == worker and lane.claimed().exclude(pk__in=own).exists():
+                return True
+        return False
