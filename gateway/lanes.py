@@ -16,7 +16,7 @@ from sendouts import lifecycle
 from sendouts.models import Batch, BulkChange, EffectRun, Status, Webhook
 from sendouts.outlook import forecast
 from sendouts.stages import advance, planning, transfers
-from sendouts.stages.effects import codes_wait, give_back_codes
+from sendouts.stages.effects import give_back_codes, has_unused_codes
 from sendouts.verbs import change_many
 from work import pulses
 from work.lanes import Lane, registered
@@ -65,7 +65,7 @@ EFFECTS = Lane(
     "sendouts.see_to_effects",
     pulses.FILES,
     EffectRun.objects.all,
-    transfers.see_to,
+    transfers.carry_out,
     transfers.escalate,
     # Receivers are notified of thousands of single messages one after the other, and no message waits for that.
     overdue=timedelta(hours=1),
@@ -98,7 +98,7 @@ CHORES = (
     Chore("expire", lifecycle.expire, trusts_clock=True),
     Chore("foresee", forecast.foresee, wait=15.0),
     # Promo codes returned to their pools have no rows of their own; one thread at a time is enough.
-    Chore("codes", lambda now: give_back_codes(), needed=codes_wait),
+    Chore("codes", lambda now: give_back_codes(), needed=has_unused_codes),
 )
 
 

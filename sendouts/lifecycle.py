@@ -1,16 +1,15 @@
 """The legal status changes of a batch, and `move`, the only function that changes a status."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypedDict
 
 import structlog
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Case, DateTimeField, F, Value, When
 from django.db.models.functions import Now
-from django.utils import timezone
 
 from sendouts.models import Attention, Batch, Chunk, Decision, EffectRun, Event, EventWord, PendingEffect, Status
 from sendouts.models.batch import OPEN
@@ -21,6 +20,10 @@ from work import claims
 log = structlog.get_logger(__name__)
 # How soon to retry a batch with a missing key.
 KEY_PAUSE = timedelta(minutes=1)
+# Tell people after this many failed attempts in succession; shorter faults of other systems end by themselves.
+QUIET_ATTEMPTS = 4
+# The columns of a batch after a success: nothing stops it, and its failures do not count any more.
+CALM: Mapping[str, Any] = {"attention": "", "attention_data": {}, "attempts": 0}
 # Readers are told of these statuses, for batches of every source.
 _TOLD = frozenset({Status.IN_REVIEW, Status.EXPIRED})
 
@@ -37,6 +40,25 @@ LEGAL: Mapping[Status, frozenset[Status]] = {
     Status.FINISHED: frozenset(),
     Status.ABANDONED: frozenset(),
 }
+
+
+class AttentionData(TypedDict, total=False):
+    """What is known about an attention; `wording.batch_sentences` names the keys that each code needs."""
+
+    code: str
+    complete: bool
+    deaths: int
+    error: str
+    format: str
+    held: bool
+    host: str
+    identifier: str
+    lost: bool
+    place: int
+    rejected: int
+    rows: int
+    status: int | str
+    text: str
 
 
 def move(
@@ -139,7 +161,7 @@ def attention(
     now: datetime,
     claim: claims.Claim,
     due_at: datetime | None,
-    data: Mapping[str, Any],
+    data: AttentionData,
 ) -> None:
     """Record that a stage could not complete. due_at: the time of the retry, None if a person must act first."""
     with transaction.atomic():
@@ -147,7 +169,7 @@ def attention(
         batch = Batch.objects.only("revision", "attention", "attention_data").get(pk=batch_id)
         Batch.objects.filter(pk=batch_id).update(due_at=due_at, attempts=F("attempts") + 1)
         before, about = found_in_hook(batch)
-        kept = {**data} | ({"hook": [before, about]} if before else {})
+        kept: dict[str, Any] = {**data} | ({"hook": [before, about]} if before else {})
         if (batch.attention, batch.attention_data) != (code, kept):
             found = {"code": code.value, **data}
             change(batch, EventWord.ATTENTION, now=now, data=found, attention=code, attention_data=kept, tell_at=now)
@@ -167,26 +189,28 @@ def found_in_hook(batch: Batch) -> tuple[str, dict[str, Any]]:
     return code, data
 
 
-def try_again(batch_ids: Sequence[int], *, claim: claims.Claim, due_at: datetime) -> None:
-    """Retry the batches at `due_at`, and count the attempt; nothing else changes."""
-    with transaction.atomic():
-        claim.extend(batch_ids, progress=True)
-        Batch.objects.filter(pk__in=batch_ids).update(due_at=due_at, attempts=F("attempts") + 1)
-
-
-def look_again(batch_id: int, *, claim: claims.Claim, due_at: datetime) -> None:
-    """Look at a batch again at `due_at`, while another system works on it: nothing has failed."""
+def look_again(batch_id: int, *, claim: claims.Claim, due_at: datetime, failed: bool = False) -> None:
+    """Look at a batch again at `due_at`, and count a failed attempt; nothing else changes."""
     with transaction.atomic():
         claim.extend([batch_id], progress=True)
-        Batch.objects.filter(pk=batch_id).update(due_at=due_at)
+        Batch.objects.filter(pk=batch_id).update(due_at=due_at, attempts=F("attempts") + int(failed))
 
 
-def let_others_go_first(batch_id: int, *, claim: claims.Claim) -> None:
-    """Give back a batch that made progress but is not complete: it is due behind the batches already due."""
-    with transaction.atomic():
-        claim.extend([batch_id], progress=True)
-        Batch.objects.filter(pk=batch_id).update(due_at=timezone.now())
-    log.info("let_others_go_first", batch=batch_id)
+def schedule_retry(
+    batch: Batch,
+    code: Attention,
+    *,
+    now: datetime,
+    claim: claims.Claim,
+    due_at: datetime,
+    data: AttentionData,
+    tell: bool = False,
+) -> None:
+    """Retry a failed stage at `due_at`; after a few failures in succession, or with `tell`, people are told why."""
+    if tell or batch.attempts + 1 >= QUIET_ATTEMPTS:
+        attention(batch.pk, code, now=now, claim=claim, due_at=due_at, data=data)
+    else:
+        look_again(batch.pk, claim=claim, due_at=due_at, failed=True)
 
 
 def expire(now: datetime, ids: Collection[int] | None = None) -> list[int]:

@@ -47,7 +47,11 @@ class _ManyPage(VerbPage):
         return _("Put back") if self.verdict == DecisionVerdict.ACCEPTED else _("Reject")
 
     def _warn_unprepared(self) -> list[str]:
-        names = effects.enrichments_of(self.batch.pk) if self.verdict == DecisionVerdict.ACCEPTED else []
+        names = (
+            list(effects.open_enrichments(self.batch.pk).values_list("identifier", flat=True))
+            if self.verdict == DecisionVerdict.ACCEPTED
+            else []
+        )
         if not names:
             return []
         text = _(

@@ -84,7 +84,7 @@ def try_action(definition: ActionDefinition, contact: Row, user_id: int) -> Tria
     screened = Judge(batch, ends).judge([contact], [0])
     seconds = time.monotonic() - began
     (decision,) = screened.decisions
-    failure = screened.failures[0]["sentence"] if screened.failures else ""
+    failure = screened.failures[0].sentence if screened.failures else ""
     written = "".join(_described(definition, effect.payload) for effect in screened.effects)
     verdict = DecisionVerdict(decision.verdict)
     outcome = "failed" if failure else verdict.name.lower()

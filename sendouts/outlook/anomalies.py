@@ -20,10 +20,9 @@ An anomaly of a check is not reported a second time as a share.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from math import log, sqrt
 from statistics import median
-from typing import Any
 
 from sendouts.models.hold_reason import HoldReason
 
@@ -79,9 +78,6 @@ class Anomaly:
     high: float
     batches: int
     check: str = ""
-
-    def as_data(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 def find(batch: ScreenedCounts, project: Sequence[ScreenedCounts], sendout: Sequence[ScreenedCounts]) -> list[Anomaly]:

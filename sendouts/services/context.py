@@ -2,6 +2,7 @@
 
 import json
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -20,6 +21,21 @@ from sendouts.services.codes import Pools
 from sendouts.services.hosts import services
 
 _local = threading.local()
+
+
+# Pages that one worker sends to other services at once.
+PAGES_IN_FLIGHT = 16
+
+
+def own_pool() -> ThreadPoolExecutor:
+    """Return the pool of this worker; its threads keep their connections from one page to the next.
+
+    Each worker has its own: a slow service that fills it delays only the batch that needs it.
+    """
+    if not hasattr(_local, "pool"):
+        _local.pool = ThreadPoolExecutor(PAGES_IN_FLIGHT, thread_name_prefix="services")
+    pool: ThreadPoolExecutor = _local.pool
+    return pool
 
 
 class Contexts:

@@ -9,9 +9,12 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from sendouts import lifecycle
+from sendouts.lifecycle import AttentionData
 from sendouts.models import Attention, Batch, Plan, Status
 from sendouts.stages import delivery, enrichment, finishing, review
-from sendouts.stages.screening import asks, screen_file, screen_items
+from sendouts.stages.screening.contact_file import screen_file
+from sendouts.stages.screening.judge import asks
+from sendouts.stages.screening.singles import screen_items
 from work import claims
 
 # Workers for singles that never run checks of other services: hooks and other batches need free workers.
@@ -32,17 +35,13 @@ def _screen(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> Non
             screen_file(claim, batch, now)
 
 
-def _enrich(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> None:
-    delivery.move_on(claim, enrichment.enrich(claim, batches, now), now)
-
-
 # In the order of the data flow, so that one pass takes a batch through several stages.
 STAGES: tuple[tuple[tuple[Status, ...], Work], ...] = (
     ((Status.PLANNED,), _screen),
     ((Status.SCREENED,), review.settle),
     ((Status.IN_REVIEW,), review.at_deadline),
     ((Status.ACCEPTED, Status.REFUSED), delivery.deliver),
-    ((Status.ACCEPTED,), _enrich),
+    ((Status.ACCEPTED,), enrichment.enrich),
     ((Status.DELIVERED,), finishing.finish),
 )
 
@@ -60,9 +59,9 @@ def advance(claim: claims.Claim, batch_ids: Sequence[int]) -> None:
 def escalate(claim: claims.Claim, batch_id: int, error: Exception | None) -> None:
     """Escalate a batch that has killed several workers, or that failed alone several times."""
     status = Batch.objects.values_list("status", flat=True).get(pk=batch_id)
-    code, data = Attention.WORKER_DIED, {"deaths": claim.deaths, "status": status}
+    code, data = Attention.WORKER_DIED, AttentionData(deaths=claim.deaths, status=status)
     if error is not None:
-        code, data = Attention.SCREENING_FAILED, {"status": status, "error": type(error).__name__}
+        code, data = Attention.SCREENING_FAILED, AttentionData(status=status, error=type(error).__name__)
     lifecycle.attention(batch_id, code, now=timezone.now(), claim=claim, due_at=None, data=data)
 
 

@@ -14,40 +14,36 @@ from django.utils import timezone
 
 from actions.contract import Phase
 from sendouts import lifecycle
+from sendouts.lifecycle import AttentionData
 from sendouts.models import Attention, Batch, Decision, DecisionVerdict, EffectRun, PendingEffect
 from sendouts.models.counts import sum_reasons
-from sendouts.models.decision import DecisionReason
+from sendouts.models.decision import DecisionReason, rows_of
 from sendouts.models.effect import effects_of
 from sendouts.services.context import Contexts
-from sendouts.stages.effects import runs
-from sendouts.stages.effects.carry_out import EffectWork, Passed
+from sendouts.stages import delivery, effects
+from sendouts.stages.carry_out import EffectWork, Passed
 from work import claims
-from work.retry import backoff
 
 log = structlog.get_logger(__name__)
-# Escalate after this many failed passes.
-QUIET_PASSES = 4
-LONGEST_PAUSE = timedelta(minutes=2)
 
 
-def enrich(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> list[Batch]:
-    """Run the open enrichments of accepted batches without open rejections; return the batches now complete."""
-    through = []
+def enrich(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> None:
+    """Run the open enrichments of accepted batches without open rejections; advance the batches now complete."""
+    complete = []
     for batch in batches:
-        if (
-            not batch.enrichments
-            or batch.rejected > batch.confirmed + batch.taken_on
-            or batch.deadline <= timezone.now()
-        ):
+        if not batch.enrichments or delivery.has_open_rejections(batch) or batch.deadline <= timezone.now():
             continue
         if _enrich(claim, batch, now):
             batch.refresh_from_db(fields=["rejected", "accepted", "enrichments"])
-            through.append(batch)
-    return through
+            complete.append(batch)
+    delivery.move_on(claim, complete, now)
 
 
 def _enrich(claim: claims.Claim, batch: Batch, now: datetime) -> bool:
-    """Run the actions in the order of the plan, because a later one may use the result of an earlier one."""
+    """Run the actions in the order of the plan, because a later one may use the result of an earlier one.
+
+    Return whether all are complete.
+    """
     contexts = Contexts(batch, batch.deadline)
     for run in EffectRun.objects.filter(batch=batch, phase=Phase.ENRICH, ended_at__isnull=True).order_by("step"):
         work = EffectWork(
@@ -55,20 +51,22 @@ def _enrich(claim: claims.Claim, batch: Batch, now: datetime) -> bool:
         )
         passed = work.carry_out()
         run.refresh_from_db()
-        if not passed.through and (passed.working or passed.again_in is not None):
+        if not passed.through and passed.again_in is not None:
             _schedule_retry(claim, batch, run, passed, now)
             return False
-        if (run.refused or not passed.through) and not _apply_on_failure(claim, run, passed, now):
-            _escalate(claim, batch, run, passed, now)
+        if (run.refused or not passed.through) and not _apply_on_failure(claim, run, passed):
+            # A person retries the action or releases without it.
+            data = _data_of(run, passed.error or _first_text(run))
+            lifecycle.attention(batch.pk, Attention.EFFECT_FAILED, now=now, claim=claim, due_at=None, data=data)
             return False
         with transaction.atomic():
             claim.extend([batch.pk], progress=True)
-            runs.end(run, now)
+            effects.end(run, now)
             Batch.objects.filter(pk=batch.pk).update(enrichments=F("enrichments") - 1)
     return True
 
 
-def _apply_on_failure(claim: claims.Claim, run: EffectRun, passed: Passed, now: datetime) -> bool:
+def _apply_on_failure(claim: claims.Claim, run: EffectRun, passed: Passed) -> bool:
     """Apply the action's `on_failure` to the failed contacts; return False if a person must decide."""
     if run.on_failure not in {"accept", "reject"}:
         return False
@@ -76,7 +74,7 @@ def _apply_on_failure(claim: claims.Claim, run: EffectRun, passed: Passed, now: 
         claim.extend([run.batch_id], progress=True)
         if run.on_failure == "reject":
             _reject(run, passed.error or _first_text(run))
-        rows = runs.leave_out(run)
+        rows = effects.leave_out(run)
     log.warning("effect_left_out", batch=run.batch_id, step=run.step, contacts=rows, became=run.on_failure)
     return True
 
@@ -84,9 +82,7 @@ def _apply_on_failure(claim: claims.Claim, run: EffectRun, passed: Passed, now: 
 def _reject(run: EffectRun, text: str) -> None:
     """Reject the contacts that the action failed for; the next pass of delivery sends their rejections."""
     rows = PendingEffect.objects.filter(effects_of(run.batch_id), step=run.step)
-    lacking = Decision.objects.filter(
-        pk__gte=run.batch_id << 32, pk__lt=(run.batch_id + 1) << 32, pk__in=rows.values("decision_id")
-    )
+    lacking = Decision.objects.filter(rows_of(run.batch_id), pk__in=rows.values("decision_id"))
     code, text = DecisionReason.ACTION_FAILED, text[:500]
     why = {"reason": code, "action": run.identifier, "text": text}
     rejected = (
@@ -100,24 +96,18 @@ def _reject(run: EffectRun, text: str) -> None:
     Batch.objects.filter(pk=run.batch_id).update(**counts, revision=F("revision") + 1)
 
 
-def _escalate(claim: claims.Claim, batch: Batch, run: EffectRun, passed: Passed, now: datetime) -> None:
-    """Escalate the batch: a person retries the action or releases without it."""
-    data = {"identifier": run.identifier, "rows": run.waiting + run.refused, "text": passed.error or _first_text(run)}
-    lifecycle.attention(batch.pk, Attention.EFFECT_FAILED, now=now, claim=claim, due_at=None, data=data)
-
-
 def _schedule_retry(claim: claims.Claim, batch: Batch, run: EffectRun, passed: Passed, now: datetime) -> None:
     if passed.working:
         lifecycle.look_again(batch.pk, claim=claim, due_at=now + timedelta(seconds=passed.again_in or 0))
         return
     # Grant the pause that the service asked for, even if it ends after the deadline.
-    asked = timedelta(seconds=passed.again_in or 0)
-    due_at = timezone.now() + max(min(backoff(batch.attempts + 1), LONGEST_PAUSE), asked)
-    if batch.attempts + 1 >= QUIET_PASSES or due_at >= batch.deadline:
-        data = {"identifier": run.identifier, "rows": run.waiting + run.refused, "text": passed.error}
-        lifecycle.attention(batch.pk, Attention.EFFECT_FAILED, now=now, claim=claim, due_at=due_at, data=data)
-    else:
-        lifecycle.try_again([batch.pk], claim=claim, due_at=due_at)
+    due_at = timezone.now() + passed.pause(batch.attempts + 1)
+    data, late = _data_of(run, passed.error), due_at >= batch.deadline
+    lifecycle.schedule_retry(batch, Attention.EFFECT_FAILED, now=now, claim=claim, due_at=due_at, data=data, tell=late)
+
+
+def _data_of(run: EffectRun, text: str) -> AttentionData:
+    return {"identifier": run.identifier, "rows": run.waiting + run.refused, "text": text}
 
 
 def _first_text(run: EffectRun) -> str:

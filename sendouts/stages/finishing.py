@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 import structlog
 from django.db import transaction
@@ -11,6 +10,7 @@ from django.utils import timezone
 
 from actions.secrets.encrypted import CannotOpen
 from sendouts import lifecycle
+from sendouts.lifecycle import AttentionData
 from sendouts.models import Attention, Batch, EventWord, Outcome, Status
 from sendouts.privacy import sealing
 from sendouts.services.hosts import platform
@@ -20,8 +20,8 @@ from work import claims
 from work.retry import backoff
 
 log = structlog.get_logger(__name__)
+# Repeat the call at least this often, whatever Retry-After says.
 LONGEST_PAUSE = timedelta(minutes=2)
-QUIET_CALLS = 4
 
 
 def finish(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> None:
@@ -60,7 +60,7 @@ def _open_uris(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> 
             continue
         wait = client.wait_before(platform(), uri)
         if wait:
-            data = {"status": batch.finish_status, "lost": batch.finish_lost, "held": True}
+            data: AttentionData = {"status": batch.finish_status, "lost": batch.finish_lost, "held": True}
             _try_later(claim, batch, timedelta(seconds=wait), data, now)
         else:
             ready[batch.pk] = uri
@@ -73,9 +73,9 @@ def _intend(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> Non
     first = [batch.pk for batch in batches if batch.finish_sent_at is None]
     with transaction.atomic():
         claim.extend(first + repeated)
-        intent: dict[str, Any] = {"finish_attempts": F("finish_attempts") + 1, "finish_lost": True}
-        Batch.objects.filter(pk__in=first).update(finish_sent_at=now, **intent)
-        Batch.objects.filter(pk__in=repeated).update(**intent)
+        called = Batch.objects.filter(pk__in=first + repeated)
+        called.update(finish_attempts=F("finish_attempts") + 1, finish_lost=True)
+        Batch.objects.filter(pk__in=first).update(finish_sent_at=now)
         lifecycle.record(first, EventWord.FINISH_SENT, now=now)
         data = {batch.pk: {"lost": batch.finish_lost, "status": batch.finish_status} for batch in batches}
         lifecycle.record(repeated, EventWord.FINISH_REPEATED, now=now, data=data)
@@ -87,15 +87,8 @@ def _conclude(claim: claims.Claim, answered: Sequence[tuple[Batch, Attempt]]) ->
     confirmed = {}
     for batch, attempt in answered:
         if attempt.outcome is client.CallOutcome.CONFIRMED:
-            confirmed[batch.pk] = {
-                "finish_status": attempt.status,
-                "finish_lost": False,
-                "outcome": batch.outcome,
-                "attention": "",
-                "attention_data": {},
-                "ended_at": now,
-                "due_at": None,
-            }
+            answer = {"finish_status": attempt.status, "finish_lost": False, "outcome": batch.outcome}
+            confirmed[batch.pk] = {**lifecycle.CALM, **answer, "ended_at": now, "due_at": None}
     moved = lifecycle.move(confirmed, Status.DELIVERED, Status.FINISHED, now=now)
     late = {pk: columns for pk, columns in confirmed.items() if pk not in moved}
     if late:
@@ -110,7 +103,7 @@ def _handle_unconfirmed(claim: claims.Claim, batch: Batch, attempt: Attempt, now
     lost = attempt.outcome is client.CallOutcome.LOST or batch.finish_lost
     Batch.objects.filter(pk=batch.pk, claim_id=claim.id).update(finish_lost=lost, finish_status=attempt.status)
     log.warning("finish_not_confirmed", batch=batch.pk, status=attempt.status, outcome=attempt.outcome.value)
-    data: dict[str, Any] = {"status": attempt.status, "lost": lost}
+    data: AttentionData = {"status": attempt.status, "lost": lost}
     if attempt.host:
         data |= {"host": attempt.host, "code": attempt.code}
     if attempt.outcome is client.CallOutcome.REFUSED:
@@ -118,13 +111,11 @@ def _handle_unconfirmed(claim: claims.Claim, batch: Batch, attempt: Attempt, now
         return
     asked = timedelta(seconds=attempt.retry_after or 0)
     held = attempt.outcome is client.CallOutcome.HELD
-    data |= {"held": True} if held else {}
+    if held:
+        data["held"] = True
     _try_later(claim, batch, asked if held else max(backoff(batch.attempts + 1), asked), data, now)
 
 
-def _try_later(claim: claims.Claim, batch: Batch, pause: timedelta, data: dict[str, Any], now: datetime) -> None:
+def _try_later(claim: claims.Claim, batch: Batch, pause: timedelta, data: AttentionData, now: datetime) -> None:
     due_at = now + min(pause, LONGEST_PAUSE)
-    if batch.attempts + 1 >= QUIET_CALLS:
-        lifecycle.attention(batch.pk, Attention.FINISH_UNCONFIRMED, now=now, claim=claim, due_at=due_at, data=data)
-    else:
-        lifecycle.try_again([batch.pk], claim=claim, due_at=due_at)
+    lifecycle.schedule_retry(batch, Attention.FINISH_UNCONFIRMED, now=now, claim=claim, due_at=due_at, data=data)

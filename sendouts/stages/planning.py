@@ -60,19 +60,17 @@ def _plan_group(ids: Sequence[int], now: datetime) -> list[int]:
             hooks[webhook.pk] = read
             received[webhook.pk] = webhook.received_at
     fresh, known = _tell_duplicates(hooks)
-    same_finish = _known_finishes(hooks[pk] for pk in fresh)
+    finishes = {pk: finish_key(hooks[pk]) for pk in fresh}
+    found = Batch.objects.filter(finish_key__in=set(finishes.values()))
+    same_finish = set(found.values_list("finish_key", flat=True))
     catalog = Catalog(hooks[pk] for pk in fresh)
     batches = []
-    for pk in fresh:
-        hook = hooks[pk]
-        finish = finish_key(hook)
-        attention = (
-            Attention.HOOK_UNCLEAR
-            if hook.problems
-            else Attention.SAME_FINISH
-            if finish in same_finish and hook.download_uri
-            else Attention.NONE
-        )
+    for pk, finish in finishes.items():
+        hook, attention = hooks[pk], Attention.NONE
+        if hook.problems:
+            attention = Attention.HOOK_UNCLEAR
+        elif finish in same_finish and hook.download_uri:
+            attention = Attention.SAME_FINISH
         batches.append(catalog.batch(hook, received[pk], now, finish, attention))
         same_finish.add(finish)
     Batch.objects.bulk_create(batches)
@@ -115,11 +113,6 @@ def _tell_duplicates(hooks: dict[int, Hook]) -> tuple[list[int], dict[str, int]]
             seen.add(hook.delivery_key)
             fresh.append(pk)
     return fresh, known
-
-
-def _known_finishes(hooks: Iterable[Hook]) -> set[str]:
-    keys = {finish_key(hook) for hook in hooks}
-    return set(Batch.objects.filter(finish_key__in=keys).values_list("finish_key", flat=True))
 
 
 def finish_key(hook: Hook) -> str:

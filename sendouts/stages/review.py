@@ -1,6 +1,7 @@
 """Review: decide which batches wait for a person, and carry out decisions and the declared deadline action."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -79,12 +80,11 @@ def _compare(batches: Sequence[Batch]) -> None:
     """Set `anomalies` from a comparison with earlier batches; skip batches that are never reviewed."""
     before = earlier([batch for batch in batches if batch.review != Review.NEVER])
     for batch in batches:
-        known = before.get(batch.pk)
-        if known is None:
-            batch.anomalies = []
+        batch.anomalies = []
+        if (known := before.get(batch.pk)) is None:
             continue
         found = anomalies.find(screened(batch.total, batch.plan.content, batch.reasons), known.project, known.sendout)
-        batch.anomalies = [each.as_data() for each in found]
+        batch.anomalies = [asdict(each) for each in found]
 
 
 def at_deadline(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> None:
@@ -100,11 +100,9 @@ def at_deadline(claim: claims.Claim, batches: Sequence[Batch], now: datetime) ->
             if batch.attention or batch.at_deadline == AtDeadline.LEAVE or (accepts and rules.clock_waits(batch)):
                 Batch.objects.filter(pk=batch.pk).update(due_at=None)
             elif accepts:
-                release(
-                    batch, now=now, user=None, note="", undecided=DecisionVerdict.REJECTED, data={"by": "at_deadline"}
-                )
+                release(batch, now=now, undecided=DecisionVerdict.REJECTED)
             else:
-                reject_all(batch, now=now, user=None, note="", data={"by": "at_deadline"})
+                reject_all(batch, now=now)
 
 
 def unread_without_address(batch: Batch) -> int:
@@ -117,82 +115,67 @@ def release(
     batch: Batch,
     *,
     now: datetime,
-    user: User | None,
-    note: str,
+    user: User | None = None,
+    note: str = "",
     undecided: DecisionVerdict,
     taken_on: int = 0,
     persons: Mapping[str, Any] = rules.NOBODY,
-    data: dict[str, Any] | None = None,
 ) -> None:
     """Settle the undecided contacts and accept the batch; the caller holds the row's lock.
 
-    persons: the columns that record the two people who accepted.
+    user: None for the declared deadline action. persons: the columns that record the two people who accepted.
     """
     open_rows = Decision.objects.filter(rows_of(batch.pk), verdict=DecisionVerdict.UNDECIDED)
-    settled = {
-        "decided_by": user,
-        "reason": DecisionReason.PERSON if user else DecisionReason.AT_DEADLINE,
-        "text": "",
-        "action": "",
-    }
+    reason = DecisionReason.PERSON if user else DecisionReason.AT_DEADLINE
+    settled = {"decided_by": user, "reason": reason, "text": "", "action": ""}
     # Rows without an address cannot be rejected; the person answers for their release.
     let_through = open_rows.filter(uri=b"").update(verdict=DecisionVerdict.ACCEPTED, decided_by=user)
     chosen = open_rows.exclude(uri=b"").update(verdict=undecided, **settled)
     accepted = batch.accepted + let_through + (chosen if undecided == DecisionVerdict.ACCEPTED else 0)
-    columns = {
+    columns: dict[str, Any] = {
         "accepted": accepted,
         "rejected": batch.total - accepted,
-        "undecided": 0,
         "unread": 0,
         "unread_taken_on": taken_on,
-        **persons,
-        "attention": "",
-        "attention_data": {},
-        "attempts": 0,
-        "decided_at": now,
-        "due_at": now,
     }
     if let_through or chosen:
         columns["reasons"] = count_reasons(batch.pk)
-    more = (data or {}) | ({"undecided": undecided.name.lower(), "contacts": chosen} if chosen else {})
-    more |= ({"taken_on": taken_on} if taken_on else {}) | _lifted(batch)
+    data: dict[str, Any] = {"undecided": undecided.name.lower(), "contacts": chosen} if chosen else {}
+    if taken_on:
+        data["taken_on"] = taken_on
     if persons["second_accepted_by"]:
-        more["first_by"] = batch.first_accepted_by_id
-    lifecycle.move(
-        {batch.pk: columns}, Status.IN_REVIEW, Status.ACCEPTED, now=now, user=user, note=note, data={batch.pk: more}
-    )
+        data["first_by"] = batch.first_accepted_by_id
+    _decide(batch, Status.ACCEPTED, {**columns, **persons}, data, now=now, user=user, note=note)
 
 
-def reject_all(
-    batch: Batch, *, now: datetime, user: User | None, note: str, data: dict[str, Any] | None = None
-) -> None:
-    """Reject the whole batch; the caller holds the row's lock.
+def reject_all(batch: Batch, *, now: datetime, user: User | None = None, note: str = "") -> None:
+    """Reject the whole batch, as `release` accepts it.
 
     Delivery turns the decisions to rejected, chunk by chunk, before it sends them.
     """
     unreachable = unread_without_address(batch)
-    columns = {
-        "accepted": 0,
-        "rejected": batch.total - unreachable,
-        "undecided": 0,
-        "unread": unreachable,
-        # No contact is left to enrich.
-        "enrichments": 0,
-        "attention": "",
-        "attention_data": {},
-        "attempts": 0,
-        "decided_at": now,
-        "due_at": now,
-    }
-    by = {batch.pk: (data or {}) | _lifted(batch)}
-    lifecycle.move({batch.pk: columns}, Status.IN_REVIEW, Status.REFUSED, now=now, user=user, note=note, data=by)
+    # No contact is left to enrich.
+    columns = {"accepted": 0, "rejected": batch.total - unreachable, "unread": unreachable, "enrichments": 0}
+    _decide(batch, Status.REFUSED, columns, {}, now=now, user=user, note=note)
 
 
-def _lifted(batch: Batch) -> dict[str, Any]:
-    """Return the attention that a decision lifts, for the event and for undoing the decision."""
-    if not batch.attention:
-        return {}
-    return {"lifted": {"attention": batch.attention, "data": batch.attention_data}}
+def _decide(
+    batch: Batch,
+    new: Status,
+    columns: Mapping[str, Any],
+    data: dict[str, Any],
+    *,
+    now: datetime,
+    user: User | None,
+    note: str,
+) -> None:
+    columns = {**lifecycle.CALM, "undecided": 0, "decided_at": now, "due_at": now, **columns}
+    if user is None:
+        data["by"] = "at_deadline"
+    if batch.attention:
+        # Kept for undoing the decision.
+        data["lifted"] = {"attention": batch.attention, "data": batch.attention_data}
+    lifecycle.move({batch.pk: columns}, Status.IN_REVIEW, new, now=now, user=user, note=note, data={batch.pk: data})
 
 
 def recount(batch: Batch, now: datetime) -> dict[str, Any]:

@@ -40,20 +40,7 @@ class NewEffect(NamedTuple):
 
 
 _TABLE = Decision._meta.db_table
-_COLUMNS = (
-    "id",
-    "contact_id",
-    "uri",
-    "verdict",
-    "unread",
-    "reason",
-    "text",
-    "action",
-    "kept",
-    "evidence_at",
-    "answer",
-    "answer_status",
-)
+_COLUMNS = ", ".join([*NewDecision._fields, "answer", "answer_status"])
 _MARKS = f"({', '.join(['%s'] * len(NewDecision._fields))}, 0, 0)"
 # Rows per INSERT on SQLite: half the time of one INSERT per row, and far below its limit of 32,766 variables.
 _AT_ONCE = 200
@@ -61,10 +48,9 @@ _AT_ONCE = 200
 
 def insert_decisions(decisions: Iterable[NewDecision]) -> None:
     """Store new decisions in the caller's transaction; raise IntegrityError if a row exists already."""
-    columns = ", ".join(_COLUMNS)
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            with cursor.copy(f"COPY {_TABLE} ({columns}) FROM STDIN") as copy:
+            with cursor.copy(f"COPY {_TABLE} ({_COLUMNS}) FROM STDIN") as copy:
                 for row in decisions:
                     copy.write_row((*row, 0, 0))
             return
@@ -73,7 +59,7 @@ def insert_decisions(decisions: Iterable[NewDecision]) -> None:
         groups = [rows[start : start + _AT_ONCE] for start in range(0, whole, _AT_ONCE)]
         for size, parts in ((_AT_ONCE, groups), (len(rows) - whole, [rows[whole:]])):
             if size and parts:
-                statement = f"INSERT INTO {_TABLE} ({columns}) VALUES {', '.join([_MARKS] * size)}"
+                statement = f"INSERT INTO {_TABLE} ({_COLUMNS}) VALUES {', '.join([_MARKS] * size)}"
                 cursor.executemany(statement, [list(chain.from_iterable(part)) for part in parts])
 
 

@@ -16,22 +16,14 @@ from actions.plan.failures import PlanFailure
 from sendouts.models import Batch, EffectRun, Event, EventWord, PendingEffect, Status
 from sendouts.models.effect import effects_of
 from sendouts.services.context import Contexts
-from sendouts.stages.effects import runs
-from sendouts.stages.effects.carry_out import EffectWork, Passed
+from sendouts.stages import effects
+from sendouts.stages.carry_out import EffectWork, Passed
 from sendouts.wording.sentences import EffectFailure
 from work import claims
-from work.retry import backoff
 
 log = structlog.get_logger(__name__)
 # Retry an unreachable receiver for this long after the end, or after a person asked to send again.
 TRIED_FOR = timedelta(hours=24)
-LONGEST_PAUSE = timedelta(minutes=10)
-
-
-def see_to(claim: claims.Claim, run_ids: Sequence[int]) -> None:
-    """Carry out each claimed run, or clear it."""
-    for pk in run_ids:
-        _carry_out(claim, pk)
 
 
 def escalate(claim: claims.Claim, run_id: int, error: Exception | None) -> None:
@@ -41,7 +33,9 @@ def escalate(claim: claims.Claim, run_id: int, error: Exception | None) -> None:
     _give_up(claim, found, EffectFailure.WORKER_DIED() if error is None else raised)
 
 
-def _carry_out(claim: claims.Claim, pk: int) -> None:
+def carry_out(claim: claims.Claim, run_ids: Sequence[int]) -> None:
+    """Carry out a claimed run, or clear it; the lane hands over one at a time."""
+    (pk,) = run_ids
     run = EffectRun.objects.select_related("batch__project", "batch__sendout", "batch__plan").get(pk=pk)
     now = timezone.now()
     batch = run.batch
@@ -72,13 +66,13 @@ def _end(claim: claims.Claim, run: EffectRun, now: datetime, *, leave_out: bool)
     with transaction.atomic():
         claim.extend([run.pk], progress=True)
         if leave_out:
-            runs.leave_out(run)
+            effects.leave_out(run)
         elif PendingEffect.objects.filter(effects_of(run.batch_id), step=run.step).exists():
             # Some contacts were refused: keep them, with the reason, until a person retries them.
             EffectRun.objects.filter(pk=run.pk).update(due_at=None, attempts=0)
             log.error("transfer_failed", batch=run.batch_id, step=run.step)
             return
-        runs.end(run, now)
+        effects.end(run, now)
 
 
 def _give_up(claim: claims.Claim, run: EffectRun, error: str) -> None:
@@ -90,9 +84,8 @@ def _give_up(claim: claims.Claim, run: EffectRun, error: str) -> None:
 
 
 def _schedule_retry(claim: claims.Claim, run: EffectRun, passed: Passed) -> None:
-    asked = timedelta(seconds=passed.again_in or 0)
     attempts = 0 if passed.working else run.attempts + 1
     with transaction.atomic():
         claim.extend([run.pk], progress=True)
-        due_at = timezone.now() + max(min(backoff(run.attempts + 1), LONGEST_PAUSE), asked)
+        due_at = timezone.now() + passed.pause(run.attempts + 1)
         EffectRun.objects.filter(pk=run.pk).update(due_at=due_at, attempts=attempts, error=passed.error[:500])

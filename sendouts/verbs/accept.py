@@ -45,13 +45,7 @@ class Accept(Verb[Batch]):
             base.check_permission(act.user, base.TAKE_ON)
         persons = second_person.accept(batch, act, self.undecided, together=self.together)
         if persons is not None:
-            release(
-                batch,
-                **act.by,
-                undecided=choice,
-                taken_on=taken_on,
-                persons=persons,
-            )
+            release(batch, **act.by, undecided=choice, taken_on=taken_on, persons=persons)
             batch.status = Status.ACCEPTED
         return batch
 

@@ -49,7 +49,7 @@ class StopRelease(Verb[Batch]):
         columns = recount(batch, act.now) | {
             "final": batch.final,
             "unread_taken_on": 0,
-            "enrichments": open_enrichments(batch.pk),
+            "enrichments": open_enrichments(batch.pk).count(),
             "outcome": Outcome.NONE,
             "decided_at": None,
             "attempts": 0,

@@ -13,8 +13,7 @@ from typing import Any, Protocol
 
 from actions.contract import Phase
 from sendouts.intake import door, store
-from sendouts.stages import enrichment, finishing, planning
-from sendouts.stages.effects import carry_out
+from sendouts.stages import carry_out, enrichment, finishing, planning
 from sendouts.stages.screening import contact_file
 from sendouts.symplify import client
 
@@ -72,7 +71,7 @@ def _around_the_effects(die: Dies) -> None:
     """Pages are written in threads of their own, and stored by the one that gave them out."""
     nth = {(phase, when): _every_nth() for phase in Phase for when in ("unsent", "answered", "stored")}
     names = {Phase.ENRICH: "effect", Phase.TRANSFER: "transfer"}
-    applied, settle, enrich = carry_out._applied, carry_out.EffectWork._settle, enrichment.enrich
+    applied, settle, enrich = carry_out._applied, carry_out.EffectWork._settle, enrichment._enrich
 
     def late_apply(kind: Any, *args: Any) -> Any:
         if nth[kind.phase, "unsent"]():
@@ -93,7 +92,7 @@ def _around_the_effects(die: Dies) -> None:
             die("effects_ended")
         return through
 
-    enrichment.enrich = mortal_enrich
+    enrichment._enrich = mortal_enrich
     carry_out._applied = late_apply
     carry_out.EffectWork._settle = mortal_settle  # type: ignore[method-assign]
 

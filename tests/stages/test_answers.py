@@ -9,9 +9,8 @@ from django.db.models import Q
 from django.utils import timezone
 
 from sendouts.models import Answer, Batch, Chunk
+from sendouts.stages import chunks as delivery_chunks
 from sendouts.stages import delivery
-from sendouts.stages.delivery import chunks as delivery_chunks
-from sendouts.stages.delivery import send
 from tests.gate import Gate
 from work import claims
 
@@ -129,17 +128,17 @@ def test_the_database_refuses_a_release_in_doubt(gate: Gate) -> None:
 def test_after_a_kill_gone_confirms_what_may_have_been_sent(gate: Gate, then: list[dict[str, Any]]) -> None:
     gate.project()
     sent = gate.fire(contacts=100, faults={"repeat_status": 410})
-    original = send._store
+    original = delivery._store
 
     def killed(*_: Any, **__: Any) -> None:
         raise SystemExit
 
-    send._store = killed
+    delivery._store = killed
     try:
         with pytest.raises(SystemExit):
             gate.work()
     finally:
-        send._store = original
+        delivery._store = original
     # What a killed process leaves: answers that nobody stored, marked chunks, a claim that runs out.
     Chunk.objects.update(sending=True)
     gate.platform.excuse(sent["id"])

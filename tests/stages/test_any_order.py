@@ -25,8 +25,7 @@ from hypothesis.stateful import (
 
 from sendouts import lifecycle
 from sendouts.models import Batch, DecisionVerdict, Event, Status, Webhook
-from sendouts.stages import advance, finishing, review
-from sendouts.stages.delivery import send
+from sendouts.stages import advance, delivery, finishing, review
 from sendouts.stages.screening import contact_file
 from sendouts.verbs import (
     Accept,
@@ -61,9 +60,9 @@ FAULTS = [
 # Where a worker dies: before it stores a chunk, with rejections under way, before it stores an answer, with the release called.
 DEATHS: list[tuple[Any, str]] = [
     (contact_file, "insert_decisions"),
-    (send, "_collect"),
-    (send, "_store"),
-    (send, "_conclude"),
+    (delivery, "_collect"),
+    (delivery, "_store"),
+    (delivery, "_conclude"),
     (finishing, "_conclude"),
     (review, "release"),
 ]

@@ -140,7 +140,7 @@ def test_a_slow_service_that_fills_its_places_leaves_other_batches_theirs(gate: 
 def test_a_batch_of_very_many_chunks_is_sent_while_others_write(gate: Gate, settings: Any, monkeypatch: Any) -> None:
     settings.CHUNK_ROWS = 10
     settings.SYMPLIFY_CONCURRENCY = 4
-    monkeypatch.setattr("sendouts.stages.delivery.chunks.CHUNKS_READ", 4)
+    monkeypatch.setattr("sendouts.stages.chunks.CHUNKS_READ", 4)
     gate.project()
     (batch,) = planned(gate, "batch", "Large", contacts=400, no_consent=0.5)
     written = threading.Event()

@@ -12,8 +12,8 @@ from django.utils import timezone
 from actions.models import AtDeadline
 from sendouts import lifecycle
 from sendouts.models import Batch, Chunk, Event, Outcome, Status
+from sendouts.stages import chunks as delivery_chunks
 from sendouts.stages import delivery, finishing, review
-from sendouts.stages.delivery import chunks as delivery_chunks
 from sendouts.symplify import client
 from sendouts.symplify.client import Ask, Attempt
 from tests.factories import batch

@@ -10,7 +10,7 @@ from outbound import breaker as breaker_module
 from outbound.breaker import Breaker, breakers
 from sendouts.models import Answer, Batch, Chunk, Decision
 from sendouts.outlook import forecast
-from sendouts.stages.delivery import send
+from sendouts.stages import delivery
 from sendouts.wording import batch_sentences
 from simulator.client import Report
 from tests.gate import Gate, finish_uri
@@ -160,7 +160,7 @@ def test_doubt_of_a_kill_survives_being_held_back(gate: Gate, monkeypatch: pytes
         raise SystemExit
 
     with monkeypatch.context() as dying:
-        dying.setattr(send, "_store", killed)
+        dying.setattr(delivery, "_store", killed)
         with pytest.raises(SystemExit):
             gate.work()
     assert rejects(gate, sent) == 10

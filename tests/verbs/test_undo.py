@@ -8,8 +8,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone, translation
 
 from sendouts.models import Answer, Batch, Chunk, Decision, DecisionVerdict, Event, Status
-from sendouts.stages import advance, delivery
-from sendouts.stages.delivery import chunks, send
+from sendouts.stages import advance, chunks, delivery
 from sendouts.verbs import Accept, ChangeDecisions, Reject, RunAgain, StopRelease
 from sendouts.verbs.base import NotDone
 from tests.gate import Gate, carry_out, person, reviewer
@@ -48,7 +47,7 @@ def die_while_sending(gate: Gate, monkeypatch: pytest.MonkeyPatch, marked_at_onc
         raise SystemExit
 
     with monkeypatch.context() as dying:
-        dying.setattr(send, "_collect", killed)
+        dying.setattr(delivery, "_collect", killed)
         with pytest.raises(SystemExit):
             gate.work()
     assert Chunk.objects.filter(sending=True).exists()

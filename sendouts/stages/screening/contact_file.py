@@ -2,9 +2,8 @@
 
 import hashlib
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack
 from datetime import datetime, timedelta
+from itertools import chain, pairwise
 from typing import Any
 
 import structlog
@@ -16,6 +15,7 @@ from django.utils import timezone
 from actions.secrets.encrypted import CannotOpen
 from sendouts import lifecycle
 from sendouts.deadlines import screening_ends
+from sendouts.lifecycle import AttentionData
 from sendouts.models import Attention, Batch, Chunk, EventWord, Status
 from sendouts.models.counts import sum_failures, sum_reasons
 from sendouts.privacy import sealing
@@ -33,11 +33,11 @@ from work.retry import backoff
 log = structlog.get_logger(__name__)
 # Downloads of a file without a proven end before it is escalated.
 FILE_TRIES = 3
-# Failed downloads before people are alerted; the retries continue until the deadline.
-QUIET_TRIES = 4
 # After this time a file yields to waiting ones. Its next turn downloads it again and skips the stored rows.
 TURN_SECONDS = 30.0
 WAITING = timedelta(seconds=1)
+# After the last chunk; no chunk of the reader is empty.
+_END: list[list[Row]] = [[]]
 _COUNTS = ("accepted", "rejected", "undecided", "unread")
 
 
@@ -61,18 +61,19 @@ def screen_file(claim: claims.Claim, batch: Batch, now: datetime) -> None:
     except CannotOpen:
         lifecycle.cannot_open(batch.pk, now=now, claim=claim)
     except TurnOver:
-        lifecycle.let_others_go_first(batch.pk, claim=claim)
+        # It is due again behind the batches that are due already.
+        lifecycle.look_again(batch.pk, claim=claim, due_at=timezone.now())
+        log.info("let_others_go_first", batch=batch.pk)
     except FileChanged:
         _start_over(claim, batch, now)
     except NotProven:
-        lifecycle.try_again([batch.pk], claim=claim, due_at=now + backoff(batch.attempts + 1))
+        lifecycle.look_again(batch.pk, claim=claim, due_at=now + backoff(batch.attempts + 1), failed=True)
     except RetryableFailure as problem:
         due_at = now + max(backoff(batch.attempts + 1), timedelta(seconds=problem.retry_after or 0))
-        if batch.attempts + 1 < QUIET_TRIES:
-            lifecycle.try_again([batch.pk], claim=claim, due_at=due_at)
-        else:
-            data: dict[str, Any] = {"status": problem.status} | ({"held": True} if problem.held else {})
-            lifecycle.attention(batch.pk, Attention.NO_DOWNLOAD, now=now, claim=claim, due_at=due_at, data=data)
+        data: AttentionData = {"status": problem.status}
+        if problem.held:
+            data["held"] = True
+        lifecycle.schedule_retry(batch, Attention.NO_DOWNLOAD, now=now, claim=claim, due_at=due_at, data=data)
     except client.NotAllowed as problem:
         data = {"host": problem.host, "code": problem.code}
         lifecycle.attention(batch.pk, Attention.HOST_NOT_LISTED, now=now, claim=claim, due_at=None, data=data)
@@ -90,17 +91,14 @@ def _screen(claim: claims.Claim, batch: Batch, now: datetime, *, keep_broken: bo
     uri = sealing.keyring().open(batch.download_uri, sealing.of_download(batch.delivery_key)).decode()
     judge = Judge(batch, tick=claim.keep)
     kept = bool(own_decisions.batches_with([batch.pk]))
-    with ExitStack() as open_things:
-        seconds = (screening_ends(batch.received_at, batch.deadline) - timezone.now()).total_seconds()
-        download = open_things.enter_context(client.open_contacts(platform(), uri, seconds=seconds))
-        reader = ItemReader(
-            download.blocks(),
-            content_encoding=download.content_encoding,
-            transport_proves_end=download.proves_end,
-        )
+    seconds = (screening_ends(batch.received_at, batch.deadline) - timezone.now()).total_seconds()
+    with client.open_contacts(platform(), uri, seconds=seconds) as download:
+        encoding, proves_end = download.content_encoding, download.proves_end
+        reader = ItemReader(download.blocks(), content_encoding=encoding, transport_proves_end=proves_end)
         digest = hashlib.sha256()
         number = -1
-        for number, rows, last in _number_chunks(reader.chunks(size)):
+        for number, (rows, following) in enumerate(pairwise(chain(reader.chunks(size), _END))):
+            last = not following
             digest.update(canonical(rows))
             if number in stored:
                 if bytes(stored[number]) != digest.digest():
@@ -109,11 +107,11 @@ def _screen(claim: claims.Claim, batch: Batch, now: datetime, *, keep_broken: bo
             if last and not reader.complete and not keep_broken:
                 raise NotProven
             first = batch.first_decision + number * size
-            screened = judge.judge(rows, range(first, first + len(rows)))
-            own = own_decisions.apply(batch.pk, screened.decisions) if kept else None
+            judged = judge.judge(rows, range(first, first + len(rows)))
+            own = own_decisions.apply(batch.pk, judged.decisions) if kept else None
             if own is not None:
-                screened = screened._replace(decisions=own.decisions)
-            _store_chunk(claim, batch.pk, number, Judged.of(screened), digest.digest(), download.share, own)
+                judged = judged._replace(decisions=own.decisions)
+            _store_chunk(claim, batch.pk, number, judged, digest.digest(), download.share, own)
             if not last and time.monotonic() - started > TURN_SECONDS and _are_others_due(batch.pk):
                 raise TurnOver
         if len(stored) > number + 1:
@@ -128,19 +126,6 @@ def _are_others_due(batch_id: int) -> bool:
     since = timezone.now() - WAITING
     files = Batch.objects.filter(claims.free(), source=Batch.Source.BATCH, due_at__lte=since)
     return files.exclude(pk=batch_id).exclude(status=Status.IN_REVIEW).exists()
-
-
-def _number_chunks(chunks: Iterator[list[Row]]) -> Iterator[tuple[int, list[Row], bool]]:
-    """Number the chunks and mark the last one, which is known only when the reader has ended."""
-    number = 0
-    waiting: list[Row] | None = None
-    for rows in chunks:
-        if waiting is not None:
-            yield number, waiting, False
-            number += 1
-        waiting = rows
-    if waiting is not None:
-        yield number, waiting, True
 
 
 def _store_chunk(
@@ -158,10 +143,8 @@ def _store_chunk(
             batch_id=batch_id,
             number=number,
             rows=len(judged.decisions),
-            reasons=judged.reasons,
-            failures=judged.failures,
             digest=digest,
-            **{name: getattr(judged, name) for name in _COUNTS},
+            **judged.sums(),
         )
         insert_decisions(judged.decisions)
         insert_effects(judged.effects)
@@ -175,9 +158,7 @@ def _store_chunk(
 def _finish(claim: claims.Claim, batch: Batch, reader: ItemReader, now: datetime) -> None:
     """Sum up the chunks and move the batch to `screened`."""
     chunks = Chunk.objects.filter(batch=batch)
-    sums: dict[str, Any] = {
-        name: total or 0 for name, total in chunks.aggregate(**{n: Sum(n) for n in _COUNTS}).items()
-    }
+    sums: dict[str, Any] = chunks.aggregate(**{name: Sum(name, default=0) for name in _COUNTS})
     parts = list(chunks.order_by("number").values_list("reasons", "failures"))
     attention, data = _find_trouble(batch, reader)
     columns = sums | {

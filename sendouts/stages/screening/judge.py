@@ -4,10 +4,9 @@ import json
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 
 from django.utils import timezone
 
@@ -16,12 +15,12 @@ from actions.contact import MISSING
 from actions.contract import Contact, Word
 from actions.models import KeepContacts
 from actions.plan.merge import from_data
-from actions.plan.run import run_plan
+from actions.plan.run import Failure, run_plan
 from sendouts.deadlines import screening_ends
 from sendouts.models import Batch, DecisionVerdict, Plan
 from sendouts.privacy import sealing
 from sendouts.privacy.at_rest import AtRest
-from sendouts.services.context import Contexts
+from sendouts.services.context import Contexts, own_pool
 from sendouts.stages.storage import NewDecision, NewEffect
 from sendouts.symplify.items import Row
 
@@ -31,26 +30,15 @@ VERDICTS = {
     Word.REJECT: int(DecisionVerdict.REJECTED),
     Word.UNDECIDED: int(DecisionVerdict.UNDECIDED),
 }
-# Pages that one worker sends to other services at once. Each worker has its own pool: a slow service that fills it
-# delays only the batch that needs it.
-_PAGES_IN_FLIGHT = 16
+# Stands for unreadable rows among the verdicts.
+_UNREAD = -1
 # How long after its time limit the claim is still extended for a kind.
 GRACE = timedelta(seconds=30)
 
 
-class Screened(NamedTuple):
-    """The result of some rows: their decisions, the failures, and the data for their effects."""
+class Sums(TypedDict):
+    """The sums of some rows, as the columns of a chunk or a batch."""
 
-    decisions: list[NewDecision]
-    failures: list[dict[str, Any]]
-    effects: list[NewEffect]
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """Rows with their verdicts, ready to be stored, and their sums."""
-
-    decisions: list[NewDecision]
     accepted: int
     rejected: int
     undecided: int
@@ -58,28 +46,31 @@ class Judged:
     # [verdict, reason code, reason text, action, count] of all rows except accepted ones without a reason
     reasons: list[list[Any]]
     failures: list[dict[str, Any]]
+
+
+class Judged(NamedTuple):
+    """The result of some rows: their decisions, the failures, and the data for their effects."""
+
+    decisions: list[NewDecision]
+    failures: list[Failure]
     effects: list[NewEffect]
 
-    @classmethod
-    def of(cls, screened: Screened) -> "Judged":
+    def sums(self) -> Sums:
         """Sum up the decisions."""
-        decisions, failures, effects = screened
-        keys = Counter((row.verdict, row.reason, row.text, row.action, row.unread) for row in decisions)
-        sums: Counter[int] = Counter()
+        keys = Counter((row.verdict, row.reason, row.text, row.action, row.unread) for row in self.decisions)
+        counts: Counter[int] = Counter()
         reasons: list[list[Any]] = []
         for (verdict, code, text, action, unread), count in keys.items():
-            sums[-1 if unread else verdict] += count
+            counts[_UNREAD if unread else verdict] += count
             if code or verdict != DecisionVerdict.ACCEPTED:
                 reasons.append([int(verdict), code, text, action, count])
-        return cls(
-            decisions,
-            sums[DecisionVerdict.ACCEPTED],
-            sums[DecisionVerdict.REJECTED],
-            sums[DecisionVerdict.UNDECIDED],
-            sums[-1],
-            reasons,
-            failures,
-            effects,
+        return Sums(
+            accepted=counts[DecisionVerdict.ACCEPTED],
+            rejected=counts[DecisionVerdict.REJECTED],
+            undecided=counts[DecisionVerdict.UNDECIDED],
+            unread=counts[_UNREAD],
+            reasons=reasons,
+            failures=[asdict(failure) for failure in self.failures],
         )
 
 
@@ -105,12 +96,12 @@ class Judge:
         self._keeps_rejected = keep != KeepContacts.NONE and bool(names)
         self._kept_fields = names
 
-    def judge(self, rows: Sequence[Row], ids: Iterable[int], stop: threading.Event | None = None) -> Screened:
+    def judge(self, rows: Sequence[Row], ids: Iterable[int], stop: threading.Event | None = None) -> Judged:
         """Judge rows; `ids` are those of their decisions, in the same order."""
         pairs = list(zip(ids, rows, strict=True))
         contacts = [Contact(row.contact_id, row.fields, pk) for pk, row in pairs if not row.problem]
         result = run_plan(
-            self._plan.actions, contacts, self._contexts.of, pool=_pool(), stop=stop, tick=self._extend_claim
+            self._plan.actions, contacts, self._contexts.of, pool=own_pool(), stop=stop, tick=self._extend_claim
         )
         judged = zip(contacts, result.verdicts, result.action, strict=True)
         decisions = []
@@ -124,22 +115,10 @@ class Judge:
             word = VERDICTS[verdict.word]
             keeps = self._keeps_accepted if word == DecisionVerdict.ACCEPTED else self._keeps_rejected
             kept = self._kept(contact) if keeps else None
-            decisions.append(
-                NewDecision(
-                    pk,
-                    row.contact_id,
-                    uri,
-                    word,
-                    False,
-                    verdict.code,
-                    verdict.text,
-                    action,
-                    kept,
-                    verdict.evidence_at,
-                )
-            )
+            why = verdict.code, verdict.text, action
+            decisions.append(NewDecision(pk, row.contact_id, uri, word, False, *why, kept, verdict.evidence_at))
         effects = [NewEffect(contacts[place].key, step, payload) for place, step, payload in result.payloads]
-        return Screened(decisions, [asdict(failure) for failure in result.failures], effects)
+        return Judged(decisions, list(result.failures), effects)
 
     def _extend_claim(self) -> None:
         # A kind that hangs beyond its time must not keep the batch from expiring.
@@ -155,14 +134,3 @@ def _unread(pk: int, row: Row, uri: AtRest) -> NewDecision:
     """Return an undecided decision for an unreadable row, with the row's position for the screen."""
     place = json.dumps({"place": row.place})
     return NewDecision(pk, row.contact_id, uri, DecisionVerdict.UNDECIDED, True, row.problem, "", "", place)
-
-
-_local = threading.local()
-
-
-def _pool() -> ThreadPoolExecutor:
-    """Return this thread's pool; its threads keep their connections from one chunk to the next."""
-    if not hasattr(_local, "pool"):
-        _local.pool = ThreadPoolExecutor(_PAGES_IN_FLIGHT, thread_name_prefix="checks")
-    pool: ThreadPoolExecutor = _local.pool
-    return pool

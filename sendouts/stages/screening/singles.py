@@ -2,12 +2,14 @@
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from django.db import transaction
 
+from actions.plan.run import Failure
 from actions.secrets.encrypted import CannotOpen
 from sendouts import lifecycle
 from sendouts.deadlines import screening_ends
@@ -16,7 +18,7 @@ from sendouts.models.decision import DecisionReason
 from sendouts.privacy import sealing
 from sendouts.stages import effects
 from sendouts.stages.screening import own_decisions
-from sendouts.stages.screening.judge import Judge, Judged, Screened
+from sendouts.stages.screening.judge import Judge, Judged, Sums
 from sendouts.stages.storage import NewDecision, insert_decisions, insert_effects
 from sendouts.symplify.items import Row
 from sendouts.symplify.payload import Hook, parse
@@ -33,17 +35,14 @@ def screen_items(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -
     for batch in batches:
         alike[batch.plan_id, batch.sendout_id].append(batch)
     own: dict[int, own_decisions.Reapplied] = {}
-    judged = {batch.pk: result for group in alike.values() for batch, result in _judge(claim, group, rows, own)}
+    judged = {pk: result for group in alike.values() for pk, result in _judge(claim, group, rows, own).items()}
     columns: dict[int, dict[str, Any]] = {}
     chunks = []
     for batch in batches:
-        result = judged[batch.pk]
-        columns[batch.pk] = _columns(batch, result, now)
-        if result.decisions:
-            counts = {name: columns[batch.pk][name] for name in ("accepted", "rejected", "undecided", "unread")}
-            chunks.append(
-                Chunk(batch=batch, number=0, rows=len(result.decisions), digest=b"", reasons=result.reasons, **counts)
-            )
+        decisions, sums = judged[batch.pk].decisions, judged[batch.pk].sums()
+        columns[batch.pk] = _columns(batch, decisions, sums, now)
+        if decisions:
+            chunks.append(Chunk(batch=batch, number=0, rows=len(decisions), digest=b"", **sums))
     with transaction.atomic():
         claim.extend([batch.pk for batch in batches], progress=True)
         Chunk.objects.bulk_create(chunks)
@@ -82,8 +81,8 @@ def _items(batches: Sequence[Batch]) -> tuple[dict[int, tuple[Row, ...]], set[in
 
 def _judge(
     claim: claims.Claim, group: list[Batch], rows: dict[int, tuple[Row, ...]], own: dict[int, own_decisions.Reapplied]
-) -> list[tuple[Batch, Judged]]:
-    """Judge the items of several batches as one page, and split the result by batch.
+) -> dict[int, Judged]:
+    """Judge the items of several batches as one page; return the result of each, by batch id.
 
     own: filled with the decisions that people had made.
     """
@@ -92,7 +91,7 @@ def _judge(
     flat = [row for batch in group for row in rows.get(batch.pk, ())]
     ids = [batch.first_decision + place for batch in group for place in range(len(rows.get(batch.pk, ())))]
     screened = judge.judge(flat, ids)
-    parts = {batch.pk: Screened([], [], []) for batch in group}
+    parts = {batch.pk: Judged([], [], []) for batch in group}
     for decision in screened.decisions:
         parts[decision.id >> 32].decisions.append(decision)
     for effect in screened.effects:
@@ -102,36 +101,29 @@ def _judge(
     for pk in own_decisions.batches_with(parts):
         own[pk] = own_decisions.apply(pk, parts[pk].decisions)
         parts[pk] = parts[pk]._replace(decisions=own[pk].decisions)
-    return [(batch, Judged.of(parts[batch.pk])) for batch in group]
+    return parts
 
 
-def _failures(decisions: list[NewDecision], failures: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _failures(decisions: list[NewDecision], failures: Iterable[Failure]) -> list[Failure]:
     """Return the failures of these contacts, out of those of the whole page."""
     failed = Counter(decision.action for decision in decisions if decision.reason == DecisionReason.ACTION_FAILED)
-    return [{**each, "contacts": failed[each["identifier"]]} for each in failures if each["identifier"] in failed]
+    return [replace(each, contacts=failed[each.identifier]) for each in failures if each.identifier in failed]
 
 
-def _columns(batch: Batch, judged: Judged, now: datetime) -> dict[str, Any]:
+def _columns(batch: Batch, decisions: list[NewDecision], sums: Sums, now: datetime) -> dict[str, Any]:
     attention, data = lifecycle.found_in_hook(batch)
-    if not attention and judged.unread:
-        first = next(decision for decision in judged.decisions if decision.unread)
+    if not attention and sums["unread"]:
+        first = next(decision for decision in decisions if decision.unread)
         place = json.loads(first.kept or "{}").get("place", 0)
-        attention, data = (
-            Attention.UNREAD_ROWS,
-            {"rows": judged.unread, "code": first.reason, "place": place, "format": "hook"},
-        )
+        attention = Attention.UNREAD_ROWS
+        data = {"rows": sums["unread"], "code": first.reason, "place": place, "format": "hook"}
     return {
-        "total": len(judged.decisions),
-        "accepted": judged.accepted,
-        "rejected": judged.rejected,
-        "undecided": judged.undecided,
-        "unread": judged.unread,
-        "reasons": judged.reasons,
-        "failures": judged.failures,
+        **sums,
+        "total": len(decisions),
         "file_complete": True,  # a parsed hook is always complete
         "attention": attention,
         "attention_data": data,
-        "chunk_rows": max(1, len(judged.decisions)),
+        "chunk_rows": max(1, len(decisions)),
         "attempts": 0,
         "due_at": now,
     }

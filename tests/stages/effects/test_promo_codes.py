@@ -176,12 +176,12 @@ def test_what_is_not_released_gives_its_codes_back(gate: Gate, how: str) -> None
     pool(100)
     fire(gate, review="always")
     gate.work()
-    assert (free(), effects.codes_wait()) == (10, False)
+    assert (free(), effects.has_unused_codes()) == (10, False)
     end(gate.batch(), how)
     gate.work()
     assert gate.batch().status == how
     assert effects.give_back_codes() == 90
-    assert (free(), used(), effects.codes_wait()) == (100, 0, False)
+    assert (free(), used(), effects.has_unused_codes()) == (100, 0, False)
     assert Draw.objects.get().used == 0
 
 
@@ -208,7 +208,7 @@ def test_a_batch_that_ends_while_it_is_screened_leaves_no_code_behind(gate: Gate
     assert effects.give_back_codes() == 1 and free() == 100
     # A worker that has not noticed yet.
     code_draw.reserve(made, batch.pk, [code_draw.holder_of(batch.pk, "A-2")])
-    assert effects.codes_wait()
+    assert effects.has_unused_codes()
     assert effects.give_back_codes() == 1 and free() == 100
 
 
@@ -381,4 +381,4 @@ class TestSeveralAtATime:
         code_draw.reserve(made, 1, [code_draw.holder_of(1, "A-1")])
         assert free() == 99
         make_sweep().round()
-        wait_until(lambda: free() == 100 and not effects.codes_wait(), 20, "the code is free again")
+        wait_until(lambda: free() == 100 and not effects.has_unused_codes(), 20, "the code is free again")

@@ -130,7 +130,7 @@ def test_a_page_that_was_sent_before_a_kill_comes_again_under_its_key(
         raise SystemExit
 
     with monkeypatch.context() as patch:
-        patch.setattr("sendouts.stages.effects.carry_out.EffectWork._settle", killed)
+        patch.setattr("sendouts.stages.carry_out.EffectWork._settle", killed)
         with pytest.raises(SystemExit):
             follow()
     claims.drop_all(EffectRun)

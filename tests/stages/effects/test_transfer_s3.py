@@ -18,7 +18,7 @@ from actions.sentences import write
 from sendouts.models import EffectRun, PendingEffect
 from sendouts.services import credentials
 from sendouts.stages import effects
-from sendouts.stages.effects.carry_out import _Whole
+from sendouts.stages.carry_out import _Whole
 from tests.gate import Gate
 from tests.lanes import work_on
 from tests.outbound.site import Request

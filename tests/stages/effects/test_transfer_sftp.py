@@ -96,7 +96,7 @@ def killed_when_settling(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         raise SystemExit
 
     with monkeypatch.context() as patch:
-        patch.setattr("sendouts.stages.effects.carry_out.EffectWork._settle", killed)
+        patch.setattr("sendouts.stages.carry_out.EffectWork._settle", killed)
         with pytest.raises(SystemExit):
             yield
 
@@ -136,7 +136,7 @@ def test_what_was_killed_in_the_middle_goes_on_too(
             raise SystemExit
 
     with monkeypatch.context() as patch:
-        patch.setattr("sendouts.stages.effects.carry_out._Whole.tick", killed)
+        patch.setattr("sendouts.stages.carry_out._Whole.tick", killed)
         with pytest.raises(SystemExit):
             follow()
     before = sum(partner.written)

@@ -4,10 +4,10 @@ A pass carries out what is possible now. A later pass retries the rest; no worke
 """
 
 import json
-import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import structlog
@@ -22,10 +22,10 @@ from actions.plan.merge import from_data
 from actions.sentences import write
 from sendouts.models import Batch, Decision, DecisionVerdict, EffectRun, PendingEffect
 from sendouts.models.effect import effects_of
-from sendouts.services.context import Contexts
+from sendouts.services.context import Contexts, own_pool
+from work.retry import backoff
 
 log = structlog.get_logger(__name__)
-_PAGES_IN_FLIGHT = 16
 # Seconds between two extensions of the claim while a page is pending.
 TICK_SECONDS = 1.0
 # End the pass after this many failed pages in a row: the other system is not reachable.
@@ -35,7 +35,6 @@ _WORDS = {
     DecisionVerdict.REJECTED: Word.REJECT,
     DecisionVerdict.UNDECIDED: Word.UNDECIDED,
 }
-_local = threading.local()
 
 
 @dataclass(slots=True)
@@ -50,6 +49,10 @@ class Passed:
     again_in: float | None = None
     # The other system is still working on it; nothing has failed.
     working: bool = False
+
+    def pause(self, attempts: int) -> timedelta:
+        """Return how long to wait after this many attempts: at least as long as the other system asked for."""
+        return max(backoff(attempts), timedelta(seconds=self.again_in or 0.0))
 
 
 @dataclass(slots=True)
@@ -98,7 +101,7 @@ class EffectWork:
                 with transaction.atomic():
                     self.store(False)
                     kind.starting(page, context)
-                flying[_pool().submit(_applied, kind, context, page)] = page
+                flying[own_pool().submit(_applied, kind, context, page)] = page
                 while len(flying) >= kind.parallel:
                     self._settle_next(flying)
                 if self.failures >= FAILED_PAGES or context.time_left() <= 0:
@@ -243,11 +246,3 @@ def _applied(kind: Effect, context: Context, page: Sequence[Pending]) -> Sequenc
     if not all(type(answer) is Applied for answer in answers):
         raise Permanent(PlanFailure.WRONG_TYPE())
     return answers
-
-
-def _pool() -> ThreadPoolExecutor:
-    """Return this thread's pool; its threads keep their connections from one page to the next."""
-    if not hasattr(_local, "pool"):
-        _local.pool = ThreadPoolExecutor(_PAGES_IN_FLIGHT, thread_name_prefix="effects")
-    pool: ThreadPoolExecutor = _local.pool
-    return pool

@@ -1,16 +1,20 @@
-"""The runs of a batch's effects: created when screening ends, ended one by one."""
+"""Effects on contacts: prepared by screening, carried out in runs before or after the release, deleted when done."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from django.db.models import Count, F
+import structlog
+from django.db.models import Count, Exists, F, OuterRef, QuerySet
 
+from actions.codes import draw
+from actions.codes.models import Draw
 from actions.contract import Phase
 from sendouts.models import Batch, Decision, EffectRun, PendingEffect
 from sendouts.models.effect import effects_of
 
-# Rows deleted in one statement: on SQLite it blocks every other writer.
-AT_ONCE = 2_000
+log = structlog.get_logger(__name__)
+# Draws of promo codes that are closed in one transaction.
+DRAWS_AT_ONCE = 500
 
 
 def begin(batches: Sequence[Batch], prepared: Mapping[int, Mapping[int, int]], now: datetime) -> dict[int, int]:
@@ -49,15 +53,9 @@ def not_prepared(decision: Decision) -> list[str]:
     return list(runs.order_by("step").values_list("identifier", flat=True))
 
 
-def enrichments_of(batch_id: int) -> list[str]:
-    """Return the identifiers of a batch's open enrichments."""
-    runs = EffectRun.objects.filter(batch_id=batch_id, phase=Phase.ENRICH, ended_at__isnull=True)
-    return list(runs.order_by("step").values_list("identifier", flat=True))
-
-
-def open_enrichments(batch_id: int) -> int:
-    """Return how many actions must still complete before the batch may be released."""
-    return EffectRun.objects.filter(batch_id=batch_id, phase=Phase.ENRICH, ended_at__isnull=True).count()
+def open_enrichments(batch_id: int) -> QuerySet[EffectRun]:
+    """Return the runs that must still complete before the batch may be released, in the order of the plan."""
+    return EffectRun.objects.filter(batch_id=batch_id, phase=Phase.ENRICH, ended_at__isnull=True).order_by("step")
 
 
 def end(run: EffectRun, now: datetime) -> None:
@@ -78,9 +76,7 @@ def leave_out(run: EffectRun) -> int:
 def take_on(batch_id: int, now: datetime) -> int:
     """Drop the unfinished enrichments, as a person decided; return the number of contacts that get none."""
     rows = 0
-    for run in EffectRun.objects.select_for_update().filter(
-        batch_id=batch_id, phase=Phase.ENRICH, ended_at__isnull=True
-    ):
+    for run in open_enrichments(batch_id).select_for_update():
         rows += leave_out(run)
         end(run, now)
     return rows
@@ -107,3 +103,22 @@ def send_again(batch_id: int, now: datetime) -> list[str]:
     try_again(batch_id)
     EffectRun.objects.filter(batch_id=batch_id, phase=Phase.TRANSFER, ended_at__isnull=True).update(due_at=now)
     return stuck
+
+
+def _draws_of_ended_batches() -> QuerySet[Draw]:
+    open_batches = Batch.objects.filter(pk=OuterRef("batch_number"), ended_at__isnull=True)
+    return Draw.objects.filter(~Exists(open_batches), closed_at__isnull=True).order_by("pk")
+
+
+def has_unused_codes() -> bool:
+    """Return whether there are promo codes to give back or draws to close."""
+    return _draws_of_ended_batches().exists()
+
+
+def give_back_codes() -> int:
+    """Give the unused codes of ended batches back to their pools; return the number of codes."""
+    ids = list(_draws_of_ended_batches().values_list("pk", flat=True)[:DRAWS_AT_ONCE])
+    freed = draw.give_back(ids)
+    if freed:
+        log.info("codes_given_back", draws=len(ids), codes=freed)
+    return freed

@@ -1,4 +1,4 @@
-"""Send many rejections at a time, and store the answers in groups.
+"""Delivery: send many rejections at a time, and store the answers in groups.
 
 A pass sends unconfirmed rejections. A later pass repeats those that may be repeated; its time is the batch's `due_at`.
 No worker sleeps.
@@ -17,13 +17,13 @@ from django.db.models import Count, F
 from django.utils import timezone
 
 from sendouts import lifecycle
+from sendouts.lifecycle import AttentionData
 from sendouts.models import Answer, Attention, Batch, Chunk, Decision, DecisionVerdict, Outcome, Status
 from sendouts.models.decision import TO_SEND, rows_of
 from sendouts.outlook import forecast
 from sendouts.services.hosts import platform
 from sendouts.stages import storage
-from sendouts.stages.delivery.chunks import asks
-from sendouts.stages.delivery.totals import Pass
+from sendouts.stages.chunks import Pass, asks
 from sendouts.symplify import client
 from sendouts.symplify.client import Attempt
 from work import claims
@@ -34,7 +34,6 @@ GROUP = 1_000
 GROUP_SECONDS = 0.25
 # Seconds over which the platform's speed is measured during a pass.
 MEASURED_SECONDS = 5.0
-QUIET_PASSES = 4
 # Retry a batch without answers at least this often, whatever Retry-After says.
 LONGEST_PAUSE = timedelta(minutes=2)
 _WORDS = {
@@ -50,23 +49,19 @@ def deliver(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> Non
     started = time.monotonic()
     sending = [batch for batch in batches if batch.status == Status.ACCEPTED or settings.REFUSAL_REJECTS]
     work = Pass(claim, [batch.pk for batch in batches])
-    with_rejections = [batch for batch in sending if batch.rejected > batch.confirmed + batch.taken_on]
+    with_rejections = [batch for batch in sending if has_open_rejections(batch)]
     try:
         for attempts in client.reject_many(platform(), asks(work, with_rejections)):
             _collect(work, attempts)
     except (OperationalError, InterfaceError):
-        _store_known(work)
+        # The database failed during a read: store the known answers, so that they are not asked for again.
+        if work.answers:
+            with suppress(OperationalError, InterfaceError):
+                _store(work)
         raise
     _store(work, done=True)
     _measure(work)
     _conclude(work, batches, now, (time.monotonic() - started) if with_rejections else 0.0)
-
-
-def _store_known(work: Pass) -> None:
-    """Store the answers received so far after the database failed during a read, so that they are not asked again."""
-    if work.answers:
-        with suppress(OperationalError, InterfaceError):
-            _store(work)
 
 
 def _measure(work: Pass) -> None:
@@ -117,18 +112,12 @@ def _store(work: Pass, *, done: bool = False) -> None:
 
 def _conclude(work: Pass, batches: Sequence[Batch], now: datetime, seconds: float) -> None:
     """Advance batches with every rejection confirmed; schedule a retry of the others, or escalate them."""
-    counts = {
-        pk: (confirmed + taken_on, rejected)
-        for pk, confirmed, taken_on, rejected in Batch.objects.filter(pk__in=work.ids).values_list(
-            "pk", "confirmed", "taken_on", "rejected"
-        )
-    }
+    counts = Batch.objects.only("confirmed", "taken_on", "rejected").in_bulk(work.ids)
     if work.held:
         forecast.silent(timezone.now() + timedelta(seconds=max(work.held.values())))
     done: dict[Status, dict[int, dict[str, Any]]] = {Status.ACCEPTED: {}, Status.REFUSED: {}}
     for batch in batches:
-        answered, rejected = counts[batch.pk]
-        if answered < rejected and (batch.status == Status.ACCEPTED or settings.REFUSAL_REJECTS):
+        if has_open_rejections(counts[batch.pk]) and (batch.status == Status.ACCEPTED or settings.REFUSAL_REJECTS):
             _try_later(work, batch, now)
         elif batch.enrichments:
             # Every rejection is confirmed; enrichment comes next.
@@ -136,24 +125,26 @@ def _conclude(work: Pass, batches: Sequence[Batch], now: datetime, seconds: floa
         elif batch.status == Status.REFUSED and not _may_finish_refused(work, batch, now):
             continue
         else:
-            share = seconds / len(batches)
-            done[Status(batch.status)][batch.pk] = _delivered(batch, now, share)
+            done[Status(batch.status)][batch.pk] = _delivered(batch, now, seconds / len(batches))
     for old, columns in done.items():
         lifecycle.move(columns, old, Status.DELIVERED, now=now, claim=work.claim)
 
 
 def move_on(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> None:
     """Advance accepted batches that are complete; send the rejections that an action caused first."""
-    done = {
-        batch.pk: _delivered(batch, now, 0.0) for batch in batches if batch.rejected == batch.confirmed + batch.taken_on
-    }
+    done = {batch.pk: _delivered(batch, now, 0.0) for batch in batches if not has_open_rejections(batch)}
     lifecycle.move(done, Status.ACCEPTED, Status.DELIVERED, now=now, claim=claim)
+
+
+def has_open_rejections(batch: Batch) -> bool:
+    """Return whether the platform has not confirmed every rejection, and nobody answers for the rest."""
+    return batch.rejected > batch.confirmed + batch.taken_on
 
 
 def _delivered(batch: Batch, now: datetime, seconds: float) -> dict[str, Any]:
     released = Outcome.RELEASED if batch.accepted else Outcome.EMPTY
     outcome = Outcome.REFUSED if batch.status == Status.REFUSED else released
-    columns = {"outcome": outcome, "attention": "", "attention_data": {}, "attempts": 0, "due_at": now}
+    columns = {**lifecycle.CALM, "outcome": outcome, "due_at": now}
     return columns | ({"delivery_seconds": F("delivery_seconds") + round(seconds, 3)} if not batch.is_single else {})
 
 
@@ -161,7 +152,7 @@ def _may_finish_refused(work: Pass, batch: Batch, now: datetime) -> bool:
     """Return whether a refused batch may be finished; if not, alert a person and let it time out."""
     if batch.unread == 0 and batch.file_complete and settings.REFUSAL_REJECTS and settings.REFUSAL_FINISHES:
         return True
-    data = {"rows": batch.unread, "complete": batch.file_complete, "rejected": batch.rejected}
+    data: AttentionData = {"rows": batch.unread, "complete": batch.file_complete, "rejected": batch.rejected}
     lifecycle.attention(batch.pk, Attention.REFUSAL_STOPS, now=now, claim=work.claim, due_at=None, data=data)
     return False
 
@@ -175,7 +166,7 @@ def _try_later(work: Pass, batch: Batch, now: datetime) -> None:
     )
     by_answer: dict[int, int] = dict(open_rows.values_list("answer").annotate(Count("pk")).order_by())
     repeatable = sum(by_answer.get(word, 0) for word in TO_SEND)
-    data: dict[str, Any] = {"rows": sum(by_answer.values())}
+    data: AttentionData = {"rows": sum(by_answer.values())}
     if batch.pk in work.hosts:
         data["code"], data["host"] = work.hosts[batch.pk]
     held = work.held.get(batch.pk)
@@ -187,7 +178,4 @@ def _try_later(work: Pass, batch: Batch, now: datetime) -> None:
     asked = timedelta(seconds=work.pauses.get(batch.pk, 0.0))
     pause = backoff(batch.attempts + 1) if held is None else timedelta(seconds=held)
     due_at = timezone.now() + min(max(pause, asked), LONGEST_PAUSE)
-    if batch.attempts + 1 >= QUIET_PASSES:
-        lifecycle.attention(batch.pk, Attention.UNCONFIRMED, now=now, claim=work.claim, due_at=due_at, data=data)
-    else:
-        lifecycle.try_again([batch.pk], claim=work.claim, due_at=due_at)
+    lifecycle.schedule_retry(batch, Attention.UNCONFIRMED, now=now, claim=work.claim, due_at=due_at, data=data)

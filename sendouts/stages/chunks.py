@@ -4,7 +4,9 @@ A chunk is marked before its first rejection is sent. After a kill, an unanswere
 reached the platform; “gone” then counts as a confirmation.
 """
 
+import time
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from itertools import groupby
 from operator import itemgetter
 
@@ -13,11 +15,11 @@ from django.db.models import Q
 from django.utils import timezone
 
 from actions.secrets.encrypted import CannotOpen
-from sendouts.models import Answer, Batch, Chunk, Decision, DecisionVerdict, Status
+from sendouts.models import Answer, Batch, Chunk, Decision, DecisionVerdict, Event, EventWord, Status
 from sendouts.models.decision import TO_SEND, DecisionReason, rows_of
 from sendouts.privacy import sealing
-from sendouts.stages.delivery.totals import Pass
 from sendouts.symplify.client import Ask
+from work import claims
 
 # Chunks marked as being sent in one UPDATE; together they hold some thousand rejections.
 MARKED_AT_ONCE = 8
@@ -25,6 +27,40 @@ MARKED_AT_ONCE = 8
 CHUNKS_READ = 200
 # Batches with at most this many rows are queried together by id; larger ones by a range of their own.
 FEW_ROWS = 100
+
+
+@dataclass(slots=True)
+class Pass:
+    """The state of one pass of delivery, with the results that are not stored yet.
+
+    `in_doubt`: chunks during which an earlier pass was killed. `held`: seconds to wait, by batch, while the platform
+    takes no calls. `shut`: batches with a URI that no key opens.
+    """
+
+    claim: claims.Claim
+    ids: list[int]
+    answers: list[tuple[int, int, int]] = field(default_factory=list)
+    stored_at: float = field(default_factory=time.monotonic)
+    marked: list[int] = field(default_factory=list)
+    in_doubt: set[int] = field(default_factory=set)
+    held: dict[int, float] = field(default_factory=dict)
+    shut: set[int] = field(default_factory=set)
+    confirmed: int = 0
+    measured_at: float = field(default_factory=time.monotonic)
+    pauses: dict[int, float] = field(default_factory=dict)
+    hosts: dict[int, tuple[str, str]] = field(default_factory=dict)
+    _refused_by: dict[int, int | None] = field(default_factory=dict)
+
+    def refused_by(self, batch: Batch) -> int | None:
+        """Return the person who refused the batch; None if the declared deadline action did."""
+        if batch.pk not in self._refused_by:
+            event = Event.objects.filter(batch=batch, word=EventWord.MOVED, new=Status.REFUSED).last()
+            self._refused_by[batch.pk] = event.user_id if event is not None else None
+        return self._refused_by[batch.pk]
+
+    def settled(self) -> list[int]:
+        """Return the chunks with every answer known. If calls were not made, chunks in doubt stay in doubt."""
+        return [pk for pk in self.marked if not ((self.held or self.shut) and pk in self.in_doubt)]
 
 
 def asks(work: Pass, batches: Iterable[Batch]) -> Iterator[Ask]:
@@ -61,7 +97,7 @@ def _marked(work: Pass, chunks: list[tuple[Batch, Chunk]]) -> Iterator[Ask]:
         Chunk.objects.filter(pk__in=ids).update(sending=True)
         for batch, chunk in chunks:
             if batch.status == Status.REFUSED:
-                _refuse_rows(_span(batch, chunk), work.refused_by(batch))
+                _refuse_rows(batch, chunk, work.refused_by(batch))
     work.marked += ids
     work.in_doubt |= {chunk.pk for _, chunk in chunks if chunk.sending}
     lost = {(batch.pk << 32) + batch.chunk_rows * chunk.number for batch, chunk in chunks if chunk.sending}
@@ -110,11 +146,8 @@ def wheres(chunks: Sequence[tuple[Batch, Chunk]]) -> Iterator[Q]:
         yield Q(pk__in=ids)
 
 
-def _span(batch: Batch, chunk: Chunk) -> Q:
-    return rows_of(batch.pk, chunk.number * batch.chunk_rows, chunk.rows)
-
-
-def _refuse_rows(span: Q, user_id: int | None) -> None:
+def _refuse_rows(batch: Batch, chunk: Chunk, user_id: int | None) -> None:
     """Turn the decisions of a refused batch's chunk to rejected, in the name of the person who refused it."""
+    span = rows_of(batch.pk, chunk.number * batch.chunk_rows, chunk.rows)
     rows = Decision.objects.filter(span).exclude(verdict=DecisionVerdict.REJECTED).exclude(uri=b"")
     rows.update(verdict=DecisionVerdict.REJECTED, reason=DecisionReason.REFUSED, text="", action="", decided_by=user_id)
