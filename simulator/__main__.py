@@ -7,10 +7,10 @@ import asyncio
 import signal
 import sys
 
+from simulator.bodies import BadRequestError, Destination
 from simulator.control import Control
-from simulator.errors import BadRequestError
 from simulator.platform.endpoints import Endpoints
-from simulator.platform.hooks import target
+from simulator.platform.hooks import resolve
 from simulator.services.receivers import Receivers
 from simulator.services.rest import Rest
 from simulator.wire.http import Connection, Handler, Request, Result
@@ -41,7 +41,7 @@ def handler(world: World) -> Handler:
             whole = request.target.partition(b"/consent/")[2].decode("latin-1")
             return world.consent.answer(request, whole, world.faults)
         if area == b"receive":
-            return receivers.take(request, below.rstrip(b"/").decode("latin-1"))
+            return receivers.answer(request, below.rstrip(b"/").decode("latin-1"))
         if area == b"control":
             return control.answer(request)
         return json_reply({"error": "not found"}, 404)
@@ -49,7 +49,7 @@ def handler(world: World) -> Handler:
     return handle
 
 
-async def serve(options: argparse.Namespace) -> None:
+async def serve(options: argparse.Namespace, destination: Destination) -> None:
     """Listen, print one line on stdout when ready, and run until SIGTERM, SIGINT or, on request, the end of stdin."""
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
@@ -57,7 +57,7 @@ async def serve(options: argparse.Namespace) -> None:
         loop.add_signal_handler(number, stop.set)
     if options.until_stdin_ends:
         loop.add_reader(sys.stdin.fileno(), stop.set)
-    world = World("", target=options.target, basic_auth=options.basic_auth, header=options.header)
+    world = World("", destination)
     handle = handler(world)
     server = await loop.create_server(lambda: Connection(handle, loop), options.host, options.port, backlog=2048)
     port = server.sockets[0].getsockname()[1]
@@ -83,15 +83,16 @@ def main() -> None:
     credentials.add_argument("--header", default="", metavar="NAME:VALUE", help="header for the target")
     parser.add_argument("--until-stdin-ends", action="store_true", help="end when stdin does (with its parent)")
     options = parser.parse_args()
+    destination = Destination(target=options.target, basic_auth=options.basic_auth, header=options.header)
     if options.target:
         try:
-            target(options.target, options.basic_auth, options.header)
+            resolve(destination)
         except BadRequestError as refused:
             parser.error(str(refused))
     if uvloop is not None:
-        uvloop.run(serve(options))
+        uvloop.run(serve(options, destination))
     else:
-        asyncio.run(serve(options))
+        asyncio.run(serve(options, destination))
 
 
 if __name__ == "__main__":

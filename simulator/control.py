@@ -9,12 +9,15 @@ import json
 import re
 import time
 from collections.abc import Coroutine
-from typing import Any
+from typing import Annotated, Any
 
-from simulator.errors import BadRequestError
-from simulator.platform import hooks, spec
+from pydantic import StringConstraints
+
+from simulator.bodies import BadRequestError, Destination
+from simulator.platform import hooks
 from simulator.platform.faults import Faults
 from simulator.platform.sendouts import MAX_HOOKS_SHOWN, Sendout
+from simulator.platform.spec import Spec
 from simulator.services.receivers import Receivers
 from simulator.wire.http import Request
 from simulator.wire.replies import Reply, json_reply
@@ -22,7 +25,14 @@ from simulator.world import World
 
 _SENDOUT = re.compile(r"/control/sendouts/(s\d+)(?:/(fire|excuse))?")
 _RECEIVERS = "/control/receivers/"
-_HOOK_KEYS = ("body", "base64", "target", "basic_auth", "header", "content_type")
+
+
+class RawHook(Destination):
+    """Text or bytes to send as they are."""
+
+    body: str | None = None
+    base64: str | None = None
+    content_type: Annotated[str, StringConstraints(pattern=r"^[ -~]+$")] = "application/json"
 
 
 class Control:
@@ -54,12 +64,12 @@ class Control:
             case "POST", "/control/sendouts":
                 return await self._create(_content(request))
             case "POST", "/control/faults":
-                world.faults = Faults.parse(_content(request))
+                world.faults = Faults.read(_content(request))
                 return json_reply({"faults": len(world.faults.faults)})
             case "GET", "/control/rest":
                 return json_reply(world.rest.report())
             case "POST", "/control/rest":
-                world.rest.set(_content(request))
+                world.rest.change(_content(request))
                 return json_reply({"ok": True})
             case "POST", "/control/consent":
                 return world.consent.set_up(_content(request))
@@ -93,18 +103,17 @@ class Control:
         return json_reply({"error": "Not with this method."}, 405)
 
     async def _create(self, content: Any) -> Reply:
-        wanted = spec.parse(content)
+        wanted = Spec.read(content)
         if wanted.fire:
             # Refuse a bad target before the messages exist.
-            hooks.target_of(self.world, wanted.target, wanted.basic_auth, wanted.header)
+            hooks.resolve(wanted, self.world.hooks_go_to)
         sendout = self.world.create(wanted, time.time())
         if wanted.fire:
             return await self._fire(sendout, wanted.wait, 201)
         return self._created(sendout, {"hooks": []}, 201)
 
     async def _fire(self, sendout: Sendout, wait: bool, status: int) -> Reply:
-        given = sendout.spec
-        where = hooks.target_of(self.world, given.target, given.basic_auth, given.header)
+        where = hooks.resolve(sendout.spec, self.world.hooks_go_to)
         task = self._start(hooks.fire_all(self.world, sendout, where))
         if not wait:
             return self._created(sendout, {"hooks": []}, status)
@@ -129,22 +138,15 @@ class Control:
         return json_reply(content, status)
 
     async def _hook(self, content: Any) -> Reply:
-        if not isinstance(content, dict) or ("body" in content) == ("base64" in content):
+        wanted = RawHook.read(content)
+        if (wanted.body is None) == (wanted.base64 is None):
             raise BadRequestError('A raw hook is {"body": "…"} or {"base64": "…"}.')
-        texts = {key: content.get(key, "") for key in _HOOK_KEYS}
-        if set(content) - set(texts) or not all(isinstance(value, str) for value in texts.values()):
-            raise BadRequestError(
-                "A raw hook has the texts body or base64, target, basic_auth, header and content_type."
-            )
         try:
-            body = base64.b64decode(texts["base64"], validate=True) if "base64" in content else texts["body"].encode()
-        except (binascii.Error, UnicodeEncodeError):
-            raise BadRequestError("`base64` is not Base64, or `body` is not text that UTF-8 can write.") from None
-        where = hooks.target_of(self.world, texts["target"], texts["basic_auth"], texts["header"])
-        content_type = texts["content_type"] or "application/json"
-        if not content_type.isprintable() or not content_type.isascii():
-            raise BadRequestError("`content_type` is plain ASCII text.")
-        fired = await hooks.post(where, body, content_type=content_type)
+            body = base64.b64decode(wanted.base64 or "", validate=True) or (wanted.body or "").encode()
+        except binascii.Error:
+            raise BadRequestError("`base64` is not Base64.") from None
+        where = hooks.resolve(wanted, self.world.hooks_go_to)
+        fired = await hooks.post(where, body, content_type=wanted.content_type)
         return json_reply({"status": fired.status, "ms": fired.ms, "body": fired.body, "error": fired.error})
 
     def _start(self, work: Coroutine[Any, Any, dict[str, Any]]) -> asyncio.Task[dict[str, Any]]:

@@ -7,6 +7,7 @@ import secrets
 import string
 from typing import Any
 
+from simulator.bodies import Destination
 from simulator.platform.faults import Fault, Faults
 from simulator.platform.sendouts import Delivery, Sendout
 from simulator.platform.spec import Spec
@@ -32,11 +33,9 @@ def base36(number: int) -> str:
 class World:
     """State behind the server. `base_url` is the address at which the integrated system reaches it."""
 
-    def __init__(self, base_url: str, *, target: str = "", basic_auth: str = "", header: str = "") -> None:
+    def __init__(self, base_url: str, hooks_go_to: Destination | None = None) -> None:
         self.base_url = base_url
-        self.target = target
-        self.basic_auth = basic_auth
-        self.header = header
+        self.hooks_go_to = hooks_go_to or Destination()
         self.firing: set[asyncio.Task[Any]] = set()
         self.created = 0
         self._clear()
@@ -99,8 +98,6 @@ class World:
 
     def strike(self, sendout: Sendout, endpoint: str, number: int) -> Fault | None:
         """Draw the faults for one call: those of the sendout first, then the global ones."""
-        if not sendout.spec.faults.faults and not self.faults.faults:
-            return None
         key = f"{sendout.id}/{endpoint}/{number}"
         fault = sendout.spec.faults.strike(endpoint, key) or self.faults.strike(endpoint, key)
         if fault is not None:

@@ -6,11 +6,11 @@ import asyncio
 import time
 from collections.abc import Callable
 
-from simulator.platform.faults import Fault, FaultKind
+from simulator.platform.faults import FaultKind
 from simulator.platform.files import Download
 from simulator.platform.sendouts import REJECTED, Sendout
 from simulator.wire.http import Request, Result
-from simulator.wire.replies import Manner, Pace, Reply, head, json_body, json_reply, status_wire, whole
+from simulator.wire.replies import Pace, Reply, answer, head, json_body, json_reply, replacement, whole
 from simulator.world import World
 
 _WORDS = {200: "done", 204: "", 409: "conflict", 410: "gone"}
@@ -18,7 +18,10 @@ _WORDS = {200: "done", 204: "", 409: "conflict", 410: "gone"}
 _WIRE = {
     status: whole(status, json_body({"status": word})) if word else head(status, []) for status, word in _WORDS.items()
 }
-
+# Faults of a download after which no byte of the file is sent.
+_NO_FILE = frozenset(
+    {FaultKind.STATUS, FaultKind.REDIRECT, FaultKind.HANG, FaultKind.RESET_BEFORE, FaultKind.RESET_AFTER}
+)
 # Seconds to wait before a repeat is judged: a repeat on a new connection may arrive before the close of the old one is
 # known.
 NEWS_TAKES = 0.02
@@ -46,16 +49,12 @@ class Endpoints:
         sendout, index = found
         sendout.calls["reject"] += 1
 
-        def effect() -> int:
-            return sendout.reject(index, self.world.repeat_status(sendout), time.time())
+        def effect() -> Reply:
+            status = sendout.reject(index, self.world.repeat_status(sendout), time.time())
+            return Reply(_WIRE[status], lost=lambda: sendout.lose_rejection(index))
 
-        def lost() -> None:
-            sendout.lost[index] = 1
-            sendout.answers_lost["reject"] += 1
-
-        if sendout.states[index] == REJECTED and not sendout.lost[index]:
-            return self._answer_repeat(lambda: self._answer(sendout, "reject", index, effect, lost))
-        return self._answer(sendout, "reject", index, effect, lost)
+        repeats = sendout.states[index] == REJECTED and not sendout.lost[index]
+        return self._answer(sendout, "reject", index, effect, repeats=repeats)
 
     def finish(self, request: Request, token: str) -> Result:
         """Release one delivery: POST /finish/{token}."""
@@ -68,16 +67,12 @@ class Endpoints:
         delivery = sendout.deliveries[number]
         sendout.calls["finish"] += 1
 
-        def effect() -> int:
-            return sendout.finish(delivery, self.world.repeat_status(sendout), time.time())
+        def effect() -> Reply:
+            status = sendout.finish(delivery, self.world.repeat_status(sendout), time.time())
+            return Reply(_WIRE[status], lost=lambda: sendout.lose_finish(delivery))
 
-        def lost() -> None:
-            delivery.finish_lost = True
-            sendout.answers_lost["finish"] += 1
-
-        if delivery.finished_at is not None and not delivery.finish_lost:
-            return self._answer_repeat(lambda: self._answer(sendout, "finish", number, effect, lost))
-        return self._answer(sendout, "finish", number, effect, lost)
+        repeats = delivery.finished_at is not None and not delivery.finish_lost
+        return self._answer(sendout, "finish", number, effect, repeats=repeats)
 
     def download(self, request: Request, token: str) -> Reply:
         """Serve a contact file: GET /files/{token}."""
@@ -90,70 +85,32 @@ class Endpoints:
         sendout.calls["download"] += 1
         sendout.versions += 1
         fault = self.world.strike(sendout, "download", number)
-        if fault is not None:
-            broken = self._prevented_reply(fault, request)
-            if broken is not None:
-                return broken
-            if fault.kind in (FaultKind.RESET_AFTER, FaultKind.HANG):
-                return Reply(manner=Manner.RESET if fault.kind is FaultKind.RESET_AFTER else Manner.HANG)
-        answer = Download(self.world, sendout, fault, sendout.versions)
+        if fault is not None and fault.kind in _NO_FILE:
+            return replacement(fault)
+        file = Download(self.world, sendout, fault, sendout.versions)
         return Reply(
-            stream=answer.stream(),
-            close=answer.closes(),
+            stream=file.stream(),
+            close=file.closes(),
             delay=fault.seconds if fault and fault.kind is FaultKind.SLOW else 0.0,
             pace=Pace(fault.bytes, fault.interval) if fault and fault.kind is FaultKind.DRIP else None,
         )
 
-    async def _answer_repeat(self, answer: Callable[[], Reply]) -> Reply:
+    def _answer(
+        self, sendout: Sendout, endpoint: str, number: int, effect: Callable[[], Reply], *, repeats: bool
+    ) -> Result:
+        """Apply the effect of the call and return the answer, subject to a matching fault."""
+
+        def answered() -> Reply:
+            reply = answer(self.world.strike(sendout, endpoint, number), effect)
+            reply.delay += self.world.latency(sendout)
+            return reply
+
+        return self._judge_later(answered) if repeats else answered()
+
+    async def _judge_later(self, answered: Callable[[], Reply]) -> Reply:
         """Judge a repeat after a delay, so that the close of the first connection can be noticed first."""
         await asyncio.sleep(NEWS_TAKES)
-        return answer()
-
-    def _answer(
-        self, sendout: Sendout, endpoint: str, number: int, effect: Callable[[], int], lost: Callable[[], None]
-    ) -> Reply:
-        """Apply the effect of the call and return the answer, subject to a matching fault."""
-        latency = self.world.latency(sendout)
-        fault = self.world.strike(sendout, endpoint, number)
-        if fault is None:
-            return Reply(_WIRE[effect()], delay=latency, lost=lost)
-        broken = self._prevented_reply(fault, None)
-        if broken is not None:
-            broken.delay = latency
-            return broken
-        status = effect()
-        wire = _WIRE[status]
-        if fault.kind is FaultKind.SLOW:
-            return Reply(wire, delay=latency + fault.seconds, lost=lost)
-        if fault.kind is FaultKind.DRIP:
-            return Reply(wire, delay=latency, lost=lost, pace=Pace(fault.bytes, fault.interval))
-        if fault.kind is FaultKind.WRONG_TYPE:
-            return Reply(whole(status, b"done", content_type=fault.type), delay=latency, lost=lost)
-        # All remaining faults keep the true answer from arriving complete.
-        lost()
-        if fault.kind is FaultKind.STATUS:
-            return Reply(status_wire(fault), delay=latency)
-        if fault.kind is FaultKind.CUT:
-            return Reply(wire[: wire.index(b"\r\n\r\n") + 4], delay=latency, close=True)
-        if fault.kind is FaultKind.WRONG_LENGTH:
-            body = json_body({"status": _WORDS[status]})
-            declared = max(0, len(body) + fault.by)
-            return Reply(whole(status, body, declared=declared), delay=latency, close=True)
-        return Reply(delay=latency, manner=Manner.HANG if fault.kind is FaultKind.HANG else Manner.RESET)
-
-    def _prevented_reply(self, fault: Fault, request: Request | None) -> Reply | None:
-        """Return the answer of a fault that prevents the effect of the call; None for other faults."""
-        if fault.kind is FaultKind.RESET_BEFORE:
-            return Reply(manner=Manner.RESET)
-        if fault.kind is FaultKind.REDIRECT:
-            location = fault.location or f"{self.world.base_url}/elsewhere"
-            status = fault.status if 300 <= fault.status < 400 else 302
-            return Reply(head(status, [("Location", location), ("Content-Length", "0")]))
-        if fault.kind is FaultKind.STATUS and (request is not None or not fault.effect):
-            return Reply(status_wire(fault))
-        if fault.kind is FaultKind.HANG and fault.effect is False:
-            return Reply(manner=Manner.HANG)
-        return None
+        return answered()
 
     def _unknown(self, kind: str) -> Reply:
         self.world.record(kind, detail="Nothing was ever given this URI.", now=time.time())

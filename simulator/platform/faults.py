@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
 from enum import StrEnum
+from typing import Annotated, Any, Literal, Self
 
-from simulator.errors import BadRequestError
+from pydantic import Field, PrivateAttr, StringConstraints, field_validator, model_validator
+
+from simulator.bodies import Body, Count, Flag, Number, Share
 
 ENDPOINTS = frozenset({"download", "reject", "finish"})
-# Endpoints that a fault hits only if it names them.
-REST_ENDPOINTS = frozenset({"contact", "import", "recipients", "batch_status"})
-# Not an endpoint of the platform, so only faults that name it hit it.
-CONSENT = "consent"
-REPEAT_STATUSES = frozenset({200, 204, 409, 410})
+# A fault hits these only if it names them: they are not the three calls of the platform.
+NAMED_ONLY = frozenset({"contact", "import", "recipients", "batch_status", "consent"})
 
 
 class FaultKind(StrEnum):
@@ -39,65 +37,86 @@ class FaultKind(StrEnum):
 
 # Endpoints of a fault that names none.
 DEFAULT_ON = {
-    FaultKind.CUT: frozenset({"download"}),
-    FaultKind.CORRUPT_GZIP: frozenset({"download"}),
-    FaultKind.WRONG_LENGTH: frozenset({"download"}),
-    FaultKind.WRONG_TYPE: frozenset({"download"}),
-    FaultKind.DIFFERS: frozenset({"download"}),
+    **dict.fromkeys((FaultKind.CUT, FaultKind.WRONG_LENGTH, FaultKind.WRONG_TYPE), frozenset({"download"})),
+    **dict.fromkeys((FaultKind.CORRUPT_GZIP, FaultKind.DIFFERS), frozenset({"download"})),
     FaultKind.DUPLICATE_HOOK: frozenset({"hook"}),
-    FaultKind.WRONG_SHAPE: frozenset({CONSENT}),
+    FaultKind.WRONG_SHAPE: frozenset({"consent"}),
 }
 # Kinds that allow no other endpoint than their default.
-ONE_PLACE = frozenset({FaultKind.CORRUPT_GZIP, FaultKind.DIFFERS, FaultKind.WRONG_SHAPE})
-REST_KINDS = frozenset(
-    {FaultKind.SLOW, FaultKind.STATUS, FaultKind.HANG, FaultKind.RESET_BEFORE, FaultKind.RESET_AFTER}
-)
+ONE_PLACE = frozenset({FaultKind.CORRUPT_GZIP, FaultKind.DIFFERS, FaultKind.WRONG_SHAPE, FaultKind.DUPLICATE_HOOK})
 
 
-@dataclass(slots=True)
-class Fault:
+class Fault(Body):
     """One active fault. `share` draws among the calls; with `times`, it picks targets and hits each that often."""
 
     kind: FaultKind
-    on: frozenset[str]
-    share: float = 1.0
-    times: int | None = None
-    total: int | None = None
-    seed: int = 0
+    on: frozenset[str] = frozenset()
+    share: Share = 1.0
+    times: Count | None = None
+    total: Count | None = None
+    seed: Annotated[int, Field(strict=True)] = 0
     # status and redirect
-    status: int = 500
-    retry_after: float | str | None = None
-    location: str = ""
+    status: Annotated[int, Field(strict=True, ge=200, le=599)] = 500
+    retry_after: Count | Number | Literal["date"] | None = None
+    location: Annotated[str, StringConstraints(pattern=r"^[ -~]*$")] = "/elsewhere"
     # slow and Retry-After dates: seconds; drip: pieces of `bytes` every `interval` seconds
-    seconds: float = 1.0
-    bytes: int = 64
-    interval: float = 0.05
+    seconds: Number = 1.0
+    bytes: Annotated[int, Field(strict=True, ge=1)] = 64
+    interval: Number = 0.05
     # hang and status: whether the call takes effect; None means the default of the kind
-    effect: bool | None = None
+    effect: Flag | None = None
     # cut and corrupt_gzip: position as a share of the bytes; cut clean: the transport proves the shortened file
-    at: float = 0.5
-    clean: bool = False
+    at: Share = 0.5
+    clean: Flag = False
     # wrong_length: added to the true length; wrong_type: the type; differs: the first row that moves
-    by: int = 10
+    by: Annotated[int, Field(strict=True)] = 10
     type: str = "text/html"
-    row: int = 0
-    struck: int = 0
-    struck_by_key: dict[str, int] = field(default_factory=dict)
-    draw: random.Random = field(default_factory=random.Random)
+    row: Count = 0
+
+    _struck: int = PrivateAttr(default=0)
+    _struck_by_key: dict[str, int] = PrivateAttr(default_factory=dict)
+    _draw: random.Random = PrivateAttr(default_factory=random.Random)
+
+    @field_validator("on", mode="before")
+    @classmethod
+    def _read_one_name(cls, raw: Any) -> Any:
+        return [raw] if isinstance(raw, str) else raw
+
+    @model_validator(mode="after")
+    def _check_places(self) -> Self:
+        usual = DEFAULT_ON.get(self.kind, ENDPOINTS)
+        allowed = usual if self.kind in ONE_PLACE else ENDPOINTS | NAMED_ONLY
+        if not self.on <= allowed:
+            raise ValueError(f"The fault {self.kind} strikes on {', '.join(sorted(allowed))}.")
+        self._draw.seed(self.seed)
+        return self
+
+    @property
+    def prevents(self) -> bool:
+        """Return whether the call has no effect."""
+        if self.kind is FaultKind.STATUS:
+            return not self.effect
+        if self.kind is FaultKind.HANG:
+            return self.effect is False
+        return self.kind in (FaultKind.RESET_BEFORE, FaultKind.REDIRECT)
+
+    def strikes_on(self, endpoint: str) -> bool:
+        """Return whether the fault concerns an endpoint."""
+        return endpoint in (self.on or DEFAULT_ON.get(self.kind, ENDPOINTS))
 
     def strikes(self, key: str) -> bool:
         """Draw for one call; `key` names its target (this contact, this delivery, this file)."""
-        if self.total is not None and self.struck >= self.total:
+        if self.total is not None and self._struck >= self.total:
             return False
         if self.times is None:
-            if self.share < 1.0 and self.draw.random() >= self.share:
+            if self.share < 1.0 and self._draw.random() >= self.share:
                 return False
         else:
-            before = self.struck_by_key.get(key, 0)
+            before = self._struck_by_key.get(key, 0)
             if before >= self.times or (self.share < 1.0 and not self._picks(key)):
                 return False
-            self.struck_by_key[key] = before + 1
-        self.struck += 1
+            self._struck_by_key[key] = before + 1
+        self._struck += 1
         return True
 
     def _picks(self, key: str) -> bool:
@@ -105,96 +124,16 @@ class Fault:
         return int.from_bytes(digest) < self.share * 2**64
 
 
-@dataclass(slots=True)
-class Faults:
+class Faults(Body):
     """Faults and settings of one sendout, or of all of them; None leaves a setting to the level above."""
 
     faults: tuple[Fault, ...] = ()
-    latency: float | None = None
-    repeat_status: int | None = None
-
-    @classmethod
-    def parse(cls, raw: object) -> Faults:
-        """Parse the faults of a control request; raise BadRequestError with a sentence."""
-        if not isinstance(raw, Mapping):
-            raise BadRequestError('Faults are an object: {"faults": […], "latency": 0.02, "repeat_status": 409}.')
-        unknown = set(raw) - {"faults", "latency", "repeat_status"}
-        if unknown:
-            raise BadRequestError(f"Unknown key beside the faults: {', '.join(sorted(unknown))}.")
-        entries = raw.get("faults") or []
-        if not isinstance(entries, list):
-            raise BadRequestError("`faults` is a list.")
-        latency = raw.get("latency")
-        if latency is not None and not (_is_number(latency) and latency >= 0):
-            raise BadRequestError("`latency` is a number of seconds.")
-        repeat_status = raw.get("repeat_status")
-        if repeat_status is not None and repeat_status not in REPEAT_STATUSES:
-            raise BadRequestError(f"`repeat_status` is one of {', '.join(map(str, sorted(REPEAT_STATUSES)))}.")
-        return cls(tuple(_fault(entry) for entry in entries), latency, repeat_status)
+    latency: Number | None = None
+    repeat_status: Literal[200, 204, 409, 410] | None = None
 
     def strike(self, endpoint: str, key: str) -> Fault | None:
         """Return the first fault that hits this call, or None."""
         for fault in self.faults:
-            if endpoint in fault.on and fault.strikes(key):
+            if fault.strikes_on(endpoint) and fault.strikes(key):
                 return fault
         return None
-
-
-_TYPES: dict[str, tuple[type, ...]] = {
-    "share": (int, float),
-    "times": (int,),
-    "total": (int,),
-    "seed": (int,),
-    "status": (int,),
-    "location": (str,),
-    "retry_after": (int, float, str),
-    "seconds": (int, float),
-    "bytes": (int,),
-    "interval": (int, float),
-    "effect": (bool,),
-    "at": (int, float),
-    "clean": (bool,),
-    "by": (int,),
-    "type": (str,),
-    "row": (int,),
-}
-assert set(_TYPES) <= {each.name for each in fields(Fault)}
-
-
-def _fault(entry: object) -> Fault:
-    if not isinstance(entry, Mapping):
-        raise BadRequestError("A fault is an object with a `kind`.")
-    try:
-        kind = FaultKind(entry.get("kind", ""))
-    except ValueError:
-        raise BadRequestError(f"A fault's kind is one of {', '.join(FaultKind)}.") from None
-    given = {key: value for key, value in entry.items() if key not in ("kind", "on") and value is not None}
-    for key, value in given.items():
-        if key not in _TYPES:
-            raise BadRequestError(f"The fault {kind} has an unknown key: {key}.")
-        if not isinstance(value, _TYPES[key]) or (isinstance(value, bool) and key not in ("effect", "clean")):
-            raise BadRequestError(f"The fault {kind} has a value of the wrong type under {key}.")
-    fault = Fault(kind, _parse_endpoints(kind, entry.get("on")), **given)
-    fault.draw.seed(fault.seed)
-    if not 0 <= fault.share <= 1 or not 0 <= fault.at <= 1:
-        raise BadRequestError(f"The fault {kind} has a share outside 0 to 1.")
-    if fault.bytes < 1 or fault.row < 0 or fault.seconds < 0 or fault.interval < 0 or not 200 <= fault.status <= 599:
-        raise BadRequestError(f"The fault {kind} has a number out of its range.")
-    if isinstance(fault.retry_after, str) and fault.retry_after != "date":
-        raise BadRequestError('`retry_after` is a number of seconds or "date".')
-    return fault
-
-
-def _parse_endpoints(kind: FaultKind, raw: object) -> frozenset[str]:
-    if raw is None or kind is FaultKind.DUPLICATE_HOOK:
-        return DEFAULT_ON.get(kind, ENDPOINTS)
-    names = frozenset([raw] if isinstance(raw, str) else raw if isinstance(raw, list) else ["?"])
-    allowed = DEFAULT_ON[kind] if kind in ONE_PLACE else ENDPOINTS | {CONSENT}
-    allowed |= REST_ENDPOINTS if kind in REST_KINDS else frozenset()
-    if not names or not names <= allowed:
-        raise BadRequestError(f"The fault {kind} strikes on {', '.join(sorted(allowed))}.")
-    return names
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

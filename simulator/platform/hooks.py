@@ -15,15 +15,17 @@ from urllib.parse import SplitResult, urlsplit
 
 import httptools
 
-from simulator.errors import BadRequestError
+from simulator.bodies import BadRequestError, Destination
 from simulator.platform.rows import Rows
-from simulator.platform.sendouts import MAX_HOOKS_SHOWN, Delivery, Fired, Sendout
+from simulator.platform.sendouts import MAX_HOOKS_SHOWN, Delivery, Fired, Sendout, percentiles
 from simulator.world import World
 
 # The platform's time-out for the acknowledgement, in seconds.
 ACKNOWLEDGE_WITHIN = 1.0
 AT_ONCE = 32
 MAX_ANSWER = 64 * 1024
+
+NOWHERE = Destination()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,20 +36,24 @@ class Target:
     headers: tuple[tuple[str, str], ...]
 
 
-def target(url: str, basic_auth: str, header: str) -> Target:
-    """Validate a destination; raise BadRequestError with a sentence that holds no credential."""
+def resolve(wanted: Destination, usual: Destination = NOWHERE) -> Target:
+    """Return the target of a firing; what `wanted` leaves out is taken from `usual`, the start of the simulator.
+
+    Raises BadRequestError with a sentence that holds no credential.
+    """
+    own = wanted if wanted.basic_auth or wanted.header else usual
     try:
-        parts = urlsplit(url)
+        parts = urlsplit(wanted.target or usual.target)
         fits = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
     except ValueError:
         fits = False
     if not fits:
         raise BadRequestError("The target is an http or https URL; give it here or at the start with --target.")
     headers = []
-    if basic_auth:
-        headers.append(("Authorization", "Basic " + base64.b64encode(basic_auth.encode()).decode()))
-    if header:
-        name, colon, value = header.partition(":")
+    if own.basic_auth:
+        headers.append(("Authorization", "Basic " + base64.b64encode(own.basic_auth.encode()).decode()))
+    if own.header:
+        name, colon, value = own.header.partition(":")
         if not colon or not name.strip():
             raise BadRequestError("The header is written NAME:VALUE.")
         headers.append((name.strip(), value.strip()))
@@ -55,12 +61,6 @@ def target(url: str, basic_auth: str, header: str) -> Target:
     if not text.isprintable() or not text.isascii():
         raise BadRequestError("The target and its credentials are plain ASCII text.")
     return Target(parts, tuple(headers))
-
-
-def target_of(world: World, url: str, basic_auth: str, header: str) -> Target:
-    """Return the target of one firing: its own, else the one from the simulator's start."""
-    own = bool(basic_auth or header)
-    return target(url or world.target, basic_auth if own else world.basic_auth, header if own else world.header)
 
 
 def payload(world: World, sendout: Sendout, delivery: Delivery, rows: Rows) -> dict[str, Any]:
@@ -117,7 +117,11 @@ async def fire_all(world: World, sendout: Sendout, where: Target) -> dict[str, A
                 await gate.acquire()
                 group.create_task(fire_gated(delivery))
     few = len(times) <= MAX_HOOKS_SHOWN
-    return {"hooks": [asdict(fired) for fired in shown]} if few else {**answered, "ms": _summary(times)}
+    return (
+        {"hooks": [asdict(fired) for fired in shown]}
+        if few
+        else {**answered, "ms": percentiles(times, p50=0.5, p99=0.99, p99_9=0.999, max=1.0)}
+    )
 
 
 async def _paced(deliveries: list[Delivery], per_second: float) -> AsyncIterator[Delivery]:
@@ -127,13 +131,6 @@ async def _paced(deliveries: list[Delivery], per_second: float) -> AsyncIterator
     for nth, delivery in enumerate(deliveries):
         await asyncio.sleep(max(0.0, start + nth / per_second - loop.time()))
         yield delivery
-
-
-def _summary(times: array[float]) -> dict[str, float]:
-    ordered = sorted(times)
-    last = len(ordered) - 1
-    shares = {"p50": 0.5, "p99": 0.99, "p99_9": 0.999, "max": 1.0}
-    return {name: round(ordered[round(last * share)], 3) for name, share in shares.items()}
 
 
 async def post(

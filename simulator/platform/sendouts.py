@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from simulator.platform.spec import Spec, due_rows
 
@@ -45,18 +46,12 @@ class Delivery:
         self.expired = False
 
 
-class Record(Protocol):
-    """Recorder of a violation: kind, sendout, delivery id, contact number from 1, detail, time."""
-
-    def __call__(
-        self, kind: str, *, sendout: Sendout | None, delivery: str, contact: int | None, detail: str, now: float
-    ) -> None: ...
-
-
 class Sendout:
     """Waiting contacts, one byte each, until they are rejected, accepted or timed out."""
 
-    def __init__(self, number: int, spec: Spec, prefixes: dict[str, str], record: Record, now: float) -> None:
+    def __init__(
+        self, number: int, spec: Spec, prefixes: dict[str, str], record: Callable[..., None], now: float
+    ) -> None:
         self.id = f"s{number}"
         self.spec = spec
         self.prefixes = prefixes
@@ -134,6 +129,16 @@ class Sendout:
             self._violation("released_due", delivery, None, f"{released} due rejections were missing at finish.", now)
         return 200
 
+    def lose_rejection(self, index: int) -> None:
+        """Record that the answer to a rejection could not arrive, so that a repeat is legal."""
+        self.lost[index] = 1
+        self.answers_lost["reject"] += 1
+
+    def lose_finish(self, delivery: Delivery) -> None:
+        """Record that the answer to a finish could not arrive, so that a repeat is legal."""
+        delivery.finish_lost = True
+        self.answers_lost["finish"] += 1
+
     def excuse(self) -> None:
         """Count all answers so far as lost: the integrated system was killed and may not have stored them."""
         for index, flag in enumerate(self.states.translate(_IS_REJECTED)):
@@ -163,7 +168,7 @@ class Sendout:
             self.settle(delivery, now)
         finished = [delivery for delivery in self.deliveries if delivery.finished_at is not None]
         fired = [delivery.fired_at for delivery in self.deliveries if delivery.fired_at is not None]
-        took = [each.finished_at - each.fired_at for each in finished if each.fired_at and each.finished_at]
+        took = [(each.finished_at - each.fired_at) * 1000 for each in finished if each.fired_at and each.finished_at]
         not_due = self.due.translate(bytes.maketrans(b"\x00\x01", b"\x01\x00"))
         return {
             "id": self.id,
@@ -191,8 +196,8 @@ class Sendout:
             "violation_count": self.violation_count,
             "released_due": self.released_due,
             "wrongly_rejected": _count_common(self.states.translate(_IS_REJECTED), not_due),
-            "max_finish_ms_after_hook": round(max(took) * 1000, 3) if took else None,
-            "finish_ms_after_hook": _percentiles(took),
+            "max_finish_ms_after_hook": round(max(took), 3) if took else None,
+            "finish_ms_after_hook": percentiles(took, p50=0.5, p95=0.95, max=1.0),
             "first_hook_at": min(fired) if fired else None,
             "finished_at": (
                 max(each.finished_at or 0.0 for each in finished) if len(finished) == len(self.deliveries) else None
@@ -214,13 +219,8 @@ def _count_common(left: bytes | bytearray, right: bytes | bytearray) -> int:
     return (int.from_bytes(left) & int.from_bytes(right)).bit_count()
 
 
-def _percentiles(seconds: list[float]) -> dict[str, float] | None:
-    """Return the median, the 95th percentile and the maximum of these times, in ms."""
-    if not seconds:
-        return None
-    ordered = sorted(seconds)
+def percentiles(milliseconds: Iterable[float], **shares: float) -> dict[str, float] | None:
+    """Return the values at these shares of the sorted times; None without times."""
+    ordered = sorted(milliseconds)
     last = len(ordered) - 1
-    return {
-        name: round(ordered[round(share * last)] * 1000, 3)
-        for name, share in (("p50", 0.5), ("p95", 0.95), ("max", 1.0))
-    }
+    return {name: round(ordered[round(share * last)], 3) for name, share in shares.items()} if ordered else None

@@ -13,29 +13,34 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
-from simulator.errors import BadRequestError
-from simulator.platform.faults import Fault, FaultKind, Faults
+from simulator.bodies import BadRequestError, Body
+from simulator.platform.faults import Faults
 from simulator.wire.http import Request
-from simulator.wire.replies import Manner, Pace, Reply, json_body, json_reply, status_wire, whole
+from simulator.wire.replies import Reply, answer, json_reply
 
 RECORDED_AT = "2026-01-31T09:30:00+01:00"
-_SETTINGS = frozenset({"refusing", "unknown", "token"})
 _NUMBER = re.compile(r"\d+")
 
 
-class Consent:
-    """Handler of requests under /consent/.
+class ConsentSettings(Body):
+    """Behaviour of the service.
 
     `refusing`: None means the default rule. `unknown`: contacts left out of every answer. `token`: required from
     callers.
     """
 
+    refusing: frozenset[str] | None = None
+    unknown: frozenset[str] = frozenset()
+    token: str = ""
+
+
+class Consent:
+    """Handler of requests under /consent/."""
+
     def __init__(self) -> None:
         self.asked: Counter[str] = Counter()
         self.most_in_one = 0
-        self._refusing: frozenset[str] | None = None
-        self._unknown: frozenset[str] = frozenset()
-        self._token = ""
+        self.settings = ConsentSettings()
         self._routes: dict[tuple[bytes, str], Callable[[Any, str], Reply]] = {
             (b"POST", "check"): lambda body, _: self._map(_texts(body, "contacts")),
             (b"PUT", "people"): lambda body, _: self._objects(_keys(body, "people")),
@@ -45,14 +50,7 @@ class Consent:
 
     def set_up(self, raw: Any) -> Reply:
         """Set refusing contacts, unknown contacts and the token; omitted settings return to their defaults."""
-        if not isinstance(raw, dict) or set(raw) - _SETTINGS:
-            raise BadRequestError('Consent is set up as {"refusing": ["A-1"], "unknown": ["A-2"], "token": "…"}.')
-        token = raw.get("token", "")
-        if not isinstance(token, str):
-            raise BadRequestError("`token` is text.")
-        self._refusing = frozenset(_texts(raw, "refusing")) if raw.get("refusing") is not None else None
-        self._unknown = frozenset(_texts(raw, "unknown")) if raw.get("unknown") is not None else frozenset()
-        self._token = token
+        self.settings = ConsentSettings.read(raw)
         return json_reply({"ok": True})
 
     def report(self) -> Reply:
@@ -64,22 +62,21 @@ class Consent:
         path, _, query = rest.partition("?")
         name, _, contact = path.partition("/")
         self.asked[name] += 1
-        fault = faults.strike("consent", path)
-        if fault is not None and (broken := _replacement(fault)) is not None:
-            return broken
-        if self._token and request.headers.get("authorization") != f"Bearer {self._token}":
+        return answer(faults.strike("consent", path), lambda: self._judge(request, name, unquote(contact), query))
+
+    def _judge(self, request: Request, name: str, contact: str, query: str) -> Reply:
+        if self.settings.token and request.headers.get("authorization") != f"Bearer {self.settings.token}":
             return json_reply({"error": "not authorized"}, 401)
         try:
-            reply = self._reply(request, name, unquote(contact), query)
+            return self._reply(request, name, contact, query)
         except BadRequestError as refused:
             return json_reply({"error": str(refused)}, 400)
-        return reply if fault is None else _changed(fault, reply)
 
     def _reply(self, request: Request, name: str, contact: str, query: str) -> Reply:
         if contact and request.method == b"GET" and name == "people":
             return self._one(contact)
         if contact and request.method == b"GET" and name == "status":
-            return json_reply({}, 404 if contact in self._unknown or self.refuses(contact) else 200)
+            return json_reply({}, 404 if contact in self.settings.unknown or self.refuses(contact) else 200)
         route = None if contact else self._routes.get((request.method, name))
         if route is None:
             return json_reply({"error": "not found"}, 404)
@@ -90,15 +87,15 @@ class Consent:
 
     def refuses(self, contact: str) -> bool:
         """Return whether a contact refuses consent."""
-        if self._refusing is not None:
-            return contact in self._refusing
+        if self.settings.refusing is not None:
+            return contact in self.settings.refusing
         numbers = _NUMBER.findall(contact)
         return bool(numbers) and int(numbers[-1][-9:]) % 10 == 0
 
     def _known(self, contacts: Iterable[str]) -> list[str]:
         contacts = list(contacts)
         self.most_in_one = max(self.most_in_one, len(contacts))
-        return [each for each in contacts if each not in self._unknown]
+        return [each for each in contacts if each not in self.settings.unknown]
 
     def _map(self, contacts: list[str]) -> Reply:
         return json_reply({"verdicts": {each: not self.refuses(each) for each in self._known(contacts)}})
@@ -139,35 +136,3 @@ def _keys(body: Any, key: str) -> list[str]:
     if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
         raise BadRequestError(f"`{key}` is a list of objects.")
     return _texts({"key": [each.get("key") for each in found]}, "key")
-
-
-def _replacement(fault: Fault) -> Reply | None:
-    """Return the fault's reply in place of an answer; None if the answer is sent."""
-    match fault.kind:
-        case FaultKind.STATUS:
-            return Reply(status_wire(fault))
-        case FaultKind.HANG:
-            return Reply(manner=Manner.HANG)
-        case FaultKind.RESET_BEFORE | FaultKind.RESET_AFTER:
-            return Reply(manner=Manner.RESET)
-        case FaultKind.WRONG_SHAPE:
-            return json_reply({"message": "of another form than was agreed"})
-        case FaultKind.REDIRECT:
-            return json_reply(
-                {}, fault.status if 300 <= fault.status < 400 else 302, {"Location": fault.location or "/"}
-            )
-    return None
-
-
-def _changed(fault: Fault, reply: Reply) -> Reply:
-    """Return the answer as the fault changes it: late, slow, cut short or of a wrong type."""
-    match fault.kind:
-        case FaultKind.SLOW:
-            return Reply(reply.wire, delay=fault.seconds)
-        case FaultKind.DRIP:
-            return Reply(reply.wire, pace=Pace(fault.bytes, fault.interval))
-        case FaultKind.CUT:
-            return Reply(reply.wire[: reply.wire.index(b"\r\n\r\n") + 5], close=True)
-        case FaultKind.WRONG_TYPE:
-            return Reply(whole(200, json_body("done"), content_type=fault.type))
-    return reply

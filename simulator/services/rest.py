@@ -8,10 +8,9 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
-from simulator.platform.faults import Fault, FaultKind
 from simulator.services.contact_lists import Import
 from simulator.wire.http import Request
-from simulator.wire.replies import Manner, Reply, json_reply
+from simulator.wire.replies import Reply, answer, json_reply
 from simulator.world import World
 
 TOKEN = "x-carma-authentication-token"
@@ -29,7 +28,7 @@ class Rest:
 
     def answer(self, request: Request, path: str) -> Reply:
         state = self.world.rest
-        if request.headers.get(TOKEN, "") != state.token:
+        if request.headers.get(TOKEN, "") != state.settings.token:
             state.calls["refused"] += 1
             return json_reply({"error": "not authenticated"}, 401)
         method = request.method.decode("ascii", "replace")
@@ -51,26 +50,11 @@ class Rest:
     def _struck(self, endpoint: str, key: str, effect: Callable[[], Reply]) -> Reply:
         """Apply the effect of the call and answer it, subject to a matching fault."""
         self.world.rest.calls[endpoint] += 1
-        fault = self.world.faults.strike(endpoint, f"rest/{endpoint}/{key}")
-        if fault is None:
-            return effect()
-        if fault.kind is FaultKind.RESET_BEFORE:
-            return Reply(manner=Manner.RESET)
-        if fault.kind is FaultKind.SLOW:
-            reply = effect()
-            reply.delay += fault.seconds
-            return reply
-        if fault.kind is FaultKind.STATUS:
-            if fault.effect:
-                effect()
-            return json_reply({"error": "a fault that was asked for"}, fault.status, _retry_after(fault))
-        if fault.kind is not FaultKind.HANG or fault.effect is not False:
-            effect()
-        return Reply(manner=Manner.HANG if fault.kind is FaultKind.HANG else Manner.RESET)
+        return answer(self.world.faults.strike(endpoint, f"rest/{endpoint}/{key}"), effect)
 
     def _contact(self, request: Request, method: str, key: tuple[str, str, str]) -> Reply:
         state = self.world.rest
-        if key[2] in state.unknown:
+        if key[2] in state.settings.unknown:
             return json_reply({"error": "no such contact"}, 404)
         if method == "GET":
             return json_reply({"originalId": key[2], "properties": state.contacts.get(key, {})})
@@ -92,8 +76,8 @@ class Rest:
             or not (content["delimiter"].isdigit())
         ):
             return json_reply({"error": f"an import has {', '.join(names)}"}, 400)
-        if now - state.last_import_at < state.import_distance:
-            wait = math.ceil(state.import_distance - (now - state.last_import_at))
+        if now - state.last_import_at < state.settings.import_distance:
+            wait = math.ceil(state.settings.import_distance - (now - state.last_import_at))
             return json_reply({"error": "too many imports"}, 429, {"Retry-After": str(wait)})
         if content["type"] == "REPLACE":
             self.world.record("list_replaced", detail="An import of this type empties the list.", now=now)
@@ -123,8 +107,8 @@ class Rest:
         made = self._found(number)
         if made is None or made.rows is None:
             return json_reply({"error": "no such batch"}, 404)
-        if made.status == "RUNNING" and time.time() >= made.sent_at + self.world.rest.import_seconds:
-            made.status = self.world.rest.import_ends
+        if made.status == "RUNNING" and time.time() >= made.sent_at + self.world.rest.settings.import_seconds:
+            made.status = self.world.rest.settings.import_ends
             if made.status == "FINISHED":
                 self._carry_out(made)
         return json_reply({"id": made.number, "status": made.status})
@@ -148,7 +132,3 @@ def _json(request: Request) -> Any:
         return json.loads(request.body)
     except (ValueError, RecursionError):
         return None
-
-
-def _retry_after(fault: Fault) -> dict[str, str]:
-    return {} if fault.retry_after is None else {"Retry-After": str(fault.retry_after)}

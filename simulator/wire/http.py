@@ -8,7 +8,7 @@ import struct
 import traceback
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
-from types import MappingProxyType
+from dataclasses import dataclass
 from typing import Any, cast
 
 import httptools
@@ -26,53 +26,22 @@ Result = Reply | Coroutine[Any, Any, Reply]
 Handler = Callable[["Request"], Result]
 
 
+@dataclass(frozen=True, slots=True)
 class Request:
     """One complete request; `target` includes the query.
 
     `headers` have lower-case names and are kept only for READS_HEADERS.
     """
 
-    __slots__ = ("body", "headers", "keep_alive", "method", "target")
-
-    def __init__(
-        self,
-        method: bytes,
-        target: bytes,
-        body: bytes,
-        keep_alive: bool,
-        headers: Mapping[str, str] = MappingProxyType({}),
-    ) -> None:
-        self.method = method
-        self.target = target
-        self.body = body
-        self.headers = headers
-        self.keep_alive = keep_alive
-        self.headers = headers
+    method: bytes
+    target: bytes
+    body: bytes
+    keep_alive: bool
+    headers: Mapping[str, str]
 
 
 class Connection(asyncio.Protocol):
     """Connection that parses requests, hands each to the handler in turn, and sends the reply in its manner."""
-
-    __slots__ = (
-        "body",
-        "broken",
-        "busy",
-        "closed",
-        "handle",
-        "headers",
-        "loop",
-        "parser",
-        "queue",
-        "reading",
-        "reply",
-        "request",
-        "size",
-        "target",
-        "task",
-        "timer",
-        "transport",
-        "writable",
-    )
 
     def __init__(self, handle: Handler, loop: asyncio.AbstractEventLoop) -> None:
         self.handle = handle

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from dataclasses import dataclass
 from email.utils import formatdate
 from enum import Enum
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
-from simulator.platform.faults import Fault
+from simulator.platform.faults import Fault, FaultKind
 
+_LENGTH = re.compile(rb"Content-Length: (\d+)")
 JSON_TYPE = "application/json"
 
 
@@ -23,39 +27,25 @@ class Manner(Enum):
     RESET = "reset"
 
 
+@dataclass(frozen=True, slots=True)
 class Pace:
     """Pace of a dripping answer: `size` bytes, then a pause of `interval` seconds."""
 
-    __slots__ = ("interval", "size")
-
-    def __init__(self, size: int, interval: float) -> None:
-        self.size = size
-        self.interval = interval
+    size: int
+    interval: float
 
 
+@dataclass(slots=True)
 class Reply:
     """One answer: `wire`, then `stream` (already framed) if it is long; `lost` is called if it cannot arrive."""
 
-    __slots__ = ("close", "delay", "lost", "manner", "pace", "stream", "wire")
-
-    def __init__(
-        self,
-        wire: bytes = b"",
-        *,
-        delay: float = 0.0,
-        lost: Callable[[], None] | None = None,
-        manner: Manner = Manner.ANSWER,
-        stream: AsyncIterator[bytes] | None = None,
-        pace: Pace | None = None,
-        close: bool = False,
-    ) -> None:
-        self.wire = wire
-        self.delay = delay
-        self.lost = lost
-        self.manner = manner
-        self.stream = stream
-        self.pace = pace
-        self.close = close
+    wire: bytes = b""
+    delay: float = 0.0
+    lost: Callable[[], None] | None = None
+    manner: Manner = Manner.ANSWER
+    stream: AsyncIterator[bytes] | None = None
+    pace: Pace | None = None
+    close: bool = False
 
 
 def head(status: int, headers: Iterable[tuple[str, str]]) -> bytes:
@@ -74,11 +64,9 @@ def whole(
     *,
     content_type: str = JSON_TYPE,
     headers: Iterable[tuple[str, str]] = (),
-    declared: int | None = None,
 ) -> bytes:
-    """Return a complete answer; `declared` is a false Content-Length."""
-    length = len(body) if declared is None else declared
-    return head(status, [("Content-Type", content_type), ("Content-Length", str(length)), *headers]) + body
+    """Return a complete answer."""
+    return head(status, [("Content-Type", content_type), ("Content-Length", str(len(body))), *headers]) + body
 
 
 def json_body(content: Any) -> bytes:
@@ -91,14 +79,65 @@ def json_reply(content: Any, status: int = 200, headers: Mapping[str, str] | Non
     return Reply(whole(status, json_body(content), headers=(headers or {}).items()))
 
 
-def status_wire(fault: Fault) -> bytes:
-    """Return the answer of a status fault, with Retry-After if configured."""
-    headers: list[tuple[str, Any]] = []
-    if fault.retry_after == "date":
-        headers.append(("Retry-After", formatdate(time.time() + fault.seconds, usegmt=True)))
-    elif fault.retry_after is not None:
-        headers.append(("Retry-After", str(fault.retry_after)))
-    return whole(fault.status, json_body({"error": "a fault that was asked for"}), headers=headers)
+def answer(fault: Fault | None, effect: Callable[[], Reply]) -> Reply:
+    """Apply the effect of a call and return its answer, as the fault changes both.
+
+    If the answer then cannot arrive whole, its `lost` is called at once.
+    """
+    if fault is None:
+        return effect()
+    if fault.prevents:
+        return replacement(fault)
+    reply = effect()
+    end_of_head = reply.wire.index(b"\r\n\r\n") + 4
+    match fault.kind:
+        case FaultKind.SLOW:
+            reply.delay += fault.seconds
+        case FaultKind.DRIP:
+            reply.pace = Pace(fault.bytes, fault.interval)
+        case FaultKind.WRONG_TYPE:
+            reply.wire = whole(int(reply.wire[9:12]), json_body("done"), content_type=fault.type)
+        case FaultKind.WRONG_SHAPE:
+            return json_reply({"message": "of another form than was agreed"})
+        case FaultKind.CUT:
+            _lose(reply)
+            # One byte of the body, so that it is not taken for an answer without one.
+            reply.wire, reply.close = reply.wire[: end_of_head + 1], True
+        case FaultKind.WRONG_LENGTH:
+            _lose(reply)
+            reply.wire, reply.close = _LENGTH.sub(partial(_misstate, fault.by), reply.wire, count=1), True
+        case FaultKind.STATUS | FaultKind.HANG | FaultKind.RESET_AFTER:
+            _lose(reply)
+            return replacement(fault)
+    return reply
+
+
+def _lose(reply: Reply) -> None:
+    if reply.lost is not None:
+        reply.lost()
+        reply.lost = None
+
+
+def _misstate(by: int, length: re.Match[bytes]) -> bytes:
+    return b"Content-Length: %d" % max(0, int(length[1]) + by)
+
+
+def replacement(fault: Fault) -> Reply:
+    """Return what the caller gets in place of the answer."""
+    match fault.kind:
+        case FaultKind.STATUS:
+            headers: dict[str, str] = {}
+            if fault.retry_after == "date":
+                headers["Retry-After"] = formatdate(time.time() + fault.seconds, usegmt=True)
+            elif fault.retry_after is not None:
+                headers["Retry-After"] = str(fault.retry_after)
+            return json_reply({"error": "a fault that was asked for"}, fault.status, headers)
+        case FaultKind.REDIRECT:
+            status = fault.status if 300 <= fault.status < 400 else 302
+            return Reply(head(status, [("Location", fault.location), ("Content-Length", "0")]))
+        case FaultKind.HANG:
+            return Reply(manner=Manner.HANG)
+    return Reply(manner=Manner.RESET)
 
 
 def chunk(piece: bytes) -> bytes:

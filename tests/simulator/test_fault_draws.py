@@ -6,7 +6,7 @@ from simulator.platform.faults import Faults
 
 
 def struck(fault: dict, keys: list[str], calls: int = 1) -> list[list[bool]]:
-    faults = Faults.parse({"faults": [{"kind": "status", "on": "reject", **fault}]})
+    faults = Faults.read({"faults": [{"kind": "status", "on": "reject", **fault}]})
     return [[faults.strike("reject", key) is not None for _ in range(calls)] for key in keys]
 
 
@@ -37,7 +37,7 @@ def test_a_total_ends_the_fault_for_all() -> None:
 
 
 def test_a_fault_strikes_only_where_it_is_put() -> None:
-    faults = Faults.parse({"faults": [{"kind": "status", "on": ["finish"]}, {"kind": "cut"}, {"kind": "hang"}]})
+    faults = Faults.read({"faults": [{"kind": "status", "on": ["finish"]}, {"kind": "cut"}, {"kind": "hang"}]})
     kinds = {}
     for endpoint in ("finish", "download", "reject", "hook"):
         fault = faults.strike(endpoint, "x")

@@ -9,13 +9,13 @@ import pytest
 
 from simulator.platform.rows import Rows
 from simulator.platform.sendouts import Sendout
-from simulator.platform.spec import parse, without_consent
+from simulator.platform.spec import Spec, without_consent
 from simulator.world import World
 
 
 def rows(**wanted: object) -> Rows:
     world = World("http://127.0.0.1:1")
-    spec = parse({"kind": "batch", "fire": False, **wanted})
+    spec = Spec.read({"kind": "batch", "fire": False, **wanted})
     sendout: Sendout = world.create(spec, 0.0)
     return Rows(world, sendout)
 
@@ -39,7 +39,7 @@ def test_quick_csv_is_the_object_as_csv() -> None:
 @pytest.mark.parametrize("share", [0, 0.05, 0.1, 0.3, 1 / 3, 0.999, 1])
 @pytest.mark.parametrize("count", [0, 1, 7, 10, 1000])
 def test_refusals_are_spread_evenly(share: float, count: int) -> None:
-    marks = without_consent(parse({"kind": "batch", "contacts": count, "no_consent": share}))
+    marks = without_consent(Spec.read({"kind": "batch", "contacts": count, "no_consent": share}))
     exact = Fraction(share).limit_denominator(1_000_000)
     assert len(marks) == count
     for end in range(count + 1):

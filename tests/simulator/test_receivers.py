@@ -91,7 +91,6 @@ def test_what_a_receiver_cannot_be_is_refused_with_a_sentence(sim: Simulator) ->
         ("CRM", {}),
         ("crm", {"headers": []}),
         ("crm", {"secret": 1}),
-        ("crm", {"faults": [{"kind": "cut"}]}),
         ("crm", {"other": 1}),
     ]
     for name, more in wrong:
