@@ -11,7 +11,7 @@ from actions.models import SuppressionUpload
 from actions.suppression import upload_work
 from notices.alarms.progress import tell_clock
 from notices.alarms.watch import Watch
-from notices.messages import loops as message_loops
+from notices.messages import send as messages
 from sendouts import lifecycle
 from sendouts.models import Batch, BulkChange, EffectRun, Status, Webhook
 from sendouts.outlook import forecast
@@ -108,7 +108,7 @@ def make_sweep() -> Sweep:
     def watch(stop: threading.Event) -> None:
         Watch().start(stop)
 
-    return Sweep(registered(), CHORES, beside=(watch, message_loops.start), tell_jump=tell_clock)
+    return Sweep(registered(), CHORES, beside=(watch, messages.start), tell_jump=tell_clock)
 
 
 def threads() -> dict[str, int]:

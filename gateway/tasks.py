@@ -11,7 +11,7 @@ from django.utils import timezone
 from actions.suppression import prune as suppression
 from gateway.lanes import LANES
 from notices.alarms import watch as alarm_watch
-from notices.messages import outbox
+from notices.messages import due
 from sendouts.inquiries import export
 from sendouts.privacy import retention
 from work import pulses
@@ -55,7 +55,7 @@ def retire() -> None:
     """Erase the URIs of ended batches, and delete data older than the retention period."""
     retention.wipe(timezone.now())
     retention.retire(timezone.now())
-    outbox.retire(timezone.now())
+    due.retire(timezone.now())
     export.prune(timezone.now())
     alarm_watch.prune(timezone.now())
     suppression.prune(timezone.now())

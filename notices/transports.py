@@ -1,9 +1,10 @@
-"""Send messages by mail and by hook, and classify failures."""
+"""The two ways to a recipient, a mail and a hook, and whether a failed send may have arrived."""
 
 import smtplib
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import timedelta
+from dataclasses import dataclass, field
+from typing import Protocol
 
 import structlog
 from django.core.mail import EmailMessage, get_connection
@@ -14,18 +15,15 @@ from outbound.session import GuardedSession, Unreachable
 
 log = structlog.get_logger(__name__)
 HOOK_TIMEOUT = (5.0, 10.0)
-# About an hour of retries: covers a restart of a mail server or an outage of a chat service.
-ATTEMPTS = 9
-FIRST_PAUSE, LONGEST_PAUSE = 15.0, 1_800.0
-# The sending process died: the outcome is unknown.
-LOST_AFTER = timedelta(minutes=5)
 
 
 class NotSent(Exception):
     """The message certainly did not leave, or was not taken."""
 
-    # In seconds, if the other side says when to try again.
-    retry_after: float | None = None
+    def __init__(self, retry_after: float | None = None) -> None:
+        """retry_after: seconds, if the other side says when to try again."""
+        super().__init__()
+        self.retry_after = retry_after
 
 
 class Lost(Exception):
@@ -40,48 +38,65 @@ def escaped(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def mail(message: EmailMessage) -> None:
-    """Hand one mail to the mail server; raises NotSent or Lost. Never call it inside a transaction."""
-    server = get_connection()
-    message.connection = server
-    opened = False
-    try:
-        server.open()
-        opened = True
-        message.send()
-    except (smtplib.SMTPException, OSError) as error:
-        log.warning("mail_failed", error=type(error).__name__)
-        # After a disconnect the server may have taken the mail; a negative answer means that it did not.
-        cut = isinstance(error, smtplib.SMTPServerDisconnected | OSError) and not isinstance(
-            error, smtplib.SMTPResponseException | smtplib.SMTPRecipientsRefused
-        )
-        raise (Lost if opened and cut else NotSent) from None
-    finally:
-        with suppress(smtplib.SMTPException, OSError):
-            server.close()
+class Transport(Protocol):
+    """One message with its way to the recipient."""
+
+    def send(self) -> None:
+        """Send it; raises NotSent or Lost. Never call it inside a transaction."""
 
 
-def post(url: str, body: bytes, allow: AllowList, *, word: str, headers: Mapping[str, str] | None = None) -> None:
-    """Post JSON behind the guard; raises NotSent or Lost. The URL is a secret: never put it in a log or an error.
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """One mail for the mail server."""
+
+    message: EmailMessage
+
+    def send(self) -> None:
+        self.message.connection = server = get_connection()
+        opened = False
+        try:
+            server.open()
+            opened = True
+            self.message.send()
+        except (smtplib.SMTPException, OSError) as error:
+            log.warning("mail_failed", error=type(error).__name__)
+            # After a disconnect the server may have taken the mail; a negative answer means that it did not.
+            cut = isinstance(error, smtplib.SMTPServerDisconnected | OSError) and not isinstance(
+                error, smtplib.SMTPResponseException | smtplib.SMTPRecipientsRefused
+            )
+            raise (Lost if opened and cut else NotSent) from None
+        finally:
+            with suppress(smtplib.SMTPException, OSError):
+                server.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """JSON for a hook behind the guard. The URL is a secret: it is in no log and no error.
 
     word: prefix of the log events, such as `alarm_hook`.
     """
-    try:
-        with GuardedSession(allow, HOOK_TIMEOUT) as session:
-            answer = session.post(
-                url, data=body, headers={"Content-Type": "application/json", **(headers or {})}, stream=True
-            )
-            # Do not read the body: it may be long, and the status is enough.
-            status, wait = answer.status_code, read_retry_after(answer.headers.get("Retry-After", ""))
-            answer.close()
-    except Refused as refused:
-        log.warning(f"{word}_refused", code=refused.code)
-        raise NotSent from None
-    except Unreachable as error:
-        log.warning(f"{word}_failed", word=error.word)
-        raise (Lost if error.sent else NotSent) from None
-    if not 200 <= status < 300:
-        log.warning(f"{word}_failed", status=status)
-        failure = NotSent()
-        failure.retry_after = wait
-        raise failure
+
+    url: str = field(repr=False)
+    body: bytes
+    allow: AllowList
+    word: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def send(self) -> None:
+        headers = {"Content-Type": "application/json", **self.headers}
+        try:
+            with GuardedSession(self.allow, HOOK_TIMEOUT) as session:
+                answer = session.post(self.url, data=self.body, headers=headers, stream=True)
+                # Do not read the body: it may be long, and the status is enough.
+                status, wait = answer.status_code, read_retry_after(answer.headers.get("Retry-After", ""))
+                answer.close()
+        except Refused as refused:
+            log.warning(f"{self.word}_refused", code=refused.code)
+            raise NotSent from None
+        except Unreachable as error:
+            log.warning(f"{self.word}_failed", word=error.word)
+            raise (Lost if error.sent else NotSent) from None
+        if not 200 <= status < 300:
+            log.warning(f"{self.word}_failed", status=status)
+            raise NotSent(wait)

@@ -16,6 +16,8 @@ from django.utils import timezone
 from notices.alarms import machine, notify, progress, record, traffic
 from notices.alarms.findings import Finding
 from notices.models import Alarm, Code, Notice
+from notices.transports import Lost, NotSent
+from outbound.guard import AllowList
 from sendouts.models import DoorWindow
 from work import loops, pulses
 from work.models import Pulse
@@ -134,8 +136,10 @@ class Watch:
         self._told = True
         log.error("alarm_opened", code=Code.DATABASE.value)
         message = notify.compose(Alarm(code=Code.DATABASE, opened_at=at), Notice.Occasion.OPENED)
+        # The hosts of the environment: those of the database cannot be read.
+        configured = AllowList.parse(settings.OUTBOUND_ALLOWED_HOSTS, allow_http=settings.OUTBOUND_ALLOW_HTTP)
         for channel in record.channels():
             try:
-                notify.deliver(channel, message, notify.configured_hosts())
-            except (notify.NotSent, notify.Lost) as error:
+                notify.transport(channel, message, configured).send()
+            except (NotSent, Lost) as error:
                 log.error("notice_not_sent", channel=channel.value, state=type(error).__name__)

@@ -1,5 +1,5 @@
-"""Batch messages for marketers by mail and chat: found in the rows, put into an outbox once, sent once.
+"""Batch messages for marketers by mail and chat: found in the rows, put into the outbox once, sent once.
 
-readers (recipients and their occasions) > outbox (due messages as rows) > content, subjects (the text) > mail, chat
-(the format) > send (mark, then send); loops runs all of it beside the sweep.
+readers (recipients and their occasions) > due (due messages as rows) > content, subjects (the text) > mail, chat
+(the format) > send (one message or a digest, through the outbox); runs in threads beside the sweep.
 """

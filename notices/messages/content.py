@@ -13,7 +13,7 @@ from django.utils.translation import ngettext, pgettext
 
 from actions.models import Sendout
 from notices.messages import subjects
-from notices.messages.outbox import HELD, WINDOW, is_held
+from notices.messages.due import HELD, WINDOW, is_held
 from notices.models import Message, Occasion
 from sendouts.models import Batch, Status
 from sendouts.outlook.forecast import answer_before

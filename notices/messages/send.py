@@ -1,33 +1,33 @@
-"""Send due messages: marked before they are sent, and at most once.
+"""Send due messages through the outbox, and find them, in threads beside the sweep.
 
-A failed send is retried; a possible success never is. A reader with many due messages gets one digest.
+A reader with many due messages gets one digest.
 """
 
+import threading
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from uuid import NAMESPACE_OID, UUID, uuid4, uuid5
+from functools import partial
+from uuid import NAMESPACE_OID, uuid4, uuid5
 
 import structlog
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import transaction
-from django.db.models import Count, F
-from django.utils import translation
+from django.db.models import Count
+from django.utils import timezone, translation
 
 from actions.secrets.encrypted import CannotOpen, Sealed
-from notices import transports
-from notices.messages import chat, mail
+from notices import outbox
+from notices.messages import chat, due, mail
 from notices.messages.content import MessageText, digest, say
 from notices.messages.readers import Reader, may_be_told, wishes
 from notices.models import Channel, Message, Occasion, ReaderLanguage
-from notices.transports import Lost, NotSent
+from notices.transports import Hook, Mail, NotSent, Transport
 from sendouts.services import hosts
-from work.retry import backoff
+from work import loops
 
 log = structlog.get_logger(__name__)
-# Messages sent in one round: bounds how long a slow server blocks it.
-AT_ONCE = 20
+ROUND_SECONDS = 2.0
 LOOKED_AT = 2_000
 # Send more than SINGLY messages in a minute as one digest, at most once a minute.
 SINGLY, MINUTE = 5, timedelta(minutes=1)
@@ -35,23 +35,23 @@ State = Message.State
 _TIME_OCCASIONS = (Occasion.HALF_GONE, Occasion.NEARLY_GONE)
 
 
-def send_due(column: str, now: datetime, *, at_most: int = AT_ONCE) -> int:
+def send_due(column: str, now: datetime, *, at_most: int = outbox.AT_ONCE) -> int:
     """Send what is due to people (`user`) or channels (`channel`) and return how many were sent.
 
     Never call it inside a transaction.
     """
-    _give_up_lost(column, now)
-    due: dict[int, list[int]] = defaultdict(list)
+    outbox.give_up_lost(Message.objects.filter(**{f"{column}__isnull": False}), now)
+    waiting: dict[int, list[int]] = defaultdict(list)
     rows = Message.objects.filter(state=State.WAITING, due_at__lte=now, **{f"{column}__isnull": False})
     for pk, reader in rows.order_by("due_at", "pk").values_list("pk", column)[:LOOKED_AT]:
-        due[reader].append(pk)
-    lately = _count_recent(column, due, now) if due else {}
-    left = sent = 0
-    for reader, ids in due.items():
+        waiting[reader].append(pk)
+    lately = _count_recent(column, waiting, now) if waiting else {}
+    tried = sent = 0
+    for reader, ids in waiting.items():
         for group in _group_rows(ids, lately.get(reader, [])):
-            if left >= at_most:
+            if tried >= at_most:
                 return sent
-            left += 1
+            tried += 1
             state = _send(group, Reader(column, reader), now)
             sent += state == State.SENT
             if state in {State.WAITING, State.FAILED}:
@@ -77,63 +77,29 @@ def _group_rows(ids: list[int], lately: list[int]) -> list[list[int]]:
     return [] if any(rows > 1 for rows in lately) or not ids else [ids]
 
 
-def _give_up_lost(column: str, now: datetime) -> None:
-    old = Message.objects.filter(
-        state=State.SENDING, due_at__lte=now, at__lte=now - transports.LOST_AFTER, **{f"{column}__isnull": False}
-    )
-    if lost := old.update(state=State.LOST):
-        log.error("message_not_sent", rows=lost, state=State.LOST.value, to=column)
-
-
 def _send(ids: Sequence[int], reader: Reader, now: datetime) -> Message.State:
-    """Mark the rows, send those still needed, and store the result."""
-    mark = uuid4()
-    with transaction.atomic():
-        free = Message.objects.select_for_update(skip_locked=True).filter(pk__in=ids, state=State.WAITING)
-        mine = list(free.order_by("pk").values_list("pk", flat=True))
-        marked = {"state": State.SENDING, "attempts": F("attempts") + 1, "at": now, "mark": mark}
-        Message.objects.filter(pk__in=mine).update(**marked)
-    target = _target(reader) if mine else None
-    rows = list(Message.objects.filter(pk__in=mine).select_related("sendout").order_by("pk")) if target else []
+    """Mark the rows, send those still needed as one message, and store the result."""
+    marked = outbox.mark(Message.objects.filter(pk__in=ids), now, mark=uuid4())
+    target = _target(reader)
+    rows = list(marked.select_related("sendout").order_by("pk")) if target else []
     with translation.override(_language(target)):
-        said = {row.pk: (row, text) for row in _filter_wanted(rows, reader, now) if (text := say(row, now)) is not None}
-        pointless = Message.objects.filter(pk__in=mine, mark=mark).exclude(pk__in=list(said))
-        pointless.update(state=State.DROPPED)
+        said = {row.pk: text for row in _filter_wanted(rows, reader, now) if (text := say(row, now)) is not None}
+        marked.exclude(pk__in=list(said)).update(state=State.DROPPED)
         if target is None or not said:
             return State.DROPPED
-        kept = [row for row, _ in said.values()]
-        state, wait = _deliver(target, [text for _, text in said.values()], _id_of(kept), now)
-    return _store(kept, state, wait, mark, reader, now)
-
-
-def _id_of(rows: Sequence[Message]) -> str:
-    """Return the id of a message, the same at every attempt of the same rows."""
-    return str(uuid5(NAMESPACE_OID, " ".join(str(row.pk) for row in rows)))
-
-
-def _store(
-    rows: Sequence[Message], state: Message.State, wait: float | None, mark: UUID, reader: Reader, now: datetime
-) -> Message.State:
-    ids = [row.pk for row in rows]
-    attempts = max(row.attempts for row in rows)
-    marked = Message.objects.filter(pk__in=ids, state=State.SENDING, mark=mark)
-    if state == State.WAITING:
-        state = State.WAITING if attempts < transports.ATTEMPTS else State.FAILED
-        pause = backoff(attempts, first=transports.FIRST_PAUSE, longest=transports.LONGEST_PAUSE)
-        due_at = now + max(pause, timedelta(seconds=wait or 0))
-        marked.update(state=state, due_at=due_at)
-        if wait:
-            # The service throttles: delay the other messages to this reader too.
-            others = Message.objects.filter(state=State.WAITING, due_at__lt=due_at, **{reader.column: reader.pk})
-            others.update(due_at=due_at)
-    else:
-        marked.update(state=state)
-    told = {"message": ids[0], "rows": len(ids), "to": reader.column, "occasion": rows[0].occasion}
-    if state == State.SENT:
-        log.info("message_sent", **told)
-    else:
-        log.error("message_not_sent", state=state.value, attempts=attempts, **told)
+        texts = list(said.values())
+        way = transport(target, texts[0] if len(texts) == 1 else digest(texts, now), _id_of(said))
+    state, quiet = outbox.send(marked, way, now)
+    if quiet:
+        # The service throttles: delay the other messages to this reader too.
+        others = Message.objects.filter(state=State.WAITING, due_at__lt=quiet, **{reader.column: reader.pk})
+        others.update(due_at=quiet)
     return state
+
+
+def _id_of(pks: Iterable[int]) -> str:
+    """Return the id of a message, the same at every attempt of the same rows."""
+    return str(uuid5(NAMESPACE_OID, " ".join(map(str, pks))))
 
 
 def _target(reader: Reader) -> User | Channel | None:
@@ -153,10 +119,12 @@ def _filter_wanted(rows: Sequence[Message], reader: Reader, now: datetime) -> li
     def wants(row: Message) -> bool:
         return row.occasion in projects[row.sendout.project_id].get(reader, frozenset())
 
-    due = Message.objects.filter(
-        state__in=[State.WAITING, State.SENDING], due_at__lte=now, occasion__in=_TIME_OCCASIONS
+    pending = Message.objects.filter(state__in=[State.WAITING, State.SENDING], due_at__lte=now)
+    of_time = pending.filter(
+        occasion__in=_TIME_OCCASIONS,
+        batch__in={row.batch_id for row in rows if row.batch_id},
+        **{reader.column: reader.pk},
     )
-    of_time = due.filter(batch__in={row.batch_id for row in rows if row.batch_id}, **{reader.column: reader.pk})
     last = {row.batch_id: row.pk for row in of_time.select_related("sendout").order_by("pk") if wants(row)}
     return [
         row for row in rows if wants(row) and (row.occasion == Occasion.ENDED or row.pk >= last.get(row.batch_id, 0))
@@ -170,34 +138,43 @@ def _language(target: User | Channel | None) -> str:
     return chosen or settings.LANGUAGE_CODE
 
 
-def _deliver(
-    target: User | Channel, said: Sequence[MessageText], name: str, now: datetime
-) -> tuple[Message.State, float | None]:
-    """Send one message; return its state, and the seconds after which the service allows a retry."""
-    one = said[0] if len(said) == 1 else digest(list(said), now)
-    try:
-        deliver(target, one, name)
-    except NotSent as refusal:
-        return State.WAITING, refusal.retry_after
-    except Lost:
-        return State.LOST, None
-    return State.SENT, None
-
-
-def deliver(target: User | Channel, said: MessageText, name: str) -> None:
-    """Hand a message to its reader; raises NotSent or Lost. name: its id. Never call it inside a transaction."""
+def transport(target: User | Channel, said: MessageText, name: str) -> Transport:
+    """Return a message with its way to the reader. name: its id."""
     if isinstance(target, User):
-        transports.mail(mail.compose(said, target.email, name))
-        return
+        return Mail(mail.compose(said, target.email, name))
     content = chat.body(target.kind, said, name)
     try:
         url, secret = _opened(target.url), _opened(target.secret)
     except CannotOpen:
         log.warning("channel_cannot_open", channel=target.pk)
-        raise NotSent from None
-    headers = chat.headers(target.kind, secret, name, content)
-    transports.post(url, content, hosts.services(), word="channel", headers=headers)
+        return Unsendable()
+    return Hook(url, content, hosts.services(), "channel", chat.headers(target.kind, secret, name, content))
+
+
+class Unsendable:
+    """A message whose channel cannot be opened: the key of its secrets is missing."""
+
+    def send(self) -> None:
+        raise NotSent
 
 
 def _opened(sealed: object) -> str:
     return sealed.open() if isinstance(sealed, Sealed) else ""
+
+
+def start(stop: threading.Event) -> None:
+    """Run three threads until `stop` is set: find due messages, send mails, call hooks.
+
+    None blocks another one or the sweep: a mail server or a chat service may hang for a while.
+    """
+    loops.start("messages-fill", _fill_round, ROUND_SECONDS, stop)
+    for name, column in (("messages-mail", "user"), ("messages-hook", "channel")):
+        loops.start(name, partial(_send_round, column), ROUND_SECONDS, stop)
+
+
+def _fill_round() -> None:
+    due.fill(timezone.now())
+
+
+def _send_round(column: str) -> None:
+    send_due(column, timezone.now())

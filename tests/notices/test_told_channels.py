@@ -11,7 +11,7 @@ from django.utils import timezone, translation
 
 from actions.access_models import Reach
 from actions.models import Project
-from notices.messages import outbox
+from notices.messages import due
 from notices.messages.chat import slack, teams
 from notices.messages.content import MessageText, digest
 from notices.models import Channel, Message
@@ -105,7 +105,7 @@ def test_singles_are_one_message_to_a_channel(chat: Chat) -> None:
     for _ in range(3):
         held(source="single")
     fill()
-    assert send(outbox.GATHER * 2) == 1
+    assert send(due.GATHER * 2) == 1
     assert (chat.posts[0]["singles"], chat.posts[0]["batch"]) == (3, None)
 
 

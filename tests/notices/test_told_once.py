@@ -10,8 +10,8 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from notices import transports
-from notices.messages import outbox
+from notices import outbox, transports
+from notices.messages import due
 from notices.messages import send as message_send
 from notices.models import Channel, Message
 from sendouts.privacy.retention import retire
@@ -33,9 +33,9 @@ def test_six_sweeps_at_the_same_moment_tell_each_reader_once(post: Post, chat: C
 
     def process() -> None:
         try:
-            for later in (timedelta(0), timedelta(seconds=1), outbox.GATHER + timedelta(seconds=2)):
+            for later in (timedelta(0), timedelta(seconds=1), due.GATHER + timedelta(seconds=2)):
                 ready.wait(20)
-                outbox.fill(timezone.now() + later)
+                due.fill(timezone.now() + later)
                 message_send.send_due("user", timezone.now() + later)
                 message_send.send_due("channel", timezone.now() + later)
         finally:
@@ -58,23 +58,12 @@ def test_a_sender_that_is_killed_between_marking_and_sending_is_not_followed_by_
     person()
     held()
     fill()
-    with patch.object(transports, "mail", side_effect=SystemExit), pytest.raises(SystemExit):
+    with patch.object(transports.Mail, "send", side_effect=SystemExit), pytest.raises(SystemExit):
         send()
     assert rows() == [("waiting", "sending")]
     assert send() == 0 and rows() == [("waiting", "sending")]
-    assert send(transports.LOST_AFTER * 2) == 0 and rows() == [("waiting", "lost")]
+    assert send(outbox.LOST_AFTER * 2) == 0 and rows() == [("waiting", "lost")]
     assert post.mails == []
-
-
-@pytest.mark.django_db
-def test_a_mark_is_stored_before_anything_leaves(post: Post) -> None:
-    person()
-    held()
-    fill()
-    seen: list[Any] = []
-    with patch.object(transports, "mail", side_effect=lambda _: seen.append(rows())):
-        send()
-    assert seen == [[("waiting", "sending")]]
 
 
 @pytest.mark.django_db
@@ -99,11 +88,11 @@ def test_what_certainly_did_not_leave_is_tried_again_and_then_given_up(post: Pos
     assert tell() == 0 and len(chat.posts) == 1, "not at once"
     post.answer = "250 taken"
     assert send(timedelta(minutes=1)) == 1
-    for _ in range(transports.ATTEMPTS):
+    for _ in range(outbox.RETRY.failures):
         Message.objects.update(due_at=timezone.now())
         send()
     assert sorted(rows()) == [("waiting", "failed"), ("waiting", "sent")]
-    assert (len(post.mails), len(chat.posts)) == (1, transports.ATTEMPTS)
+    assert (len(post.mails), len(chat.posts)) == (1, outbox.RETRY.failures)
 
 
 @pytest.mark.django_db
@@ -137,15 +126,15 @@ def test_an_avalanche_is_one_mail_a_minute(post: Post) -> None:
 
 @pytest.mark.django_db
 def test_a_slow_server_holds_a_round_for_so_many_messages_at_most(chat: Chat) -> None:
-    for number in range(message_send.AT_ONCE + 5):
+    for number in range(outbox.AT_ONCE + 5):
         Channel.objects.create(
             name=str(number), url=f"http://127.0.0.1:{free_port()}/", occasions=["waiting"], kind="json"
         )
     held()
     fill()
-    with patch.object(transports, "post", side_effect=transports.NotSent) as tried:
+    with patch.object(transports.Hook, "send", side_effect=transports.NotSent) as tried:
         send()
-    assert tried.call_count == message_send.AT_ONCE
+    assert tried.call_count == outbox.AT_ONCE
 
 
 @pytest.mark.django_db
@@ -161,8 +150,8 @@ def test_old_messages_are_deleted_with_what_they_were_about(post: Post) -> None:
     person()
     held(left=timedelta(days=1))
     tell()
-    outbox.retire(timezone.now() + timedelta(days=89))
+    due.retire(timezone.now() + timedelta(days=89))
     assert rows() == [("waiting", "sent")]
-    outbox.retire(timezone.now() + timedelta(days=91))
+    due.retire(timezone.now() + timedelta(days=91))
     retire(timezone.now() + timedelta(days=91))
     assert rows() == []

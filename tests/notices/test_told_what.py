@@ -8,7 +8,7 @@ import pytest
 import time_machine
 from django.utils import timezone, translation
 
-from notices.messages import choices, outbox
+from notices.messages import choices, due
 from notices.messages import subjects as message_subjects
 from notices.models import Occasion
 from sendouts import lifecycle
@@ -94,8 +94,8 @@ def test_half_of_the_time_is_half_of_it_in_the_night_of_the_change() -> None:
     made = Batch(
         received_at=datetime(2026, 10, 25, 0, 0, tzinfo=UTC), deadline=datetime(2026, 10, 25, 2, 0, tzinfo=UTC)
     )
-    assert outbox.half(made) == datetime(2026, 10, 25, 1, 0, tzinfo=UTC)
-    assert outbox.most(made) == datetime(2026, 10, 25, 1, 36, tzinfo=UTC)
+    assert due.half(made) == datetime(2026, 10, 25, 1, 0, tzinfo=UTC)
+    assert due.most(made) == datetime(2026, 10, 25, 1, 36, tzinfo=UTC)
 
 
 def test_another_zone_is_named(settings: Any) -> None:

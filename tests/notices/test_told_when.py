@@ -7,7 +7,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from notices.messages import choices, outbox
+from notices.messages import choices, due
 from notices.models import Message, Occasion
 from sendouts import lifecycle
 from sendouts.models import Attention, Batch, Status
@@ -31,10 +31,10 @@ def everything(post: Post) -> User:
 def test_a_batch_that_is_held_is_told_at_once_then_at_half_then_at_80_percent(everything: User, post: Post) -> None:
     made = held(left=timedelta(minutes=59))
     assert tell() == 1 and tell() == 0
-    assert tell(at(outbox.half(made)) - timedelta(seconds=1)) == 0
-    assert tell(at(outbox.half(made))) == 1
-    assert tell(at(outbox.most(made)) - timedelta(seconds=1)) == 0
-    assert tell(at(outbox.most(made))) == 1
+    assert tell(at(due.half(made)) - timedelta(seconds=1)) == 0
+    assert tell(at(due.half(made))) == 1
+    assert tell(at(due.most(made)) - timedelta(seconds=1)) == 0
+    assert tell(at(due.most(made))) == 1
     assert tell(at(made.deadline) - timedelta(seconds=1)) == 0
     assert rows() == [("waiting", "sent"), ("half_gone", "sent"), ("nearly_gone", "sent")]
     assert len(post.mails) == 3
@@ -57,7 +57,7 @@ def test_nothing_is_told_any_more_when_it_was_decided(everything: User) -> None:
     made = held(left=timedelta(minutes=59))
     tell()
     lifecycle.move({made.pk: {"due_at": timezone.now()}}, Status.IN_REVIEW, Status.ACCEPTED, now=timezone.now())
-    assert tell(at(outbox.half(made))) == 0
+    assert tell(at(due.half(made))) == 0
     assert rows() == [("waiting", "sent")]
     made.refresh_from_db()
     assert made.tell_at is None
@@ -100,13 +100,13 @@ def test_a_trouble_that_passes_by_itself_is_not_told(everything: User) -> None:
     trouble(made, Attention.NO_DOWNLOAD, due_at=timezone.now() + timedelta(seconds=5))
     assert tell() == 0
     Batch.objects.filter(pk=made.pk).update(attention="")
-    assert tell(outbox.BY_ITSELF) == 0
+    assert tell(due.BY_ITSELF) == 0
     assert rows() == [("attention", "dropped")]
 
 
 def test_a_trouble_that_stays_is_told_a_minute_later(everything: User) -> None:
     trouble(batch(Status.PLANNED), Attention.NO_DOWNLOAD, due_at=timezone.now() + timedelta(seconds=5))
-    assert tell() == 0 and tell(outbox.BY_ITSELF + timedelta(seconds=1)) == 1
+    assert tell() == 0 and tell(due.BY_ITSELF + timedelta(seconds=1)) == 1
 
 
 @pytest.mark.parametrize(
@@ -142,15 +142,15 @@ def test_a_release_that_was_confirmed_after_the_deadline_puts_the_first_message_
 def test_a_sweep_that_was_away_tells_what_is_true_now_and_not_what_it_missed(everything: User) -> None:
     made = held(left=timedelta(minutes=59))
     tell()
-    assert tell(at(outbox.most(made)) + timedelta(minutes=1)) == 1
+    assert tell(at(due.most(made)) + timedelta(minutes=1)) == 1
     assert rows() == [("waiting", "sent"), ("nearly_gone", "sent")]
 
 
 def test_after_a_mail_server_that_was_away_only_the_newest_is_told_of_a_batch(everything: User, post: Post) -> None:
     made = held(left=timedelta(minutes=59))
     fill()
-    fill(at(outbox.half(made)))
-    assert tell(at(outbox.half(made)) + timedelta(seconds=1)) == 1
+    fill(at(due.half(made)))
+    assert tell(at(due.half(made)) + timedelta(seconds=1)) == 1
     assert rows() == [("waiting", "dropped"), ("half_gone", "sent")]
     assert [subject for subject in subjects(post) if "half of its time is gone" in subject] == subjects(post)
 
@@ -158,9 +158,9 @@ def test_after_a_mail_server_that_was_away_only_the_newest_is_told_of_a_batch(ev
 def test_what_a_reader_does_not_want_any_more_takes_nothing_from_what_they_want(everything: User, post: Post) -> None:
     made = held(left=timedelta(minutes=59))
     fill()
-    fill(at(outbox.half(made)))
+    fill(at(due.half(made)))
     choices.choose(everything, ["waiting"], {}, "en")
-    assert tell(at(outbox.half(made)) + timedelta(seconds=1)) == 1
+    assert tell(at(due.half(made)) + timedelta(seconds=1)) == 1
     assert rows() == [("waiting", "sent"), ("half_gone", "dropped")]
 
 
@@ -174,7 +174,7 @@ def test_nothing_is_told_of_a_batch_whose_time_is_over_but_its_end(everything: U
 def test_held_singles_are_one_mail_for_each_sendout_and_ten_minutes(everything: User, post: Post) -> None:
     for number in range(37):
         held(source="single", sendout=sendout(name="Day 1" if number else "Day 2"))
-    later = outbox.GATHER + timedelta(seconds=1)
+    later = due.GATHER + timedelta(seconds=1)
     tell()
     assert tell(later) == 2
     assert sorted(subject.split(" of ")[0] for subject in subjects(post)) == ["1 single", "36 singles"]
@@ -184,15 +184,15 @@ def test_held_singles_are_one_mail_for_each_sendout_and_ten_minutes(everything: 
 def test_singles_that_come_after_the_mail_of_their_ten_minutes_are_told_in_the_next(
     everything: User, post: Post
 ) -> None:
-    start = outbox.window_of(timezone.now()) + outbox.WINDOW
+    start = due.window_of(timezone.now()) + due.WINDOW
     first = start + timedelta(seconds=30)
     held(source="single", left=timedelta(hours=3))
-    assert (outbox.fill(first), send(at(first + outbox.GATHER))) == (1, 1)
+    assert (due.fill(first), send(at(first + due.GATHER))) == (1, 1)
     held(source="single", left=timedelta(hours=3))
     second = first + timedelta(minutes=2)
-    assert outbox.fill(second) == 1
-    assert send(at(second + outbox.GATHER)) == 0
-    assert send(at(start + outbox.WINDOW)) == 1
+    assert due.fill(second) == 1
+    assert send(at(second + due.GATHER)) == 0
+    assert send(at(start + due.WINDOW)) == 1
     assert [subject.split(" of ")[0] for subject in subjects(post)] == ["1 single", "2 singles"]
 
 
@@ -204,5 +204,5 @@ def test_how_singles_ended_is_told_only_where_nobody_answered_in_time(everything
     lifecycle.move({fine.pk: over}, Status.DELIVERED, Status.FINISHED, now=now)
     assert len(lifecycle.expire(now)) == len(late)
     tell()
-    assert tell(outbox.GATHER + timedelta(seconds=1)) == 1
+    assert tell(due.GATHER + timedelta(seconds=1)) == 1
     assert subjects(post)[0].startswith("3 singles of “Summer / Day 1” were not answered")

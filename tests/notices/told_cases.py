@@ -6,7 +6,7 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from notices.messages import outbox
+from notices.messages import due
 from notices.messages import send as message_send
 from notices.models import Channel, Message
 from sendouts.models import Batch
@@ -37,7 +37,7 @@ def held(**columns: Any) -> Batch:
 
 
 def fill(later: timedelta = timedelta(0)) -> int:
-    return outbox.fill(timezone.now() + later)
+    return due.fill(timezone.now() + later)
 
 
 def send(later: timedelta = timedelta(0)) -> int:

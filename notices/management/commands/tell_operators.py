@@ -6,6 +6,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from notices.alarms import notify, record
+from notices.transports import Lost, NotSent
 from sendouts.services import hosts
 
 
@@ -19,8 +20,8 @@ class Command(BaseCommand):
         failed = []
         for channel in channels:
             try:
-                notify.deliver(channel, notify.trial(settings.BASE_URL), hosts.services())
-            except (notify.NotSent, notify.Lost) as error:
+                notify.transport(channel, notify.trial(settings.BASE_URL), hosts.services()).send()
+            except (NotSent, Lost) as error:
                 failed.append(f"{channel.value}: {error.__doc__} The log line above says why.")
             else:
                 self.stdout.write(f"{channel.value}: sent")

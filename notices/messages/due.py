@@ -1,4 +1,4 @@
-"""Turn due messages into outbox rows, once for each reader even if several sweeps run at the same moment.
+"""Put due messages into the outbox as rows, once for each reader even if several sweeps run at the same moment.
 
 `Batch.tell_at` says when to look at a batch. Lifecycle sets it when the batch is held, in trouble or over; this module
 moves it on to half and to 80 % of the batch's time.
