@@ -11,7 +11,7 @@ import structlog
 from django.db import transaction
 from django.db.models import F, Max, QuerySet
 
-from notices.models import Message
+from notices.models import Message, Notice
 from notices.transports import Lost, NotSent, Transport
 from work.retry import Retry
 
@@ -24,13 +24,16 @@ AT_ONCE = 20
 RETRY = Retry(failures=9, first=15.0, longest=1_800.0)
 # The sending process died: the outcome is unknown.
 LOST_AFTER = timedelta(minutes=5)
+# The words of the log.
+SENT = {Notice: "notice_sent", Message: "message_sent"}
+NOT_SENT = {Notice: "notice_not_sent", Message: "message_not_sent"}
 
 
 def give_up_lost(rows: QuerySet[Any], now: datetime) -> None:
     """Mark as lost the rows that a dead process was sending."""
     old = rows.filter(state=State.SENDING, due_at__lte=now, at__lte=now - LOST_AFTER)
     if lost := old.update(state=State.LOST):
-        log.error(f"{rows.model._meta.model_name}_not_sent", rows=lost, state=State.LOST.value)
+        log.error(NOT_SENT[rows.model], rows=lost, state=State.LOST.value)
 
 
 def mark(rows: QuerySet[Any], now: datetime, **columns: Any) -> QuerySet[Any]:
@@ -63,10 +66,8 @@ def send(marked: QuerySet[Any], by: Transport, now: datetime) -> tuple[Message.S
         state = State.LOST
     ids = list(marked.values_list("pk", flat=True))
     marked.update(state=state, **changes)
-    # As the log names them: notice_sent, message_not_sent.
-    kind = marked.model._meta.model_name
     if state == State.SENT:
-        log.info(f"{kind}_sent", ids=ids)
+        log.info(SENT[marked.model], ids=ids)
     else:
-        log.error(f"{kind}_not_sent", ids=ids, state=state.value, attempts=attempts)
+        log.error(NOT_SENT[marked.model], ids=ids, state=state.value, attempts=attempts)
     return state, quiet
