@@ -71,7 +71,7 @@ class Mail:
 
 
 @dataclass(frozen=True, slots=True)
-class Hook:
+class HookCall:
     """JSON for a hook behind the guard. The URL is a secret: it is in no log and no error.
 
     word: prefix of the log events, such as `alarm_hook`.

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from notices import outbox
 from notices.alarms import sentences
 from notices.models import Alarm, Notice
-from notices.transports import Hook, Mail, Transport, escaped
+from notices.transports import HookCall, Mail, Transport, escaped
 from outbound.guard import AllowList
 from sendouts.services import hosts
 
@@ -92,4 +92,4 @@ def transport(channel: Notice.Channel, message: AlarmMessage, allow: AllowList) 
     """Return the message with its way to the operators."""
     if channel == Notice.Channel.MAIL:
         return Mail(EmailMessage(message.subject, message.text, settings.ALARM_MAIL_FROM, settings.ALARM_MAIL_TO))
-    return Hook(settings.ALARM_HOOK_URL, json.dumps(message.content).encode(), allow, "alarm_hook")
+    return HookCall(settings.ALARM_HOOK_URL, json.dumps(message.content).encode(), allow, "alarm_hook")

@@ -22,7 +22,7 @@ from notices.messages import chat, due, mail
 from notices.messages.content import MessageText, digest, say
 from notices.messages.readers import Reader, may_be_told, wishes
 from notices.models import Channel, Message, Occasion, ReaderLanguage
-from notices.transports import Hook, Mail, NotSent, Transport
+from notices.transports import HookCall, Mail, NotSent, Transport
 from sendouts.services import hosts
 from work import loops
 
@@ -148,7 +148,7 @@ def transport(target: User | Channel, said: MessageText, name: str) -> Transport
     except CannotOpen:
         log.warning("channel_cannot_open", channel=target.pk)
         return Unsendable()
-    return Hook(url, content, hosts.services(), "channel", chat.headers(target.kind, secret, name, content))
+    return HookCall(url, content, hosts.services(), "channel", chat.headers(target.kind, secret, name, content))
 
 
 class Unsendable:

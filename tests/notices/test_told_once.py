@@ -132,7 +132,7 @@ def test_a_slow_server_holds_a_round_for_so_many_messages_at_most(chat: Chat) ->
         )
     held()
     fill()
-    with patch.object(transports.Hook, "send", side_effect=transports.NotSent) as tried:
+    with patch.object(transports.HookCall, "send", side_effect=transports.NotSent) as tried:
         send()
     assert tried.call_count == outbox.AT_ONCE
 
