@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from actions.catalog.transfer.content import ContentForm
-from actions.catalog.transfer.file_names import file_name
+from actions.catalog.transfer.files import file_name
 from actions.catalog.transfer.http_post import TransferHttp
 from actions.catalog.transfer.s3 import TransferS3
 from actions.catalog.transfer.sftp import TransferSftp

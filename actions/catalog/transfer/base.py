@@ -1,7 +1,7 @@
 """Shared configuration of kinds that report the outcome: contacts to include, and their fields."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, ClassVar, Literal, Protocol
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
@@ -55,14 +55,6 @@ Fields = Annotated[
 ]
 
 
-class _Choice(Protocol):
-    @property
-    def whom(self) -> str: ...
-
-    @property
-    def fields(self) -> tuple[str, ...]: ...
-
-
 class Telling:
     """Mixin before Effect or WholeEffect: prepares only the configured fields, while people can still decide."""
 
@@ -70,7 +62,7 @@ class Telling:
     # It prepares from local data; only the transfer waits for other systems.
     waits: ClassVar[bool] = False
 
-    def __init__(self, config: _Choice) -> None:
+    def __init__(self, config: Any) -> None:
         super().__init__(config)  # type: ignore[call-arg]  # the kind's own; were this class one, the catalog would list it
         self._whom = _WHOM[config.whom]
         self._readers = {name: reader(name) for name in config.fields}

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from actions.catalog.transfer.base import ALWAYS, told
-from actions.catalog.transfer.file_names import file_name
-from actions.contract import Context, Shown, gettext_noop
+from actions.contract import Context
 from actions.effect import Pending, Run
 
 # Contacts read and compressed together.
@@ -48,13 +47,6 @@ class ContentForm:
         if self.format == "csv":
             return self._packed(_csv([self._columns(pending, context) for pending in page]))
         return self._packed(lines(page, context))
-
-    def shows(self, pending: Pending, context: Context, name: str) -> Sequence[Shown]:
-        """Return name and contents of a file with one contact, for the form's preview; uncompressed."""
-        plain = ContentForm(self.format, False, self.fields)
-        file = file_name(name, context, f"{pending.batch}-0", self.extension)
-        text = (plain.begin() + plain.write([pending], context)).decode()
-        return [Shown(gettext_noop("Name of the file"), file), Shown(gettext_noop("A file with this contact"), text)]
 
     def _columns(self, pending: Pending, context: Context) -> list[Any]:
         return [*told(pending, context).values(), *(_cell(pending.payload.get(name)) for name in self.fields)]

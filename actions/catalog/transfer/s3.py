@@ -2,19 +2,18 @@
 
 import re
 import uuid
-from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import AfterValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from actions.catalog.shared.http import CredentialName, Url
-from actions.catalog.transfer.base import Fields, Telling, Whom
-from actions.catalog.transfer.content import ContentForm, pieces
-from actions.catalog.transfer.file_names import Name, file_name
+from actions.catalog.transfer.base import Fields, Whom
+from actions.catalog.transfer.content import pieces
+from actions.catalog.transfer.files import FileTransfer, Format, Name, Packed
 from actions.catalog.transfer.s3_bucket import Bucket, NoSuchUpload, StorageFailure
-from actions.contract import Config, Contact, Context, Retryable, Shown, gettext_noop
-from actions.effect import Run, Wait, WholeEffect
+from actions.contract import Config, Context, Retryable, gettext_noop
+from actions.effect import Run, Wait
 
 # S3 requires parts of at least 5 MiB, except the last. A failure loses one part.
 PART_BYTES = 6 * 1024 * 1024
@@ -57,12 +56,8 @@ class TransferS3Config(Config):
         description=gettext_noop("Name of a credential of user and password: access key and secret key."),
     )
     name: Name = "{project}/{journey}/{sendout}/{date}-{batch}"
-    format: Literal["csv", "ndjson"] = Field(
-        default="csv",
-        title=gettext_noop("Format"),
-        json_schema_extra={"csv": gettext_noop("CSV"), "ndjson": gettext_noop("one JSON object a line")},
-    )
-    gzip: bool = Field(default=False, title=gettext_noop("Packed with gzip"))
+    format: Format = "csv"
+    gzip: Packed = False
     whom: Whom = "all"
     fields: Fields = ()
     timeout: Annotated[float, Field(gt=0, le=30, allow_inf_nan=False)] = Field(
@@ -70,7 +65,7 @@ class TransferS3Config(Config):
     )
 
 
-class TransferS3(Telling, WholeEffect):
+class TransferS3(FileTransfer):
     """Stores one file per batch; a long one in parts, none of which is sent twice after a kill."""
 
     name = "transfer_s3"
@@ -80,21 +75,13 @@ class TransferS3(Telling, WholeEffect):
     )
     Config = TransferS3Config
 
-    def __init__(self, config: TransferS3Config) -> None:
-        super().__init__(config)
-        self._writing = ContentForm(config.format, config.gzip, config.fields)
-
-    def shows(self, contact: Contact, context: Context) -> Sequence[Shown]:
-        return self._writing.shows(self.as_pending(contact), context, self.config.name)
-
     def work(self, run: Run, context: Context) -> Wait | None:
         config: TransferS3Config = self.config
         bucket = Bucket(
             context, config.endpoint, config.region, config.bucket, config.credential, config.timeout, run.tick
         )
         if "name" not in run.state:
-            name = file_name(config.name, context, run.key, self._writing.extension)
-            run.keep(name=name, mark=uuid.uuid4().hex, upload="", tags=[], after=-1)
+            run.keep(name=self.name_for(run, context), mark=uuid.uuid4().hex, upload="", tags=[], after=-1)
         try:
             self._store(run, context, bucket)
         except NoSuchUpload:
@@ -106,8 +93,8 @@ class TransferS3(Telling, WholeEffect):
         return None
 
     def _store(self, run: Run, context: Context, bucket: Bucket) -> None:
-        name, mark, content_type = run.state["name"], run.state["mark"], self._writing.content_type
-        for piece in pieces(run, context, self._writing, after=run.state["after"], size=PART_BYTES):
+        name, mark, content_type = run.state["name"], run.state["mark"], self.form.content_type
+        for piece in pieces(run, context, self.form, after=run.state["after"], size=PART_BYTES):
             upload, tags = run.state["upload"], run.state["tags"]
             if piece.last and not upload:
                 bucket.put(name, piece.body, content_type, mark)

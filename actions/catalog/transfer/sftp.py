@@ -1,7 +1,7 @@
 """Kind that stores the outcome of a batch as a file on an SFTP server."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Annotated, Literal
 
@@ -10,12 +10,12 @@ from pydantic_core import PydanticCustomError
 
 from actions.catalog.shared.http import CredentialName, ServiceFailure
 from actions.catalog.shared.signature import UnfitCredential, user_and_password
-from actions.catalog.transfer.base import Fields, Telling, Whom
-from actions.catalog.transfer.content import ContentForm, Piece, pieces
-from actions.catalog.transfer.file_names import Name, file_name
+from actions.catalog.transfer.base import Fields, Whom
+from actions.catalog.transfer.content import Piece, pieces
+from actions.catalog.transfer.files import FileTransfer, Format, Name, Packed
 from actions.catalog.transfer.sftp_upload import Laying
-from actions.contract import Config, Contact, Context, Permanent, Retryable, Sentences, Shown, gettext_noop
-from actions.effect import Run, Wait, WholeEffect
+from actions.contract import Config, Context, Permanent, Retryable, Sentences, gettext_noop
+from actions.effect import Run, Wait
 from outbound.guard import Refused
 from outbound.sftp import Content, Host, Login, NotUploaded, read_fingerprint
 
@@ -42,13 +42,8 @@ class HostRefusal(Sentences):
     NOT_TAKEN = "sftp.not_taken", gettext_noop("%(host)s did not take the file (%(error)s).")
 
 
-_REFUSALS = {
-    "host_key": HostRefusal.HOST_KEY,
-    "login": HostRefusal.LOGIN,
-    "access": HostRefusal.ACCESS,
-    "folder": HostRefusal.FOLDER,
-    "rename": HostRefusal.RENAME,
-}
+# By the word of the error.
+_REFUSALS = {each.code.removeprefix("sftp."): each for each in HostRefusal if each is not HostRefusal.NOT_TAKEN}
 
 
 def _host(text: str) -> str:
@@ -92,17 +87,13 @@ class TransferSftpConfig(Config):
             "direct": gettext_noop("under its own name, for hosts that let nobody rename"),
         },
     )
-    format: Literal["csv", "ndjson"] = Field(
-        default="csv",
-        title=gettext_noop("Format"),
-        json_schema_extra={"csv": gettext_noop("CSV"), "ndjson": gettext_noop("one JSON object a line")},
-    )
-    gzip: bool = Field(default=False, title=gettext_noop("Packed with gzip"))
+    format: Format = "csv"
+    gzip: Packed = False
     whom: Whom = "all"
     fields: Fields = ()
 
 
-class TransferSftp(Telling, WholeEffect):
+class TransferSftp(FileTransfer):
     """Uploads one file per batch; after an interruption or a kill it resumes."""
 
     name = "transfer_sftp"
@@ -112,17 +103,10 @@ class TransferSftp(Telling, WholeEffect):
     )
     Config = TransferSftpConfig
 
-    def __init__(self, config: TransferSftpConfig) -> None:
-        super().__init__(config)
-        self._writing = ContentForm(config.format, config.gzip, config.fields)
-
-    def shows(self, contact: Contact, context: Context) -> Sequence[Shown]:
-        return self._writing.shows(self.as_pending(contact), context, self.config.name)
-
     def work(self, run: Run, context: Context) -> Wait | None:
         config: TransferSftpConfig = self.config
         if "name" not in run.state:
-            run.keep(name=file_name(config.name, context, run.key, self._writing.extension))
+            run.keep(name=self.name_for(run, context))
         if next(iter(run.pages(1)), None) is None:
             # No contact is included, so do not connect to the host.
             return None
@@ -144,7 +128,7 @@ class TransferSftp(Telling, WholeEffect):
         return None
 
     def _content(self, run: Run, context: Context) -> Content:
-        return Content(_blocks(run, pieces(run, context, self._writing, after=-1, size=PIECE_BYTES)))
+        return Content(_blocks(run, pieces(run, context, self.form, after=-1, size=PIECE_BYTES)))
 
 
 def _blocks(run: Run, found: Iterable[Piece]) -> Iterator[bytes]:

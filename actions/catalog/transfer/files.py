@@ -1,14 +1,19 @@
-"""Names of files, made from a template: “{project}/{date}-{batch}”."""
+"""Base of kinds that store one file per batch: its format, and its name made from a template."""
 
 import re
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from actions.catalog.shared.templates import OF_THE_SENDOUT, BadTemplate, Names, parse
-from actions.contract import Context, gettext_noop
+from actions.catalog.transfer.base import Telling
+from actions.catalog.transfer.content import ContentForm
+from actions.contract import Contact, Context, Shown, gettext_noop
+from actions.effect import Run, WholeEffect
 
 _NAMES = Names(frozenset({*OF_THE_SENDOUT, "batch", "date"}))
 _ALLOWED = re.compile(r"[\w.-]+(/[\w.-]+)*")
@@ -40,6 +45,35 @@ Name = Annotated[
         ),
     ),
 ]
+
+Format = Annotated[
+    Literal["csv", "ndjson"],
+    Field(
+        title=gettext_noop("Format"),
+        json_schema_extra={"csv": gettext_noop("CSV"), "ndjson": gettext_noop("one JSON object a line")},
+    ),
+]
+Packed = Annotated[bool, Field(title=gettext_noop("Packed with gzip"))]
+
+
+class FileTransfer(Telling, WholeEffect):
+    """Base of the kinds. Their configurations have `name`, `format`, `gzip`, `whom` and `fields`."""
+
+    def __init__(self, config: Any) -> None:
+        super().__init__(config)
+        self.form = ContentForm(config.format, config.gzip, config.fields)
+
+    def name_for(self, run: Run, context: Context) -> str:
+        """Return the name of the run's file, with today's date."""
+        return file_name(self.config.name, context, run.key, self.form.extension)
+
+    def shows(self, contact: Contact, context: Context) -> Sequence[Shown]:
+        """Return name and contents of a file with this contact; uncompressed."""
+        pending = self.as_pending(contact)
+        name = file_name(self.config.name, context, f"{pending.batch}-0", self.form.extension)
+        plain = replace(self.form, packed=False)
+        text = (plain.begin() + plain.write([pending], context)).decode()
+        return [Shown(gettext_noop("Name of the file"), name), Shown(gettext_noop("A file with this contact"), text)]
 
 
 def file_name(template: str, context: Context, batch: str, extension: str) -> str:
