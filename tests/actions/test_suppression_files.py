@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actions.models import SuppressionEntry, SuppressionList, SuppressionPiece, SuppressionUpload
-from actions.suppression import csvfile, receive
-from actions.suppression import read as suppression_read
+from actions.suppression import csvfile, receive, upload_work
 from actions.suppression.csvfile import BadLine, Layout, NotReadable
 from actions.suppression.receive import OutOfStep
 
@@ -101,8 +100,8 @@ def send(found: SuppressionList, content: bytes, piece: int = 7, **said: Any) ->
 
 
 def read(upload: SuppressionUpload, rows: int = 2) -> SuppressionUpload:
-    for part in suppression_read.parts(upload, rows):
-        suppression_read.store(upload, part, timezone.now())
+    for part in upload_work.parts(upload, rows):
+        upload_work.store(upload, part, timezone.now())
     upload.refresh_from_db()
     return upload
 
@@ -166,8 +165,8 @@ def test_of_two_lines_with_one_value_the_longer_counts_also_across_parts() -> No
 def test_reading_goes_on_where_it_stopped(stop: int) -> None:
     found = make("contact_id")
     upload = send(found, b"value\r\nA-1\r\nA-2\r\n\r\nA-3\r\nA-4\r\nA-5", piece=4)
-    for number, part in enumerate(suppression_read.parts(upload, 1), 1):
-        suppression_read.store(upload, part, timezone.now())
+    for number, part in enumerate(upload_work.parts(upload, 1), 1):
+        upload_work.store(upload, part, timezone.now())
         if number == stop:
             break
     assert not SuppressionPiece.objects.filter(upload=upload, end__lte=SuppressionUpload.objects.get().read).exists()

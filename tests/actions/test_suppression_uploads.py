@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from actions.models import SuppressionEntry, SuppressionList, SuppressionPiece, SuppressionUpload
 from actions.sentences import write
-from actions.suppression import entries, prune, read, receive, upload_work
+from actions.suppression import entries, prune, receive, upload_work
 from gateway.lanes import make_sweep
 from gateway.tasks import TASKS
 from tests.gate import Gate
@@ -49,7 +49,7 @@ def on_the_list() -> int:
 
 def killed_after(parts: int, monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
     """Have the worker end so after some parts; what it wrote of the next one is rolled back."""
-    original, done = read.store, []
+    original, done = upload_work.store, []
 
     def store(*given: Any) -> None:
         original(*given)
@@ -57,7 +57,7 @@ def killed_after(parts: int, monkeypatch: pytest.MonkeyPatch, error: BaseExcepti
             raise error
         done.append(1)
 
-    monkeypatch.setattr(read, "store", store)
+    monkeypatch.setattr(upload_work, "store", store)
 
 
 def left_by_a_killed_worker(upload: SuppressionUpload, monkeypatch: pytest.MonkeyPatch, parts: int) -> None:
@@ -125,13 +125,13 @@ def test_a_database_that_goes_away_fails_nothing(monkeypatch: pytest.MonkeyPatch
 
 def test_a_worker_whose_claim_was_taken_stores_nothing_more(monkeypatch: pytest.MonkeyPatch) -> None:
     upload = send(ids(9))
-    original = read.store
+    original = upload_work.store
 
     def robbed(*given: Any) -> None:
         original(*given)
         SuppressionUpload.objects.update(claim_id=None, claimed_until=None)
 
-    monkeypatch.setattr(read, "store", robbed)
+    monkeypatch.setattr(upload_work, "store", robbed)
     work_on("uploads", [upload.pk])
     assert (now(upload).status, now(upload).rows) == ("received", 2)
 
