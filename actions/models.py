@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
-from django.db import models
+from django.db import models, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -15,6 +16,7 @@ from actions.codes.models import CodePool as CodePool
 from actions.codes.models import Draw as Draw
 from actions.codes.models import PromoCode as PromoCode
 from actions.codes.models import Refill as Refill
+from actions.contract import gettext_noop
 from actions.names import NAME_LENGTH as NAME_LENGTH
 from actions.names import normal_name as normal_name
 from actions.plan.merge import Definition, canonical, normal_identifier
@@ -31,6 +33,11 @@ ANSWER_LIMITS = [MinValueValidator(SHORTEST_ANSWER), MaxValueValidator(LONGEST_A
 SHORTEST_EXPECTED = timedelta(minutes=1)
 LONGEST_EXPECTED = timedelta(days=400)
 EXPECTED_LIMITS = [MinValueValidator(SHORTEST_EXPECTED), MaxValueValidator(LONGEST_EXPECTED)]
+UNATTENDED = gettext_noop(
+    "Every batch waits for a person, and times out if nobody decides: "
+    "a sendout at night that nobody attends reaches nobody. "
+    "Choose another value for “at the deadline”, or make sure that somebody is there."
+)
 
 
 class Review(models.TextChoices):
@@ -129,11 +136,6 @@ class Project(models.Model):
     def __str__(self) -> str:
         return self.name
 
-    @staticmethod
-    def normal_name(text: str) -> str:
-        """Return a name in its stored and compared form."""
-        return normal_name(text)
-
     def clean(self) -> None:
         self.name = normal_name(self.name)
         for name in ("keep_fields", "show_fields"):
@@ -142,6 +144,17 @@ class Project(models.Model):
                 raise ValidationError({name: _("Give a list of field names.")})
         if set(self.show_fields) - set(self.keep_fields):
             raise ValidationError({"show_fields": _("Only fields that are kept can be shown.")})
+
+    def declare(self, *, user: User) -> bool:
+        """Set up a project known from a hook, with its current policies; return False if it was set up before."""
+        with transaction.atomic():
+            row = Project.objects.select_for_update().get(pk=self.pk)
+            if row.declared:
+                return False
+            row.declared = True
+            row._history_user = user  # type: ignore[attr-defined]
+            row.save(update_fields=["declared"])
+        return True
 
 
 class Sendout(models.Model):
@@ -261,6 +274,11 @@ def policy(project: Project, sendout: Sendout | None = None) -> Policy:
         at_deadline=(own and own.at_deadline) or project.at_deadline,
         answer_within=(own and own.answer_within) or project.answer_within,
     )
+
+
+def unattended(review: str, at_deadline: str) -> str:
+    """Return an untranslated warning about policies that need staff on duty, else ""."""
+    return UNATTENDED if (review, at_deadline) == (Review.ALWAYS, AtDeadline.LEAVE) else ""
 
 
 def definitions_for(project: Project, sendout: Sendout | None = None) -> list[Definition]:

@@ -9,16 +9,20 @@ from pydantic import ValidationError
 
 from actions import catalog
 from actions.config import references, reviewers
-from actions.config.cautions import unattended
 from actions.config.errors import Path, dotted
 from actions.config.file import ActionEntry, ConfigFile, FaultyFile, KeepEntry, ProjectEntry, SendoutEntry
 from actions.config.versions import BY_FILE, Configured
-from actions.contract import NoList
-from actions.models import ActionDefinition, Project, Sendout
+from actions.contract import Config, NoList
+from actions.models import ActionDefinition, Project, Sendout, unattended
 from actions.plan.merge import canonical, folded
 from actions.sentences import write
 
 Owner = Project | Sendout
+# Settings that rows and entries of the file have under one name.
+_POLICY = ("review", "at_deadline", "answer_within")
+_SECOND_PERSON = ("second_person_from", "no_own_changes")
+_OF_SENDOUT = (*_POLICY, "expect_every")
+_OF_ACTION = ("identifier", "kind", "config", "on_failure", "run")
 
 
 def apply(content: ConfigFile) -> list[str]:
@@ -64,7 +68,7 @@ def _dangling(content: ConfigFile) -> Iterator[tuple[Path, str]]:
 
 def _require_two_people(project: Project, entry: ProjectEntry, created: bool, number: int) -> None:
     """Raise FaultyFile if a second person becomes required, but fewer than two people may accept."""
-    for name in ("second_person_from", "no_own_changes"):
+    for name in _SECOND_PERSON:
         wanted = getattr(entry, name)
         new = created or wanted != getattr(project, name)
         if wanted and new and (problem := reviewers.too_few(project)):
@@ -74,25 +78,18 @@ def _require_two_people(project: Project, entry: ProjectEntry, created: bool, nu
 def _project(entry: ProjectEntry, number: int) -> Iterator[str]:
     values = {
         "declared": True,
-        "review": entry.review,
-        "at_deadline": entry.at_deadline,
-        "answer_within": entry.answer_within,
+        **_settings(entry, _POLICY),
         "keep_contacts": entry.keep.contacts,
         "keep_fields": entry.keep.fields,
         "show_fields": entry.keep.show,
-        "second_person_from": entry.second_person_from,
-        "no_own_changes": entry.no_own_changes,
+        **_settings(entry, _SECOND_PERSON),
         "archived": False,
     }
     label = f"project {entry.name}"
     # Lock the row, so that two concurrent runs do not archive each other's work.
     project, created = Project.objects.select_for_update().get_or_create(name=entry.name, defaults=values)
     _require_two_people(project, entry, created, number)
-    if created:
-        _mark_made_by_file(project)
-        yield f"created {label}"
-    else:
-        yield from _change(project, values, label)
+    yield from _mark_created(project, label) if created else _change(project, values, label)
     yield from _actions(project, entry.actions, label)
     yield from _sendouts(project, entry.sendouts, label)
 
@@ -101,22 +98,12 @@ def _sendouts(project: Project, entries: Sequence[SendoutEntry], within: str) ->
     existing = {(each.journey, each.name): each for each in project.sendouts.all()}
     for entry in entries:
         label = f"{within}, sendout {entry.journey} / {entry.name}"
-        values = {
-            "review": entry.review,
-            "at_deadline": entry.at_deadline,
-            "answer_within": entry.answer_within,
-            "expect_every": entry.expect_every,
-            "archived": False,
-        }
+        values = {**_settings(entry, _OF_SENDOUT), "archived": False}
         existing.pop((entry.journey, entry.name), None)
         sendout, created = Sendout.objects.select_for_update().get_or_create(
             project=project, journey=entry.journey, name=entry.name, defaults=values
         )
-        if created:
-            _mark_made_by_file(sendout)
-            yield f"created {label}"
-        else:
-            yield from _change(sendout, values, label)
+        yield from _mark_created(sendout, label) if created else _change(sendout, values, label)
         yield from _actions(sendout, entry.actions, label)
     for sendout in existing.values():
         if not sendout.archived and _has_own_settings(sendout):
@@ -127,8 +114,7 @@ def _sendouts(project: Project, entries: Sequence[SendoutEntry], within: str) ->
 
 def _has_own_settings(sendout: Sendout) -> bool:
     """Return whether a sendout has its own policy or action; else it is only known from a hook."""
-    own = sendout.review or sendout.at_deadline or sendout.answer_within or sendout.expect_every
-    return bool(own) or sendout.actions.filter(archived=False).exists()
+    return any(_settings(sendout, _OF_SENDOUT).values()) or sendout.actions.filter(archived=False).exists()
 
 
 def _actions(owner: Owner, entries: Sequence[ActionEntry], within: str) -> Iterator[str]:
@@ -147,10 +133,7 @@ def _actions(owner: Owner, entries: Sequence[ActionEntry], within: str) -> Itera
         label = f"{within}, action {values['identifier']}"
         found = matched.get(place)
         if found is None:
-            _mark_made_by_file(
-                ActionDefinition.objects.create(**{_owner_field(owner): owner}, **values, position=place)
-            )
-            yield f"created {label}"
+            yield from _mark_created(owner.actions.create(**values, position=place), label)
         else:
             # A configuration that only omits defaults is equal, and keeps its stored form.
             kept = {"config": found.config} if _same_config(found, values) else {}
@@ -168,14 +151,12 @@ def _in_order(rows: Sequence[ActionDefinition | None]) -> bool:
 
 
 def _values(entry: ActionEntry) -> dict[str, Any]:
-    return {
-        "identifier": entry.identifier,
-        "kind": entry.kind,
-        "config": catalog.kind(entry.kind).normal_config(entry.config),
-        "on_failure": entry.on_failure,
-        "run": entry.run,
-        "archived": False,
-    }
+    config = catalog.kind(entry.kind).normal_config(entry.config)
+    return {**_settings(entry, _OF_ACTION), "config": config, "archived": False}
+
+
+def _settings(source: Owner | ActionDefinition | Config, names: Sequence[str]) -> dict[str, Any]:
+    return {name: getattr(source, name) for name in names}
 
 
 def _equal(definition: ActionDefinition, values: dict[str, Any]) -> bool:
@@ -198,10 +179,6 @@ def _alike(definition: ActionDefinition, values: dict[str, Any]) -> bool:
     return definition.kind == values["kind"] and folded(definition.identifier) == folded(values["identifier"])
 
 
-def _owner_field(owner: Owner) -> str:
-    return "project" if isinstance(owner, Project) else "sendout"
-
-
 def _change(row: Model, values: dict[str, Any], label: str) -> Iterator[str]:
     """Write only the values that differ."""
     changed = [name for name, value in values.items() if _differs(getattr(row, name), value)]
@@ -217,9 +194,10 @@ def _change(row: Model, values: dict[str, Any], label: str) -> Iterator[str]:
         yield f"changed {label}: {', '.join(changed)}"
 
 
-def _mark_made_by_file(row: Configured) -> None:
+def _mark_created(row: Configured, label: str) -> Iterator[str]:
     """Record in the history of a new row that a file made it, not a person."""
     row.history.update(history_change_reason=BY_FILE)
+    yield f"created {label}"
 
 
 def _differs(left: Any, right: Any) -> bool:
@@ -237,33 +215,17 @@ def _project_entry(project: Project) -> ProjectEntry:
     sendouts = project.sendouts.filter(archived=False).order_by("journey", "name")
     return ProjectEntry(
         name=project.name,
-        review=project.review,
-        at_deadline=project.at_deadline,
-        answer_within=project.answer_within,
         keep=KeepEntry(contacts=project.keep_contacts, fields=project.keep_fields, show=project.show_fields),
-        second_person_from=project.second_person_from,
-        no_own_changes=project.no_own_changes,
         actions=_action_entries(project),
-        sendouts=[_sendout_entry(each) for each in sendouts if _has_own_settings(each)],
-    )
-
-
-def _sendout_entry(sendout: Sendout) -> SendoutEntry:
-    return SendoutEntry(
-        journey=sendout.journey,
-        name=sendout.name,
-        review=sendout.review,
-        at_deadline=sendout.at_deadline,
-        answer_within=sendout.answer_within,
-        expect_every=sendout.expect_every,
-        actions=_action_entries(sendout),
+        sendouts=[
+            SendoutEntry(**_settings(each, ("journey", "name", *_OF_SENDOUT)), actions=_action_entries(each))
+            for each in sendouts
+            if _has_own_settings(each)
+        ],
+        **_settings(project, (*_POLICY, *_SECOND_PERSON)),
     )
 
 
 def _action_entries(owner: Owner) -> list[ActionEntry]:
-    return [
-        ActionEntry(
-            identifier=each.identifier, kind=each.kind, config=each.config, on_failure=each.on_failure, run=each.run
-        )
-        for each in owner.actions.filter(archived=False).order_by("position", "id")
-    ]
+    rows = owner.actions.filter(archived=False).order_by("position", "id")
+    return [ActionEntry(**_settings(each, _OF_ACTION)) for each in rows]

@@ -4,30 +4,12 @@ import re
 from datetime import timedelta
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+# In English and French. A bare number is minutes.
 _WORDS = {
-    "": "m",
-    "s": "s",
-    "sec": "s",
-    "second": "s",
-    "seconds": "s",
-    "seconde": "s",
-    "secondes": "s",
-    "m": "m",
-    "min": "m",
-    "mins": "m",
-    "minute": "m",
-    "minutes": "m",
-    "h": "h",
-    "hour": "h",
-    "hours": "h",
-    "heure": "h",
-    "heures": "h",
-    "d": "d",
-    "j": "d",
-    "day": "d",
-    "days": "d",
-    "jour": "d",
-    "jours": "d",
+    "s": {"s", "sec", "second", "seconds", "seconde", "secondes"},
+    "m": {"", "m", "min", "mins", "minute", "minutes"},
+    "h": {"h", "hour", "hours", "heure", "heures"},
+    "d": {"d", "j", "day", "days", "jour", "jours"},
 }
 _STRICT = re.compile(r"([0-9]{1,7})([smhd])")
 _LOOSE = re.compile(r"([0-9]{1,7})\s*([a-z]*)")
@@ -44,7 +26,7 @@ def read(text: str) -> timedelta:
 def read_typed(text: str) -> timedelta:
     """Read the input of a form, such as 60, 60 min, 2 h; a bare number is minutes. Raise ValueError."""
     match = _LOOSE.fullmatch(text.strip().lower())
-    unit = _WORDS.get(match[2]) if match else None
+    unit = next((unit for unit, words in _WORDS.items() if match and match[2] in words), None)
     if not match or unit is None:
         raise ValueError("Give a whole number and a unit, such as 60 min.")
     return timedelta(seconds=int(match[1]) * _UNITS[unit])

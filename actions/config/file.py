@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BeforeValidator, Field, PlainSerializer, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from actions import catalog
@@ -40,33 +40,25 @@ def _duration(value: Any) -> timedelta:
         raise PydanticCustomError("duration", "{why}", {"why": str(error)}) from error
 
 
-def _answer(value: Any) -> timedelta:
-    duration = _duration(value)
+def _answer(duration: timedelta) -> timedelta:
     if not SHORTEST_ANSWER <= duration <= LONGEST_ANSWER:
         raise PydanticCustomError("duration", "Give between 10 seconds and 30 days.")
     return duration
 
 
-def _expected(value: Any) -> timedelta:
-    duration = _duration(value)
+def _expected(duration: timedelta) -> timedelta:
     if not SHORTEST_EXPECTED <= duration <= LONGEST_EXPECTED:
         raise PydanticCustomError("duration", "Give between 1 minute and 400 days.")
     return duration
 
 
-def _name(value: Any) -> Any:
-    return normal_name(value) if isinstance(value, str) else value
-
-
-def _identifier(value: Any) -> Any:
-    return normal_identifier(value) if isinstance(value, str) else value
-
-
-_written = PlainSerializer(durations.write, return_type=str)
-Answer = Annotated[timedelta, BeforeValidator(_answer), _written]
-Expected = Annotated[timedelta, BeforeValidator(_expected), _written]
-Name = Annotated[str, Field(min_length=1, max_length=NAME_LENGTH), BeforeValidator(_name)]
-Identifier = Annotated[str, Field(min_length=1, max_length=NAME_LENGTH), BeforeValidator(_identifier)]
+Duration = Annotated[timedelta, BeforeValidator(_duration), PlainSerializer(durations.write, return_type=str)]
+Answer = Annotated[Duration, AfterValidator(_answer)]
+Expected = Annotated[Duration, AfterValidator(_expected)]
+_named = BeforeValidator(lambda value: normal_name(value) if isinstance(value, str) else value)
+_identified = BeforeValidator(lambda value: normal_identifier(value) if isinstance(value, str) else value)
+Name = Annotated[str, Field(min_length=1, max_length=NAME_LENGTH), _named]
+Identifier = Annotated[str, Field(min_length=1, max_length=NAME_LENGTH), _identified]
 FieldName = Annotated[str, Field(min_length=1, max_length=200)]
 Review = Literal["never", "unusual", "always"]
 AtDeadline = Literal["leave", "accept", "reject"]
@@ -99,8 +91,8 @@ class KeepEntry(Config):
 class SendoutEntry(Config):
     """A sendout, and its differences from its project."""
 
-    journey: Annotated[str, BeforeValidator(_name)] = ""
-    name: Annotated[str, BeforeValidator(_name)] = ""
+    journey: Annotated[str, _named] = ""
+    name: Annotated[str, _named] = ""
     review: Review | None = None
     at_deadline: AtDeadline | None = None
     answer_within: Answer | None = None

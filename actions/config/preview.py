@@ -1,7 +1,7 @@
 """Preview of the plan that a hook would get today, in words. It uses the same merging as hooks."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from django.utils.text import capfirst
@@ -9,11 +9,9 @@ from django.utils.translation import gettext as _
 
 from actions.catalog import phases
 from actions.config import durations
-from actions.config.cautions import unattended
 from actions.config.describe import config_lines, kind_title
 from actions.contract import Phase
 from actions.models import (
-    ActionDefinition,
     AtDeadline,
     OnFailure,
     Project,
@@ -22,6 +20,7 @@ from actions.models import (
     Sendout,
     definitions_for,
     policy,
+    unattended,
 )
 from actions.plan.merge import NO_DETAILS, Asked, Origin, PlannedAction, folded, merge
 
@@ -68,19 +67,11 @@ class PlanPreview:
     caution: str
 
 
-def known_identifiers(project: Project, sendout: Sendout | None) -> list[str]:
-    """Return the identifiers with a definition that a hook can name here, each once, in the order of the plan."""
+def identifiers(project: Project, sendout: Sendout | None, runs: Collection[str] = RunWhen.values) -> list[str]:
+    """Return the defined identifiers of actions that run then, each once, in the order of the plan."""
     found: dict[str, str] = {}
     for each in definitions_for(project, sendout):
-        found.setdefault(folded(each.identifier), each.identifier)
-    return list(found.values())
-
-
-def to_be_named(project: Project, sendout: Sendout | None) -> list[str]:
-    """Return the identifiers that run only if a hook names them, each once."""
-    found: dict[str, str] = {}
-    for each in definitions_for(project, sendout):
-        if each.run == RunWhen.ASKED:
+        if each.run in runs:
             found.setdefault(folded(each.identifier), each.identifier)
     return list(found.values())
 
@@ -96,7 +87,6 @@ def preview(project: Project, sendout: Sendout | None, asked: Iterable[Asked]) -
 
 
 def _step(place: int, action: PlannedAction) -> PlanStep:
-    definition = ActionDefinition(kind=action.kind, on_failure=action.on_failure)
     return PlanStep(
         place=place,
         phase=phase_in_words(action.phase),
@@ -104,14 +94,9 @@ def _step(place: int, action: PlannedAction) -> PlanStep:
         kind=kind_title(action.kind),
         details="" if action.details == NO_DETAILS else action.details,
         origins=tuple(_from(origin) for origin in action.origins),
-        parameters=tuple(config_lines(action.kind, _config(action.config)).items()),
-        on_failure=str(definition.get_on_failure_display()) if action.on_failure != OnFailure.HOLD else "",
+        parameters=tuple(config_lines(action.kind, json.loads(action.config)).items()),
+        on_failure=str(OnFailure(action.on_failure).label) if action.on_failure != OnFailure.HOLD else "",
     )
-
-
-def _config(text: str) -> dict[str, object]:
-    found: dict[str, object] = json.loads(text)
-    return found
 
 
 def _from(origin: Origin) -> From:

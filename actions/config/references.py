@@ -22,25 +22,20 @@ def _lists(seen: Collection[int] | None) -> Choices:
     return [(each.name, f"{each.name} ({each.project})" if each.project else each.name) for each in found]
 
 
-_CHOICES: Mapping[str, Callable[[Collection[int] | None], Choices]] = {"suppression_list": _lists}
-
-
 def choices(info: FieldInfo, seen: Collection[int] | None = None) -> Callable[[], Choices] | None:
     """Return the choices of a reference field for a form, limited to the projects in `seen`; None for other fields."""
-    offered = _CHOICES.get(_referenced_type(info))
-    return (lambda: [("", _("Choose one")), *offered(seen)]) if offered else None
+    return (lambda: [("", _("Choose one")), *_lists(seen)]) if _names_a_list(info) else None
 
 
 def missing(config: type[BaseModel], values: Mapping[str, Any], project: str) -> Iterator[tuple[Path, str]]:
     """Yield path and name of each reference in a valid configuration that its project cannot use."""
     for name, info in config.model_fields.items():
         key = info.alias or name
-        if _referenced_type(info) == "suppression_list":
-            wanted = values.get(key)
-            if wanted and not SuppressionList.objects.filter(usable(project), name=wanted).exists():
-                yield (key,), wanted
+        wanted = values.get(key) if _names_a_list(info) else None
+        if wanted and not SuppressionList.objects.filter(usable(project), name=wanted).exists():
+            yield (key,), wanted
 
 
-def _referenced_type(info: FieldInfo) -> str:
+def _names_a_list(info: FieldInfo) -> bool:
     extra = info.json_schema_extra
-    return str(extra.get("refers_to", "")) if isinstance(extra, dict) else ""
+    return isinstance(extra, dict) and extra.get("refers_to") == "suppression_list"

@@ -11,9 +11,9 @@ from django.utils.translation import gettext as _
 from actions.catalog import phases
 from actions.config.describe import kind_title
 from actions.config.ordering import OrderChanged, in_order, moved, put_in_order
-from actions.config.preview import phase_in_words, preview, to_be_named
+from actions.config.preview import identifiers, phase_in_words, preview
 from actions.contract import Phase
-from actions.models import ActionDefinition, Project, Sendout
+from actions.models import ActionDefinition, Project, RunWhen, Sendout
 from actions.plan.merge import Asked
 from actions.whole import whole
 from desk.setup.history import ConfigurationAdmin
@@ -76,6 +76,7 @@ def _owned_context(owner: Project | Sendout, *, changes: bool) -> dict[str, Any]
     model = owner._meta.model_name
     rows = in_order(owner)
     project, sendout = (owner, None) if isinstance(owner, Project) else (owner.project, owner)
+    asked = identifiers(project, sendout, [RunWhen.ASKED])
     return {
         "actions": [_line(each) for each in rows],
         "seen": ",".join(str(each.pk) for each in rows),
@@ -85,7 +86,7 @@ def _owned_context(owner: Project | Sendout, *, changes: bool) -> dict[str, Any]
         "order_url": reverse(f"admin:actions_{model}_order", args=[owner.pk]),
         "add_url": f"{reverse('admin:actions_actiondefinition_add')}?{model}={owner.pk}",
         "plan_url": reverse(f"plan_of_{model}", args=[owner.pk]),
-        "preview": preview(project, sendout, [Asked.of(name) for name in to_be_named(project, sendout)]),
+        "preview": preview(project, sendout, [Asked.of(name) for name in asked]),
     }
 
 

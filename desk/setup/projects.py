@@ -23,11 +23,10 @@ from unfold.decorators import action, display
 
 from actions import catalog
 from actions.access import projects_seen, sees_all
-from actions.config import cautions, durations, reviewers
-from actions.config.declare import declare
+from actions.config import durations, reviewers
 from actions.config.describe import described, kind_title, without_questions
 from actions.contract import Kind
-from actions.models import ActionDefinition, Project, Sendout, policy
+from actions.models import ActionDefinition, Project, Sendout, policy, unattended
 from actions.plan.merge import canonical
 from actions.whole import whole
 from desk.bases import SeenProjects
@@ -50,7 +49,7 @@ _ARCHIVED = _(
 
 def warn_unattended(request: HttpRequest, review: str, at_deadline: str) -> None:
     """Warn on saving about the consequence of a policy for batches that no person reviews."""
-    if sentence := cautions.unattended(review, at_deadline):
+    if sentence := unattended(review, at_deadline):
         messages.warning(request, gettext(sentence))
 
 
@@ -145,7 +144,7 @@ class ProjectAdmin(OwnerAdmin):
             self._declare(request, project)
 
     def _declare(self, request: HttpRequest, project: Project) -> None:
-        if declare(project, user=request.user):  # type: ignore[arg-type]
+        if project.declare(user=request.user):  # type: ignore[arg-type]
             self.log_change(request, project, "Declared.")
             said = gettext("The project “%(name)s” is set up. New batches no longer wait because nobody knows it.")
             messages.success(request, said % {"name": project})

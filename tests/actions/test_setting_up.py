@@ -10,8 +10,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import translation
 
-from actions.config.cautions import UNATTENDED
-from actions.models import ActionDefinition, Project, Sendout
+from actions.models import UNATTENDED, ActionDefinition, Project, Sendout
 from desk.setup.projects import _UNUSUAL
 from sendouts.outlook import anomalies
 from tests.factories import client_of, plain_english

@@ -13,8 +13,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from actions import access
-from actions.config.preview import known_identifiers, preview, to_be_named
-from actions.models import Project, Sendout
+from actions.config.preview import identifiers, preview
+from actions.models import Project, RunWhen, Sendout
 from actions.plan.merge import Asked, folded
 from desk.bases import reader
 from sendouts.models import Batch
@@ -39,9 +39,9 @@ def _page(request: HttpRequest, project: Project, sendout: Sendout | None) -> Ht
         raise PermissionDenied
     if not access.sees(reader(request), project.pk):
         raise Http404
-    known = known_identifiers(project, sendout)
+    known = identifiers(project, sendout)
     last = _last_hook(sendout) if sendout else None
-    to_name = to_be_named(project, sendout)
+    to_name = identifiers(project, sendout, [RunWhen.ASKED])
     asked = _chosen_names(request.GET, to_name, last)
     named = {folded(each.identifier) for each in asked}
     waiting = {folded(name) for name in to_name}
