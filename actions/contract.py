@@ -9,36 +9,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
-from actions.contact import MISSING, Contact
-from actions.sentences import Sentences, clean_text, write
+from actions.contact import MISSING as MISSING
+from actions.contact import Contact as Contact
+from actions.sentences import Sentences as Sentences
+from actions.sentences import clean_text as clean_text
+from actions.sentences import write
 
 if TYPE_CHECKING:
     from outbound.session import GuardedSession
-
-__all__ = [
-    "ACCEPT",
-    "MISSING",
-    "NO_POOLS",
-    "Check",
-    "Codes",
-    "Config",
-    "Contact",
-    "Context",
-    "Kind",
-    "Later",
-    "Listed",
-    "Permanent",
-    "Phase",
-    "Retryable",
-    "Sentences",
-    "Verdict",
-    "Word",
-    "accept",
-    "clean_text",
-    "gettext_noop",
-    "reject",
-    "undecided",
-]
 
 CODE_LENGTH = 64
 TEXT_LENGTH = 500

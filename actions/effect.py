@@ -12,21 +12,6 @@ from typing import Any, ClassVar
 from actions.contract import ACCEPT, Contact, Context, Kind, Phase, Verdict, Word
 from actions.plan.merge import canonical
 
-__all__ = [
-    "DONE",
-    "NOTHING",
-    "Applied",
-    "Effect",
-    "Pending",
-    "Preparing",
-    "Rendered",
-    "Run",
-    "Wait",
-    "WholeEffect",
-    "failed",
-    "later",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class Rendered:

@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-from actions.catalog.contact_update.platform_api import ContactsApi
-from actions.catalog.contact_update.write import property_name, url_of, write_each
+from actions.catalog.contact_update import platform_api
+from actions.catalog.contact_update.platform_api import ContactsApi, write_each
 from actions.contract import Config, Contact, Context, Sentences, Shown, gettext_noop, reject, undecided
 from actions.effect import DONE, NOTHING, Applied, Effect, Pending, Rendered
 
@@ -36,25 +36,17 @@ class PromoCodeConfig(Config):
             "without": gettext_noop("let the contact go without a code"),
         },
     )
-    property: Annotated[OptionalText, AfterValidator(property_name)] = Field(
+    property: Annotated[OptionalText, AfterValidator(platform_api.property_name)] = Field(
         default="",
         title=gettext_noop("Property"),
         description=gettext_noop(
             "Where the code is written, one contact after the other. Empty: only later actions use it."
         ),
     )
-    url: Annotated[OptionalText, AfterValidator(url_of)] = Field(
-        default="",
-        title=gettext_noop("URL of the REST API"),
-        description=gettext_noop("Such as https://eu-proxy-1.symplifymail.com/rest. Its host must be an allowed one."),
-    )
-    customer_id: OptionalText = Field(default="", title=gettext_noop("Customer id"))
-    list_id: OptionalText = Field(default="", title=gettext_noop("List id"))
-    credential: OptionalText = Field(
-        default="",
-        title=gettext_noop("Credential"),
-        description=gettext_noop("Name of a credential with the header X-Carma-Authentication-Token."),
-    )
+    url: Annotated[OptionalText, AfterValidator(platform_api.check_rest_url), platform_api.REST_URL] = ""
+    customer_id: Annotated[OptionalText, platform_api.CUSTOMER] = ""
+    list_id: Annotated[OptionalText, platform_api.LIST] = ""
+    credential: Annotated[OptionalText, platform_api.CREDENTIAL] = ""
 
     @model_validator(mode="after")
     def _check_target(self) -> Self:

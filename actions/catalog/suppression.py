@@ -1,11 +1,11 @@
 """Kind that looks contacts up in a list stored here: no calls, one database query per page."""
 
 from collections.abc import Collection, Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints
 
-from actions.catalog.shared.field_problems import FieldProblem
+from actions.catalog.shared.field_problems import FieldProblem, IfMissing, judge_missing
 from actions.contact import MISSING, reader
 from actions.contract import (
     ACCEPT,
@@ -44,16 +44,7 @@ class SuppressionConfig(Config):
         title=gettext_noop("Reason"),
         description=gettext_noop("What is shown for a rejected contact. Empty: the reason that the list gives."),
     )
-    if_missing: Literal["hold", "accept", "reject"] = Field(
-        default="hold",
-        title=gettext_noop("If the field is missing"),
-        json_schema_extra={
-            "hold": gettext_noop("hold the contact for a person"),
-            "accept": gettext_noop("accept the contact"),
-            "reject": gettext_noop("reject the contact"),
-        },
-        description=gettext_noop("Also for an empty field."),
-    )
+    if_missing: IfMissing = Field(default="hold", description=gettext_noop("Also for an empty field."))
 
 
 class OnList(Sentences):
@@ -75,12 +66,7 @@ class Suppression(Check):
         super().__init__(config)
         self._read = None if config.match == CONTACT_ID else reader(config.match)
         self._listed = OnList.LISTED(name=config.list)
-        sentence = FieldProblem.MISSING(name=config.match)
-        self._missing = {
-            "hold": undecided("missing", sentence),
-            "accept": ACCEPT,
-            "reject": reject("missing", config.reason or sentence),
-        }[config.if_missing]
+        self._missing = judge_missing(config.if_missing, config.match, config.reason)
         self._unlike = undecided("not_comparable", FieldProblem.NOT_OF_LIST(name=config.match))
 
     def needs(self) -> Collection[str]:

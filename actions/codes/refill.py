@@ -67,10 +67,7 @@ def _codes(answer: object, count: int) -> list[str]:
     if len(codes) > count:
         raise Permanent(RefillFailure.TOO_MANY())
     try:
-        return [clean(each) if isinstance(each, str) else _refuse_code() for each in codes]
+        # No text is no code.
+        return [clean(each if isinstance(each, str) else "") for each in codes]
     except BadCode:
         raise Permanent(RefillFailure.NOT_A_CODE()) from None
-
-
-def _refuse_code() -> str:
-    raise BadCode

@@ -13,14 +13,11 @@ import math
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
 from actions.contract import Phase
 from actions.sentences import clean_text
 
-OnFailure = Literal["hold", "reject", "accept"]
-Run = Literal["asked", "always"]
-Level = Literal["project", "sendout"]
 NO_DETAILS = "{}"
 _PHASES = {phase: place for place, phase in enumerate(Phase)}
 _LEVELS: dict[str, int] = {"project": 0, "sendout": 1}
@@ -159,11 +156,6 @@ def merge(definitions: Iterable[Definition], asked: Iterable[Asked], phases: Map
 def to_json(merged: Merged) -> str:
     """Write a plan as canonical JSON, the form in which it is frozen."""
     return canonical(asdict(merged))
-
-
-def from_json(text: str) -> Merged:
-    """Read a frozen plan; raise ValueError if it is invalid."""
-    return from_data(json.loads(text))
 
 
 def from_data(raw: Any) -> Merged:

@@ -100,7 +100,7 @@ def run_plan(
     *,
     pool: ThreadPoolExecutor,
     stop: Event | None = None,
-    tick: Callable[[], None] | None = None,
+    tick: Callable[[], None] = lambda: None,
 ) -> Result:
     """Judge a chunk of contacts; raise Stopped once `stop` is set.
 
@@ -108,7 +108,7 @@ def run_plan(
     once for each action, `tick` about once a second during a wait; an error from `tick` ends the run.
     """
     total = len(contacts)
-    run = _Run(contacts, pool, stop or Event(), tick or _ignore_tick, [ACCEPT] * total, [-1] * total)
+    run = _Run(contacts, pool, stop or Event(), tick, [ACCEPT] * total, [-1] * total)
     everybody: Sequence[int] = range(total)
     remaining = everybody
     for step, planned in enumerate(actions):
@@ -159,10 +159,6 @@ def _run_one(
     return rejected
 
 
-def _ignore_tick() -> None:
-    """Do nothing: the tick of a run without a caller to inform."""
-
-
 _Page = Sequence[int]
 # Verdicts of a check, prepared data of an effect, or the reason for a failure.
 _Answer = Sequence[Any] | str
@@ -209,7 +205,7 @@ def _ask(run: _Run, kind: Kind, context: Context, page: _Page, given_up: Event |
     delay = FIRST_DELAY
     given_up = given_up or run.stop
     # Outside the pool, this thread must report progress itself.
-    tick = _ignore_tick if kind.waits else run.tick
+    tick = (lambda: None) if kind.waits else run.tick
     while True:
         if run.stop.is_set() or given_up.is_set():
             raise Stopped

@@ -10,7 +10,8 @@ from django.test import Client
 from django.urls import reverse
 from pydantic import ValidationError
 
-from actions.catalog.consent_check.answer import Mapped, follow, key_of, read_time
+from actions.catalog.consent_check.answer import Mapped, follow, read_time
+from actions.catalog.consent_check.config import ConsentCheckConfig
 from actions.catalog.consent_check.kind import ConsentCheck
 from actions.catalog.consent_check.placeholders import Person, fill_body, fill_url
 from actions.config.errors import sentences
@@ -120,17 +121,8 @@ def test_paths_lead_through_objects_lists_and_pointers() -> None:
 
 
 def mapped(**config: Any) -> Mapped:
-    values = {
-        "shape": "objects",
-        "answers_at": ".",
-        "id_at": "id",
-        "value_at": "ok",
-        "recorded_at": "",
-        "ignore_case": False,
-        "yes": frozenset({key_of(True)}),
-        "no": frozenset({key_of(False)}),
-    }
-    return Mapped(**(values | config))
+    read = {"shape": "objects", "answers_at": ".", "value_at": "ok"}
+    return Mapped(ConsentCheckConfig(url="https://consent.example.com/check", **(read | config)))
 
 
 def test_an_answer_that_contradicts_itself_is_read_as_no() -> None:

@@ -116,9 +116,8 @@ def test_what_nobody_defined_is_kept_in_order(definitions: list[Definition], ask
 def test_a_frozen_plan_reads_back_as_itself(definitions: list[Definition], asked: list[Asked]) -> None:
     plan = merge(definitions, asked, PHASES)
     frozen = plan_merge.to_json(plan)
-    assert plan_merge.from_json(frozen) == plan
     assert plan_merge.from_data(json.loads(frozen)) == plan
-    assert plan_merge.to_json(plan_merge.from_json(frozen)) == frozen
+    assert plan_merge.to_json(plan_merge.from_data(json.loads(frozen))) == frozen
 
 
 @given(st.text())
@@ -183,7 +182,7 @@ def test_details_that_no_database_could_store_are_made_storable(details: Any) ->
     assert text.isascii()
     assert "\\u0000" not in text
     assert "\\ud800" not in text
-    assert len(plan_merge.from_json(text).unknown) == 1
+    assert len(plan_merge.from_data(json.loads(text)).unknown) == 1
 
 
 def test_details_nested_too_deeply_do_not_stop_the_plan() -> None:
@@ -194,9 +193,7 @@ def test_details_nested_too_deeply_do_not_stop_the_plan() -> None:
     assert asked.details == '"(nested too deeply)"'
 
 
-@pytest.mark.parametrize(
-    "text", ["[]", "{}", "null", '{"actions":[{}],"unknown":[]}', '{"actions":[1],"unknown":[]}', "x"]
-)
+@pytest.mark.parametrize("text", ["[]", "{}", "null", '{"actions":[{}],"unknown":[]}', '{"actions":[1],"unknown":[]}'])
 def test_what_is_no_frozen_plan_is_a_value_error(text: str) -> None:
     with pytest.raises(ValueError):
-        plan_merge.from_json(text)
+        plan_merge.from_data(json.loads(text))

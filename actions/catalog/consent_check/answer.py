@@ -3,11 +3,14 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from actions.contact import MISSING
 from actions.contract import Permanent, Sentences, as_evidence, gettext_noop
 from actions.whole import whole
+
+if TYPE_CHECKING:
+    from actions.catalog.consent_check.config import ConsentCheckConfig
 
 WHOLE = "."
 # A number from here on counts as milliseconds: as seconds it would lie beyond the year 5000.
@@ -57,28 +60,23 @@ NOTHING = AnswerSaid(MISSING)
 Lookup = Callable[[str], AnswerSaid]
 
 
-@dataclass(frozen=True, slots=True)
 class Mapped:
-    """How to read an answer. Paths are as in `follow`; `yes` and `no` list their values; `recorded_at` may be empty."""
+    """How a configuration has the answers of its service read. Its paths are as in `follow`."""
 
-    shape: str
-    answers_at: str
-    id_at: str
-    value_at: str
-    recorded_at: str
-    yes: frozenset[tuple[str, Any]]
-    no: frozenset[tuple[str, Any]]
-    ignore_case: bool
+    def __init__(self, config: "ConsentCheckConfig") -> None:
+        self.config = config
+        self.shape = config.shape
+        self.yes, self.no = set(map(key_of, config.yes_values)), set(map(key_of, config.no_values))
 
     def read(self, answer: Any) -> Lookup:
         """Return the answers by identifier; raise Permanent if the answer does not have the declared shape."""
         if self.shape == "value":
-            said = self._said(follow(answer, self.answers_at), answer)
+            said = self._said(follow(answer, self.config.answers_at), answer)
             return lambda identifier: said
-        found = follow(answer, self.answers_at)
+        found = follow(answer, self.config.answers_at)
         if not isinstance(found, Mapping if self.shape == "map" else list):
             missing = WrongAnswer.NO_OBJECT if self.shape == "map" else WrongAnswer.NO_LIST
-            raise Permanent(missing(path=self.answers_at))
+            raise Permanent(missing(path=self.config.answers_at))
         known = self._by_identifier(found)
         return lambda identifier: known.get(self._key(identifier), NOTHING)
 
@@ -97,18 +95,22 @@ class Mapped:
         return known
 
     def _mapped(self, found: Mapping[str, Any]) -> Iterable[tuple[str, AnswerSaid]]:
+        at = self.config.value_at
         for identifier, entries in found.items():
             for entry in entries if isinstance(entries, Repeated) else (entries,):
-                yield identifier, self._said(follow(entry, self.value_at) if self.value_at else entry, entry)
+                yield (
+                    identifier,
+                    self._said(follow(entry, at) if at else entry, entry),
+                )
 
     def _listed(self, found: Sequence[Any]) -> Iterable[tuple[str, AnswerSaid]]:
         for entry in found:
-            identifier = as_identifier(follow(entry, self.id_at) if isinstance(entry, Mapping) else entry)
+            identifier = as_identifier(follow(entry, self.config.id_at) if isinstance(entry, Mapping) else entry)
             if not identifier:
                 # An entry without id may be a refusal, and ignoring it would let that contact through.
-                raise Permanent(WrongAnswer.NOBODY(path=self.id_at))
+                raise Permanent(WrongAnswer.NOBODY(path=self.config.id_at))
             if self.shape == "objects":
-                yield identifier, self._said(follow(entry, self.value_at), entry)
+                yield identifier, self._said(follow(entry, self.config.value_at), entry)
             else:
                 yield identifier, AnswerSaid(self.shape == "consenting", self._recorded(entry))
 
@@ -120,11 +122,11 @@ class Mapped:
         return True if key in self.yes else False if key in self.no else None
 
     def _recorded(self, entry: Any) -> datetime | None:
-        return read_time(follow(entry, self.recorded_at)) if self.recorded_at else None
+        return read_time(follow(entry, self.config.recorded_at)) if self.config.recorded_at else None
 
     def _key(self, identifier: str) -> str:
         # Surrounding spaces in an id are never intended, and must not hide a refusal.
-        return identifier.strip().casefold() if self.ignore_case else identifier.strip()
+        return identifier.strip().casefold() if self.config.ignore_case else identifier.strip()
 
 
 def _weight(said: AnswerSaid) -> int:

@@ -17,14 +17,12 @@ from pydantic_core import PydanticCustomError
 
 from actions.catalog.consent_check.answer import key_of
 from actions.catalog.consent_check.placeholders import marks, names_one, names_somebody
-from actions.catalog.shared.http import url_in_form
+from actions.catalog.shared.http import FRAMING, OptionalCredential, url_in_form
 from actions.catalog.shared.templates import UNKNOWN, BadTemplate
 from actions.contract import Config, gettext_noop
 
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _SECRET = re.compile(r"authori[sz]ation|cookie|token|secret|password|api-?key", re.IGNORECASE)
-# Headers that the HTTP library sets.
-_FRAMING = frozenset({"host", "content-length", "transfer-encoding", "connection", "content-type"})
 _MOST_VALUES = 50
 _OF_ONE = ("value", "status")
 # A service in trouble, or one that does not accept the gateway, answers with these: they say nothing about a contact.
@@ -64,7 +62,7 @@ def _headers(value: dict[str, str]) -> dict[str, str]:
             raise PydanticCustomError("header", "Give names of headers, each with one line of plain text.")
         if _SECRET.search(name):
             raise PydanticCustomError("header_secret", "Headers are shown to everybody: name a credential instead.")
-        if name.lower() in _FRAMING:
+        if name.lower() in FRAMING:
             raise PydanticCustomError("header_framing", "The gateway writes this header itself.")
     return value
 
@@ -106,13 +104,7 @@ class ConsentCheckConfig(Config):
         title=gettext_noop("Method"),
         description=gettext_noop("With GET no body is sent: the URL then names who is asked about."),
     )
-    credential: Annotated[str, StringConstraints(strip_whitespace=True, max_length=100)] = Field(
-        default="",
-        title=gettext_noop("Credential"),
-        description=gettext_noop(
-            "Name of a stored credential, or of one of the environment: “consent” for CREDENTIAL_CONSENT."
-        ),
-    )
+    credential: OptionalCredential = ""
     headers: Annotated[dict[str, str], Field(max_length=20), AfterValidator(_headers)] = Field(
         default_factory=dict,
         title=gettext_noop("Headers"),

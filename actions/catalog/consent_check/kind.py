@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from actions.catalog.consent_check.answer import NOTHING, AnswerSaid, Lookup, Mapped, as_identifier, as_object, key_of
+from actions.catalog.consent_check.answer import NOTHING, AnswerSaid, Lookup, Mapped, as_identifier, as_object
 from actions.catalog.consent_check.config import ConsentCheckConfig
 from actions.catalog.consent_check.placeholders import Person, climbs, fields_in, fill_body, fill_url
 from actions.catalog.shared.field_problems import FieldProblem
@@ -61,21 +61,8 @@ class ConsentCheck(Check):
         self.timeout = config.timeout
         self._body = None if config.method == "GET" else config.body
         self._fields = fields_in(config.url, self._body)
-        self._mapped = Mapped(
-            shape=config.shape,
-            answers_at=config.answers_at,
-            id_at=config.id_at,
-            value_at=config.value_at,
-            recorded_at=config.recorded_at,
-            yes=frozenset(map(key_of, config.yes_values)),
-            no=frozenset(map(key_of, config.no_values)),
-            ignore_case=config.ignore_case,
-        )
-        codes = (
-            frozenset(int(code) for code in config.yes_values + config.no_values)
-            if config.shape == "status"
-            else frozenset[int]()
-        )
+        self._mapped = Mapped(config)
+        codes = {int(code) for code in config.yes_values + config.no_values if config.shape == "status"}
         self._call = Call(
             url=config.url,
             method=config.method,
@@ -85,9 +72,8 @@ class ConsentCheck(Check):
             per_second=config.per_second,
             codes=codes | _UNKNOWN if config.asks == "contact" else frozenset(),
         )
-        rejected = reject("no_consent", config.reason)
-        self._rejected = rejected
-        self._absent = {"hold": _SILENT, "reject": rejected, "accept": accept()}[config.absent]
+        self._rejected = reject("no_consent", config.reason)
+        self._absent = {"hold": _SILENT, "reject": self._rejected, "accept": accept()}[config.absent]
 
     def needs(self) -> Collection[str]:
         return (self.config.identifier, *self._fields) if self.config.identifier else self._fields
@@ -107,8 +93,8 @@ class ConsentCheck(Check):
         if not isinstance(person, Person):
             return [Shown(_URL, None), *([] if self._body is None else [Shown(_BODY, None)])]
         url, body = self._question([person], context)
-        told = None if body is None else json.dumps(body, ensure_ascii=False, indent=2)
-        return [Shown(_URL, None if climbs(url) else url), *([] if told is None else [Shown(_BODY, told)])]
+        shown = [Shown(_URL, None if climbs(url) else url)]
+        return shown if body is None else [*shown, Shown(_BODY, json.dumps(body, ensure_ascii=False, indent=2))]
 
     def _question(self, people: Sequence[Person], context: Context) -> tuple[str, Any]:
         """Return address and body of the question about these people."""

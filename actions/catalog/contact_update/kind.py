@@ -10,16 +10,22 @@ from pydantic_core import PydanticCustomError
 
 from actions.catalog.contact_update.contact_text import OF_THE_BATCH, compiled
 from actions.catalog.contact_update.platform_api import (
+    CREDENTIAL,
+    CUSTOMER,
     ERROR,
     FINISHED,
     ID_COLUMN,
+    LIST,
+    REST_URL,
     ContactsApi,
     PlatformFailure,
     Rows,
+    check_rest_url,
     fits_an_import,
+    property_name,
     row,
+    write_each,
 )
-from actions.catalog.contact_update.write import property_name, url_of, write_each
 from actions.catalog.shared.templates import BadTemplate
 from actions.contract import Config, Contact, Context, Permanent, Retryable, Sentences, Shown, gettext_noop, undecided
 from actions.effect import Applied, Effect, Pending, Rendered, Run, Wait, WholeEffect
@@ -57,16 +63,10 @@ Tag = Annotated[Text, AfterValidator(_tag)]
 class ContactUpdateConfig(Config):
     """`{url: "https://eu-proxy-1.symplifymail.com/rest", customer_id: "7", list_id: "3", credential: symplify, …}`"""
 
-    url: Annotated[Text, AfterValidator(url_of)] = Field(
-        title=gettext_noop("URL of the REST API"),
-        description=gettext_noop("Such as https://eu-proxy-1.symplifymail.com/rest. Its host must be an allowed one."),
-    )
-    customer_id: Text = Field(title=gettext_noop("Customer id"))
-    list_id: Text = Field(title=gettext_noop("List id"))
-    credential: Text = Field(
-        title=gettext_noop("Credential"),
-        description=gettext_noop("Name of a credential with the header X-Carma-Authentication-Token."),
-    )
+    url: Annotated[Text, AfterValidator(check_rest_url), REST_URL]
+    customer_id: Annotated[Text, CUSTOMER]
+    list_id: Annotated[Text, LIST]
+    credential: Annotated[Text, CREDENTIAL]
     properties: dict[PropertyName, TemplateText] = Field(
         default={},
         title=gettext_noop("Properties"),

@@ -1,17 +1,21 @@
-"""The platform's REST API for writing contacts: one contact, or an import that adds to a list.
+"""The platform's REST API for writing contacts: one by one, or an import that adds to a list.
 
 Only imports that add are possible here: another type would empty the list. An import is unquoted text, so a value must
 contain neither the delimiter nor a line end.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from os import SEEK_END
 from typing import IO, Any
 from urllib.parse import quote
 
-from actions.catalog.shared.http import Call, call, read_json
-from actions.contract import Context, Permanent, Sentences, gettext_noop
+from pydantic import Field
+from pydantic_core import PydanticCustomError
+
+from actions.catalog.shared.http import Call, Declined, call, read_json, url_in_form
+from actions.contract import Context, Permanent, Retryable, Sentences, gettext_noop
+from actions.effect import DONE, Applied, failed, later
 
 DELIMITER = "|"
 ID_COLUMN = "originalId"
@@ -20,6 +24,20 @@ TIMEOUT = 30.0
 UPLOAD_TIMEOUT = 30.0
 # Any other status means that the import continues.
 FINISHED, ERROR = "FINISHED", "ERROR"
+# Codes that concern one contact; any other refusal concerns all contacts.
+_THIS_ONE = frozenset({400, 404, 409, 410, 422})
+# After this many failures in a row the rest of a page waits for a later pass.
+_IN_A_ROW = 3
+# What the configuration of each kind that writes contacts says about the list.
+REST_URL = Field(
+    title=gettext_noop("URL of the REST API"),
+    description=gettext_noop("Such as https://eu-proxy-1.symplifymail.com/rest. Its host must be an allowed one."),
+)
+CUSTOMER, LIST = Field(title=gettext_noop("Customer id")), Field(title=gettext_noop("List id"))
+CREDENTIAL = Field(
+    title=gettext_noop("Credential"),
+    description=gettext_noop("Name of a credential with the header X-Carma-Authentication-Token."),
+)
 
 
 class PlatformFailure(Sentences):
@@ -100,6 +118,17 @@ def fits_an_import(text: str) -> bool:
     return DELIMITER not in text and text.splitlines() in ([], [text])
 
 
+def check_rest_url(value: str) -> str:
+    """Return the checked URL of a configuration; the model handles an empty one."""
+    return url_in_form(value) if value else value
+
+
+def property_name(value: str) -> str:
+    if not fits_an_import(value) or value == ID_COLUMN:
+        raise PydanticCustomError("property", "This cannot be the name of a property.")
+    return value
+
+
 class Rows:
     """The rows of an import, read from a file. `tick` is called for each block, since an upload may take long."""
 
@@ -119,3 +148,33 @@ class Rows:
 def row(fields: Iterable[str]) -> bytes:
     """Return one row of an import."""
     return (DELIMITER.join(fields) + "\n").encode()
+
+
+def write_each(api: ContactsApi, contacts: Sequence[tuple[str, Mapping[str, str]]], context: Context) -> list[Applied]:
+    """Write contacts sequentially; raise Permanent for an error that concerns all of them.
+
+    A pause requested by 429 or Retry-After applies to the rest of the page too.
+    """
+    answers: list[Applied] = []
+    in_a_row = 0
+    pause: Applied | None = None
+    for contact_id, properties in contacts:
+        if pause is not None:
+            answers.append(pause)
+            continue
+        try:
+            api.update(context, contact_id, properties)
+        except Retryable as error:
+            in_a_row += 1
+            answers.append(later(error.text, error.retry_after or 0.0))
+            if error.retry_after or in_a_row >= _IN_A_ROW or context.time_left() <= 0:
+                pause = answers[-1]
+        except Declined as error:
+            if error.status not in _THIS_ONE:
+                raise
+            in_a_row = 0
+            answers.append(failed(error.text))
+        else:
+            in_a_row = 0
+            answers.append(DONE)
+    return answers

@@ -2,14 +2,14 @@
 
 import math
 from collections.abc import Callable, Collection, Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, PlainValidator, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from actions.catalog.field_rule import compare as field_rule_compare
 from actions.catalog.field_rule.pattern import TooLong, searcher
-from actions.catalog.shared.field_problems import FieldProblem
+from actions.catalog.shared.field_problems import FieldProblem, IfMissing, judge_missing
 from actions.catalog.shared.one_of import OneOf
 from actions.contact import MISSING, reader
 from actions.contract import (
@@ -101,14 +101,8 @@ class FieldRuleConfig(Config):
         title=gettext_noop("Reject if the field"),
         description=gettext_noop("A contact that this does not apply to is accepted. Several values: with commas."),
     )
-    if_missing: Literal["hold", "accept", "reject"] = Field(
+    if_missing: IfMissing = Field(
         default="hold",
-        title=gettext_noop("If the field is missing"),
-        json_schema_extra={
-            "hold": gettext_noop("hold the contact for a person"),
-            "accept": gettext_noop("accept the contact"),
-            "reject": gettext_noop("reject the contact"),
-        },
         description=gettext_noop("Also for an empty field. Without effect where the rule is “is missing”."),
     )
     reason: Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)] = Field(
@@ -161,15 +155,7 @@ def _judge(config: FieldRuleConfig) -> Callable[[Any], Verdict]:
     operator, operand = config.reject_if.chosen
     applies = _test(operator, operand)
     rejected = reject("rule", config.reason or RuleReason.APPLIES(name=config.field))
-    sentence = FieldProblem.MISSING(name=config.field)
-    if operator == "missing":
-        missing = rejected
-    else:
-        missing = {
-            "hold": undecided("missing", sentence),
-            "accept": ACCEPT,
-            "reject": reject("missing", config.reason or sentence),
-        }[config.if_missing]
+    missing = rejected if operator == "missing" else judge_missing(config.if_missing, config.field, config.reason)
     unlike = undecided("not_comparable", FieldProblem.NOT_COMPARABLE(name=config.field))
     too_long = undecided("too_long", FieldProblem.TOO_LONG(name=config.field))
     answers: dict[Any, Verdict] = {True: rejected, False: ACCEPT, None: unlike, TooLong: too_long}

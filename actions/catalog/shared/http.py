@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import requests
 import urllib3
-from pydantic import AfterValidator, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from actions.contract import Context, Later, Permanent, Retryable, Sentences, gettext_noop
@@ -25,6 +25,8 @@ from outbound.session import Unreachable
 ANSWER_BYTES = 4_000_000
 # 425: the service wants the same request again, once the connection is established.
 AGAIN = TROUBLE | {425}
+# Headers that the HTTP library sets, or a kind by the form of its body.
+FRAMING = frozenset({"host", "content-length", "transfer-encoding", "connection", "content-type"})
 
 
 class ServiceFailure(Sentences):
@@ -66,6 +68,15 @@ def url_in_form(value: str) -> str:
 
 Url = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000), AfterValidator(url_in_form)]
 CredentialName = Annotated[str, StringConstraints(strip_whitespace=True, max_length=100)]
+OptionalCredential = Annotated[
+    CredentialName,
+    Field(
+        title=gettext_noop("Credential"),
+        description=gettext_noop(
+            "Name of a stored credential, or of one of the environment: “consent” for CREDENTIAL_CONSENT."
+        ),
+    ),
+]
 
 
 class Declined(Permanent):

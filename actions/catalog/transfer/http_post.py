@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from actions.catalog.shared.http import CredentialName, ServiceFailure, Url, send
+from actions.catalog.shared.http import FRAMING, CredentialName, OptionalCredential, ServiceFailure, Url, send
 from actions.catalog.shared.signature import signed, signing_key
 from actions.catalog.transfer.base import Fields, Telling, Whom, told
 from actions.catalog.transfer.content import as_json, lines
@@ -20,22 +20,10 @@ _REFUSES_PAGE = frozenset({400, 413, 422})
 _CONFLICT = 409
 _NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 # Headers that we set, or that belong in a credential.
-_OURS = frozenset(
-    {
-        "authorization",
-        "connection",
-        "content-length",
-        "content-type",
-        "cookie",
-        "host",
-        "idempotency-key",
-        "proxy-authorization",
-        "transfer-encoding",
-        "webhook-id",
-        "webhook-signature",
-        "webhook-timestamp",
-    }
-)
+_OURS = FRAMING | {
+    *("authorization", "cookie", "proxy-authorization"),
+    *("idempotency-key", "webhook-id", "webhook-signature", "webhook-timestamp"),
+}
 
 
 def _headers(headers: dict[str, str]) -> dict[str, str]:
@@ -72,13 +60,7 @@ class TransferHttpConfig(Config):
     )
     whom: Whom = "all"
     fields: Fields = ()
-    credential: CredentialName = Field(
-        default="",
-        title=gettext_noop("Credential"),
-        description=gettext_noop(
-            "Name of a stored credential, or of one of the environment: “consent” for CREDENTIAL_CONSENT."
-        ),
-    )
+    credential: OptionalCredential = ""
     signature: CredentialName = Field(
         default="",
         title=gettext_noop("Credential to sign with"),
