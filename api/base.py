@@ -1,15 +1,17 @@
-"""Shared parts of the API: value fields, a view with permission and parameters, and keyset pagination."""
+"""Shared parts of the API: value fields, a view with permissions and parameters, and keyset pagination."""
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any, ClassVar, cast
 
-from django.db.models import IntegerChoices
+from django.db.models import IntegerChoices, QuerySet
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
+from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
+from rest_framework.generics import GenericAPIView
 from rest_framework.pagination import BasePagination
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
@@ -17,6 +19,7 @@ from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 from rest_framework.views import APIView
 
+from actions import access
 from actions.config import durations
 from api import errors
 from sendouts.wording.sentences import show_text
@@ -44,9 +47,17 @@ class DurationField(serializers.Field[timedelta, str, str, timedelta]):
         return durations.write(value)
 
 
+@extend_schema_field(OpenApiTypes.INT)
+class SecondsField(serializers.Field[timedelta, int, int, timedelta]):
+    """A duration in whole seconds."""
+
+    def to_representation(self, value: timedelta) -> int:
+        return round(value.total_seconds())
+
+
 @extend_schema_field(OpenApiTypes.STR)
 class SentenceField(serializers.Field[str, str, str, str]):
-    """A text for people: a sentence of the gateway in the reader's language, or what staff and other kinds wrote."""
+    """A text for people: a sentence of the gateway in the reader's language, or a text of staff and other kinds."""
 
     def to_representation(self, value: str) -> str:
         return show_text(value)
@@ -65,18 +76,34 @@ class StrictSerializer(serializers.Serializer[Any]):
 
 
 class MayLook(BasePermission):
-    """Allow users with the view's permission. The stage that carries out a verb checks the permission to decide."""
+    """Allow users with the view's permissions. The stage that carries out a verb checks the permission to decide."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        return isinstance(view, View) and request.user.is_authenticated and request.user.has_perm(view.needs)
+        return isinstance(view, View) and request.user.is_authenticated and request.user.has_perms(view.needs)
 
 
-class View(APIView):
-    """Base of all views: a required permission, uniform errors, and validated parameters."""
+class ParametersSchema(AutoSchema):
+    """The schema of a view, with the parameters that the view names."""
+
+    def get_override_parameters(self) -> list[Any]:
+        parameters = cast(View, self.view).parameters
+        return [] if parameters is StrictSerializer else [parameters]
+
+
+class View(GenericAPIView[Any]):
+    """Base of all views: required permissions, uniform errors, validated parameters, and rows that the reader may see.
+
+    project: the path from a row to its project.
+    """
 
     permission_classes = [MayLook]
-    needs: ClassVar[str]
+    schema = ParametersSchema()
+    needs: ClassVar[tuple[str, ...]] = ("sendouts.view_batch",)
     parameters: ClassVar[type[StrictSerializer]] = StrictSerializer
+    project: ClassVar[str] = "project"
+
+    def get_queryset(self) -> QuerySet[Any]:
+        return super().get_queryset().filter(access.within(self.request.user, self.project))
 
     def get_exception_handler(self) -> Callable[..., Any]:
         return errors.handle

@@ -4,16 +4,13 @@ from typing import Any, cast
 
 from django.contrib.auth.models import User
 from django.http import HttpResponseBase
-from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
-from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from actions import access
 from api import errors
 from api.base import SentenceField, View, WordField
 from api.parameters import ExportAsked, FindAsked
@@ -28,20 +25,13 @@ from sendouts.models import Answer, Batch, DecisionVerdict, Outcome, Status
 from sendouts.verbs import base
 from sendouts.verbs.base import NotDone
 
-REFUSALS = {
-    400: errors.ErrorSerializer,
-    401: errors.ErrorSerializer,
-    403: errors.ErrorSerializer,
-    404: errors.ErrorSerializer,
-}
-
 
 class FoundSerializer(serializers.Serializer[Any]):
-    """One decision about the contact, and what became of it."""
+    """One decision about the contact, and its result."""
 
-    id = serializers.IntegerField(source="decision.pk", help_text="Of the decision; 64 bits.")
+    id = serializers.IntegerField(source="decision.pk", help_text="The id of the decision; 64 bits.")
     batch = serializers.IntegerField(source="batch.pk")
-    row = serializers.IntegerField(source="decision.row", help_text="The place in the file or hook, counted from 0.")
+    row = serializers.IntegerField(source="decision.row", help_text="Its place in the file or hook, counted from 0.")
     project = NamedProjectSerializer(source="batch.project")
     sendout = NamedSendoutSerializer(source="batch.sendout")
     received_at = serializers.DateTimeField(source="batch.received_at")
@@ -50,10 +40,10 @@ class FoundSerializer(serializers.Serializer[Any]):
     outcome = serializers.ChoiceField(source="batch.outcome", choices=Outcome.choices)
     fate = serializers.ChoiceField(
         choices=[each.value for each in Fate],
-        help_text="got: the message went out. not: its rejection is confirmed. late: it timed out. open: nothing is "
-        "final yet. unknown: the platform did not confirm.",
+        help_text="got: the message went out. not: the rejection is confirmed. late: the contact timed out. "
+        "open: nothing is final yet. unknown: the platform did not confirm.",
     )
-    sentence = serializers.SerializerMethodField(help_text="What became of it and why, for people.")
+    sentence = serializers.SerializerMethodField(help_text="The result and its reason, for people.")
     verdict = WordField(DecisionVerdict, source="decision.verdict")
     unread = serializers.BooleanField(source="decision.unread")
     reason = serializers.CharField(source="decision.reason")
@@ -61,10 +51,12 @@ class FoundSerializer(serializers.Serializer[Any]):
     action = serializers.CharField(source="decision.action")
     evidence_at = serializers.DateTimeField(source="decision.evidence_at", allow_null=True)
     decided_by = serializers.CharField(source="decision.decided_by.username", default=None, allow_null=True)
-    answer = WordField(Answer, source="decision.answer", help_text="What the platform said to the rejection.")
-    answer_status = serializers.IntegerField(source="decision.answer_status", help_text="0: no answer with a code.")
-    ruled_by = serializers.SerializerMethodField(help_text="Who accepted or rejected the batch; null: no person did.")
-    wrote = serializers.SerializerMethodField(help_text="Sentences on what was written about the contact.")
+    answer = WordField(Answer, source="decision.answer", help_text="The platform's answer to the rejection.")
+    answer_status = serializers.IntegerField(source="decision.answer_status", help_text="0 if no answer had a code.")
+    ruled_by = serializers.SerializerMethodField(help_text="Who accepted or rejected the batch; null if no person did.")
+    wrote = serializers.ListField(
+        child=serializers.CharField(), read_only=True, help_text="Sentences about data written for the contact."
+    )
 
     def get_sentence(self, found: Found) -> str:
         return inquiry_fate.sentence(found, self.context["now"])
@@ -74,39 +66,26 @@ class FoundSerializer(serializers.Serializer[Any]):
         event = inquiry_fate.ruling(found)
         return event.user.get_username() if event is not None and event.user is not None else None
 
-    def get_wrote(self, found: Found) -> list[str]:
-        return list(found.wrote)
-
 
 class FindingsSerializer(serializers.Serializer[Any]):
-    """A page of what was found, newest first."""
+    """A page of decisions, newest first."""
 
     next_before = serializers.IntegerField(
-        allow_null=True, help_text="Ask again with this as `before`; null: there is nothing older. A page may be short."
+        allow_null=True, help_text="The next `before`; null if nothing is older. A page may be short."
     )
     results = FoundSerializer(many=True)
 
 
-class _Contacts(View):
-    """Shared permission check: contact ids require the permissions to see contacts and batches."""
+class Find(View):
+    """All decisions about one contact, over all sendouts."""
 
-    needs = base.VIEW_CONTACTS
-
-    def check_permissions(self, request: Request) -> None:
-        super().check_permissions(request)
-        if not request.user.has_perm("sendouts.view_batch"):
-            self.permission_denied(request)
-
-
-class Find(_Contacts, GenericAPIView[Any]):
-    """What became of one contact, over all sendouts."""
-
+    needs = (base.VIEW_CONTACTS, *View.needs)
     serializer_class = FindAsked
     queryset = Batch.objects.none()
 
-    @extend_schema(summary="Find a contact", responses={200: FindingsSerializer, **REFUSALS})
+    @extend_schema(summary="Find a contact", responses={200: FindingsSerializer, **errors.REFUSALS})
     def post(self, request: Request) -> Response:
-        """Every decision about one contact id, newest first, in the projects that you see. Nothing is changed."""
+        """Every decision about one contact id, newest first, in the projects that you see. It changes nothing."""
         asked = self.get_serializer(data=request.data)
         asked.is_valid(raise_exception=True)
         values = asked.validated_data
@@ -117,22 +96,23 @@ class Find(_Contacts, GenericAPIView[Any]):
         return Response({"next_before": found.before, "results": shown.data})
 
 
-class ExportView(_Contacts, GenericAPIView[Batch]):
+class ExportView(View):
     """The decisions of a batch as CSV."""
 
+    needs = (base.VIEW_CONTACTS, *View.needs)
     serializer_class = ExportAsked
     queryset = Batch.objects.select_related("project", "sendout").defer("finish_uri", "download_uri")
 
     @extend_schema(
-        summary="Export the decisions of a batch", responses={(200, "text/csv"): OpenApiTypes.STR, **REFUSALS}
+        summary="Export the decisions of a batch", responses={(200, "text/csv"): OpenApiTypes.STR, **errors.REFUSALS}
     )
     def post(self, request: Request, pk: int) -> HttpResponseBase:
         """CSV in UTF-8 with commas, streamed. The history of the batch names you.
-        Cells that look like formulas have an `'`.
+        A cell that looks like a formula begins with `'`.
         """
         asked = self.get_serializer(data=request.data)
         user = cast(User, request.user)
-        batch = get_object_or_404(self.get_queryset().filter(access.within(user)), pk=pk)
+        batch = self.get_object()
         asked.is_valid(raise_exception=True)
         values = asked.validated_data
         choice = ExportChoice(values.get("only", ""), reason=values.get("reason"), action=values.get("action"))

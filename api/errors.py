@@ -20,8 +20,8 @@ CONFLICTS = frozenset(
 class ErrorSerializer(serializers.Serializer[Any]):
     """Why something was not done."""
 
-    code = serializers.CharField(help_text="For programs.")
-    error = serializers.CharField(help_text="A sentence for people, in the language that Accept-Language asks for.")
+    code = serializers.CharField(help_text="A code for programs.")
+    error = serializers.CharField(help_text="A sentence for people, in the language of Accept-Language.")
     problems = serializers.DictField(
         child=serializers.ListField(child=serializers.CharField()),
         required=False,
@@ -29,8 +29,11 @@ class ErrorSerializer(serializers.Serializer[Any]):
     )
 
 
+REFUSALS = dict.fromkeys((400, 401, 403, 404), ErrorSerializer)
+
+
 class ConflictSerializer(serializers.Serializer[Any]):
-    """The batch is not as it was when it was read; nothing was done."""
+    """The batch has changed since it was read; nothing was done."""
 
     code = serializers.ChoiceField(choices=sorted(CONFLICTS))
     error = serializers.CharField()

@@ -1,21 +1,54 @@
 """JSON forms of projects, batches, decisions and events."""
 
+import json
+import re
 from typing import Any, cast
 
 from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from actions.models import Project, Sendout
-from api import representation
-from api.base import DurationField, SentenceField, WordField
-from sendouts.models import Answer, Batch, Decision, DecisionVerdict, Event
-from sendouts.outlook.forecast import SENDING, forecast_of, lately
+from api.base import DurationField, SecondsField, SentenceField, WordField
+from sendouts import rules
+from sendouts.models import Answer, Batch, Decision, DecisionVerdict, Event, Hold, Status
+from sendouts.outlook.forecast import SENDING, Forecast, forecast_of, lately
 from sendouts.verbs.hold import on_hold
+from sendouts.wording import batch_sentences
+from sendouts.wording.sentences import show_text
+
+_ADDRESS = re.compile(r"\w+://\S+")
+
+
+def without_addresses(value: Any) -> Any:
+    """Return a JSON value without its URLs: a reader could call them, or find a key in them."""
+    if isinstance(value, str):
+        return _ADDRESS.sub("…", value)
+    if isinstance(value, list):
+        return [without_addresses(each) for each in value]
+    if isinstance(value, dict):
+        return {_ADDRESS.sub("…", key): without_addresses(each) for key, each in value.items()}
+    return value
+
+
+class ParsedField(serializers.JSONField):
+    """A JSON value that a plan holds as canonical text, without the URLs in it."""
+
+    def to_representation(self, value: Any) -> Any:
+        try:
+            return without_addresses(json.loads(value))
+        except RecursionError:
+            return "(nested too deeply)"
+
+
+@extend_schema_field(OpenApiTypes.OBJECT)
+class ParsedObjectField(ParsedField):
+    """Such a value that is always an object."""
 
 
 class ProjectSerializer(serializers.ModelSerializer[Project]):
-    answer_within = DurationField(read_only=True, help_text="As the configuration file writes it: 30s, 60m, 2h, 1d.")
+    answer_within = DurationField(read_only=True, help_text="In the form of the configuration file: 30s, 60m, 2h, 1d.")
     keep_fields = serializers.ListField(child=serializers.CharField(), read_only=True)
     show_fields = serializers.ListField(child=serializers.CharField(), read_only=True)
 
@@ -61,11 +94,15 @@ class SentenceSerializer(serializers.Serializer[Any]):
 
 
 class ReasonSerializer(serializers.Serializer[Any]):
-    verdict = serializers.ChoiceField(choices=[verdict.name.lower() for verdict in DecisionVerdict])
+    verdict = WordField(DecisionVerdict)
     code = serializers.CharField()
-    text = serializers.CharField()
+    text = SentenceField()
     action = serializers.CharField()
     contacts = serializers.IntegerField()
+
+    def to_representation(self, instance: list[Any]) -> dict[str, Any]:
+        """Name the parts of one line of `Batch.reasons`."""
+        return super().to_representation(dict(zip(self.fields, instance, strict=True)))
 
 
 class OriginSerializer(serializers.Serializer[Any]):
@@ -73,7 +110,7 @@ class OriginSerializer(serializers.Serializer[Any]):
 
     level = serializers.ChoiceField(choices=["project", "sendout"])
     definition_id = serializers.IntegerField()
-    asked = serializers.BooleanField(help_text="The hook named it; else it always runs.")
+    asked = serializers.BooleanField(help_text="True: the hook named the action. False: the action always runs.")
     identifier = serializers.CharField()
 
 
@@ -81,17 +118,17 @@ class PlannedActionSerializer(serializers.Serializer[Any]):
     identifier = serializers.CharField()
     kind = serializers.CharField()
     phase = serializers.CharField()
-    config = serializers.DictField(help_text="Addresses in it are left out.")
+    config = ParsedObjectField(help_text="The configuration, without addresses.")
     on_failure = serializers.CharField()
-    details = serializers.JSONField(help_text="What the hook said beside the identifier; addresses are left out.")
+    details = ParsedField(help_text="What the hook sent beside the identifier, without addresses.")
     origins = OriginSerializer(many=True)
 
 
 class UnknownActionSerializer(serializers.Serializer[Any]):
-    """What the hook named and nobody defined."""
+    """An action that the hook named and nobody has defined."""
 
     identifier = serializers.CharField()
-    details = serializers.JSONField()
+    details = ParsedField()
 
 
 class PlanSerializer(serializers.Serializer[Any]):
@@ -100,55 +137,73 @@ class PlanSerializer(serializers.Serializer[Any]):
 
 
 class FailureSerializer(serializers.Serializer[Any]):
-    """An action that could not judge some contacts, and what became of them."""
+    """An action that could not judge some contacts, and the result for them."""
 
     identifier = serializers.CharField()
     kind = serializers.CharField()
     step = serializers.IntegerField()
-    sentence = serializers.CharField()
+    sentence = SentenceField()
     contacts = serializers.IntegerField()
     became = serializers.CharField()
 
 
 class ForecastSerializer(serializers.Serializer[Any]):
-    """When the rejections of a batch will be confirmed, if all goes on as it does now."""
+    """When the rejections of a batch will be confirmed, at the current rate; null if none are being sent."""
 
     ends_at = serializers.DateTimeField()
-    in_time = serializers.BooleanField(help_text="Before the deadline.")
-    spare_seconds = serializers.IntegerField(help_text="Until the deadline then; negative where it is not in time.")
-    silent = serializers.BooleanField(help_text="The platform takes no calls at the moment.")
+    in_time = serializers.BooleanField(help_text="Whether that is before the deadline.")
+    spare_seconds = SecondsField(source="spare", help_text="From then to the deadline; negative if it is too late.")
+    silent = serializers.BooleanField(help_text="Whether the platform takes no calls at the moment.")
+
+    def get_attribute(self, instance: Batch) -> Forecast | None:
+        if instance.status not in SENDING:
+            return None
+        # Queried once for a whole list, whose serializers share one context.
+        shared = cast(dict[str, Any], self.context)
+        if "lately" not in shared:
+            now = timezone.now()
+            shared["lately"] = lately(now), now
+        return forecast_of(instance, *shared["lately"])
 
 
 class FirstAcceptanceSerializer(serializers.Serializer[Any]):
-    """Somebody accepted as the first of two people; a second one must accept as well."""
+    """The first of two acceptances; a second person must accept as well."""
 
-    user = serializers.CharField()
-    at = serializers.DateTimeField()
+    user = serializers.CharField(source="first_accepted_by.username")
+    at = serializers.DateTimeField(source="first_accepted_at")
     undecided = serializers.ChoiceField(
+        source="first_undecided",
         choices=["reject", "accept"],
-        help_text="What they chose for the undecided; the second person must choose the same.",
+        help_text="The first person's choice for the undecided contacts; the second person must choose the same.",
     )
+
+    def get_attribute(self, instance: Batch) -> Batch | None:
+        waits = instance.status == Status.IN_REVIEW and rules.is_first_accepted(instance)
+        return instance if waits else None
 
 
 class HoldSerializer(serializers.Serializer[Any]):
-    """Who put a batch on hold; until that is lifted, nothing happens to it by itself at the deadline."""
+    """Who put a batch on hold, and why. Nothing happens at the deadline until a person lifts the hold."""
 
-    by = serializers.CharField()
+    by = serializers.CharField(source="user.username")
     at = serializers.DateTimeField()
     note = serializers.CharField()
-    declared = serializers.CharField(help_text="What `at_deadline` is again once the hold is lifted.")
+    declared = serializers.CharField(help_text="The value of `at_deadline` once the hold is lifted.")
+
+    def get_attribute(self, instance: Batch) -> Hold | None:
+        return on_hold(instance)
 
 
 class RunningChangeSerializer(serializers.Serializer[Any]):
-    """A change of many decisions that is under way; until it is done, nobody accepts or rejects the batch."""
+    """A running change of many decisions; until it has ended, nobody can accept or reject the batch."""
 
-    by = serializers.CharField()
-    at = serializers.DateTimeField()
+    by = serializers.CharField(source="user.username")
+    at = serializers.DateTimeField(source="begun_at")
     note = serializers.CharField()
-    verdict = serializers.ChoiceField(choices=[verdict.name.lower() for verdict in DecisionVerdict])
-    contacts = serializers.IntegerField(help_text="How many it is about.")
-    changed = serializers.IntegerField(help_text="How many are changed by now.")
-    share = serializers.FloatField(help_text="Of the rows that were looked at, from 0 to 1.")
+    verdict = WordField(DecisionVerdict)
+    contacts = serializers.IntegerField(source="expected", help_text="How many contacts it will change.")
+    changed = serializers.IntegerField(help_text="How many contacts have been changed so far.")
+    share = serializers.FloatField(help_text="Share of the batch's rows that have been looked at, from 0 to 1.")
 
 
 class BatchSerializer(serializers.ModelSerializer[Batch]):
@@ -158,9 +213,9 @@ class BatchSerializer(serializers.ModelSerializer[Batch]):
     sendout = NamedSendoutSerializer(read_only=True)
     attention = serializers.SerializerMethodField()
     held_for = serializers.SerializerMethodField()
-    forecast = serializers.SerializerMethodField()
-    first_acceptance = serializers.SerializerMethodField()
-    timed_out = serializers.IntegerField(read_only=True, help_text="Contacts that left on the “timed out” way.")
+    forecast = ForecastSerializer(read_only=True, allow_null=True)
+    first_acceptance = FirstAcceptanceSerializer(read_only=True, allow_null=True)
+    timed_out = serializers.IntegerField(read_only=True, help_text="How many contacts took the “timed out” way.")
 
     class Meta:
         model = Batch
@@ -198,79 +253,45 @@ class BatchSerializer(serializers.ModelSerializer[Batch]):
 
     @extend_schema_field(SentenceSerializer(allow_null=True))
     def get_attention(self, batch: Batch) -> dict[str, str] | None:
-        return representation.attention(batch)
-
-    @extend_schema_field(ForecastSerializer(allow_null=True))
-    def get_forecast(self, batch: Batch) -> dict[str, Any] | None:
-        if batch.status not in SENDING:
-            return None
-        # Queried once for a whole list, whose serializers share one context.
-        shared = cast(dict[str, Any], self.context)
-        if "lately" not in shared:
-            now = timezone.now()
-            shared["lately"] = lately(now), now
-        return representation.forecast(forecast_of(batch, *shared["lately"]))
-
-    @extend_schema_field(FirstAcceptanceSerializer(allow_null=True))
-    def get_first_acceptance(self, batch: Batch) -> dict[str, Any] | None:
-        return representation.first_acceptance(batch)
+        return {"code": batch.attention, "sentence": batch_sentences.attention(batch)} if batch.attention else None
 
     @extend_schema_field(SentenceSerializer(many=True))
     def get_held_for(self, batch: Batch) -> list[dict[str, str]]:
-        return representation.held_for(batch)
+        found = zip(batch.held_for, batch_sentences.holds(batch), strict=True)
+        return [{"code": code, "sentence": sentence} for code, sentence in found]
 
 
 class WholeBatchSerializer(BatchSerializer):
     """A batch with its plan and the reasons of its decisions."""
 
-    plan = serializers.SerializerMethodField()
-    reasons = serializers.SerializerMethodField()
-    failures = serializers.SerializerMethodField()
-    hold = serializers.SerializerMethodField()
-    change = serializers.SerializerMethodField()
+    plan = PlanSerializer(source="plan.content", read_only=True)
+    reasons = ReasonSerializer(many=True, read_only=True)
+    failures = FailureSerializer(many=True, read_only=True)
+    hold = HoldSerializer(read_only=True, allow_null=True)
+    change = RunningChangeSerializer(source="running_change", read_only=True, allow_null=True)
 
     class Meta(BatchSerializer.Meta):
         fields = [*BatchSerializer.Meta.fields, "plan", "reasons", "failures", "hold", "change"]
         read_only_fields = fields
 
-    @extend_schema_field(FailureSerializer(many=True))
-    def get_failures(self, batch: Batch) -> list[dict[str, Any]]:
-        return representation.failures(batch)
-
-    @extend_schema_field(PlanSerializer)
-    def get_plan(self, batch: Batch) -> dict[str, Any]:
-        return representation.plan(batch)
-
-    @extend_schema_field(RunningChangeSerializer(allow_null=True))
-    def get_change(self, batch: Batch) -> dict[str, Any] | None:
-        return representation.change(batch.running_change, batch)
-
-    @extend_schema_field(HoldSerializer(allow_null=True))
-    def get_hold(self, batch: Batch) -> dict[str, Any] | None:
-        return representation.hold(on_hold(batch))
-
-    @extend_schema_field(ReasonSerializer(many=True))
-    def get_reasons(self, batch: Batch) -> list[dict[str, Any]]:
-        return representation.reasons(batch)
-
 
 class DecisionSerializer(serializers.ModelSerializer[Decision]):
     """What was decided on one contact; its URI is never shown."""
 
-    id = serializers.IntegerField(read_only=True, help_text="64 bits: more than a JavaScript number holds exactly.")
-    row = serializers.IntegerField(read_only=True, help_text="The place in the file or hook, counted from 0.")
+    id = serializers.IntegerField(read_only=True, help_text="64 bits, more than a JavaScript number holds exactly.")
+    row = serializers.IntegerField(read_only=True, help_text="The contact's place in the file or hook, counted from 0.")
     contact_id = serializers.SerializerMethodField(help_text="Null without the permission to see contacts.")
     verdict = WordField(DecisionVerdict, read_only=True)
     text = SentenceField(read_only=True)
     decided_by = serializers.CharField(
-        source="decided_by.username", default=None, allow_null=True, read_only=True, help_text="Null: no person did."
+        source="decided_by.username", default=None, allow_null=True, read_only=True, help_text="Null if no person did."
     )
     evidence_at = serializers.DateTimeField(
         read_only=True,
         allow_null=True,
-        help_text="When that was recorded on which the checks judged, such as a consent.",
+        help_text="The time of the record on which a check relied, such as a consent.",
     )
-    answer = WordField(Answer, read_only=True, help_text="What the platform said to the rejection.")
+    answer = WordField(Answer, read_only=True, help_text="The platform's answer to the rejection.")
 
     class Meta:
         model = Decision
@@ -296,7 +317,11 @@ class DecisionSerializer(serializers.ModelSerializer[Decision]):
 
 class EventSerializer(serializers.ModelSerializer[Event]):
     user = serializers.CharField(
-        source="user.username", default=None, allow_null=True, read_only=True, help_text="Null: the gateway itself."
+        source="user.username",
+        default=None,
+        allow_null=True,
+        read_only=True,
+        help_text="Null: the gateway itself.",
     )
 
     class Meta:
@@ -305,4 +330,7 @@ class EventSerializer(serializers.ModelSerializer[Event]):
         read_only_fields = fields
 
     def to_representation(self, instance: Event) -> dict[str, Any]:
-        return super().to_representation(instance) | {"data": representation.event_data(instance)}
+        shown = super().to_representation(instance)
+        if shown["data"].get("text"):
+            shown["data"] = shown["data"] | {"text": show_text(shown["data"]["text"])}
+        return shown

@@ -11,7 +11,6 @@ from django.http import Http404
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema, extend_schema_view
-from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -20,19 +19,9 @@ from api.base import View
 from api.parameters import ChangeAsked, StopAsked, VerbAsked
 from api.serializers import WholeBatchSerializer
 from api.views import BATCHES
+from sendouts import verbs
 from sendouts.models import Batch, DecisionVerdict
-from sendouts.verbs import (
-    Accept,
-    CancelChange,
-    ChangeAlike,
-    ChangeDecisions,
-    LiftHold,
-    PutOnHold,
-    Reject,
-    StopRelease,
-    TakeBack,
-    base,
-)
+from sendouts.verbs import base
 from sendouts.verbs.base import Act, NotDone, Verb
 from sendouts.verbs.change_many import Which
 from work.nudges import nudge
@@ -42,7 +31,7 @@ Asked = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A verb as programs see it. make: builds the verb from batch id and parameters, if the default does not fit."""
+    """A verb as programs see it. make: builds the verb from batch id and parameters, if it has any of its own."""
 
     verb: type[Verb[Any]]
     summary: str
@@ -50,76 +39,74 @@ class Offer:
     serializer_class: type[StopAsked] = StopAsked
     make: Callable[[int, Asked], Verb[Any]] | None = None
 
-    def made(self, batch_id: int, asked: Asked) -> Verb[Any]:
-        return self.make(batch_id, asked) if self.make is not None else self.verb()
-
 
 def _accept(_batch_id: int, asked: Asked) -> Verb[Any]:
-    return Accept(asked["undecided"], asked["take_on"])
+    return verbs.Accept(asked["undecided"], asked["take_on"])
 
 
 def _change(batch_id: int, asked: Asked) -> Verb[Any]:
     verdict = DecisionVerdict(asked["verdict"])
     if "rows" in asked:
-        return ChangeDecisions([(batch_id << 32) + row for row in asked["rows"]], verdict)
+        return verbs.ChangeDecisions([(batch_id << 32) + row for row in asked["rows"]], verdict)
     alike = asked["alike"]
     reason = (alike["code"], alike["action"]) if "code" in alike else None
-    return ChangeAlike(Which(DecisionVerdict(alike["verdict"]), reason), verdict)
+    return verbs.ChangeAlike(Which(DecisionVerdict(alike["verdict"]), reason), verdict)
 
 
-# Keyed by the last part of the path.
+# By the last part of the path.
 OFFERS: Mapping[str, Offer] = {
     "accept": Offer(
-        Accept,
+        verbs.Accept,
         "Accept a held batch",
-        "The rejected contacts are rejected one by one, then the rest is released.\n\n"
-        "Where two people must accept, the first acceptance is recorded: the answer is then still `in_review`, with\n"
+        "The gateway rejects the rejected contacts one by one, then releases the others.\n\n"
+        "Where two people must accept, the first acceptance is only recorded. The batch stays `in_review`, with\n"
         "`first_acceptance`, until another user accepts as well.",
         VerbAsked,
         _accept,
     ),
     "reject": Offer(
-        Reject,
-        "Reject a held batch whole",
-        "Every contact is rejected one by one, then the batch is finished, so that nobody times out.",
+        verbs.Reject,
+        "Reject a held batch",
+        "The gateway rejects every contact one by one, then finishes the batch, so that no contact times out.",
         VerbAsked,
     ),
     "take-back": Offer(
-        TakeBack,
-        "Take one's own first acceptance back",
-        "Only while a second person is waited for; whoever accepted first takes it back.",
+        verbs.TakeBack,
+        "Take back your first acceptance",
+        "Only the person who accepted first can do this, and only until a second person accepts.",
     ),
     "undo": Offer(
-        StopRelease,
+        verbs.StopRelease,
         "Stop a batch before its release",
-        "An accepted or rejected batch waits for review again; what was sent by then stays rejected.",
+        "An accepted or rejected batch returns to review. Rejections that were sent before stay.",
     ),
     "change": Offer(
-        ChangeDecisions,
+        verbs.ChangeDecisions,
         "Change decisions of a held batch",
-        "Single rows, or all that are alike. Many are changed piece by piece: `change` of the batch says how far that "
-        "is.",
+        "Change single rows, or all decisions that are alike. A large change takes time: `change` of the batch shows "
+        "its progress.",
         ChangeAsked,
         _change,
     ),
-    "cancel-change": Offer(CancelChange, "Cancel a change of many decisions", "What was changed by then stays."),
+    "cancel-change": Offer(
+        verbs.CancelChange, "Cancel a change of many decisions", "Decisions that were changed before stay changed."
+    ),
     "hold": Offer(
-        PutOnHold,
+        verbs.PutOnHold,
         "Put a held batch on hold",
-        "Nothing happens to this batch by itself at the deadline until the hold is lifted; people still decide on it.",
+        "The gateway does nothing at the deadline until the hold is lifted. People can still decide on the batch.",
     ),
     "lift-hold": Offer(
-        LiftHold,
+        verbs.LiftHold,
         "Lift the hold of a batch",
-        "What is declared for the deadline applies again; where its moment has passed, at once.",
+        "The declared action at the deadline applies again. If its moment has passed, it happens at once.",
     ),
 }
 
 
-class VerbView(View, GenericAPIView[Batch]):
+class VerbView(View):
     """One verb on one batch."""
 
-    needs = "sendouts.view_batch"
     queryset = BATCHES
     offer: ClassVar[Offer]
 
@@ -135,28 +122,26 @@ class VerbView(View, GenericAPIView[Batch]):
             asked.is_valid(raise_exception=True)
             given = asked.validated_data
             act = Act(user, given["revision"], given["note"], timezone.now())
-            self.offer.made(pk, given).run(pk, act)
+            verb = self.offer.make(pk, given) if self.offer.make is not None else self.offer.verb()
+            verb.run(pk, act)
         except Batch.DoesNotExist as problem:
             raise Http404 from problem
         except NotDone as problem:
             revision = Batch.objects.filter(pk=pk).values_list("revision", flat=True).first()
             return errors.refusal(problem, revision)
         whole = BATCHES.get(pk=pk)
-        answer = Response(WholeBatchSerializer(whole).data)
-        if whole.running_change is not None:
-            transaction.on_commit(partial(nudge, "changes", [whole.running_change.pk]))
-        else:
-            transaction.on_commit(partial(nudge, whole.lane, [pk]))
-        return answer
+        change = whole.running_change
+        lane, row = (whole.lane, pk) if change is None else ("changes", change.pk)
+        transaction.on_commit(partial(nudge, lane, [row]))
+        return Response(WholeBatchSerializer(whole).data)
 
 
 def view_of(offer: Offer) -> Callable[..., HttpResponseBase]:
     """Return the view of one verb, with its schema from the table."""
-    answers = dict.fromkeys((400, 401, 403, 404), errors.ErrorSerializer)
-    said = extend_schema(
+    schema = extend_schema(
         summary=offer.summary,
         description=offer.text,
-        responses={200: WholeBatchSerializer, **answers, 409: errors.ConflictSerializer},
+        responses={200: WholeBatchSerializer, **errors.REFUSALS, 409: errors.ConflictSerializer},
     )
     view: type[VerbView] = type(f"{offer.verb.__name__}View", (VerbView,), {"offer": offer})
-    return extend_schema_view(post=said)(view).as_view()
+    return extend_schema_view(post=schema)(view).as_view()

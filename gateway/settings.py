@@ -105,7 +105,7 @@ INSTALLED_APPS = [
     "actions.apps.ActionsConfig",
     "sendouts.apps.SendoutsConfig",
     "notices.apps.NoticesConfig",
-    "api.apps.ApiConfig",
+    "api",
     "desk.apps.DeskConfig",
 ]
 MIDDLEWARE = [

@@ -65,5 +65,11 @@ class BulkChange(WorkRow):
         return f"{self.batch_id}/{self.pk}"
 
     @property
+    def share(self) -> float:
+        """Return the share of the batch's rows that were looked at, from 0 to 1."""
+        total = self.batch.total
+        return round(min(1.0, self.next_row / total), 3) if total else 1.0
+
+    @property
     def is_running(self) -> bool:
         return self.state == self.State.RUNNING

@@ -138,7 +138,7 @@ FAULTS = (
     Fault(
         "the API shows rows to everybody who is logged in",
         "api/base.py",
-        " and request.user.has_perm(view.needs)",
+        " and request.user.has_perms(view.needs)",
         "",
         "tests/api/test_access.py::test_a_login_alone_shows_nothing",
     ),

@@ -6,7 +6,6 @@ import pytest
 from django.utils import timezone, translation
 
 from actions.models import Sendout
-from api import representation
 from sendouts.lifecycle import record
 from sendouts.models import Batch, EventWord, Status
 from sendouts.outlook import anomalies, history
@@ -55,9 +54,6 @@ def test_a_share_far_from_the_projects_own_is_held_with_the_comparison() -> None
     with translation.override("en"):
         assert batch_sentences.holds(found) == [
             "21.4% do not get it; the last 8 batches of this project had 4.1% to 6%."
-        ]
-        assert representation.held_for(found) == [
-            {"code": "unusual_share", "sentence": batch_sentences.holds(found)[0]}
         ]
     with translation.override("fr"):
         (sentence,) = batch_sentences.holds(found)

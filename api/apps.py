@@ -1,7 +1,0 @@
-"""The application of the API."""
-
-from django.apps import AppConfig
-
-
-class ApiConfig(AppConfig):
-    name = "api"
