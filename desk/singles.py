@@ -32,7 +32,7 @@ from desk.verbs.second_person import Second
 from sendouts.models import Batch
 from sendouts.outlook import forecast
 from sendouts.verbs import Accept, Reject, single_sets
-from sendouts.verbs.base import Act, Note
+from sendouts.verbs.base import Act
 from sendouts.verbs.single_sets import AT_ONCE, Together
 from sendouts.wording.batch_sentences import attention, column_time, holds, number, time_of
 from work.nudges import nudge
@@ -60,7 +60,7 @@ class TogetherForm(forms.Form):
         super().__init__(data, **more)
         note = self.fields["note"]
         note.label = _("Note")
-        note.required = verb.note is Note.REQUIRED
+        note.required = verb.needs_note
         note.error_messages["required"] = _("Say why in a note: it stays with each of these batches.")
         note.help_text = (
             _("Say why: it stays with each of these batches.")

@@ -139,7 +139,7 @@ def page(batch: Batch, user: AbstractUser, asked: Mapping[str, str], now: dateti
 
 def _second_lines(batch: Batch, user: AbstractUser, now: datetime) -> list[str]:
     """Say that one person accepted first and that a second one is needed."""
-    text = second_person.told(batch, user, now)
+    text = second_person.first_acceptance_sentence(batch, user, now)
     return [text] if text else []
 
 

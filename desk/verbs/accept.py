@@ -65,7 +65,11 @@ class AcceptPage(VerbPage):
 
     @property
     def why_not(self) -> str:
-        return second_person.told(self.batch, self.user, self.now) if self.second == Second.OWN else ""
+        return (
+            second_person.first_acceptance_sentence(self.batch, self.user, self.now)
+            if self.second == Second.OWN
+            else ""
+        )
 
     def form(self, data: Mapping[str, Any] | None = None) -> NoteForm:
         # The second person accepts what the first one accepted.

@@ -17,7 +17,7 @@ from sendouts import rules
 from sendouts.models import Batch
 from sendouts.outlook import forecast
 from sendouts.verbs import second_person
-from sendouts.verbs.base import Act, Note, Verb
+from sendouts.verbs.base import Act, Verb
 from sendouts.wording.batch_sentences import span, time_of
 
 
@@ -87,7 +87,7 @@ class VerbPage(ABC):
         return reverse(f"admin:sendouts_batch_{self.name}", args=[self.batch.pk])
 
     def form(self, data: Mapping[str, Any] | None = None) -> NoteForm:
-        return self.form_class(data, initial=self.seen, needs_note=self.verb.note is Note.REQUIRED)
+        return self.form_class(data, initial=self.seen, needs_note=self.verb.needs_note)
 
     @property
     def seen(self) -> dict[str, Any]:

@@ -218,7 +218,7 @@ class GiveUpPage(VerbPage):
         return _("Given up. Nothing more is sent for this batch.")
 
     def figures(self) -> list[DialogFigure]:
-        sent = stop.may_have_left(self.batch)
+        sent = stop.count_sent_rejections(self.batch)
         late = self.batch.total - sent
         found = [DialogFigure("0", _("messages go out"))]
         if sent:

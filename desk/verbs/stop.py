@@ -26,7 +26,7 @@ class StopPage(VerbPage):
 
     @cached_property
     def _final(self) -> int:
-        return stop.may_have_left(self.batch)
+        return stop.count_sent_rejections(self.batch)
 
     @property
     def _clock_acts(self) -> bool:

@@ -3,12 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sendouts.verbs.accept import Accept
+from sendouts.verbs.accept import Accept, Reject
 from sendouts.verbs.base import Verb
 from sendouts.verbs.change import ChangeDecisions
 from sendouts.verbs.change_many import CancelChange, ChangeAlike
 from sendouts.verbs.hold import LiftHold, PutOnHold
-from sendouts.verbs.reject import Reject
 from sendouts.verbs.run_again import RunAgain
 from sendouts.verbs.second_person import TakeBack
 from sendouts.verbs.settle import GiveUp, GoWithout, SendAgain, TakeOn, TryAgain

@@ -1,4 +1,4 @@
-"""Accept a held batch."""
+"""Accept or reject a whole held batch."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from sendouts.models import Batch, DecisionVerdict, Status
-from sendouts.stages.review import BLOCKS_ACCEPTANCE, release, unread_without_address
+from sendouts.stages.review import BLOCKS_ACCEPTANCE, reject_all, release, unread_without_address
 from sendouts.verbs import base, second_person
 from sendouts.verbs.base import Act, NotDone, NotDoneCode, Verb
 
@@ -58,3 +58,16 @@ def _unread_sentence(rows: int) -> str:
         "Accept with “take on”, and say why.",
         rows,
     ) % {"rows": rows}
+
+
+class Reject(Verb[Batch]):
+    """Reject every contact one by one, then finish, so that no contact times out."""
+
+    name = "reject"
+    statuses = frozenset({Status.IN_REVIEW})
+    needs_note = True
+
+    def carry_out(self, batch: Batch, act: Act) -> Batch:
+        reject_all(batch, **act.by)
+        batch.status = Status.REFUSED
+        return batch

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum, StrEnum
+from enum import StrEnum
 from typing import Any, ClassVar, Generic, TypeVar
 
 from django.contrib.auth.models import User
@@ -62,13 +62,6 @@ class NotDone(Exception):
         self.code = code
 
 
-class Note(Enum):
-    """Whether a verb requires a note with a reason."""
-
-    OPTIONAL = "optional"
-    REQUIRED = "required"
-
-
 @dataclass(frozen=True, slots=True)
 class Act:
     """One act: its user, the revision that they saw (None: any), their note, and the time."""
@@ -87,13 +80,14 @@ class Act:
 class Verb(ABC, Generic[Result]):
     """An act on a batch. A subclass declares its statuses and its permission; its fields are options.
 
+    needs_note: the act requires a note with a reason.
     while_changing: allowed also while many decisions of the batch are being changed.
     """
 
     name: ClassVar[str]
     statuses: ClassVar[frozenset[Status]]
     permission: ClassVar[str] = REVIEW
-    note: ClassVar[Note] = Note.OPTIONAL
+    needs_note: ClassVar[bool] = False
     while_changing: ClassVar[bool] = False
 
     def run(self, batch_id: int, act: Act) -> Result:
@@ -109,7 +103,7 @@ class Verb(ABC, Generic[Result]):
         check_permission(act.user, self.permission)
         with transaction.atomic():
             batch = self._lock(batch_id, act)
-            if self.note is Note.REQUIRED:
+            if self.needs_note:
                 require_note(act)
             return self.carry_out(batch, act)
 
@@ -127,8 +121,8 @@ class Verb(ABC, Generic[Result]):
         batch = rows.get(access.within(act.user), pk=batch_id)
         if self.is_over(batch, act.now):
             raise NotDone(NotDoneCode.MOVED_ON, moved_on(batch, act.now))
-        if batch.status == Status.IN_REVIEW and not self.while_changing and (running := changing(batch)) is not None:
-            raise NotDone(NotDoneCode.CHANGING, is_changing(running))
+        if not self.while_changing and batch.running_change is not None:
+            raise NotDone(NotDoneCode.CHANGING, is_changing(batch.running_change))
         if act.revision is not None and act.revision != batch.revision:
             raise NotDone(NotDoneCode.CHANGED, changed(batch, act.revision))
         return batch
@@ -155,12 +149,6 @@ def require_unreleased(batch: Batch) -> None:
     """Raise NotDone if finishUri was called."""
     if batch.finish_sent_at is not None:
         raise NotDone(NotDoneCode.RELEASED, _("The release was already called: it cannot be taken back."))
-
-
-def changing(batch: Batch) -> BulkChange | None:
-    """Return the running change of many decisions in a batch; None if there is none."""
-    running = BulkChange.objects.filter(batch=batch, state=BulkChange.State.RUNNING)
-    return running.select_related("user").first()
 
 
 def is_changing(running: BulkChange) -> str:
@@ -232,6 +220,6 @@ def changed(batch: Batch, revision: int, *, seen: int | None = None, again: str 
             "The numbers changed while you read: %(accepted)s now get it (was %(seen)s). %(again)s",
             batch.accepted,
         )
-    told = now % {**words, "seen": localize(seen or 0), "again": again or _("Look again, then decide.")}
+    numbers = now % {**words, "seen": localize(seen or 0), "again": again or _("Look again, then decide.")}
     happened = since(batch, revision)
-    return f"{told} {_('What happened: %(events)s.') % {'events': happened}}" if happened else told
+    return f"{numbers} {_('What happened: %(events)s.') % {'events': happened}}" if happened else numbers

@@ -12,7 +12,7 @@ from sendouts.models import Answer, Batch, Decision, DecisionVerdict, EventWord,
 from sendouts.models.decision import DecisionReason, rows_of
 from sendouts.stages.review import recount
 from sendouts.verbs import base
-from sendouts.verbs.base import Act, NotDone, NotDoneCode, Note, Verb
+from sendouts.verbs.base import Act, NotDone, NotDoneCode, Verb
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class ChangeDecisions(Verb[int]):
 
     name = "change"
     statuses = frozenset({Status.IN_REVIEW})
-    note = Note.REQUIRED
+    needs_note = True
 
     decision_ids: Collection[int]
     verdict: DecisionVerdict

@@ -23,8 +23,7 @@ from sendouts.models import Answer, Batch, BulkChange, Decision, DecisionVerdict
 from sendouts.models.counts import sum_reasons
 from sendouts.models.decision import DecisionReason, rows_of
 from sendouts.stages.review import recount, standing
-from sendouts.verbs import base
-from sendouts.verbs.base import Act, NotDone, NotDoneCode, Note, Verb
+from sendouts.verbs.base import Act, NotDone, NotDoneCode, Verb
 from work import claims
 
 log = structlog.get_logger(__name__)
@@ -65,7 +64,7 @@ class ChangeAlike(Verb[BulkChange]):
 
     name = "change-many"
     statuses = frozenset({Status.IN_REVIEW})
-    note = Note.REQUIRED
+    needs_note = True
 
     which: Which
     verdict: DecisionVerdict
@@ -113,7 +112,7 @@ class CancelChange(Verb[BulkChange]):
     while_changing = True
 
     def carry_out(self, batch: Batch, act: Act) -> BulkChange:
-        bulk = base.changing(batch)
+        bulk: BulkChange | None = batch.running_change
         if bulk is None:
             raise NotDone(NotDoneCode.NOTHING, _("There is nothing to stop: the change has ended."))
         _end(batch, bulk, State.CANCELLED, act.now, user=act.user, note=act.note)

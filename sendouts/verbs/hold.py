@@ -11,7 +11,7 @@ from actions.models import AtDeadline
 from sendouts import lifecycle
 from sendouts.models import Batch, EventWord, Hold, Status
 from sendouts.outlook import forecast
-from sendouts.verbs.base import Act, NotDone, NotDoneCode, Note, Verb
+from sendouts.verbs.base import Act, NotDone, NotDoneCode, Verb
 
 log = structlog.get_logger(__name__)
 
@@ -21,7 +21,7 @@ class PutOnHold(Verb[Batch]):
 
     name = "hold"
     statuses = frozenset({Status.IN_REVIEW})
-    note = Note.REQUIRED
+    needs_note = True
     while_changing = True
 
     def carry_out(self, batch: Batch, act: Act) -> Batch:

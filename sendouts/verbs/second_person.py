@@ -28,7 +28,7 @@ def accept(batch: Batch, act: Act, undecided: str, *, together: int = 0) -> dict
         _record(batch, act, undecided)
         return None
     if batch.first_accepted_by_id == act.user.pk:
-        raise NotDone(NotDoneCode.SECOND_PERSON, told(batch, act.user, act.now))
+        raise NotDone(NotDoneCode.SECOND_PERSON, first_acceptance_sentence(batch, act.user, act.now))
     if undecided != batch.first_undecided and batch.undecided + batch.unread:
         sentence = _(
             "%(who)s chose otherwise for the undecided: %(choice)s Choose the same, or change them one by one."
@@ -74,7 +74,7 @@ def choice(batch: Batch) -> str:
     return _("They get the message.") if batch.first_undecided == "accept" else _("They are rejected.")
 
 
-def told(batch: Batch, reader: Any, now: datetime) -> str:
+def first_acceptance_sentence(batch: Batch, reader: Any, now: datetime) -> str:
     """Return the text on a first acceptance for one reader; empty if there is none."""
     if not rules.is_first_accepted(batch) or batch.first_accepted_at is None:
         return ""

@@ -11,7 +11,7 @@ from sendouts.models import Answer, Attention, Batch, Decision, DecisionVerdict,
 from sendouts.models.decision import rows_of
 from sendouts.stages import effects
 from sendouts.verbs import base
-from sendouts.verbs.base import Act, NotDone, NotDoneCode, Note, Verb
+from sendouts.verbs.base import Act, NotDone, NotDoneCode, Verb
 from work import claims
 
 log = structlog.get_logger(__name__)
@@ -26,7 +26,7 @@ class TakeOn(Verb[Batch]):
     name = "take-on"
     statuses = frozenset({Status.ACCEPTED, Status.REFUSED, Status.DELIVERED})
     permission = base.TAKE_ON
-    note = Note.REQUIRED
+    needs_note = True
 
     def carry_out(self, batch: Batch, act: Act) -> Batch:
         if batch.attention == Attention.UNCONFIRMED:
@@ -52,7 +52,7 @@ class GoWithout(Verb[Batch]):
     name = "go-without"
     statuses = frozenset({Status.ACCEPTED})
     permission = base.TAKE_ON
-    note = Note.REQUIRED
+    needs_note = True
 
     def carry_out(self, batch: Batch, act: Act) -> Batch:
         if batch.attention != Attention.EFFECT_FAILED:
@@ -110,7 +110,7 @@ class GiveUp(Verb[Batch]):
 
     name = "give-up"
     statuses = frozenset({Status.PLANNED, Status.IN_REVIEW, Status.ACCEPTED, Status.REFUSED, Status.DELIVERED})
-    note = Note.REQUIRED
+    needs_note = True
 
     def carry_out(self, batch: Batch, act: Act) -> Batch:
         base.require_unreleased(batch)

@@ -9,9 +9,8 @@ from django.db.models import Q, QuerySet, Sum
 from django.utils.translation import gettext as _
 
 from sendouts.models import Batch, Status
-from sendouts.verbs.accept import Accept
+from sendouts.verbs.accept import Accept, Reject
 from sendouts.verbs.base import Act, NotDone
-from sendouts.verbs.reject import Reject
 
 log = structlog.get_logger(__name__)
 # Decide on at most this many per call; for more, the person decides again.

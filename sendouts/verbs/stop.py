@@ -63,7 +63,7 @@ class StopRelease(Verb[Batch]):
         return batch
 
 
-def may_have_left(batch: Batch) -> int:
+def count_sent_rejections(batch: Batch) -> int:
     """Return how many rejections were or may have been sent: those answered, and those in chunks being sent."""
     rejected = Decision.objects.filter(rows_of(batch.pk), verdict=DecisionVerdict.REJECTED)
     under_way = sum(rejected.filter(part, answer=Answer.NONE).count() for part in _marked(batch))

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db.models import TextChoices
 from django.utils import timezone
 from django.utils.formats import date_format, localize
 from django.utils.text import capfirst
@@ -72,6 +73,11 @@ def column_time(moment: datetime, now: datetime, *, seconds: bool = False) -> st
     return f"{day}{local.strftime('%H:%M:%S' if seconds else '%H:%M')} {local.tzname()}"
 
 
+def label(codes: type[TextChoices], code: str, unknown: str = "") -> str:
+    """Return the label of a code, or for an unknown one the given text, else the code itself."""
+    return str(codes(code).label) if code in codes.values else unknown or code
+
+
 def title(batch: Batch) -> str:
     """Return the display name of a batch: its sendout's name, else the journey's, else the project's."""
     return batch.sendout.name or batch.sendout.journey or batch.project.name or "–"
@@ -111,7 +117,7 @@ def _hold(batch: Batch, code: str) -> str:
         return " ".join(compared) or str(HoldReason(code).label)
     if code == HoldReason.UNKNOWN_PROJECT:
         return _("The project %(name)s is not set up here.") % {"name": quoted([batch.project.name or "–"])}
-    return str(HoldReason(code).label) if code in HoldReason.values else code
+    return label(HoldReason, code)
 
 
 def _anomaly(data: dict[str, Any]) -> str:
@@ -176,13 +182,12 @@ def _trouble(batch: Batch) -> str:
         case Attention.REFUSAL_STOPS:
             return _refusal(data)
         case Attention.SCREENING_FAILED:
-            names = {"stage": Status(data["status"]).label if data.get("status") in Status.values else "–"}
+            names = {"stage": label(Status, data.get("status", ""), "–")}
             return _("a step after “%(stage)s” failed several times; the log of the server says more") % names
         case Attention.EFFECT_FAILED:
             return _effect(data)
         case Attention.WORKER_DIED:
-            names = {"stage": Status(data["status"]).label if data.get("status") in Status.values else "–"}
-            deaths = {**names, "n": number(data.get("deaths", 0))}
+            deaths = {"stage": label(Status, data.get("status", ""), "–"), "n": number(data.get("deaths", 0))}
             return _("a step after “%(stage)s” ended its worker %(n)s times and got no further") % deaths
         case Attention.KEY_MISSING:
             return _(
@@ -235,39 +240,27 @@ def _unread(data: dict[str, Any]) -> str:
         "%(n)s rows cannot be read, the first at %(where)s: %(why)s",
         rows,
     )
-    return sentence % {"n": number(rows), "where": where, "why": row_problem(data.get("code", ""))}
-
-
-def row_problem(code: str) -> str:
-    """Return the problem of one row of the contact file."""
-    return str(RowProblem(code).label) if code in RowProblem.values else code
+    return sentence % {"n": number(rows), "where": where, "why": label(RowProblem, data.get("code", ""))}
 
 
 def _hook(data: dict[str, Any]) -> str:
-    problems = [hook_problem(code) for code in data.get("problems", [])]
+    problems = [label(HookProblem, code) for code in data.get("problems", [])]
     if not problems:
         return _("the hook contradicts itself or misses something")
     return _("the hook is unclear, %(problems)s") % {"problems": ", ".join(problems)}
 
 
-def hook_problem(code: str) -> str:
-    """Return the problem of a hook."""
-    return str(HookProblem(code).label) if code in HookProblem.values else code
-
-
 def _unconfirmed(data: dict[str, Any]) -> str:
-    rows = data.get("rows", 0)
-    values = {"n": number(rows), "host": data.get("host", "")}
-    if data.get("host"):
-        return (
-            ngettext(
-                "%(n)s rejection is not confirmed, the host %(host)s may not be called",
-                "%(n)s rejections are not confirmed, the host %(host)s may not be called",
-                rows,
-            )
-            % values
+    rows, host = data.get("rows", 0), data.get("host", "")
+    if host:
+        sentence = ngettext(
+            "%(n)s rejection is not confirmed, the host %(host)s may not be called",
+            "%(n)s rejections are not confirmed, the host %(host)s may not be called",
+            rows,
         )
-    return ngettext("%(n)s rejection is not confirmed", "%(n)s rejections are not confirmed", rows) % values
+    else:
+        sentence = ngettext("%(n)s rejection is not confirmed", "%(n)s rejections are not confirmed", rows)
+    return sentence % {"n": number(rows), "host": host}
 
 
 def _release(data: dict[str, Any]) -> str:
@@ -298,5 +291,5 @@ def reason(code: str, text: str) -> str:
     if text:
         return show_text(text)
     if code in RowProblem.values:
-        return _("Unreadable: %(problem)s") % {"problem": row_problem(code)}
-    return str(DecisionReason(code).label) if code in DecisionReason.values else code
+        return _("Unreadable: %(problem)s") % {"problem": label(RowProblem, code)}
+    return label(DecisionReason, code)

@@ -1,18 +1,81 @@
 """Sentences for events, and for changes of a batch since a revision that somebody saw."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from django.utils import timezone
 from django.utils.formats import localize
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext, ngettext_lazy
 
 from sendouts.models import Attention, Batch, Event, EventWord, Outcome, Status
 from sendouts.wording.sentences import show_text
 
 # Maximum number of events to read while a decision waits.
 TOLD = 3
+# Sentences without a number.
+_WORDS: Mapping[str, Any] = {
+    EventWord.TAKEN_ON: gettext_lazy("Release taken on, although it was not confirmed"),
+    EventWord.RESTARTED: gettext_lazy("Checks started again"),
+    EventWord.RETRIED: gettext_lazy("Tried again"),
+    EventWord.FINISH_SENT: gettext_lazy("Release called"),
+    EventWord.FINISH_REPEATED: gettext_lazy("Release called again"),
+    EventWord.TAKEN_BACK: gettext_lazy("First acceptance taken back"),
+    EventWord.DUPLICATE: gettext_lazy("The same hook came again and was not counted twice"),
+    EventWord.HELD: gettext_lazy("Put on hold: nothing happens by itself at the deadline"),
+    EventWord.HOLD_LIFTED: gettext_lazy("Hold lifted: the declared setting applies again"),
+}
+# Moves to a status, where nothing more is known about them.
+_MOVES: Mapping[str, Any] = {
+    Status.PLANNED: gettext_lazy("Hook received, actions fixed"),
+    Status.SCREENED: gettext_lazy("Contacts checked"),
+    Status.IN_REVIEW: gettext_lazy("Held for a person"),
+    Status.REFUSED: gettext_lazy("Rejected whole"),
+    Status.DELIVERED: gettext_lazy("Every rejection settled"),
+    Status.FINISHED: gettext_lazy("Finished, nobody left to send to"),
+    Status.EXPIRED: gettext_lazy("Deadline passed"),
+    Status.ABANDONED: gettext_lazy("Given up"),
+}
+# Sentences about `number` contacts or rows, by the key of the number in the event's data.
+_TAKEN_ON = {
+    "rejections": ngettext_lazy(
+        "%(n)s unconfirmed rejection taken on", "%(n)s unconfirmed rejections taken on", "number"
+    ),
+    "effects": ngettext_lazy(
+        "Goes on without the failed action for %(n)s contact",
+        "Goes on without the failed action for %(n)s contacts",
+        "number",
+    ),
+}
+_SENT = ngettext_lazy("%(n)s rejection had left and stays", "%(n)s rejections had left and stay", "number")
+_STOPPED = {
+    "final": _SENT,
+    "refused": ngettext_lazy(
+        "%(n)s contact stays rejected, what it was is not known",
+        "%(n)s contacts stay rejected, what they were is not known",
+        "number",
+    ),
+}
+_UNCHANGED = {
+    "sent": _SENT,
+    "no_address": ngettext_lazy(
+        "%(n)s row has no address to reject it", "%(n)s rows have no address to reject them", "number"
+    ),
+    "unread": ngettext_lazy("%(n)s unreadable row stays as it is", "%(n)s unreadable rows stay as they are", "number"),
+}
+_MISSING = {
+    "missing": ngettext_lazy("%(n)s contact is not there any more", "%(n)s contacts are not there any more", "number")
+}
+# By verdict: a change that is done, and one that begins.
+_CHANGED = {
+    "accepted": ngettext_lazy("%(n)s contact put back", "%(n)s contacts put back", "number"),
+    "rejected": ngettext_lazy("%(n)s contact rejected", "%(n)s contacts rejected", "number"),
+}
+_BEGUN = {
+    "accepted": ngettext_lazy("Began to put %(n)s contact back", "Began to put %(n)s contacts back", "number"),
+    "rejected": ngettext_lazy("Began to reject %(n)s contact", "Began to reject %(n)s contacts", "number"),
+}
 
 
 def since(batch: Batch, revision: int) -> str:
@@ -26,7 +89,7 @@ def since(batch: Batch, revision: int) -> str:
 
 
 def _line(event: Event, batch: Batch) -> str:
-    what = told(event, batch)
+    what = event_sentence(event, batch)
     words = {"what": what[:1].lower() + what[1:], "time": clock(event.at)}
     if event.user is None:
         return _("%(what)s at %(time)s") % words
@@ -38,7 +101,7 @@ def clock(moment: datetime) -> str:
     return timezone.localtime(moment).strftime(str(_("%H:%M")))
 
 
-def told(event: Event, batch: Batch) -> str:
+def event_sentence(event: Event, batch: Batch) -> str:
     """Return the sentence of an event, without person and time."""
     data: dict[str, Any] = event.data or {}
     match event.word:
@@ -47,56 +110,37 @@ def told(event: Event, batch: Batch) -> str:
         case EventWord.CHANGED:
             return _changed(data, data.get("contacts") or len(data.get("rows", [])) or 1)
         case EventWord.CHANGE_BEGUN:
-            return _begun(data)
+            return _counted(_BEGUN[data.get("verdict", "rejected")], data.get("contacts", 0))
         case EventWord.CHANGE_ENDED:
             return _change_ended(data)
         case EventWord.KEPT:
             return _kept(data)
-        case EventWord.TAKEN_ON if "rejections" in data:
-            rows = data["rejections"]
-            text = ngettext("%(n)s unconfirmed rejection taken on", "%(n)s unconfirmed rejections taken on", rows)
-            return text % {"n": localize(rows)}
-        case EventWord.TAKEN_ON if "effects" in data:
-            rows = data["effects"]
-            text = ngettext(
-                "Goes on without the failed action for %(n)s contact",
-                "Goes on without the failed action for %(n)s contacts",
-                rows,
-            )
-            return text % {"n": localize(rows)}
-        case EventWord.TAKEN_ON:
-            return _("Release taken on, although it was not confirmed")
+        case EventWord.TAKEN_ON if counted := _parts(_TAKEN_ON, data):
+            return counted[0]
         case EventWord.ATTENTION:
             code = data.get("code", "")
             reason = Attention(code).label if code in Attention.values else code
             return _("Needs attention: %(reason)s") % {"reason": reason}
-        case EventWord.RESTARTED:
-            return _("Checks started again")
         case EventWord.RETRIED if "effects" in data:
             return _("Outcome sent again")
-        case EventWord.RETRIED:
-            return _("Tried again")
-        case EventWord.FINISH_SENT:
-            return _("Release called")
         case EventWord.FINISH_REPEATED if data.get("lost"):
             return _("Release called again, because its answer was lost")
-        case EventWord.FINISH_REPEATED:
-            return _("Release called again")
         case EventWord.FIRST_ACCEPTED:
             chosen = {"accept": _("the undecided get the message"), "reject": _("the undecided are rejected")}
             parts = [_("Accepted as first person"), chosen.get(data.get("undecided", ""), "")]
             return ", ".join(part for part in parts if part)
-        case EventWord.TAKEN_BACK:
-            return _("First acceptance taken back")
-        case EventWord.DUPLICATE:
-            return _("The same hook came again and was not counted twice")
         case EventWord.EXPORTED:
             return _exported(data)
-        case EventWord.HELD:
-            return _("Put on hold: nothing happens by itself at the deadline")
-        case EventWord.HOLD_LIFTED:
-            return _("Hold lifted: the declared setting applies again")
-    return str(event.get_word_display())
+    return str(_WORDS.get(event.word, event.get_word_display()))
+
+
+def _counted(sentence: Any, number: int) -> str:
+    return str(sentence % {"number": number, "n": localize(number)})
+
+
+def _parts(sentences: Mapping[str, Any], data: Mapping[str, Any]) -> list[str]:
+    """Return those of the sentences whose number the data has, and is not zero."""
+    return [_counted(sentence, data[name]) for name, sentence in sentences.items() if data.get(name)]
 
 
 def _moved(event: Event, batch: Batch, data: dict[str, Any]) -> str:
@@ -107,29 +151,13 @@ def _moved(event: Event, batch: Batch, data: dict[str, Any]) -> str:
     match event.new:
         case Status.PLANNED if event.old == Status.IN_REVIEW:
             return _("Checks started again, with the actions as they are defined now")
-        case Status.PLANNED:
-            return _("Hook received, actions fixed")
-        case Status.SCREENED:
-            return _("Contacts checked")
         case Status.IN_REVIEW if event.old != Status.SCREENED:
-            return _stopped(data)
-        case Status.IN_REVIEW:
-            return _("Held for a person")
+            return ", ".join([_("Release stopped"), *_parts(_STOPPED, data)])
         case Status.ACCEPTED:
             return _accepted(event, data)
-        case Status.REFUSED:
-            return _("Rejected whole")
-        case Status.DELIVERED:
-            return _("Every rejection settled")
         case Status.FINISHED if batch.outcome == Outcome.RELEASED:
             return _("Released")
-        case Status.FINISHED:
-            return _("Finished, nobody left to send to")
-        case Status.EXPIRED:
-            return _("Deadline passed")
-        case Status.ABANDONED:
-            return _("Given up")
-    return event.new
+    return str(_MOVES.get(event.new, event.new))
 
 
 def _accepted(event: Event, data: dict[str, Any]) -> str:
@@ -158,47 +186,9 @@ def _exported(data: dict[str, Any]) -> str:
     return whose
 
 
-def _stopped(data: dict[str, Any]) -> str:
-    parts = [_("Release stopped")]
-    if final := data.get("final"):
-        text = ngettext("%(n)s rejection had left and stays", "%(n)s rejections had left and stay", final)
-        parts.append(text % {"n": localize(final)})
-    if turned := data.get("refused"):
-        text = ngettext(
-            "%(n)s contact stays rejected, what it was is not known",
-            "%(n)s contacts stay rejected, what they were is not known",
-            turned,
-        )
-        parts.append(text % {"n": localize(turned)})
-    return ", ".join(parts)
-
-
 def _changed(data: dict[str, Any], rows: int) -> str:
     """Return how many contacts were changed, and how many could not be."""
-    if data.get("verdict") == "accepted":
-        text = ngettext("%(n)s contact put back", "%(n)s contacts put back", rows)
-    else:
-        text = ngettext("%(n)s contact rejected", "%(n)s contacts rejected", rows)
-    parts = [text % {"n": localize(rows)}]
-    if sent := data.get("sent"):
-        text = ngettext("%(n)s rejection had left and stays", "%(n)s rejections had left and stay", sent)
-        parts.append(text % {"n": localize(sent)})
-    if without := data.get("no_address"):
-        text = ngettext("%(n)s row has no address to reject it", "%(n)s rows have no address to reject them", without)
-        parts.append(text % {"n": localize(without)})
-    if unread := data.get("unread"):
-        text = ngettext("%(n)s unreadable row stays as it is", "%(n)s unreadable rows stay as they are", unread)
-        parts.append(text % {"n": localize(unread)})
-    return ", ".join(parts)
-
-
-def _begun(data: dict[str, Any]) -> str:
-    rows = data.get("contacts", 0)
-    if data.get("verdict") == "accepted":
-        text = ngettext("Began to put %(n)s contact back", "Began to put %(n)s contacts back", rows)
-    else:
-        text = ngettext("Began to reject %(n)s contact", "Began to reject %(n)s contacts", rows)
-    return text % {"n": localize(rows)}
+    return ", ".join([_counted(_CHANGED[data.get("verdict", "rejected")], rows), *_parts(_UNCHANGED, data)])
 
 
 def _change_ended(data: dict[str, Any]) -> str:
@@ -207,8 +197,8 @@ def _change_ended(data: dict[str, Any]) -> str:
         "overtaken": _("Change ended with the batch"),
         "failed": _("Change failed"),
     }.get(data.get("state", ""))
-    told = _changed(data, data.get("contacts", 0))
-    return _("%(what)s: %(why)s") % {"what": ended, "why": told} if ended else told
+    changed = _changed(data, data.get("contacts", 0))
+    return _("%(what)s: %(why)s") % {"what": ended, "why": changed} if ended else changed
 
 
 def _kept(data: dict[str, Any]) -> str:
@@ -219,8 +209,5 @@ def _kept(data: dict[str, Any]) -> str:
         again,
     )
     names = ("accepted", "rejected")
-    parts = [text % {"n": localize(again), **{name: localize(data.get(name, 0)) for name in names}}]
-    if missing := data.get("missing"):
-        text = ngettext("%(n)s contact is not there any more", "%(n)s contacts are not there any more", missing)
-        parts.append(text % {"n": localize(missing)})
-    return ", ".join(parts)
+    numbers = {"n": localize(again), **{name: localize(data.get(name, 0)) for name in names}}
+    return ", ".join([text % numbers, *_parts(_MISSING, data)])

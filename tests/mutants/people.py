@@ -26,7 +26,7 @@ FAULTS = (
     Fault(
         "a note is not required",
         BASE,
-        "if self.note is Note.REQUIRED:",
+        "if self.needs_note:",
         "if False:",
         "tests/verbs/test_wrong_acts.py::test_a_note_that_is_needed_is_there_and_no_spaces",
     ),
@@ -54,8 +54,8 @@ FAULTS = (
     Fault(
         "people decide while many decisions are changed",
         BASE,
-        "if batch.status == Status.IN_REVIEW and not self.while_changing and",
-        "if False and",
+        "if not self.while_changing and batch.running_change is not None:",
+        "if False:",
         "tests/verbs/test_changing_many.py::test_nobody_decides_on_the_batch_meanwhile",
     ),
     Fault(

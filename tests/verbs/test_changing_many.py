@@ -17,7 +17,6 @@ from sendouts.verbs import (
     CancelChange,
     ChangeAlike,
     StopRelease,
-    base,
     change_many,
 )
 from sendouts.verbs.base import NotDone
@@ -172,7 +171,7 @@ def test_a_change_that_fails_again_and_again_frees_the_batch(
         work_on("changes", [bulk.pk])
     bulk.refresh_from_db()
     assert (bulk.state, bulk.changed) == ("failed", 0)
-    assert base.changing(made) is None and numbers(made) == (5, 7, 0, 0)
+    assert numbers(made) == (5, 7, 0, 0) and made.running_change is None
 
 
 def test_nobody_decides_on_the_batch_meanwhile(anna: User, by_task: None) -> None:

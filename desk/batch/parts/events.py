@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sendouts.models import Batch, Event, EventWord, Status
 from sendouts.wording.batch_sentences import column_time
-from sendouts.wording.events import told
+from sendouts.wording.events import event_sentence
 
 # Limit the lines, since a batch may be retried very often.
 SHOWN = 200
@@ -32,7 +32,9 @@ def history(batch: Batch, now: datetime) -> list[EventLine]:
 def _lines(batch: Batch, now: datetime) -> Iterator[EventLine]:
     for event in Event.objects.filter(batch=batch).select_related("user").order_by("-pk")[:SHOWN]:
         who = event.user.get_username() if event.user is not None else ""
-        yield EventLine(column_time(event.at, now, seconds=True), who, told(event, batch), event.note, *_look(event))
+        yield EventLine(
+            column_time(event.at, now, seconds=True), who, event_sentence(event, batch), event.note, *_look(event)
+        )
 
 
 _ICONS = {
