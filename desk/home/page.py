@@ -1,36 +1,35 @@
 """The home of the marketers' desk: the page, its current parts for polling, and its charts' figures as files."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 from django.views.decorators.http import require_GET
 
 from actions import access
 from desk.bases import reader
-from desk.home import charts, words
 from desk.home.figures import rejections
 from desk.home.figures.in_progress import working
-from desk.home.figures.in_review import COUNTED, ReviewLine, Waiting, waiting
-from desk.home.figures.step_gap import spacing
-from desk.home.figures.today import Today, today
+from desk.home.figures.in_review import COUNTED, waiting
+from desk.home.figures.step_gap import LONGEST, spacing
+from desk.home.figures.today import today
 from desk.home.figures.unusual import unusual
-from desk.home.figures.week import week
+from desk.home.figures.week import scale, week
 from desk.operations.alarms import LOOK
 from sendouts.inquiries import csv
 from sendouts.models import Batch
 from sendouts.outlook import forecast
 from sendouts.verbs import base
-from sendouts.wording import batch_sentences
+from sendouts.wording.batch_sentences import number
 
 VIEW = "sendouts.view_batch"
 EVERY = 10
@@ -65,124 +64,48 @@ def live(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"now": now.isoformat(), "every": EVERY, "regions": parts, "say": found["news"]})
 
 
-def home(user: User, now: datetime, shown: Iterable[str] | None = None) -> dict[str, Any]:
-    """Return everything on the home page for one reader. shown: as for `live`; None: every waiting line.
+def home(user: User, now: datetime, shown: Collection[str] | None = None) -> dict[str, Any]:
+    """Return the facts on the home page for one reader. shown: as for `live`; None: every waiting line.
 
     New lines stay hidden behind one sentence, so that nothing moves under the pointer.
     """
     seen = access.within(user)
     known = forecast.lately(now)
-    decides = user.has_perm(base.REVIEW)
-    waits = waiting(seen, known, now)
-    lines = waits.lines if shown is None else [line for line in waits.lines if line.key in set(shown)]
-    works = working(seen, known, now)
-    figures = today(seen, now)
-    why = rejections.reasons(seen, now)
+    waits, works = waiting(seen, known, now), working(seen, known, now)
+    lines = [line for line in waits.lines if shown is None or line.key in shown]
+    days, why = week(seen, now), rejections.reasons(seen, now)
+    foreseen = [work for work in works.lines if work.stage == "screening" and work.ready_at is not None]
     return {
         "now": now,
         "every": EVERY,
-        "moment": f"{date_format(timezone.localtime(now), 'l j F Y')}, {batch_sentences.clock(now)}",
+        "decides": user.has_perm(base.REVIEW),
         "unusual": unusual(
             seen, waits, now, sees_alarms=user.has_perm(LOOK), sees_all=access.projects_seen(user) is None
         ),
-        "first": words.first_steps(user) if not (waits.lines or works.lines or Batch.objects.exists()) else [],
-        "heading": _heading(waits, decides=decides),
-        "waiting": [words.waits(line, now, decides=decides) for line in lines],
+        "is_new": not (waits.lines or works.lines or Batch.objects.exists()),
+        "hook_url": f"{settings.BASE_URL}/webhooks/symplify/",
+        "waits": waits,
+        "counted": COUNTED,
+        "waiting": lines,
         "shown": ",".join(line.key for line in lines),
-        "news": _news([line for line in waits.lines if line not in lines]),
-        "hidden": _more(waits.hidden),
-        "next": _announce_next(works.lines, now),
-        "working": [words.in_work(work, now) for work in works.lines],
-        "hidden_work": _more(works.hidden),
-        "until": batch_sentences.clock(now),
-        "today": _figures(figures),
-        "uncounted": _uncounted(figures.uncounted),
-        "chart": charts.chart(week(seen, now), now),
-        "reasons": charts.why(why),
+        "news": _news(len(waits.lines) - len(lines)),
+        "next": min(foreseen, key=attrgetter("ready_at"), default=None),
+        "works": works,
+        "today": today(seen, now),
+        "week": days,
+        "sums": {name: sum(getattr(day, name) for day in days) for name in ("accepted", "rejected", "timed_out")},
+        "scale": scale(days),
+        "reasons": why,
         "rejected": sum(reason.count for reason in why),
-        "spacing": [charts.apart(pace) for pace in spacing(seen, now)],
+        "most": max((reason.count for reason in why), default=1),
+        "spacing": spacing(seen, now),
+        "longest": LONGEST,
     }
 
 
-def _heading(waits: Waiting, *, decides: bool) -> str:
-    """Return the number of waiting batches, as the title of the card."""
-    parts = []
-    if waits.batches:
-        parts.append(ngettext("%(n)s batch", "%(n)s batches", waits.batches) % {"n": _write_capped(waits.batches)})
-    if waits.singles:
-        parts.append(
-            ngettext("%(n)s single", "%(n)s singles", waits.singles) % {"n": batch_sentences.number(waits.singles)}
-        )
-    what = _(" and ").join(parts)
-    if not parts:
-        return _("Waiting for you") if decides else _("Waiting for review")
-    one = waits.batches + waits.singles == 1
-    if decides:
-        return (_("%(what)s waits for you") if one else _("%(what)s wait for you")) % {"what": what}
-    return (_("%(what)s waits for a decision") if one else _("%(what)s wait for a decision")) % {"what": what}
-
-
-def _write_capped(count: int) -> str:
-    return batch_sentences.number(count) + ("+" if count >= COUNTED else "")
-
-
-def _news(lines: list[ReviewLine]) -> str:
-    """Say what arrived since the page was opened; empty if nothing did."""
-    if not lines:
-        return ""
-    return ngettext("%(n)s new batch", "%(n)s new batches", len(lines)) % {"n": batch_sentences.number(len(lines))}
-
-
-def _more(count: int) -> str:
-    if count <= 0:
-        return ""
-    return ngettext("and %(n)s more", "and %(n)s more", count) % {"n": _write_capped(count)}
-
-
-def _announce_next(works: list[Any], now: datetime) -> str:
-    """Say what will wait next, if nothing waits now."""
-    foreseen = [work for work in works if work.stage == "screening" and work.ready_at is not None]
-    if not foreseen:
-        return ""
-    soonest = min(foreseen, key=lambda work: work.ready_at)
-    values = {"name": soonest.title, "time": batch_sentences.time_of(soonest.ready_at, now)}
-    return _("The next one is “%(name)s”, ready about %(time)s.") % values
-
-
-@dataclass(frozen=True, slots=True)
-class HomeFigure:
-    """One of today's figures."""
-
-    name: str
-    value: str
-    hint: str = ""
-    late: bool = False
-
-
-def _figures(of: Today) -> list[HomeFigure]:
-    number = batch_sentences.number
-    return [
-        HomeFigure(_("Batches released"), number(of.released)),
-        HomeFigure(_("Messages sent"), number(of.accepted)),
-        HomeFigure(
-            _("Contacts rejected"),
-            number(of.rejected),
-            batch_sentences.percent(of.share) if of.share is not None else "",
-        ),
-        HomeFigure(_("Timed out"), number(of.timed_out), late=bool(of.timed_out or of.uncounted)),
-        HomeFigure(_("Tightest margin"), charts.exact(of.tightest) if of.tightest is not None else "–"),
-    ]
-
-
-def _uncounted(batches: int) -> str:
-    if not batches:
-        return ""
-    text = ngettext(
-        "Not counted: the contacts of %(n)s batch that timed out before its file was read.",
-        "Not counted: the contacts of %(n)s batches that timed out before their files were read.",
-        batches,
-    )
-    return text % {"n": batch_sentences.number(batches)}
+def _news(lines: int) -> str:
+    """Say how many lines arrived since the page was opened; empty if none did."""
+    return ngettext("%(n)s new batch", "%(n)s new batches", lines) % {"n": number(lines)} if lines else ""
 
 
 @require_GET
@@ -205,7 +128,7 @@ def reasons_file(request: HttpRequest) -> HttpResponse:
     """Return the chart of reasons as a table: one row a reason."""
     found = rejections.reasons(_visible_projects(request), timezone.now())
     head = (_("Reason"), _("Contacts"), _("Contacts the week before"))
-    return _file(_("reasons"), head, ((rejections.sentence(one), one.count, one.before) for one in found))
+    return _file(_("reasons"), head, ((one.sentence, one.count, one.before) for one in found))
 
 
 @require_GET

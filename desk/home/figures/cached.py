@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from django.core.cache import cache
 from django.db.models import Q
@@ -14,8 +14,4 @@ Figures = TypeVar("Figures")
 def kept(name: str, seen: Q, make: Callable[[], Figures]) -> Figures:
     """Return the figures of that name cached in the last minute for the same projects, else compute them."""
     key = f"desk.{name}.{hashlib.sha256(str(seen).encode()).hexdigest()}"
-    found: Figures | None = cache.get(key)
-    if found is None:
-        found = make()
-        cache.set(key, found, SECONDS)
-    return found
+    return cast(Figures, cache.get_or_set(key, make, SECONDS))

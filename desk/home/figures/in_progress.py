@@ -50,6 +50,16 @@ class WorkInProgress:
         return self.deadline - self.ready_at if self.ready_at is not None else None
 
     @property
+    def late(self) -> bool:
+        """Return whether the work will not be ready before the deadline."""
+        return self.spare is not None and self.spare <= timedelta()
+
+    @property
+    def about(self) -> int:
+        """Return the length of a file, estimated in hundreds."""
+        return max(self.done, round(self.of or 0, -2))
+
+    @property
     def percent(self) -> int | None:
         """Return the progress in percent, below 100 as long as the work runs."""
         return min(99, 100 * self.done // self.of) if self.of else None

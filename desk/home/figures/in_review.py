@@ -21,6 +21,7 @@ WAITING = Q(status__in=OPEN) & (Q(status=Status.IN_REVIEW) | ~Q(attention=""))
 LINES = 20
 # A larger number of waiting batches is not read as an exact number.
 COUNTED = 1_000
+COUNTS = ("total", "accepted", "rejected", "undecided", "unread")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class ReviewLine:
     `troubled`: how many of them, or of the one batch, need attention; `trouble` says why.
     `accepting`, `rejecting`: how many the gateway accepts or rejects without a decision; it leaves the others.
     `acts_at`: the first moment at which it does so. The times of singles are those of the most urgent one.
+    `left`: the time from now until `decide_before`.
     """
 
     sendout: int
@@ -52,12 +54,34 @@ class ReviewLine:
     received_at: datetime
     deadline: datetime
     decide_before: datetime
-    usual: Usual | None
+    left: timedelta
+    usual: Usual | None = None
 
     @property
     def key(self) -> str:
         """Return a key of the line that does not change while it waits."""
         return f"s{self.sendout}" if self.batch is None else f"b{self.batch}"
+
+    @property
+    def policy(self) -> str:
+        """Return what happens without a decision: accept, reject, leave, or mixed."""
+        if self.leaving == self.count:
+            return "leave"
+        return {self.accepting: "accept", self.rejecting: "reject"}.get(self.count, "mixed")
+
+    @property
+    def leaving(self) -> int:
+        return self.count - self.accepting - self.rejecting
+
+    @property
+    def sound(self) -> int:
+        """Return how many need no attention."""
+        return self.count - self.troubled
+
+    @property
+    def far(self) -> bool:
+        """Return whether the share is remarkably higher than usual."""
+        return self.usual is not None and self.usual.stands_out(self.share) > 0
 
     @property
     def not_getting(self) -> int:
@@ -73,6 +97,13 @@ class ReviewLine:
         """Return below how many seconds the time left is short: twenty minutes, or the last fifth."""
         return max(1200, int((self.decide_before - self.received_at) / timedelta(seconds=5)))
 
+    @property
+    def tone(self) -> str:
+        """Return the tone of the clock: late, soon or calm."""
+        if self.left < timedelta(minutes=5):
+            return "late"
+        return "soon" if self.left < timedelta(seconds=self.soon_seconds) else "calm"
+
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
@@ -81,6 +112,10 @@ class Waiting:
     lines: list[ReviewLine]
     batches: int
     singles: int
+
+    @property
+    def all(self) -> int:
+        return self.batches + self.singles
 
     @property
     def hidden(self) -> int:
@@ -116,6 +151,7 @@ def name_of(sendout: Sendout) -> str:
 def _line(batch: Batch, known: Lately, now: datetime, usually: Usual | None) -> ReviewLine:
     acts_at = forecast.acts_at(batch, known, now) if batch.status == Status.IN_REVIEW else None
     declared = batch.at_deadline if acts_at is not None else ""
+    before = forecast.decide_before(batch, known, now)
     return ReviewLine(
         sendout=batch.sendout_id,
         batch=batch.pk,
@@ -125,17 +161,14 @@ def _line(batch: Batch, known: Lately, now: datetime, usually: Usual | None) -> 
         count=1,
         troubled=int(bool(batch.attention)),
         trouble=batch_sentences.trouble(batch),
-        total=batch.total,
-        accepted=batch.accepted,
-        rejected=batch.rejected,
-        undecided=batch.undecided,
-        unread=batch.unread,
+        **{name: getattr(batch, name) for name in COUNTS},
         accepting=int(declared == AtDeadline.ACCEPT),
         rejecting=int(declared == AtDeadline.REJECT),
         acts_at=acts_at,
         received_at=batch.received_at,
         deadline=batch.deadline,
-        decide_before=forecast.decide_before(batch, known, now),
+        decide_before=before,
+        left=before - now,
         usual=usually,
     )
 
@@ -153,7 +186,7 @@ def _singles(there: Any, known: Lately, now: datetime) -> list[ReviewLine]:
             acts_at=Min("due_at", filter=Q(status=Status.IN_REVIEW, attention="")),
             soonest=Min("deadline"),
             oldest=Min("received_at"),
-            **{f"sum_{name}": Sum(name) for name in ("total", "accepted", "rejected", "undecided", "unread")},
+            **{f"sum_{name}": Sum(name) for name in COUNTS},
         )
         .order_by("soonest", "sendout")[:LINES]
     )
@@ -165,6 +198,7 @@ def _line_of_singles(row: dict[str, Any], of: Sendout, known: Lately, now: datet
     rejections = row["sum_rejected"] + row["sum_undecided"] + row["sum_unread"]
     silence = known.silence(now)
     before = deadlines.decide_before(row["oldest"], row["soonest"], rejections, known.cautious, silence)
+    before = min(before, row["acts_at"] or before)
     return ReviewLine(
         sendout=of.pk,
         batch=None,
@@ -174,12 +208,12 @@ def _line_of_singles(row: dict[str, Any], of: Sendout, known: Lately, now: datet
         count=row["count"],
         troubled=row["troubled"],
         trouble="",
-        **{name: row[f"sum_{name}"] for name in ("total", "accepted", "rejected", "undecided", "unread")},
+        **{name: row[f"sum_{name}"] for name in COUNTS},
         accepting=row["accepting"],
         rejecting=row["rejecting"],
         acts_at=row["acts_at"],
         received_at=row["oldest"],
         deadline=row["soonest"],
-        decide_before=min(before, row["acts_at"] or before),
-        usual=None,
+        decide_before=before,
+        left=before - now,
     )

@@ -36,6 +36,14 @@ class Reason:
     before: int
     share_before: float | None
 
+    @property
+    def sentence(self) -> str:
+        if not self.code:
+            return _("Other reasons")
+        if self.code == UNFINISHED:
+            return _("In batches that were not finished in time")
+        return batch_sentences.reason(self.code, self.text)
+
 
 def reasons(seen: Q, now: datetime) -> list[Reason]:
     """Return the reasons, most frequent first, the rest as one line at the end; cached for a minute."""
@@ -90,12 +98,3 @@ def _count_rejections(ended: QuerySet[Batch]) -> list[tuple[str, str, int]]:
         unfinished=Sum("confirmed", filter=NOT_IN_TIME, default=0),
     )
     return found + [(code, "", others[code]) for code in (DecisionReason.REFUSED.value, UNFINISHED) if others[code]]
-
-
-def sentence(reason: Reason) -> str:
-    """Return the text of a reason."""
-    if not reason.code:
-        return _("Other reasons")
-    if reason.code == UNFINISHED:
-        return _("In batches that were not finished in time")
-    return batch_sentences.reason(reason.code, reason.text)

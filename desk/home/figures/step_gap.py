@@ -43,6 +43,11 @@ class StepGap:
         return max(1, ceil(self.most * RESERVE / MINUTE))
 
     @property
+    def too_long(self) -> bool:
+        """Return whether some answers take longer than a campaign waits."""
+        return self.needed > LONGEST
+
+    @property
     def apart(self) -> int:
         """Return the minutes to leave between two steps, from 1 to LONGEST."""
         return min(self.needed, LONGEST)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from math import log10
 
 from django.db.models import Case, IntegerField, Q, Value, When
 
@@ -35,6 +36,18 @@ def week(seen: Q, now: datetime) -> list[Ways]:
     """Return seven days, oldest first, today last; one query, cached for a minute."""
     asked = days(now)
     return kept(f"week.{asked[-1].date}", seen, lambda: _week(seen, asked))
+
+
+def scale(week: list[Ways]) -> list[tuple[int, float]]:
+    """Return the five lines of a chart's round scale from below: (height in percent, contacts)."""
+    top = _round_up(max(ways.all for ways in week))
+    return [(25 * step, top * step / 4) for step in range(5)]
+
+
+def _round_up(value: int) -> float:
+    """Return the next number that four grid lines divide into round parts: 4, 8, 20, 40, 80, …"""
+    power = 10 ** int(log10(max(value, 4) / 4))
+    return next(4 * factor * power for factor in (1, 2, 2.5, 5, 10) if 4 * factor * power >= value)
 
 
 def _week(seen: Q, asked: list[Day]) -> list[Ways]:

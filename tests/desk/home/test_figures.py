@@ -8,7 +8,7 @@ from django.core.cache import cache
 from django.db.models import Q
 
 from desk.home.figures.days import days
-from desk.home.figures.rejections import LINES, reasons, sentence
+from desk.home.figures.rejections import LINES, reasons
 from desk.home.figures.today import today
 from desk.home.figures.week import Ways, week
 from sendouts.models import Outcome, Status
@@ -139,5 +139,5 @@ def test_rare_reasons_are_one_line() -> None:
     found = reasons(ALL, NOW)
     assert len(found) == LINES + 1
     assert (found[-1].code, found[-1].count) == ("", sum(row[4] for row in many[LINES:]))
-    assert sentence(found[-1]) in {"Other reasons", "Autres motifs"}
+    assert found[-1].sentence in {"Other reasons", "Autres motifs"}
     assert sum(one.share for one in found) == pytest.approx(100)
