@@ -146,29 +146,19 @@ class Listed:
     unlike: Collection[str] = ()
 
 
-class Codes(ABC):
-    """The pools, by name. A contact has one code of a pool in a batch, the same at every attempt."""
+class Codes:
+    """The pools, by name; this base has none. A contact has one code of a pool in a batch, at every attempt."""
 
-    @abstractmethod
     def reserve(self, pool: str, contacts: Sequence[Contact]) -> Sequence[str]:
         """Return the code of each contact, in order; "" if none is left. Raise Retryable or Permanent."""
+        raise LookupError(pool)
 
-    @abstractmethod
     def use(self, pool: str, codes: Mapping[str, str]) -> None:
         """Mark the codes of these contacts, by their ids, as used; raise Permanent."""
-
-
-class NoPools(Codes):
-    """Placeholder if no pools are available."""
-
-    def reserve(self, pool: str, contacts: Sequence[Contact]) -> Sequence[str]:
-        raise LookupError(pool)
-
-    def use(self, pool: str, codes: Mapping[str, str]) -> None:
         raise LookupError(pool)
 
 
-NO_POOLS = NoPools()
+NO_POOLS = Codes()
 
 
 class NoList(Sentences):
