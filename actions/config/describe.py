@@ -2,8 +2,9 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Any, Literal, get_args, get_origin
 
 from django.db.models import Field, Model
@@ -38,8 +39,13 @@ def described(kind: type[Kind]) -> str:
     return _(kind.description) if kind.description else ""
 
 
-def config_lines(kind: str, config: Mapping[str, Any], *, defaults: bool = False) -> dict[str, str]:
-    """Return a configuration as label and value, in the form's order; with `defaults` include default values."""
+def config_lines(
+    kind: str, config: Mapping[str, Any], *, defaults: bool = False, write: Callable[[str, Any], str] | None = None
+) -> dict[str, str]:
+    """Return a configuration as label and value, in the form's order; with `defaults` include default values.
+
+    `write` makes text of a key and its plain value; without it, only the query strings of addresses are hidden.
+    """
     found = catalog.kinds().get(kind)
     if found is None:
         return {_("configuration"): without_questions(canonical(config))}
@@ -49,7 +55,8 @@ def config_lines(kind: str, config: Mapping[str, Any], *, defaults: bool = False
         value = config.get(info.alias or name, default)
         if value in (None, "") or (not defaults and canonical(_plain(value)) == canonical(_plain(default))):
             continue
-        lines[_(str(info.title or name))] = without_questions(_config_value(info, value))
+        own = partial(write, info.alias or name) if write else None
+        lines[_(str(info.title or name))] = without_questions(_config_value(info, value, own))
     return lines
 
 
@@ -57,16 +64,16 @@ def _plain(value: Any) -> Any:
     return value.model_dump(mode="json", by_alias=True) if isinstance(value, BaseModel) else value
 
 
-def _config_value(info: FieldInfo, value: Any) -> str:
+def _config_value(info: FieldInfo, value: Any, write: Callable[[Any], str] | None) -> str:
     kind = info.annotation
     if isinstance(kind, type) and issubclass(kind, OneOf) and isinstance(value, Mapping) and value:
         operator, operand = next(iter(value.items()))
         title = _(str(kind.choices().get(operator, operator)))
-        return title if operator == "missing" else f"{title} {_operand(operand)}"
+        return title if operator == "missing" else f"{title} {(write or _operand)(operand)}"
     if get_origin(kind) is Literal and value in get_args(kind):
         labels: Any = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
         return _(str(labels.get(value, value)))
-    return in_words(value)
+    return (write or in_words)(value)
 
 
 def _operand(value: Any) -> str:

@@ -26,24 +26,14 @@ from actions.plan.merge import NO_DETAILS, Asked, Origin, PlannedAction, folded,
 
 
 @dataclass(frozen=True, slots=True)
-class From:
-    """Source of an action: “project” or “sendout”, the page of its definition, and whether the hook asked for it."""
-
-    level: str
-    definition: int
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
 class PlanStep:
     """One action of the plan. `parameters` are label and value of settings other than the defaults."""
 
-    place: int
     phase: str
     identifier: str
     kind: str
     details: str
-    origins: tuple[From, ...]
+    origins: tuple[Origin, ...]
     parameters: tuple[tuple[str, str], ...]
     on_failure: str
 
@@ -79,30 +69,23 @@ def identifiers(project: Project, sendout: Sendout | None, runs: Collection[str]
 def preview(project: Project, sendout: Sendout | None, asked: Iterable[Asked]) -> PlanPreview:
     """Return the plan of a hook that names these actions, merged as of now."""
     merged = merge(definitions_for(project, sendout), asked, phases())
-    steps = tuple(_step(place, each) for place, each in enumerate(merged.actions, 1))
     holds = policy(project, sendout)
     caution = unattended(holds.review, holds.at_deadline)
     unknown = tuple(each.identifier for each in merged.unknown)
-    return PlanPreview(steps, unknown, tuple(rules(project, sendout)), _(caution) if caution else "")
+    return PlanPreview(
+        tuple(map(_step, merged.actions)), unknown, tuple(rules(project, sendout)), _(caution) if caution else ""
+    )
 
 
-def _step(place: int, action: PlannedAction) -> PlanStep:
+def _step(action: PlannedAction) -> PlanStep:
     return PlanStep(
-        place=place,
         phase=phase_in_words(action.phase),
         identifier=action.identifier,
         kind=kind_title(action.kind),
         details="" if action.details == NO_DETAILS else action.details,
-        origins=tuple(_from(origin) for origin in action.origins),
+        origins=action.origins,
         parameters=tuple(config_lines(action.kind, json.loads(action.config)).items()),
         on_failure=str(OnFailure(action.on_failure).label) if action.on_failure != OnFailure.HOLD else "",
-    )
-
-
-def _from(origin: Origin) -> From:
-    levels = {"project": _("project"), "sendout": _("sendout")}
-    return From(
-        levels[origin.level], origin.definition_id, _("named by the hook") if origin.asked else _("always runs")
     )
 
 

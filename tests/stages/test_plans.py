@@ -57,7 +57,7 @@ def test_the_order_the_origins_and_the_parameters_are_told(sendout: Sendout) -> 
     assert [step.identifier for step in found.steps] == ["adults", "consent-check", "tell"]
     assert [origin.level for origin in found.steps[1].origins] == ["project", "sendout"]
     assert ("Reject if the field", "is less than 18") in found.steps[0].parameters
-    assert [step.origins[0].why for step in found.steps] == ["named by the hook", "named by the hook", "always runs"]
+    assert [step.origins[0].asked for step in found.steps] == [True, True, False]
 
 
 def test_only_what_the_hook_names_runs_and_what_nobody_defined_is_told(sendout: Sendout) -> None:

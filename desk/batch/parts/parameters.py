@@ -2,15 +2,12 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any, Literal, get_args, get_origin
+from typing import Any
 
-from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
-from pydantic.fields import FieldInfo
 
 from actions import catalog
-from actions.catalog.shared.one_of import OneOf
+from actions.config.describe import config_lines
 from sendouts.wording.batch_sentences import number
 
 # The path and query of a URL may hold a key.
@@ -25,10 +22,9 @@ Parameter = tuple[str, str]
 def parameters(kind: str, config: str) -> list[Parameter]:
     """Return the settings that differ from their defaults as (label, value), in the order of the kind's form."""
     values = json.loads(config or "{}")
-    known = catalog.kinds().get(kind)
-    if known is None:
+    if kind not in catalog.kinds():
         return [(name, _write_value(name, value)) for name, value in values.items()]
-    return list(_read_fields(known.Config.model_fields, values))
+    return list(config_lines(kind, values, write=_write_value).items())
 
 
 def details(text: str) -> list[Parameter]:
@@ -39,40 +35,6 @@ def details(text: str) -> list[Parameter]:
     if isinstance(value, dict):
         return [(_hidden(str(name)), _write_value(str(name), each)) for name, each in value.items()]
     return [("", _write_value("", value))]
-
-
-def _read_fields(fields: Mapping[str, FieldInfo], values: Mapping[str, Any]) -> Iterator[Parameter]:
-    for name, info in fields.items():
-        key = info.alias or name
-        if key not in values:
-            continue
-        value = values[key]
-        default = None if info.is_required() else info.get_default(call_default_factory=True)
-        if not info.is_required() and _same(value, default):
-            continue
-        label = _(info.title) if info.title else key
-        yield label, _value(key, info, value)
-
-
-def _same(value: Any, default: Any) -> bool:
-    return value == default or (value in ("", [], {}) and not default) or value == _plain(default)
-
-
-def _plain(default: Any) -> Any:
-    return list(default) if isinstance(default, tuple) else default
-
-
-def _value(key: str, info: FieldInfo, value: Any) -> str:
-    wanted = info.annotation
-    if isinstance(wanted, type) and issubclass(wanted, OneOf) and isinstance(value, dict) and value:
-        operator, operand = next(iter(value.items()))
-        title = _(str(wanted.choices().get(operator, operator)))
-        return title if operand is True and operator == "missing" else f"{title} {_write_value(key, operand)}"
-    if get_origin(wanted) is Literal and isinstance(value, str) and value in get_args(wanted):
-        extra = info.json_schema_extra
-        labels = extra if isinstance(extra, dict) else {}
-        return _(str(labels[value])) if value in labels else value
-    return _write_value(key, value)
 
 
 def _write_value(key: str, value: Any) -> str:
