@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
 
 
@@ -59,23 +58,6 @@ def kept_key(data_dir: Path, name: str, make: Callable[[], str]) -> str:
 
 def secret_key() -> str:
     return secrets.token_urlsafe(50)
-
-
-def encryption_key() -> str:
-    return Fernet.generate_key().decode()
-
-
-def encryption_keys(keys: list[str]) -> tuple[str, ...]:
-    """Return the keys; raise ImproperlyConfigured for an invalid Fernet key, without printing it."""
-    for place, key in enumerate(keys, 1):
-        try:
-            Fernet(key)
-        except ValueError:
-            raise ImproperlyConfigured(
-                f"ENCRYPTION_KEYS: entry {place} is not a key. Make one: python -c "
-                "'import base64, secrets; print(base64.urlsafe_b64encode(secrets.token_bytes(32)).decode())'"
-            ) from None
-    return tuple(keys)
 
 
 def secret_texts(*values: Any) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
+from actions.secrets.keys import make_key, parse_keys
 from gateway import __version__, environment, names
 from gateway.unfold import UNFOLD as UNFOLD
 
@@ -77,9 +78,9 @@ if not SECRET_KEY:
 # Former signing keys: sessions and forms that they signed stay valid during a change of keys.
 SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 # The first key encrypts stored secrets, all keys decrypt them.
-ENCRYPTION_KEYS = environment.encryption_keys(env.list("ENCRYPTION_KEYS", default=[]))
+ENCRYPTION_KEYS = parse_keys(env.list("ENCRYPTION_KEYS", default=[]))
 if not ENCRYPTION_KEYS and USES_SQLITE:
-    ENCRYPTION_KEYS = (environment.kept_key(DATA_DIR, "encryption_key", environment.encryption_key),)
+    ENCRYPTION_KEYS = (environment.kept_key(DATA_DIR, "encryption_key", make_key),)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 HOST = env.str("HOST", default="127.0.0.1")
 PORT = env.int("PORT", default=8000)

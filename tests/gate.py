@@ -7,6 +7,7 @@ from django.contrib.auth.models import Permission, User
 from django.utils import timezone
 
 from actions.models import ActionDefinition, Project, Sendout
+from actions.secrets.keys import keyring
 from sendouts.intake import store as intake_store
 from sendouts.intake.hook import Received
 from sendouts.models import Batch, Decision, Event, Webhook
@@ -79,17 +80,17 @@ class Gate:
 
 def finish_uri(batch: Batch) -> str:
     """The batch's finishUri, opened."""
-    return sealing.keyring().open(batch.finish_uri, sealing.of_finish(batch.delivery_key)).decode()
+    return keyring().open(batch.finish_uri, sealing.of_finish(batch.delivery_key)).decode()
 
 
 def download_uri(batch: Batch) -> str:
     """The batch's itemDownloadUri, opened."""
-    return sealing.keyring().open(batch.download_uri, sealing.of_download(batch.delivery_key)).decode()
+    return keyring().open(batch.download_uri, sealing.of_download(batch.delivery_key)).decode()
 
 
 def body_of(hook: Webhook | Received) -> bytes:
     """What came in, opened."""
-    return sealing.keyring().open(hook.body, sealing.of_hook(hook.uuid))
+    return keyring().open(hook.body, sealing.of_hook(hook.uuid))
 
 
 def person(name: str, *permissions: str) -> User:

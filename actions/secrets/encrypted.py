@@ -1,21 +1,17 @@
-"""A text column that is encrypted in the database, under keys that can be rotated without a gap.
+"""A text column that is encrypted in the database.
 
-`ENCRYPTION_KEYS` are Fernet keys: the first one encrypts, each of them decrypts. A value read from the database stays
-sealed until `open()`: no page, log, history or traceback can print it by accident.
+A value read from the database stays sealed until `open()`: no page, log, history or traceback can print it by accident.
 """
 
 from collections.abc import Iterator
 from typing import Any
 
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.apps import apps
 from django.conf import settings
-from django.core.exceptions import FieldError, ImproperlyConfigured
-from django.db import models, transaction
+from django.core.exceptions import FieldError
+from django.db import models
 
-
-class CannotOpen(Exception):
-    """No key decrypts the stored value."""
+from actions.secrets.keys import CannotOpen, keyring, rotate
 
 
 class Sealed:
@@ -29,20 +25,10 @@ class Sealed:
     @classmethod
     def of(cls, text: str) -> "Sealed":
         """Seal a text with the first key."""
-        return cls(_box().encrypt(text.encode()).decode())
+        return cls(keyring().seal_text(text))
 
     def open(self) -> str:
-        try:
-            return _box().decrypt(self.token.encode()).decode()
-        except (InvalidToken, ImproperlyConfigured):
-            raise CannotOpen from None
-
-    def again(self) -> "Sealed":
-        """Return the same text sealed with the first key; raise CannotOpen."""
-        try:
-            return Sealed(_box().rotate(self.token.encode()).decode())
-        except InvalidToken:
-            raise CannotOpen from None
+        return keyring().open_text(self.token)
 
     def __repr__(self) -> str:
         return "••••"
@@ -51,12 +37,6 @@ class Sealed:
 def can_seal() -> bool:
     """Return whether any key is configured."""
     return bool(settings.ENCRYPTION_KEYS)
-
-
-def _box() -> MultiFernet:
-    if not can_seal():
-        raise ImproperlyConfigured("ENCRYPTION_KEYS is not set, so secrets can neither be stored nor read.")
-    return MultiFernet([Fernet(key) for key in settings.ENCRYPTION_KEYS])
 
 
 class EncryptedTextField(models.TextField):
@@ -110,18 +90,11 @@ def unopened() -> list[str]:
     return found
 
 
-def seal_again() -> tuple[int, list[str]]:
-    """Encrypt everything with the first key; return the number, and the unchanged values that no key decrypts."""
-    done, stay = 0, []
+def rotate_secrets() -> int:
+    """Encrypt everything with the first key; return the number of changed values. `unopened` names what is left."""
+    done = 0
     for model, name in sealed_fields():
-        for pk in list(model._default_manager.values_list("pk", flat=True)):
-            with transaction.atomic():
-                row = model._default_manager.select_for_update().filter(pk=pk).first()
-                if row is None or getattr(row, name) is None:
-                    continue
-                try:
-                    model._default_manager.filter(pk=pk).update(**{name: getattr(row, name).again()})
-                    done += 1
-                except CannotOpen:
-                    stay.append(f"{model._meta.verbose_name} {row}")
-    return done, stay
+        rows = model._default_manager.values_list("pk", name)
+        values = [(pk, sealed.token, b"") for pk, sealed in rows if sealed is not None]
+        done += rotate(model, name, values)[0]
+    return done

@@ -16,7 +16,8 @@ from django.contrib.auth.models import User
 from django.db.models import Count
 from django.utils import timezone, translation
 
-from actions.secrets.encrypted import CannotOpen, Sealed
+from actions.secrets.encrypted import Sealed
+from actions.secrets.keys import CannotOpen
 from notices import outbox
 from notices.messages import chat, due, mail
 from notices.messages.content import MessageText, digest, say

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from sendouts.privacy.at_rest import AtRest
+from actions.secrets.at_rest import AtRest
 
 
 @dataclass(slots=True)

@@ -12,13 +12,14 @@ from uuid import UUID, uuid4
 import structlog
 from django.db import DataError, IntegrityError, InterfaceError, OperationalError, connection, transaction
 
+from actions.secrets.keys import keyring
 from sendouts.intake.hook import Received
 from sendouts.intake.journal import Journal
 from sendouts.intake.journal.writer import JournalThread
 from sendouts.intake.journal_loader import Loader, insert
 from sendouts.intake.queue import Group, HookQueue, Promise, kept, settle
 from sendouts.models import Webhook
-from sendouts.privacy.sealing import keyring, of_hook
+from sendouts.privacy.sealing import of_hook
 from work.nudges import nudge
 from work.sqlite.gate import urgent
 

@@ -8,7 +8,7 @@ from django.conf import settings
 from actions.catalog.shared.signature import UnfitCredential
 from actions.contract import Permanent
 from actions.models import Credential
-from actions.secrets.encrypted import CannotOpen
+from actions.secrets.keys import CannotOpen
 
 # Seconds until a new or changed credential is known in every process.
 FRESH_SECONDS = 5.0

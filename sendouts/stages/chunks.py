@@ -14,7 +14,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from actions.secrets.encrypted import CannotOpen
+from actions.secrets.keys import CannotOpen, keyring
 from sendouts.models import Answer, Batch, Chunk, Decision, DecisionVerdict, Event, EventWord, Status
 from sendouts.models.decision import TO_SEND, DecisionReason, rows_of
 from sendouts.privacy import sealing
@@ -102,7 +102,7 @@ def _marked(work: Pass, chunks: list[tuple[Batch, Chunk]]) -> Iterator[Ask]:
     work.in_doubt |= {chunk.pk for _, chunk in chunks if chunk.sending}
     lost = {(batch.pk << 32) + batch.chunk_rows * chunk.number for batch, chunk in chunks if chunk.sending}
     by_id = {batch.pk: batch for batch, _ in chunks}
-    unseal = sealing.keyring().open
+    unseal = keyring().open
     for where in wheres(chunks):
         open_rows = Decision.objects.filter(where, verdict=DecisionVerdict.REJECTED, answer__in=TO_SEND).order_by("pk")
         rows = list(open_rows.values_list("pk", "uri", "answer"))

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from actions.secrets.encrypted import CannotOpen
+from actions.secrets.keys import CannotOpen, keyring
 from sendouts import lifecycle
 from sendouts.lifecycle import AttentionData
 from sendouts.models import Attention, Batch, EventWord, Outcome, Status
@@ -51,7 +51,7 @@ def _open_uris(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> 
     No intent is stored for the others: they wait for the platform's next probe, or for the key that opens their URI.
     """
     ready = {}
-    keys = sealing.keyring()
+    keys = keyring()
     for batch in batches:
         try:
             uri = keys.open(batch.finish_uri, sealing.of_finish(batch.delivery_key)).decode()

@@ -13,7 +13,7 @@ from django.utils import timezone
 from actions.catalog import kinds
 from actions.models import Policy, Project, Sendout, definitions_for, normal_name, policy
 from actions.plan import merge
-from actions.secrets.encrypted import CannotOpen
+from actions.secrets.keys import CannotOpen, keyring
 from sendouts import lifecycle
 from sendouts.models import Attention, Batch, EventWord, Plan, Status, Webhook
 from sendouts.privacy import sealing
@@ -83,7 +83,7 @@ def _plan_group(ids: Sequence[int], now: datetime) -> list[int]:
 def read_hook(webhook: Webhook) -> Hook | None:
     """Parse a stored body; set the outcome here if the hook is not a held delivery. Raises CannotOpen."""
     try:
-        read = parse(sealing.keyring().open(webhook.body, sealing.of_hook(webhook.uuid)))
+        read = parse(keyring().open(webhook.body, sealing.of_hook(webhook.uuid)))
     except Unreadable as problem:
         outcome, detail = Webhook.Outcome.UNREADABLE, problem.text
     else:
@@ -174,7 +174,7 @@ class Catalog:
         deadline = received_at + rules.answer_within
         # If our clock is ahead, a hook must not expire that is in time by the database's clock.
         late = deadline <= min(now, self._database_now)
-        keys = sealing.keyring()
+        keys = keyring()
         return Batch(
             source=Batch.Source.BATCH if hook.download_uri else Batch.Source.SINGLE,
             delivery_key=hook.delivery_key,

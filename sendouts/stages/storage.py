@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 from django.db import connection
 from django.db.models import F
 
+from actions.secrets.at_rest import AtRest
 from sendouts.models import Batch, Decision, PendingEffect
-from sendouts.privacy.at_rest import AtRest
 
 
 class NewDecision(NamedTuple):

@@ -7,7 +7,7 @@ import structlog
 from django.contrib.auth.models import User
 from django.utils.translation import gettext, ngettext
 
-from actions.secrets.encrypted import CannotOpen
+from actions.secrets.keys import CannotOpen
 from sendouts import lifecycle
 from sendouts.models import Answer, Attention, Batch, Decision, DecisionVerdict, EventWord, Hold, Status, Webhook
 from sendouts.models.decision import rows_of

@@ -18,7 +18,7 @@ import psycopg
 import redis
 import requests
 
-from sendouts.privacy.sealing import Keyring
+from actions.secrets.keys import Keyring
 from simulator.client import Simulator
 from tests.databases import copy_file, create_database
 from tests.servers import TEST_AUTH, common_environment, free_port

@@ -13,8 +13,8 @@ from django.urls import reverse
 
 from actions.contract import Permanent
 from actions.models import ActionDefinition, Credential, Project
-from actions.secrets.encrypted import CannotOpen, Sealed, unopened
-from gateway import environment
+from actions.secrets.encrypted import Sealed, unopened
+from actions.secrets.keys import CannotOpen, parse_keys
 from gateway.ops import startup
 from sendouts.services import credentials
 from tests.factories import client_of, plain_english, text_of
@@ -190,7 +190,7 @@ def test_a_sealed_secret_differs_each_time_and_from_one_key_to_another() -> None
 
 def test_a_key_that_is_none_is_refused_without_being_printed() -> None:
     with pytest.raises(ImproperlyConfigured) as refused:
-        environment.encryption_keys([OLD, "not-a-key-but-secret"])
+        parse_keys([OLD, "not-a-key-but-secret"])
     assert "entry 2" in str(refused.value) and "not-a-key-but-secret" not in str(refused.value)
 
 

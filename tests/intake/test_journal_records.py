@@ -6,9 +6,9 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
+from actions.secrets.at_rest import AtRest
 from sendouts.intake.hook import Received
 from sendouts.intake.journal.record import HEAD_BYTES, RecordForm
-from sendouts.privacy.at_rest import AtRest
 
 FORM = RecordForm(bytes(range(16)))
 HOOKS = st.builds(

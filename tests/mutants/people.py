@@ -186,9 +186,9 @@ FAULTS = (
     ),
     Fault(
         "a sealed value opens at any place",
-        "sendouts/privacy/sealing.py",
-        "self._seal(nonce, plain, place)",
-        'self._seal(nonce, plain, b"")',
+        "actions/secrets/keys.py",
+        "encrypt(nonce, plain, place)",
+        'encrypt(nonce, plain, b"")',
         f"{SEALING}::test_what_is_sealed_opens_again_whatever_bytes_it_is_and_with_or_without_keys",
     ),
     Fault(

@@ -10,11 +10,12 @@ from cryptography.fernet import Fernet
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
+from actions.secrets.keys import keyring
 from sendouts.intake import store
 from sendouts.intake.journal import Journal
 from sendouts.models import Batch, Decision, Webhook
 from sendouts.privacy import rotation
-from sendouts.privacy.sealing import keyring, of_decision
+from sendouts.privacy.sealing import of_decision
 from sendouts.verbs import Accept
 from tests.gate import Gate, carry_out, reviewer
 
@@ -130,7 +131,7 @@ def test_a_uri_that_was_wiped_meanwhile_stays_wiped(gate: Gate, settings: Any) -
     read = [(row.pk, row.uri, of_decision(row.pk)) for row in gate.decisions()]
     Decision.objects.filter(pk=read[0][0]).update(uri=b"")
     done = rotation.Resealed()
-    assert rotation._move(Decision, "uri", read, done)
+    assert done.rotate(Decision, "uri", read)
     assert done.values == 4
     assert bytes(gate.decisions()[0].uri) == b""
 
@@ -143,5 +144,5 @@ def test_a_batch_that_ended_meanwhile_is_left_alone(gate: Gate, settings: Any) -
     settings.ENCRYPTION_KEYS = (NEW, OLD)
     Batch.objects.update(status="expired", due_at=None, ended_at=timezone.now() - timedelta(hours=1))
     done = rotation.Resealed()
-    rotation._reseal_batch(gate.batch().pk, done)
+    done.rotate_batch(gate.batch().pk)
     assert (stored(), done.values) == (before, 0)

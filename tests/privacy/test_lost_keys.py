@@ -8,6 +8,7 @@ from cryptography.fernet import Fernet
 from django.db.models import QuerySet
 from django.utils import timezone, translation
 
+from actions.secrets.keys import Keyring
 from sendouts.models import Batch, Chunk, Decision, Event, Webhook
 from sendouts.privacy import sealing
 from sendouts.verbs import Accept, RunAgain, TryAgain
@@ -91,7 +92,7 @@ def test_rejections_that_cannot_be_opened_are_not_sent_and_nobody_is_released(ga
     sent = gate.fire(contacts=40)
     gate.work()
     # Half of its rows were sealed anew before the key was lost.
-    keys = sealing.Keyring([NEW, OLD])
+    keys = Keyring([NEW, OLD])
     for row in gate.decisions()[:20]:
         Decision.objects.filter(pk=row.pk).update(uri=keys.seal_again(row.uri, sealing.of_decision(row.pk)))
     batch = gate.batch()

@@ -1,5 +1,6 @@
 """The form in which URIs and hooks lie on a disk."""
 
+from base64 import b64decode
 from typing import Any
 from uuid import UUID
 
@@ -8,9 +9,9 @@ from cryptography.fernet import Fernet
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actions.secrets.encrypted import CannotOpen
+from actions.secrets.keys import CannotOpen, Keyring
 from gateway import checks
-from sendouts.privacy.sealing import Keyring, of_decision, of_download, of_finish, of_hook
+from sendouts.privacy.sealing import of_decision, of_download, of_finish, of_hook
 
 OLD, NEW = (Fernet.generate_key().decode() for _ in range(2))
 URI = b"https://symplify.example.com/cancel/1"
@@ -50,6 +51,19 @@ def test_the_first_key_seals_and_each_opens() -> None:
     for ring in (Keyring([NEW]), Keyring([])):
         with pytest.raises(CannotOpen):
             ring.open(by_old, PLACE)
+
+
+def test_what_earlier_versions_stored_is_still_read() -> None:
+    key = "c2VuZC1nYXRlLWdhdGV3YXktdGVzdC1rZXktMDAwMDA="
+    token = "gAAAAABrDKKztHp8F0iQNrUuD4JYiGcaznK6bADY3cRmZOybWcyZupJktHsDGx5pq-D9hY8K6Sio82jGXrZQUM5PmGxB-RbgSA=="
+    sealed = b64decode(
+        "AYTUyZJvRNpugphhWIUn0YPMGAEZLOYjyScl4xrG5CnfJBxEEhgvd/7YU27yj3xFEgg9RscRUG7Y/7sdMOhK1YGPeX7afA=="
+    )
+    ring = Keyring([NEW, key])
+    assert (ring.open_text(token), ring.open(sealed, PLACE)) == ("s3cret", URI)
+    for stored in (token, sealed):
+        assert Keyring([key]).is_current(stored) and not ring.is_current(stored)
+        assert ring.is_current(ring.seal_again(stored, PLACE))
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,8 @@ from uuid import UUID
 
 import msgspec
 
+from actions.secrets.at_rest import AtRest
 from sendouts.intake.hook import Received
-from sendouts.privacy.at_rest import AtRest
 
 _FIELDS = struct.Struct("<8sIq")
 _SUM = struct.Struct("<I")

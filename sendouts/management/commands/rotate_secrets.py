@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from actions.secrets.encrypted import seal_again
+from actions.secrets.encrypted import rotate_secrets, unopened
 from sendouts.intake import journal
 from sendouts.privacy.rotation import reseal
 
@@ -18,7 +18,7 @@ class Command(BaseCommand):
     help = "Encrypt every stored secret, and the URIs and hooks of open batches, with the first of ENCRYPTION_KEYS."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        secrets, stay = seal_again()
+        secrets, stay = rotate_secrets(), unopened()
         resealed = reseal()
         self.stdout.write(
             f"Encrypted with the first key: {secrets} secrets, {resealed.values} URIs and hooks. "

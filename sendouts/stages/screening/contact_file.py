@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import F, Sum
 from django.utils import timezone
 
-from actions.secrets.encrypted import CannotOpen
+from actions.secrets.keys import CannotOpen, keyring
 from sendouts import lifecycle
 from sendouts.deadlines import screening_ends
 from sendouts.lifecycle import AttentionData
@@ -88,7 +88,7 @@ def _screen(claim: claims.Claim, batch: Batch, now: datetime, *, keep_broken: bo
     if not batch.chunk_rows:
         Batch.objects.filter(pk=batch.pk, claim_id=claim.id).update(chunk_rows=size)
     stored = dict(Chunk.objects.filter(batch=batch).values_list("number", "digest"))
-    uri = sealing.keyring().open(batch.download_uri, sealing.of_download(batch.delivery_key)).decode()
+    uri = keyring().open(batch.download_uri, sealing.of_download(batch.delivery_key)).decode()
     judge = Judge(batch, tick=claim.keep)
     kept = bool(own_decisions.batches_with([batch.pk]))
     seconds = (screening_ends(batch.received_at, batch.deadline) - timezone.now()).total_seconds()

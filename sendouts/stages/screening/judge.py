@@ -16,10 +16,11 @@ from actions.contract import Contact, Word
 from actions.models import KeepContacts
 from actions.plan.merge import from_data
 from actions.plan.run import Failure, run_plan
+from actions.secrets.at_rest import AtRest
+from actions.secrets.keys import keyring
 from sendouts.deadlines import screening_ends
 from sendouts.models import Batch, DecisionVerdict, Plan
 from sendouts.privacy import sealing
-from sendouts.privacy.at_rest import AtRest
 from sendouts.services.context import Contexts, own_pool
 from sendouts.stages.storage import NewDecision, NewEffect
 from sendouts.symplify.items import Row
@@ -105,7 +106,7 @@ class Judge:
         )
         judged = zip(contacts, result.verdicts, result.action, strict=True)
         decisions = []
-        seal, place = sealing.keyring().seal, sealing.of_decision
+        seal, place = keyring().seal, sealing.of_decision
         for pk, row in pairs:
             uri = seal(row.uri.encode(), place(pk))
             if row.problem:

@@ -10,7 +10,7 @@ from typing import Any
 from django.db import transaction
 
 from actions.plan.run import Failure
-from actions.secrets.encrypted import CannotOpen
+from actions.secrets.keys import CannotOpen, keyring
 from sendouts import lifecycle
 from sendouts.deadlines import screening_ends
 from sendouts.models import Attention, Batch, Chunk, EventWord, Status, Webhook
@@ -66,7 +66,7 @@ def _items(batches: Sequence[Batch]) -> tuple[dict[int, tuple[Row, ...]], set[in
     """Return the items of each batch, read again from its hook, and the batches with a hook that no key opens."""
     found: dict[int, tuple[Row, ...]] = {}
     shut: set[int] = set()
-    keys = sealing.keyring()
+    keys = keyring()
     hooks = Webhook.objects.filter(batch__in=batches, outcome=Webhook.Outcome.PLANNED)
     for batch_id, uuid, body in hooks.values_list("batch_id", "uuid", "body"):
         try:

@@ -2,5 +2,5 @@
 
 from typing import NewType
 
-# Created by `sealing.seal`.
+# Created by `keys.Keyring.seal`.
 AtRest = NewType("AtRest", bytes)
