@@ -5,22 +5,23 @@ message's id. So a redelivered message, after a kill or a failed delete, finds i
 message stays in the queue and is redelivered: the queue is the journal of this door.
 """
 
+import json
 import re
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 from uuid import UUID, uuid5
 
 import structlog
 from django.conf import settings
-from django.db import Error, InterfaceError, OperationalError, close_old_connections, connection
+from django.db import Error, close_old_connections, connection
 from django.utils import timezone
 
 from sendouts.intake.hook import Received
+from sendouts.intake.journal_loader import insert
 from sendouts.intake.store import store, taken_in
 from sendouts.models import Webhook
-from sendouts.symplify.envelopes import unwrap
 from sendouts.symplify.payload import Unreadable, is_readable
 from work import pulses
 from work.nudges import nudge
@@ -54,6 +55,15 @@ def make_client(queue_url: str, endpoint: str = "") -> Any:
     # Our own loop retries; the read timeout is longer than a long poll.
     config = Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=WAIT_SECONDS + 10)
     return session.client("sqs", region_name=region, endpoint_url=endpoint or None, config=config)
+
+
+class Message(TypedDict):
+    """One received message, with the keys of SQS's API that the consumer reads."""
+
+    MessageId: str
+    ReceiptHandle: str
+    Body: str
+    Attributes: NotRequired[dict[str, str]]
 
 
 class Consumer:
@@ -116,61 +126,53 @@ class Consumer:
             log.warning("sqs_not_signed", error=type(error).__name__)
             close_old_connections()
 
-    def _receive(self) -> list[dict[str, Any]]:
+    def _receive(self) -> list[Message]:
         answer = self._client.receive_message(
             QueueUrl=self._url,
             MaxNumberOfMessages=MESSAGES,
             WaitTimeSeconds=WAIT_SECONDS,
             MessageSystemAttributeNames=["SentTimestamp", "ApproximateReceiveCount"],
         )
-        found: list[dict[str, Any]] = answer.get("Messages", [])
+        found: list[Message] = answer.get("Messages", [])
         return found
 
-    def _store_and_delete(self, messages: Sequence[dict[str, Any]]) -> None:
+    def _store_and_delete(self, messages: Sequence[Message]) -> None:
         """Store the hooks of these messages, then delete the messages."""
         hooks = {message["MessageId"]: self._received(message) for message in messages}
         stored = self._store(messages, list(hooks.values()))
         done = [message for message in messages if hooks[message["MessageId"]].uuid in stored]
-        self._delete([message for message in done if not self._leaves_in_queue(message, hooks[message["MessageId"]])])
+        read = [message for message in done if not self._leaves_in_queue(message, hooks[message["MessageId"]])]
+        self._ask("delete_message_batch", read)
 
-    def _received(self, message: dict[str, Any]) -> Received:
+    def _received(self, message: Message) -> Received:
         """Return the hook in a message; its time of receipt is when it was sent to the queue."""
         sent = message.get("Attributes", {}).get("SentTimestamp", "")
         at = datetime.fromtimestamp(int(sent) / 1000, UTC) if sent.isdigit() else timezone.now()
         uuid = uuid5(_IDS, f"{self._url}\n{message['MessageId']}")
         return taken_in(unwrap(message["Body"]), "application/json", at, Webhook.Source.SQS, uuid)
 
-    def _store(self, messages: Sequence[dict[str, Any]], hooks: Sequence[Received]) -> set[UUID]:
+    def _store(self, messages: Sequence[Message], hooks: list[Received]) -> set[UUID]:
         """Retry until the database stores the hooks or the consumer stops; return the ids of the stored hooks."""
         attempts = 0
         while True:
+            refused: list[Received] = []
             try:
-                return self._store_or_split(hooks)
-            except (OperationalError, InterfaceError) as error:
+                with urgent():
+                    nudge("hooks", insert(store, hooks, refused))
+            except Error as error:
                 attempts += 1
                 log.error("sqs_hooks_not_stored", hooks=len(hooks), attempts=attempts, error=type(error).__name__)
                 close_old_connections()
+            else:
+                for hook in refused:
+                    log.error("sqs_hook_left_in_queue", hook=str(hook.uuid))
+                return {hook.uuid for hook in hooks} - {hook.uuid for hook in refused}
             self._extend_visibility(messages, HOLD_SECONDS)
             if self._stop.wait(backoff(attempts).total_seconds()):
                 self._extend_visibility(messages, 0)
                 return set()
 
-    def _store_or_split(self, hooks: Sequence[Received]) -> set[UUID]:
-        """Store a group; halve a group that the database refuses, until the bad hook is isolated."""
-        try:
-            with urgent():
-                nudge("hooks", store(list(hooks)))
-        except (OperationalError, InterfaceError):
-            raise
-        except Error as error:
-            if len(hooks) > 1:
-                middle = len(hooks) // 2
-                return self._store_or_split(hooks[:middle]) | self._store_or_split(hooks[middle:])
-            log.error("sqs_hook_left_in_queue", hook=str(hooks[0].uuid), error=type(error).__name__)
-            return set()
-        return {hook.uuid for hook in hooks}
-
-    def _leaves_in_queue(self, message: dict[str, Any], hook: Received) -> bool:
+    def _leaves_in_queue(self, message: Message, hook: Received) -> bool:
         """Return whether to leave a stored but unreadable message to the queue's dead-letter policy."""
         try:
             is_readable(unwrap(message["Body"]))
@@ -180,24 +182,18 @@ class Consumer:
             return self._leaves_unreadable
         return False
 
-    def _extend_visibility(self, messages: Iterable[dict[str, Any]], seconds: int) -> None:
+    def _extend_visibility(self, messages: Sequence[Message], seconds: int) -> None:
         """Hide the messages from other consumers for some seconds, 0 to return them; SQS redelivers after a failure."""
+        self._ask("change_message_visibility_batch", messages, VisibilityTimeout=seconds)
+
+    def _ask(self, call: str, messages: Sequence[Message], **more: int) -> None:
+        """Call SQS for a batch of messages; failures are not retried, since SQS redelivers the messages."""
+        if not messages:
+            return
         entries = [
-            {"Id": str(number), "ReceiptHandle": message["ReceiptHandle"], "VisibilityTimeout": seconds}
+            {"Id": str(number), "ReceiptHandle": message["ReceiptHandle"], **more}
             for number, message in enumerate(messages)
         ]
-        self._ask("change_message_visibility_batch", entries)
-
-    def _delete(self, messages: Iterable[dict[str, Any]]) -> None:
-        entries = [
-            {"Id": str(number), "ReceiptHandle": message["ReceiptHandle"]} for number, message in enumerate(messages)
-        ]
-        self._ask("delete_message_batch", entries)
-
-    def _ask(self, call: str, entries: list[dict[str, Any]]) -> None:
-        """Call SQS for a batch of messages; failures are not retried, since SQS redelivers the messages."""
-        if not entries:
-            return
         try:
             answer = getattr(self._client, call)(QueueUrl=self._url, Entries=entries)
             failed, why = len(answer.get("Failed", [])), ""
@@ -205,6 +201,21 @@ class Consumer:
             failed, why = len(entries), _error_code(error)
         if failed:
             log.warning("sqs_call_failed", call=call, messages=failed, error=why)
+
+
+def unwrap(body: str) -> bytes:
+    """Return the hook inside a message's body, as the bytes that HTTP would have delivered.
+
+    SNS puts the hook as text under `Message` unless raw delivery is on. Any other body is returned unchanged.
+    """
+    try:
+        given = json.loads(body) if '"Notification"' in body else None
+    except (ValueError, RecursionError):
+        given = None
+    if isinstance(given, dict) and given.get("Type") == "Notification" and isinstance(given.get("Message"), str):
+        body = given["Message"]
+    # Do not lose a hook over a lone surrogate: the encoder replaces it with "?".
+    return body.encode("utf-8", "replace")
 
 
 def configured_consumer() -> Consumer:

@@ -12,12 +12,13 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 from django.db import DatabaseError, close_old_connections, connection
 from django.db.models import F
 
+from sendouts.intake.journal import Depth
 from sendouts.models import DoorWindow
 from work import pulses
 
@@ -41,23 +42,13 @@ class Counts:
     turned_away: int = 0
 
 
-class DepthReader(Protocol):
-    """The depth of this machine's journals: how many hooks wait, and the time of the oldest."""
-
-    @property
-    def hooks(self) -> int: ...
-
-    @property
-    def oldest(self) -> datetime | None: ...
-
-
 class DoorWatch:
     """The counts of one door. Call `note` on the door's event loop only; all else runs in the thread.
 
     read_depth: returns the depth of the journal, if there is one.
     """
 
-    def __init__(self, read_depth: Callable[[], DepthReader] | None = None) -> None:
+    def __init__(self, read_depth: Callable[[], Depth] | None = None) -> None:
         self._windows: OrderedDict[int, Counts] = OrderedDict()
         self._process = f"{socket.gethostname()[:60]}:{os.getpid()}"
         self._read_depth = read_depth

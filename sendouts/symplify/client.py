@@ -6,16 +6,14 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from types import TracebackType
 from typing import Any, NamedTuple
 
 from outbound.breaker import breakers
-from outbound.download import BrokenDownload, Download, download
+from outbound.download import Download, download
 from outbound.fanout import Fanout, FanoutAnswer, FanoutCall, never
 from outbound.guard import AllowList, Refused
 from outbound.retry_after import read_retry_after
 from outbound.session import GuardedSession, Unreachable
-from sendouts.symplify.errors import PermanentFailure, RetryableFailure, TransportBroken
 
 CONFIRMING = frozenset(range(200, 300))
 GONE = frozenset({409, 410})
@@ -74,17 +72,39 @@ class Attempt(NamedTuple):
     outcome: CallOutcome
     status: int
     retry_after: float | None
-    lost: bool
     code: str = ""
     host: str = ""
 
 
+class DownloadFailed(Exception):
+    """The platform did not give the contact file.
+
+    `status` is the HTTP status, 0 without an answer. `retry_after` is the pause that the platform asked for, in
+    seconds. `held`: no call was made, because calls are blocked. The URI is not kept, because it is a capability.
+    """
+
+    def __init__(self, status: int = 0, retry_after: float | None = None, held: bool = False) -> None:
+        super().__init__(status, retry_after)
+        self.status = status
+        self.retry_after = retry_after
+        self.held = held
+
+
+class RetryableFailure(DownloadFailed):
+    """The platform could not answer now; the same call may succeed later."""
+
+
+class PermanentFailure(DownloadFailed):
+    """The platform refused, and repeating the call will not change that."""
+
+
 class NotAllowed(PermanentFailure):
-    """The gateway may not call this host."""
+    """The gateway may not call this host; `code` and `host` name what the guard refused."""
 
     def __init__(self, code: str, host: str) -> None:
-        super().__init__(host=host)
+        super().__init__()
         self.code = code
+        self.host = host
 
 
 _WITHOUT_ANSWER = {"refused": CallOutcome.REFUSED, "held": CallOutcome.HELD}
@@ -94,13 +114,12 @@ def judge(
     answer: FanoutAnswer,
     *,
     repeat_of_lost: bool,
-    finish: bool,
     nobody_left: bool = False,
     confirm_codes: frozenset[int] = CONFIRMING,
 ) -> CallOutcome:
     """Return the outcome that an answer means.
 
-    409 and 410 mean that the message is gone. They confirm a repeat of a lost attempt, and a finish with nobody left.
+    409 and 410 mean that the message is gone. They confirm a repeat of a lost attempt, and a call with nobody left.
     For a first attempt they are a refusal, like every other 3xx and 4xx. 408, 429 and 5xx ask for a retry. A retry
     answer to a repeat keeps the outcome LOST: the earlier attempt may still have succeeded.
     """
@@ -109,7 +128,7 @@ def judge(
         return later if answer.error == "unsent" else _WITHOUT_ANSWER.get(answer.error, CallOutcome.LOST)
     if answer.status in confirm_codes:
         return CallOutcome.CONFIRMED
-    if answer.status in GONE and (repeat_of_lost or (finish and nobody_left)):
+    if answer.status in GONE and (repeat_of_lost or nobody_left):
         return CallOutcome.CONFIRMED
     if answer.status in LATER or answer.status >= 500:
         return later
@@ -118,36 +137,30 @@ def judge(
 
 def reject_many(platform: Platform, asks: Iterable[Ask], stop: Callable[[], bool] = never) -> Iterator[list[Attempt]]:
     """Send rejections concurrently; yield attempts as answers come, at least every 0.25 s. See Fanout.send()."""
-    return _call_many(platform, asks, stop, finish=False)
+    return _call_many(platform, asks, stop)
 
 
 def finish_many(platform: Platform, asks: Iterable[Ask], stop: Callable[[], bool] = never) -> Iterator[list[Attempt]]:
     """Send finishes concurrently, with the same results as reject_many()."""
-    return _call_many(platform, asks, stop, finish=True)
+    return _call_many(platform, asks, stop)
 
 
-def _call_many(
-    platform: Platform, asks: Iterable[Ask], stop: Callable[[], bool], *, finish: bool
-) -> Iterator[list[Attempt]]:
+def _call_many(platform: Platform, asks: Iterable[Ask], stop: Callable[[], bool]) -> Iterator[list[Attempt]]:
     calls = (FanoutCall(ask, ask.uri) for ask in asks)
     for answers in _fanout(platform).send(calls, stop=stop):
-        yield [_attempt(platform, answer, finish) for answer in answers]
+        yield [_attempt(platform, answer) for answer in answers]
 
 
-def _attempt(platform: Platform, answer: FanoutAnswer, finish: bool) -> Attempt:
+def _attempt(platform: Platform, answer: FanoutAnswer) -> Attempt:
     ask: Ask = answer.key
     outcome = judge(
         answer,
         repeat_of_lost=ask.repeat_of_lost,
-        finish=finish,
         nobody_left=ask.nobody_left,
         confirm_codes=platform.confirm_codes,
     )
-    if outcome is CallOutcome.RETRY and ask.repeat_of_lost and not finish:
-        # The earlier attempt may have succeeded; a retry answer to its repeat does not settle that.
-        outcome = CallOutcome.LOST
     code, host = (answer.refusal.code, answer.refusal.host) if answer.refusal else ("", "")
-    return Attempt(ask.key, outcome, answer.status, answer.retry_after, outcome is CallOutcome.LOST, code, host)
+    return Attempt(ask.key, outcome, answer.status, answer.retry_after, code, host)
 
 
 class _Kept(threading.local):
@@ -196,44 +209,6 @@ def _session(platform: Platform) -> GuardedSession:
     return session
 
 
-class ContactFile:
-    """A contact file during download: the source for the row reader, with errors of this package."""
-
-    def __init__(self, source: Download, host: str) -> None:
-        self.content_encoding = source.content_encoding
-        self.headers = source.headers
-        self._source = source
-        self._host = host
-
-    def blocks(self) -> Iterator[bytes]:
-        """Yield blocks of bytes as they arrive; raise TransportBroken after the last block before a cut."""
-        try:
-            yield from self._source.blocks()
-        except BrokenDownload as error:
-            raise TransportBroken(host=self._host) from error
-
-    def proves_end(self) -> bool:
-        """Return whether the transport proves that the whole file was read."""
-        return self._source.proves_end()
-
-    @property
-    def share(self) -> float:
-        """Return the share of the file that has arrived, from 0 to 1; 0 if its length is unknown."""
-        return self._source.share
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._source.close()
-
-    def __enter__(self) -> "ContactFile":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-
 def wait_before(platform: Platform, uri: str) -> float:
     """Return the seconds until the platform behind this URI may be called; 0 if now, or if never."""
     try:
@@ -243,14 +218,13 @@ def wait_before(platform: Platform, uri: str) -> float:
     return breakers.of(target.host, target.port).wait()
 
 
-def open_contacts(platform: Platform, uri: str, *, seconds: float = float("inf")) -> ContactFile:
+def open_contacts(platform: Platform, uri: str, *, seconds: float = float("inf")) -> Download:
     """Start the download of a contact file, which must end within `seconds`; return a context manager.
 
     Raises RetryableFailure (no answer, 408, 429, 5xx, or calls are blocked) and NotAllowed if the guard refuses the
     host. Every other status except 200 raises PermanentFailure.
     """
     try:
-        host = platform.allow.check_uri(uri).host
         source = download(
             _session(platform),
             uri,
@@ -261,10 +235,10 @@ def open_contacts(platform: Platform, uri: str, *, seconds: float = float("inf")
     except Refused as refusal:
         raise NotAllowed(refusal.code, refusal.host) from refusal
     except Unreachable as error:
-        raise RetryableFailure(retry_after=error.retry_after, host=error.host, held=error.word == "held") from error
+        raise RetryableFailure(retry_after=error.retry_after, held=error.word == "held") from error
     if source.status == 200:
-        return ContactFile(source, host)
+        return source
     source.close()
     if source.status in LATER or source.status >= 500:
-        raise RetryableFailure(source.status, read_retry_after(source.headers.get("Retry-After", "")), host)
-    raise PermanentFailure(source.status, host=host)
+        raise RetryableFailure(source.status, read_retry_after(source.headers.get("Retry-After", "")))
+    raise PermanentFailure(source.status)

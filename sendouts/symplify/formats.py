@@ -1,19 +1,16 @@
 """Detection of a contact file's format from its first bytes, never from its name."""
 
-import re
 from collections.abc import Iterator
 
 from sendouts.symplify import plain, rows
 from sendouts.symplify.csvfile import CsvFile, read_header
-from sendouts.symplify.jsonfile import ArrayFile, BrokenJson, ObjectFile
+from sendouts.symplify.jsonfile import SPACE, STRING_OR_BRACKET, ArrayFile, BrokenJson, ObjectFile
 from sendouts.symplify.linefile import NdjsonFile
 from sendouts.symplify.rows import ID_KEYS, URI_KEYS, Row, RowMaker, named
 from sendouts.symplify.source import Source, Window
 
 _UTF8_MARK = b"\xef\xbb\xbf"
 _OTHER_MARKS = (b"\xff\xfe", b"\xfe\xff")  # UTF-16 and UTF-32
-_SPACE = re.compile(rb"[ \t\r\n]*")
-_STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]++|\\.)*+"|["\[\]{}]')
 
 
 class EmptyFile:
@@ -61,7 +58,7 @@ def _skip_empty_lines(window: Window) -> tuple[bytes, int]:
     """Move to the first written byte; return it (b"" if there is none) and its line number."""
     line_number = 1
     while True:
-        found = _SPACE.match(window.data, window.at)
+        found = SPACE.match(window.data, window.at)
         end = found.end() if found else window.at
         line_number += window.data.count(b"\n", window.at, end)
         # A tab may be an empty first column: keep the leading white space of the line, unless it is JSON.
@@ -84,7 +81,7 @@ def _first_line(window: Window) -> tuple[bytes, bytes]:
         limit = at + rows.MAX_ROW + 1
         end = data.find(b"\n", at, limit)
         if end >= 0:
-            found = _SPACE.match(data, end, limit + rows.MAX_ROW)
+            found = SPACE.match(data, end, limit + rows.MAX_ROW)
             behind = found.end() if found else end
             if behind < min(len(data), limit + rows.MAX_ROW):
                 return data[at:end], data[behind : behind + 1]
@@ -109,7 +106,7 @@ def _is_ndjson(line: bytes, behind: bytes) -> bool:
     if not behind:
         return False
     stack: list[bytes] = []
-    for token in _STRING_OR_BRACKET.findall(line):
+    for token in STRING_OR_BRACKET.findall(line):
         if token == b'"':
             return True  # a JSON string cannot span lines, so this line is damaged; the following ones may be sound
         if token in (b"{", b"["):

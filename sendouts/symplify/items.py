@@ -19,7 +19,7 @@ def canonical(rows: list[Row]) -> bytes:
     return _encode(rows)
 
 
-class ItemReader:
+class ItemReader(RowFindings):
     """Reader of one contact file, for a single pass.
 
     `transport_proves_end` is called after the last block. Faults in the content never raise: each becomes a row with a
@@ -30,35 +30,15 @@ class ItemReader:
     def __init__(
         self, blocks: Iterable[bytes], *, content_encoding: str = "", transport_proves_end: Callable[[], bool]
     ) -> None:
+        super().__init__()
         self._source = Source(blocks, content_encoding, transport_proves_end)
-        self._findings = RowFindings()
+        # "json", "json_object", "ndjson" or "csv"; "" until a format is recognised.
         self.format = ""
-        """"json", "json_object", "ndjson" or "csv"; "" until a format is recognised."""
+        # Set after the last chunk if the end of the file is proven. Some rows may still have a problem.
         self.complete = False
-        """Set after the last chunk if the end of the file is proven. Some rows may still have a problem."""
-
-    @property
-    def rows(self) -> int:
-        """Return the number of rows read so far, including rows with a problem."""
-        return self._findings.rows
-
-    @property
-    def unread(self) -> int:
-        """Return the number of rows with a problem so far."""
-        return self._findings.unread
-
-    @property
-    def first_problem(self) -> tuple[str, int] | None:
-        """Return code and place of the first problem; the place is a line in NDJSON and CSV, else an array position."""
-        return self._findings.first_problem
-
-    @property
-    def broken(self) -> str:
-        """Return why the end of the file was not reached or is not proven; "" if it is."""
-        return self._findings.broken
 
     def chunks(self, size: int) -> Iterator[list[Row]]:
-        """Yield lists of `size` rows, the last one shorter; all errors of the blocks but TransportBroken propagate."""
+        """Yield lists of `size` rows, the last one shorter; all errors of the blocks but BrokenDownload propagate."""
         held: list[Row] = []
         for page in self._pages():
             held += page
@@ -71,8 +51,8 @@ class ItemReader:
             yield held
 
     def _pages(self) -> Iterator[list[Row]]:
-        source, findings = self._source, self._findings
-        maker = RowMaker(findings)
+        source = self._source
+        maker = RowMaker(self)
         place = 1
         try:
             file = recognise(Window(source.pieces()), source, maker)
@@ -83,8 +63,8 @@ class ItemReader:
                 place = file.place
         except BrokenJson as reason:
             code = str(reason)
-            findings.stop(source.broken or code if code == "cut" else code, place)
+            self.stop(source.broken or code if code == "cut" else code, place)
             return
         if source.broken or not (file.closed or source.proven()):
-            findings.stop(source.broken or "cut", place)
-        self.complete = not findings.broken
+            self.stop(source.broken or "cut", place)
+        self.complete = not self.broken

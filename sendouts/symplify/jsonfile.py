@@ -8,11 +8,11 @@ from sendouts.symplify import plain, rows
 from sendouts.symplify.rows import ID_KEYS, URI_KEYS, Row, RowMaker, named
 from sendouts.symplify.source import Window
 
-_SPACE = re.compile(rb"[ \t\r\n]*")
+SPACE = re.compile(rb"[ \t\r\n]*")
 _SCALAR = re.compile(rb"[^ \t\r\n,\]\[{}\":]+")
 # Match a whole string, the opening quote of a string that does not end here, or a bracket. Possessive, because strings
 # may be long.
-_STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]++|\\.)*+"|["\[\]{}]', re.DOTALL)
+STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]++|\\.)*+"|["\[\]{}]', re.DOTALL)
 _OPENER = re.compile(rb'\{[ \t\r\n]*"[^"\\]*"')
 _BORDER = re.compile(rb"\}[ \t\r\n]*,[ \t\r\n]*\{")
 _BORDERS_TRIED = 4
@@ -32,7 +32,7 @@ class Scanner:
         """Return the next byte that is not white space, without taking it; b"" at the end of the file."""
         window = self.window
         while True:
-            found = _SPACE.match(window.data, window.at)
+            found = SPACE.match(window.data, window.at)
             window.at = found.end() if found else window.at
             if window.at < len(window.data):
                 return window.data[window.at : window.at + 1]
@@ -43,7 +43,7 @@ class Scanner:
         """Return the first byte inside the array that begins here, without taking anything."""
         window = self.window
         while True:
-            found = _SPACE.match(window.data, window.at + 1)
+            found = SPACE.match(window.data, window.at + 1)
             at = found.end() if found else window.at + 1
             if at - window.at > rows.MAX_ROW:
                 raise BrokenJson("too_big")
@@ -88,7 +88,7 @@ def _end_of_value(data: bytes, at: int, *, ended: bool) -> int | None:
             return None
         return scalar.end() if ended or scalar.end() < len(data) else 0
     depth = 0
-    for token in _STRING_OR_BRACKET.finditer(data, at):
+    for token in STRING_OR_BRACKET.finditer(data, at):
         start = token.start()
         byte = data[start]
         if byte == 0x22:  # "

@@ -151,9 +151,7 @@ class _Parts:
         return str(plain.scrub(uri))
 
     def _name(self, key: str, word: str) -> str:
-        value = self._values.get(key, "")
-        if isinstance(value, int) and not isinstance(value, bool):
-            value = _digits(value)
+        value = plain.digits(self._values.get(key, ""))
         if not isinstance(value, str):
             self._problem(f"{word}_not_text", key)
             return ""
@@ -248,9 +246,7 @@ def _asked_by_entry(entry: Any) -> AskedAction:
         return _unreadable(entry)
     for wanted in _IDENTIFIER_KEYS:
         key = named(list(entry), (wanted,))
-        value = None if key is None else entry[key]
-        if isinstance(value, int) and not isinstance(value, bool):
-            value = _digits(value)
+        value = None if key is None else plain.digits(entry[key])
         if isinstance(value, str) and (identifier := _identifier(value)):
             return AskedAction(identifier, plain.scrub({name: inner for name, inner in entry.items() if name != key}))
     return _unreadable(entry)
@@ -262,13 +258,6 @@ def _unreadable(entry: Any) -> AskedAction:
 
 def _text(value: Any) -> str:
     return value.strip() if isinstance(value, str) else ""
-
-
-def _digits(value: int) -> str:
-    try:
-        return str(value)
-    except ValueError:  # more digits than Python converts to text
-        return ""
 
 
 def _normal(text: str) -> str:

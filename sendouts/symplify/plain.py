@@ -43,16 +43,12 @@ NOT_FAST = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class NotJson(ValueError):
-    """The text is not JSON.
+    """The text is not JSON at this place: `line` and `column` count from 1, in characters."""
 
-    `line` and `column` count from 1, `position` from 0, in characters.
-    """
-
-    def __init__(self, line: int, column: int, position: int, *, cut: bool) -> None:
-        super().__init__(line, column, position)
+    def __init__(self, line: int, column: int, *, cut: bool) -> None:
+        super().__init__(line, column)
         self.line = line
         self.column = column
-        self.position = position
         self.cut = cut
 
 
@@ -87,7 +83,7 @@ def careful(text: str) -> Any:
     try:
         value = json.loads(text, parse_int=_integer, parse_float=_real, parse_constant=_no_constant)
     except json.JSONDecodeError as error:
-        raise NotJson(error.lineno, error.colno, error.pos, cut=_is_cut(text, error)) from None
+        raise NotJson(error.lineno, error.colno, cut=_is_cut(text, error)) from None
     except _NotANumber:
         raise _not_a_number(text) from None
     except RecursionError:
@@ -119,13 +115,23 @@ def scrub(value: Any) -> Any:
     return [scrub(inner) for inner in value]
 
 
+def digits(value: Any) -> Any:
+    """Return a whole number as text, "" if it has more digits than Python converts; anything else unchanged."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        return value
+    try:
+        return str(value)
+    except ValueError:
+        return ""
+
+
 class _NotANumber(Exception):
     """NaN or Infinity, which JSON does not allow."""
 
 
 def _not_a_number(text: str) -> NotJson:
     at = next((found.start() for found in _STRING_OR_CONSTANT.finditer(text) if found[0][0] != '"'), 0)
-    return NotJson(text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at), at, cut=False)
+    return NotJson(text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at), cut=False)
 
 
 def _no_constant(name: str) -> Any:

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from sendouts.symplify.plain import REPLACEMENT, is_clean, scrub
+from sendouts.symplify.plain import REPLACEMENT, digits, is_clean, scrub
 
 ID_KEYS = ("contactId", "originalId", "original_id", "contact_id", "id")
 URI_KEYS = ("cancelUri", "rejectUri", "cancel_uri", "reject_uri")
@@ -32,7 +32,11 @@ class Row(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class RowFindings:
-    """Findings of the reader besides the rows: counts, the first problem's place, and why reading stopped."""
+    """Findings of a reader besides the rows.
+
+    `rows` counts all rows so far, `unread` those with a problem. `first_problem` is its code and its place: a line in
+    NDJSON and CSV, else an array position. `broken` says why the end was not reached or is not proven; "" if it is.
+    """
 
     def __init__(self) -> None:
         self.rows = 0
@@ -111,7 +115,8 @@ class RowMaker:
 
     def _judge(self, contact_id: Any, uri: Any, fields: dict[str, Any], place: int, *, clean: bool) -> Row:
         """Return the row after checking for problems, the most serious first."""
-        identity = _identity(contact_id)
+        contact_id = digits(contact_id)
+        identity = contact_id if isinstance(contact_id, str) and contact_id.strip() else ""
         address = uri.strip() if isinstance(uri, str) else ""
         if not clean:
             trusted = address if is_clean(address) and REPLACEMENT not in address and len(address) <= MAX_URI else ""
@@ -148,14 +153,3 @@ def named(keys: Sequence[str], wanted: Sequence[str]) -> str | None:
         if (found := folded.get(name.casefold())) is not None:
             return found
     return None
-
-
-def _identity(value: Any) -> str:
-    if isinstance(value, str):
-        return value if value.strip() else ""
-    if isinstance(value, int) and not isinstance(value, bool):
-        try:
-            return str(value)
-        except ValueError:  # more digits than Python converts to text
-            return ""
-    return ""

@@ -3,7 +3,7 @@
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 
-from sendouts.symplify.errors import TransportBroken
+from outbound.download import BrokenDownload
 
 PIECE = 1 << 18  # bytes; fits the processor's cache, and is large enough to make the overhead per page negligible
 MAX_LAYERS = 2  # a .gz file sent with Content-Encoding: gzip
@@ -62,7 +62,7 @@ class Source:
             for block in self._blocks:
                 self._sent += len(block)
                 yield block
-        except TransportBroken:
+        except BrokenDownload:
             self.broken = self.broken or "cut"
 
     def _gunzipped(self, stream: Iterator[bytes]) -> Iterator[bytes]:

@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any
 
+from outbound.download import BrokenDownload
 from sendouts.symplify import payload
-from sendouts.symplify.errors import TransportBroken
 from sendouts.symplify.items import ItemReader, Row, canonical
 from sendouts.symplify.rows import ID_KEYS, MAX_ID, MAX_URI, URI_KEYS
 from tests.fuzz.making import Made
@@ -42,7 +42,7 @@ def read(made: Made, cuts: Random, *, proven: bool, breaks: bool) -> tuple[ItemR
             yield made.sent[at : at + size]
             at += size
         if breaks:
-            raise TransportBroken
+            raise BrokenDownload("cut", 0)
 
     reader = ItemReader(blocks(), content_encoding=made.encoding, transport_proves_end=lambda: proven and not breaks)
     return reader, [row for chunk in reader.chunks(cuts.choice((1, 3, 100))) for row in chunk]

@@ -161,7 +161,7 @@ FAULTS = (
     Fault(
         "gone confirms a first attempt",
         "sendouts/symplify/client.py",
-        "if answer.status in GONE and (repeat_of_lost or (finish and nobody_left)):",
+        "if answer.status in GONE and (repeat_of_lost or nobody_left):",
         "if answer.status in GONE:",
         f"{ANSWERS}::test_gone_at_the_first_attempt_is_no_confirmation",
     ),

@@ -6,11 +6,19 @@ from typing import Any
 
 import pytest
 
+from outbound.download import BrokenDownload
 from outbound.fanout import FanoutAnswer
 from outbound.guard import AllowList
 from sendouts.symplify import client
-from sendouts.symplify.client import Ask, CallOutcome, NotAllowed, Platform, judge
-from sendouts.symplify.errors import PermanentFailure, RetryableFailure, TransportBroken
+from sendouts.symplify.client import (
+    Ask,
+    CallOutcome,
+    NotAllowed,
+    PermanentFailure,
+    Platform,
+    RetryableFailure,
+    judge,
+)
 from tests.outbound.site import Request, Site, reply, reset
 
 Sites = Callable[..., Site]
@@ -29,46 +37,43 @@ C, R, L, A = CallOutcome.CONFIRMED, CallOutcome.REFUSED, CallOutcome.LOST, CallO
 
 
 @pytest.mark.parametrize(
-    ("status", "first", "repeat", "finish", "finish_for_nobody"),
+    ("status", "first", "repeat", "finish_for_nobody"),
     [
-        (200, C, C, C, C),
-        (202, C, C, C, C),
-        (299, C, C, C, C),
-        (301, R, R, R, R),
-        (307, R, R, R, R),
-        (400, R, R, R, R),
-        (401, R, R, R, R),
-        (404, R, R, R, R),
-        (408, A, L, A, A),
-        (409, R, C, R, C),
-        (410, R, C, R, C),
-        (422, R, R, R, R),
-        (429, A, L, A, A),
-        (500, A, L, A, A),
-        (503, A, L, A, A),
+        (200, C, C, C),
+        (202, C, C, C),
+        (299, C, C, C),
+        (301, R, R, R),
+        (307, R, R, R),
+        (400, R, R, R),
+        (401, R, R, R),
+        (404, R, R, R),
+        (408, A, L, A),
+        (409, R, C, C),
+        (410, R, C, C),
+        (422, R, R, R),
+        (429, A, L, A),
+        (500, A, L, A),
+        (503, A, L, A),
     ],
 )
 def test_each_status_means_what_the_contract_says(
-    status: int, first: CallOutcome, repeat: CallOutcome, finish: CallOutcome, finish_for_nobody: CallOutcome
+    status: int, first: CallOutcome, repeat: CallOutcome, finish_for_nobody: CallOutcome
 ) -> None:
-    assert judge(answer(status), repeat_of_lost=False, finish=False) is first
-    assert judge(answer(status), repeat_of_lost=False, finish=False, nobody_left=True) is first
-    assert judge(answer(status), repeat_of_lost=True, finish=False) is repeat
-    assert judge(answer(status), repeat_of_lost=False, finish=True) is finish
-    assert judge(answer(status), repeat_of_lost=True, finish=True) is repeat
-    assert judge(answer(status), repeat_of_lost=False, finish=True, nobody_left=True) is finish_for_nobody
+    assert judge(answer(status), repeat_of_lost=False) is first
+    assert judge(answer(status), repeat_of_lost=True) is repeat
+    assert judge(answer(status), repeat_of_lost=False, nobody_left=True) is finish_for_nobody
 
 
 @pytest.mark.parametrize(("error", "first", "repeat"), [("lost", L, L), ("unsent", A, L), ("refused", R, R)])
 def test_no_answer_never_confirms_nor_undoes_a_doubt(error: str, first: CallOutcome, repeat: CallOutcome) -> None:
-    for finish in (False, True):
-        assert judge(answer(0, error), repeat_of_lost=False, finish=finish, nobody_left=finish) is first
-        assert judge(answer(0, error), repeat_of_lost=True, finish=finish, nobody_left=finish) is repeat
+    for nobody_left in (False, True):
+        assert judge(answer(0, error), repeat_of_lost=False, nobody_left=nobody_left) is first
+        assert judge(answer(0, error), repeat_of_lost=True, nobody_left=nobody_left) is repeat
 
 
 def test_the_codes_that_confirm_are_a_setting() -> None:
     codes = frozenset({200, 404})
-    judged = [judge(answer(s), repeat_of_lost=False, finish=False, confirm_codes=codes) for s in (200, 204, 404, 409)]
+    judged = [judge(answer(s), repeat_of_lost=False, confirm_codes=codes) for s in (200, 204, 404, 409)]
     assert judged == [C, R, C, R]
 
 
@@ -79,14 +84,14 @@ def test_rejections_come_back_with_their_key_and_outcome(site: Sites) -> None:
     asks += [Ask("d", home.uri("/no")), Ask("e", home.uri("/later")), Ask("f", home.uri("/broken"))]
     asks += [Ask("g", "https://other.example/secret")]
     attempts = {attempt.key: attempt for some in client.reject_many(platform(home), asks) for attempt in some}
-    assert {key: (attempt.outcome, attempt.status, attempt.lost) for key, attempt in attempts.items()} == {
-        "a": (C, 200, False),
-        "b": (R, 410, False),
-        "c": (C, 410, False),
-        "d": (R, 404, False),
-        "e": (A, 503, False),
-        "f": (L, 0, True),
-        "g": (R, 0, False),
+    assert {key: (attempt.outcome, attempt.status) for key, attempt in attempts.items()} == {
+        "a": (C, 200),
+        "b": (R, 410),
+        "c": (C, 410),
+        "d": (R, 404),
+        "e": (A, 503),
+        "f": (L, 0),
+        "g": (R, 0),
     }
     assert attempts["e"].retry_after == 9.0
     assert (attempts["g"].code, attempts["g"].host) == ("host_not_listed", "other.example")
@@ -151,11 +156,11 @@ def test_a_contact_file_is_read_with_its_proof(site: Sites) -> None:
     assert "X-Not" not in home.requests[0].headers
 
 
-def test_a_cut_contact_file_is_transport_broken_after_what_came(site: Sites) -> None:
+def test_a_cut_contact_file_is_broken_after_what_came(site: Sites) -> None:
     home = site(lambda request: b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\nConnection: close\r\n\r\nfour")
     received = b""
     with client.open_contacts(platform(home), home.uri("/secret")) as file:
-        with pytest.raises(TransportBroken) as caught:
+        with pytest.raises(BrokenDownload) as caught:
             for block in file.blocks():
                 received += block
         assert not file.proves_end()

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from outbound.download import BrokenDownload
 from sendouts.symplify import rows as row_rules
 from sendouts.symplify import source
-from sendouts.symplify.errors import TransportBroken
 from sendouts.symplify.items import ItemReader
 from tests.examples import examples
 
@@ -79,7 +79,7 @@ def cut_into(data, sizes):
 
 def broken_after(blocks):
     yield from blocks
-    raise TransportBroken
+    raise BrokenDownload("cut", 0)
 
 
 def read(data, sizes=(1 << 30,), *, proven=True, torn=False, chunk=5):

@@ -8,8 +8,8 @@ import zlib
 
 import pytest
 
+from outbound.download import BrokenDownload
 from sendouts.symplify import source
-from sendouts.symplify.errors import TransportBroken
 from sendouts.symplify.items import ItemReader
 
 GOOD = [f'{{"contactId":"A-{number}","cancelUri":"https://example.com/{number}"}}' for number in range(1, 4)]
@@ -19,7 +19,7 @@ def read(data, *, proven=True, encoding="", torn=False):
     def blocks():
         yield data
         if torn:
-            raise TransportBroken
+            raise BrokenDownload("cut", 0)
 
     reader = ItemReader(blocks(), content_encoding=encoding, transport_proves_end=lambda: proven)
     return [row for chunk in reader.chunks(1000) for row in chunk], reader
