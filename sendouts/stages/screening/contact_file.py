@@ -25,7 +25,7 @@ from sendouts.stages.screening import own_decisions
 from sendouts.stages.screening.judge import Judge, Judged
 from sendouts.stages.storage import insert_decisions, insert_effects
 from sendouts.symplify import client
-from sendouts.symplify.errors import PermanentFailure, RetryableFailure
+from sendouts.symplify.client import PermanentFailure, RetryableFailure
 from sendouts.symplify.items import ItemReader, Row, canonical
 from work import claims
 from work.retry import backoff
