@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
-from typing import Any, TypedDict
+from typing import Any
 
 import structlog
 from django.contrib.auth.models import User
@@ -12,6 +12,7 @@ from django.db.models import Case, DateTimeField, F, Value, When
 from django.db.models.functions import Now
 
 from sendouts.models import Attention, Batch, Chunk, Decision, EffectRun, Event, EventWord, PendingEffect, Status
+from sendouts.models.attention import AttentionData
 from sendouts.models.batch import OPEN
 from sendouts.models.decision import rows_of
 from sendouts.models.effect import effects_of
@@ -40,25 +41,6 @@ LEGAL: Mapping[Status, frozenset[Status]] = {
     Status.FINISHED: frozenset(),
     Status.ABANDONED: frozenset(),
 }
-
-
-class AttentionData(TypedDict, total=False):
-    """What is known about an attention; `wording.batch_sentences` names the keys that each code needs."""
-
-    code: str
-    complete: bool
-    deaths: int
-    error: str
-    format: str
-    held: bool
-    host: str
-    identifier: str
-    lost: bool
-    place: int
-    rejected: int
-    rows: int
-    status: int | str
-    text: str
 
 
 def move(
@@ -169,7 +151,9 @@ def attention(
         batch = Batch.objects.only("revision", "attention", "attention_data").get(pk=batch_id)
         Batch.objects.filter(pk=batch_id).update(due_at=due_at, attempts=F("attempts") + 1)
         before, about = found_in_hook(batch)
-        kept: dict[str, Any] = {**data} | ({"hook": [before, about]} if before else {})
+        kept = data.copy()
+        if before:
+            kept["hook"] = [before, about]
         if (batch.attention, batch.attention_data) != (code, kept):
             found = {"code": code.value, **data}
             change(batch, EventWord.ATTENTION, now=now, data=found, attention=code, attention_data=kept, tell_at=now)
@@ -181,7 +165,7 @@ def cannot_open(batch_id: int, *, now: datetime, claim: claims.Claim) -> None:
     attention(batch_id, Attention.KEY_MISSING, now=now, claim=claim, due_at=now + KEY_PAUSE, data={})
 
 
-def found_in_hook(batch: Batch) -> tuple[str, dict[str, Any]]:
+def found_in_hook(batch: Batch) -> tuple[str, AttentionData]:
     """Return the problem that planning found in the hook; it outlasts a later attention that replaced it."""
     if batch.attention in {Attention.HOOK_UNCLEAR, Attention.SAME_FINISH}:
         return batch.attention, batch.attention_data

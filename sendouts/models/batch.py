@@ -10,8 +10,8 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from actions.models import AtDeadline, Project, Review, Sendout
+from sendouts.models.attention import Attention
 from sendouts.models.hold_reason import UNJUDGED
-from sendouts.models.plan import Plan
 from work.models import WorkRow
 
 
@@ -38,24 +38,19 @@ class Outcome(models.TextChoices):
     EMPTY = "empty", _("nobody left to send to")
 
 
-class Attention(models.TextChoices):
-    """Why a stage could not complete and a person must act; the sentences are in sendouts.wording.batch_sentences."""
+class Plan(models.Model):
+    """The merged, ordered, frozen actions of a batch; stored once for each content."""
 
-    NONE = "", "–"
-    NO_DOWNLOAD = "no_download", _("the contacts cannot be downloaded")
-    HOST_NOT_LISTED = "host_not_listed", _("an address is not on the allow-list")
-    NO_PROVEN_END = "no_proven_end", _("the contact file is not complete")
-    FILE_CHANGED = "file_changed", _("the contact file changed between two downloads")
-    UNREAD_ROWS = "unread_rows", _("rows of the contact file cannot be read")
-    HOOK_UNCLEAR = "hook_unclear", _("the hook contradicts itself")
-    SAME_FINISH = "same_finish", _("another batch has the same release address")
-    UNCONFIRMED = "unconfirmed", _("rejections are not confirmed")
-    FINISH_UNCONFIRMED = "finish_unconfirmed", _("the release is not confirmed")
-    REFUSAL_STOPS = "refusal_stops", _("a rejection of the whole batch cannot be completed")
-    SCREENING_FAILED = "screening_failed", _("the contacts could not be screened")
-    WORKER_DIED = "worker_died", _("a worker died of it again and again")
-    KEY_MISSING = "key_missing", _("the key of its addresses is missing")
-    EFFECT_FAILED = "effect_failed", _("an action on the accepted contacts failed")
+    digest = models.CharField(max_length=64, unique=True)
+    content = models.JSONField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("action plan")
+        verbose_name_plural = _("action plans")
+
+    def __str__(self) -> str:
+        return self.digest[:12]
 
 
 _ENDED_FILE = Q(source="batch", ended_at__isnull=False)
@@ -87,6 +82,7 @@ class Batch(WorkRow):
     status = models.CharField(_("status"), max_length=10, choices=Status, default=Status.PLANNED)
     outcome = models.CharField(_("outcome"), max_length=10, choices=Outcome, default=Outcome.NONE, blank=True)
     attention = models.CharField(_("attention"), max_length=20, choices=Attention, default=Attention.NONE, blank=True)
+    # Of AttentionData.
     attention_data = models.JSONField(default=dict, blank=True)
     # Codes of HoldReason.
     held_for = models.JSONField(default=list, blank=True)

@@ -9,8 +9,8 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from sendouts import lifecycle
-from sendouts.lifecycle import AttentionData
 from sendouts.models import Attention, Batch, Plan, Status
+from sendouts.models.attention import AttentionData
 from sendouts.stages import delivery, enrichment, finishing, review
 from sendouts.stages.screening.contact_file import screen_file
 from sendouts.stages.screening.judge import asks

@@ -17,8 +17,8 @@ from django.db.models import Count, F
 from django.utils import timezone
 
 from sendouts import lifecycle
-from sendouts.lifecycle import AttentionData
 from sendouts.models import Answer, Attention, Batch, Chunk, Decision, DecisionVerdict, Outcome, Status
+from sendouts.models.attention import AttentionData
 from sendouts.models.decision import TO_SEND, rows_of
 from sendouts.outlook import forecast
 from sendouts.services.hosts import platform

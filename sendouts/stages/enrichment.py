@@ -14,8 +14,8 @@ from django.utils import timezone
 
 from actions.contract import Phase
 from sendouts import lifecycle
-from sendouts.lifecycle import AttentionData
 from sendouts.models import Attention, Batch, Decision, DecisionVerdict, EffectRun, PendingEffect
+from sendouts.models.attention import AttentionData
 from sendouts.models.counts import sum_reasons
 from sendouts.models.decision import DecisionReason, rows_of
 from sendouts.models.effect import effects_of

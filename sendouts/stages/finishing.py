@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from actions.secrets.keys import CannotOpen, keyring
 from sendouts import lifecycle
-from sendouts.lifecycle import AttentionData
 from sendouts.models import Attention, Batch, EventWord, Outcome, Status
+from sendouts.models.attention import AttentionData
 from sendouts.privacy import sealing
 from sendouts.services.hosts import platform
 from sendouts.symplify import client

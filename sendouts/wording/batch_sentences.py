@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from django.db.models import TextChoices
 from django.utils import timezone
@@ -13,6 +13,7 @@ from django.utils.translation import ngettext
 
 from actions.contract import Word
 from sendouts.models import Attention, Batch, Status
+from sendouts.models.attention import AttentionData
 from sendouts.models.decision import DecisionReason, RowProblem
 from sendouts.models.hold_reason import UNUSUAL, HoldReason
 from sendouts.models.webhook import HookProblem
@@ -157,7 +158,7 @@ def trouble(batch: Batch) -> str:
 
 
 def _trouble(batch: Batch) -> str:
-    data: dict[str, Any] = batch.attention_data or {}
+    data = cast(AttentionData, batch.attention_data or {})
     match batch.attention:
         case Attention.NO_DOWNLOAD if data.get("status"):
             return _("the contacts cannot be downloaded, Symplify answered with code %(status)s") % data
@@ -182,12 +183,12 @@ def _trouble(batch: Batch) -> str:
         case Attention.REFUSAL_STOPS:
             return _refusal(data)
         case Attention.SCREENING_FAILED:
-            names = {"stage": label(Status, data.get("status", ""), "–")}
+            names = {"stage": label(Status, str(data.get("status", "")), "–")}
             return _("a step after “%(stage)s” failed several times; the log of the server says more") % names
         case Attention.EFFECT_FAILED:
             return _effect(data)
         case Attention.WORKER_DIED:
-            deaths = {"stage": label(Status, data.get("status", ""), "–"), "n": number(data.get("deaths", 0))}
+            deaths = {"stage": label(Status, str(data.get("status", "")), "–"), "n": number(data.get("deaths", 0))}
             return _("a step after “%(stage)s” ended its worker %(n)s times and got no further") % deaths
         case Attention.KEY_MISSING:
             return _(
@@ -197,7 +198,7 @@ def _trouble(batch: Batch) -> str:
     return str(batch.get_attention_display()) if batch.attention else ""
 
 
-def _effect(data: dict[str, Any]) -> str:
+def _effect(data: AttentionData) -> str:
     rows = data.get("rows", 0)
     sentence = ngettext(
         "the action %(name)s failed for %(n)s accepted contact",
@@ -210,7 +211,7 @@ def _effect(data: dict[str, Any]) -> str:
     return _("%(what)s: %(why)s") % {"what": sentence, "why": show_text(data["text"]).rstrip(".")}
 
 
-def _host(data: dict[str, Any]) -> str:
+def _host(data: AttentionData) -> str:
     host = {"host": data.get("host") or "–"}
     return {
         "private_address": _("the address %(host)s leads into a private network, which is not allowed"),
@@ -220,7 +221,7 @@ def _host(data: dict[str, Any]) -> str:
     }.get(data.get("code", ""), _("the host %(host)s is not on the list of allowed hosts")) % host
 
 
-def _broken(data: dict[str, Any]) -> str:
+def _broken(data: AttentionData) -> str:
     why = {
         "cut": _("the contact file was cut off after %(rows)s rows"),
         "bad_gzip": _("the contact file is damaged after %(rows)s rows, its compression cannot be read"),
@@ -231,7 +232,7 @@ def _broken(data: dict[str, Any]) -> str:
     return why % {"rows": number(data.get("rows", 0))}
 
 
-def _unread(data: dict[str, Any]) -> str:
+def _unread(data: AttentionData) -> str:
     rows = data.get("rows", 0)
     place = {"place": number(data.get("place", 0))}
     where = (_("line %(place)s") if data.get("format") in _LINED else _("position %(place)s")) % place
@@ -243,14 +244,14 @@ def _unread(data: dict[str, Any]) -> str:
     return sentence % {"n": number(rows), "where": where, "why": label(RowProblem, data.get("code", ""))}
 
 
-def _hook(data: dict[str, Any]) -> str:
+def _hook(data: AttentionData) -> str:
     problems = [label(HookProblem, code) for code in data.get("problems", [])]
     if not problems:
         return _("the hook contradicts itself or misses something")
     return _("the hook is unclear, %(problems)s") % {"problems": ", ".join(problems)}
 
 
-def _unconfirmed(data: dict[str, Any]) -> str:
+def _unconfirmed(data: AttentionData) -> str:
     rows, host = data.get("rows", 0), data.get("host", "")
     if host:
         sentence = ngettext(
@@ -263,7 +264,7 @@ def _unconfirmed(data: dict[str, Any]) -> str:
     return sentence % {"n": number(rows), "host": host}
 
 
-def _release(data: dict[str, Any]) -> str:
+def _release(data: AttentionData) -> str:
     if data.get("host"):
         return _("the release was not called, the host %(host)s may not be called") % {"host": data["host"]}
     if data.get("held") and not data.get("lost") and not data.get("status"):
@@ -273,7 +274,7 @@ def _release(data: dict[str, Any]) -> str:
     return _("the release is not confirmed, Symplify answered with code %(status)s") % {"status": data.get("status", 0)}
 
 
-def _refusal(data: dict[str, Any]) -> str:
+def _refusal(data: AttentionData) -> str:
     if not data.get("complete", True):
         return _("it cannot be rejected whole, its contact file is not complete; who is missing in it will time out")
     rows = data.get("rows", 0)

@@ -15,8 +15,8 @@ from django.utils import timezone
 from actions.secrets.keys import CannotOpen, keyring
 from sendouts import lifecycle
 from sendouts.deadlines import screening_ends
-from sendouts.lifecycle import AttentionData
 from sendouts.models import Attention, Batch, Chunk, EventWord, Status
+from sendouts.models.attention import AttentionData
 from sendouts.models.counts import sum_failures, sum_reasons
 from sendouts.privacy import sealing
 from sendouts.services.hosts import platform
@@ -181,7 +181,7 @@ def _finish(claim: claims.Claim, batch: Batch, reader: ItemReader, now: datetime
             lifecycle.record([batch.pk], EventWord.KEPT, now=now, data={batch.pk: own})
 
 
-def _find_trouble(batch: Batch, reader: ItemReader) -> tuple[str, dict[str, Any]]:
+def _find_trouble(batch: Batch, reader: ItemReader) -> tuple[str, AttentionData]:
     """Return the attention that the file needs, most serious first; a problem found by planning stays."""
     if not reader.complete:
         return Attention.NO_PROVEN_END, {"code": reader.broken, "rows": reader.rows, "format": reader.format}
