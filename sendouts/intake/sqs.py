@@ -57,7 +57,7 @@ def make_client(queue_url: str, endpoint: str = "") -> Any:
     return session.client("sqs", region_name=region, endpoint_url=endpoint or None, config=config)
 
 
-class Message(TypedDict):
+class QueueMessage(TypedDict):
     """One received message, with the keys of SQS's API that the consumer reads."""
 
     MessageId: str
@@ -126,17 +126,17 @@ class Consumer:
             log.warning("sqs_not_signed", error=type(error).__name__)
             close_old_connections()
 
-    def _receive(self) -> list[Message]:
+    def _receive(self) -> list[QueueMessage]:
         answer = self._client.receive_message(
             QueueUrl=self._url,
             MaxNumberOfMessages=MESSAGES,
             WaitTimeSeconds=WAIT_SECONDS,
             MessageSystemAttributeNames=["SentTimestamp", "ApproximateReceiveCount"],
         )
-        found: list[Message] = answer.get("Messages", [])
+        found: list[QueueMessage] = answer.get("Messages", [])
         return found
 
-    def _store_and_delete(self, messages: Sequence[Message]) -> None:
+    def _store_and_delete(self, messages: Sequence[QueueMessage]) -> None:
         """Store the hooks of these messages, then delete the messages."""
         hooks = {message["MessageId"]: self._received(message) for message in messages}
         stored = self._store(messages, list(hooks.values()))
@@ -144,14 +144,14 @@ class Consumer:
         read = [message for message in done if not self._leaves_in_queue(message, hooks[message["MessageId"]])]
         self._ask("delete_message_batch", read)
 
-    def _received(self, message: Message) -> Received:
+    def _received(self, message: QueueMessage) -> Received:
         """Return the hook in a message; its time of receipt is when it was sent to the queue."""
         sent = message.get("Attributes", {}).get("SentTimestamp", "")
         at = datetime.fromtimestamp(int(sent) / 1000, UTC) if sent.isdigit() else timezone.now()
         uuid = uuid5(_IDS, f"{self._url}\n{message['MessageId']}")
         return taken_in(unwrap(message["Body"]), "application/json", at, Webhook.Source.SQS, uuid)
 
-    def _store(self, messages: Sequence[Message], hooks: list[Received]) -> set[UUID]:
+    def _store(self, messages: Sequence[QueueMessage], hooks: list[Received]) -> set[UUID]:
         """Retry until the database stores the hooks or the consumer stops; return the ids of the stored hooks."""
         attempts = 0
         while True:
@@ -172,7 +172,7 @@ class Consumer:
                 self._extend_visibility(messages, 0)
                 return set()
 
-    def _leaves_in_queue(self, message: Message, hook: Received) -> bool:
+    def _leaves_in_queue(self, message: QueueMessage, hook: Received) -> bool:
         """Return whether to leave a stored but unreadable message to the queue's dead-letter policy."""
         try:
             is_readable(unwrap(message["Body"]))
@@ -182,11 +182,11 @@ class Consumer:
             return self._leaves_unreadable
         return False
 
-    def _extend_visibility(self, messages: Sequence[Message], seconds: int) -> None:
+    def _extend_visibility(self, messages: Sequence[QueueMessage], seconds: int) -> None:
         """Hide the messages from other consumers for some seconds, 0 to return them; SQS redelivers after a failure."""
         self._ask("change_message_visibility_batch", messages, VisibilityTimeout=seconds)
 
-    def _ask(self, call: str, messages: Sequence[Message], **more: int) -> None:
+    def _ask(self, call: str, messages: Sequence[QueueMessage], **more: int) -> None:
         """Call SQS for a batch of messages; failures are not retried, since SQS redelivers the messages."""
         if not messages:
             return
