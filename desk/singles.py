@@ -28,7 +28,7 @@ from desk.batch.parts.headline import Label, label
 from desk.home.figures.in_review import name_of
 from desk.home.figures.single_sets import singles
 from desk.home.page import VIEW
-from desk.verbs.second_person import Second
+from desk.verbs.accept import Second
 from sendouts.models import Batch
 from sendouts.outlook import forecast
 from sendouts.verbs import Accept, Reject, single_sets

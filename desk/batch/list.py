@@ -162,15 +162,13 @@ class BatchAdmin(ReadOnlyAdmin, LimitedAdmin):
         batch = self.get_object(request, object_id)
         if batch is None:
             return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
-        now = timezone.now()
-        shown = page(batch, reader(request), request.GET, now)
+        shown = page(batch, reader(request), request.GET, timezone.now())
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
             "title": shown.title,
             "batch": batch,
             "page": shown,
-            "now": now.isoformat(),
             "zone": timezone.localtime().tzname(),
         }
         return TemplateResponse(request, "desk/batch.html", context)
@@ -182,8 +180,7 @@ class BatchAdmin(ReadOnlyAdmin, LimitedAdmin):
         if request.method not in {"GET", "HEAD"}:
             return HttpResponse(status=405, headers={"Allow": "GET, HEAD"})
         batch = get_object_or_404(self.get_queryset(request), pk=batch_id)
-        now = timezone.now()
-        answer = JsonResponse(live(batch, page(batch, reader(request), request.GET, now), request, now))
+        answer = JsonResponse(live(batch, page(batch, reader(request), request.GET, timezone.now()), request))
         patch_cache_control(answer, no_store=True)
         return answer
 

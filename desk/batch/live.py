@@ -28,11 +28,11 @@ REGIONS = {
 }
 
 
-def live(batch: Batch, shown: BatchPage, request: HttpRequest, now: Any) -> dict[str, Any]:
+def live(batch: Batch, shown: BatchPage, request: HttpRequest) -> dict[str, Any]:
     """Return the data for live.js: time, poll interval, text to announce, and the HTML of each region."""
     context = {"batch": batch, "page": shown}
     regions = {
         element: render_to_string(f"desk/batch/{name}.html", context, request).strip()
         for element, name in REGIONS.items()
     }
-    return {"now": now.isoformat(), "every": shown.every, "say": shown.say, "regions": regions}
+    return {"now": shown.now.isoformat(), "every": shown.every, "say": shown.say, "regions": regions}

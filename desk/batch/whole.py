@@ -22,13 +22,14 @@ from desk.batch.parts.plan import CheckLine, checks
 from desk.batch.parts.reasons import Reasons, reasons
 from desk.batch.parts.stages import Stage, moments, stages
 from desk.batch.parts.work import Progress, Reconciled, progress, reconciled
-from desk.verbs import Ticked, VerbPage, alike, held_by, offered, ticked
-from sendouts.models import Batch, EffectRun, Status
+from desk.verbs import VerbPage, offered
+from desk.verbs.change import Ticked, alike, ticked
+from sendouts.models import Batch, EffectRun, Hold, Status
 from sendouts.models.batch import OPEN
 from sendouts.outlook import forecast
 from sendouts.outlook.progress import readings
 from sendouts.outlook.usual import usual_of
-from sendouts.verbs import base, second_person
+from sendouts.verbs import base, hold, second_person
 from sendouts.wording import batch_sentences
 from sendouts.wording.batch_sentences import time_of
 
@@ -40,10 +41,13 @@ IN_WORK, WAITING = 2, 10
 class BatchPage:
     """Everything on the page of one batch, for one reader. `every`: seconds until the next poll; None: it is over."""
 
+    now: datetime
     label: Label
     title: str
     headline: str
     hint: str
+    first_accepted: str
+    hold: Hold | None
     holds: list[str]
     definable: list[Definable]
     comparison: Comparison | None
@@ -92,7 +96,8 @@ class BatchPage:
 def page(batch: Batch, user: AbstractUser, asked: Mapping[str, str], now: datetime) -> BatchPage:
     """Build the page of a batch for a reader. asked: tab, reason, contact and after of the contacts."""
     decides, sees = user.has_perm(base.REVIEW), user.has_perm(base.VIEW_CONTACTS)
-    held = batch.status == Status.IN_REVIEW and now < batch.deadline
+    in_review = batch.status == Status.IN_REVIEW
+    held = in_review and now < batch.deadline
     label = headlines.label(batch, decides=decides)
     known = forecast.lately(now) if batch.status in (Status.IN_REVIEW, *forecast.SENDING) else None
     # A batch whose stage could not complete has no foreseeable end.
@@ -105,13 +110,14 @@ def page(batch: Batch, user: AbstractUser, asked: Mapping[str, str], now: dateti
     changes = decides and held and batch.running_change is None
     listed = contacts_page(batch, asked, sees=sees, changes=changes)
     return BatchPage(
+        now=now,
         label=label,
         title=batch_sentences.title(batch),
         headline=headlines.headline(batch, now, headlines.ending(batch), expected, reading),
         hint=_hint(batch, now),
-        holds=[*_second_lines(batch, user, now), *held_by(batch, now), *batch_sentences.holds(batch)]
-        if batch.status == Status.IN_REVIEW
-        else [],
+        first_accepted=second_person.first_acceptance_sentence(batch, user, now) if in_review else "",
+        hold=hold.on_hold(batch),
+        holds=batch_sentences.holds(batch) if in_review else [],
         definable=definable(batch, user, now),
         comparison=comparison(batch, usual),
         progress=progress(batch, runs, now, known=known, expected=expected, reading=reading),
@@ -135,12 +141,6 @@ def page(batch: Batch, user: AbstractUser, asked: Mapping[str, str], now: dateti
         every=every(batch, runs),
         query=_write_query(asked, sees=sees),
     )
-
-
-def _second_lines(batch: Batch, user: AbstractUser, now: datetime) -> list[str]:
-    """Say that one person accepted first and that a second one is needed."""
-    text = second_person.first_acceptance_sentence(batch, user, now)
-    return [text] if text else []
 
 
 def _write_query(asked: Mapping[str, str], *, sees: bool) -> str:

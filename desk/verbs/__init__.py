@@ -9,32 +9,13 @@ from datetime import datetime
 
 from django.contrib.auth.models import AbstractUser
 
-from desk.verbs.accept import AcceptPage, ChangeOnePage, RejectPage
+from desk.verbs.accept import AcceptPage, RejectPage, TakeBackPage
 from desk.verbs.base import VerbPage
-from desk.verbs.change import TO, CancelChangePage, ChangeAlikePage, ChangeRowsPage, Ticked, alike, ticked, which_of
-from desk.verbs.enrichments import GoWithoutPage, SendAgainPage
-from desk.verbs.hold import HoldPage, LiftHoldPage, held_by
-from desk.verbs.second_person import TakeBackPage
-from desk.verbs.settle import GiveUpPage, RunAgainPage, TakeOnPage, TryAgainPage
+from desk.verbs.change import CancelChangePage
+from desk.verbs.hold import HoldPage, LiftHoldPage
+from desk.verbs.settle import GiveUpPage, GoWithoutPage, RunAgainPage, SendAgainPage, TakeOnPage, TryAgainPage
 from desk.verbs.stop import StopPage
 from sendouts.models import Batch
-
-__all__ = [
-    "TO",
-    "VERBS",
-    "AcceptPage",
-    "ChangeAlikePage",
-    "ChangeOnePage",
-    "ChangeRowsPage",
-    "StopPage",
-    "Ticked",
-    "VerbPage",
-    "alike",
-    "held_by",
-    "offered",
-    "ticked",
-    "which_of",
-]
 
 VERBS: Mapping[str, type[VerbPage]] = {
     verb.name: verb

@@ -1,24 +1,41 @@
-"""The verbs that decide on a held batch: accept, reject all, change one contact."""
+"""The verbs that decide on a whole held batch: accept, reject all, and take one's own first acceptance back."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
+from enum import Enum
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
-from django.contrib.auth.models import AbstractUser
-from django.urls import reverse
+from django.contrib.auth.models import AbstractUser, User
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy
 
-from desk.batch.contacts import row_name, unread_without_address
-from desk.verbs.base import DialogFigure, VerbPage
+from desk.batch.contacts import unread_without_address
+from desk.verbs.base import VerbPage, VerbWords
 from desk.verbs.forms import AcceptForm, NoteForm
-from desk.verbs.second_person import Second, second_lines
-from sendouts.models import Answer, Batch, Decision, DecisionVerdict
+from sendouts import rules
+from sendouts.models import Batch
 from sendouts.outlook import forecast
-from sendouts.stages import effects, review
-from sendouts.verbs import Accept, ChangeDecisions, Reject, base, second_person
-from sendouts.wording.batch_sentences import holds, number, quoted, reason, span, title
+from sendouts.stages import review
+from sendouts.verbs import Accept, Reject, TakeBack, base, second_person
+from sendouts.wording.batch_sentences import holds, number
+
+
+class Second(Enum):
+    """The effect of one person's acceptance: enough, first of two, second of two, or none, being first already."""
+
+    ALONE = "alone"
+    FIRST = "first"
+    COMPLETES = "completes"
+    OWN = "own"
+
+    @classmethod
+    def of(cls, batch: Batch, user: AbstractUser, together: int = 0) -> "Second":
+        if not rules.needed(batch, cast(User, user), together):
+            return cls.ALONE
+        if not rules.is_first_accepted(batch):
+            return cls.FIRST
+        return cls.OWN if batch.first_accepted_by_id == user.pk else cls.COMPLETES
 
 
 class AcceptPage(VerbPage):
@@ -26,7 +43,12 @@ class AcceptPage(VerbPage):
 
     verb = Accept
     name, tone = "accept", "primary"
-    form_class = AcceptForm
+    words = VerbWords(
+        button=gettext_lazy("Accept…"),
+        question=gettext_lazy("Accept “%(name)s”?"),
+        confirm=gettext_lazy("Accept"),
+        done=gettext_lazy("Accepted. The rejections are sent first, then the messages go out."),
+    )
 
     @cached_property
     def taken_on(self) -> int:
@@ -39,15 +61,20 @@ class AcceptPage(VerbPage):
         return self.batch.undecided + self.batch.unread - self.taken_on
 
     @property
-    def _pending_rejections(self) -> int:
-        """Count decided rejections that are not sent yet."""
-        return self.batch.rejected - self.batch.confirmed - self.batch.taken_on
-
-    @property
     def to_send(self) -> int:
         """Count rejections sent before the release, unless the person lets the undecided have the message."""
         spared = self.second == Second.COMPLETES and self.batch.first_undecided == "accept"
-        return self._pending_rejections + (0 if spared else self.choices)
+        return self.batch.unsettled + (0 if spared else self.choices)
+
+    @property
+    def sending(self) -> timedelta:
+        """Return about how long the rejections take."""
+        return timedelta(seconds=max(1, self.to_send / forecast.lately(self.now).rate))
+
+    @property
+    def choice_releases(self) -> bool:
+        """Return whether no rejection is left to send if the person lets the undecided have the message."""
+        return not self.batch.unsettled and self.second != Second.COMPLETES
 
     @property
     def is_permitted(self) -> bool:
@@ -56,12 +83,26 @@ class AcceptPage(VerbPage):
     @property
     def is_possible(self) -> bool:
         complete = self.batch.file_complete and self.batch.attention not in review.BLOCKS_ACCEPTANCE
-        return super().is_possible and complete and not self.why_not
+        return super().is_possible and complete and self.second != Second.OWN
 
     @cached_property
     def second(self) -> Second:
         """Return what the rule of two people means for this acceptance."""
         return Second.of(self.batch, self.user)
+
+    @property
+    def why_two(self) -> str:
+        return second_person.why_two(self.batch, cast(User, self.user))
+
+    @property
+    def first_choice(self) -> str:
+        """Return what the first person chose for the undecided, as a sentence."""
+        return second_person.choice(self.batch)
+
+    @property
+    def unjudged(self) -> list[str]:
+        """Return why nobody has checked everything that was asked for."""
+        return holds(self.batch, self.batch.unjudged())
 
     @property
     def why_not(self) -> str:
@@ -77,10 +118,6 @@ class AcceptPage(VerbPage):
         return AcceptForm(data, initial=self.seen, choices_for=choices, taken_on=self.taken_on)
 
     @property
-    def act(self) -> str:
-        return _("Accept")
-
-    @property
     def again(self) -> str:
         return _("Look again, then accept.")
 
@@ -89,60 +126,22 @@ class AcceptPage(VerbPage):
         if self.second == Second.FIRST:
             return _("Accept as first person…")
         if self.choices or self.taken_on or not self.batch.accepted:
-            return _("Accept…")
+            return super().button
         return _("Accept: send to %(n)s…") % {"n": number(self.batch.accepted)}
-
-    @property
-    def question(self) -> str:
-        return _("Accept “%(name)s”?") % {"name": title(self.batch)}
 
     @property
     def confirm(self) -> str:
         if self.second == Second.FIRST:
             return _("Accept as first person")
         if self.choices or self.taken_on:
-            return _("Accept")
+            return super().confirm
         return _("Send to %(n)s") % {"n": number(self.batch.accepted)}
 
     @property
     def done(self) -> str:
         if self.second == Second.FIRST:
             return _("Recorded: you accepted as first person. Nothing goes out until a second person accepts.")
-        return _("Accepted. The rejections are sent first, then the messages go out.")
-
-    def figures(self) -> list[DialogFigure]:
-        return [
-            DialogFigure(
-                number(self.batch.accepted),
-                ngettext(
-                    "message goes out at once, or at its scheduled time",
-                    "messages go out at once, or at their scheduled time",
-                    self.batch.accepted,
-                ),
-            ),
-            DialogFigure(
-                number(self.batch.rejected), ngettext("person gets nothing", "people get nothing", self.batch.rejected)
-            ),
-        ]
-
-    def consequences(self) -> list[str]:
-        before = second_lines(self.batch, self.user, self.second, self.now)
-        found = holds(self.batch, self.batch.unjudged())
-        if not self.to_send:
-            return [
-                *before,
-                _("No rejection has to be sent: the release follows at once, and cannot be taken back."),
-                *found,
-            ]
-        if not self._pending_rejections and self.second != Second.COMPLETES:
-            text = _("If you send to the undecided too, the release follows at once, and cannot be taken back.")
-            found = [text, *found]
-        seconds = self.to_send / forecast.lately(self.now).rate
-        first = _(
-            "The rejections are sent first, in about %(span)s. Until the last one is confirmed you can still stop the "
-            "release; after that nothing can be taken back."
-        )
-        return [*before, first % {"span": span(timedelta(seconds=max(1, seconds)))}, *found]
+        return super().done
 
     def made(self, given: Mapping[str, Any]) -> Accept:
         first = self.batch.first_undecided if self.second == Second.COMPLETES else ""
@@ -154,180 +153,44 @@ class RejectPage(VerbPage):
 
     verb = Reject
     name, tone = "refuse", "danger"
+    words = VerbWords(
+        button=gettext_lazy("Reject all…"),
+        question=gettext_lazy("Reject all of “%(name)s”?"),
+        confirm=gettext_lazy("Reject"),
+        done=gettext_lazy("Rejected. Every contact is now rejected one by one."),
+    )
 
     @cached_property
-    def _reachable(self) -> int:
-        """Count contacts with an address through which they can be rejected."""
-        return self.batch.total - unread_without_address(self.batch)
+    def unreachable(self) -> int:
+        """Count contacts without an address through which they can be rejected."""
+        return unread_without_address(self.batch)
 
     @property
-    def button(self) -> str:
-        return _("Reject all…")
-
-    @property
-    def question(self) -> str:
-        return _("Reject all of “%(name)s”?") % {"name": title(self.batch)}
+    def reachable(self) -> int:
+        return self.batch.total - self.unreachable
 
     @property
     def confirm(self) -> str:
-        if not self._reachable:
-            return _("Reject")
-        return _("Reject %(n)s") % {"n": number(self._reachable)}
-
-    @property
-    def done(self) -> str:
-        return _("Rejected. Every contact is now rejected one by one.")
-
-    @property
-    def act(self) -> str:
-        return _("Reject all")
+        return _("Reject %(n)s") % {"n": number(self.reachable)} if self.reachable else super().confirm
 
     @property
     def again(self) -> str:
         return _("Look again, then reject.")
 
-    def figures(self) -> list[DialogFigure]:
-        passed = self.batch.accepted
-        if passed:
-            text = ngettext(
-                "person gets nothing, %(passed)s of whom passed every check",
-                "people get nothing, %(passed)s of whom passed every check",
-                self.batch.total,
-            )
-        else:
-            text = ngettext("person gets nothing", "people get nothing", self.batch.total)
-        return [
-            DialogFigure("0", _("messages go out")),
-            DialogFigure(number(self.batch.total), text % {"passed": number(passed)}),
-        ]
 
-    def consequences(self) -> list[str]:
-        batch = self.batch
-        unreachable = batch.total - self._reachable
-        text = ngettext(
-            "%(n)s contact is rejected at Symplify, and takes the “rejected” way of the campaign.",
-            "%(n)s contacts are rejected at Symplify, one by one, and take the “rejected” way of the campaign.",
-            self._reachable,
-        )
-        found = [text % {"n": number(self._reachable)}]
-        late = {"time": self._deadline, "n": number(unreachable)}
-        if unreachable:
-            text = ngettext(
-                "%(n)s row has no address to reject it: it takes the “timed out” way at %(time)s.",
-                "%(n)s rows have no address to reject them: they take the “timed out” way at %(time)s.",
-                unreachable,
-            )
-            found.append(text % late)
-        if not batch.file_complete:
-            text = _("The contact file is not complete: who is missing in it takes the “timed out” way at %(time)s.")
-            found.append(text % late)
-        found.append(_("Rejections that were sent cannot be taken back."))
-        return found
+class TakeBackPage(VerbPage):
+    """Take one's own first acceptance back."""
 
-
-def changed_figures(
-    batch: Batch, before: Mapping[DecisionVerdict, int], verdict: DecisionVerdict
-) -> list[DialogFigure]:
-    """Return the numbers after a change of many decisions. before: counts by current verdict."""
-    more = sum(count for word, count in before.items() if word != verdict)
-    get = batch.accepted + (more if verdict == DecisionVerdict.ACCEPTED else -before.get(DecisionVerdict.ACCEPTED, 0))
-    lost = batch.rejected + (more if verdict == DecisionVerdict.REJECTED else -before.get(DecisionVerdict.REJECTED, 0))
-    step = {"n": number(abs(get - batch.accepted))}
-    if get > batch.accepted:
-        text = ngettext(
-            "gets it if the batch is accepted, %(n)s more than now",
-            "get it if the batch is accepted, %(n)s more than now",
-            get,
-        )
-    elif get < batch.accepted:
-        text = ngettext(
-            "gets it if the batch is accepted, %(n)s fewer than now",
-            "get it if the batch is accepted, %(n)s fewer than now",
-            get,
-        )
-    else:
-        text = ngettext("gets it if the batch is accepted, as now", "get it if the batch is accepted, as now", get)
-    return [
-        DialogFigure(number(get), text % step),
-        DialogFigure(number(lost), ngettext("does not get it", "do not get it", lost)),
-    ]
-
-
-class ChangeOnePage(VerbPage):
-    """Put one contact back, or reject it; offered beside each contact."""
-
-    verb = ChangeDecisions
-    name = "contact"
-    changes = True
-
-    def __init__(
-        self, batch: Batch, user: AbstractUser, now: datetime, decision: Decision, verdict: DecisionVerdict
-    ) -> None:
-        super().__init__(batch, user, now)
-        self.decision = decision
-        self.verdict = verdict
-
-    @property
-    def is_permitted(self) -> bool:
-        # An unreadable row gets the message only if a person takes responsibility.
-        unchecked = self.decision.unread and self.verdict == DecisionVerdict.ACCEPTED
-        return super().is_permitted and (not unchecked or self.user.has_perm(base.TAKE_ON))
+    verb = TakeBack
+    name = "take-back"
+    words = VerbWords(
+        button=gettext_lazy("Take my acceptance back…"),
+        question=gettext_lazy("Take your acceptance of “%(name)s” back?"),
+        confirm=gettext_lazy("Take back"),
+        done=gettext_lazy("Taken back. Two people must accept the batch again."),
+    )
 
     @property
     def is_possible(self) -> bool:
-        # A rejection sent before the release was stopped is final; the stage reports it.
-        sent = self.decision.verdict == DecisionVerdict.REJECTED and self.decision.answer != Answer.NONE
-        return super().is_possible and self.decision.verdict != self.verdict and not sent
-
-    @property
-    def url(self) -> str:
-        to = "accept" if self.verdict == DecisionVerdict.ACCEPTED else "reject"
-        return reverse("admin:sendouts_batch_contact", args=[self.batch.pk, self.decision.row, to])
-
-    @property
-    def _contact(self) -> str:
-        seen = self.user.has_perm(base.VIEW_CONTACTS)
-        return (seen and self.decision.contact_id) or row_name(self.decision)
-
-    @property
-    def button(self) -> str:
-        return self.confirm + "…"
-
-    @property
-    def question(self) -> str:
-        if self.verdict == DecisionVerdict.ACCEPTED:
-            return _("Put back %(contact)s?") % {"contact": self._contact}
-        return _("Reject %(contact)s?") % {"contact": self._contact}
-
-    @property
-    def confirm(self) -> str:
-        return _("Put back") if self.verdict == DecisionVerdict.ACCEPTED else _("Reject")
-
-    @property
-    def done(self) -> str:
-        return _("%(contact)s is changed.") % {"contact": self._contact}
-
-    @property
-    def act(self) -> str:
-        return self.confirm
-
-    def figures(self) -> list[DialogFigure]:
-        before = self.decision.verdict if not self.decision.unread else DecisionVerdict.UNDECIDED
-        return changed_figures(self.batch, {DecisionVerdict(before): 1}, self.verdict)
-
-    def consequences(self) -> list[str]:
-        decision = self.decision
-        found = []
-        if why := reason(decision.reason, decision.text):
-            found.append(_("Until now: %(verdict)s. %(why)s") % {"verdict": decision.get_verdict_display(), "why": why})
-        found.append(_("Nothing is sent by this change."))
-        if self.verdict == DecisionVerdict.ACCEPTED and (names := effects.not_prepared(self.decision)):
-            lacks = _(
-                "Nothing was prepared for this contact by %(names)s: it gets the message without, unless the checks "
-                "run again."
-            )
-            found.append(lacks % {"names": quoted(names)})
-        return found
-
-    def made(self, given: Mapping[str, Any]) -> ChangeDecisions:
-        return ChangeDecisions([self.decision.pk], self.verdict)
+        own = rules.is_first_accepted(self.batch) and self.batch.first_accepted_by_id == self.user.pk
+        return super().is_possible and own

@@ -1,6 +1,5 @@
-"""Base of every verb's page: whether it is possible, its form, and its consequences."""
+"""Base of every verb's page: whether it is possible, its form, and its words."""
 
-from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,6 +7,7 @@ from typing import Any, ClassVar, cast
 
 from django.contrib.auth.models import AbstractUser, User
 from django.urls import reverse
+from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -16,29 +16,34 @@ from desk.verbs.forms import NoteForm
 from sendouts import rules
 from sendouts.models import Batch
 from sendouts.outlook import forecast
-from sendouts.verbs import second_person
 from sendouts.verbs.base import Act, Verb
-from sendouts.wording.batch_sentences import span, time_of
+from sendouts.wording.batch_sentences import span, title
 
 
 @dataclass(frozen=True, slots=True)
-class DialogFigure:
-    """A number, and the words that follow it."""
+class VerbWords:
+    """The words of a verb; `%(name)s` in its question is the batch.
 
-    number: str
-    text: str
+    `button`: the link to the page; it ends in … because a question follows. `done`: shown once it was carried out.
+    """
+
+    button: Promise
+    question: Promise
+    confirm: Promise
+    done: Promise
 
 
-class VerbPage(ABC):
-    """The words of a verb for one person who looks at one batch now.
+class VerbPage:
+    """A verb for one person who looks at one batch now; a template in `templates/desk/verbs/` has its consequences.
 
-    `name` is the last part of its address. `tone`: primary, default or danger.
+    `name` is the last part of its address. `tone`: primary, default or danger. `quiet`: it is seldom used, and so
+    offered under “More”.
     """
 
     name: ClassVar[str]
+    words: ClassVar[VerbWords]
     verb: ClassVar[type[Verb[Any]]]
     tone: ClassVar[str] = "default"
-    form_class: ClassVar[type[NoteForm]] = NoteForm
     # The verb changes the batch, so that an acceptance by the first of two people no longer counts.
     changes: ClassVar[bool] = False
 
@@ -60,7 +65,7 @@ class VerbPage(ABC):
 
     @property
     def waits_for_change(self) -> bool:
-        """Return whether the verb must wait for a running change of many decisions."""
+        """Return whether the verb must wait until a running change of many decisions has ended."""
         return not self.verb.while_changing and self.batch.running_change is not None
 
     @property
@@ -79,15 +84,18 @@ class VerbPage(ABC):
 
     @property
     def quiet(self) -> bool:
-        """Return whether the verb is seldom used, and so offered under “More”."""
         return False
+
+    @property
+    def template(self) -> str:
+        return f"desk/verbs/{self.name}.html"
 
     @property
     def url(self) -> str:
         return reverse(f"admin:sendouts_batch_{self.name}", args=[self.batch.pk])
 
     def form(self, data: Mapping[str, Any] | None = None) -> NoteForm:
-        return self.form_class(data, initial=self.seen, needs_note=self.verb.needs_note)
+        return NoteForm(data, initial=self.seen, needs_note=self.verb.needs_note)
 
     @property
     def seen(self) -> dict[str, Any]:
@@ -97,7 +105,7 @@ class VerbPage(ABC):
     @property
     def act(self) -> str:
         """Return the intended action, for a sentence that says it was not carried out."""
-        return self.button.rstrip("…")
+        return str(self.words.button).rstrip("…")
 
     @property
     def again(self) -> str:
@@ -114,43 +122,25 @@ class VerbPage(ABC):
         return format_html(_("{} left"), clock)
 
     @property
-    def voids(self) -> str:
-        """Name the person whose first acceptance the verb ends; empty if there is none."""
-        if not self.changes or not rules.is_first_accepted(self.batch):
-            return ""
-        words = {"who": second_person.first_name(self.batch)}
-        return (
-            _("%(who)s has accepted as first person. That does not count any more then: two people accept again.")
-            % words
-        )
-
-    def figures(self) -> list[DialogFigure]:
-        """Return the most important consequences as figures; each reads as a sentence with its text."""
-        return []
+    def voids(self) -> bool:
+        """Return whether the verb ends the first acceptance of two."""
+        return self.changes and rules.is_first_accepted(self.batch)
 
     @property
-    @abstractmethod
     def button(self) -> str:
-        """Return the label of the link to the page; it ends in … because a question follows."""
+        return str(self.words.button)
 
     @property
-    @abstractmethod
     def question(self) -> str:
-        """Return the title of the page."""
+        return str(self.words.question) % {"name": title(self.batch)}
 
     @property
-    @abstractmethod
     def confirm(self) -> str:
-        """Return the label of the button that carries out the verb."""
+        return str(self.words.confirm)
 
     @property
-    @abstractmethod
     def done(self) -> str:
-        """Return the sentence shown once the verb was carried out."""
-
-    @abstractmethod
-    def consequences(self) -> list[str]:
-        """Return the consequences, sentence by sentence, in numbers."""
+        return str(self.words.done)
 
     def made(self, given: Mapping[str, Any]) -> Verb[Any]:
         """Return the verb with the values of the form."""
@@ -160,7 +150,3 @@ class VerbPage(ABC):
         """Carry out the verb; raises NotDone with a sentence."""
         act = Act(cast(User, self.user), given["revision"], given["note"], now)
         self.result = self.made(given).run(self.batch.pk, act)
-
-    @property
-    def _deadline(self) -> str:
-        return time_of(self.batch.deadline, self.now)

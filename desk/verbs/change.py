@@ -1,5 +1,6 @@
-"""The verbs that change many decisions: ticked rows, all alike ones, and cancelling a running change."""
+"""The verbs that change decisions: on one contact, ticked rows or all alike ones; and cancelling a running change."""
 
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,27 +12,25 @@ from urllib.parse import urlencode
 from django.contrib.auth.models import AbstractUser
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
-from desk.batch.contacts import reason_key
-from desk.verbs.accept import changed_figures
-from desk.verbs.base import DialogFigure, VerbPage
-from sendouts.models import Batch, BulkChange, Decision, DecisionVerdict
+from desk.batch.contacts import reason_key, row_name
+from desk.verbs.base import VerbPage, VerbWords
+from sendouts.models import Answer, Batch, BulkChange, Decision, DecisionVerdict
 from sendouts.models.decision import rows_of
 from sendouts.stages import effects
 from sendouts.verbs import CancelChange, ChangeAlike, ChangeDecisions, base, change_many
 from sendouts.verbs.change_many import Which
-from sendouts.wording.batch_sentences import number, quoted, reason, title
+from sendouts.wording.batch_sentences import number, reason
 
 # People do not tick more rows than these by hand.
 TICKED = 500
 TO = {"accept": DecisionVerdict.ACCEPTED, "reject": DecisionVerdict.REJECTED}
 
 
-class _ManyPage(VerbPage):
-    """Common part of changing many: the new verdict, and the required note."""
+class _ChangePage(VerbPage, ABC):
+    """Common part of the changes: the new verdict, and the numbers after it."""
 
-    name = "many"
     changes = True
 
     def __init__(self, batch: Batch, user: AbstractUser, now: datetime, verdict: DecisionVerdict) -> None:
@@ -39,201 +38,244 @@ class _ManyPage(VerbPage):
         self.verdict = verdict
 
     @property
-    def _to(self) -> str:
-        return "accept" if self.verdict == DecisionVerdict.ACCEPTED else "reject"
+    @abstractmethod
+    def before(self) -> Mapping[DecisionVerdict, int]:
+        """Return how many decisions change, by their current verdict."""
+
+    @property
+    def count(self) -> int:
+        return sum(self.before.values())
+
+    @property
+    def puts_back(self) -> bool:
+        return self.verdict == DecisionVerdict.ACCEPTED
+
+    @property
+    def accepted(self) -> int:
+        """Return how many get the message after the change, if the batch is accepted."""
+        return self._after(self.batch.accepted, DecisionVerdict.ACCEPTED)
+
+    @property
+    def rejected(self) -> int:
+        return self._after(self.batch.rejected, DecisionVerdict.REJECTED)
+
+    @property
+    def step(self) -> int:
+        """Return by how many the contacts that get the message become more or fewer."""
+        return abs(self.accepted - self.batch.accepted)
+
+    def _after(self, now: int, verdict: DecisionVerdict) -> int:
+        return now + self.count if verdict == self.verdict else now - self.before.get(verdict, 0)
 
     @property
     def act(self) -> str:
-        return _("Put back") if self.verdict == DecisionVerdict.ACCEPTED else _("Reject")
-
-    def _warn_unprepared(self) -> list[str]:
-        names = (
-            list(effects.open_enrichments(self.batch.pk).values_list("identifier", flat=True))
-            if self.verdict == DecisionVerdict.ACCEPTED
-            else []
-        )
-        if not names:
-            return []
-        text = _(
-            "%(names)s prepared nothing for whom the checks rejected: they get the message without, unless the checks "
-            "run again."
-        )
-        return [text % {"names": quoted(names)}]
-
-
-class ChangeRowsPage(_ManyPage):
-    """Put back or reject the ticked contacts."""
-
-    verb = ChangeDecisions
-
-    def __init__(
-        self, batch: Batch, user: AbstractUser, now: datetime, verdict: DecisionVerdict, rows: Sequence[int]
-    ) -> None:
-        super().__init__(batch, user, now, verdict)
-        self.rows = rows[:TICKED]
-
-    @cached_property
-    def _before(self) -> Mapping[DecisionVerdict, int]:
-        ids = [self.batch.first_decision + row for row in self.rows]
-        found = Decision.objects.filter(rows_of(self.batch.pk), pk__in=ids).exclude(verdict=self.verdict)
-        # An unreadable row counts as neither until a person decides on it.
-        return Counter(DecisionVerdict(verdict) for verdict in found.values_list("verdict", flat=True))
-
-    @property
-    def _count(self) -> int:
-        return sum(self._before.values())
-
-    @property
-    def is_possible(self) -> bool:
-        return super().is_possible and bool(self._count)
-
-    @property
-    def why_not(self) -> str:
-        return "" if self._count else _("Tick at least one contact first.")
-
-    @property
-    def url(self) -> str:
-        return (
-            reverse("admin:sendouts_batch_many", args=[self.batch.pk, self._to])
-            + "?"
-            + urlencode({"row": self.rows}, doseq=True)
-        )
+        return _("Put back") if self.puts_back else _("Reject")
 
     @property
     def button(self) -> str:
         return self.confirm + "…"
 
     @property
-    def question(self) -> str:
-        if self.verdict == DecisionVerdict.ACCEPTED:
-            text = ngettext("Put %(n)s contact back?", "Put %(n)s contacts back?", self._count)
-        else:
-            text = ngettext("Reject %(n)s contact?", "Reject %(n)s contacts?", self._count)
-        return text % {"n": number(self._count)}
-
-    @property
     def confirm(self) -> str:
-        text = _("Put back %(n)s") if self.verdict == DecisionVerdict.ACCEPTED else _("Reject %(n)s")
-        return text % {"n": number(self._count)}
+        text = _("Put back %(n)s") if self.puts_back else _("Reject %(n)s")
+        return text % {"n": number(self.count)}
 
     @property
     def done(self) -> str:
-        return changed(self.verdict, self.result or 0)
+        return self._describe_done(self.result or 0)
 
-    def figures(self) -> list[DialogFigure]:
-        return changed_figures(self.batch, self._before, self.verdict)
+    def _describe_done(self, count: int) -> str:
+        if self.puts_back:
+            text = ngettext("%(n)s contact is put back.", "%(n)s contacts are put back.", count)
+        else:
+            text = ngettext("%(n)s contact is rejected.", "%(n)s contacts are rejected.", count)
+        return text % {"n": number(count)}
 
-    def consequences(self) -> list[str]:
-        return [_("Nothing is sent by this change."), *self._warn_unprepared()]
+    @property
+    def unprepared(self) -> list[str]:
+        """Return the actions that prepared nothing for contacts that the checks rejected."""
+        if not self.puts_back:
+            return []
+        return list(effects.open_enrichments(self.batch.pk).values_list("identifier", flat=True))
+
+
+class ChangeOnePage(_ChangePage):
+    """Put one contact back, or reject it; offered beside each contact."""
+
+    verb = ChangeDecisions
+    template = "desk/verbs/change_one.html"
+
+    def __init__(
+        self, batch: Batch, user: AbstractUser, now: datetime, decision: Decision, verdict: DecisionVerdict
+    ) -> None:
+        super().__init__(batch, user, now, verdict)
+        self.decision = decision
+
+    @property
+    def is_permitted(self) -> bool:
+        # An unreadable row gets the message only if a person takes responsibility.
+        unchecked = self.decision.unread and self.puts_back
+        return super().is_permitted and (not unchecked or self.user.has_perm(base.TAKE_ON))
+
+    @property
+    def is_possible(self) -> bool:
+        # A rejection sent before the release was stopped is final; the stage reports it.
+        sent = self.decision.verdict == DecisionVerdict.REJECTED and self.decision.answer != Answer.NONE
+        return super().is_possible and self.decision.verdict != self.verdict and not sent
+
+    @property
+    def before(self) -> Mapping[DecisionVerdict, int]:
+        verdict = DecisionVerdict.UNDECIDED if self.decision.unread else DecisionVerdict(self.decision.verdict)
+        return {verdict: 1}
+
+    @property
+    def contact(self) -> str:
+        seen = self.user.has_perm(base.VIEW_CONTACTS)
+        return (seen and self.decision.contact_id) or row_name(self.decision)
+
+    @property
+    def question(self) -> str:
+        return (_("Put back %(contact)s?") if self.puts_back else _("Reject %(contact)s?")) % {"contact": self.contact}
+
+    @property
+    def confirm(self) -> str:
+        return self.act
+
+    @property
+    def done(self) -> str:
+        return _("%(contact)s is changed.") % {"contact": self.contact}
+
+    @property
+    def why(self) -> str:
+        return reason(self.decision.reason, self.decision.text)
+
+    @property
+    def unprepared(self) -> list[str]:
+        return effects.not_prepared(self.decision) if self.puts_back else []
 
     def made(self, given: Mapping[str, Any]) -> ChangeDecisions:
-        return ChangeDecisions([self.batch.first_decision + row for row in self.rows], self.verdict)
+        return ChangeDecisions([self.decision.pk], self.verdict)
 
 
-class ChangeAlikePage(_ManyPage):
+class ChangeRowsPage(_ChangePage):
+    """Put back or reject the ticked contacts."""
+
+    verb = ChangeDecisions
+    template = "desk/verbs/change_rows.html"
+
+    def __init__(
+        self, batch: Batch, user: AbstractUser, now: datetime, verdict: DecisionVerdict, rows: Sequence[int]
+    ) -> None:
+        super().__init__(batch, user, now, verdict)
+        self.ids = [batch.first_decision + row for row in rows[:TICKED]]
+
+    @cached_property
+    def before(self) -> Mapping[DecisionVerdict, int]:
+        found = Decision.objects.filter(rows_of(self.batch.pk), pk__in=self.ids).exclude(verdict=self.verdict)
+        # An unreadable row counts as neither until a person decides on it.
+        return Counter(DecisionVerdict(verdict) for verdict in found.values_list("verdict", flat=True))
+
+    @property
+    def is_possible(self) -> bool:
+        return super().is_possible and bool(self.count)
+
+    @property
+    def why_not(self) -> str:
+        return "" if self.count else _("Tick at least one contact first.")
+
+    @property
+    def question(self) -> str:
+        if self.puts_back:
+            text = ngettext("Put %(n)s contact back?", "Put %(n)s contacts back?", self.count)
+        else:
+            text = ngettext("Reject %(n)s contact?", "Reject %(n)s contacts?", self.count)
+        return text % {"n": number(self.count)}
+
+    def made(self, given: Mapping[str, Any]) -> ChangeDecisions:
+        return ChangeDecisions(self.ids, self.verdict)
+
+
+class ChangeAlikePage(_ChangePage):
     """Put back or reject all contacts with one verdict, or all of these with one reason."""
 
     verb = ChangeAlike
+    name = "many"
+    template = "desk/verbs/change_alike.html"
 
     def __init__(self, batch: Batch, user: AbstractUser, now: datetime, verdict: DecisionVerdict, which: Which) -> None:
         super().__init__(batch, user, now, verdict)
         self.which = which
 
     @cached_property
-    def count(self) -> int:
-        return self.which.count(self.batch)
+    def before(self) -> Mapping[DecisionVerdict, int]:
+        return {self.which.before: self.which.count(self.batch)}
 
     @property
-    def _bulk(self) -> BulkChange | None:
-        """Return the change, once it has begun or is done."""
-        begun: BulkChange | None = self.result
-        return begun
+    def _running(self) -> BulkChange | None:
+        """Return the change if it has begun and goes on."""
+        return self.result if self.result is not None and self.result.is_running else None
 
     @property
     def is_possible(self) -> bool:
-        return super().is_possible and self.which.before != self.verdict and bool(self.count)
+        return super().is_possible and bool(self.count)
 
     @property
     def url(self) -> str:
         asked = {"verdict": self.which.before.name.lower()}
         if self.which.reason is not None:
             asked["reason"] = reason_key(*self.which.reason)
-        return reverse("admin:sendouts_batch_many", args=[self.batch.pk, self._to]) + "?" + urlencode(asked)
+        to = "accept" if self.puts_back else "reject"
+        return f"{reverse('admin:sendouts_batch_many', args=[self.batch.pk, to])}?{urlencode(asked)}"
 
     @property
-    def _why(self) -> str:
-        """Return the text of the reason, as on the page."""
-        for verdict, code, text, action, _count in self.batch.reasons:
-            if self.which.reason == (code, action) and verdict == self.which.before:
-                return reason(code, text).rstrip(".")
-        return ""
+    def _values(self) -> dict[str, str]:
+        """Return the number of contacts, and the text of the reason as on the page."""
+        texts = (
+            reason(code, text).rstrip(".")
+            for verdict, code, text, action, _count in self.batch.reasons
+            if self.which.reason == (code, action) and verdict == self.which.before
+        )
+        return {"n": number(self.count), "reason": next(texts, "")}
 
     @property
     def button(self) -> str:
-        words = {"n": number(self.count), "reason": self._why}
-        back = self.verdict == DecisionVerdict.ACCEPTED
-        if self.which.reason is not None:
-            text = _("Put back all %(n)s “%(reason)s”…") if back else _("Reject all %(n)s “%(reason)s”…")
-        else:
-            text = _("Put back all undecided…") if back else _("Reject all undecided…")
-        return text % words
+        if self.which.reason is None:
+            return _("Put back all undecided…") if self.puts_back else _("Reject all undecided…")
+        text = _("Put back all %(n)s “%(reason)s”…") if self.puts_back else _("Reject all %(n)s “%(reason)s”…")
+        return text % self._values
 
     @property
     def question(self) -> str:
-        words = {"n": number(self.count), "reason": self._why}
-        back = self.verdict == DecisionVerdict.ACCEPTED
-        if self.which.reason is not None:
-            question = (
-                _("Put back all %(n)s with the reason “%(reason)s”?"),
-                _("Reject all %(n)s with the reason “%(reason)s”?"),
-            )
-            text = question[0 if back else 1]
-        elif back:
+        if self.which.reason is not None and self.puts_back:
+            text = _("Put back all %(n)s with the reason “%(reason)s”?")
+        elif self.which.reason is not None:
+            text = _("Reject all %(n)s with the reason “%(reason)s”?")
+        elif self.puts_back:
             text = ngettext("Put %(n)s undecided contact back?", "Put %(n)s undecided contacts back?", self.count)
         else:
             text = ngettext("Reject %(n)s undecided contact?", "Reject %(n)s undecided contacts?", self.count)
-        return text % words
-
-    @property
-    def confirm(self) -> str:
-        text = _("Put back %(n)s") if self.verdict == DecisionVerdict.ACCEPTED else _("Reject %(n)s")
-        return text % {"n": number(self.count)}
+        return text % self._values
 
     @property
     def done(self) -> str:
-        bulk = self._bulk
-        if bulk is not None and bulk.is_running:
+        if self._running:
             return _(
                 "It has begun. The page shows how far it is; until it is done, nobody accepts or rejects the batch."
             )
-        return changed(self.verdict, bulk.changed if bulk is not None else self.count)
+        return self._describe_done(self.result.changed)
 
     @property
     def nudge(self) -> tuple[str, list[int]]:
-        bulk = self._bulk
-        if bulk is not None and bulk.is_running:
-            return "changes", [bulk.pk]
-        return super().nudge
+        return ("changes", [self._running.pk]) if self._running else super().nudge
 
-    def figures(self) -> list[DialogFigure]:
-        return changed_figures(self.batch, {self.which.before: self.count}, self.verdict)
+    @property
+    def takes_time(self) -> bool:
+        return change_many.takes_time(self.batch, self.which)
 
-    def consequences(self) -> list[str]:
-        found = [_("Nothing is sent by this change.")]
-        if change_many.takes_time(self.batch, self.which):
-            found.append(
-                _("It takes a moment. Until it is done, nobody accepts or rejects the batch; it can be stopped.")
-            )
-        if self.which.before == DecisionVerdict.REJECTED and self.batch.final:
-            text = ngettext(
-                "%(n)s rejection was sent before the release was stopped: it stays.",
-                "%(n)s rejections were sent before the release was stopped: they stay.",
-                self.batch.final,
-            )
-            found.append(text % {"n": number(self.batch.final)})
-        if self.verdict == DecisionVerdict.ACCEPTED and self.batch.unread:
-            found.append(_("Rows that could not be read stay as they are."))
-        return found + self._warn_unprepared()
+    @property
+    def sent(self) -> int:
+        """Count rejections among them that were sent before the release was stopped, and stay."""
+        return self.batch.final if self.which.before == DecisionVerdict.REJECTED else 0
 
     def made(self, given: Mapping[str, Any]) -> ChangeAlike:
         return ChangeAlike(self.which, self.verdict)
@@ -244,54 +286,21 @@ class CancelChangePage(VerbPage):
 
     verb = CancelChange
     name = "cancel-change"
+    words = VerbWords(
+        button=gettext_lazy("Stop the change…"),
+        question=gettext_lazy("Stop the change of “%(name)s”?"),
+        confirm=gettext_lazy("Stop the change"),
+        done=gettext_lazy("The change is stopped. What was changed by then stays."),
+    )
 
     @property
     def is_possible(self) -> bool:
         return super().is_possible and self.batch.running_change is not None
 
     @property
-    def _running(self) -> BulkChange | None:
-        found: BulkChange | None = self.batch.running_change
-        return found
-
-    @property
-    def button(self) -> str:
-        return _("Stop the change…")
-
-    @property
-    def question(self) -> str:
-        return _("Stop the change of “%(name)s”?") % {"name": title(self.batch)}
-
-    @property
-    def confirm(self) -> str:
-        return _("Stop the change")
-
-    @property
-    def done(self) -> str:
-        return _("The change is stopped. What was changed by then stays.")
-
-    def figures(self) -> list[DialogFigure]:
-        if self._running is None:
-            return []
-        done, left = self._running.changed, max(0, self._running.expected - self._running.changed)
-        return [
-            DialogFigure(
-                number(done), ngettext("decision is changed and stays so", "decisions are changed and stay so", done)
-            ),
-            DialogFigure(number(left), ngettext("decision stays as it is", "decisions stay as they are", left)),
-        ]
-
-    def consequences(self) -> list[str]:
-        return [_("The change goes on while you read: the numbers may be higher when you confirm.")]
-
-
-def changed(verdict: DecisionVerdict, count: int) -> str:
-    """Return the sentence shown once this many contacts are changed."""
-    if verdict == DecisionVerdict.ACCEPTED:
-        text = ngettext("%(n)s contact is put back.", "%(n)s contacts are put back.", count)
-    else:
-        text = ngettext("%(n)s contact is rejected.", "%(n)s contacts are rejected.", count)
-    return text % {"n": number(count)}
+    def left(self) -> int:
+        running: BulkChange | None = self.batch.running_change
+        return max(0, running.expected - running.changed) if running else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,7 +331,9 @@ def alike(batch: Batch, user: AbstractUser, tab: str, key: str, now: datetime) -
     if before is None or not (key or before == DecisionVerdict.UNDECIDED) or not user.has_perm(base.REVIEW):
         return []
     which = which_of(before, key)
-    made = [ChangeAlikePage(batch, user, now, verdict, which) for verdict in TO.values() if verdict != before]
+    made: list[VerbPage] = [
+        ChangeAlikePage(batch, user, now, verdict, which) for verdict in TO.values() if verdict != before
+    ]
     return [verb for verb in made if verb.is_possible]
 
 

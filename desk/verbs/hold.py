@@ -3,28 +3,15 @@
 from datetime import datetime
 from functools import cached_property
 
-from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy as _
 
-from actions.models import AtDeadline
-from desk.verbs.base import VerbPage
-from sendouts.models import Batch
+from desk.verbs.base import VerbPage, VerbWords
 from sendouts.models import Hold as Held
 from sendouts.verbs import LiftHold, PutOnHold, hold
-from sendouts.wording.batch_sentences import number, time_of, title
-
-
-def held_by(batch: Batch, now: datetime) -> list[str]:
-    """Return who put a batch on hold and why; empty if it is not on hold."""
-    held = hold.on_hold(batch)
-    if held is None:
-        return []
-    words = {"who": held.user.get_username(), "time": time_of(held.at, now), "note": held.note}
-    return [_("%(who)s put it on hold at %(time)s: “%(note)s”.") % words]
 
 
 class _OnHoldPage(VerbPage):
-    """Common part of both verbs: whether the batch is on hold, and who holds it."""
+    """Common part of both verbs: the hold, and what the gateway then does to the batch without a person."""
 
     changes = True
 
@@ -33,37 +20,14 @@ class _OnHoldPage(VerbPage):
         return hold.on_hold(self.batch)
 
     @property
-    def quiet(self) -> bool:
-        return True
+    def moment(self) -> datetime | None:
+        """Return when the gateway decides by itself; None if it leaves the batch alone."""
+        return None
 
-    def _describe_policy(self, declared: str, moment: datetime | None) -> str:
-        """Return what the gateway does to this batch without a person, given the declared policy."""
-        if declared == AtDeadline.LEAVE or moment is None:
-            text = ngettext(
-                "If nobody decides, nobody gets it: at %(time)s %(n)s contact takes the “timed out” way.",
-                "If nobody decides, nobody gets it: at %(time)s all %(n)s contacts take the “timed out” way.",
-                self.batch.total,
-            )
-            return text % {"time": self._deadline, "n": number(self.batch.total)}
-        at_once = moment <= self.now
-        time = {"time": time_of(moment, self.now), "n": number(self.batch.accepted)}
-        if declared == AtDeadline.REJECT:
-            if at_once:
-                return _("Nobody gets it: its moment has passed, so the gateway rejects all at once.")
-            return _("Nobody gets it: at %(time)s the gateway rejects all by itself.") % time
-        if at_once:
-            text = ngettext(
-                "%(n)s gets it: its moment has passed, so the gateway accepts at once.",
-                "%(n)s get it: its moment has passed, so the gateway accepts at once.",
-                self.batch.accepted,
-            )
-        else:
-            text = ngettext(
-                "%(n)s gets it: the gateway accepts by itself at %(time)s.",
-                "%(n)s get it: the gateway accepts by itself at %(time)s.",
-                self.batch.accepted,
-            )
-        return text % time
+    @property
+    def at_once(self) -> bool:
+        """Return whether that moment has passed."""
+        return self.moment is not None and self.moment <= self.now
 
 
 class HoldPage(_OnHoldPage):
@@ -71,44 +35,21 @@ class HoldPage(_OnHoldPage):
 
     verb = PutOnHold
     name = "hold"
+    quiet = True
+    words = VerbWords(
+        button=_("Put on hold, with a note…"),
+        question=_("Put “%(name)s” on hold?"),
+        confirm=_("Put on hold"),
+        done=_("On hold. Nothing happens to this batch by itself until somebody lifts the hold."),
+    )
 
     @property
     def is_possible(self) -> bool:
         return super().is_possible and self.held is None
 
     @property
-    def button(self) -> str:
-        return _("Put on hold, with a note…")
-
-    @property
     def act(self) -> str:
-        return _("Put on hold")
-
-    @property
-    def question(self) -> str:
-        return _("Put “%(name)s” on hold?") % {"name": title(self.batch)}
-
-    @property
-    def confirm(self) -> str:
-        return _("Put on hold")
-
-    @property
-    def done(self) -> str:
-        return _("On hold. Nothing happens to this batch by itself until somebody lifts the hold.")
-
-    def consequences(self) -> list[str]:
-        declared = self.batch.at_deadline
-        found = []
-        if declared != AtDeadline.LEAVE and self.batch.due_at is not None:
-            time = {"time": time_of(self.batch.due_at, self.now)}
-            found.append(
-                _("The gateway does not accept it by itself at %(time)s any more.") % time
-                if declared == AtDeadline.ACCEPT
-                else _("The gateway does not reject it by itself at %(time)s any more.") % time
-            )
-        found.append(self._describe_policy(AtDeadline.LEAVE, None))
-        found.append(_("Only this batch is held. Your colleagues see your note, and may still decide."))
-        return found
+        return self.confirm
 
 
 class LiftHoldPage(_OnHoldPage):
@@ -116,36 +57,17 @@ class LiftHoldPage(_OnHoldPage):
 
     verb = LiftHold
     name = "lift-hold"
+    words = VerbWords(
+        button=_("Lift the hold…"),
+        question=_("Lift the hold of “%(name)s”?"),
+        confirm=_("Lift the hold"),
+        done=_("The hold is lifted. The declared setting applies again."),
+    )
 
     @property
     def is_possible(self) -> bool:
         return super().is_possible and self.held is not None
 
     @property
-    def quiet(self) -> bool:
-        return False
-
-    @property
-    def button(self) -> str:
-        return _("Lift the hold…")
-
-    @property
-    def question(self) -> str:
-        return _("Lift the hold of “%(name)s”?") % {"name": title(self.batch)}
-
-    @property
-    def confirm(self) -> str:
-        return _("Lift the hold")
-
-    @property
-    def done(self) -> str:
-        return _("The hold is lifted. The declared setting applies again.")
-
-    def consequences(self) -> list[str]:
-        if self.held is None:
-            return []
-        moment = hold.acts_again_at(self.batch, self.held, self.now)
-        return [
-            _("%(who)s put it on hold: “%(note)s”.") % {"who": self.held.user.get_username(), "note": self.held.note},
-            _("The declared setting applies again.") + " " + self._describe_policy(self.held.declared, moment),
-        ]
+    def moment(self) -> datetime | None:
+        return hold.acts_again_at(self.batch, self.held, self.now) if self.held else None

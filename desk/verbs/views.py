@@ -23,8 +23,11 @@ from actions.whole import whole
 from desk.bases import reader
 from desk.batch.contacts import decision_at
 from desk.batch.parts.headline import label
-from desk.verbs import TO, VERBS, ChangeAlikePage, ChangeOnePage, ChangeRowsPage, StopPage, VerbPage, which_of
+from desk.verbs import VERBS
+from desk.verbs.base import VerbPage
+from desk.verbs.change import TO, ChangeAlikePage, ChangeOnePage, ChangeRowsPage, which_of
 from desk.verbs.forms import NoteForm
+from desk.verbs.stop import StopPage
 from sendouts.models import Batch, DecisionVerdict
 from sendouts.verbs import base
 from sendouts.verbs.base import NotDone, NotDoneCode
@@ -148,7 +151,7 @@ def _shown(
     }
     if not dialog:
         context = {**admin.admin_site.each_context(request), **context}
-    name = "desk/verb_body.html" if dialog else "desk/verb.html"
+    name = verb.template if dialog else "desk/verbs/page.html"
     response = TemplateResponse(request, name, context, status=status, headers={DIALOG: "1"} if dialog else None)
     patch_vary_headers(response, [DIALOG])
     return response

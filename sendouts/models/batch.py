@@ -258,6 +258,11 @@ class Batch(WorkRow):
         return "singles" if self.is_single else "files"
 
     @property
+    def unsettled(self) -> int:
+        """Return how many rejections are neither confirmed nor taken on by a person."""
+        return self.rejected - self.confirmed - self.taken_on
+
+    @property
     def timed_out(self) -> int:
         """Return how many contacts the platform sent the “timed out” way.
 

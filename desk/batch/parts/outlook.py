@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from actions.models import AtDeadline
-from desk.verbs import AcceptPage
+from desk.verbs.accept import AcceptPage
 from sendouts import rules
 from sendouts.models import Batch, Status
 from sendouts.models.hold_reason import HoldReason
