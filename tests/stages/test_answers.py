@@ -4,9 +4,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, OperationalError, transaction
+from django.db import OperationalError
 from django.db.models import Q
-from django.utils import timezone
 
 from sendouts.models import Answer, Batch, Chunk
 from sendouts.stages import chunks as delivery_chunks
@@ -19,18 +18,16 @@ def fault(kind: str, on: str, **more: Any) -> dict[str, Any]:
     return {"kind": kind, "on": on, **more}
 
 
-@pytest.mark.parametrize("status", [500, 503, 429])
-def test_rejections_that_fail_for_a_while_are_repeated(gate: Gate, status: int) -> None:
+def test_rejections_that_fail_for_a_while_are_repeated(gate: Gate) -> None:
     gate.project()
-    sent = gate.fire(contacts=400, faults={"faults": [fault("status", "reject", status=status, share=0.3, times=2)]})
+    sent = gate.fire(contacts=400, faults={"faults": [fault("status", "reject", status=503, share=0.3, times=2)]})
     gate.work(rounds=4)
     seen = gate.platform.sendout(sent["id"])
     assert (gate.batch().status, seen["accepted"], seen["rejected"]) == ("finished", 360, 40)
     assert seen["violations"] == [] and seen["faults"]["status"] > 0
 
 
-@pytest.mark.parametrize("repeat", [200, 409, 410])
-@pytest.mark.parametrize("kind", ["reset_after", "reset_before"])
+@pytest.mark.parametrize(("kind", "repeat"), [("reset_after", 410), ("reset_after", 409), ("reset_before", 200)])
 def test_a_lost_answer_is_repeated_and_gone_confirms_it(gate: Gate, kind: str, repeat: int) -> None:
     gate.project()
     faults = {"faults": [fault(kind, "reject", share=0.5, times=1)], "repeat_status": repeat}
@@ -41,11 +38,10 @@ def test_a_lost_answer_is_repeated_and_gone_confirms_it(gate: Gate, kind: str, r
     assert seen["faults"][kind] > 0
 
 
-@pytest.mark.parametrize("repeat", [409, 410])
-def test_an_answer_that_asks_for_another_time_does_not_undo_the_doubt_of_a_lost_one(gate: Gate, repeat: int) -> None:
+def test_an_answer_that_asks_for_another_time_does_not_undo_the_doubt_of_a_lost_one(gate: Gate) -> None:
     gate.project()
     faults = [fault("reset_after", "reject", times=1), fault("status", "reject", status=503, times=1)]
-    sent = gate.fire(contacts=50, faults={"faults": faults, "repeat_status": repeat})
+    sent = gate.fire(contacts=50, faults={"faults": faults, "repeat_status": 410})
     gate.work(rounds=3)
     seen = gate.platform.sendout(sent["id"])
     assert (gate.batch().status, seen["rejected"], seen["violations"]) == ("finished", 5, [])
@@ -73,7 +69,7 @@ def test_no_release_while_one_rejection_is_open(gate: Gate) -> None:
     assert seen["calls"]["finish"] == 0 and seen["accepted"] == 0
 
 
-@pytest.mark.parametrize("repeat", [200, 409, 410])
+@pytest.mark.parametrize("repeat", [409, 410])
 def test_a_lost_release_is_repeated_once_and_recorded(gate: Gate, repeat: int) -> None:
     gate.project()
     faults = {"faults": [fault("reset_after", "finish", total=1)], "repeat_status": repeat}
@@ -86,22 +82,6 @@ def test_a_lost_release_is_repeated_once_and_recorded(gate: Gate, repeat: int) -
     assert (seen["calls"]["finish_repeat"], seen["violations"]) == (1, [])
 
 
-def test_a_release_that_failed_is_called_again_later(gate: Gate) -> None:
-    gate.project()
-    sent = gate.fire(faults={"faults": [fault("status", "finish", status=503, total=1)]})
-    gate.work(rounds=2)
-    assert gate.batch().status == "finished"
-    assert gate.platform.sendout(sent["id"])["violations"] == []
-
-
-def test_a_release_that_is_refused_waits_for_a_person(gate: Gate) -> None:
-    gate.project()
-    gate.fire(faults={"faults": [fault("status", "finish", status=409)]})
-    gate.work(rounds=2)
-    batch = gate.batch()
-    assert (batch.status, batch.attention, batch.due_at) == ("delivered", "finish_unconfirmed", None)
-
-
 def test_gone_is_enough_where_nobody_is_left_to_send_to(gate: Gate) -> None:
     gate.project()
     gate.fire("single", no_consent=1.0, faults={"faults": [fault("status", "finish", status=410)]})
@@ -109,36 +89,20 @@ def test_gone_is_enough_where_nobody_is_left_to_send_to(gate: Gate) -> None:
     assert (gate.batch().status, gate.batch().outcome) == ("finished", "empty")
 
 
-def test_the_database_refuses_a_release_in_doubt(gate: Gate) -> None:
-    gate.project(review="always")
-    gate.fire()
-    gate.work()
-    for columns in (
-        {"undecided": 1, "confirmed": 10},
-        {"unread": 1, "confirmed": 10},
-        {"confirmed": 9},
-        {"file_complete": False, "confirmed": 10},
-    ):
-        with pytest.raises(IntegrityError), transaction.atomic():
-            Batch.objects.update(finish_sent_at=timezone.now(), **columns)
-    Batch.objects.update(finish_sent_at=timezone.now(), confirmed=9, taken_on=1)
-
-
 @pytest.mark.parametrize("then", [[], [fault("status", "reject", status=500, times=1)]])
-def test_after_a_kill_gone_confirms_what_may_have_been_sent(gate: Gate, then: list[dict[str, Any]]) -> None:
+def test_after_a_kill_gone_confirms_what_may_have_been_sent(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch, then: list[dict[str, Any]]
+) -> None:
     gate.project()
     sent = gate.fire(contacts=100, faults={"repeat_status": 410})
-    original = delivery._store
 
     def killed(*_: Any, **__: Any) -> None:
         raise SystemExit
 
-    delivery._store = killed
-    try:
+    with monkeypatch.context() as dying:
+        dying.setattr(delivery, "_store", killed)
         with pytest.raises(SystemExit):
             gate.work()
-    finally:
-        delivery._store = original
     # What a killed process leaves: answers that nobody stored, marked chunks, a claim that runs out.
     Chunk.objects.update(sending=True)
     gate.platform.excuse(sent["id"])
@@ -171,19 +135,3 @@ def test_answers_are_kept_where_the_database_fails_at_the_next_rejections(
     gate.work(rounds=2)
     report = gate.platform.sendout(sent["id"])
     assert (gate.batch().status, report["rejected"], report["violations"]) == ("finished", 40, [])
-
-
-def test_answers_that_a_stale_worker_brings_are_not_stored(gate: Gate) -> None:
-    gate.project(review="always")
-    gate.fire()
-    gate.work()
-    batch = gate.batch()
-    Batch.objects.update(status="accepted", due_at=timezone.now())
-    stale = claims.take(Batch, [batch.pk])
-    Batch.objects.update(claim_id=None, claimed_until=None)
-    fresh = claims.take(Batch, [batch.pk])
-    assert fresh.ids == (batch.pk,)
-    with pytest.raises(claims.ClaimLost):
-        delivery.deliver(stale, [gate.batch()], timezone.now())
-    assert {row.answer for row in gate.decisions()} == {Answer.NONE}
-    assert gate.batch().confirmed == 0

@@ -1,4 +1,4 @@
-"""Deadlines: per project and sendout, an hour where nothing is set, kept by the sweep alone."""
+"""Deadlines: per project and sendout, an hour where nothing is set, and what the clock does before and at them."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,132 +8,97 @@ from django.utils import timezone
 
 from actions.models import Sendout
 from gateway.lanes import make_sweep
-from sendouts import deadlines, lifecycle
-from sendouts.models import Batch, Webhook
+from sendouts import deadlines
+from sendouts.models import Event, Status, Webhook
+from sendouts.outlook import forecast
+from sendouts.stages import review
+from tests.factories import CONSENT, batch, plan
 from tests.gate import Gate
-from tests.lanes import advance_batches
+from tests.stages.rows import claimed, now_of, take
 
+pytestmark = pytest.mark.django_db
 AT = datetime(2026, 6, 30, 12, 0, tzinfo=UTC)
 
 
-def test_an_hour_where_nothing_is_set(gate: Gate) -> None:
-    gate.project()
-    gate.fire()
-    gate.plan()
-    assert gate.batch().deadline - gate.batch().received_at == timedelta(hours=1)
-
-
-def test_a_sendouts_own_time_wins_and_runs_from_when_the_hook_arrived(gate: Gate) -> None:
-    project = gate.project(answer_within=timedelta(minutes=30))
-    Sendout.objects.create(project=project, journey="Welcome", name="Day 1", answer_within=timedelta(minutes=10))
+@pytest.mark.parametrize("minutes", [10, 60])
+def test_a_sendouts_own_time_wins_and_runs_from_when_the_hook_arrived(gate: Gate, minutes: int) -> None:
+    project = gate.project(**{"answer_within": timedelta(minutes=30)} if minutes == 10 else {})
+    if minutes == 10:
+        own = timedelta(minutes=minutes)
+        Sendout.objects.create(project=project, journey="Welcome", name="Day 1", answer_within=own)
     gate.fire()
     arrived = timezone.now() - timedelta(minutes=3)
     Webhook.objects.update(received_at=arrived)
     gate.plan()
-    assert gate.batch().deadline == arrived + timedelta(minutes=10)
+    assert gate.batch().deadline == arrived + timedelta(minutes=minutes)
 
 
-def test_a_hook_that_is_planned_too_late_ends_at_once_without_a_download(gate: Gate) -> None:
+@pytest.mark.parametrize("kind", ["batch", "single"])
+def test_a_hook_that_is_planned_too_late_ends_at_once_without_a_download(gate: Gate, kind: str) -> None:
     gate.project()
-    sent = gate.fire()
+    sent = gate.fire(kind)
     Webhook.objects.update(received_at=timezone.now() - timedelta(hours=2))
     gate.work()
     assert (gate.batch().status, gate.words()) == ("expired", ["expired"])
-    assert gate.platform.sendout(sent["id"])["calls"]["download"] == 0
+    assert not any(gate.platform.sendout(sent["id"])["calls"].values())
 
 
-def test_the_sweep_ends_what_nobody_decided_and_counts_the_ways(gate: Gate) -> None:
-    gate.project(review="always")
-    gate.fire()
-    gate.work()
-    Batch.objects.update(deadline=timezone.now())
+def test_the_sweep_ends_what_nobody_decided_and_counts_who_timed_out() -> None:
+    held = batch(Status.IN_REVIEW, accepted=3, left=timedelta(minutes=-1))
+    sent = batch(Status.ACCEPTED, accepted=3, rejected=2, confirmed=1, left=timedelta(minutes=-1))
     make_sweep().round()
-    batch = gate.batch()
-    assert (batch.status, batch.timed_out, batch.due_at) == ("expired", 100, None)
-
-
-def test_rejections_sent_before_the_deadline_are_told_from_those_that_timed_out(gate: Gate) -> None:
-    gate.project()
-    gate.fire(
-        contacts=400, faults={"faults": [{"kind": "status", "on": "reject", "status": 500, "share": 0.5, "times": 99}]}
-    )
-    gate.work(rounds=2)
-    confirmed = gate.batch().confirmed
-    assert 0 < confirmed < 40
-    Batch.objects.update(deadline=timezone.now())
-    assert lifecycle.expire(timezone.now()) == [gate.batch().pk]
-    assert gate.batch().timed_out == 400 - confirmed
-
-
-def test_delivery_and_release_stop_at_the_deadline(gate: Gate) -> None:
-    gate.project(review="always")
-    sent = gate.fire()
-    gate.work()
-    Batch.objects.update(status="accepted", due_at=timezone.now(), deadline=timezone.now())
-    advance_batches([gate.batch().pk])
-    seen = gate.platform.sendout(sent["id"])
-    assert (seen["calls"]["reject"], seen["calls"]["finish"], gate.batch().status) == (0, 0, "expired")
-
-
-def test_a_single_past_its_deadline_does_not_stop_its_neighbours(gate: Gate) -> None:
-    gate.project(review="always")
-    sent = gate.fire("single", hooks=5, no_consent=1.0)
-    gate.work()
-    first = Batch.objects.order_by("pk").values_list("pk", flat=True)[0]
-    Batch.objects.update(status="accepted", due_at=timezone.now())
-    Batch.objects.filter(pk=first).update(deadline=timezone.now())
-    advance_batches(list(Batch.objects.values_list("pk", flat=True)))
-    assert Batch.objects.get(pk=first).status == "expired"
-    assert Batch.objects.filter(status="finished").count() == 4
-    assert gate.platform.sendout(sent["id"])["calls"]["reject"] == 4
+    for made, timed_out in ((held, 3), (sent, 4)):
+        ended = now_of(made)
+        assert (ended.status, ended.timed_out, ended.due_at) == ("expired", timed_out, None)
 
 
 @pytest.mark.parametrize(
     ("declared", "status", "ways"),
+    [("leave", "in_review", (90, 8, 2)), ("accept", "accepted", (90, 10, 0)), ("reject", "refused", (0, 100, 0))],
+)
+def test_what_happens_near_the_deadline_is_declared(declared: str, status: str, ways: tuple[int, int, int]) -> None:
+    counts = {"accepted": 90, "rejected": 8, "undecided": 2}
+    claim, made = claimed(
+        Status.SCREENED, **counts, review="always", at_deadline=declared, left=timedelta(hours=1), now=timezone.now()
+    )
+    review.settle(claim, [made], timezone.now())
+    claim.release()
+    made = now_of(made)
+    if declared == "leave":
+        assert made.due_at is None
+        return
+    assert made.due_at == made.deadline - timedelta(minutes=5), "the reserve is five minutes of an hour"
+    claim, made = take(made)
+    review.at_deadline(claim, [made], timezone.now())
+    made = now_of(made)
+    assert (made.status, (made.accepted, made.rejected, made.undecided)) == (status, ways)
+    assert Event.objects.get(batch=made, new=status).data["by"] == "at_deadline"
+
+
+def test_accepting_near_the_deadline_rejects_the_undecided() -> None:
+    claim, made = claimed(Status.IN_REVIEW, accepted=1, undecided=1, at_deadline="accept")
+    review.at_deadline(claim, [made], timezone.now())
+    made = now_of(made)
+    assert (made.status, made.accepted, made.rejected) == ("accepted", 1, 1)
+
+
+@pytest.mark.parametrize(
+    "columns",
     [
-        ("leave", "in_review", (0, 0)),
-        ("accept", "finished", (90, 10)),
-        ("reject", "finished", (0, 100)),
+        {"held_for": ["unknown_action"], "plan": "unknown"},
+        {"attention": "unread_rows"},
+        {"accepted": 0},
     ],
 )
-def test_what_happens_near_the_deadline_is_declared(
-    gate: Gate, declared: str, status: str, ways: tuple[int, int]
-) -> None:
-    gate.project(review="always", at_deadline=declared)
-    sent = gate.fire()
-    gate.work()
-    batch = gate.batch()
-    if declared == "leave":
-        assert batch.due_at is None
-    else:
-        expected = batch.deadline - timedelta(minutes=5)
-        assert batch.due_at == expected, "the reserve is five minutes in an hour"
-        Batch.objects.update(due_at=timezone.now())
-        advance_batches([batch.pk])
-    seen = gate.platform.sendout(sent["id"])
-    assert (gate.batch().status, (seen["accepted"], seen["rejected"])) == (status, ways)
-
-
-@pytest.mark.parametrize("held_for", ["unknown_action", "attention"])
-def test_the_clock_never_accepts_what_nobody_could_judge(gate: Gate, held_for: str) -> None:
-    gate.project(review="never", at_deadline="accept")
-    wanted: dict[str, Any] = {"actions": ["consent-check", "vip"]}
-    if held_for == "attention":
-        wanted = {"format": "ndjson", "raw_lines": [[3, "{"]]}
-    gate.fire(**wanted)
-    gate.work()
-    assert (gate.batch().status, gate.batch().due_at) == ("in_review", None)
-
-
-def test_accepting_near_the_deadline_rejects_the_undecided(gate: Gate) -> None:
-    gate.project(at_deadline="accept")
-    rows = [{"contactId": "A", "properties": {}}, {"contactId": "B", "properties": {"consent": True}}]
-    sent = gate.fire(rows=rows, due="none")
-    gate.work()
-    Batch.objects.update(due_at=timezone.now())
-    advance_batches([gate.batch().pk])
-    seen = gate.platform.sendout(sent["id"])
-    assert (seen["accepted"], seen["rejected"]) == (1, 1)
+def test_the_clock_never_accepts_what_nobody_could_judge(columns: dict[str, Any]) -> None:
+    if "plan" in columns:
+        columns = columns | {"plan": plan(CONSENT, unknown=["vip"])}
+    claim, made = claimed(Status.IN_REVIEW, **{"accepted": 2, "at_deadline": "accept"} | columns)
+    now = timezone.now()
+    assert forecast.acts_at(made, forecast.lately(now), now) is None
+    if made.attention:
+        review.at_deadline(claim, [made], now)
+        assert (now_of(made).status, now_of(made).due_at) == ("in_review", None)
 
 
 @pytest.mark.parametrize(
@@ -153,29 +118,3 @@ def test_the_reserve_grows_with_what_must_be_sent(minutes: int, rejections: int,
 def test_screening_leaves_half_of_the_reserve_to_the_answers(minutes: int, before: timedelta) -> None:
     deadline = AT + timedelta(minutes=minutes)
     assert deadline - deadlines.screening_ends(AT, deadline) == before
-
-
-def test_a_clock_that_jumps_pauses_expiry(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
-    gate.project(review="always")
-    gate.fire()
-    gate.work()
-    sweep = make_sweep()
-    sweep.round()
-    later = timezone.now() + timedelta(hours=3)
-    monkeypatch.setattr("work.sweep.timezone.now", lambda: later)
-    sweep.round()
-    assert gate.batch().status == "in_review"
-    monkeypatch.undo()
-
-
-def test_the_sweep_does_the_work_itself_when_nudges_do_not_arrive(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
-    gate.project()
-    sent = gate.fire()
-    monkeypatch.setattr("work.sweep.nudge", lambda *_, **__: False)
-    sweep = make_sweep()
-    # In the test's own thread, which is the one that sees its transaction.
-    monkeypatch.setattr(sweep._pool, "submit", lambda work, *given: work(*given))
-    monkeypatch.setattr("work.sweep.close_old_connections", lambda: None)
-    sweep.round()
-    assert gate.batch().status == "finished"
-    assert gate.platform.sendout(sent["id"])["violations"] == []
