@@ -240,7 +240,7 @@ def test_a_batch_that_is_rejected_whole_writes_nothing_and_tells_of_it(
     carry_out(Reject(), gate.batch(), reviewer())
     gate.work()
     assert gate.batch().status == "finished"
-    follow(gate)
+    follow()
     assert (kind.pages, len(other.ids())) == ([], 100)
     assert not PendingEffect.objects.exists() and not EffectRun.objects.filter(ended_at__isnull=True).exists()
 
@@ -251,7 +251,7 @@ def test_what_a_batch_that_times_out_had_prepared_is_cleared_away(gate: Gate, mo
     gate.work()
     batch = gate.batch()
     carry_out(GiveUp(), batch, reviewer(), note="Too late.")
-    follow(gate)
+    follow()
     run = run_of(batch)
     assert (kind.pages, run.left_out, run.due_at) == ([], 90, None) and run.ended_at is not None
     assert not PendingEffect.objects.exists()

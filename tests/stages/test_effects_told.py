@@ -22,7 +22,7 @@ def refused(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> type[Written]:
     kind = told(monkeypatch, Word.ACCEPT, answer=refuse_some)
     fire(gate, kind="told")
     gate.work()
-    follow(gate)
+    follow()
     return kind
 
 
@@ -39,7 +39,7 @@ def test_others_are_told_after_the_release_and_not_before(gate: Gate, monkeypatc
     fire(gate, kind="told")
     gate.work()
     assert (gate.batch().status, kind.pages) == ("finished", [])
-    follow(gate)
+    follow()
     assert [pending.verdict for page in kind.pages for pending in page].count(Word.REJECT) == 10
     assert len(kind.ids()) == 100
     run = run_of(gate.batch())
@@ -50,11 +50,11 @@ def test_a_receiver_that_is_away_is_told_later(gate: Gate, monkeypatch: pytest.M
     kind = told(monkeypatch, Word.ACCEPT, answer=only_first([], Retryable("No.", retry_after=60)))
     fire(gate, kind="told")
     gate.work()
-    follow(gate)
+    follow()
     run = run_of(gate.batch())
     assert run.due_at is not None and (run.due_at - timezone.now()).total_seconds() > 30
     assert gate.batch().status == "finished", "the release does not wait for it"
-    follow(gate)
+    follow()
     assert run_of(gate.batch()).ended_at is not None and len(set(kind.ids())) == 90
 
 
@@ -66,7 +66,7 @@ def test_what_a_receiver_refuses_waits_for_a_person_who_sends_it_again(
     assert effects.stuck_transfers(batch.pk) == ["write"] and run_of(batch).refused == 10
     kind.answer = staticmethod(lambda page: [DONE] * len(page))
     carry_out(SendAgain(), batch, reviewer())
-    follow(gate)
+    follow()
     assert (effects.stuck_transfers(batch.pk), run_of(batch).done) == ([], 90)
     with pytest.raises(NotDone):
         carry_out(SendAgain(), batch, reviewer("b"))
@@ -80,7 +80,7 @@ def test_what_failed_for_good_is_sent_again_days_after_the_deadline(
     kind.answer = staticmethod(lambda page: [DONE] * len(page))
     batch = gate.batch()
     carry_out(SendAgain(), batch, reviewer())
-    follow(gate)
+    follow()
     assert (effects.stuck_transfers(batch.pk), run_of(batch).done) == ([], 90)
 
 
@@ -92,9 +92,9 @@ def test_a_receiver_that_is_away_again_is_tried_for_a_day_from_when_a_person_ask
     kind.answer = staticmethod(only_first([], Retryable("No.", retry_after=60)))
     batch = gate.batch()
     carry_out(SendAgain(), batch, reviewer())
-    follow(gate)
+    follow()
     assert run_of(batch).due_at is not None
-    follow(gate)
+    follow()
     assert run_of(batch).ended_at is not None
 
 
