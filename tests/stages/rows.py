@@ -34,7 +34,7 @@ def dies(ask: Ask) -> Attempt:
 
 
 def says(outcome: client.CallOutcome, status: int) -> Callable[[Ask], Attempt]:
-    return lambda ask: Attempt(ask.key, outcome, status, None, outcome is client.CallOutcome.LOST)
+    return lambda ask: Attempt(ask.key, outcome, status, None)
 
 
 def now_of(made: Batch) -> Batch:

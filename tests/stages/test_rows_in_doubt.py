@@ -127,7 +127,7 @@ def test_calls_that_were_held_back_are_not_stored_and_told_after_the_quiet_passe
     chunk = with_chunk(made)
     # In doubt since a worker died.
     Chunk.objects.update(sending=True)
-    wire(lambda ask: Attempt(ask.key, client.CallOutcome.HELD, 0, 600.0, False))
+    wire(lambda ask: Attempt(ask.key, client.CallOutcome.HELD, 0, 600.0))
     now = timezone.now()
     for attempts in range(1, lifecycle.QUIET_ATTEMPTS + 1):
         delivery.deliver(claim, [now_of(made)], now)
