@@ -1,68 +1,21 @@
 """The door's answers are counted as the platform's breaker sees them, without a query on their way."""
 
 import threading
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from unittest.mock import patch
 
 import pytest
-import requests
-import uvicorn
 from django.db import OperationalError, connection
 from django.utils import timezone
 
 from notices.alarms import traffic
 from sendouts.intake import store
-from sendouts.intake.door import Door
+from sendouts.intake.journal import Depth
 from sendouts.intake.watch import KEPT_WINDOWS, WINDOW_SECONDS, DoorWatch
 from sendouts.models import DoorWindow
-from tests.servers import free_port
+from tests.serving import post, serving
 from work.models import Pulse
-
-
-@dataclass(frozen=True)
-class Depth:
-    """What a journal tells."""
-
-    hooks: int = 0
-    oldest: datetime | None = None
-
-
-HOOK = b'{"finishUri": "https://symplify.example.com/f/1", "projectName": "P", "items": [], "actions": []}'
-
-
-@pytest.fixture
-def serve(transactional_db: None) -> Iterator[Callable[..., tuple[str, Callable[[], None]]]]:
-    """Serve a door; gives its URL, and what stops it."""
-    stops: list[Callable[[], None]] = []
-
-    def start(**more: Any) -> tuple[str, Callable[[], None]]:
-        port = free_port()
-        door = Door(None, basic=(("hook", "secret"),), header="", tokens=(), max_bytes=10_000, **more)
-        server = uvicorn.Server(uvicorn.Config(door, port=port, log_config=None, lifespan="on", ws="none"))
-        thread = threading.Thread(target=server.run, daemon=True)
-        thread.start()
-        until = time.monotonic() + 10
-        while not server.started and time.monotonic() < until:
-            thread.join(0.01)
-
-        def stop() -> None:
-            server.should_exit = True
-            thread.join(10)
-
-        stops.append(stop)
-        return f"http://127.0.0.1:{port}/webhooks/symplify/", stop
-
-    yield start
-    for stop in stops:
-        stop()
-
-
-def post(url: str, body: bytes = HOOK, password: str = "secret") -> int:
-    return requests.post(url, data=body, auth=("hook", password), timeout=10).status_code
 
 
 def counted() -> dict[str, int]:
@@ -70,24 +23,26 @@ def counted() -> dict[str, int]:
     return traffic.answers(timezone.now(), traffic.TOLD_SPAN)
 
 
-def test_stored_unreadable_and_turned_away_hooks_are_told_apart(serve: Any) -> None:
-    url, stop = serve()
-    assert [post(url), post(url), post(url, b"no JSON"), post(url, password="x")] == [202, 202, 400, 401]
-    stop()
+def test_stored_unreadable_and_turned_away_hooks_are_told_apart(transactional_db: None) -> None:
+    with serving() as serve:
+        url = serve()
+        answers = [post(url), post(url), post(url, b"no JSON"), post(url, X_Other="1")]
+    assert [answer.status_code for answer in answers] == [202, 202, 400, 401]
     assert counted() == {"stored": 3, "slow": 0, "refused": 0, "turned_away": 1}
 
 
-def test_a_hook_that_cannot_be_stored_in_time_is_counted_as_refused(serve: Any) -> None:
-    go_on = threading.Event()
+def test_a_hook_that_cannot_be_stored_in_time_is_refused_and_counted_as_such(transactional_db: None) -> None:
+    let_go = threading.Event()
 
     def hangs(hooks: list[store.Received]) -> list[int]:
-        go_on.wait(10)
+        let_go.wait(20)
         return []
 
-    url, stop = serve(store=store.Store(hangs))
-    assert post(url) == 503
-    go_on.set()
-    stop()
+    with serving() as serve:
+        answer = post(serve(store=store.Store(hangs)))
+        assert answer.status_code == 503 and answer.headers["Retry-After"]
+        assert not let_go.is_set(), "the answer came while the database still hung"
+        let_go.set()
     assert counted() == {"stored": 0, "slow": 0, "refused": 1, "turned_away": 0}
 
 
@@ -143,7 +98,8 @@ def test_counting_asks_the_database_nothing(django_assert_num_queries: Any) -> N
 
 @pytest.mark.django_db
 def test_the_depth_of_the_journal_is_told_and_once_more_when_it_is_empty() -> None:
-    depths = [Depth(), Depth(3, timezone.now()), Depth(), Depth()]
+    empty = Depth(0, None)
+    depths = [empty, Depth(3, timezone.now()), empty, empty]
     with patch.object(threading.Thread, "start") as start:
         watch = DoorWatch(lambda: depths.pop(0))
         watch.start()

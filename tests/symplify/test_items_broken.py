@@ -3,64 +3,36 @@
 import gzip
 import json
 import random
-import tracemalloc
 import zlib
 
 import pytest
 
-from outbound.download import BrokenDownload
 from sendouts.symplify import source
 from sendouts.symplify.items import ItemReader
+from tests.symplify.reading import bounded, good_ids, read
 
 GOOD = [f'{{"contactId":"A-{number}","cancelUri":"https://example.com/{number}"}}' for number in range(1, 4)]
-
-
-def read(data, *, proven=True, encoding="", torn=False):
-    def blocks():
-        yield data
-        if torn:
-            raise BrokenDownload("cut", 0)
-
-    reader = ItemReader(blocks(), content_encoding=encoding, transport_proves_end=lambda: proven)
-    return [row for chunk in reader.chunks(1000) for row in chunk], reader
 
 
 def array(*elements):
     return ("[" + ",".join(elements) + "]").encode()
 
 
-def good_ids(rows):
-    return [row.contact_id for row in rows if not row.problem]
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        b"<!DOCTYPE html><html>",
-        b"\n\n<html>",
-        b'{"error":"not found"}',
-        b'{"error":"not found"}\n',
-        b"{}",
-        b"{",
-        b"[[",
-        b"null",
-        b'"text"',
-        b"17",
-        b"Not found",
-        b"a,b\n1,2\n",
-        '[{"contactId":"A"}]'.encode("utf-16"),
-        "contactId,cancelUri".encode("utf-16-le"),
-        "contactId,cancelUri".encode("utf-16-be"),
-        b"\x00\x00",
-        b"PK\x03\x04rest of a zip",
-        b"x" * 3_000_000,
-        b" " * 3_000_000 + b"x",
-        b"contactId;cancelUri\rA;https://example.com/1\rB;https://example.com/2",
-        b'{"data":{"contacts":[]}}',
-        b'{"a":["x"]}',
-    ],
-    ids=lambda data: repr(data[:20]),
+NO_FILES = b'<!DOCTYPE html><html> | \n\n<html> | {"error":"not found"} | {"error":"not found"}\n | {"data":{"contacts":[]}}'.split(
+    b" | "
 )
+NO_FILES += (
+    b'{} | { | [[ | null | "text" | 17 | Not found | a,b\n1,2\n | \0\0 | PK\x03\x04rest of a zip | {"a":["x"]}'.split(
+        b" | "
+    )
+)
+NO_FILES += ["contactId,cancelUri".encode(name) for name in ("utf-16", "utf-16-le", "utf-16-be")]
+NO_FILES += [b"x" * 3_000_000, b" " * 3_000_000 + b"x", bytes(range(256)) * 4_000]
+NO_FILES += [b"contactId;cancelUri\rA;https://example.com/1\rB;https://example.com/2"]
+NO_FILES += [gzip.compress(gzip.compress(gzip.compress(array(*GOOD))))]
+
+
+@pytest.mark.parametrize("data", NO_FILES, ids=lambda data: repr(data[:20]))
 def test_what_is_no_contact_file_is_never_complete_and_gives_nobody(data):
     rows, reader = read(data)
     assert not reader.complete
@@ -135,23 +107,27 @@ def test_a_text_that_is_never_closed_is_a_syntax_error_and_not_a_cut():
 
 
 @pytest.mark.parametrize(
-    "kept",
-    [
-        "[",
-        '[{"a',
-        "[" + GOOD[0],
-        "[" + GOOD[0] + ",",
-        "[" + GOOD[0] + ',{"a":tr',
-        "[" + GOOD[0] + ',{"a":"\\u00',
-        '{"a":[',
-        '{"a"',
-        '{"a":1,',
-    ],
+    "kept", ["[", '[{"a', "[*", "[*,", '[*,{"a":tr', '[*,{"a":"\\u00', '{"a":[', '{"a"', '{"a":1,']
 )
 def test_json_that_stops_early_is_cut(kept):
-    rows, reader = read(kept.encode())
+    rows, reader = read(kept.replace("*", GOOD[0]).encode())
     assert (reader.complete, reader.broken) == (False, "cut")
-    assert good_ids(rows) == (["A-1"] if GOOD[0] in kept else [])
+    assert good_ids(rows) == (["A-1"] if "*" in kept else [])
+
+
+@pytest.mark.parametrize(
+    ("data", "broken"),
+    [
+        (b"[" * 100_000 + b"]" * 100_000, ""),
+        (b'{"a":' * 100_000 + b"1" + b"}" * 100_000, "too_deep"),
+        (b"{" + b",".join(b'"k%d":[1]' % place for place in range(150_000)) + b"}", "too_big"),
+    ],
+    ids=["levels of arrays", "levels of objects", "keys"],
+)
+def test_nesting_and_keys_without_end_are_given_up(data, broken):
+    rows, reader = read(data)
+    assert (good_ids(rows), reader.broken, reader.complete) == ([], broken, not broken)
+    assert [row.problem for row in rows] == ([] if broken else ["too_deep"])
 
 
 @pytest.mark.parametrize(
@@ -272,21 +248,16 @@ def test_a_cut_gzip_gives_the_same_rows_whatever_the_size_of_our_steps(monkeypat
 def test_a_row_over_a_mebibyte_is_not_read_and_takes_no_more_memory(form):
     def blocks():
         yield {"array": b"[", "object": b'{"a":[', "lines": b"", "csv": b"contactId,cancelUri\n"}[form]
-        yield {"csv": b"A,https://example.com/1\n"}.get(form, GOOD[0].encode()) + {"lines": b"\n", "csv": b""}.get(
-            form, b","
-        )
+        first = GOOD[0].encode()
+        yield {"csv": b"A,https://example.com/1\n", "lines": first + b"\n"}.get(form, first + b",")
         yield b'{"contactId":"' if form != "csv" else b"B,"
         for _ in range(400):
             yield b"x" * 100_000
         yield b'"}\n' if form != "csv" else b"\n"
         yield {"lines": GOOD[1].encode() + b"\n", "csv": b"C,https://example.com/3\n"}.get(form, b"]")
 
-    tracemalloc.start()
-    reader = ItemReader(blocks(), transport_proves_end=lambda: True)
-    rows = [row for chunk in reader.chunks(10) for row in chunk]
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert peak < 12_000_000
+    with bounded(12_000_000):
+        rows, reader = read(blocks(), chunk=10)
     assert ("too_big", 2 if form != "csv" else 3) == reader.first_problem
     if form in ("lines", "csv"):
         assert [row.problem for row in rows] == ["", "too_big", ""]
@@ -298,30 +269,20 @@ def test_a_row_over_a_mebibyte_is_not_read_and_takes_no_more_memory(form):
 def test_a_gzip_bomb_is_given_up_in_bounded_memory():
     packer = zlib.compressobj(9, wbits=31)
     row = ",".join(GOOD[:1] * 1000).encode()
-    packed = packer.compress(b"[" + row) + b"".join(packer.compress(b"," + row) for _ in range(2_999))
-    packed += packer.compress(b" " * 50_000_000 + b"]") + packer.flush()
+    packed = packer.compress(b"[" + row) + b"".join(packer.compress(b"," + row) for _ in range(99))
+    packed += packer.compress(b" " * 100_000_000 + b"]") + packer.flush()
     twice = gzip.compress(packed)
     assert len(twice) < 100_000
-    tracemalloc.start()
-    reader = ItemReader([twice], content_encoding="gzip", transport_proves_end=lambda: True)
-    counted = sum(len(chunk) for chunk in reader.chunks(2000))
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert 0 < counted < 2_000_000, "64 MiB of it"
+    with bounded(16_000_000):
+        reader = ItemReader([twice], content_encoding="gzip", transport_proves_end=lambda: True)
+        counted = sum(len(chunk) for chunk in reader.chunks(2000))
+    assert counted == 100_000
     assert (reader.broken, reader.complete) == ("too_big", False)
-    assert peak < 16_000_000
 
 
-def test_a_large_file_that_packs_well_is_no_bomb():
-    packer = zlib.compressobj(9, wbits=31)
-    sent = packer.compress(b"contactId,cancelUri\n")
-    for page in range(20):
-        rows = (
-            b"A-%d,https://x.example/%032x\n" % (place, place * 7919)
-            for place in range(page * 60_000, page * 60_000 + 60_000)
-        )
-        sent += packer.compress(b"".join(rows))
-    sent += packer.flush()
-    reader = ItemReader([sent], transport_proves_end=lambda: True)
-    assert sum(len(chunk) for chunk in reader.chunks(5000)) == 1_200_000
-    assert reader.complete
+def test_a_large_file_that_packs_well_is_no_bomb(monkeypatch):
+    monkeypatch.setattr(source, "_RATIO_FROM", 1 << 20)
+    lines = (b"A-%d,https://x.example/%032x\n" % (place, place * 7919) for place in range(30_000))
+    sent = gzip.compress(b"contactId,cancelUri\n" + b"".join(lines), 9)
+    rows, reader = read(sent)
+    assert (len(rows), reader.complete) == (30_000, True)
