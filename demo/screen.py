@@ -5,9 +5,14 @@ import shutil
 import sys
 import time
 from collections.abc import Sequence
-from typing import Protocol, TextIO
+from dataclasses import astuple
+from itertools import accumulate, pairwise
+from typing import TYPE_CHECKING, TextIO
 
-from demo.programme import Act, Ways
+from demo.programme import Ways
+
+if TYPE_CHECKING:
+    from demo.play import Scene
 
 BAR = 24
 TITLE = 17
@@ -15,18 +20,6 @@ TITLE = 17
 QUIET_SECONDS = 5.0
 WIDTH_OF_LOGS = 160
 GREEN, ORANGE, RED, GREY, BOLD, PLAIN = "\x1b[32m", "\x1b[33m", "\x1b[31m", "\x1b[90m", "\x1b[1m", "\x1b[0m"
-
-
-class Shown(Protocol):
-    """Interface of a sendout in progress for the screen."""
-
-    @property
-    def act(self) -> Act: ...
-    @property
-    def ways(self) -> Ways: ...
-    @property
-    def doing(self) -> str: ...
-    def faults(self) -> list[str]: ...
 
 
 class Screen:
@@ -50,7 +43,7 @@ class Screen:
         self._out.write(text + "\n")
         self._out.flush()
 
-    def show(self, scenes: Sequence[Shown], *, last: bool = False) -> None:
+    def show(self, scenes: Sequence["Scene"], *, last: bool = False) -> None:
         """Draw the lines of all sendouts; last: keep them on the screen."""
         if self._tty:
             lines = [self._line(scene, self._width) for scene in scenes]
@@ -70,7 +63,7 @@ class Screen:
                 self._said[scene.act.title] = words
                 self._said_at = time.monotonic()
 
-    def _line(self, scene: Shown, width: int) -> str:
+    def _line(self, scene: "Scene", width: int) -> str:
         total, gone = scene.act.expected.total, scene.ways.total
         left = f"{clip(scene.act.title, TITLE)} "
         right = f" {gone:>6,}/{total:<6,} "
@@ -82,15 +75,12 @@ class Screen:
 
     def _bar(self, ways: Ways, total: int) -> str:
         """Return cells in proportion: green accepted, orange rejected, red timed out, the rest still waiting."""
-        ends = [
-            round(part * BAR / total)
-            for part in (ways.accepted, ways.accepted + ways.rejected, ways.accepted + ways.rejected + ways.timed_out)
-        ]
-        accepted, rejected, timed_out = ends[0], ends[1] - ends[0], ends[2] - ends[1]
-        cells = ((GREEN, "█" * accepted), (ORANGE, "▓" * rejected), (RED, "▒" * timed_out))
-        return "".join(self._colour(*each) for each in cells) + self._colour(GREY, "·" * (BAR - ends[2]))
+        ends = [round(part * BAR / total) for part in accumulate((0, *astuple(ways)))]
+        cells = ((GREEN, "█"), (ORANGE, "▓"), (RED, "▒"), (GREY, "·"))
+        lengths = (after - before for before, after in pairwise((*ends, BAR)))
+        return "".join(self._colour(colour, cell * count) for (colour, cell), count in zip(cells, lengths, strict=True))
 
-    def table(self, scenes: Sequence[Shown]) -> None:
+    def table(self, scenes: Sequence["Scene"]) -> None:
         """Write the closing table: expected and actual number of contacts on each of the three ways."""
         sendouts = max([len(scene.act.label) for scene in scenes] + [len("sendout")]) + 1
         if self._width < TITLE + 1 + sendouts + 3 * 19 + 3:
@@ -102,11 +92,7 @@ class Screen:
         self.say(self._colour(BOLD, f"{'':{TITLE}} {clip('sendout', sendouts)}{under}"))
         for scene in scenes:
             wanted, found = scene.act.expected, scene.ways
-            pairs = (
-                (wanted.accepted, found.accepted),
-                (wanted.rejected, found.rejected),
-                (wanted.timed_out, found.timed_out),
-            )
+            pairs = zip(astuple(wanted), astuple(found), strict=True)
             numbers = "".join(
                 f"  {expected:>8,} " + (f"{actual:>8,}" if expected == actual else self._colour(RED, f"{actual:>8,}"))
                 for expected, actual in pairs
