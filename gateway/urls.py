@@ -1,7 +1,10 @@
 """All URLs but the webhook's door, which stands in front of Django (gateway.asgi)."""
 
+from collections.abc import Callable
+
 from django.contrib import admin
-from django.urls import include, path
+from django.http.response import HttpResponseBase
+from django.urls import URLPattern, include, path
 from django.views.generic import RedirectView
 
 from desk import export, find
@@ -10,67 +13,33 @@ from desk.people import me, notices
 from desk.setup.tryout import plan_page, preview_page, rehearsal, trial
 from gateway.ops import health, metrics
 
+
+def screen(route: str, view: Callable[..., HttpResponseBase], name: str) -> URLPattern:
+    """Return a page of the desk for people who are logged in."""
+    return path(f"admin/{route}", admin.site.admin_view(view), name=name)
+
+
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     # Pages about the configuration that read contacts or call services: only packages above actions can do that.
-    path(
-        "admin/actions/actiondefinition/preview/",
-        admin.site.admin_view(preview_page.preview_new_action),
-        name="preview_new_action",
+    screen("actions/actiondefinition/preview/", preview_page.preview_new_action, "preview_new_action"),
+    screen("actions/actiondefinition/<int:definition_id>/preview/", preview_page.preview_action, "preview_action"),
+    screen("actions/actiondefinition/<int:definition_id>/test/", trial.test_action, "test_action"),
+    screen("actions/credential/<int:credential_id>/test/", trial.test_credential, "test_credential"),
+    screen("actions/project/<int:project_id>/plan/", plan_page.plan_of_project, "plan_of_project"),
+    screen("actions/sendout/<int:sendout_id>/plan/", plan_page.plan_of_sendout, "plan_of_sendout"),
+    screen(
+        "actions/actiondefinition/<int:definition_id>/rehearse/", rehearsal.rehearse_definition, "rehearse_definition"
     ),
-    path(
-        "admin/actions/actiondefinition/<int:definition_id>/preview/",
-        admin.site.admin_view(preview_page.preview_action),
-        name="preview_action",
-    ),
-    path(
-        "admin/actions/actiondefinition/<int:definition_id>/test/",
-        admin.site.admin_view(trial.test_action),
-        name="test_action",
-    ),
-    path(
-        "admin/actions/credential/<int:credential_id>/test/",
-        admin.site.admin_view(trial.test_credential),
-        name="test_credential",
-    ),
-    path(
-        "admin/actions/project/<int:project_id>/plan/",
-        admin.site.admin_view(plan_page.plan_of_project),
-        name="plan_of_project",
-    ),
-    path(
-        "admin/actions/sendout/<int:sendout_id>/plan/",
-        admin.site.admin_view(plan_page.plan_of_sendout),
-        name="plan_of_sendout",
-    ),
-    path(
-        "admin/actions/actiondefinition/<int:definition_id>/rehearse/",
-        admin.site.admin_view(rehearsal.rehearse_definition),
-        name="rehearse_definition",
-    ),
-    path(
-        "admin/actions/actiondefinition/rehearse/", admin.site.admin_view(rehearsal.rehearse_new), name="rehearse_new"
-    ),
-    path(
-        "admin/actions/project/<int:project_id>/rehearse/",
-        admin.site.admin_view(rehearsal.rehearse_project),
-        name="rehearse_project",
-    ),
-    path("admin/find-contact/", admin.site.admin_view(find.find_contact), name="find_contact"),
-    path("admin/batches/<int:batch_id>/export/", admin.site.admin_view(export.export), name="export_batch"),
-    path(
-        "admin/batches/<int:batch_id>/export/<uuid:key>/",
-        admin.site.admin_view(export.progress),
-        name="export_progress",
-    ),
-    path("admin/me/", admin.site.admin_view(me.me), name="me"),
+    screen("actions/actiondefinition/rehearse/", rehearsal.rehearse_new, "rehearse_new"),
+    screen("actions/project/<int:project_id>/rehearse/", rehearsal.rehearse_project, "rehearse_project"),
+    screen("find-contact/", find.find_contact, "find_contact"),
+    screen("batches/<int:batch_id>/export/", export.export, "export_batch"),
+    screen("batches/<int:batch_id>/export/<uuid:key>/", export.progress, "export_progress"),
+    screen("me/", me.me, "me"),
     path("admin/desk/", include("desk.urls")),
-    path(
-        "admin/sendouts/channel/<int:channel_id>/test/",
-        admin.site.admin_view(channels.test_channel),
-        name="test_channel",
-    ),
-    path("admin/me/notices/", admin.site.admin_view(notices.my_messages), name="my_messages"),
+    screen("sendouts/channel/<int:channel_id>/test/", channels.test_channel, "test_channel"),
+    screen("me/notices/", notices.my_messages, "my_messages"),
     path("admin/", admin.site.urls),
     path("api/", include("api.urls")),
     path("i18n/setlang/", notices.switch_language, name="set_language"),

@@ -16,27 +16,11 @@ _PAGE = (
 # The admin's Alpine evaluates expressions in the pages. Scripts still come only from us, and never from a page's text.
 ADMIN = _PAGE + "script-src 'self' 'unsafe-eval'"
 DOCS = _PAGE + "script-src 'self'"
-_PERMISSIONS = ", ".join(
-    f"{name}=()"
-    for name in (
-        "accelerometer",
-        "autoplay",
-        "browsing-topics",
-        "camera",
-        "display-capture",
-        "encrypted-media",
-        "fullscreen",
-        "geolocation",
-        "gyroscope",
-        "hid",
-        "magnetometer",
-        "microphone",
-        "midi",
-        "payment",
-        "serial",
-        "usb",
-    )
+_NOT_NEEDED = (
+    "accelerometer autoplay browsing-topics camera display-capture encrypted-media fullscreen geolocation "
+    "gyroscope hid magnetometer microphone midi payment serial usb"
 )
+_PERMISSIONS = ", ".join(f"{name}=()" for name in _NOT_NEEDED.split())
 
 
 def policy(path: str) -> str:
