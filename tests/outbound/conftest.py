@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from outbound.breaker import breakers
 from outbound.fanout import Fanout, FanoutAnswer, FanoutCall
 from outbound.guard import AllowList
 from outbound.session import GuardedSession
+from tests.outbound.kinds import Fanouts, Send, Sessions, Sites
 from tests.outbound.site import Request, Site, reply
 
 
@@ -20,45 +22,35 @@ def _closed_breakers() -> None:
 
 
 @pytest.fixture
-def site() -> Iterator[Callable[..., Site]]:
+def site() -> Iterator[Sites]:
     """Makes sites: site(answer), where no answer means 200."""
-    made: list[Site] = []
+    with ExitStack() as stack:
 
-    def make(answer: Callable[[Request], bytes] = lambda request: reply(), **options: Any) -> Site:
-        made.append(Site(answer, **options))
-        return made[-1]
+        def make(answer: Callable[[Request], bytes] = lambda request: reply(), **options: Any) -> Site:
+            return stack.enter_context(closing(Site(answer, **options)))
 
-    yield make
-    for one in made:
-        one.close()
+        yield make
 
 
 @pytest.fixture
-def fanout() -> Iterator[Callable[..., Fanout]]:
+def fanout() -> Iterator[Fanouts]:
     """Makes fan-outs: fanout(*entries, **settings), for http too."""
-    made: list[Fanout] = []
-
-    def make(*entries: str, **settings: Any) -> Fanout:
-        made.append(Fanout(AllowList.parse(entries, allow_http=True), **settings))
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.close()
+    yield from _closing(Fanout)
 
 
 @pytest.fixture
-def session() -> Iterator[Callable[..., GuardedSession]]:
+def session() -> Iterator[Sessions]:
     """Makes sessions: session(*entries, **settings), for http too."""
-    made: list[GuardedSession] = []
+    yield from _closing(GuardedSession)
 
-    def make(*entries: str, **settings: Any) -> GuardedSession:
-        made.append(GuardedSession(AllowList.parse(entries, allow_http=True), **settings))
-        return made[-1]
 
-    yield make
-    for one in made:
-        one.close()
+def _closing(kind: Callable[..., Any]) -> Iterator[Callable[..., Any]]:
+    with ExitStack() as stack:
+
+        def make(*entries: str, **settings: Any) -> Any:
+            return stack.enter_context(closing(kind(AllowList.parse(entries, allow_http=True), **settings)))
+
+        yield make
 
 
 @pytest.fixture
@@ -70,7 +62,7 @@ def closed_port() -> int:
 
 
 @pytest.fixture
-def send() -> Callable[..., dict[Any, FanoutAnswer]]:
+def send() -> Send:
     """Sends URIs, keyed by their place, and gives the answers by key; fails where a key is answered twice."""
 
     def run(fanout: Fanout, *uris: str, **options: Any) -> dict[Any, FanoutAnswer]:

@@ -1,7 +1,6 @@
 """The platform's HTTP in the gateway's words."""
 
 import threading
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -19,9 +18,8 @@ from sendouts.symplify.client import (
     RetryableFailure,
     judge,
 )
-from tests.outbound.site import Request, Site, reply, reset
-
-Sites = Callable[..., Site]
+from tests.outbound.kinds import Sites
+from tests.outbound.site import Site, reply, reset
 
 
 def platform(*sites: Site, **settings: Any) -> Platform:
@@ -171,16 +169,10 @@ def test_a_cut_contact_file_is_broken_after_what_came(site: Sites) -> None:
 @pytest.mark.parametrize(
     ("status", "error"),
     [
-        (204, PermanentFailure),
-        (206, PermanentFailure),
         (302, PermanentFailure),
-        (403, PermanentFailure),
         (404, PermanentFailure),
-        (410, PermanentFailure),
         (408, RetryableFailure),
-        (429, RetryableFailure),
         (500, RetryableFailure),
-        (503, RetryableFailure),
     ],
 )
 def test_a_contact_file_that_is_not_given_is_retryable_or_permanent(
@@ -212,17 +204,3 @@ def test_a_contact_file_out_of_reach_is_retryable_and_out_of_bounds_names_the_ho
 def test_settings_do_not_show_their_credentials() -> None:
     shown = repr(Platform(AllowList(), headers={"X": "hunter2"}, download_headers={"X": "hunter2"}))
     assert "hunter2" not in shown
-
-
-def test_an_attempt_at_a_request_never_repeats_itself(site: Sites) -> None:
-    seen: list[Request] = []
-
-    def once_then_die(request: Request) -> bytes:
-        seen.append(request)
-        return reply() if len(seen) == 1 else b""
-
-    home = site(once_then_die)
-    first = list(client.finish_many(platform(home), [Ask(1, home.uri())]))
-    second = list(client.finish_many(platform(home), [Ask(2, home.uri())]))
-    assert (first[0][0].outcome, second[0][0].outcome) == (C, L)
-    assert len(seen) == 2

@@ -2,16 +2,14 @@
 
 import gzip
 import threading
-from collections.abc import Callable
 
 import pytest
 
 from outbound.download import BrokenDownload, Download, download
-from outbound.session import GuardedSession, Unreachable
+from outbound.session import Unreachable
+from tests.outbound.kinds import Sessions, Sites
 from tests.outbound.site import Request, Site, reply, reset
 
-Sites = Callable[..., Site]
-Sessions = Callable[..., GuardedSession]
 BODY = bytes(range(256)) * 4_000
 SHORT = BODY[:5_000]
 

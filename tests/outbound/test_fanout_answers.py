@@ -7,12 +7,9 @@ from typing import Any
 
 import pytest
 
-from outbound.fanout import Fanout, FanoutAnswer, FanoutCall
-from tests.outbound.site import Request, Site, reply, reset
-
-Sites = Callable[..., Site]
-Fanouts = Callable[..., Fanout]
-Send = Callable[..., dict[Any, FanoutAnswer]]
+from outbound.fanout import FanoutCall
+from tests.outbound.kinds import Fanouts, Send, Sites
+from tests.outbound.site import Request, reply, reset
 
 
 @pytest.mark.parametrize("status", [200, 204, 301, 302, 307, 404, 409, 410, 429, 500, 503])
@@ -21,14 +18,6 @@ def test_every_status_is_an_answer(status: int, site: Sites, fanout: Fanouts, se
     answer = send(fanout(f"127.0.0.1:{home.port}"), home.uri("/a?b"))[0]
     assert (answer.status, answer.error, answer.retry_after, answer.refusal) == (status, "", None, None)
     assert answer.seconds > 0
-
-
-def test_a_redirect_is_not_followed(site: Sites, fanout: Fanouts, send: Send) -> None:
-    other = site()
-    home = site(lambda request: reply(302, Location=other.uri("/elsewhere")))
-    assert send(fanout(f"127.0.0.1:{home.port}", f"127.0.0.1:{other.port}"), home.uri())[0].status == 302
-    assert len(home.requests) == 1
-    assert other.connections == 0
 
 
 def test_a_post_is_empty_says_so_and_carries_the_headers_of_the_settings(
@@ -67,16 +56,6 @@ def test_the_method_is_a_setting(method: str, site: Sites, fanout: Fanouts, send
 def test_settings_that_cannot_be_sent_are_refused_at_once(settings: dict[str, Any], fanout: Fanouts) -> None:
     with pytest.raises(ValueError):
         fanout("gate.example.com", **settings)
-
-
-def test_a_proxy_of_the_environment_is_not_used(
-    site: Sites, fanout: Fanouts, send: Send, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    proxy, home = site(), site()
-    for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "ALL_PROXY"):
-        monkeypatch.setenv(name, proxy.uri())
-    assert send(fanout(f"127.0.0.1:{home.port}"), home.uri())[0].status == 200
-    assert (proxy.connections, len(home.requests)) == (0, 1)
 
 
 def test_a_refused_connection_is_unsent(closed_port: int, fanout: Fanouts, send: Send) -> None:

@@ -1,20 +1,16 @@
 """A platform that takes no calls is asked by one probe at a time, whoever calls."""
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
 from outbound import breaker as module
 from outbound.breaker import breakers
 from outbound.download import download
-from outbound.fanout import Fanout, FanoutAnswer, FanoutCall
+from outbound.fanout import FanoutCall
 from outbound.session import GuardedSession, Unreachable
+from tests.outbound.kinds import Fanouts, Send, Sites
 from tests.outbound.site import Request, Site, reply, reset
-
-Sites = Callable[..., Site]
-Fanouts = Callable[..., Fanout]
-Send = Callable[..., dict[Any, FanoutAnswer]]
 
 
 @pytest.fixture(autouse=True)

@@ -1,21 +1,17 @@
 """How a fan-out paces, keeps connections, stops, and behaves when its caller fails."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from email.utils import formatdate
-from typing import Any
 
 import pytest
 
 from outbound import transfer
-from outbound.fanout import Fanout, FanoutAnswer, FanoutCall
+from outbound.fanout import FanoutAnswer, FanoutCall
 from outbound.guard import Target
 from outbound.retry_after import read_retry_after
+from tests.outbound.kinds import Fanouts, Send, Sites
 from tests.outbound.site import Request, Site, reply
-
-Sites = Callable[..., Site]
-Fanouts = Callable[..., Fanout]
-Send = Callable[..., dict[Any, FanoutAnswer]]
 
 
 def calls(home: Site, count: int) -> Iterator[FanoutCall]:
@@ -26,8 +22,8 @@ def test_connections_are_kept_from_call_to_call_and_from_send_to_send(site: Site
     home = site()
     out = fanout(f"127.0.0.1:{home.port}", max_at_once=4, start_at=4)
     for _ in range(3):
-        send(out, *[home.uri()] * 50)
-    assert len(home.requests) == 150
+        send(out, *[home.uri()] * 20)
+    assert len(home.requests) == 60
     assert home.connections <= 4
 
 
@@ -35,7 +31,7 @@ def test_the_limit_grows_while_answers_are_quick_and_is_remembered(site: Sites, 
     home = site()
     out = fanout(f"127.0.0.1:{home.port}", max_at_once=32, start_at=2)
     assert out.limit == 2
-    assert sum(len(answers) for answers in out.send(calls(home, 2_000))) == 2_000
+    assert sum(len(answers) for answers in out.send(calls(home, 500))) == 500
     grown = out.limit
     assert 2 < grown <= 32
     assert home.most_at_once <= 32

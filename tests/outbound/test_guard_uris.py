@@ -3,7 +3,7 @@
 from urllib.parse import urlsplit
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from urllib3.util import parse_url
 
@@ -13,79 +13,44 @@ ENTRIES = ["gate.example.com", "api.example.com:8443", ".example.org", "10.1.2.3
 ENTRIES += ["consent:8000", "bücher.example", "8.8.8.8", "2606:4700::1111"]
 ALLOW = AllowList.parse(ENTRIES, allow_http=True)
 
-HOSTILE = [
-    ("http://127.0.0.1/", "host_not_listed"),
-    ("http://127.0.0.1:8081/", "host_not_listed"),
-    ("http://localhost:8080/", "host_not_listed"),
-    ("http://2130706433:8080/", "bad_uri"),
-    ("http://0x7f000001:8080/", "bad_uri"),
-    ("http://0x7f.0.0.1:8080/", "bad_uri"),
-    ("http://0177.0.0.1:8080/", "bad_uri"),
-    ("http://017700000001:8080/", "bad_uri"),
-    ("http://127.1:8080/", "bad_uri"),
-    ("http://127.0.1:8080/", "bad_uri"),
-    ("http://127.0.0.01:8080/", "bad_uri"),
-    ("http://127.0.0.1.1:8080/", "bad_uri"),
-    ("http://256.0.0.1:8080/", "bad_uri"),
-    ("http://0:8080/", "bad_uri"),
-    ("http://0.0.0.0:8080/", "host_not_listed"),
-    ("http://[::]:8080/", "host_not_listed"),
-    ("http://[::1]:8080/", "host_not_listed"),
-    ("http://[::ffff:127.0.0.1]:8080/", "host_not_listed"),
-    ("http://[::ffff:7f00:1]:8080/", "host_not_listed"),
-    ("http://[64:ff9b::7f00:1]/", "host_not_listed"),
-    ("http://[fe80::1%25eth0]/", "bad_uri"),
-    ("http://[fe80::1%eth0]/", "bad_uri"),
-    ("http://[::1/", "bad_uri"),
-    ("http://[::1]evil.example/", "bad_uri"),
-    ("http://[127.0.0.1]:8080/", "bad_uri"),
-    ("http://::1:9000/", "bad_uri"),
-    ("http://169.254.169.254/latest/meta-data/", "host_not_listed"),
-    ("http://①②⑦.⓪.⓪.①:8080/", None),
-    ("http://127。0。0。1/", "host_not_listed"),
-    ("https://gate.example.com@evil.example/", "userinfo"),
-    ("https://evil.example@gate.example.com/", "userinfo"),
-    ("https://user:pw@gate.example.com/", "userinfo"),
-    ("https://@gate.example.com/", "userinfo"),
+# By code; those with white space or a backslash, and long ones, are below.
+SPELT = {
+    "host_not_listed": """
+        http://127.0.0.1/ http://127.0.0.1:8081/ http://localhost:8080/ http://0.0.0.0:8080/ http://[::]:8080/
+        http://[::1]:8080/ http://[::ffff:127.0.0.1]:8080/ http://[::ffff:7f00:1]:8080/ http://[64:ff9b::7f00:1]/
+        http://169.254.169.254/latest/meta-data/ http://127。0。0。1/ https://evil.example#@gate.example.com/
+        https://evil.example?@gate.example.com/ https://gate.example.com.evil.example/ https://evilgate.example.com/
+        https://evilexample.org/ https://example.org/ https://api.example.com/ https://api.example.com:8444/
+    """,
+    "bad_uri": """
+        http://2130706433:8080/ http://0x7f000001:8080/ http://0x7f.0.0.1:8080/ http://0177.0.0.1:8080/
+        http://017700000001:8080/ http://127.1:8080/ http://127.0.1:8080/ http://127.0.0.01:8080/
+        http://127.0.0.1.1:8080/ http://256.0.0.1:8080/ http://0:8080/ http://[fe80::1%25eth0]/ http://[fe80::1%eth0]/
+        http://[::1/ http://[::1]evil.example/ http://[127.0.0.1]:8080/ http://::1:9000/ https://gate.example.com:abc/
+        https://gate.example.com:0/ https://gate.example.com:65536/ https://gate.example.com:-1/
+        https://gate.example.com:80:80/ https://gate.example.com../ https://gate..example.com/
+        https://gate.example.com%2eevil.example/ https://%67ate.example.com/ https://gate.example.com%00.evil.example/
+        file:///etc/passwd javascript:alert(1) //gate.example.com/ /finish https:/gate.example.com/
+        https:///gate.example.com/ https:gate.example.com https://
+    """,
+    "userinfo": """
+        https://gate.example.com@evil.example/ https://evil.example@gate.example.com/
+        https://user:pw@gate.example.com/ https://@gate.example.com/ https://gate.example.com:443@evil.example/
+    """,
+    "scheme": """
+        ftp://gate.example.com/ file://gate.example.com/etc/passwd gopher://gate.example.com/ dict://127.0.0.1:8080/
+    """,
+}
+HOSTILE = [(uri, code) for code, uris in SPELT.items() for uri in uris.split()]
+HOSTILE += [
     ("https://evil.example\\@gate.example.com/", "userinfo"),
     ("https://evil.example\\.gate.example.com/", "bad_uri"),
-    ("https://evil.example#@gate.example.com/", "host_not_listed"),
-    ("https://evil.example?@gate.example.com/", "host_not_listed"),
-    ("https://gate.example.com:443@evil.example/", "userinfo"),
-    ("https://gate.example.com:abc/", "bad_uri"),
-    ("https://gate.example.com:0/", "bad_uri"),
-    ("https://gate.example.com:65536/", "bad_uri"),
-    ("https://gate.example.com:-1/", "bad_uri"),
-    ("https://gate.example.com:80:80/", "bad_uri"),
-    ("https://gate.example.com.evil.example/", "host_not_listed"),
-    ("https://evilgate.example.com/", "host_not_listed"),
-    ("https://evilexample.org/", "host_not_listed"),
-    ("https://example.org/", "host_not_listed"),
-    ("https://gate.example.com../", "bad_uri"),
-    ("https://gate..example.com/", "bad_uri"),
-    ("https://gate.example.com%2eevil.example/", "bad_uri"),
-    ("https://%67ate.example.com/", "bad_uri"),
-    ("https://gate.example.com%00.evil.example/", "bad_uri"),
     ("https://gate.example.com\t/", "bad_uri"),
     ("https://gate.example.com\r\nX: y/", "bad_uri"),
     ("https://gate.example.com/\r\nX: y", "bad_uri"),
     ("https://gate.example.com/\x00", "bad_uri"),
     (" https://gate.example.com/", "bad_uri"),
     ("https://gate.example.com /", "bad_uri"),
-    ("https://api.example.com/", "host_not_listed"),
-    ("https://api.example.com:8444/", "host_not_listed"),
-    ("ftp://gate.example.com/", "scheme"),
-    ("file://gate.example.com/etc/passwd", "scheme"),
-    ("file:///etc/passwd", "bad_uri"),
-    ("gopher://gate.example.com/", "scheme"),
-    ("dict://127.0.0.1:8080/", "scheme"),
-    ("javascript:alert(1)", "bad_uri"),
-    ("//gate.example.com/", "bad_uri"),
-    ("/finish", "bad_uri"),
-    ("https:/gate.example.com/", "bad_uri"),
-    ("https:///gate.example.com/", "bad_uri"),
-    ("https:gate.example.com", "bad_uri"),
-    ("https://", "bad_uri"),
     ("", "bad_uri"),
     ("https://gate.example.com/\ud800", "bad_uri"),
     ("https://gate.example.com/" + "a" * 8_000, "bad_uri"),
@@ -94,11 +59,7 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize(("uri", "code"), HOSTILE)
-def test_a_hostile_uri_is_refused_with_its_code(uri: str, code: str | None) -> None:
-    if code is None:
-        # Circled digits become plain ones: the address is the listed one, in every library, since they get it as read.
-        assert ALLOW.check_uri(uri).uri == "http://127.0.0.1:8080/"
-        return
+def test_a_hostile_uri_is_refused_with_its_code(uri: str, code: str) -> None:
     with pytest.raises(Refused) as caught:
         ALLOW.check_uri(uri)
     assert caught.value.code == code
@@ -118,6 +79,8 @@ def test_a_hostile_uri_is_refused_with_its_code(uri: str, code: str | None) -> N
         ("http://10.1.2.3:99/x", "10.1.2.3", 99, True, "http://10.1.2.3:99/x"),
         ("http://127.0.0.1:8080/x", "127.0.0.1", 8080, True, "http://127.0.0.1:8080/x"),
         ("http://[0:0::1]:9000/x", "::1", 9000, True, "http://[::1]:9000/x"),
+        # Circled digits become plain ones, in every library, since they get the address as read.
+        ("http://①②⑦.⓪.⓪.①:8080/", "127.0.0.1", 8080, True, "http://127.0.0.1:8080/"),
         ("http://consent:8000/x", "consent", 8000, True, "http://consent:8000/x"),
         (
             "https://Bücher.example/é ü",
@@ -179,6 +142,7 @@ def test_what_is_allowed_is_read_alike_by_every_parser(rest: str, scheme: str) -
     assert ALLOW.check_uri(target.uri) == target
 
 
+@settings(max_examples=50)
 @given(st.text())
 def test_any_text_is_either_a_target_or_a_refusal(text: str) -> None:
     for uri in (text, "https://" + text, "https://gate.example.com" + text):

@@ -1,6 +1,7 @@
 """A service is called so many times a second, whoever calls, and however late they wake."""
 
 import threading
+from bisect import bisect_left
 
 import pytest
 
@@ -27,11 +28,11 @@ def calls_in(rate: Rate, clock: Clock, seconds: float, per_second: float) -> lis
     return made
 
 
-@pytest.mark.parametrize("per_second", [0.5, 1.0, 5.0, 10.0, 50.0, 400.0])
+@pytest.mark.parametrize("per_second", [0.5, 10.0, 400.0])
 def test_no_second_sees_more_than_the_rate_and_its_burst(per_second: float) -> None:
     clock = Clock()
     made = calls_in(Rate(clock), clock, 20.0, per_second)
-    most = max(sum(1 for each in made if start <= each < start + 1.0) for start in made)
+    most = max(bisect_left(made, start + 1.0) - place for place, start in enumerate(made))
     assert most <= per_second * (1 + module.BURST_SECONDS) + 1
     assert len(made) >= per_second * 20 - 1
 

@@ -1,7 +1,6 @@
 """Names that lead to addresses which may not be dialled, for both clients."""
 
 import socket
-from collections.abc import Callable
 from typing import Any
 
 import pycurl
@@ -11,15 +10,10 @@ from urllib3.util import connection
 from outbound import fanout as fanout_module
 from outbound import session as session_module
 from outbound import transfer
-from outbound.fanout import Fanout, FanoutAnswer
 from outbound.guard import Refused, Target, address_allowed
-from outbound.session import GuardedSession, Unreachable
-from tests.outbound.site import Site
+from outbound.session import Unreachable
+from tests.outbound.kinds import Fanouts, Send, Sessions, Sites
 
-Sites = Callable[..., Site]
-Fanouts = Callable[..., Fanout]
-Sessions = Callable[..., GuardedSession]
-Send = Callable[..., dict[Any, FanoutAnswer]]
 NAME = "gate.example.com"
 
 
@@ -44,19 +38,6 @@ def resolve_for_python(monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> 
 
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
     return asked
-
-
-@pytest.mark.parametrize("address", ["127.0.0.1", "[::1]", "[::ffff:127.0.0.1]"])
-def test_a_listed_name_that_leads_inside_is_refused_by_the_fanout(
-    address: str, site: Sites, fanout: Fanouts, send: Send, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    home = site(host="::1" if address == "[::1]" else "127.0.0.1")
-    resolve_for_curl(monkeypatch, home.port, address)
-    answer = send(fanout(NAME), home.uri(host=NAME))[0]
-    assert (answer.status, answer.error) == (0, "refused")
-    assert answer.refusal is not None
-    assert (answer.refusal.code, answer.refusal.host) == ("private_address", NAME)
-    assert home.connections == 0
 
 
 def test_a_name_listed_with_its_port_may_lead_inside(

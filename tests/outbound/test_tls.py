@@ -5,20 +5,15 @@ import ssl
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import certifi
 import pytest
 
-from outbound.fanout import Fanout, FanoutAnswer
-from outbound.session import GuardedSession, Unreachable
+from outbound.session import Unreachable
+from tests.outbound.kinds import Fanouts, Send, Sessions, Sites
 from tests.outbound.site import Site, reply
 
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl to make a certificate with")
-Sites = Callable[..., Site]
-Fanouts = Callable[..., Fanout]
-Sessions = Callable[..., GuardedSession]
-Send = Callable[..., dict[Any, FanoutAnswer]]
 
 
 @pytest.fixture(scope="module")
