@@ -3,13 +3,7 @@
 import threading
 
 from outbound.breaker import Breaker, Breakers
-
-
-class Clock:
-    now = 1_000.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.outbound.clock import Clock
 
 
 def opened(clock: Clock) -> Breaker:
@@ -30,11 +24,6 @@ def test_a_burst_of_failures_does_not_open_it_and_neither_do_few_over_a_long_tim
         clock.now += 60
         assert not few.failed(0.0)
     assert burst.admit() == few.admit() == 0.0
-
-
-def test_nothing_but_failures_for_two_seconds_opens_it() -> None:
-    breaker = opened(Clock())
-    assert breaker.is_open and breaker.wait() == 1.0
 
 
 def test_one_success_in_between_keeps_it_closed() -> None:

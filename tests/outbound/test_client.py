@@ -35,31 +35,21 @@ C, R, L, A = CallOutcome.CONFIRMED, CallOutcome.REFUSED, CallOutcome.LOST, CallO
 
 
 @pytest.mark.parametrize(
-    ("status", "first", "repeat", "finish_for_nobody"),
+    ("statuses", "first", "repeat", "finish_for_nobody"),
     [
-        (200, C, C, C),
-        (202, C, C, C),
-        (299, C, C, C),
-        (301, R, R, R),
-        (307, R, R, R),
-        (400, R, R, R),
-        (401, R, R, R),
-        (404, R, R, R),
-        (408, A, L, A),
-        (409, R, C, C),
-        (410, R, C, C),
-        (422, R, R, R),
-        (429, A, L, A),
-        (500, A, L, A),
-        (503, A, L, A),
+        ((200, 202, 299), C, C, C),
+        ((301, 307, 400, 401, 404, 422), R, R, R),
+        ((408, 429, 500, 503), A, L, A),
+        ((409, 410), R, C, C),
     ],
 )
 def test_each_status_means_what_the_contract_says(
-    status: int, first: CallOutcome, repeat: CallOutcome, finish_for_nobody: CallOutcome
+    statuses: tuple[int, ...], first: CallOutcome, repeat: CallOutcome, finish_for_nobody: CallOutcome
 ) -> None:
-    assert judge(answer(status), repeat_of_lost=False) is first
-    assert judge(answer(status), repeat_of_lost=True) is repeat
-    assert judge(answer(status), repeat_of_lost=False, nobody_left=True) is finish_for_nobody
+    for got in map(answer, statuses):
+        assert judge(got, repeat_of_lost=False) is first
+        assert judge(got, repeat_of_lost=True) is repeat
+        assert judge(got, repeat_of_lost=False, nobody_left=True) is finish_for_nobody
 
 
 @pytest.mark.parametrize(("error", "first", "repeat"), [("lost", L, L), ("unsent", A, L), ("refused", R, R)])

@@ -1,13 +1,7 @@
 """How the limit on calls at once grows and shrinks, answer by answer."""
 
 from outbound.pace import Pace
-
-
-class Clock:
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.outbound.clock import Clock
 
 
 def rounds(pace: Pace, count: int, latency: float | None = 0.02, *, failing: float = 0.0, slowed: int = 0) -> list[int]:

@@ -7,13 +7,7 @@ import pytest
 
 from outbound import rate as module
 from outbound.rate import Rate, Rates
-
-
-class Clock:
-    now = 1_000.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.outbound.clock import Clock
 
 
 def calls_in(rate: Rate, clock: Clock, seconds: float, per_second: float) -> list[float]:
