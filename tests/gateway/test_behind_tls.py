@@ -39,7 +39,7 @@ def asked(folder: Path, **environment: str) -> Any:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def test_behind_tls_cookies_are_bound_to_this_host_and_to_https(tmp_path: Path) -> None:
+def test_behind_tls_cookies_are_bound_to_this_host_and_pages_are_redirected(tmp_path: Path) -> None:
     told = asked(tmp_path, BEHIND_TLS="1")
     assert told["session"] == ["__Host-sessionid", True, True, "Lax", "/", None]
     (csrf,) = told["login"]["cookies"].items()
@@ -47,16 +47,9 @@ def test_behind_tls_cookies_are_bound_to_this_host_and_to_https(tmp_path: Path) 
     assert (csrf[1]["secure"], csrf[1]["httponly"], csrf[1]["samesite"], csrf[1]["path"]) == (True, True, "Lax", "/")
     assert csrf[1]["domain"] == ""
     assert told["login"]["headers"]["Strict-Transport-Security"] == "max-age=31536000"
-
-
-def test_behind_tls_pages_are_redirected_and_health_is_not(tmp_path: Path) -> None:
-    told = asked(tmp_path, BEHIND_TLS="1")
-    assert (told["plain"]["status"], told["plain"]["headers"]["Location"]) == (
-        301,
-        "https://gateway.example.com/admin/login/",
-    )
-    assert told["live"]["status"] == 200
-    assert told["forwarded"]["status"] == 200
+    plain = told["plain"]
+    assert (plain["status"], plain["headers"]["Location"]) == (301, "https://gateway.example.com/admin/login/")
+    assert (told["live"]["status"], told["forwarded"]["status"]) == (200, 200)
     assert told["other"]["status"] == 400, "a name that nobody allowed"
 
 

@@ -19,19 +19,18 @@ from sendouts.models import Webhook
 from work import pulses
 from work.models import Pulse
 
-
-def test_it_lives_without_a_database(client: Client) -> None:
-    assert client.get("/health/live").json() == {"ok": True, "version": __version__}
+pytestmark = pytest.mark.django_db
 
 
-@pytest.mark.django_db
-def test_it_is_ready_when_nothing_waits(client: Client) -> None:
+def test_it_lives_without_a_database_and_is_not_ready(client: Client) -> None:
     answer = client.get("/health/ready")
-    assert (answer.status_code, answer.json()["ok"]) == (200, True)
-    assert answer.json()["version"] == __version__
+    assert (answer.status_code, answer.json()["ok"], answer.json()["version"]) == (200, True, __version__)
+    with patch.object(connection, "cursor", side_effect=OperationalError):
+        assert client.get("/health/live").json() == {"ok": True, "version": __version__}
+        answer = client.get("/health/ready")
+    assert answer.status_code == 503 and answer.json()["database"] != "ok"
 
 
-@pytest.mark.django_db
 def test_work_that_nobody_does_is_named(client: Client) -> None:
     long_ago = timezone.now() - timedelta(minutes=5)
     Webhook.objects.create(uuid=uuid4(), body=b"{}", received_at=long_ago, due_at=long_ago)
@@ -39,7 +38,6 @@ def test_work_that_nobody_does_is_named(client: Client) -> None:
     assert answer.status_code == 503 and "no worker or sweep" in answer.json()["work"]
 
 
-@pytest.mark.django_db
 def test_a_sweep_that_stopped_is_named(client: Client) -> None:
     Pulse.objects.create(name=pulses.SWEEP, at=timezone.now() - timedelta(minutes=1))
     answer = client.get("/health/ready")
@@ -47,7 +45,6 @@ def test_a_sweep_that_stopped_is_named(client: Client) -> None:
     assert [alarm["code"] for alarm in answer.json()["alarms"]] == ["sweep_silent"]
 
 
-@pytest.mark.django_db
 def test_a_warning_stands_beside_an_ok_and_tells_no_name(client: Client) -> None:
     now = timezone.now()
     for code, subject in (("workers_silent", "files"), ("disk_full", "machine-7"), ("sendout_silent", "12")):
@@ -60,7 +57,6 @@ def test_a_warning_stands_beside_an_ok_and_tells_no_name(client: Client) -> None
     assert "Private" not in answer.content.decode() and "machine-7" not in answer.content.decode()
 
 
-@pytest.mark.django_db
 def test_what_is_not_ready_is_judged_now_and_not_remembered(client: Client) -> None:
     long_ago = timezone.now() - timedelta(hours=1)
     Alarm.objects.create(code="sweep_silent", opened_at=long_ago, last_seen_at=long_ago)
@@ -69,14 +65,6 @@ def test_what_is_not_ready_is_judged_now_and_not_remembered(client: Client) -> N
     assert answer.status_code == 200 and answer.json()["alarms"] == []
 
 
-@pytest.mark.django_db
-def test_a_database_that_is_away_is_named(client: Client) -> None:
-    with patch.object(connection, "cursor", side_effect=OperationalError):
-        answer = client.get("/health/ready")
-    assert answer.status_code == 503 and answer.json()["database"] != "ok"
-
-
-@pytest.mark.django_db
 def test_hooks_that_wait_in_a_journal_for_long_are_named(client: Client, settings: Any, tmp_path: Path) -> None:
     settings.JOURNAL_DIR = tmp_path
     journal = Journal(tmp_path)

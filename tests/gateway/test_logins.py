@@ -48,13 +48,6 @@ def test_five_wrong_passwords_shut_the_pair_of_account_and_address_out(attempt: 
     assert attempt(PASSWORD).status_code == 429
 
 
-def test_the_page_speaks_french(attempt: Callable[..., Any]) -> None:
-    for _ in range(5):
-        answer = attempt("wrong", headers={"Accept-Language": "fr"})
-    assert answer.status_code == 429
-    assert "Trop de tentatives" in answer.content.decode()
-
-
 def test_others_behind_the_same_address_and_the_same_person_elsewhere_get_in(attempt: Callable[..., Any]) -> None:
     for _ in range(7):
         attempt("wrong")
@@ -107,7 +100,6 @@ def test_of_an_attempt_only_the_pair_is_kept_and_only_while_it_counts(attempt: C
 @pytest.mark.parametrize(
     ("peer", "forwarded", "seen"),
     [
-        ("10.0.0.7", "203.0.113.5", "203.0.113.5"),
         # What somebody wrote there before the proxy added what it saw means nothing.
         ("10.0.0.7", "198.51.100.1, 203.0.113.5", "203.0.113.5"),
         ("10.0.0.7", "198.51.100.1, 203.0.113.5, 10.0.0.9", "203.0.113.5"),

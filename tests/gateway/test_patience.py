@@ -86,7 +86,6 @@ urlpatterns = [
     path("health/ready", lambda request: views.hangs(request)),
     path("health/live", health.live),
     path("away/", lambda request: views.away(request)),
-    path("api/away/", lambda request: views.away(request)),
     path("broken/", lambda request: views.broken_connection(request)),
     path("wrong/", lambda request: views.wrong(request)),
     path("session/", lambda request: views.session(request)),
@@ -141,7 +140,7 @@ def until(condition: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-@pytest.mark.parametrize(("language", "sentence"), [("fr", FRENCH), ("en", ENGLISH), ("sv, fr;q=0.5", FRENCH)])
+@pytest.mark.parametrize(("language", "sentence"), [("en", ENGLISH), ("sv, fr;q=0.5", FRENCH)])
 def test_a_page_that_hangs_is_answered_with_a_sentence(serve: Callable[..., str], language: str, sentence: str) -> None:
     answer = get(serve() + "/hangs/", language)
     assert not views.let_go.is_set(), "it still hangs"
@@ -237,11 +236,6 @@ def test_a_database_that_is_away_or_has_no_connection_left_is_a_sentence_and_not
 ) -> None:
     answer = get(serve(seconds=10) + path)
     assert answer.status_code == 503 and FRENCH in answer.text and answer.headers["Retry-After"] == "5"
-
-
-def test_the_api_says_it_too(serve: Callable[..., str]) -> None:
-    answer = get(serve(seconds=10) + "/api/away/", "en")
-    assert (answer.status_code, answer.json()["error"]) == (503, ENGLISH)
 
 
 def test_any_other_error_stays_an_error(serve: Callable[..., str]) -> None:

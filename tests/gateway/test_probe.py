@@ -42,19 +42,14 @@ def probe(port: int, path: str, status: str, hosts: str) -> subprocess.Completed
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=30)
 
 
-@pytest.mark.parametrize(
-    "hosts", ["gateway.example.com", "gateway.example.com,other.example.com", ".gateway.example.com"]
-)
+@pytest.mark.parametrize("hosts", ["gateway.example.com,other.example.com", ".gateway.example.com"])
 def test_it_asks_under_a_name_that_is_allowed(port: int, hosts: str) -> None:
     assert probe(port, "/health/live", "200", hosts).returncode == 0
 
 
-def test_another_status_is_unhealthy_and_named(port: int) -> None:
+def test_only_the_wanted_status_is_healthy(port: int) -> None:
     said = probe(port, "/health/ready", "200", "gateway.example.com")
     assert said.returncode == 1 and "503" in said.stderr
-
-
-def test_any_status_can_be_the_healthy_one(port: int) -> None:
     assert probe(port, "/webhooks/symplify/", "503", "gateway.example.com").returncode == 0
 
 

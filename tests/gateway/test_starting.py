@@ -4,54 +4,73 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from gateway.names import CheckedEnv
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 def start(tmp_path: Path, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run Python in a clean environment, as a start does."""
     clean = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-    given = {"ENV_FILE": "/nonexistent", "DATA_DIR": str(tmp_path)} | environment
+    given = clean | {"ENV_FILE": "/nonexistent", "DATA_DIR": str(tmp_path)} | environment
     return subprocess.run(
-        [sys.executable, "manage.py", *command],
-        cwd=ROOT,
-        env=clean | given,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
+        [sys.executable, *command], cwd=ROOT, env=given, capture_output=True, text=True, check=False, timeout=60
     )
 
 
-def test_without_a_credential_for_the_webhook(tmp_path: Path) -> None:
-    said = start(tmp_path, "run")
+@pytest.mark.parametrize(
+    ("environment", "words"),
+    [
+        ({"DATABASE_URL": "postgres://gateway@127.0.0.1:9/gateway"}, "SECRET_KEY is not set"),
+        ({"WEBHOOK_HEADER_NAME": "X-Token"}, "WEBHOOK_HEADER_TOKENS"),
+        ({"ALARM_MAIL_TO": "operators@example.com"}, "Set EMAIL_URL too"),
+        ({"ALARM_LANGUAGE": "de"}, "ALARM_LANGUAGE"),
+        ({"DATABASE_URL": "mysql://db.example.com/x", "SECRET_KEY": "x" * 50}, "DATABASE_URL: use postgres"),
+        ({"CELERY_BROKER_URL": "redis://127.0.0.1:9/0"}, "DATABASE_URL=postgres://"),
+        ({"ENCRYPTION_KEY": "secret-key"}, "ENCRYPTION_KEY is not a setting (did you mean ENCRYPTION_KEYS?)."),
+    ],
+)
+def test_settings_that_cannot_work_are_refused(tmp_path: Path, environment: dict[str, str], words: str) -> None:
+    said = start(tmp_path, "-c", "import gateway.settings", **environment)
+    assert said.returncode != 0 and words in said.stderr
+    assert "secret-key" not in said.stderr
+
+
+def test_without_a_credential_for_the_webhook_nothing_runs(tmp_path: Path) -> None:
+    said = start(tmp_path, "manage.py", "run")
     assert said.returncode != 0 and "WEBHOOK_BASIC_AUTH" in said.stderr
 
 
-def test_sqlite_beside_a_broker(tmp_path: Path) -> None:
-    said = start(tmp_path, "run", WEBHOOK_BASIC_AUTH="a:b", CELERY_BROKER_URL="redis://127.0.0.1:9/0")
-    assert said.returncode != 0 and "DATABASE_URL=postgres://" in said.stderr
+def test_the_embedded_key_is_made_once_and_kept_private(tmp_path: Path) -> None:
+    given = {"WEBHOOK_SERVICE_HOST": "10.0.0.1", "WEBHOOK_PORT_80_TCP_ADDR": "10.0.0.1", "SETTINGS_OF_OTHERS": "1"}
+    made = []
+    for _ in range(2):
+        said = start(tmp_path, "-c", "import gateway.settings", **given)
+        assert said.returncode == 0, said.stderr
+        made.append((tmp_path / "secret_key").read_text())
+    assert made[0] == made[1] and len(made[0]) > 50
+    assert (tmp_path / "secret_key").stat().st_mode & 0o077 == 0
 
 
-def test_production_without_a_secret_key(tmp_path: Path) -> None:
-    said = start(tmp_path, "check", DATABASE_URL="postgres://gateway@127.0.0.1:9/gateway")
-    assert said.returncode != 0 and "SECRET_KEY is not set" in said.stderr
+@pytest.fixture
+def read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Read a file and an environment as the settings do, and ask for three names."""
 
+    def read(text: str, **environment: str) -> None:
+        monkeypatch.setattr(CheckedEnv, "ENVIRON", environment)
+        file = tmp_path / "env"
+        file.write_text(f"# A comment\n{text}\n")
+        env = CheckedEnv(file)
+        for name in ("SYMPLIFY_TIMEOUT", "DATABASE_URL", "WEBHOOK_BASIC_AUTH"):
+            env.str(name, default="")
+        env.refuse_unknown()
 
-def test_a_header_without_its_tokens(tmp_path: Path) -> None:
-    said = start(tmp_path, "check", WEBHOOK_HEADER_NAME="X-Token")
-    assert said.returncode != 0 and "WEBHOOK_HEADER_TOKENS" in said.stderr
-
-
-def test_mails_without_a_mail_server(tmp_path: Path) -> None:
-    said = start(tmp_path, "check", ALARM_MAIL_TO="operators@example.com")
-    assert said.returncode != 0 and "Set EMAIL_URL too" in said.stderr
-
-
-def test_alarms_in_a_language_that_nobody_translated(tmp_path: Path) -> None:
-    said = start(tmp_path, "check", ALARM_LANGUAGE="de")
-    assert said.returncode != 0 and "ALARM_LANGUAGE" in said.stderr
+    return read
 
 
 @pytest.mark.parametrize(
@@ -63,46 +82,21 @@ def test_alarms_in_a_language_that_nobody_translated(tmp_path: Path) -> None:
         ("PORT = 9000", "{file}, line 2: write NAME=value"),
     ],
 )
-def test_a_file_with_a_name_that_is_no_setting(tmp_path: Path, line: str, words: str) -> None:
-    file = tmp_path / "env"
-    file.write_text(f"# A comment\n{line}\n")
-    said = start(tmp_path, "check", ENV_FILE=str(file))
-    assert said.returncode != 0 and words.format(file=file) in said.stderr
-
-
-def test_a_file_in_which_other_programs_have_names_too(tmp_path: Path) -> None:
-    file = tmp_path / "env"
-    file.write_text("AWS_REGION=eu-west-3\nPOSTGRES_PASSWORD=x\nhttps_proxy=\nCREDENTIAL_CRM=bearer:x\n  # spaces\n\n")
-    said = start(tmp_path, "check", ENV_FILE=str(file))
-    assert said.returncode == 0, said.stderr
+def test_a_file_with_a_name_that_is_no_setting(read: Any, tmp_path: Path, line: str, words: str) -> None:
+    with pytest.raises(ImproperlyConfigured) as refused:
+        read(line)
+    assert words.format(file=tmp_path / "env") in str(refused.value)
 
 
 @pytest.mark.parametrize(
-    ("name", "nearest"),
-    [("WEBHOOK_BASIC_AUHT", "WEBHOOK_BASIC_AUTH"), ("CREDENTIALS_CRM", None), ("ENCRYPTION_KEY", "ENCRYPTION_KEYS")],
+    ("name", "hint"), [("WEBHOOK_BASIC_AUHT", " (did you mean WEBHOOK_BASIC_AUTH?)"), ("CREDENTIALS_CRM", "")]
 )
-def test_a_variable_that_begins_like_a_setting_and_is_none(tmp_path: Path, name: str, nearest: str | None) -> None:
-    said = start(tmp_path, "check", **{name: "bearer:secret"})
-    hint = f" (did you mean {nearest}?)" if nearest else ""
-    assert said.returncode != 0 and f"{name} is not a setting{hint}." in said.stderr
-    assert "bearer:secret" not in said.stderr
+def test_a_variable_that_begins_like_a_setting_and_is_none(read: Any, name: str, hint: str) -> None:
+    with pytest.raises(ImproperlyConfigured) as refused:
+        read("", **{name: "bearer:secret"})
+    assert f"{name} is not a setting{hint}." in str(refused.value) and "bearer" not in str(refused.value)
 
 
-def test_variables_of_other_programs_and_services(tmp_path: Path) -> None:
-    given = {"WEBHOOK_SERVICE_HOST": "10.0.0.1", "WEBHOOK_PORT_80_TCP_ADDR": "10.0.0.1", "SETTINGS_OF_OTHERS": "1"}
-    said = start(tmp_path, "check", **given)
-    assert said.returncode == 0, said.stderr
-
-
-@pytest.mark.parametrize("url", ["mysql://db.example.com/x", "oracle://db.example.com/x"])
-def test_a_database_that_is_neither_of_the_two(tmp_path: Path, url: str) -> None:
-    said = start(tmp_path, "check", DATABASE_URL=url, SECRET_KEY="x" * 50)
-    assert said.returncode != 0 and "DATABASE_URL: use postgres" in said.stderr
-
-
-def test_the_embedded_key_is_made_once_and_kept_private(tmp_path: Path) -> None:
-    assert start(tmp_path, "check").returncode == 0
-    made = (tmp_path / "secret_key").read_text()
-    assert start(tmp_path, "check").returncode == 0
-    assert (tmp_path / "secret_key").read_text() == made and len(made) > 50
-    assert (tmp_path / "secret_key").stat().st_mode & 0o077 == 0
+def test_names_of_other_programs_and_services_are_left_alone(read: Any) -> None:
+    read("AWS_REGION=eu-west-3\nPOSTGRES_PASSWORD=x\nhttps_proxy=\nCREDENTIAL_CRM=bearer:x\n  # spaces\n")
+    read("", WEBHOOK_SERVICE_HOST="10.0.0.1", WEBHOOK_PORT_80_TCP_ADDR="10.0.0.1", SETTINGS_OF_OTHERS="1")
