@@ -17,39 +17,20 @@ from simulator.client import Simulator, SimulatorError
         ({"kind": "bulk"}, "kind"),
         ({"colour": 1}, "colour"),
         ({"contacts": -1}, "contacts"),
-        ({"contacts": True}, "contacts"),
         ({"contacts": 10**9}, "More than"),
         ({"hooks": 2}, "hooks"),
-        ({"no_consent": 1.5}, "no_consent"),
         ({"format": "xml"}, "format"),
-        ({"delimiter": "|"}, "delimiter"),
-        ({"encoding": "utf-16"}, "encoding"),
-        ({"gzip": True}, "gzip"),
         ({"due": ["A-009999"]}, "due"),
-        ({"due": ["A-1"]}, "due"),
-        ({"due": "some"}, "due"),
-        ({"rows": {}}, "rows"),
         ({"rows": [{}], "contacts": 5}, "disagree"),
-        ({"raw_lines": [["x", 1]]}, "raw_lines"),
         ({"raw_lines": [[2000, "x"]]}, "raw_lines"),
-        ({"timeout": "1h"}, "timeout"),
-        ({"per_second": 0}, "per_second"),
-        ({"target": "ftp://example.com/", "fire": True}, "target"),
         ({"target": "http://example.com:99999/", "fire": True}, "target"),
         ({"target": "http://example.com/", "header": "broken", "fire": True}, "NAME:VALUE"),
         ({"target": "http://example.com/", "header": "A: b\r\nC: d", "fire": True}, "ASCII"),
         ({"faults": []}, "dictionary"),
-        ({"faults": {"fault": []}}, "fault"),
-        ({"faults": {"faults": [{"kind": "fire"}]}}, "kind"),
         ({"faults": {"faults": [{"kind": "slow", "second": 1}]}}, "second"),
-        ({"faults": {"faults": [{"kind": "slow", "seconds": "1"}]}}, "seconds"),
         ({"faults": {"faults": [{"kind": "slow", "on": "cancel"}]}}, "batch_status, consent, contact, download"),
         ({"faults": {"faults": [{"kind": "differs", "on": "reject"}]}}, "download"),
-        ({"faults": {"faults": [{"kind": "status", "share": 2}]}}, "share"),
-        ({"faults": {"faults": [{"kind": "status", "status": 99}]}}, "status"),
         ({"faults": {"faults": [{"kind": "status", "retry_after": "soon"}]}}, "retry_after"),
-        ({"faults": {"latency": -1}}, "latency"),
-        ({"faults": {"repeat_status": 500}}, "repeat_status"),
     ],
 )
 def test_a_sendout_that_cannot_be_is_refused(sim: Simulator, wanted: dict, word: str) -> None:
@@ -67,11 +48,9 @@ def test_bytes_that_are_no_json_are_refused(sim: Simulator, http: requests.Sessi
 
 
 def test_unknown_addresses_are_not_found(sim: Simulator, http: requests.Session) -> None:
-    assert http.get(f"{sim.url}/control/sendouts/s99", timeout=5).status_code == 404
-    assert http.get(f"{sim.url}/control/other", timeout=5).status_code == 404
+    for path in ("/control/sendouts/s99", "/control/other", "/", "//cancel"):
+        assert http.get(f"{sim.url}{path}", timeout=5).status_code == 404
     assert http.delete(f"{sim.url}/control/reset", timeout=5).status_code == 404
-    assert http.get(f"{sim.url}/", timeout=5).status_code == 404
-    assert http.get(f"{sim.url}/favicon.ico", timeout=5).status_code == 404
     assert sim.violations() == []
 
 
@@ -84,16 +63,6 @@ def test_a_reset_forgets_everything_and_old_uris_are_unknown(sim: Simulator, htt
     newer = sim.create("batch", contacts=1, fire=False)
     assert newer["id"] != created["id"]
     assert [report["id"] for report in sim.sendouts()] == [newer["id"]]
-
-
-def test_tokens_cannot_be_guessed_from_one_another(sim: Simulator) -> None:
-    uris = []
-    for _ in range(50):
-        created = sim.create("batch", contacts=1, fire=False)
-        uris += [created["finish_uris"][0], created["download_uri"].removesuffix(".json")]
-    tokens = {uri.rpartition("/")[2] for uri in uris}
-    assert len({token[:20] for token in tokens}) == 100
-    assert min(map(len, tokens)) > 20
 
 
 def test_a_reset_while_hooks_are_fired_answers_who_waits(sim: Simulator, door) -> None:

@@ -36,8 +36,8 @@ def test_quick_csv_is_the_object_as_csv() -> None:
         assert dict(zip(made.columns(), cells, strict=True)) == wanted
 
 
-@pytest.mark.parametrize("share", [0, 0.05, 0.1, 0.3, 1 / 3, 0.999, 1])
-@pytest.mark.parametrize("count", [0, 1, 7, 10, 1000])
+@pytest.mark.parametrize("share", [0, 0.1, 1 / 3, 0.999, 1])
+@pytest.mark.parametrize("count", [0, 7, 1000])
 def test_refusals_are_spread_evenly(share: float, count: int) -> None:
     marks = without_consent(Spec.read({"kind": "batch", "contacts": count, "no_consent": share}))
     exact = Fraction(share).limit_denominator(1_000_000)

@@ -65,26 +65,45 @@ def test_many_singles_are_summed_up(sim: Simulator, door) -> None:
     assert len(sim.sendout(created["id"])["hooks"]) == 20
 
 
-def test_a_paced_burst_keeps_its_pace(sim: Simulator, door) -> None:
+def test_a_door_that_refuses_or_is_silent_is_reported_and_not_asked_again(sim: Simulator, door) -> None:
+    door.status = 503
+    created = sim.create("batch", contacts=1, target=door.url)
+    assert [(fired["status"], fired["error"]) for fired in created["hooks"]] == [(503, None)]
+    door.silent = True
+    created = sim.create("batch", contacts=1, target=door.url)
+    (fired,) = created["hooks"]
+    assert (fired["status"], fired["error"], len(door.received)) == (0, "timeout", 2), "it has a second"
+    assert sim.sendout(created["id"])["refused"] == 1
+
+
+def test_a_burst_at_a_pace_answers_at_once_where_asked(sim: Simulator, door) -> None:
     created = sim.create("single", hooks=11, per_second=50, target=door.url, wait=False)
     assert created["hooks"] == []
     sim.wait_for(created["id"], lambda report: report["acknowledged"] == 11, within=10)
     assert len(door.received) == 11
 
 
-def test_a_door_that_refuses_is_reported_and_not_asked_again(sim: Simulator, door) -> None:
-    door.status = 503
-    created = sim.create("batch", contacts=1, target=door.url)
-    assert [(fired["status"], fired["error"]) for fired in created["hooks"]] == [(503, None)]
-    assert (sim.sendout(created["id"])["refused"], len(door.received)) == (1, 1)
+def test_own_credentials_replace_those_of_the_start_and_uris_have_the_given_base(door) -> None:
+    base = "http://simulator.example.com:8765"
+    with Simulator.start(target=door.url, basic_auth="a:b", base_url=f"{base}/") as simulator:
+        created = simulator.create("batch", contacts=1)
+        simulator.create("batch", contacts=1, header="X-Token: t")
+    first, second = (headers for headers, _ in door.received)
+    assert first["authorization"] == "Basic YTpi"
+    assert ("authorization" in second, second["x-token"]) == (False, "t")
+    assert created["download_uri"].startswith(f"{base}/files/")
 
 
-def test_a_silent_door_has_a_second(sim: Simulator, door) -> None:
-    door.silent = True
-    created = sim.create("batch", contacts=1, target=door.url)
-    (fired,) = created["hooks"]
-    assert (fired["status"], fired["error"], len(door.received)) == (0, "timeout", 1)
-    assert sim.sendout(created["id"])["refused"] == 1
+def test_the_time_runs_from_the_first_firing(sim: Simulator, door) -> None:
+    with pytest.raises(SimulatorError, match="target"):
+        sim.create("batch", contacts=1)
+    assert sim.sendouts() == []
+    created = sim.create("batch", contacts=1, target=door.url, fire=False)
+    assert sim.sendout(created["id"])["first_hook_at"] is None and door.received == []
+    sim.fire(created["id"])
+    first = sim.sendout(created["id"])["first_hook_at"]
+    sim.fire(created["id"])
+    assert sim.sendout(created["id"])["first_hook_at"] == first
 
 
 def test_a_closed_door_is_an_outcome(sim: Simulator, door) -> None:
@@ -105,16 +124,6 @@ def test_a_hook_can_come_twice_at_once_or_later(sim: Simulator, door) -> None:
     assert door.received[2][1] == door.received[3][1]
 
 
-def test_the_time_runs_from_the_first_firing(sim: Simulator, door) -> None:
-    created = sim.create("batch", contacts=1, target=door.url, fire=False)
-    assert door.received == []
-    assert sim.sendout(created["id"])["first_hook_at"] is None
-    sim.fire(created["id"])
-    first = sim.sendout(created["id"])["first_hook_at"]
-    sim.fire(created["id"])
-    assert sim.sendout(created["id"])["first_hook_at"] == first
-
-
 @pytest.mark.parametrize("payload", [b"{not json", b"\xff\x00", b""])
 def test_any_bytes_can_be_thrown_at_the_door(sim: Simulator, door, payload: bytes) -> None:
     door.status = 400
@@ -122,18 +131,3 @@ def test_any_bytes_can_be_thrown_at_the_door(sim: Simulator, door, payload: byte
     assert (outcome["status"], outcome["error"], door.received[0][1]) == (400, None, payload)
     assert sim.hook("text", target=door.url)["status"] == 400
     assert door.received[1][1] == b"text"
-
-
-def test_own_credentials_replace_those_of_the_start(door) -> None:
-    with Simulator.start(target=door.url, basic_auth="a:b") as simulator:
-        simulator.create("batch", contacts=1)
-        simulator.create("batch", contacts=1, header="X-Token: t")
-    first, second = (headers for headers, _ in door.received)
-    assert first["authorization"] == "Basic YTpi"
-    assert ("authorization" in second, second["x-token"]) == (False, "t")
-
-
-def test_without_a_target_nothing_is_created(sim: Simulator) -> None:
-    with pytest.raises(SimulatorError, match="target"):
-        sim.create("batch", contacts=1)
-    assert sim.sendouts() == []

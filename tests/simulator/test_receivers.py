@@ -30,16 +30,10 @@ def test_what_comes_twice_under_one_key_is_taken_once(sim: Simulator, http: requ
     assert [entry["body"] for entry in report["kept"]] == ["{}", "[]"]
 
 
-def test_a_key_with_another_body_is_refused(sim: Simulator, http: requests.Session) -> None:
+def test_a_key_with_another_body_and_no_key_are_refused(sim: Simulator, http: requests.Session) -> None:
     url = sim.receiver("crm")
-    assert [send(http, url), send(http, url, body=b"[1]")] == [200, 422]
-    assert [violation["kind"] for violation in sim.received("crm")["violations"]] == ["key_reused"]
-
-
-def test_without_a_key_nothing_is_taken(sim: Simulator, http: requests.Session) -> None:
-    url = sim.receiver("crm")
-    assert http.post(url, data=b"{}").status_code == 400
-    assert sim.received("crm")["taken"] == 0
+    assert [send(http, url), send(http, url, body=b"[1]"), send(http, url, "")] == [200, 422, 400]
+    assert [violation["kind"] for violation in sim.received("crm")["violations"]] == ["key_reused", "no_key"]
 
 
 def test_who_does_not_send_the_headers_is_refused(sim: Simulator, http: requests.Session) -> None:
@@ -87,13 +81,7 @@ def test_a_fault_loses_the_call_or_only_its_answer(
 
 
 def test_what_a_receiver_cannot_be_is_refused_with_a_sentence(sim: Simulator) -> None:
-    wrong: list[tuple[str, dict[str, Any]]] = [
-        ("CRM", {}),
-        ("crm", {"headers": []}),
-        ("crm", {"secret": 1}),
-        ("crm", {"other": 1}),
-    ]
-    for name, more in wrong:
+    for name, more in (("CRM", {}), ("crm", {"other": 1})):
         with pytest.raises(SimulatorError, match="400"):
             sim.receiver(name, **more)
     with pytest.raises(SimulatorError, match="404"):
