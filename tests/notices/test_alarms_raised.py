@@ -51,7 +51,7 @@ def windows(stored: int, slow: int, refused: int) -> None:
     )
 
 
-def expired(old: Status | str) -> None:
+def expired() -> None:
     made = batch(Status.PLANNED, decisions=False, due_at=None)
     now = timezone.now()
     lifecycle.move({made.pk: {"ended_at": now}}, Status.PLANNED, Status.EXPIRED, now=now)
@@ -73,10 +73,7 @@ CASES = {
         lambda: Batch.objects.update(due_at=None),
     ),
     Code.SWEEP_SILENT: Case(
-        lambda: old_pulse(pulses.SWEEP, MINUTE),
-        "",
-        "The sweep has not run since",
-        lambda: pulses.write(pulses.SWEEP),
+        lambda: old_pulse(pulses.SWEEP, MINUTE), "", "The sweep has not run since", lambda: pulses.write(pulses.SWEEP)
     ),
     Code.WORKERS_SILENT: Case(
         lambda: trouble_seen(pulses.FILES),
@@ -139,7 +136,7 @@ CASES = {
         lambda: long_ago(Webhook.objects, received_at=timedelta(hours=2)),
     ),
     Code.DEADLINE_MISSED: Case(
-        lambda: expired(Status.PLANNED),
+        expired,
         "",
         "1 batch passed its deadline before it was answered.",
         lambda: long_ago(Batch.objects, ended_at=timedelta(hours=2)),
@@ -180,13 +177,39 @@ def test_every_code_but_those_of_the_machine_itself_has_a_case() -> None:
     assert set(watch.CHECKS) | {Code.DATABASE} == set(Code)
 
 
-def test_nothing_is_raised_when_all_is_well() -> None:
-    batch(Status.IN_REVIEW, undecided=1, attention="no_proven_end", left=timedelta(minutes=50))
-    batch(Status.PLANNED, source="single", due_at=timezone.now())
-    windows(30, 1, 0)
-    webhook("planned")
+def expired_in_review() -> None:
+    made = batch(Status.IN_REVIEW, undecided=1)
+    now = timezone.now()
+    lifecycle.move({made.pk: {"ended_at": now}}, Status.IN_REVIEW, Status.EXPIRED, now=now)
+
+
+CALM: dict[str, Callable[[], Any]] = {
+    "far from its deadline": lambda: batch(
+        Status.IN_REVIEW, undecided=1, attention="no_proven_end", left=timedelta(minutes=50)
+    ),
+    "due just now": lambda: due(timedelta(0)),
+    "a small share": lambda: windows(1_000, 99, 0),
+    "too few hooks for a share": lambda: windows(10, 9, 0),
+    "planned": lambda: webhook("planned"),
+    "a sign since then": lambda: (trouble_seen(pulses.SMALL), pulses.write(pulses.SMALL)),
+    "a person had the time": expired_in_review,
+}
+
+
+@pytest.mark.parametrize("case", CALM.values(), ids=CALM)
+def test_nothing_is_raised_when_all_is_well(case: Callable[[], Any]) -> None:
+    case()
     watch.look(timezone.now())
     assert not Alarm.objects.exists()
+
+
+def test_without_a_queue_nobody_has_to_read_it(settings: Any) -> None:
+    settings.SQS_QUEUE_URL = ""
+    old_pulse(pulses.QUEUE, timedelta(hours=1))
+    # A hook that killed its workers is told among those that cannot be planned.
+    webhook("failed")
+    watch.look(timezone.now())
+    assert Alarm.objects.get().code == "hook_not_planned"
 
 
 @pytest.mark.parametrize("code", CASES)
@@ -228,43 +251,6 @@ def test_another_machine_ends_a_full_disk_only_when_nobody_has_seen_it_for_long(
         seen_last(age)
         watch.look(timezone.now())
         assert (Alarm.objects.get().closed_at is not None) is closed
-
-
-def test_a_worker_that_gave_a_sign_since_then_is_not_silent() -> None:
-    trouble_seen(pulses.SMALL)
-    pulses.write(pulses.SMALL)
-    watch.look(timezone.now())
-    assert not Alarm.objects.exists()
-
-
-def test_without_a_queue_nobody_has_to_read_it(settings: Any) -> None:
-    settings.SQS_QUEUE_URL = ""
-    old_pulse(pulses.QUEUE, timedelta(hours=1))
-    watch.look(timezone.now())
-    assert not Alarm.objects.exists()
-
-
-def test_a_hook_that_killed_its_workers_is_told_among_those_that_cannot_be_planned() -> None:
-    webhook("failed")
-    watch.look(timezone.now())
-    assert Alarm.objects.get().code == "hook_not_planned"
-
-
-def test_few_hooks_make_no_share_and_a_small_share_no_alarm() -> None:
-    windows(10, 9, 0)
-    watch.look(timezone.now())
-    DoorWindow.objects.all().delete()
-    windows(1_000, 99, 0)
-    watch.look(timezone.now())
-    assert not Alarm.objects.exists()
-
-
-def test_a_batch_that_waited_for_a_person_until_its_deadline_is_not_the_operators_matter() -> None:
-    made = batch(Status.IN_REVIEW, undecided=1)
-    now = timezone.now()
-    lifecycle.move({made.pk: {"ended_at": now}}, Status.IN_REVIEW, Status.EXPIRED, now=now)
-    watch.look(now)
-    assert not Alarm.objects.exists()
 
 
 def test_a_check_that_breaks_silences_no_other_and_ends_no_alarm() -> None:

@@ -178,12 +178,6 @@ def test_a_hook_outside_the_allow_list_is_not_called_and_not_logged(chat: Chat, 
 
 
 @pytest.mark.django_db
-def test_nothing_is_put_into_the_outbox_where_nobody_is_to_be_told() -> None:
-    opened()
-    assert not Notice.objects.exists()
-
-
-@pytest.mark.django_db
 def test_a_database_that_is_away_is_told_without_it_once_and_written_down_afterwards(post: Post, chat: Chat) -> None:
     watch = alarm_watch.Watch()
     began = watch._fine[0]
@@ -208,18 +202,20 @@ def test_a_database_that_is_away_is_told_without_it_once_and_written_down_afterw
 
 
 @pytest.mark.django_db
+def test_where_nobody_is_to_be_told_nothing_is_stored_and_a_trial_says_what_to_set() -> None:
+    opened()
+    assert not Notice.objects.exists()
+    with pytest.raises(CommandError, match="ALARM_MAIL_TO"):
+        call_command("tell_operators")
+
+
+@pytest.mark.django_db
 def test_a_trial_goes_to_every_channel_and_says_what_came_of_it(post: Post, chat: Chat, capsys: Any) -> None:
     call_command("tell_operators")
     assert capsys.readouterr().out == "mail: sent\nhook: sent\n"
     assert chat.posts[0]["occasion"] == "trial" and "arrivent" in post.mails[0]["Subject"]
     chat.status, post.answer = 404, "554 no"
     with pytest.raises(CommandError, match=r"mail: The message certainly did not leave(.|\n)*hook: The message"):
-        call_command("tell_operators")
-
-
-@pytest.mark.django_db
-def test_a_trial_without_anybody_to_tell_says_what_to_set() -> None:
-    with pytest.raises(CommandError, match="ALARM_MAIL_TO"):
         call_command("tell_operators")
 
 

@@ -10,7 +10,6 @@ from actions.config import apply, file
 from actions.models import Sendout
 from notices.alarms import traffic
 from tests.factories import batch
-from tests.gate import Gate
 
 pytestmark = pytest.mark.django_db
 HOUR = timedelta(hours=1)
@@ -70,16 +69,6 @@ def test_a_change_of_the_time_begins_it_anew_and_another_change_does_not() -> No
     made.save()
     since = timezone.now() - made.expected_since()
     assert timedelta(minutes=29) < since < timedelta(minutes=31)
-
-
-def test_a_hook_through_the_gate_counts(gate: Gate) -> None:
-    project = gate.project()
-    made = Sendout.objects.create(project=project, journey="Welcome", name="Day 1", expect_every=HOUR)
-    made.history.update(history_date=timezone.now() - 9 * HOUR)
-    assert silent() == [str(made.pk)]
-    gate.fire()
-    gate.plan()
-    assert silent() == []
 
 
 @pytest.mark.parametrize("where", ["sendout", "project"])

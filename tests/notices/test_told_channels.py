@@ -11,16 +11,24 @@ from django.utils import timezone, translation
 
 from actions.access_models import Reach
 from actions.models import Project
-from notices.messages import due
 from notices.messages.chat import slack, teams
 from notices.messages.content import MessageText, digest
 from notices.models import Channel, Message
 from simulator.client import Simulator
 from tests.factories import client_of, plain_english, sendout, text_of, user_in
 from tests.listeners import Chat
-from tests.notices.told_cases import channel, fill, held, rows, send, tell
+from tests.notices.told_cases import channel, held, rows, send, tell
 
 pytestmark = pytest.mark.django_db
+ADD = "/admin/sendouts/channel/add/"
+FORM = {
+    "name": "a",
+    "kind": "slack",
+    "url": "https://hooks.slack.com/services/T0/secret",
+    "language": "fr",
+    "occasions": ["waiting"],
+    "active": "on",
+}
 HOSTILE = "<!channel> *Sale* & [x](https://evil.example.com)"
 
 
@@ -100,15 +108,6 @@ def test_a_message_has_the_same_id_at_every_attempt(chat: Chat) -> None:
     )
 
 
-def test_singles_are_one_message_to_a_channel(chat: Chat) -> None:
-    channel(chat)
-    for _ in range(3):
-        held(source="single")
-    fill()
-    assert send(due.GATHER * 2) == 1
-    assert (chat.posts[0]["singles"], chat.posts[0]["batch"]) == (3, None)
-
-
 def test_a_host_that_is_not_allowed_is_not_called_and_the_url_is_in_no_log(caplog: Any) -> None:
     Channel.objects.create(
         name="x", url="https://chat.example.com/secret-of-the-chat", occasions=["waiting"], kind="slack"
@@ -121,23 +120,13 @@ def test_a_host_that_is_not_allowed_is_not_called_and_the_url_is_in_no_log(caplo
 def test_the_url_is_stored_encrypted_and_never_shown(chat: Chat, settings: Any) -> None:
     plain_english(settings)
     client = client_of("Manager")
-    form = {
-        "name": "Marketing",
-        "kind": "slack",
-        "url": "https://hooks.slack.com/services/T0/secret",
-        "secret": "",
-        "language": "fr",
-        "occasions": ["waiting", "ended"],
-        "active": "on",
-        "project": "",
-    }
-    assert client.post("/admin/sendouts/channel/add/", form).status_code == 302
+    assert client.post(ADD, FORM).status_code == 302
     made = Channel.objects.get()
     assert "secret" not in made.url.token and made.url.open().endswith("/secret")
     for page in ("", f"{made.pk}/change/", f"{made.pk}/history/"):
         assert "T0/secret" not in text_of(client.get(f"/admin/sendouts/channel/{page}"))
     assert (
-        client.post(f"/admin/sendouts/channel/{made.pk}/change/", {**form, "url": "", "name": "Team"}).status_code
+        client.post(f"/admin/sendouts/channel/{made.pk}/change/", {**FORM, "url": "", "name": "Team"}).status_code
         == 302
     )
     made.refresh_from_db()
@@ -156,14 +145,7 @@ def test_the_url_is_stored_encrypted_and_never_shown(chat: Chat, settings: Any) 
 )
 def test_a_channel_that_cannot_work_is_refused_at_the_field(settings: Any, change: Any, sentence: str) -> None:
     plain_english(settings)
-    form = {
-        "name": "a",
-        "kind": "slack",
-        "url": "https://hooks.slack.com/x",
-        "language": "fr",
-        "occasions": ["waiting"],
-    }
-    shown = client_of("Manager").post("/admin/sendouts/channel/add/", {**form, **change})
+    shown = client_of("Manager").post(ADD, {**FORM, **change})
     assert shown.status_code == 200 and sentence in text_of(shown).replace("&#x27;", "'")
     assert not Channel.objects.exists()
 
@@ -178,29 +160,20 @@ def limited() -> Client:
     return client
 
 
-def test_a_manager_who_is_limited_makes_channels_of_their_projects_alone(limited: Client, settings: Any) -> None:
+def test_a_manager_who_is_limited_makes_and_sees_channels_of_their_projects_alone(
+    limited: Client, chat: Chat, settings: Any
+) -> None:
     plain_english(settings)
     other = sendout("Newsletter").project
-    form = {
-        "name": "a",
-        "kind": "slack",
-        "url": "https://hooks.slack.com/x",
-        "language": "fr",
-        "occasions": ["waiting"],
-    }
     for project in ("", other.pk):
-        assert limited.post("/admin/sendouts/channel/add/", {**form, "project": project}).status_code == 200
+        assert limited.post(ADD, {**FORM, "project": project}).status_code == 200
     assert not Channel.objects.exists()
     own = Project.objects.get(name="Boutique").pk
-    assert limited.post("/admin/sendouts/channel/add/", {**form, "project": own}).status_code == 302
-
-
-def test_a_manager_who_is_limited_sees_no_channel_of_others(limited: Client, chat: Chat, settings: Any) -> None:
-    plain_english(settings)
+    assert limited.post(ADD, {**FORM, "project": own}).status_code == 302
     everybodys = channel(chat, name="everybody")
     assert "everybody" not in text_of(limited.get("/admin/sendouts/channel/"))
-    assert limited.get(f"/admin/sendouts/channel/{everybodys.pk}/test/").status_code == 404
-    assert limited.post(f"/admin/sendouts/channel/{everybodys.pk}/test/").status_code == 404
+    for ask in (limited.get, limited.post):
+        assert ask(f"/admin/sendouts/channel/{everybodys.pk}/test/").status_code == 404
     assert chat.posts == []
 
 

@@ -40,16 +40,10 @@ def test_a_batch_that_is_held_is_told_at_once_then_at_half_then_at_80_percent(ev
     assert len(post.mails) == 3
 
 
-def test_a_batch_that_is_held_late_is_told_of_once(everything: User) -> None:
-    held(left=timedelta(minutes=10))
-    assert tell() == 1 and tell(timedelta(minutes=2)) == 0
-    assert rows() == [("waiting", "sent")]
-
-
 def test_who_wants_to_hear_only_of_what_is_urgent_hears_of_what_is_held_late(post: Post) -> None:
     choices.choose(person(), ["nearly_gone"], {}, "")
     held(left=timedelta(minutes=10))
-    tell()
+    assert tell() == 1 and tell(timedelta(minutes=2)) == 0
     assert rows() == [("nearly_gone", "sent")]
 
 
@@ -95,17 +89,15 @@ def trouble(made: Batch, code: Attention, due_at: Any = None) -> None:
     claim.release()
 
 
-def test_a_trouble_that_passes_by_itself_is_not_told(everything: User) -> None:
+def test_a_trouble_is_told_only_if_it_stays_for_a_minute(everything: User) -> None:
     made = batch(Status.PLANNED)
     trouble(made, Attention.NO_DOWNLOAD, due_at=timezone.now() + timedelta(seconds=5))
     assert tell() == 0
     Batch.objects.filter(pk=made.pk).update(attention="")
     assert tell(due.BY_ITSELF) == 0
     assert rows() == [("attention", "dropped")]
-
-
-def test_a_trouble_that_stays_is_told_a_minute_later(everything: User) -> None:
-    trouble(batch(Status.PLANNED), Attention.NO_DOWNLOAD, due_at=timezone.now() + timedelta(seconds=5))
+    stays = batch(Status.PLANNED)
+    trouble(stays, Attention.NO_DOWNLOAD, due_at=timezone.now() + timedelta(seconds=5))
     assert tell() == 0 and tell(due.BY_ITSELF + timedelta(seconds=1)) == 1
 
 
