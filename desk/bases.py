@@ -2,9 +2,11 @@
 
 from typing import Any, ClassVar, cast
 
+from django.contrib import admin
 from django.contrib.auth.models import User
 from django.db.models import Model, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import RelatedDropdownFilter
 from unfold.paginator import InfinitePaginator
@@ -134,3 +136,11 @@ def _limit(field: Any, db_field: Any, request: HttpRequest, *, required: bool) -
         field.required = required or field.required
     elif model is Sendout:
         field.queryset = field.queryset.filter(within(request.user))
+
+
+def show_page(
+    request: HttpRequest, template: str, title: Any, model: type[Model] | None = None, status: int = 200, **more: Any
+) -> TemplateResponse:
+    """Render a page that is no form of a model, in the frame of the admin. template: below templates/desk/."""
+    context = {**admin.site.each_context(request), "title": title, **({"opts": model._meta} if model else {}), **more}
+    return TemplateResponse(request, f"desk/{template}", context, status=status)

@@ -10,7 +10,6 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
-from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.html import format_html
@@ -23,7 +22,7 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminP
 
 from actions import access
 from actions.models import Project
-from desk.bases import ReadOnlyAdmin, reader
+from desk.bases import ReadOnlyAdmin, reader, show_page
 from desk.setup.history import HistoryAdmin
 from notices.messages import chat, content, send
 from notices.models import Channel, Message, Occasion
@@ -138,16 +137,9 @@ def test_channel(request: HttpRequest, channel_id: int) -> HttpResponse:
             text, word = _("It was taken."), "said"
         LogEntry.objects.log_actions(reader(request).pk, [channel], CHANGE, text, single_object=True)
         shown[word] = text
-    context = {
-        **admin.site.each_context(request),
-        "opts": Channel._meta,
-        "title": _("Send a trial message to “%(name)s”") % {"name": channel},
-        "back": reverse("admin:sendouts_channel_change", args=[channel.pk]),
-        "possible": True,
-        "button": _("Send"),
-        **shown,
-    }
-    return TemplateResponse(request, "desk/trial.html", context)
+    title = _("Send a trial message to “%(name)s”") % {"name": channel}
+    back = reverse("admin:sendouts_channel_change", args=[channel.pk])
+    return show_page(request, "trial.html", title, Channel, back=back, possible=True, button=_("Send"), **shown)
 
 
 _TONES = {"sent": "success", "waiting": "info", "sending": "info", "dropped": "default"}

@@ -8,7 +8,6 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
@@ -17,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
-from desk.bases import LimitedAdmin, ReadOnlyAdmin, reader
+from desk.bases import LimitedAdmin, ReadOnlyAdmin, reader, show_page
 from sendouts.models import Webhook
 from sendouts.verbs import base, run_again
 from sendouts.verbs.base import NotDone
@@ -109,12 +108,8 @@ class WebhookAdmin(ReadOnlyAdmin, LimitedAdmin):
                 transaction.on_commit(partial(nudge, "hooks", [webhook.pk]))
                 messages.success(request, _("The hook is being planned again."))
                 return HttpResponseRedirect(back)
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": _("Plan this hook again?"),
-            "possible": webhook.outcome == Webhook.Outcome.FAILED and not problem,
-            "problem": problem,
-            "back": back,
-        }
-        return TemplateResponse(request, "desk/plan_again.html", context, status=409 if problem else 200)
+        possible = webhook.outcome == Webhook.Outcome.FAILED and not problem
+        title, status = _("Plan this hook again?"), 409 if problem else 200
+        return show_page(
+            request, "plan_again.html", title, Webhook, status, possible=possible, problem=problem, back=back
+        )

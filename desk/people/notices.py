@@ -7,16 +7,15 @@ from typing import Any
 
 from django import forms
 from django.conf import settings
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
-from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.i18n import set_language
 from unfold.widgets import UnfoldAdminSelectWidget
 
-from desk.bases import reader
+from desk.bases import reader, show_page
 from notices.messages import choices as message_choices
 from notices.models import Occasion
 
@@ -70,24 +69,8 @@ def my_messages(request: HttpRequest) -> HttpResponse:
         message_choices.choose(user, chosen["all"], projects, form.cleaned_data["language"])
         messages.success(request, _("Stored. This holds from the next message on."))
         return HttpResponseRedirect(reverse("my_messages"))
-    context = {
-        **admin.site.each_context(request),
-        "title": _("What I am told"),
-        "form": form,
-        "occasions": Occasion.choices,
-        "address": user.email,
-        "problem": sentence(choices.problem),
-    }
-    return TemplateResponse(request, "desk/me_told.html", context)
-
-
-def sentence(problem: str) -> str:
-    """Return why a person gets no mail; empty if they do."""
-    return {
-        "no_mail": _("The gateway has no mail server, so nobody is told by mail. Whoever runs it sets EMAIL_URL."),
-        "no_address": _("There is no address in your account, so you are not told by mail. Ask an administrator."),
-        "may_not_look": _("You may not look at batches, so you are not told of them. Ask an administrator."),
-    }.get(problem, "")
+    title = _("What I am told")
+    return show_page(request, "me_told.html", title, form=form, address=user.email, problem=choices.problem)
 
 
 def switch_language(request: HttpRequest) -> HttpResponseBase:

@@ -4,11 +4,10 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 
 from api.models import ApiToken
-from desk.bases import reader
+from desk.bases import reader, show_page
 from desk.people import roles
 from desk.people.accounts import AccessAdmin
 
@@ -38,10 +37,4 @@ class ApiTokenAdmin(AccessAdmin):
         super().save_model(request, obj, form, change)
 
     def response_add(self, request: HttpRequest, obj: Any, post_url_continue: Any = None) -> HttpResponse:
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": _("The new token"),
-            "token": obj,
-        }
-        return TemplateResponse(request, "desk/token.html", context)
+        return show_page(request, "token.html", _("The new token"), ApiToken, token=obj)

@@ -9,7 +9,6 @@ from django.core.files.uploadedfile import UploadedFile
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
-from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.formats import localize
 from django.utils.translation import gettext, ngettext
@@ -20,7 +19,7 @@ from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminTextareaWidget
 from actions.codes import runway
 from actions.codes.intake import MOST, BadCode, read, take_in
 from actions.codes.models import CodePool, PromoCode
-from desk.bases import LimitedAdmin, SeenProjects
+from desk.bases import LimitedAdmin, SeenProjects, show_page
 from desk.setup.history import HistoryAdmin
 
 FILE_BYTES = 20_000_000
@@ -158,14 +157,8 @@ class CodePoolAdmin(LimitedAdmin, HistoryAdmin):
                 text = f"{text} {more}"
             messages.success(request, text)
             return HttpResponseRedirect(back)
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": gettext("Add codes to %(pool)s") % {"pool": pool.name},
-            "form": form,
-            "back": back,
-        }
-        return TemplateResponse(request, "desk/setup/add_codes.html", context)
+        title = gettext("Add codes to %(pool)s") % {"pool": pool.name}
+        return show_page(request, "setup/add_codes.html", title, CodePool, form=form, back=back)
 
 
 def _next(pool: CodePool) -> list[str]:

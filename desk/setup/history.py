@@ -6,7 +6,6 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.formats import date_format
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -18,7 +17,7 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 from actions.config.versions import version
-from desk.bases import LimitedAdmin, MissingAdmin
+from desk.bases import LimitedAdmin, MissingAdmin, show_page
 from desk.setup.way_back import NotBroughtBack, bring_back, possible
 
 
@@ -128,17 +127,17 @@ class ConfigurationAdmin(LimitedAdmin, HistoryAdmin):
                 return HttpResponseRedirect(self._page(obj, "change"))
         except NotBroughtBack as refusal:
             problem = str(refusal)
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": _("Bring this version of “%(name)s” back?") % {"name": obj},
-            "record": record,
-            "changes": changes,
-            "problem": problem,
-            "back": self._page(obj, "history"),
-        }
-        status = 409 if problem and request.method == "POST" else 200
-        return TemplateResponse(request, "desk/setup/bring_back.html", context, status=status)
+        return show_page(
+            request,
+            "setup/bring_back.html",
+            _("Bring this version of “%(name)s” back?") % {"name": obj},
+            self.model,
+            status=409 if problem and request.method == "POST" else 200,
+            record=record,
+            changes=changes,
+            problem=problem,
+            back=self._page(obj, "history"),
+        )
 
     def _page(self, obj: Any, name: str) -> str:
         return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_{name}", args=[obj.pk])

@@ -13,7 +13,6 @@ from django.http import (
     HttpResponseNotAllowed,
     HttpResponseRedirect,
 )
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.text import format_lazy
@@ -29,7 +28,7 @@ from actions.contract import Kind
 from actions.models import ActionDefinition, Project, Sendout, policy, unattended
 from actions.plan.merge import canonical
 from actions.whole import whole
-from desk.bases import SeenProjects
+from desk.bases import SeenProjects, show_page
 from desk.setup.forms import ProjectForm, SendoutForm, action_form, config_fields
 from desk.setup.history import ConfigurationAdmin, leads_to
 from desk.setup.ordering import OwnerAdmin
@@ -265,14 +264,8 @@ class ActionDefinitionAdmin(ConfigurationAdmin):
             query = request.GET.copy()
             query["kind"] = name
             choices.append({"title": gettext(kind.title), "description": described(kind), "query": query.urlencode()})
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": gettext("What kind of action?"),
-            "choices": choices,
-            "problems": catalog.problems(),
-        }
-        return TemplateResponse(request, "desk/setup/choose_kind.html", context)
+        title, problems = gettext("What kind of action?"), catalog.problems()
+        return show_page(request, "setup/choose_kind.html", title, ActionDefinition, choices=choices, problems=problems)
 
     def _kind(self, request: HttpRequest, obj: ActionDefinition | None) -> type[Kind] | None:
         return catalog.kinds().get(obj.kind if obj else request.GET.get("kind", ""))

@@ -11,13 +11,17 @@ from django.utils.translation import gettext as _
 
 from sendouts.wording import batch_sentences
 from sendouts.wording.batch_sentences import number, span
+from sendouts.wording.sentences import show_text
 
 register = Library()
+register.filter("batch_title", batch_sentences.title)
 register.filter("clock", batch_sentences.clock)
 register.filter("column_time", batch_sentences.column_time)
 register.filter("contacts", batch_sentences.contacts)
 register.filter("percent", batch_sentences.percent)
 register.filter("quoted", batch_sentences.quoted)
+register.filter("reason", batch_sentences.reason)
+register.filter("show_text", show_text)
 register.filter("span", batch_sentences.span)
 register.filter("time_of", batch_sentences.time_of)
 

@@ -79,7 +79,7 @@ TABLE = {
     "admin/sendouts/batch/<int:batch_id>/contacts/<int:row>/<slug:to>/": (REVIEW, "same"),
     "admin/sendouts/batch/<int:batch_id>/give-up/": (REVIEW, "same"),
     "admin/sendouts/batch/<int:batch_id>/go-without/": (MANAGE, "302 403 403 403 409 409"),
-    "admin/me/": ("302 200 200 200 200 200", "302 400 400 400 400 400"),
+    "admin/me/": ("302 200 200 200 200 200", LEADS_ON),
     "admin/sendouts/batch/<int:batch_id>/hold/": (REVIEW, "same"),
     "admin/sendouts/batch/<int:batch_id>/lift-hold/": (REVIEW, "302 403 403 409 409 409"),
     # Asked without rows there is nothing to do.
@@ -194,7 +194,7 @@ MORE = {
 # Ends the session of whoever asks: tested by itself.
 APART = {"admin/logout/"}
 # What people set for themselves, whatever they may do otherwise.
-OWN = {"admin/me/notices/"}
+OWN = {"admin/me/", "admin/me/notices/"}
 
 
 def expected() -> dict[str, tuple[str, str]]:

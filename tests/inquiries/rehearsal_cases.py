@@ -1,13 +1,16 @@
 """Past batches with kept fields, and rules to try on them."""
 
+import html
 from typing import Any
 
+from django.template.loader import render_to_string
 from django.utils import timezone
+from django.utils.html import strip_tags
 
 from actions.catalog import kinds, phases
 from actions.models import ActionDefinition, Project, definition_of
 from actions.plan.merge import merge
-from desk.setup.tryout import rehearsal_words
+from desk.setup.tryout.rehearsal import result_context
 from sendouts.inquiries import rehearsal
 from sendouts.inquiries.rehearsal import Rehearsal
 from sendouts.models import Batch, Decision, DecisionVerdict, Status
@@ -77,8 +80,10 @@ def tried(made: Batch, draft: ActionDefinition | None = None, **asked: Any) -> R
     return rehearsal.rehearse(made, merged, lacks=lacks, **asked)
 
 
-def notes(found: Rehearsal, draft: ActionDefinition | None = None) -> str:
-    return " ".join(rehearsal_words.shown(found, draft, sees=True).notes)
+def notes(found: Rehearsal, draft: ActionDefinition | None = None, *, sees: bool = True) -> str:
+    """What the page says about a rehearsal, as text."""
+    page = render_to_string("desk/rehearsal/result.html", {"result": result_context(found, draft, sees=sees)})
+    return html.unescape(" ".join(strip_tags(page).split()))
 
 
 def service(project: Project, identifier: str = "opt-in") -> ActionDefinition:

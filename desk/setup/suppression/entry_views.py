@@ -8,7 +8,6 @@ from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
-from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import localize
@@ -18,6 +17,7 @@ from django.utils.translation import ngettext
 from actions.suppression import entries
 from actions.suppression.entries import NewEntry
 from actions.suppression.models import SuppressionList
+from desk.bases import show_page
 from desk.setup.suppression.forms import AddForm, FindForm
 
 # Entries identify contacts, so they need the same permission as contact ids beside decisions.
@@ -43,19 +43,10 @@ def page_of(found: SuppressionList) -> str:
     return reverse("admin:actions_suppressionlist_change", args=[found.pk])
 
 
-def shown(
-    admin: ModelAdmin, request: HttpRequest, template: str, title: str, found: SuppressionList, **more: Any
-) -> Any:
+def shown(request: HttpRequest, template: str, title: str, found: SuppressionList, **more: Any) -> HttpResponse:
     """Render a page about a list."""
-    context = {
-        **admin.admin_site.each_context(request),
-        "opts": admin.opts,
-        "title": title,
-        "found": found,
-        "back": page_of(found),
-        **more,
-    }
-    return TemplateResponse(request, f"desk/setup/suppression/{template}.html", context)
+    more |= {"found": found, "back": page_of(found)}
+    return show_page(request, f"setup/suppression/{template}.html", title, SuppressionList, **more)
 
 
 def add(admin: ModelAdmin, request: HttpRequest, list_id: int) -> HttpResponse:
@@ -64,7 +55,7 @@ def add(admin: ModelAdmin, request: HttpRequest, list_id: int) -> HttpResponse:
     form = AddForm(found, request.POST if request.method == "POST" else None)
     if not form.is_valid():
         title = _("Add to “%(list)s”") % {"list": found}
-        return shown(admin, request, "form", title, found, form=form, confirm=_("Add"))
+        return shown(request, "form", title, found, form=form, confirm=_("Add"))
     wanted: dict[str, NewEntry] = dict.fromkeys(form.cleaned_data["values"], form.said)
     added = entries.add(found.pk, wanted, by=cast(User, request.user).pk, now=timezone.now())
     said = ngettext("%(n)s entry added.", "%(n)s entries added.", added.new) % {"n": localize(added.new)}
@@ -94,7 +85,7 @@ def find(admin: ModelAdmin, request: HttpRequest, list_id: int) -> HttpResponse:
             "over": entry is not None and entry.expires_at is not None and entry.expires_at <= timezone.now(),
             "may_remove": admin.has_change_permission(request, found),
         }
-    return shown(admin, request, "find", _("Who is on “%(list)s”?") % {"list": found}, found, **answer)
+    return shown(request, "find", _("Who is on “%(list)s”?") % {"list": found}, found, **answer)
 
 
 def remove(admin: ModelAdmin, request: HttpRequest, list_id: int) -> HttpResponse:

@@ -28,7 +28,7 @@ def upload(admin: ModelAdmin, request: HttpRequest, list_id: int) -> HttpRespons
     if not form.is_valid():
         title = _("Send a file for “%(list)s”") % {"list": found}
         more = {"form": form, "confirm": _("Send"), "piece_bytes": receive.PIECE_BYTES}
-        return shown(admin, request, "upload", title, found, **more)
+        return shown(request, "upload", title, found, **more)
     file = form.cleaned_data["file"]
     begun = _begin(admin, request, found, form, file.name, file.size)
     receive.take(begun, iter(partial(file.read, receive.PIECE_BYTES), b""))
@@ -92,7 +92,7 @@ def progress(admin: ModelAdmin, request: HttpRequest, upload_id: int) -> HttpRes
     begun = _find_upload(admin, request, upload_id)
     more = {"upload": begun, "state": states.state(begun), "lines": states.lines(begun.first_unreadable)}
     title = _("File “%(name)s”") % {"name": begun.file_name}
-    return cast(HttpResponse, shown(admin, request, "progress", title, begun.suppression_list, **more))
+    return shown(request, "progress", title, begun.suppression_list, **more)
 
 
 def state(admin: ModelAdmin, request: HttpRequest, upload_id: int) -> HttpResponse:

@@ -3,11 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404
-from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -16,9 +14,8 @@ from actions import access
 from actions.config.preview import identifiers, preview
 from actions.models import Project, RunWhen, Sendout
 from actions.plan.merge import Asked, folded
-from desk.bases import reader
+from desk.bases import reader, show_page
 from sendouts.models import Batch
-from sendouts.wording.batch_sentences import time_of
 
 # More names than a person types by hand.
 MOST = 50
@@ -47,20 +44,19 @@ def _page(request: HttpRequest, project: Project, sendout: Sendout | None) -> Ht
     waiting = {folded(name) for name in to_name}
     choices = [{"name": name, "chosen": folded(name) in named, "always": folded(name) not in waiting} for name in known]
     unlisted = [each.identifier for each in asked if folded(each.identifier) not in {folded(name) for name in known}]
-    context: dict[str, Any] = {
-        **admin.site.each_context(request),
-        "opts": owner._meta,
-        "title": _("What would run for “%(name)s”") % {"name": f"{project} · {sendout}" if sendout else project},
-        "choices": choices,
-        "also": ", ".join(dict.fromkeys(unlisted)),
-        "last": _("The last hook, at %(time)s") % {"time": time_of(last[0].received_at, timezone.now())}
-        if last
-        else "",
-        "as_last": request.GET.get("last") == "1" and last is not None,
-        "preview": preview(project, sendout, asked),
-        "back": reverse(f"admin:actions_{owner._meta.model_name}_change", args=[owner.pk]),
-    }
-    return TemplateResponse(request, "desk/plan.html", context)
+    return show_page(
+        request,
+        "plan.html",
+        _("What would run for “%(name)s”") % {"name": f"{project} · {sendout}" if sendout else project},
+        type(owner),
+        choices=choices,
+        also=", ".join(dict.fromkeys(unlisted)),
+        last=last and last[0].received_at,
+        as_last=request.GET.get("last") == "1" and last is not None,
+        now=timezone.now(),
+        preview=preview(project, sendout, asked),
+        back=reverse(f"admin:actions_{owner._meta.model_name}_change", args=[owner.pk]),
+    )
 
 
 def _last_hook(sendout: Sendout) -> tuple[Batch, list[Asked]] | None:

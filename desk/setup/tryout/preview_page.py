@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST
 from actions import access
 from actions.contract import Contact, Shown
 from actions.models import ActionDefinition
+from desk.bases import show_page
 from desk.setup.forms import ActionForm
 from desk.setup.tryout.preview import BATCH, Fault, previewed
 from sendouts.inquiries.trial import NoContact, read_contact
@@ -55,8 +56,7 @@ def _preview(request: HttpRequest, definition: ActionDefinition | None) -> HttpR
         context |= {"lines": [_line(each) for each in found.shown], "faults": found.faults}
     if request.POST.get("part"):
         return TemplateResponse(request, "desk/setup/previewed.html", context)
-    page = {**admin.site.each_context(request), "opts": ActionDefinition._meta, "title": _("Preview"), **context}
-    return TemplateResponse(request, "desk/setup/preview_page.html", page)
+    return show_page(request, "setup/preview_page.html", _("Preview"), ActionDefinition, **context)
 
 
 def _line(shown: Shown) -> tuple[str, str, str | None, bool]:

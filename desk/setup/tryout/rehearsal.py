@@ -8,7 +8,6 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
-from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -16,16 +15,17 @@ from django.views.decorators.debug import sensitive_post_parameters
 
 from actions import access, catalog
 from actions.models import ActionDefinition, Project, Sendout
-from desk.bases import reader
-from desk.setup.tryout import rehearsal_words
+from desk.bases import reader, show_page
 from sendouts.inquiries import rehearsal
-from sendouts.models import Batch
+from sendouts.inquiries.rehearsal import Keeps, Left, Rehearsal
+from sendouts.models import Batch, DecisionVerdict
 from sendouts.verbs import base
-from sendouts.wording.batch_sentences import column_time, contacts, title
 
 CHANGE = "actions.change_actiondefinition"
 # Fields of the page itself, beside those of a definition's form.
 BATCH, SERVICES = "rehearse_batch", "rehearse_services"
+# Reasons shown; a list may give each entry its own.
+REASONS = 50
 _NOT_CARRIED = frozenset({"csrfmiddlewaretoken", BATCH, SERVICES})
 
 
@@ -119,7 +119,8 @@ def _page(request: HttpRequest, subject: Subject) -> HttpResponse:
     """Offer the past batches; on POST rehearse the newest, or the chosen one."""
     found = rehearsal.candidates(subject.project, subject.sendout)
     shown: dict[str, Any] = {
-        "choices": [(batch.pk, _named(batch)) for batch in found],
+        "choices": found,
+        "now": timezone.now(),
         "carried": [
             (name, value)
             for name, values in request.POST.lists()
@@ -129,7 +130,6 @@ def _page(request: HttpRequest, subject: Subject) -> HttpResponse:
         "services": bool(request.POST.get(SERVICES)),
         "asks": False,
         "most": rehearsal.MOST_ASKED,
-        "keeps_nothing": _("No past batch keeps fields of its contacts, so that nothing can be tried on them."),
     }
     chosen = _choose_batch(request, found)
     if chosen is not None:
@@ -140,8 +140,34 @@ def _page(request: HttpRequest, subject: Subject) -> HttpResponse:
                 chosen, merged, services=shown["services"], lacks=lacks, user_id=reader(request).pk
             )
             sees = reader(request).has_perm(base.VIEW_CONTACTS)
-            shown["result"] = rehearsal_words.shown(result, subject.draft, sees=sees)
+            shown["result"] = result_context(result, subject.draft, sees=sees)
     return _render_page(request, subject.title, subject.back, subject.model, **shown)
+
+
+def result_context(found: Rehearsal, draft: ActionDefinition | None, *, sees: bool) -> dict[str, Any]:
+    """Return what desk/rehearsal/result.html shows. sees: the reader may see contact ids.
+
+    Reasons by which contacts lose the message come first, then by number. `untried`: why the draft was not tried.
+    """
+    ordered = sorted(found.reasons.items(), key=lambda item: (item[0][0] != DecisionVerdict.REJECTED, -item[1]))
+    notes = (not found.whole, found.keeps is Keeps.REJECTED, found.not_comparable, found.as_if_asked, found.left)
+    return {
+        "found": found,
+        "untried": _draft_left(found, draft),
+        "changed": sum(found.moved.values()),
+        "share": 100 * (found.more or found.fewer) / max(1, found.tried),
+        "reasons": [(*key, count) for key, count in ordered[:REASONS]],
+        "failures": [(*key, count) for key, count in found.failures.items()],
+        "has_notes": any(notes) or bool(found.undefined or found.failures),
+        "sees": sees,
+    }
+
+
+def _draft_left(found: Rehearsal, draft: ActionDefinition | None) -> Left | None:
+    if draft is None:
+        return None
+    pk = draft.pk or 0
+    return next((each for each in found.left if any(of.definition_id == pk for of in each.action.origins)), None)
 
 
 def _choose_batch(request: HttpRequest, found: list[Batch]) -> Batch | None:
@@ -149,18 +175,6 @@ def _choose_batch(request: HttpRequest, found: list[Batch]) -> Batch | None:
     return next((batch for batch in found if str(batch.pk) == wanted), found[0] if found else None)
 
 
-def _named(batch: Batch) -> str:
-    when = column_time(batch.received_at, timezone.now())
-    return f"{title(batch)} · {when} · {contacts(batch.total)}"
-
-
 def _render_page(request: HttpRequest, name: str, back: str, model: type[Model], **more: Any) -> HttpResponse:
-    context = {
-        **admin.site.each_context(request),
-        "opts": model._meta,
-        "title": name,
-        "back": back,
-        "names": {"batch": BATCH, "services": SERVICES},
-        **more,
-    }
-    return TemplateResponse(request, "desk/rehearsal/page.html", context)
+    names = {"batch": BATCH, "services": SERVICES}
+    return show_page(request, "rehearsal/page.html", name, model, back=back, names=names, **more)

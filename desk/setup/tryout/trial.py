@@ -3,12 +3,10 @@
 from typing import Any
 
 from django import forms
-from django.contrib import admin
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
-from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -18,7 +16,7 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 
 from actions import access
 from actions.models import ActionDefinition, Credential
-from desk.bases import reader
+from desk.bases import reader, show_page
 from sendouts.inquiries.probe import Probe, probe
 from sendouts.inquiries.trial import NoContact, Trial, read_contact, try_action
 from sendouts.models import DecisionVerdict
@@ -60,7 +58,7 @@ def test_action(request: HttpRequest, definition_id: int) -> HttpResponse:
             shown = _result(definition, try_action(definition, contact, reader(request).pk))
     page = reverse("admin:actions_actiondefinition_change", args=[definition_id])
     title = _("Test “%(name)s” with a contact") % {"name": definition.identifier}
-    return _page(request, ActionDefinition, title, page, form=form, **shown)
+    return show_page(request, "trial.html", title, ActionDefinition, back=page, possible=True, form=form, **shown)
 
 
 def _result(definition: ActionDefinition, trial: Trial) -> dict[str, Any]:
@@ -98,7 +96,7 @@ def test_credential(request: HttpRequest, credential_id: int) -> HttpResponse:
         shown["said" if found.outcome == "accepted" else "problem"] = said
     page = reverse("admin:actions_credential_change", args=[credential_id])
     title = _("Test the credential “%(name)s”") % {"name": credential.name}
-    return _page(request, Credential, title, page, possible=bool(credential.test_url), **shown)
+    return show_page(request, "trial.html", title, Credential, back=page, possible=bool(credential.test_url), **shown)
 
 
 def sentence(found: Probe) -> str:
@@ -115,15 +113,3 @@ def sentence(found: Probe) -> str:
         "no_url": _("This credential has no URL to test with: enter one on its page."),
     }
     return texts[found.outcome] % {"host": found.host, "code": found.code}
-
-
-def _page(request: HttpRequest, model: Any, title: str, back: str, **more: Any) -> HttpResponse:
-    context = {
-        **admin.site.each_context(request),
-        "opts": model._meta,
-        "title": title,
-        "back": back,
-        "possible": True,
-        **more,
-    }
-    return TemplateResponse(request, "desk/trial.html", context)

@@ -57,6 +57,15 @@ class Past(NamedTuple):
     decided_by: int | None
     kept: Mapping[str, Any]
 
+    @property
+    def row(self) -> int:
+        """Return the place of the contact in its file, from 0."""
+        return self.pk & 0xFFFF_FFFF
+
+    @property
+    def decided(self) -> DecisionVerdict:
+        return DecisionVerdict(self.verdict)
+
 
 @dataclass(frozen=True, slots=True)
 class RehearsedChange:
