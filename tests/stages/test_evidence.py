@@ -30,37 +30,38 @@ def said(first: Verdict, second: Verdict, monkeypatch: pytest.MonkeyPatch) -> tu
     return result.verdicts[0], result.action[0]
 
 
-def test_the_last_check_that_gave_evidence_names_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert said(accept(GIVEN_AT), ACCEPT, monkeypatch) == (accept(GIVEN_AT), "first")
-    assert said(ACCEPT, accept(GIVEN_AT), monkeypatch) == (accept(GIVEN_AT), "second")
-    assert said(accept(GIVEN_AT), accept(LATER), monkeypatch) == (accept(LATER), "second")
-    assert said(ACCEPT, ACCEPT, monkeypatch) == (ACCEPT, "")
+REFUSED, DOUBT = reject("no", "No."), undecided("open", "?")
 
 
-def test_a_rejection_or_doubt_keeps_no_evidence_of_another(monkeypatch: pytest.MonkeyPatch) -> None:
-    refused, doubt = reject("no", "No."), undecided("open", "?")
-    assert said(accept(GIVEN_AT), refused, monkeypatch) == (refused, "second")
-    assert said(accept(GIVEN_AT), doubt, monkeypatch) == (doubt, "second")
-    assert said(doubt, accept(GIVEN_AT), monkeypatch) == (doubt, "first")
+@pytest.mark.parametrize(
+    ("first", "second", "came"),
+    [
+        (accept(GIVEN_AT), ACCEPT, (accept(GIVEN_AT), "first")),
+        (ACCEPT, accept(GIVEN_AT), (accept(GIVEN_AT), "second")),
+        (accept(GIVEN_AT), accept(LATER), (accept(LATER), "second")),
+        (ACCEPT, ACCEPT, (ACCEPT, "")),
+        # A rejection or doubt keeps no evidence of another.
+        (accept(GIVEN_AT), REFUSED, (REFUSED, "second")),
+        (accept(GIVEN_AT), DOUBT, (DOUBT, "second")),
+        (DOUBT, accept(GIVEN_AT), (DOUBT, "first")),
+    ],
+)
+def test_the_last_check_that_gave_evidence_names_its_time(
+    monkeypatch: pytest.MonkeyPatch, first: Verdict, second: Verdict, came: tuple[Verdict, str]
+) -> None:
+    assert said(first, second, monkeypatch) == came
 
 
 def test_that_an_action_failed_is_not_hidden_by_evidence(monkeypatch: pytest.MonkeyPatch) -> None:
     passed = Verdict(Word.ACCEPT, "action_failed", PlanFailure.LET_PASS())
     for first, second, whose in ((passed, accept(GIVEN_AT), "first"), (accept(GIVEN_AT), passed, "second")):
         verdict, action = said(first, second, monkeypatch)
-        assert (verdict.word, verdict.code, verdict.evidence_at, action) == (
-            Word.ACCEPT,
-            "action_failed",
-            GIVEN_AT,
-            whose,
-        )
+        told = verdict.word, verdict.code, verdict.evidence_at, action
+        assert told == (Word.ACCEPT, "action_failed", GIVEN_AT, whose)
 
 
-def test_a_time_without_an_offset_is_read_as_utc() -> None:
+def test_a_time_without_an_offset_is_utc_and_a_year_at_which_calendars_end_is_none() -> None:
     assert accept(GIVEN_AT.replace(tzinfo=None)).evidence_at == GIVEN_AT
-
-
-def test_a_year_at_which_calendars_end_is_no_evidence() -> None:
     for each in (datetime.max, datetime.min, datetime.max.replace(tzinfo=UTC)):
         assert reject("no", "No.", each).evidence_at is None
 

@@ -3,11 +3,8 @@
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
-from django.test import Client
 from django.urls import reverse
 
-from actions.access_models import Reach
 from actions.config.preview import preview
 from actions.models import ActionDefinition, Project, Sendout
 from actions.plan.merge import Asked
@@ -67,10 +64,6 @@ def test_only_what_the_hook_names_runs_and_what_nobody_defined_is_told(sendout: 
     assert context["also"] == "vip-2026"
 
 
-def test_a_hook_that_names_nothing_is_a_choice_too(sendout: Sendout) -> None:
-    assert [step.identifier for step in shown(sendout, chosen="1")["preview"].steps] == ["tell"]
-
-
 def test_the_policies_say_where_they_come_from(sendout: Sendout) -> None:
     rules = {rule.name: (rule.value, rule.source) for rule in shown(sendout)["preview"].rules}
     assert rules["Review"] == ("every batch", "from the project")
@@ -106,15 +99,3 @@ def test_it_is_the_plan_that_the_next_hook_gets(gate: Gate) -> None:
     assert [step.identifier for step in found.steps] == [each["identifier"] for each in planned["actions"]]
     assert found.unknown == ("vip-2026",)
     assert preview(project, batch.sendout, [Asked.of("consent-check")]).steps == found.steps
-
-
-def test_a_project_out_of_reach_is_not_there(sendout: Sendout) -> None:
-    client = client_of("Viewer")
-    assert client.get(url(sendout)).status_code == 200
-    Reach.objects.create(user=User.objects.get())
-    assert [client.get(url(row)).status_code for row in (sendout, sendout.project)] == [404, 404]
-
-
-def test_nobody_without_the_permission_sees_it(sendout: Sendout) -> None:
-    assert client_of("staff").get(url(sendout)).status_code == 403
-    assert Client().get(url(sendout)).status_code == 302

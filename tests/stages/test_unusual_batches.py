@@ -10,11 +10,11 @@ from sendouts.lifecycle import record
 from sendouts.models import Batch, EventWord, Status
 from sendouts.outlook import anomalies, history
 from sendouts.stages import review
-from sendouts.verbs import Accept, RunAgain
+from sendouts.verbs import RunAgain
 from sendouts.wording import batch_sentences
 from tests.factories import batch, sendout
 from tests.gate import Gate, carry_out, reviewer
-from work import claims
+from tests.stages.rows import now_of, take
 
 pytestmark = pytest.mark.django_db
 SHARES = (0.041, 0.05, 0.055, 0.06, 0.045, 0.05, 0.052, 0.048)
@@ -32,13 +32,10 @@ def before(where: Sendout, *, total: int = 1_000, shares: tuple[float, ...] = SH
 
 def settled(made: Batch) -> Batch:
     """What review makes of a screened batch."""
-    Batch.objects.filter(pk=made.pk).update(due_at=timezone.now())
-    claim = claims.take(Batch, [made.pk])
-    review.settle(
-        claim, list(Batch.objects.select_related("project", "sendout", "plan").filter(pk=made.pk)), timezone.now()
-    )
+    claim, made = take(made)
+    review.settle(claim, [made], timezone.now())
     claim.release()
-    return Batch.objects.get(pk=made.pk)
+    return now_of(made)
 
 
 def fresh(where: Sendout, rejected: int, total: int = 1_000, **columns: Any) -> Batch:
@@ -61,18 +58,18 @@ def test_a_share_far_from_the_projects_own_is_held_with_the_comparison() -> None
 
 
 @pytest.mark.parametrize(
-    ("review", "status"), [("never", Status.ACCEPTED), ("unusual", Status.IN_REVIEW), ("always", Status.IN_REVIEW)]
+    "columns",
+    [
+        {"rejected": 58},
+        {"rejected": 214, "review": "never"},
+        {"rejected": 900, "source": "single"},
+        {"rejected": 214, "project": "Shop"},
+    ],
 )
-def test_the_policy_says_whether_anybody_wants_to_know(review: str, status: Status) -> None:
+def test_what_is_usual_not_compared_or_not_reviewed_goes_on(columns: dict[str, Any]) -> None:
     before(sendout())
-    found = settled(fresh(sendout(), rejected=214, review=review))
-    assert found.status == status
-    assert ("unusual_share" in found.held_for) == (review != "never")
-
-
-def test_a_usual_batch_goes_on() -> None:
-    before(sendout())
-    assert settled(fresh(sendout(), rejected=58)).status == Status.ACCEPTED
+    where = sendout(project=columns.pop("project", "Newsletter"))
+    assert settled(fresh(where, **columns)).status == Status.ACCEPTED
 
 
 def test_singles_are_never_compared(django_assert_num_queries: Any) -> None:
@@ -80,7 +77,6 @@ def test_singles_are_never_compared(django_assert_num_queries: Any) -> None:
     found = fresh(sendout(), rejected=900, source="single")
     with django_assert_num_queries(0):
         assert history.earlier([found]) == {}
-    assert settled(found).status == Status.ACCEPTED
 
 
 def test_a_set_of_batches_asks_once(django_assert_num_queries: Any) -> None:
@@ -92,11 +88,6 @@ def test_a_set_of_batches_asks_once(django_assert_num_queries: Any) -> None:
     with django_assert_num_queries(1):
         found = history.earlier(made)
     assert [len(each.project) for each in found.values()] == [8, 8, 8]
-
-
-def test_other_projects_say_nothing_about_this_one() -> None:
-    before(sendout(project="Shop"))
-    assert settled(fresh(sendout(), rejected=214)).status == Status.ACCEPTED
 
 
 def test_a_size_far_from_the_sendouts_usual_is_held() -> None:
@@ -176,18 +167,3 @@ def test_run_again_judges_anew(gate: Gate) -> None:
     Batch.objects.filter(pk__in=[each.pk for each in old]).update(status=Status.ABANDONED)
     gate.work()
     assert Batch.objects.get(pk=held.pk).status == Status.FINISHED
-
-
-def test_a_held_unusual_batch_is_released_when_a_person_accepts(gate: Gate) -> None:
-    project = gate.project(review="unusual")
-    gate.fire(contacts=600, no_consent=0.5)
-    gate.plan()
-    before(Sendout.objects.get(project=project), total=600)
-    gate.work()
-    held = Batch.objects.get(status=Status.IN_REVIEW)
-    carry_out(Accept(), held, reviewer())
-    gate.work()
-    after = Batch.objects.get(pk=held.pk)
-    assert after.status == Status.FINISHED
-    made = fresh(after.sendout, rejected=1)
-    assert len(history.earlier([made])[made.pk].sendout) == 9

@@ -49,14 +49,16 @@ def asked(shop: Shop, settings: Any) -> Iterator[Service]:
 
 
 @pytest.fixture
-def fire(gate: Gate, asked: Service) -> Callable[..., None]:
-    """Hold 100 contacts, of which 10 do not consent, for a project whose codes a service makes."""
+def fire(gate: Gate, asked: Service) -> Callable[..., Batch]:
+    """Work on 100 contacts, of which 10 do not consent, for a project whose codes a service makes."""
 
-    def fire(**pool: Any) -> None:
-        CodePool.objects.create(name="shop", source="service", url=asked.url, **pool)
-        project = gate.project()
-        gate.define(project, "code", kind="promo_code", config={"pool": "shop"}, position=1)
+    def fire(**pool: Any) -> Batch:
+        if not CodePool.objects.exists():
+            CodePool.objects.create(name="shop", source="service", url=asked.url, **pool)
+            gate.define(gate.project(), "code", kind="promo_code", config={"pool": "shop"}, position=1)
         gate.fire(actions=ACTIONS)
+        gate.work()
+        return Batch.objects.latest("pk")
 
     return fire
 
@@ -65,50 +67,35 @@ def used() -> int:
     return PromoCode.objects.filter(used_at__isnull=False).count()
 
 
-def test_what_is_lacking_is_asked_of_the_service_in_one_question(
-    gate: Gate, fire: Callable[..., None], asked: Service
+@pytest.mark.parametrize(("ask_for", "counts", "left"), [(1, [90, 90], 0), (500, [500], 320)])
+def test_what_is_lacking_or_more_is_asked_for_in_one_question_and_kept_for_the_next_time(
+    fire: Callable[..., Batch], asked: Service, ask_for: int, counts: list[int], left: int
 ) -> None:
-    fire(ask_for=1)
-    gate.work()
-    assert gate.batch().status == "finished"
-    assert [question["count"] for question in asked.questions] == [90] and used() == 90
-
-
-def test_more_is_asked_for_where_that_is_declared_and_kept_for_the_next_time(
-    gate: Gate, fire: Callable[..., None], asked: Service
-) -> None:
-    fire(ask_for=500)
-    gate.work()
-    gate.fire(actions=ACTIONS)
-    gate.work()
-    assert len(asked.questions) == 1 and used() == 180
-    assert PromoCode.objects.filter(reserved_for__isnull=True).count() == 320
+    assert [fire(ask_for=ask_for).status for _ in range(2)] == ["finished"] * 2
+    assert [question["count"] for question in asked.questions] == counts and used() == 180
+    assert PromoCode.objects.filter(reserved_for__isnull=True).count() == left
 
 
 @pytest.mark.parametrize("first", [None, (503, {}), (429, {})])
 def test_a_lost_answer_is_asked_for_again_under_the_same_key(
-    gate: Gate, fire: Callable[..., None], asked: Service, shop: Shop, first: Any
+    fire: Callable[..., Batch], asked: Service, shop: Shop, first: Any
 ) -> None:
     shop.first = [first]
-    fire()
-    gate.work()
-    assert gate.batch().status == "finished" and used() == 90
+    assert fire().status == "finished" and used() == 90
     assert len(asked.questions) == 2 and asked.questions[0] == asked.questions[1]
     assert Refill.objects.get().taken_in == 1_000
 
 
 def test_a_kill_before_the_answer_is_stored_costs_no_code(
-    gate: Gate, fire: Callable[..., None], asked: Service, shop: Shop, monkeypatch: pytest.MonkeyPatch
+    gate: Gate, fire: Callable[..., Batch], shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fire()
-
     def killed(*args: Any) -> int:
         raise SystemExit
 
     with monkeypatch.context() as killing:
         killing.setattr("actions.codes.refill.take_in", killed)
         with pytest.raises(SystemExit):
-            gate.work()
+            fire()
     assert Refill.objects.filter(answered_at__isnull=True).count() == 1
     claims.drop_all(Batch)
     gate.work(rounds=2)
@@ -116,12 +103,10 @@ def test_a_kill_before_the_answer_is_stored_costs_no_code(
     assert PromoCode.objects.count() == len(next(iter(shop.made.values())))
 
 
-def test_a_service_that_has_no_more_leaves_contacts_without(gate: Gate, fire: Callable[..., None], shop: Shop) -> None:
+def test_a_service_that_has_no_more_leaves_contacts_without(fire: Callable[..., Batch], shop: Shop) -> None:
     shop.stock = 40
-    fire()
-    gate.work()
-    batch = gate.batch()
-    assert (batch.status, batch.accepted, batch.undecided) == ("in_review", 40, 50)
+    found = fire()
+    assert (found.status, found.accepted, found.undecided) == ("in_review", 40, 50)
 
 
 @pytest.mark.parametrize(
@@ -134,23 +119,18 @@ def test_a_service_that_has_no_more_leaves_contacts_without(gate: Gate, fire: Ca
     ],
 )
 def test_an_answer_that_makes_no_sense_holds_the_batch(
-    gate: Gate, fire: Callable[..., None], shop: Shop, body: Any, sentence: str
+    fire: Callable[..., Batch], shop: Shop, body: Any, sentence: str
 ) -> None:
     shop.first = [(200, body)]
-    fire()
-    gate.work()
-    batch = gate.batch()
-    assert (batch.status, batch.undecided, write(batch.failures[0]["sentence"])) == ("in_review", 90, sentence)
+    found = fire()
+    assert (found.status, found.undecided, write(found.failures[0]["sentence"])) == ("in_review", 90, sentence)
     assert not PromoCode.objects.exists()
 
 
 def test_a_service_that_repeats_its_codes_is_not_asked_for_ever(
-    gate: Gate, fire: Callable[..., None], asked: Service, shop: Shop
+    fire: Callable[..., Batch], asked: Service, shop: Shop
 ) -> None:
     shop.first = [(200, {"codes": [f"R-{place}" for place in range(90)]})] * 5
     fire(ask_for=1)
-    gate.work()
-    gate.fire(actions=ACTIONS)
-    gate.work()
-    second = Batch.objects.latest("pk")
+    second = fire()
     assert (second.status, second.undecided, len(asked.questions), used()) == ("in_review", 90, 2, 90)
