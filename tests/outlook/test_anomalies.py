@@ -104,60 +104,44 @@ def test_a_tenth_of_a_percent_more_never_alarms(now: float, before: list[float],
     assert HoldReason.UNUSUAL_SHARE not in codes(screened(total, now), [screened(10_000, share) for share in before])
 
 
+SHARE, SIZE = [HoldReason.UNUSUAL_SHARE], [HoldReason.UNUSUAL_SIZE]
+VARYING = [screened(total, 0.05) for total in (2_000, 8_000, 3_000, 20_000, 5_000)]
+ACCIDENT = screened(10_000, 1)
+
+
 @pytest.mark.parametrize(
-    ("share", "found"),
+    ("batch", "before", "found"),
     [
-        (0.06, []),
-        (0.07, []),
-        (0.214, [HoldReason.UNUSUAL_SHARE]),
-        (0.9, [HoldReason.UNUSUAL_SHARE]),
-        (0.03, []),
-        (0.001, [HoldReason.UNUSUAL_SHARE]),
+        # Shares far from the last eight, which were 4.9% to 5.1%.
+        *((screened(10_000, share), steady(), []) for share in (0.03, 0.06, 0.07)),
+        *((screened(10_000, share), steady(), SHARE) for share in (0.001, 0.214, 0.9)),
+        # Sizes far from the last eight, which were 10,000; sizes that vary a lot give room.
+        *((screened(total, 0.05), steady(), []) for total in (10_000, 19_000)),
+        *((screened(total, 0.05), steady(), SIZE) for total in (25_000, 4_000, 600)),
+        (screened(100_000, 0.05), VARYING, []),
+        (screened(5_000_000, 0.05), VARYING, SIZE),
+        # A check that rejected nobody: usually it rejects some; it did so before; chance can give nobody; it is new.
+        (screened(10_000, 0), steady(), [HoldReason.CHECK_NOBODY]),
+        (screened(10_000, 0), [*steady(), screened(10_000, 0)], []),
+        (screened(600, 0), [screened(100_000, 0.01)] * 8, SIZE),
+        (ScreenedCounts(10_000, {CHECK: 500, "adults": 0}), steady(), []),
+        # Of a single check everybody is told by the share.
+        (ACCIDENT, steady(), SHARE),
+        # One accident among ten makes nothing usual, and only the last twenty count.
+        (screened(10_000, 0.9), [*steady(11), ACCIDENT], SHARE),
+        (screened(10_000, 0.9), [*steady(11), ACCIDENT, ACCIDENT], []),
+        (screened(10_000, 0.9), [*steady(20), *[screened(10_000, 0.9)] * 30], SHARE),
     ],
 )
-def test_a_share_far_from_the_last_eight_is_found(share: float, found: list[str]) -> None:
-    assert codes(screened(10_000, share), steady()) == found
+def test_what_is_far_from_what_was_usual_is_found(
+    batch: ScreenedCounts, before: list[ScreenedCounts], found: list[str]
+) -> None:
+    assert codes(batch, before) == found
 
 
 def test_the_finding_says_what_was_usual() -> None:
     (found,) = find(screened(10_000, 0.214), steady(), [])
     assert found == Anomaly(HoldReason.UNUSUAL_SHARE, 0.214, 0.049, 0.051, 8)
-
-
-@pytest.mark.parametrize(
-    ("total", "found"),
-    [
-        (10_000, []),
-        (19_000, []),
-        (25_000, [HoldReason.UNUSUAL_SIZE]),
-        (4_000, [HoldReason.UNUSUAL_SIZE]),
-        (600, [HoldReason.UNUSUAL_SIZE]),
-    ],
-)
-def test_a_size_far_from_the_sendouts_usual_is_found(total: int, found: list[str]) -> None:
-    assert codes(screened(total, 0.05), steady()) == found
-
-
-def test_sizes_that_vary_a_lot_give_room() -> None:
-    before = [screened(total, 0.05) for total in (2_000, 8_000, 3_000, 20_000, 5_000)]
-    assert codes(screened(100_000, 0.05), before) == []
-    assert codes(screened(5_000_000, 0.05), before) == [HoldReason.UNUSUAL_SIZE]
-
-
-def test_a_check_that_usually_rejects_some_and_now_nobody_is_found_once() -> None:
-    assert codes(screened(10_000, 0), steady()) == [HoldReason.CHECK_NOBODY]
-
-
-def test_a_check_that_sometimes_rejects_nobody_may_do_so_again() -> None:
-    assert HoldReason.CHECK_NOBODY not in codes(screened(10_000, 0), [*steady(), screened(10_000, 0)])
-
-
-def test_where_chance_can_give_nobody_nobody_is_usual() -> None:
-    assert codes(screened(600, 0), [screened(100_000, 0.01)] * 8) == [HoldReason.UNUSUAL_SIZE]
-
-
-def test_a_new_check_has_no_history_of_its_own() -> None:
-    assert codes(ScreenedCounts(10_000, {CHECK: 500, "adults": 0}), steady()) == []
 
 
 def test_everybody_is_found_for_the_check_that_did_it() -> None:
@@ -166,24 +150,10 @@ def test_everybody_is_found_for_the_check_that_did_it() -> None:
     assert [(each.code, each.check, each.batches) for each in found] == [(HoldReason.CHECK_EVERYBODY, "adults", 6)]
 
 
-def test_of_a_single_check_everybody_is_told_by_the_share() -> None:
-    assert codes(screened(10_000, 1), steady()) == [HoldReason.UNUSUAL_SHARE]
-
-
 def test_a_check_is_judged_by_those_whom_it_saw() -> None:
     """The one above took nearly all: that it is the only thing told, and nobody is expected of the one below."""
     before = [ScreenedCounts(10_000, {CHECK: 500, "adults": 95}) for _ in range(6)]
     assert codes(ScreenedCounts(10_000, {CHECK: 9_900, "adults": 0}), before) == [HoldReason.UNUSUAL_SHARE]
-
-
-def test_one_accident_among_ten_makes_nothing_usual() -> None:
-    assert codes(screened(10_000, 0.9), [*steady(11), screened(10_000, 1)]) == [HoldReason.UNUSUAL_SHARE]
-    assert codes(screened(10_000, 0.9), [*steady(11), screened(10_000, 1), screened(10_000, 1)]) == []
-
-
-def test_only_the_last_twenty_count() -> None:
-    old = [screened(10_000, 0.9)] * 30
-    assert codes(screened(10_000, 0.9), [*steady(20), *old]) == [HoldReason.UNUSUAL_SHARE]
 
 
 @pytest.mark.parametrize("spread", [0.02, 0.1, 0.25])

@@ -32,15 +32,6 @@ def test_the_middle_of_the_last_eight_is_usual() -> None:
     assert usual.reasons == {("rule", "consent-check"): 4.0}
 
 
-def test_two_batches_are_not_compared_with() -> None:
-    for ago in (1, 2):
-        past(40, ago=ago)
-    made = batch(accepted=900, rejected=100, decisions=False)
-    assert usual_of(made) is None
-    past(40, ago=3)
-    assert usual_of(made) is not None
-
-
 def test_what_people_rejected_what_nobody_answered_and_what_came_later_is_not_usual() -> None:
     for ago in (1, 2):
         past(40, ago=ago)
@@ -51,7 +42,9 @@ def test_what_people_rejected_what_nobody_answered_and_what_came_later_is_not_us
     past(1, ago=1, total=1, source="single")
     made = batch(accepted=900, rejected=100, decisions=False, now=timezone.now() - timedelta(hours=2))
     past(40, ago=0)
-    assert usual_of(made) is None
+    assert usual_of(made) is None, "two batches are not compared with"
+    past(40, ago=3)
+    assert usual_of(made) is not None
 
 
 def test_many_sendouts_are_looked_up_at_once_each_with_its_own_last_batches() -> None:
@@ -89,10 +82,7 @@ def test_a_reason_that_most_batches_did_not_know_is_usually_nobody() -> None:
 @pytest.mark.parametrize(("share", "word"), [(6.8, 1), (5.0, 0), (4.1, 0), (3.2, 0), (2.0, -1), (5.1, 1)])
 def test_a_share_stands_out_beyond_the_range_and_well_away_from_the_middle(share: float, word: int) -> None:
     assert Usual((3.2, 4.0, 5.0), 1000, {}).stands_out(share) == word
-
-
-def test_a_share_just_outside_a_narrow_range_is_as_usual() -> None:
-    assert Usual((4.0, 4.0, 4.1), 1000, {}).stands_out(4.3) == 0
+    assert Usual((4.0, 4.0, 4.1), 1000, {}).stands_out(4.3) == 0, "just outside a narrow range"
 
 
 @pytest.mark.parametrize(("total", "word"), [(2000, 1), (1999, 0), (501, 0), (500, -1)])

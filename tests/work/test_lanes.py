@@ -18,7 +18,7 @@ from gateway.tasks import make_task
 from notices.alarms import progress, sentences
 from notices.models import Alarm
 from tests.lanes import work_on
-from work import claims, lanes, pulses, rounds
+from work import claims, lanes, pulses
 from work.claims import Claim
 from work.lanes import Lane
 from work.models import Pulse, WorkRow
@@ -183,16 +183,3 @@ def test_alarms_and_figures_count_it(client: Client, settings: Any) -> None:
     assert ready["work"] == "ok" and ("work_waits", "errands") in [
         (each["code"], each.get("subject")) for each in ready["alarms"]
     ]
-
-
-def test_workers_that_take_up_nothing_of_it_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rounds, "WRITE_SECONDS", 0.0)
-    monkeypatch.setattr("work.sweep.nudge", lambda *_, **__: True)
-    errand()
-    sweep = make_sweep()
-    monkeypatch.setattr(sweep._pool, "submit", lambda *_: None)
-    for _ in range(6):
-        sweep.round()
-        sweep._under_way.clear()
-    found = list(progress.workers_silent(timezone.now() + timedelta(seconds=20)))
-    assert [finding.subject for finding in found] == ["errands"]

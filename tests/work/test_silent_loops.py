@@ -1,9 +1,8 @@
 """Whether the sweep, the workers and beat are alive is read from what they do, not from whether they exist."""
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
-from unittest.mock import patch
 
 import pytest
 from django.utils import timezone
@@ -12,7 +11,6 @@ from gateway import tasks
 from gateway.lanes import make_sweep
 from notices.alarms import progress, watch
 from notices.models import Alarm
-from sendouts.models import Batch
 from tests.factories import webhook
 from work import pulses, rounds
 from work import sweep as work_sweep
@@ -24,35 +22,32 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def _afresh(settings: Any) -> Iterator[None]:
-    """No sign of an earlier test counts; every round writes; and the sweep does its own work here and now."""
+def _afresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No sign of an earlier test counts; every round writes; and the sweep begins nothing itself."""
     pulses._signed.clear()
-    with patch.object(rounds, "WRITE_SECONDS", 0.0):
-        yield
+    monkeypatch.setattr(rounds, "WRITE_SECONDS", 0.0)
+    monkeypatch.setattr(work_sweep, "ThreadPoolExecutor", NoThreads)
 
 
 class NoThreads:
-    """A pool that keeps what it is asked to do to itself."""
+    """A pool that does nothing."""
 
     def __init__(self, *_: Any, **__: Any) -> None:
-        self.asked: list[Any] = []
+        """Take no threads."""
 
     def submit(self, *work: Any) -> None:
-        self.asked.append(work)
+        """Do nothing."""
 
 
-def sweep_with(*, left: bool) -> Sweep:
-    """A sweep whose nudges leave, or do not."""
-    with patch.object(work_sweep, "ThreadPoolExecutor", NoThreads):
-        made = make_sweep()
-    patch.object(work_sweep, "nudge", lambda *_, **__: left).start()
-    return made
+@pytest.fixture
+def sweep_with(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Sweep]:
+    """Make a sweep whose nudges leave, or do not."""
 
+    def make(*, left: bool) -> Sweep:
+        monkeypatch.setattr(work_sweep, "nudge", lambda *_, **__: left)
+        return make_sweep()
 
-@pytest.fixture(autouse=True)
-def _stop_patches() -> Iterator[None]:
-    yield
-    patch.stopall()
+    return make
 
 
 def troubles() -> dict[str, Any]:
@@ -73,22 +68,32 @@ def rounds_of(sweep: Sweep, count: int) -> None:
         sweep._under_way.clear()
 
 
-def test_the_sweep_gives_a_sign_of_life_with_its_rounds() -> None:
+def test_the_sweep_gives_a_sign_of_life_with_its_rounds(sweep_with: Callable[..., Sweep]) -> None:
     Pulse.objects.create(name=pulses.SWEEP, at=timezone.now() - timedelta(hours=1))
     assert list(progress.sweep_silent(timezone.now()))
     sweep_with(left=True).round()
     assert not list(progress.sweep_silent(timezone.now()))
 
 
-def test_a_round_costs_a_sign_of_life_only_every_few_seconds(django_assert_max_num_queries: Any) -> None:
-    with patch.object(rounds, "WRITE_SECONDS", 5.0):
-        sweep = sweep_with(left=True)
-        sweep.round()
-        with patch.object(pulses, "write", side_effect=AssertionError("too often")):
-            sweep.round()
+def test_signs_of_life_are_written_only_every_few_seconds(
+    sweep_with: Callable[..., Sweep], monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: Any
+) -> None:
+    monkeypatch.setattr(rounds, "WRITE_SECONDS", 5.0)
+    sweep = sweep_with(left=True)
+    sweep.round()
+    pulses.sign(pulses.SMALL)
+    written: list[str] = []
+    monkeypatch.setattr(pulses, "write", written.append)
+    sweep.round()
+    with django_assert_num_queries(0):
+        for _ in range(100):
+            pulses.sign(pulses.SMALL)
+    assert written == []
 
 
-def test_workers_that_take_up_nothing_are_found_out_by_the_sweep_that_does_their_work() -> None:
+def test_workers_that_take_up_nothing_are_found_out_by_the_sweep_that_does_their_work(
+    sweep_with: Callable[..., Sweep],
+) -> None:
     webhook("")
     sweep = sweep_with(left=True)
     rounds_of(sweep, 2)
@@ -96,16 +101,11 @@ def test_workers_that_take_up_nothing_are_found_out_by_the_sweep_that_does_their
     rounds_of(sweep, 4)
     assert look_in(1) == [], "not yet"
     assert look_in(20) == [("workers_silent", "small")]
-
-
-def test_a_worker_that_does_something_ends_it() -> None:
-    webhook("")
-    rounds_of(sweep_with(left=True), 6)
     tasks.TASKS["hooks"].run([])
-    assert look_in(20) == []
+    assert look_in(20) == [], "a worker has done something"
 
 
-def test_a_worker_whose_hands_are_full_is_not_silent() -> None:
+def test_a_worker_whose_hands_are_full_is_not_silent(sweep_with: Callable[..., Sweep]) -> None:
     made = webhook("")
     webhook("", claimed_until=timezone.now() + timedelta(minutes=1))
     sweep = sweep_with(left=True)
@@ -116,7 +116,7 @@ def test_a_worker_whose_hands_are_full_is_not_silent() -> None:
     assert look_in(20) == [("workers_silent", "small")]
 
 
-def test_what_the_sweep_is_at_work_on_itself_is_no_sign_of_a_worker() -> None:
+def test_what_the_sweep_is_at_work_on_itself_is_no_sign_of_a_worker(sweep_with: Callable[..., Sweep]) -> None:
     made = webhook("")
     sweep = sweep_with(left=True)
     rounds_of(sweep, 6)
@@ -126,22 +126,16 @@ def test_what_the_sweep_is_at_work_on_itself_is_no_sign_of_a_worker() -> None:
     assert look_in(20) == [("workers_silent", "small")]
 
 
-def test_a_broker_that_takes_no_nudge_is_told_instead_of_workers_that_hear_none() -> None:
+def test_a_broker_that_takes_no_nudge_is_told_instead_of_workers_that_hear_none(
+    sweep_with: Callable[..., Sweep],
+) -> None:
     webhook("")
     rounds_of(sweep_with(left=False), 6)
     assert look_in(20) == [("broker_away", "")]
-    patch.stopall()
+    rounds_of(sweep_with(left=True), 1)
+    assert look_in(20) == [("broker_away", "")], "another sweep takes nothing back"
     pulses.write(pulses.BEAT)
     assert look_in(20) == [], "a periodic task came through"
-
-
-def test_a_nudge_that_leaves_ends_it() -> None:
-    webhook("")
-    sweep = sweep_with(left=False)
-    rounds_of(sweep, 6)
-    with patch.object(work_sweep, "nudge", lambda *_, **__: True), patch.object(rounds, "WRITE_SECONDS", 0.0):
-        rounds_of(sweep, 1)
-    assert look_in(20) == []
 
 
 def test_each_task_signs_for_its_worker() -> None:
@@ -152,14 +146,9 @@ def test_each_task_signs_for_its_worker() -> None:
         assert Pulse.objects.get().name == lane.worker
 
 
-def test_signs_are_written_now_and_then_only(django_assert_num_queries: Any) -> None:
-    pulses.sign(pulses.SMALL)
-    with django_assert_num_queries(0):
-        for _ in range(100):
-            pulses.sign(pulses.SMALL)
-
-
-def test_beat_is_silent_when_no_periodic_task_runs_and_nothing_else_explains_it() -> None:
+def test_beat_is_silent_when_no_periodic_task_runs_and_nothing_else_explains_it(
+    sweep_with: Callable[..., Sweep],
+) -> None:
     tasks.watch.run()
     assert not Alarm.objects.exists() and Pulse.objects.filter(pk=pulses.BEAT).exists()
     Pulse.objects.filter(pk=pulses.BEAT).update(at=timezone.now() - timedelta(minutes=5))
@@ -169,7 +158,7 @@ def test_beat_is_silent_when_no_periodic_task_runs_and_nothing_else_explains_it(
     assert list(progress.beat_silent(timezone.now() + timedelta(seconds=20))) == [], "it is the worker"
 
 
-def test_the_jump_of_a_clock_is_told() -> None:
+def test_the_jump_of_a_clock_is_told(sweep_with: Callable[..., Sweep]) -> None:
     sweep = sweep_with(left=True)
     sweep._watch_clock(timezone.now())
     sweep._watch_clock(timezone.now() + timedelta(hours=2))
@@ -185,13 +174,7 @@ def test_loops_that_never_said_anything_are_waited_for_from_the_first_look_on() 
     assert set(Alarm.objects.values_list("code", flat=True)) == {"sweep_silent", "beat_silent"}
 
 
-def test_old_work_of_each_lane_is_told_apart() -> None:
-    webhook("", due_at=timezone.now() - timedelta(minutes=2))
-    assert [finding.subject for finding in progress.work_waits(timezone.now())] == ["hooks"]
-    assert not Batch.objects.exists()
-
-
-def test_two_sweeps_note_apart_and_what_a_dead_one_noted_counts_no_longer() -> None:
+def test_two_sweeps_note_apart_and_what_a_dead_one_noted_counts_no_longer(sweep_with: Callable[..., Sweep]) -> None:
     webhook("")
     rounds_of(sweep_with(left=True), 6)
     Pulse.objects.filter(pk__startswith=pulses.ROUNDS).update(name=f"{pulses.ROUNDS}elsewhere:1")

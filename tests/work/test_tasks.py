@@ -27,6 +27,13 @@ def nudged(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[int]]]:
     return found
 
 
+def changing() -> tuple[Batch, BulkChange]:
+    """A batch whose rejections a worker must turn into acceptances."""
+    made = batch(accepted=2, rejected=7)
+    verb = ChangeAlike(Which(DecisionVerdict.REJECTED), DecisionVerdict.ACCEPTED)
+    return made, carry_out(verb, made, reviewer(), revision=None)
+
+
 def test_a_nudge_for_one_hook_takes_along_those_that_wait(gate: Gate) -> None:
     gate.project()
     sent = gate.fire("single", hooks=10)
@@ -57,14 +64,7 @@ def test_contact_files_are_left_to_their_own_workers(gate: Gate, nudged: list[An
 def test_a_change_of_many_decisions_is_carried_on_by_the_workers_for_files(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(change_many, "AT_ONCE", 0)
     monkeypatch.setattr(change_many, "PIECE", 3)
-    made = batch(accepted=2, rejected=7)
-    bulk = carry_out(
-        ChangeAlike(Which(DecisionVerdict.REJECTED), DecisionVerdict.ACCEPTED),
-        made,
-        reviewer(),
-        revision=None,
-        note="Why.",
-    )
+    made, bulk = changing()
     assert app.amqp.router.route({}, "sendouts.change_many")["queue"].name == "files"
     TASKS["changes"]([bulk.pk])
     TASKS["changes"]([bulk.pk])
@@ -75,18 +75,9 @@ def test_a_change_of_many_decisions_is_carried_on_by_the_workers_for_files(monke
 def test_the_sweep_does_itself_what_no_worker_takes_up(monkeypatch: pytest.MonkeyPatch, transactional_db: None) -> None:
     monkeypatch.setattr(change_many, "AT_ONCE", 0)
     monkeypatch.setattr(work_sweep, "nudge", lambda *_, **__: True)
-    made = batch(accepted=2, rejected=7)
-    bulk = carry_out(
-        ChangeAlike(Which(DecisionVerdict.REJECTED), DecisionVerdict.ACCEPTED),
-        made,
-        reviewer(),
-        revision=None,
-        note="Why.",
-    )
-    run = EffectRun.objects.create(
-        batch=made, step=0, phase="transfer", identifier="crm", kind="none", on_failure="hold"
-    )
-    EffectRun.objects.update(due_at=timezone.now())
+    made, bulk = changing()
+    names = {"phase": "transfer", "identifier": "crm", "kind": "none", "on_failure": "hold"}
+    run = EffectRun.objects.create(batch=made, step=0, due_at=timezone.now(), **names)
     sweep = make_sweep()
     for _ in range(3):
         sweep.round()
