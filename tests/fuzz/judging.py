@@ -12,11 +12,14 @@ import re
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from random import Random
 from typing import Any
+from unittest.mock import patch
 
 from outbound.download import BrokenDownload
-from sendouts.symplify import payload
+from sendouts.symplify import payload, source
+from sendouts.symplify import rows as rows_of_files
 from sendouts.symplify.items import ItemReader, Row, canonical
 from sendouts.symplify.rows import ID_KEYS, MAX_ID, MAX_URI, URI_KEYS
 from tests.fuzz.making import Made
@@ -32,8 +35,14 @@ class Breach(AssertionError):
     """A reader did what it must never do."""
 
 
-def read(made: Made, cuts: Random, *, proven: bool, breaks: bool) -> tuple[ItemReader, list[Row]]:
-    """Read an input in blocks of any size; `breaks`: the connection breaks behind the last of them."""
+Outcome = tuple[ItemReader, list[Row]]
+
+
+def read(made: Made, cuts: Random, *, proven: bool, breaks: bool, longest: int = 1 << 20) -> Outcome:
+    """Read an input in blocks and pieces of any size; `breaks`: the connection breaks behind the last of them.
+
+    longest: bytes of the longest row that is read.
+    """
 
     def blocks() -> Iterator[bytes]:
         at = 0
@@ -44,8 +53,20 @@ def read(made: Made, cuts: Random, *, proven: bool, breaks: bool) -> tuple[ItemR
         if breaks:
             raise BrokenDownload("cut", 0)
 
-    reader = ItemReader(blocks(), content_encoding=made.encoding, transport_proves_end=lambda: proven and not breaks)
-    return reader, [row for chunk in reader.chunks(cuts.choice((1, 3, 100))) for row in chunk]
+    with (
+        patch.object(source, "PIECE", cuts.choice((3, 40, 300, 1 << 18))),
+        patch.object(rows_of_files, "MAX_ROW", longest),
+    ):
+        reader = ItemReader(
+            blocks(), content_encoding=made.encoding, transport_proves_end=lambda: proven and not breaks
+        )
+        return reader, [row for chunk in reader.chunks(cuts.choice((1, 3, 100))) for row in chunk]
+
+
+def _told(outcome: Outcome) -> tuple[Any, ...]:
+    """All that a reader tells; equal for equal files."""
+    reader, rows = outcome
+    return canonical(rows), reader.complete, reader.broken, reader.format, reader.first_problem, reader.rows
 
 
 def judge_file(made: Made, random: Random) -> str:
@@ -62,13 +83,55 @@ def judge_file(made: Made, random: Random) -> str:
         _nothing_missing(reader, plain, rows)
     if reader.complete and (not proven or breaks) and reader.format not in ("json", "json_object") and not made.layers:
         raise Breach("complete, though nothing proved the end")
+    if _told(read(made, random, proven=proven, breaks=breaks)) != _told((reader, rows)):
+        raise Breach("other blocks, other rows")
     if random.random() < 0.2:
-        again, same = read(made, random, proven=proven, breaks=breaks)
-        if canonical(same) != canonical(rows) or (again.complete, again.broken) != (reader.complete, reader.broken):
-            raise Breach("other blocks, other rows")
+        short = [_told(read(made, random, proven=proven, breaks=breaks, longest=64)) for _ in range(2)]
+        if short[0] != short[1]:
+            raise Breach("other blocks, other rows that are too long")
+    if made.contacts is not None:
+        _all_as_written(made, made.contacts, reader, rows)
+        if not made.layers:
+            _cut_loses_only_the_rest(made, rows, random)
     return f"{reader.format or 'nothing'}: " + (
         ("whole" if not reader.unread else "whole, rows unread") if reader.complete else reader.broken
     )
+
+
+def _all_as_written(made: Made, contacts: list[dict[str, Any]], reader: ItemReader, rows: list[Row]) -> None:
+    """A sound file holds exactly the contacts that were written, with their fields."""
+    if made.format == "csv":
+        try:
+            text = made.plain.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            return
+        if "&#" in text:
+            return  # the semicolons of what Windows-1252 cannot write
+        delimiter = next(mark for mark in text.partition("\n")[0].strip('"\r') if mark in ",;\t")
+        contacts = list(csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter))
+    if reader.broken in ("", "cut") and reader.format == (
+        "" if not contacts and made.format == "ndjson" else made.format
+    ):
+        ours = {name.casefold() for name in (*ID_KEYS, *URI_KEYS)}
+        fields = [{key: value for key, value in one.items() if key.casefold() not in ours} for one in contacts]
+        if [row.fields for row in rows] == fields:
+            return
+    raise Breach("a sound file that is not read as it was written")
+
+
+def _cut_loses_only_the_rest(made: Made, rows: list[Row], random: Random) -> None:
+    """Of a file that was cut, the rows before the cut are read, and it is never complete."""
+    kept = random.randrange(len(made.plain) or 1)
+    cut = replace(made, sent=made.plain[:kept])
+    reader, found = read(cut, random, proven=False, breaks=random.random() < 0.5)
+    if reader.complete:
+        raise Breach("complete, though it was cut")
+    before = [row for row in found if not row.problem]
+    if canonical(before) != canonical([row for row in rows if not row.problem][: len(before)]):
+        raise Breach("other rows before a cut")
+    whole = sum(made.plain.find(f'{row.uri}"'.encode()) + 1 in range(1, kept - 100) for row in rows if row.uri)
+    if made.format != "csv" and len(found) < whole - 1:
+        raise Breach("rows before a cut that were not read")
 
 
 def _unpacked(made: Made) -> bytes:
