@@ -33,7 +33,6 @@ ON_SQLITE = [
     "tests/stages/test_effects.py",
     "tests/stages/effects/test_promo_codes.py",
     "tests/outlook/test_forecast.py",
-    "tests/privacy/test_retiring.py",
     "tests/privacy/test_wiping.py",
     "tests/verbs",
     "tests/inquiries/test_exporting.py",

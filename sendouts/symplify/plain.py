@@ -116,13 +116,8 @@ def scrub(value: Any) -> Any:
 
 
 def digits(value: Any) -> Any:
-    """Return a whole number as text, "" if it has more digits than Python converts; anything else unchanged."""
-    if not isinstance(value, int) or isinstance(value, bool):
-        return value
-    try:
-        return str(value)
-    except ValueError:
-        return ""
+    """Return a whole number as text; anything else unchanged."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 class _NotANumber(Exception):

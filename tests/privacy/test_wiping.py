@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from sendouts.models import Batch, Decision, Webhook
+from sendouts.models import Batch, Decision, Event, Webhook
 from sendouts.privacy import retention
 from sendouts.privacy.retention import retire
 from tests.factories import batch, client_of, page_url, plain_english, text_of
@@ -51,12 +51,29 @@ def test_what_is_open_keeps_its_uris(gate: Gate) -> None:
     gate.project(review="always")
     gate.fire()
     gate.work()
-    assert retention.wipe(timezone.now() + 100 * DAY) == 0
-    assert not Decision.objects.filter(uri=b"").exists()
-    assert Webhook.objects.exclude(body=b"").count() == 1
+    now = timezone.now()
+    assert (retention.wipe(now + 100 * DAY), retire(now + 400 * DAY)) == (0, 0)
+    assert not Decision.objects.filter(uri=b"").exists() and Decision.objects.count() == 100
+    assert Webhook.objects.exclude(body=b"").count() == Batch.objects.exclude(finish_uri=b"").count() == 1
 
 
-def test_rows_are_wiped_in_small_steps_beyond_what_was_counted(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_over_for_long_loses_its_rows_and_addresses_and_keeps_its_counts(gate: Gate) -> None:
+    gate.project()
+    gate.fire()
+    gate.work()
+    gate.store(b'{"event": "Sendout summary"}')
+    gate.plan()
+    now = timezone.now()
+    assert [retire(now + days * DAY) for days in (89, 91, 91)] == [0, 1, 0]
+    made = gate.batch()
+    assert made.retired_at is not None
+    assert (bytes(made.finish_uri), bytes(made.download_uri), made.total, made.rejected) == (b"", b"", 100, 10)
+    assert not Decision.objects.exists() and not made.chunks.exists()
+    assert [bytes(hook.body) for hook in Webhook.objects.all()] == [b""]
+    assert Event.objects.filter(batch=made).count() == 6
+
+
+def test_rows_are_wiped_in_small_steps_beyond_what_was_counted(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retention, "ROWS", 3)
     made = batch(accepted=5, rejected=5)
     now = timezone.now()
@@ -78,7 +95,7 @@ def test_rows_are_wiped_in_small_steps_beyond_what_was_counted(gate: Gate, monke
     assert (bytes(made.finish_uri), bytes(made.download_uri)) == (b"", b"")
 
 
-def test_a_run_that_is_out_of_time_leaves_the_rest_to_the_next(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_is_out_of_time_leaves_the_rest_to_the_next(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     made = batch(accepted=5)
     now = timezone.now()
     Batch.objects.update(status="expired", ended_at=now)
@@ -90,7 +107,7 @@ def test_a_run_that_is_out_of_time_leaves_the_rest_to_the_next(gate: Gate, monke
     assert retention.wipe(now + 2 * DAY) == 1
 
 
-def test_the_page_of_a_wiped_batch_still_shows_its_contacts(gate: Gate, settings: Any) -> None:
+def test_the_page_of_a_wiped_batch_still_shows_its_contacts(db: None, settings: Any) -> None:
     plain_english(settings)
     made = batch(rejected=2)
     now = timezone.now()
