@@ -4,6 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from actions import catalog
 from actions.contract import ACCEPT, Check, Contact, Context, Permanent, Verdict
 from actions.plan.merge import PlannedAction
+from actions.plan.run import Result, run_plan
 from outbound.guard import AllowList
 from outbound.session import GuardedSession
 
@@ -41,6 +43,22 @@ def make_context(seconds: float = 30.0, allowed: Sequence[str] = ("127.0.0.1",))
 def planned(kind: str, config: Any = None, identifier: str = "a", on_failure: str = "hold") -> PlannedAction:
     """Return one step of a plan."""
     return PlannedAction(identifier, kind, json.dumps(config or {}), on_failure, "{}", "check", ())
+
+
+# One for all tests; only the pages of kinds that wait use its threads.
+_POOL = ThreadPoolExecutor(8)
+
+
+def run(
+    actions: Sequence[PlannedAction],
+    contacts: Sequence[Contact],
+    seconds: float = 30.0,
+    make: Callable[[PlannedAction], Context] | None = None,
+    **other: Any,
+) -> Result:
+    """Run a plan over contacts, in a context of this many seconds or one that `make` returns."""
+    context = make_context(seconds)
+    return run_plan(actions, contacts, make or (lambda action: context), pool=_POOL, **other)
 
 
 def people(number: int, **fields: Any) -> list[Contact]:

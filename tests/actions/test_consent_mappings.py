@@ -1,7 +1,6 @@
 """Consent services of other forms are asked and understood by configuration alone, over real HTTP."""
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -9,15 +8,15 @@ from typing import Any
 import pytest
 
 from actions.catalog.consent_check.kind import ConsentCheck
-from actions.contract import Contact, Permanent, Retryable, Verdict, Word
+from actions.contract import Contact, Retryable, Verdict, Word
 from actions.plan import run as plan_run
-from actions.plan.run import Result, run_plan
+from actions.plan.run import Result
 from outbound import breaker
 from outbound.breaker import service_breakers
 from outbound.guard import AllowList
 from sendouts.services.context import staff_session
 from simulator.client import Simulator
-from tests.actions.helpers import make_context, planned
+from tests.actions.helpers import make_context, planned, run
 
 GIVEN_AT = datetime(2026, 1, 31, 8, 30, tzinfo=UTC)
 YES, NO, OPEN = Word.ACCEPT, Word.REJECT, Word.UNDECIDED
@@ -34,12 +33,6 @@ def sim(running_simulator: Simulator) -> Simulator:
     running_simulator.reset()
     service_breakers.forget()
     return running_simulator
-
-
-@pytest.fixture
-def pool() -> Iterator[ThreadPoolExecutor]:
-    with ThreadPoolExecutor(8) as executor:
-        yield executor
 
 
 def contacts(*numbers: int) -> list[Contact]:
@@ -100,9 +93,8 @@ def words(verdicts: list[Verdict]) -> list[Word]:
     return [verdict.word for verdict in verdicts]
 
 
-def run(wanted: dict[str, Any], people: list[Contact], pool: ThreadPoolExecutor, seconds: float = 30.0) -> Result:
-    context = make_context(seconds)
-    return run_plan([planned("consent_check", wanted)], people, lambda action: context, pool=pool)
+def through_plan(wanted: dict[str, Any], people: list[Contact]) -> Result:
+    return run([planned("consent_check", wanted)], people)
 
 
 def test_a_list_of_objects_gives_states_and_the_times_of_consent(sim: Simulator) -> None:
@@ -125,17 +117,13 @@ def test_a_status_code_for_each_contact(sim: Simulator) -> None:
     assert words(ask(config(sim, "status/{id}", **mapping), contacts(1, 10))) == [YES, NO]
 
 
-@pytest.mark.parametrize(("absent", "word"), [("hold", OPEN), ("reject", NO)])
-def test_who_is_missing_in_a_list_of_those_who_consent(sim: Simulator, absent: str, word: Word) -> None:
-    mapping = {"body": {"ids": "{ids}"}, "shape": "consenting", "answers_at": ".", "absent": absent}
-    assert words(ask(config(sim, "consenting", **mapping), contacts(1, 10))) == [YES, word]
-
-
-@pytest.mark.parametrize(("absent", "word"), [("hold", OPEN), ("accept", YES)])
-def test_who_is_missing_in_a_list_of_those_who_do_not(sim: Simulator, absent: str, word: Word) -> None:
-    verdicts = ask(suppressed(sim, absent=absent), contacts(1, 10))
-    assert words(verdicts) == [word, NO]
-    assert verdicts[1].evidence_at == GIVEN_AT
+def test_who_is_missing_in_a_list_is_judged_as_the_configuration_says(sim: Simulator) -> None:
+    mapping = {"body": {"ids": "{ids}"}, "shape": "consenting", "answers_at": "."}
+    for absent, word in (("hold", OPEN), ("reject", NO)):
+        assert words(ask(config(sim, "consenting", **mapping, absent=absent), contacts(1, 10))) == [YES, word]
+    for absent, word in (("hold", OPEN), ("accept", YES)):
+        verdicts = ask(suppressed(sim, absent=absent), contacts(1, 10))
+        assert (words(verdicts), verdicts[1].evidence_at) == ([word, NO], GIVEN_AT)
 
 
 def test_capitals_do_not_hide_a_refusal_where_they_do_not_count(sim: Simulator) -> None:
@@ -168,62 +156,41 @@ def test_an_id_never_leads_to_another_address(sim: Simulator, hostile: str) -> N
     assert verdict.word == (OPEN if hostile in {".", ".."} else NO)
 
 
-def test_the_service_is_shown_the_credential(sim: Simulator) -> None:
-    sim.consent(token="shared-secret")
-    assert words(ask(one_by_one(sim, credential="consent"), contacts(1))) == [YES]
-    with pytest.raises(Permanent, match="answered 401"):
-        ask(one_by_one(sim), contacts(1))
-
-
 @pytest.mark.parametrize("mapping", [objects, one_by_one, suppressed])
-def test_another_form_than_was_declared_accepts_nobody(sim: Simulator, mapping: Any, pool: ThreadPoolExecutor) -> None:
+def test_another_form_than_was_declared_accepts_nobody(sim: Simulator, mapping: Any) -> None:
     sim.faults([{"kind": "wrong_shape"}])
-    assert set(words(run(mapping(sim), contacts(1, 2), pool).verdicts)) == {OPEN}
+    assert set(words(through_plan(mapping(sim), contacts(1, 2)).verdicts)) == {OPEN}
 
 
 @pytest.mark.parametrize(
-    "fault",
+    ("mapping", "fault"),
     [
-        {"kind": "status", "status": 503},
-        {"kind": "status", "status": 429, "retry_after": 0},
-        {"kind": "reset_before"},
-        {"kind": "cut"},
+        (objects, {"kind": "status", "status": 503}),
+        (one_by_one, {"kind": "status", "status": 429, "retry_after": 0}),
+        (suppressed, {"kind": "reset_before"}),
+        (objects, {"kind": "cut"}),
     ],
 )
-@pytest.mark.parametrize("mapping", [objects, one_by_one, suppressed])
 def test_a_service_that_stumbles_is_asked_again(
-    sim: Simulator, mapping: Any, fault: dict[str, Any], pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+    sim: Simulator, mapping: Any, fault: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(plan_run, "FIRST_DELAY", 0.001)
     sim.faults([{"on": "consent", "times": 1, **fault}])
-    result = run(mapping(sim), contacts(*range(1, 21)), pool)
+    result = through_plan(mapping(sim), contacts(*range(1, 21)))
     assert result.failures == ()
     assert [verdict.word for verdict in result.verdicts] == [NO if n % 10 == 0 else YES for n in range(1, 21)]
 
 
-def test_retry_after_is_heard(sim: Simulator) -> None:
-    sim.faults([{"kind": "status", "on": "consent", "status": 429, "retry_after": 9}])
-    with pytest.raises(Retryable) as caught:
-        ask(one_by_one(sim), contacts(1))
-    assert caught.value.retry_after == 9.0
-
-
-def test_a_failure_about_one_contact_concerns_nobody_else(sim: Simulator, pool: ThreadPoolExecutor) -> None:
+def test_a_failure_about_one_contact_concerns_nobody_else(sim: Simulator) -> None:
     sim.faults([{"kind": "status", "on": "consent", "status": 422, "total": 1}])
-    result = run(one_by_one(sim, parallel=1), contacts(1, 2, 3), pool)
+    result = through_plan(one_by_one(sim, parallel=1), contacts(1, 2, 3))
     assert [verdict.word for verdict in result.verdicts] == [OPEN, YES, YES]
     assert [failure.contacts for failure in result.failures] == [1]
 
 
-def test_pages_go_out_in_parallel_and_hold_no_more_than_was_said(sim: Simulator, pool: ThreadPoolExecutor) -> None:
-    result = run(config(sim, "check", page_size=7, parallel=4), contacts(*range(1, 101)), pool)
-    assert [verdict.word for verdict in result.verdicts] == [NO if n % 10 == 0 else YES for n in range(1, 101)]
-    assert sim.consent_asked() == {"asked": {"check": 15}, "most_in_one": 7}
-
-
-def test_the_rate_is_kept_by_all_threads_together_and_is_no_failure(sim: Simulator, pool: ThreadPoolExecutor) -> None:
+def test_the_rate_is_kept_by_all_threads_together_and_is_no_failure(sim: Simulator) -> None:
     began = datetime.now(UTC)
-    result = run(one_by_one(sim, parallel=8, per_second=40), contacts(*range(1, 31)), pool)
+    result = through_plan(one_by_one(sim, parallel=8, per_second=40), contacts(*range(1, 31)))
     took = (datetime.now(UTC) - began).total_seconds()
     assert result.failures == ()
     assert sim.consent_asked()["asked"] == {"people": 30}

@@ -3,30 +3,19 @@
 from typing import Any
 
 import pytest
-from django.test import Client
-from django.urls import reverse
+from django.utils import translation
 
-from actions.models import ActionDefinition, Project
-from tests.factories import client_of, plain_english
+from actions import catalog
+from actions.models import Project
+from desk.setup.forms import action_form
 
 pytestmark = pytest.mark.django_db
-ADD = reverse("admin:actions_actiondefinition_add") + "?kind=contact_update"
 
 
-@pytest.fixture(autouse=True)
-def _english(settings: Any) -> None:
-    plain_english(settings)
-
-
-@pytest.fixture
-def manager() -> Client:
-    return client_of("Manager")
-
-
-def typed(properties: str, **more: str) -> dict[str, str]:
-    """What a browser sends."""
+def form(properties: str, **more: str) -> Any:
+    """Return the form as a browser sends it."""
     project = Project.objects.get_or_create(name="Newsletter")[0]
-    return {
+    data = {
         "identifier": "write",
         "run": "asked",
         "on_failure": "hold",
@@ -42,35 +31,27 @@ def typed(properties: str, **more: str) -> dict[str, str]:
         "config__import_from": "0",
         "config__import_seconds": "900",
         "config__parallel": "8",
-        **more,
     }
+    return action_form(catalog.kind("contact_update"))(data | more)
 
 
-def test_properties_are_lines_of_names_and_values(manager: Client) -> None:
+def test_properties_are_lines_of_names_and_values() -> None:
     text = "points = {contact.points}\r\n\r\ngreeting = Hello {contact.properties.first_name} = {code}"
-    assert manager.post(ADD, typed(text, config__tags="vip, in-{batch}")).status_code == 302
-    config = ActionDefinition.objects.get().config
+    config = form(text, config__tags="vip, in-{batch}").save().config
     wanted = {"points": "{contact.points}", "greeting": "Hello {contact.properties.first_name} = {code}"}
     assert (config["properties"], config["tags"]) == (wanted, ["vip", "in-{batch}"])
 
 
 @pytest.mark.parametrize(
-    ("properties", "sentence"),
+    ("language", "properties", "sentence"),
     [
-        ("greeting = Hello {contact.id", "greeting: This brace is not closed. It is character 7."),
-        ("greeting = {name}", "greeting: Nothing has this name. It is character 1."),
-        ("a = b\ngreeting", "Line 2 is not “name = value”."),
-        ("a = b\na = c", "Line 2 repeats a name."),
+        ("en", "greeting = Hello {contact.id", "greeting: This brace is not closed. It is character 7."),
+        ("en", "greeting = {name}", "greeting: Nothing has this name. It is character 1."),
+        ("en", "a = b\ngreeting", "Line 2 is not “name = value”."),
+        ("en", "a = b\na = c", "Line 2 repeats a name."),
+        ("fr", "greeting = {name}", "greeting: Rien ne porte ce nom. C’est le caractère 1."),
     ],
 )
-def test_a_fault_stands_at_the_field_with_its_place(manager: Client, properties: str, sentence: str) -> None:
-    response = manager.post(ADD, typed(properties))
-    assert list(response.context["adminform"].form.errors) == ["config__properties"]
-    assert sentence in response.context["adminform"].form.errors["config__properties"]
-
-
-def test_faults_are_told_in_french(manager: Client, settings: Any) -> None:
-    settings.LANGUAGE_CODE = "fr"
-    response = manager.post(ADD, typed("greeting = {name}"))
-    (fault,) = response.context["adminform"].form.errors["config__properties"]
-    assert fault == "greeting: Rien ne porte ce nom. C’est le caractère 1."
+def test_a_fault_stands_at_the_field_with_its_place(language: str, properties: str, sentence: str) -> None:
+    with translation.override(language):
+        assert form(properties).errors == {"config__properties": [sentence]}

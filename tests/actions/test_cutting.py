@@ -1,14 +1,11 @@
 """However definitions are brought together and a batch is cut into chunks and pages, everybody is decided on alike."""
 
-import random
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 from unittest.mock import patch
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,8 +13,7 @@ from actions import catalog
 from actions.contract import ACCEPT, Check, Config, Contact, Context, Phase, Verdict, reject, undecided
 from actions.effect import Applied, Effect, Pending, Rendered
 from actions.plan.merge import Asked, Definition, Merged, canonical, merge
-from actions.plan.run import run_plan
-from tests.actions.helpers import make_context
+from tests.actions.helpers import run
 
 
 class Numbers(Config):
@@ -104,18 +100,11 @@ def definitions(draw: st.DrawFn) -> list[Definition]:
     ]
 
 
-@pytest.fixture(scope="module")
-def pool() -> Iterator[ThreadPoolExecutor]:
-    with ThreadPoolExecutor(4) as executor:
-        yield executor
-
-
-def decided(plan: Merged, numbers: Sequence[int], pool: ThreadPoolExecutor) -> list[Any]:
+def decided(plan: Merged, numbers: Sequence[int]) -> list[Any]:
     """For each contact: word, code, whose verdict it is, and what its effects will need."""
     contacts = [Contact(f"A-{number}", {"number": number}, number) for number in numbers]
-    context = make_context()
     with patch.object(catalog, "kind", KINDS.__getitem__):
-        result = run_plan(plan.actions, contacts, lambda action: context, pool=pool)
+        result = run(plan.actions, contacts)
     assert not result.failures
     needs: list[list[Any]] = [[] for _ in numbers]
     for place, step, text in sorted(result.payloads):
@@ -128,37 +117,24 @@ def decided(plan: Merged, numbers: Sequence[int], pool: ThreadPoolExecutor) -> l
 
 @given(definitions(), st.sets(st.sampled_from(NAMES)), st.lists(st.integers(0, 60), max_size=30), st.data())
 def test_the_cutting_of_a_batch_decides_nothing(
-    pool: ThreadPoolExecutor, found: list[Definition], asked: set[str], numbers: list[int], data: st.DataObject
+    found: list[Definition], asked: set[str], numbers: list[int], data: st.DataObject
 ) -> None:
     plan = merge(found, [Asked.of(name) for name in sorted(asked)], PHASES)
-    alone = [decided(plan, [number], pool)[0] for number in numbers]
+    alone = [decided(plan, [number])[0] for number in numbers]
     cuts = sorted(data.draw(st.sets(st.integers(0, len(numbers)), max_size=4)))
     borders = [0, *cuts, len(numbers)]
-    chunks = [decided(plan, numbers[start:end], pool) for start, end in pairwise(borders)]
+    chunks = [decided(plan, numbers[start:end]) for start, end in pairwise(borders)]
     assert [each for chunk in chunks for each in chunk] == alone
-
-
-@given(definitions(), st.sets(st.sampled_from(NAMES)), st.randoms(use_true_random=False))
-def test_it_does_not_matter_which_of_two_sets_of_definitions_came_first(
-    pool: ThreadPoolExecutor, found: list[Definition], asked: set[str], chance: random.Random
-) -> None:
-    wanted = [Asked.of(name) for name in sorted(asked)]
-    first = [each for each in found if chance.random() < 0.5]
-    second = [each for each in found if each not in first]
-    numbers = range(40)
-    one, other = merge(first + second, wanted, PHASES), merge(second + first, wanted, PHASES)
-    assert one == other
-    assert decided(one, numbers, pool) == decided(other, numbers, pool)
 
 
 @given(definitions(), definitions(), st.sets(st.sampled_from(NAMES)))
 def test_a_second_set_takes_nobody_back_whom_the_first_has_rejected(
-    pool: ThreadPoolExecutor, found: list[Definition], more: list[Definition], asked: set[str]
+    found: list[Definition], more: list[Definition], asked: set[str]
 ) -> None:
     wanted = [Asked.of(name) for name in sorted(asked)]
     numbers = range(40)
     further = [replace(each, id=100 + each.id) for each in more]
-    before = decided(merge(found, wanted, PHASES), numbers, pool)
-    after = decided(merge([*found, *further], wanted, PHASES), numbers, pool)
+    before = decided(merge(found, wanted, PHASES), numbers)
+    after = decided(merge([*found, *further], wanted, PHASES), numbers)
     rank = {"accept": 0, "undecided": 1, "reject": 2}
     assert all(rank[old[0]] <= rank[new[0]] for old, new in zip(before, after, strict=True))

@@ -4,16 +4,14 @@ import importlib
 import re
 import tomllib
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from actions import catalog
 from actions.contract import Contact
-from actions.plan.run import run_plan
 from desk.setup.forms import action_form
-from tests.actions.helpers import make_context, planned
+from tests.actions.helpers import planned, run
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "adding-an-action.md"
 FILE = re.compile(r"^`([\w.]+)`\n\n```\w+\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -71,8 +69,7 @@ def test_the_documented_package_is_found_configured_and_run(install: Install) ->
         Contact("A-2", {"properties": {"Email": "b@example.net"}}),
         Contact("A-3", {}),
     ]
-    with ThreadPoolExecutor(1) as pool:
-        result = run_plan([action], contacts, lambda each: make_context(), pool=pool)
+    result = run([action], contacts)
     assert [verdict.word for verdict in result.verdicts] == ["reject", "accept", "undecided"]
     assert result.action == ["own-staff", "", "own-staff"]
 

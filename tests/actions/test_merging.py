@@ -45,10 +45,6 @@ def define(number: int, identifier: str, **other: Any) -> Definition:
     return Definition(id=number, identifier=identifier, **{**values, **other})
 
 
-def pairs(merged: Merged) -> list[tuple[int, str]]:
-    return [(origin.definition_id, action.details) for action in merged.actions for origin in action.origins]
-
-
 @given(DEFINITIONS, ASKED)
 def test_every_definition_that_takes_part_is_there_once_for_each_of_its_details(
     definitions: list[Definition], asked: list[Asked]
@@ -57,26 +53,19 @@ def test_every_definition_that_takes_part_is_there_once_for_each_of_its_details(
     for each in definitions:
         named = {a.details for a in asked if plan_merge.folded(a.identifier) == plan_merge.folded(each.identifier)}
         expected |= {(each.id, details) for details in named or ({"{}"} if each.run == "always" else set())}
-    found = pairs(merge(definitions, asked, PHASES))
+    merged = merge(definitions, asked, PHASES)
+    found = [(origin.definition_id, action.details) for action in merged.actions for origin in action.origins]
     assert len(found) == len(set(found))
     assert set(found) == expected
-
-
-@given(DEFINITIONS, ASKED)
-def test_nothing_is_overwritten(definitions: list[Definition], asked: list[Asked]) -> None:
+    # Nothing is overwritten, and equal actions run once.
     by_id = {each.id: each for each in definitions}
-    for action in merge(definitions, asked, PHASES).actions:
+    keys = [(action.kind, action.config, action.details, action.on_failure) for action in merged.actions]
+    assert len(keys) == len(set(keys))
+    for action in merged.actions:
         for origin in action.origins:
             source = by_id[origin.definition_id]
             assert (action.kind, action.config, action.on_failure) == (source.kind, source.config, source.on_failure)
             assert origin.level == source.level
-
-
-@given(DEFINITIONS, ASKED)
-def test_equal_actions_run_once(definitions: list[Definition], asked: list[Asked]) -> None:
-    actions = merge(definitions, asked, PHASES).actions
-    keys = [(action.kind, action.config, action.details, action.on_failure) for action in actions]
-    assert len(keys) == len(set(keys))
 
 
 @given(DEFINITIONS, ASKED)

@@ -103,19 +103,12 @@ def test_the_page_shows_the_list_and_stores_an_order(root: User, project: Projec
     assert "The actions have their new order." in answer.content.decode()
 
 
-def test_without_scripts_a_button_moves_one_action(root: User, project: Project) -> None:
-    a, b, c = define(project, "a", "b", "c")
-    data = {"seen": f"{a},{b},{c}", "order": [a, b, c], "move": f"{c}:up"}
-    client(root).post(reverse("admin:actions_project_order", args=[project.pk]), data)
-    assert names(project) == ["a", "c", "b"]
-
-
-def test_a_sendout_has_its_own_list(root: User, project: Project) -> None:
+def test_without_scripts_a_button_moves_one_action_also_of_a_sendout(root: User, project: Project) -> None:
     sendout = Sendout.objects.create(project=project, journey="Welcome", name="Day 1")
-    rows = [ActionDefinition.objects.create(sendout=sendout, identifier=name, kind="field_rule").pk for name in "ab"]
-    data = {"seen": f"{rows[0]},{rows[1]}", "order": rows[::-1]}
+    a, b, c = (ActionDefinition.objects.create(sendout=sendout, identifier=n, kind="field_rule").pk for n in "abc")
+    data = {"seen": f"{a},{b},{c}", "order": [a, b, c], "move": f"{c}:up"}
     client(root).post(reverse("admin:actions_sendout_order", args=[sendout.pk]), data)
-    assert names(sendout) == ["b", "a"]
+    assert names(sendout) == ["a", "c", "b"]
 
 
 def test_a_stale_page_is_told_politely(root: User, project: Project) -> None:

@@ -1,7 +1,6 @@
 """The kind that looks contacts up in a list: who is on it is rejected, and whom it cannot judge is never accepted silently."""
 
 from collections.abc import Collection
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -10,9 +9,8 @@ from pydantic import ValidationError
 
 from actions.catalog.suppression import Suppression
 from actions.contract import Contact, Context, Listed, Permanent, Verdict, Word
-from actions.plan.run import run_plan
 from actions.sentences import write
-from tests.actions.helpers import make_context, planned
+from tests.actions.helpers import make_context, planned, run
 
 
 class Lists:
@@ -109,8 +107,7 @@ def test_who_lacks_the_field_is_held_where_nothing_is_said() -> None:
 @pytest.mark.parametrize(("on_failure", "word"), [("hold", "undecided"), ("reject", "reject"), ("accept", "accept")])
 def test_a_list_that_is_gone_is_a_failure_of_the_action(on_failure: str, word: str) -> None:
     action = planned("suppression", {"list": "Gone"}, on_failure=on_failure)
-    with ThreadPoolExecutor(1) as pool:
-        result = run_plan([action], [Contact("A-1", {})], lambda _: context_of(Lists({})), pool=pool)
+    result = run([action], [Contact("A-1", {})], make=lambda action: context_of(Lists({})))
     assert result.verdicts[0].word == word
     assert [write(each.sentence) for each in result.failures] == ["No list “Gone” is kept here for this project."]
 

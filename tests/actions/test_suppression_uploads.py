@@ -1,6 +1,5 @@
 """Files for lists are read by workers: whole, once, whoever is killed meanwhile; and their batches are then screened by them."""
 
-import threading
 from datetime import timedelta
 from typing import Any
 
@@ -10,13 +9,11 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from actions.models import SuppressionEntry, SuppressionList, SuppressionPiece, SuppressionUpload
-from actions.sentences import write
-from actions.suppression import entries, prune, receive, upload_work
-from gateway.lanes import make_sweep
+from actions.suppression import prune, receive, upload_work
 from gateway.tasks import TASKS
 from tests.gate import Gate
 from tests.lanes import work_on
-from work import claims, sweep
+from work import claims
 
 pytestmark = pytest.mark.django_db
 
@@ -149,17 +146,15 @@ def test_a_long_file_lets_others_go_first(monkeypatch: pytest.MonkeyPatch) -> No
     assert (now(upload).status, on_the_list()) == ("done", 9)
 
 
-def test_a_list_that_is_archived_meanwhile_ends_its_uploads() -> None:
-    upload = send(ids(9))
+def test_a_list_that_is_archived_meanwhile_and_a_file_that_is_no_csv_end_with_their_error() -> None:
+    broken, upload = send(b"PK\x03\x04\x14\x00\x06\x00" * 100), send(ids(9))
+    work_on("uploads", [broken.pk])
     SuppressionList.objects.update(archived=True)
     work_on("uploads", [upload.pk])
-    assert (now(upload).status, now(upload).error) == ("failed", "archived")
-
-
-def test_a_file_that_is_no_csv_is_told() -> None:
-    upload = send(b"PK\x03\x04\x14\x00\x06\x00" * 100)
-    work_on("uploads", [upload.pk])
-    assert (now(upload).status, now(upload).error) == ("failed", "not_text")
+    assert [(now(each).status, now(each).error) for each in (broken, upload)] == [
+        ("failed", "not_text"),
+        ("failed", "archived"),
+    ]
 
 
 def test_a_file_that_never_came_to_its_end_is_forgotten_after_a_day() -> None:
@@ -176,23 +171,6 @@ def test_a_file_that_never_came_to_its_end_is_forgotten_after_a_day() -> None:
     assert not SuppressionPiece.objects.exists()
 
 
-@pytest.mark.django_db(transaction=True)
-def test_the_sweep_finds_a_file_that_nobody_was_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sweep, "nudge", lambda *given, **more: False)
-    upload = send(ids(9))
-    stop = threading.Event()
-    loop = threading.Thread(target=make_sweep().run, args=(stop,))
-    loop.start()
-    try:
-        until = timezone.now() + timedelta(seconds=20)
-        while now(upload).status != "done" and timezone.now() < until:
-            stop.wait(0.05)
-    finally:
-        stop.set()
-        loop.join(20)
-    assert (now(upload).status, on_the_list()) == ("done", 9)
-
-
 def test_a_batch_is_screened_by_what_an_upload_put_on_the_list(gate: Gate) -> None:
     project = gate.project(consent=False)
     gate.define(project, kind="suppression", config={"list": "Opposition", "match": "properties.email"})
@@ -204,23 +182,3 @@ def test_a_batch_is_screened_by_what_an_upload_put_on_the_list(gate: Gate) -> No
     assert [(row.contact_id, row.text) for row in gate.decisions() if row.reason] == [("B", "Complaint")]
     seen = gate.platform.sendout(sent["id"])
     assert (seen["accepted"], seen["rejected"], seen["violations"]) == (2, 1, [])
-
-
-def test_a_batch_whose_list_is_gone_is_held_with_a_sentence(gate: Gate) -> None:
-    gate.define(gate.project(consent=False), kind="suppression", config={"list": "Gone"})
-    gate.fire(contacts=5)
-    gate.work()
-    batch = gate.batch()
-    assert (batch.status, batch.undecided) == ("in_review", 5)
-    assert [write(each["sentence"]) for each in batch.failures] == ["No list “Gone” is kept here for this project."]
-
-
-def test_to_look_contacts_up_changes_nothing_on_the_list(gate: Gate) -> None:
-    gate.define(gate.project(consent=False), kind="suppression", config={"list": "Opposition"})
-    found = SuppressionList.objects.create(name="Opposition")
-    entries.add(found.pk, {"A-000001": entries.NewEntry()}, by=None, now=timezone.now())
-    before = list(SuppressionEntry.objects.values())
-    for _ in range(2):
-        gate.fire(contacts=5, due=["A-000001"])
-        gate.work()
-    assert list(SuppressionEntry.objects.values()) == before and on_the_list() == 1

@@ -69,25 +69,18 @@ WRONG_SFTP: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-def faults(kind: Any, config: dict[str, Any]) -> set[Any]:
+WRONG: list[tuple[type[Kind], dict[str, Any], str]] = [
+    *((TransferHttp, HTTP | config, field) for config, field in WRONG_HTTP),
+    *((TransferS3, S3 | config, field) for config, field in WRONG_S3),
+    *((TransferSftp, SFTP | config, field) for config, field in WRONG_SFTP),
+]
+
+
+@pytest.mark.parametrize(("kind", "config", "field"), WRONG)
+def test_a_wrong_transfer_is_refused_at_its_field(kind: type[Kind], config: dict[str, Any], field: str) -> None:
     with pytest.raises(ValidationError) as caught:
         kind.read_config(config)
-    return {error["loc"][0] for error in caught.value.errors()}
-
-
-@pytest.mark.parametrize(("config", "field"), WRONG_HTTP)
-def test_a_wrong_transfer_over_http_is_refused_at_its_field(config: dict[str, Any], field: str) -> None:
-    assert faults(TransferHttp, HTTP | config) == {field}
-
-
-@pytest.mark.parametrize(("config", "field"), WRONG_S3)
-def test_a_wrong_transfer_to_storage_is_refused_at_its_field(config: dict[str, Any], field: str) -> None:
-    assert faults(TransferS3, S3 | config) == {field}
-
-
-@pytest.mark.parametrize(("config", "field"), WRONG_SFTP)
-def test_a_wrong_transfer_by_sftp_is_refused_at_its_field(config: dict[str, Any], field: str) -> None:
-    assert faults(TransferSftp, SFTP | config) == {field}
+    assert {error["loc"][0] for error in caught.value.errors()} == {field}
 
 
 @pytest.mark.django_db
