@@ -30,33 +30,19 @@ def test_a_value_is_written_in_one_way(writing: Spelling, typed: str, stored: st
 
 
 UNLIKE = [
-    (IDS, ""),
-    (IDS, "   "),
-    (IDS, "A\x0017"),
-    (IDS, "A\ud800"),
-    (IDS, "x" * 256),
-    (IDS, "a\nb"),
-    (EMAILS, "anna"),
-    (EMAILS, "anna@"),
-    (EMAILS, "@example.com"),
-    (EMAILS, "a@b@example.com"),
-    (EMAILS, "Anna <anna@example.com>"),
-    (EMAILS, "a b@example.com"),
-    (EMAILS, "a@..bücher"),
-    (PHONES, "612345678"),
-    (PHONES, "+33"),
-    (PHONES, "call me"),
-    (PHONES, "+33 6 12 34 56 78 90 12 34"),
-    (PHONES, "+٣٣٦١٢٣٤٥٦٧٨"),
-    (Spelling("phone"), "0612345678"),
-    (Spelling("phone"), "33612345678"),
+    (IDS, ["", "   ", "A\x0017", "A\ud800", "x" * 256, "a\nb"]),
+    (EMAILS, ["anna", "anna@", "@example.com", "a@b@example.com", "Anna <anna@example.com>", "a b@example.com"]),
+    (EMAILS, ["a@..bücher"]),
+    (PHONES, ["612345678", "+33", "call me", "+33 6 12 34 56 78 90 12 34", "+٣٣٦١٢٣٤٥٦٧٨"]),
+    (Spelling("phone"), ["0612345678", "33612345678"]),
 ]
 
 
 @pytest.mark.parametrize(("writing", "typed"), UNLIKE)
-def test_what_a_list_cannot_hold_is_refused(writing: Spelling, typed: str) -> None:
-    with pytest.raises(Unlike):
-        writing.key(typed)
+def test_what_a_list_cannot_hold_is_refused(writing: Spelling, typed: list[str]) -> None:
+    for each in typed:
+        with pytest.raises(Unlike):
+            writing.key(each)
 
 
 def test_a_hashed_list_keeps_the_sha_256_of_the_normal_form_and_takes_one_as_it_is() -> None:
