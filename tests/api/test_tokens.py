@@ -16,12 +16,12 @@ from rest_framework.test import APIClient
 
 from api import tokens
 from api.models import ApiToken
+from tests.api.api_cases import token_of
 from tests.factories import client_of, plain_english
 from tests.gate import person
 from work import throttled_log
 
 pytestmark = pytest.mark.django_db
-PATH = "/api/batches/"
 
 
 @pytest.fixture
@@ -29,43 +29,34 @@ def user() -> User:
     return person("program", "view_batch")
 
 
-def made(user: User, **more: Any) -> str:
-    token = ApiToken(user=user, **more)
-    text = token.draw()
-    token.save()
-    return text
-
-
 def status(text: str, word: str = "Token") -> int:
-    return int(APIClient(HTTP_AUTHORIZATION=f"{word} {text}").get(PATH).status_code)
+    return int(APIClient(HTTP_AUTHORIZATION=f"{word} {text}").get("/api/batches/").status_code)
 
 
-def test_the_database_holds_no_token(user: User) -> None:
-    text = made(user)
+def test_what_the_database_holds_opens_nothing(user: User) -> None:
+    text = token_of(user)
     with connection.cursor() as cursor:
         cursor.execute("SELECT * FROM sendouts_apitoken")
         stored = str(cursor.fetchall())
-    prefix = ApiToken.objects.get().prefix
-    assert text.startswith(prefix) and prefix in stored
-    assert text not in stored and text.removeprefix(prefix) not in stored
-    assert status(text) == 200
+    token = ApiToken.objects.get()
+    assert text.startswith(token.prefix) and token.prefix in stored
+    assert text not in stored and text.removeprefix(token.prefix) not in stored
+    assert (status(text), status(token.digest)) == (200, 401)
+    assert [status(text, word) for word in ("Bearer", "Basic", "")] == [401] * 3
 
 
-def test_a_fingerprint_is_no_key(user: User) -> None:
-    made(user)
-    assert status(ApiToken.objects.get().digest) == 401
-
-
-def test_several_are_valid_at_once_and_each_is_withdrawn_by_itself(user: User) -> None:
-    old, new = made(user), made(user)
+def test_several_are_valid_at_once_and_end_with_their_row_or_their_user(user: User) -> None:
+    old, new = token_of(user), token_of(user)
     assert (status(old), status(new)) == (200, 200)
     ApiToken.objects.order_by("pk").first().delete()
     assert (status(old), status(new)) == (401, 200)
+    User.objects.update(is_active=False)
+    assert status(new) == 401
 
 
 def test_a_token_ends_at_its_moment(user: User) -> None:
     now = timezone.now()
-    text = made(user, expires_at=now + timedelta(hours=1))
+    text = token_of(user, expires_at=now + timedelta(hours=1))
     with time_machine.travel(now + timedelta(minutes=59)):
         assert status(text) == 200
     with time_machine.travel(now + timedelta(minutes=60)):
@@ -73,7 +64,7 @@ def test_a_token_ends_at_its_moment(user: User) -> None:
 
 
 def test_the_day_of_use_is_noted_with_one_write_a_day(user: User) -> None:
-    text = made(user)
+    text = token_of(user)
     now = timezone.now().replace(hour=12)
     with time_machine.travel(now):
         assert status(text) == 200
@@ -84,11 +75,6 @@ def test_the_day_of_use_is_noted_with_one_write_a_day(user: User) -> None:
     with time_machine.travel(now + timedelta(days=1)):
         assert status(text) == 200
         assert ApiToken.objects.get().last_used == timezone.localdate()
-
-
-@pytest.mark.parametrize("word", ["Bearer", "Basic", ""])
-def test_another_word_in_the_header_opens_nothing(user: User, word: str) -> None:
-    assert status(made(user), word) == 401
 
 
 def test_guesses_are_counted_and_logged_once_a_minute(user: User, monkeypatch: pytest.MonkeyPatch) -> None:

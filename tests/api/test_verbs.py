@@ -6,13 +6,17 @@ import pytest
 from django.contrib.auth.models import User
 from rest_framework.test import APIClient
 
-from api import verbs
-from sendouts.models import Batch, Decision, DecisionVerdict, Event
-from sendouts.models.decision import rows_of
-from tests.api.api_cases import a_batch, client_of
+from api import errors, verbs
+from sendouts.models import Batch, BulkChange, Decision, Event
+from sendouts.verbs import change_many
+from sendouts.verbs.base import NotDone, NotDoneCode
+from tests.api.api_cases import client_of
+from tests.factories import batch
 from tests.gate import Gate, person, reviewer
+from tests.lanes import work_on
 
 pytestmark = pytest.mark.django_db
+ALIKE = {"verdict": "rejected", "code": "rule", "action": "consent-check"}
 
 
 @pytest.fixture
@@ -32,207 +36,178 @@ def nudged(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[int]]]:
     return found
 
 
-def post(client: APIClient, batch: Batch, verb: str, **body: Any) -> Any:
-    return client.post(f"/api/batches/{batch.pk}/{verb}/", body)
+def held(**values: Any) -> Batch:
+    return batch(**({"accepted": 3, "rejected": 4, "undecided": 2, "held_for": ["undecided"]} | values))
 
 
-def verdicts(batch: Batch) -> list[int]:
-    return list(Decision.objects.filter(rows_of(batch.pk)).order_by("pk").values_list("verdict", flat=True))
+def post(client: APIClient, made: Batch, verb: str, **body: Any) -> Any:
+    return client.post(f"/api/batches/{made.pk}/{verb}/", {"revision": made.revision, "note": "Why."} | body)
 
 
-def test_a_batch_that_a_program_accepts_is_released(gate: Gate, anna: User, client: APIClient) -> None:
+def test_a_program_accepts_stops_and_accepts_again_and_the_batch_is_released(
+    gate: Gate, anna: User, client: APIClient
+) -> None:
     gate.project(review="always")
     sent = gate.fire(contacts=20)
     gate.work()
-    revision = client.get("/api/batches/").json()["results"][0]["revision"]
-    response = post(client, gate.batch(), "accept", revision=revision, note="Numbers are as usual.")
-    assert (response.status_code, response.json()["status"]) == (200, "accepted")
-    told, read = response.json(), client.get(f"/api/batches/{gate.batch().pk}/").json()
+    first = client.get("/api/batches/").json()["results"][0]["revision"]
+    answer = post(client, gate.batch(), "accept", revision=first, note="Numbers are as usual.")
+    assert (answer.status_code, answer.json()["status"]) == (200, "accepted")
+    told, read = answer.json(), client.get(f"/api/batches/{gate.batch().pk}/").json()
     assert told.pop("forecast")["in_time"] and read.pop("forecast")["in_time"]
     assert told == read
     event = Event.objects.get(new="accepted")
     assert (event.user, event.note, event.old) == (anna, "Numbers are as usual.", "in_review")
+    assert post(client, gate.batch(), "undo", revision=first).json()["code"] == "changed"
+    stopped = post(client, gate.batch(), "undo")
+    assert (stopped.status_code, stopped.json()["status"], stopped.json()["final"]) == (200, "in_review", 0)
+    post(client, gate.batch(), "accept")
     gate.work()
     seen = gate.platform.sendout(sent["id"])
     assert (seen["accepted"], seen["rejected"], seen["violations"]) == (18, 2, [])
 
 
-def test_a_batch_that_a_program_rejects_reaches_nobody(gate: Gate, anna: User, client: APIClient) -> None:
-    gate.project(review="always")
-    sent = gate.fire(contacts=20)
-    gate.work()
-    response = post(client, gate.batch(), "reject", revision=gate.batch().revision, note="Wrong picture.")
-    assert (response.status_code, response.json()["status"], response.json()["rejected"]) == (200, "refused", 20)
-    assert Event.objects.get(new="refused").user == anna
-    gate.work()
-    seen = gate.platform.sendout(sent["id"])
-    assert (seen["accepted"], seen["rejected"], seen["violations"]) == (0, 20, [])
-
-
-@pytest.mark.parametrize("verb", ["accept", "reject"])
 @pytest.mark.parametrize(("source", "lane"), [("batch", "files"), ("single", "singles")])
 def test_the_workers_are_nudged_once_it_is_stored(
-    client: APIClient, nudged: list[Any], verb: str, source: str, lane: str, django_capture_on_commit_callbacks: Any
+    client: APIClient, nudged: list[Any], source: str, lane: str, django_capture_on_commit_callbacks: Any
 ) -> None:
-    batch = a_batch(rows=3, source=source)
+    made = batch(accepted=1, source=source)
     with django_capture_on_commit_callbacks(execute=True):
-        assert post(client, batch, verb, revision=1, note="Why.").status_code == 200
+        assert post(client, made, "accept").status_code == 200
         assert nudged == []
-    assert nudged == [(lane, [batch.pk])]
+    assert nudged == [(lane, [made.pk])]
 
 
-@pytest.mark.parametrize("verb", ["accept", "reject"])
-@pytest.mark.parametrize(
-    "body", [{}, {"note": "Go."}, {"revision": None}, {"revision": ""}, {"revision": "new"}, {"revision": 0}]
-)
-def test_without_the_revision_that_was_read_nothing_is_done(
-    client: APIClient, nudged: list[Any], verb: str, body: dict[str, Any], django_capture_on_commit_callbacks: Any
-) -> None:
-    batch = a_batch(rows=3)
-    with django_capture_on_commit_callbacks(execute=True):
-        response = client.post(f"/api/batches/{batch.pk}/{verb}/", body)
-    assert (response.status_code, response.json()["code"]) == (400, "invalid")
-    assert list(response.json()["problems"]) == ["revision"]
-    batch.refresh_from_db()
-    assert (batch.status, nudged) == ("in_review", [])
-
-
-def test_who_saw_other_numbers_is_told_and_given_the_new_revision(client: APIClient) -> None:
-    batch = a_batch(rows=3, revision=5)
-    response = post(client, batch, "accept", revision=4)
-    assert response.status_code == 409
-    assert response.json() == {
+def test_who_comes_late_is_told_what_happened_and_given_the_new_revision(client: APIClient) -> None:
+    made = batch(accepted=1, rejected=2, revision=5)
+    changed = post(client, made, "accept", revision=4).json()
+    assert changed == {
         "code": "changed",
         "error": "The numbers changed while you read: 1 now get it, 2 do not. Look again, then decide.",
         "revision": 5,
     }
-    batch.refresh_from_db()
-    assert (batch.status, batch.revision) == ("in_review", 5)
-
-
-@pytest.mark.parametrize(("first", "second"), [("accept", "reject"), ("reject", "accept"), ("accept", "accept")])
-def test_of_two_people_one_wins_and_the_other_is_told_who(client: APIClient, first: str, second: str) -> None:
-    batch = a_batch(rows=3)
-    assert post(client, batch, first, revision=1, note="Why.").status_code == 200
-    response = post(client_of(reviewer("ben")), batch, second, revision=1, note="Why.")
-    word = {"accept": "accepted", "reject": "rejected"}[first]
-    assert response.status_code == 409
-    assert response.json() == {
+    post(client, made, "accept")
+    moved_on = post(client_of(reviewer("ben")), made, "reject").json()
+    assert moved_on == {
         "code": "moved_on",
-        "error": f"anna has just {word} this batch. Nothing was changed by you.",
-        "revision": 2,
+        "error": "anna has just accepted this batch. Nothing was changed by you.",
+        "revision": 6,
     }
-    assert Event.objects.filter(batch=batch).count() == 1
 
 
-@pytest.mark.parametrize(
-    ("choice", "after"),
-    [
-        ({}, [DecisionVerdict.ACCEPTED, DecisionVerdict.REJECTED, DecisionVerdict.REJECTED]),
-        ({"undecided": "reject"}, [DecisionVerdict.ACCEPTED, DecisionVerdict.REJECTED, DecisionVerdict.REJECTED]),
-        ({"undecided": "accept"}, [DecisionVerdict.ACCEPTED, DecisionVerdict.REJECTED, DecisionVerdict.ACCEPTED]),
-    ],
-)
+def test_each_refusal_has_the_status_that_the_documentation_names() -> None:
+    found = {code: errors.refusal(NotDone(code, "No."), 7) for code in NotDoneCode}
+    conflicts = {"changed", "moved_on", "second_person", "other_choice", "changing", "released"}
+    assert {code for code, answer in found.items() if answer.status_code == 409} == conflicts
+    assert {code for code, answer in found.items() if answer.status_code == 403} == {"not_allowed"}
+    assert {code for code, answer in found.items() if "revision" in answer.data} == conflicts
+
+
+@pytest.mark.parametrize(("choice", "accepted"), [({}, 3), ({"undecided": "reject"}, 3), ({"undecided": "accept"}, 5)])
 def test_the_undecided_become_what_the_person_chose(
-    anna: User, client: APIClient, choice: dict[str, str], after: list[DecisionVerdict]
+    anna: User, client: APIClient, choice: dict[str, str], accepted: int
 ) -> None:
-    batch = a_batch(rows=3)
-    answer = post(client, batch, "accept", revision=1, **choice).json()
-    assert verdicts(batch) == after
-    assert (answer["undecided"], answer["accepted"]) == (0, after.count(DecisionVerdict.ACCEPTED))
-    assert Decision.objects.get(pk=batch.first_decision + 2).decided_by == anna
-
-
-@pytest.mark.parametrize("verb", ["accept", "reject"])
-@pytest.mark.parametrize(
-    ("field", "value"),
-    [
-        ("undecided", "hold"),
-        ("undecided", None),
-        ("note", "x" * 2001),
-        ("note", "\0"),
-        ("take_on", "perhaps"),
-        ("undecied", "accept"),
-    ],
-)
-def test_what_is_misspelt_or_senseless_is_named_and_nothing_is_done(
-    client: APIClient, verb: str, field: str, value: Any
-) -> None:
-    batch = a_batch(rows=3)
-    response = post(client, batch, verb, revision=1, **{field: value})
-    assert (response.status_code, list(response.json()["problems"])) == (400, [field])
-    assert verdicts(batch) == [DecisionVerdict.ACCEPTED, DecisionVerdict.REJECTED, DecisionVerdict.UNDECIDED]
-    batch.refresh_from_db()
-    assert batch.status == "in_review"
-
-
-@pytest.mark.parametrize("body", ["[]", "7", '"accept"', "{", ""])
-def test_a_body_that_is_no_object_is_refused(client: APIClient, body: str) -> None:
-    batch = a_batch()
-    response = client.post(f"/api/batches/{batch.pk}/accept/", body, content_type="application/json")
-    assert response.status_code == 400
-    assert set(response.json()) >= {"code", "error"}
-
-
-def test_a_form_is_not_read_as_json(client: APIClient) -> None:
-    path = f"/api/batches/{a_batch().pk}/accept/"
-    response = client.post(path, "revision=1", content_type="application/x-www-form-urlencoded")
-    assert (response.status_code, response.json()["code"]) == (415, "unsupported_media_type")
-
-
-@pytest.mark.parametrize("verb", ["accept", "reject"])
-@pytest.mark.parametrize("batch_id", [987_654, 2**62, 2**70])
-def test_an_unknown_batch_cannot_be_decided(client: APIClient, verb: str, batch_id: int) -> None:
-    response = client.post(f"/api/batches/{batch_id}/{verb}/", {"revision": 1})
-    assert (response.status_code, response.json()["code"]) == (404, "not_found")
-
-
-def an_unread_batch() -> Batch:
-    """One row of three could not be read and has no address."""
-    batch = a_batch(rows=3, undecided=0, unread=1, attention="unread_rows", attention_data={"rows": 1})
-    Decision.objects.filter(pk=batch.first_decision + 2).update(unread=True, uri=b"")
-    return batch
+    made = held()
+    answer = post(client, made, "accept", **choice).json()
+    assert (answer["undecided"], answer["accepted"]) == (0, accepted)
+    assert Decision.objects.get(pk=made.first_decision + 5).decided_by == anna
 
 
 def test_unreadable_rows_are_let_through_only_by_who_may_take_them_on_and_says_why(client: APIClient) -> None:
-    batch = an_unread_batch()
-    assert post(client, batch, "accept", revision=1).json()["code"] == "unread_rows"
-    assert post(client, batch, "accept", revision=1, take_on=True, note="Known.").status_code == 403
+    made = batch(accepted=2, unread=1, addresses=False, attention="unread_rows", attention_data={"rows": 1})
+    assert post(client, made, "accept").json()["code"] == "unread_rows"
+    assert post(client, made, "accept", take_on=True).status_code == 403
     boss = client_of(person("boss", "view_batch", "review_batch", "take_on_batch"))
-    no_note = post(boss, batch, "accept", revision=1, take_on=True)
-    assert (no_note.status_code, no_note.json()["code"]) == (400, "note_needed")
-    done = post(boss, batch, "accept", revision=1, take_on=True, note="Known.")
-    assert (done.status_code, done.json()["unread_taken_on"]) == (200, 1)
+    assert post(boss, made, "accept", take_on=True, note="").json()["code"] == "note_needed"
+    assert post(boss, made, "accept", take_on=True).json()["unread_taken_on"] == 1
 
 
-def test_a_file_without_a_proven_end_cannot_be_accepted(client: APIClient) -> None:
-    batch = a_batch(rows=3, attention="no_proven_end", attention_data={"code": "cut", "rows": 3}, file_complete=False)
-    response = post(client, batch, "accept", revision=1)
-    assert (response.status_code, response.json()["code"]) == (400, "not_complete")
-    batch.refresh_from_db()
-    assert batch.status == "in_review"
+@pytest.mark.parametrize(
+    ("verb", "body", "field"),
+    [
+        ("accept", {"revision": None}, "revision"),
+        ("accept", {"revision": ""}, "revision"),
+        ("accept", {"revision": 0}, "revision"),
+        ("accept", {"undecided": "hold"}, "undecided"),
+        ("accept", {"undecided": None}, "undecided"),
+        ("accept", {"take_on": "perhaps"}, "take_on"),
+        ("reject", {"note": "x" * 2001}, "note"),
+        ("reject", {"note": "\0"}, "note"),
+        ("reject", {"undecied": "accept"}, "undecied"),
+        ("undo", {"undecided": "accept"}, "undecided"),
+        ("change", {}, "rows"),
+        ("change", {"rows": [0], "alike": ALIKE}, "rows"),
+        ("change", {"rows": []}, "rows"),
+        ("change", {"rows": [-1]}, "rows"),
+        ("change", {"rows": list(range(1001))}, "rows"),
+        ("change", {"rows": [0], "verdict": "undecided"}, "verdict"),
+        ("change", {"alike": {"verdict": "accepted"}}, "alike"),
+        ("change", {"alike": {"verdict": "rejected", "code": "rule"}}, "alike"),
+        ("change", {"alike": {"verdict": "rejected", "text": "No consent"}}, "alike"),
+    ],
+)
+def test_what_is_misspelt_or_senseless_is_named_and_nothing_is_done(
+    client: APIClient, verb: str, body: dict[str, Any], field: str
+) -> None:
+    made = held()
+    answer = post(client, made, verb, **({"verdict": "accepted"} if verb == "change" else {}) | body)
+    assert (answer.status_code, answer.json()["code"], list(answer.json()["problems"])) == (400, "invalid", [field])
+    made.refresh_from_db()
+    assert (made.status, made.revision, made.accepted) == ("in_review", 1, 3)
 
 
-def test_a_batch_that_a_program_stops_waits_for_review_again(gate: Gate, anna: User, client: APIClient) -> None:
-    gate.project(review="always")
-    sent = gate.fire(contacts=20)
-    gate.work()
-    post(client, gate.batch(), "accept", revision=gate.batch().revision)
-    assert post(client, gate.batch(), "undo", revision=1).json()["code"] == "changed"
-    response = post(client, gate.batch(), "undo", revision=gate.batch().revision, note="Wrong one.")
-    assert (response.status_code, response.json()["status"], response.json()["final"]) == (200, "in_review", 0)
-    event = Event.objects.get(old="accepted")
-    assert (event.user, event.note) == (anna, "Wrong one.")
-    post(client, gate.batch(), "accept", revision=gate.batch().revision)
-    gate.work()
-    assert gate.platform.sendout(sent["id"])["accepted"] == 18
-    assert post(client, gate.batch(), "undo", revision=gate.batch().revision).status_code == 409
+def test_without_a_revision_or_an_object_nothing_is_done(client: APIClient) -> None:
+    path = f"/api/batches/{held().pk}/accept/"
+    assert list(client.post(path, {"note": "Go."}).json()["problems"]) == ["revision"]
+    for body in ("[]", "7", '"accept"', "{", ""):
+        answer = client.post(path, body, content_type="application/json")
+        assert answer.status_code == 400 and set(answer.json()) >= {"code", "error"}
+    form = client.post(path, "revision=1", content_type="application/x-www-form-urlencoded")
+    assert (form.status_code, form.json()["code"]) == (415, "unsupported_media_type")
+    assert Batch.objects.get().status == "in_review"
 
 
-def test_a_release_that_was_called_is_not_stopped_by_a_program(gate: Gate, client: APIClient) -> None:
-    gate.project()
-    gate.fire(faults={"faults": [{"kind": "status", "on": "finish", "status": 500, "times": 99}]})
-    gate.work()
-    response = post(client, gate.batch(), "undo", revision=gate.batch().revision)
-    assert (response.status_code, response.json()["code"]) == (409, "released")
-    assert response.json()["revision"] == gate.batch().revision
+@pytest.mark.parametrize(
+    ("body", "numbers"),
+    [
+        ({"rows": [0, 1, 5], "verdict": "accepted"}, (6, 2, 1)),
+        ({"alike": ALIKE, "verdict": "accepted"}, (7, 0, 2)),
+        ({"alike": {"verdict": "undecided"}, "verdict": "rejected"}, (3, 6, 0)),
+        ({"alike": {"verdict": "accepted"}, "verdict": "rejected"}, (0, 7, 2)),
+    ],
+)
+def test_rows_or_all_that_are_alike_are_changed(
+    client: APIClient, anna: User, body: dict[str, Any], numbers: tuple[int, int, int]
+) -> None:
+    made = held()
+    told = post(client, made, "change", **body).json()
+    assert (told["accepted"], told["rejected"], told["undecided"]) == numbers
+    assert told["change"] is None and told["revision"] == made.revision + 1
+    assert set(Decision.objects.filter(reason="person").values_list("decided_by", "text")) == {(anna.pk, "Why.")}
+
+
+def test_many_are_changed_by_a_worker_and_the_batch_says_how_far_that_is(
+    client: APIClient, nudged: list[Any], monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
+) -> None:
+    monkeypatch.setattr(change_many, "AT_ONCE", 0)
+    made = held()
+    with django_capture_on_commit_callbacks(execute=True):
+        told = post(client, made, "change", alike=ALIKE, verdict="accepted").json()
+    bulk = BulkChange.objects.get()
+    assert nudged == [("changes", [bulk.pk])]
+    assert told["change"].pop("at")
+    progress = {"by": "anna", "note": "Why.", "verdict": "accepted", "contacts": 4, "changed": 0, "share": 0.0}
+    assert told["change"] == progress
+    work_on("changes", [bulk.pk])
+    told = client.get(f"/api/batches/{made.pk}/").json()
+    assert (told["change"], told["accepted"]) == (None, 7)
+
+
+def test_a_hold_is_told_until_it_is_lifted(client: APIClient) -> None:
+    made = batch(accepted=3, at_deadline="accept")
+    told = post(client, made, "hold", note="Stock is counted.").json()
+    assert told["hold"].pop("at")
+    assert told["hold"] == {"by": "anna", "note": "Stock is counted.", "declared": "accept"}
+    assert (told["at_deadline"], told["revision"]) == ("leave", 2)
+    lifted = post(client, made, "lift-hold", revision=2).json()
+    assert (lifted["at_deadline"], lifted["hold"]) == ("accept", None)
