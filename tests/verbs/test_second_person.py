@@ -5,289 +5,181 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
-from django.utils import timezone, translation
+from django.utils import timezone
 
 from actions.models import Project
-from sendouts import rules as sendout_rules
-from sendouts.models import Batch, DecisionVerdict, Event
+from sendouts import lifecycle, rules
+from sendouts.models import Batch, DecisionVerdict, Event, Status
 from sendouts.outlook import forecast
 from sendouts.stages import review
-from sendouts.verbs import (
-    Accept,
-    ChangeAlike,
-    ChangeDecisions,
-    Reject,
-    StopRelease,
-    TakeBack,
-    change_many,
-    second_person,
-)
-from sendouts.verbs.base import NotDone
+from sendouts.verbs import Accept, ChangeAlike, ChangeDecisions, Reject, StopRelease, TakeBack, second_person
+from sendouts.verbs.change_many import Which
 from tests.factories import batch as a_batch
-from tests.gate import Gate, carry_out, person, reviewer
-from tests.lanes import advance_batches, work_on
+from tests.gate import person, reviewer
+from tests.verbs.rows import do, let_the_clock_act, now_of, refusal
+from work import claims
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture(autouse=True)
-def _english() -> Any:
-    with translation.override("en"):
-        yield
-
-
-@pytest.fixture
-def anna() -> User:
-    return reviewer("anna")
-
-
-@pytest.fixture
-def ben() -> User:
-    return reviewer("ben")
-
-
-def held(*, second_person_from: int | None = None, no_own_changes: bool = False, **columns: Any) -> Batch:
+def held(*, second_person_from: int | None = 5, no_own_changes: bool = False, **columns: Any) -> Batch:
     made = a_batch(**({"accepted": 3, "rejected": 2} | columns))
-    rules = {"second_person_from": second_person_from, "no_own_changes": no_own_changes}
-    Project.objects.filter(pk=made.project_id).update(**rules)
+    Project.objects.filter(pk=made.project_id).update(
+        second_person_from=second_person_from, no_own_changes=no_own_changes
+    )
     return now_of(made)
 
 
-def now_of(batch: Batch) -> Batch:
-    return Batch.objects.select_related("project", "sendout", "plan", "first_accepted_by").get(pk=batch.pk)
+def accept(made: Batch, user: User, **given: Any) -> Batch:
+    options = {name: given.pop(name) for name in ("undecided", "take_on", "together") if name in given}
+    return do(Accept(**options), made, user, **given)
 
 
-def accept(batch: Batch, user: User, *, revision: int = 0, note: str = "Why.", **options: Any) -> Batch:
-    seen = now_of(batch)
-    carry_out(Accept(**options), seen, user, revision=revision or seen.revision, note=note)
-    return now_of(batch)
+def change(made: Batch, user: User, verdict: DecisionVerdict = DecisionVerdict.ACCEPTED) -> Batch:
+    return do(ChangeDecisions([made.first_decision], verdict), made, user)
 
 
-def change(batch: Batch, user: User, row: int = 0) -> Batch:
-    seen = now_of(batch)
-    carry_out(ChangeDecisions([seen.first_decision + row], DecisionVerdict.ACCEPTED), seen, user)
-    return now_of(batch)
-
-
-def refused(call: Any, *args: Any, **more: Any) -> NotDone:
-    with pytest.raises(NotDone) as found:
-        call(*args, **more)
-    return found.value
-
-
-def test_one_person_is_enough_where_nothing_is_said(anna: User) -> None:
-    found = accept(held(), anna)
-    assert (found.status, found.first_accepted_by, found.second_accepted_by) == ("accepted", None, None)
-
-
-def test_below_the_size_one_person_is_enough_and_from_it_on_two_are_needed(anna: User) -> None:
-    assert accept(held(second_person_from=6), anna).status == "accepted"
-    first = accept(held(second_person_from=5), anna)
+def test_below_the_size_one_person_is_enough_and_from_it_on_two_are_needed(anna: User, ben: User) -> None:
+    for alone in (held(second_person_from=None), held(second_person_from=6)):
+        done = accept(alone, anna)
+        assert (done.status, done.first_accepted_by, done.second_accepted_by) == ("accepted", None, None)
+    made = held()
+    first = accept(made, anna)
     assert (first.status, first.first_accepted_by, first.first_undecided) == ("in_review", anna, "reject")
-    assert sendout_rules.is_first_accepted(first)
+    assert rules.is_first_accepted(first)
     event = Event.objects.filter(batch=first).last()
     assert (event.word, event.user) == ("first_accepted", anna)
-
-
-def test_a_second_person_completes_and_both_are_named(anna: User, ben: User) -> None:
-    batch = held(second_person_from=5)
-    accept(batch, anna)
-    done = accept(batch, ben, note="Looked as well.")
+    done = accept(made, ben, note="Looked as well.")
     assert (done.status, done.first_accepted_by, done.second_accepted_by) == ("accepted", anna, ben)
-    event = Event.objects.filter(batch=batch, new="accepted").get()
+    event = Event.objects.filter(batch=made, new="accepted").get()
     assert (event.user, event.data["first_by"], event.note) == (ben, anna.pk, "Looked as well.")
 
 
 def test_the_same_person_twice_is_not_two_persons(anna: User) -> None:
-    batch = held(second_person_from=5)
-    accept(batch, anna)
-    problem = refused(accept, batch, anna)
-    assert problem.code == "second_person"
-    assert "You accepted as first person at" in str(problem) and "a second person is needed" in str(problem)
-    assert now_of(batch).status == "in_review"
-    root = User.objects.create_superuser("root")
-    batch = held(second_person_from=5)
-    accept(batch, root)
-    assert refused(accept, batch, root).code == "second_person"
+    for user in (anna, User.objects.create_superuser("root")):
+        made = held()
+        accept(made, user)
+        problem = refusal(Accept(), made, user)
+        assert problem.code == "second_person"
+        assert "You accepted as first person at" in str(problem) and "a second person is needed" in str(problem)
 
 
 @pytest.mark.parametrize("what", ["decision", "clock", "release stopped"])
 def test_whatever_changes_the_batch_voids_the_first_acceptance(anna: User, ben: User, what: str) -> None:
-    batch = held(second_person_from=5)
-    accept(batch, anna)
+    made = accept(held(), anna)
     if what == "decision":
-        change(batch, ben)
+        change(made, ben)
     elif what == "clock":
         # What any stage says of a batch that others see raises its revision.
-        review.lifecycle.change(now_of(batch), "cleared", now=timezone.now())
+        lifecycle.change(made, "cleared", now=timezone.now())
     else:
-        accept(batch, ben)
-        carry_out(StopRelease(), batch, ben, revision=None)
-    assert not sendout_rules.is_first_accepted(now_of(batch))
-    again = accept(batch, ben)
+        do(StopRelease(), accept(made, ben), ben)
+    assert not rules.is_first_accepted(now_of(made))
+    again = accept(made, ben)
     assert (again.status, again.first_accepted_by, again.second_accepted_by) == ("in_review", ben, None)
-    assert accept(batch, anna).status == "accepted"
+    assert accept(made, anna).status == "accepted"
 
 
 def test_the_second_person_decides_on_what_the_first_one_saw(anna: User, ben: User) -> None:
-    batch = held(second_person_from=5)
-    before = batch.revision
-    accept(batch, anna)
-    problem = refused(accept, batch, ben, revision=before)
-    assert problem.code == "changed" and "anna: accepted as first person" in str(problem)
-
-
-def test_the_second_person_chooses_the_same_for_the_undecided(anna: User, ben: User) -> None:
-    batch = held(second_person_from=5, undecided=2)
-    first = accept(batch, anna, undecided="accept")
+    made = held(undecided=2)
+    first = accept(made, anna, undecided="accept")
     assert (first.undecided, first.accepted, first.first_undecided) == (2, 3, "accept")
-    problem = refused(accept, batch, ben, undecided="reject")
+    problem = refusal(Accept(), made, ben, revision=made.revision)
+    assert problem.code == "changed" and "anna: accepted as first person" in str(problem)
+    problem = refusal(Accept(undecided="reject"), made, ben)
     assert problem.code == "other_choice" and "anna chose otherwise" in str(problem)
-    done = accept(batch, ben, undecided="accept")
+    done = accept(made, ben, undecided="accept")
     assert (done.status, done.accepted, done.undecided) == ("accepted", 5, 0)
 
 
-def test_both_persons_answer_for_unreadable_rows(anna: User, ben: User) -> None:
-    taker = person("carla", "view_batch", "review_batch", "take_on_batch")
-    batch = held(second_person_from=5, unread=1, addresses=False, attention="unread_rows")
-    accept(batch, taker, take_on=True, note="Seen.")
-    assert refused(accept, batch, ben, take_on=True, note="Seen.").code == "not_allowed"
-    assert refused(accept, batch, ben).code == "unread_rows"
-    other = person("dora", "view_batch", "review_batch", "take_on_batch")
-    assert accept(batch, other, take_on=True, note="Seen.").status == "accepted"
+def test_both_persons_answer_for_unreadable_rows(ben: User) -> None:
+    carla, dora = (person(name, "view_batch", "review_batch", "take_on_batch") for name in ("carla", "dora"))
+    made = held(unread=1, addresses=False, attention="unread_rows")
+    accept(made, carla, take_on=True)
+    refused = refusal(Accept(take_on=True), made, ben)
+    assert refused.code == "not_allowed"
+    assert str(refused) == "You may decide on this batch, but not take this on. Ask somebody who may."
+    assert refusal(Accept(), made, ben).code == "unread_rows"
+    assert accept(made, dora, take_on=True).status == "accepted"
 
 
 def test_nobody_accepts_alone_what_they_changed(anna: User, ben: User) -> None:
-    batch = held(no_own_changes=True)
-    change(batch, anna)
-    first = accept(batch, anna)
-    assert (first.status, first.first_accepted_by) == ("in_review", anna)
-    assert (
-        second_person.why_two(first, anna) == "You changed 1 decision of this batch, so somebody else must accept it."
+    made = change(held(second_person_from=None, no_own_changes=True), anna)
+    assert second_person.why_two(made, anna) == (
+        "You changed 1 decision of this batch, so somebody else must accept it."
     )
-    assert accept(batch, ben).status == "accepted"
+    # A change that was taken back is still a change.
+    made = change(made, anna, DecisionVerdict.REJECTED)
+    assert rules.changed_by(made, anna) == 2
+    first = accept(made, anna)
+    assert (first.status, first.first_accepted_by) == ("in_review", anna)
+    assert accept(made, ben).status == "accepted"
     # Whoever changed nothing is enough alone.
-    batch = held(no_own_changes=True)
-    change(batch, anna)
-    done = accept(batch, ben)
+    done = accept(change(held(second_person_from=None, no_own_changes=True), anna), ben)
     assert (done.status, done.first_accepted_by) == ("accepted", None)
 
 
-def test_a_change_that_was_taken_back_is_still_a_change(anna: User) -> None:
-    batch = held(no_own_changes=True)
-    change(batch, anna)
-    seen = now_of(batch)
-    carry_out(ChangeDecisions([seen.first_decision], DecisionVerdict.REJECTED), seen, anna)
-    assert accept(batch, anna).status == "in_review"
-    assert sendout_rules.changed_by(now_of(batch), anna) == 2
-
-
-def test_who_changed_many_at_once_accepts_nothing_alone(anna: User, ben: User) -> None:
-    batch = held(no_own_changes=True)
-    which = change_many.Which(DecisionVerdict.REJECTED)
-    bulk = carry_out(ChangeAlike(which, DecisionVerdict.ACCEPTED), batch, anna, note="Known.")
-    work_on("changes", [bulk.pk])
-    first = accept(batch, anna)
-    assert (first.status, first.first_accepted_by) == ("in_review", anna)
-    assert (
-        second_person.why_two(first, anna) == "You changed 2 decisions of this batch, so somebody else must accept it."
+def test_who_changed_many_at_once_accepts_nothing_alone(anna: User) -> None:
+    made = held(second_person_from=None, no_own_changes=True)
+    do(ChangeAlike(Which(DecisionVerdict.REJECTED), DecisionVerdict.ACCEPTED), made, anna)
+    assert second_person.why_two(made, anna) == (
+        "You changed 2 decisions of this batch, so somebody else must accept it."
     )
-    assert accept(batch, ben).status == "accepted"
+    assert accept(made, anna).status == "in_review"
 
 
 def test_the_first_person_takes_it_back_and_nobody_else(anna: User, ben: User) -> None:
-    batch = held(second_person_from=5)
-    first = accept(batch, anna)
-    assert refused(carry_out, TakeBack(), first, ben).code == "nothing"
-    carry_out(TakeBack(), first, anna)
-    found = now_of(batch)
+    made = accept(held(), anna)
+    assert refusal(TakeBack(), made, ben).code == "nothing"
+    found = do(TakeBack(), made, anna)
     assert (found.first_accepted_by, found.first_accepted_at, found.first_revision) == (None, None, None)
-    assert refused(carry_out, TakeBack(), found, anna).code == "nothing"
-    assert accept(batch, ben).status == "in_review"
-
-
-def test_one_person_is_enough_to_reject(anna: User, ben: User) -> None:
-    batch = held(second_person_from=5)
-    first = accept(batch, anna)
-    carry_out(Reject(), batch, ben, revision=first.revision)
-    assert now_of(batch).status == "refused"
-
-
-def test_the_answer_says_whether_it_was_the_first_of_two(anna: User, ben: User) -> None:
-    batch = held(second_person_from=5)
-    said = [carry_out(Accept(), batch, each, revision=None).status for each in (anna, ben)]
-    assert said == ["in_review", "accepted"]
+    assert accept(made, ben).status == "in_review"
+    assert do(Reject(), made, anna).status == "refused", "one person is enough to reject"
 
 
 def test_a_set_is_as_large_as_all_its_batches(anna: User, ben: User) -> None:
-    batch = held(second_person_from=500)
-    assert accept(batch, anna, together=500).status == "in_review"
-    assert accept(batch, ben, together=500).status == "accepted"
+    made = held(second_person_from=500)
+    assert accept(made, anna, together=500).status == "in_review"
+    assert refusal(Accept(), made, anna).code == "second_person", "nor does the same person complete it alone"
+    found = accept(made, ben)
+    assert (found.status, found.first_accepted_by, found.second_accepted_by) == ("accepted", anna, ben)
     assert accept(held(second_person_from=500), anna, together=499).status == "accepted"
 
 
-def test_who_accepted_first_as_one_of_a_set_does_not_complete_it_alone(anna: User, ben: User) -> None:
-    batch = held(second_person_from=11)
-    accept(batch, anna, together=12)
-    assert refused(accept, batch, anna).code == "second_person"
-    found = accept(batch, ben)
-    assert (found.status, found.first_accepted_by, found.second_accepted_by) == ("accepted", anna, ben)
-
-
-def test_a_reviewer_who_may_not_take_on_is_not_told_that_they_may_not_decide(anna: User) -> None:
-    batch = held(accepted=2, rejected=1, unread=1)
-    refusal = refused(accept, batch, anna, undecided="accept")
-    assert str(refusal) == "You may decide on this batch, but not take this on. Ask somebody who may."
-
-
-def test_the_clock_is_no_second_person(gate: Gate, anna: User) -> None:
-    project = gate.project(review="always", at_deadline="accept")
-    gate.fire(contacts=20)
-    gate.work()
-    assert gate.batch().due_at is not None
+def test_the_clock_is_no_second_person(anna: User) -> None:
+    now = timezone.now()
+    made = held(second_person_from=None, at_deadline="accept", due_at=now)
+    assert forecast.acts_at(made, forecast.lately(now), now) is not None
     # Switched on while the batch waits: looked at anew when the moment has come.
-    Project.objects.filter(pk=project.pk).update(second_person_from=20)
-    accept(gate.batch(), anna)
-    Batch.objects.update(due_at=timezone.now())
-    advance_batches([gate.batch().pk])
-    assert (gate.batch().status, gate.batch().due_at) == ("in_review", None)
-    assert sendout_rules.is_first_accepted(gate.batch())
-
-
-def test_a_batch_that_needs_two_is_never_due_by_the_clock(gate: Gate) -> None:
-    gate.project(review="always", at_deadline="accept", second_person_from=20)
-    gate.fire(contacts=20)
-    gate.work()
-    assert (gate.batch().status, gate.batch().due_at) == ("in_review", None)
+    Project.objects.update(second_person_from=5)
+    assert forecast.acts_at(now_of(made), forecast.lately(now), now) is None
+    accept(made, anna)
+    Batch.objects.update(due_at=now)
+    left = let_the_clock_act(made)
+    assert (left.status, left.due_at) == ("in_review", None) and rules.is_first_accepted(left)
 
 
 def test_the_clock_accepts_nothing_that_a_person_changed_alone(anna: User) -> None:
-    batch = held(no_own_changes=True, at_deadline="accept")
-    known = forecast.lately(timezone.now())
-    assert forecast.acts_at(batch, known, timezone.now()) is not None
-    change(batch, anna)
-    found = now_of(batch)
-    assert forecast.acts_at(found, known, timezone.now()) is None
-    assert "changed" in review.reasons_to_hold(found)
+    made = change(held(second_person_from=None, no_own_changes=True, at_deadline="accept"), anna)
+    assert forecast.acts_at(made, forecast.lately(timezone.now()), timezone.now()) is None
+    assert "changed" in review.reasons_to_hold(made)
 
 
-def test_what_nobody_must_accept_needs_nobody(gate: Gate) -> None:
-    gate.project(review="never", second_person_from=10)
-    sent = gate.fire(contacts=20)
-    gate.work()
-    assert gate.batch().outcome == "released"
-    assert gate.platform.sendout(sent["id"])["violations"] == []
+def test_what_nobody_must_accept_needs_nobody() -> None:
+    made = held(status=Status.SCREENED, due_at=timezone.now())
+    review.settle(claims.take(Batch, [made.pk]), [made], timezone.now())
+    assert now_of(made).status == "accepted"
 
 
 def test_the_database_holds_that_two_persons_are_two(anna: User) -> None:
-    batch = held()
+    made = held()
     values = {
         "first_accepted_by": anna,
         "first_accepted_at": timezone.now(),
         "first_revision": 1,
         "first_undecided": "reject",
     }
-    rows = Batch.objects.filter(pk=batch.pk)
+    rows = Batch.objects.filter(pk=made.pk)
     for wrong in (
         {**values, "second_accepted_by": anna},
         {"second_accepted_by": anna},
