@@ -12,28 +12,13 @@ from sendouts.models import Batch, BulkChange, Decision, DecisionVerdict, Event
 from sendouts.models.decision import rows_of
 from sendouts.verbs import Accept, CancelChange, ChangeAlike, PutOnHold, change_many
 from sendouts.verbs.change_many import Which
-from tests.gate import Gate, reviewer
+from tests.gate import Gate
 from tests.lanes import work_on
 from tests.stages.invariants import hold
 from tests.verbs.racing import ROUNDS, Rounds, race, verb
 
 pytestmark = pytest.mark.django_db(transaction=True)
 CONSENT = Which(DecisionVerdict.REJECTED, ("rule", "consent-check"))
-
-
-@pytest.fixture
-def gate(platform: Any, _mailbox: Any) -> Gate:
-    return Gate(platform, _mailbox.bodies)
-
-
-@pytest.fixture
-def anna() -> User:
-    return reviewer("anna")
-
-
-@pytest.fixture
-def ben() -> User:
-    return reviewer("ben")
 
 
 @pytest.fixture(autouse=True)

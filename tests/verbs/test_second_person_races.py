@@ -7,23 +7,14 @@ from django.contrib.auth.models import User
 
 from actions.models import Project
 from sendouts import rules as sendout_rules
-from sendouts.models import Batch, DecisionVerdict, Event
+from sendouts.models import Batch, DecisionVerdict
 from sendouts.verbs import Accept, ChangeDecisions, RunAgain, TakeBack
 from tests.factories import batch as a_batch
-from tests.gate import carry_out, reviewer
-from tests.verbs.test_races import ROUNDS, race
+from tests.gate import carry_out
+from tests.verbs.racing import ROUNDS, race
+from tests.verbs.rows import words
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def anna() -> User:
-    return reviewer("anna")
-
-
-@pytest.fixture
-def ben() -> User:
-    return reviewer("ben")
 
 
 def held(**rules: Any) -> Batch:
@@ -44,10 +35,6 @@ def first(batch: Batch, user: User) -> Batch:
 def changing(batch: Batch, user: User) -> Any:
     ids = [batch.first_decision]
     return lambda: carry_out(ChangeDecisions(ids, DecisionVerdict.ACCEPTED), batch, user)
-
-
-def words(batch: Batch) -> list[str]:
-    return [event.new or event.word for event in Event.objects.filter(batch=batch)]
 
 
 def test_two_people_who_accept_at_once_are_first_and_too_early(anna: User, ben: User) -> None:

@@ -1,47 +1,43 @@
 """Stopping a release before finishUri: what had left is final, everything else is open again."""
 
-from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.utils import timezone, translation
+from django.utils import timezone
 
 from sendouts.models import Answer, Batch, Chunk, Decision, DecisionVerdict, Event, Status
-from sendouts.stages import advance, chunks, delivery
+from sendouts.stages import advance, chunks, delivery, review
 from sendouts.verbs import Accept, ChangeDecisions, Reject, RunAgain, StopRelease
-from sendouts.verbs.base import NotDone
-from tests.gate import Gate, carry_out, person, reviewer
+from sendouts.verbs.base import Verb
+from tests.factories import batch
+from tests.gate import Gate, carry_out, person
+from tests.verbs.rows import adds_up, decision, do, near_the_deadline, refusal
 from work import claims
 
-
-@pytest.fixture(autouse=True)
-def english() -> Any:
-    with translation.override("en"):
-        yield
+pytestmark = pytest.mark.django_db
 
 
-def held(gate: Gate, **wanted: Any) -> tuple[Batch, dict[str, Any]]:
-    gate.project(review="always", **wanted.pop("policy", {}))
+def held(gate: Gate, **wanted: Any) -> dict[str, Any]:
+    gate.project(review="always")
     sent = gate.fire(**({"contacts": 20} | wanted))
     gate.work()
     assert gate.batch().status == "in_review"
-    return gate.batch(), sent
+    return sent
 
 
-def do(gate: Gate, verb: Any, user: User | None = None, **more: Any) -> Any:
-    batch = gate.batch()
-    user = user or User.objects.filter(username="reviewer").first() or reviewer()
-    return carry_out(verb, batch, user, **more)
+def change(made: Batch, row: int, verdict: DecisionVerdict, user: User) -> Batch:
+    return do(ChangeDecisions([made.first_decision + row], verdict), made, user)
 
 
-def change(gate: Gate, row: int, verdict: DecisionVerdict) -> None:
-    do(gate, ChangeDecisions([gate.decisions()[row].pk], verdict))
+def stopped(made: Batch, user: User, verb: Verb[Any] | None = None) -> Batch:
+    """A held batch after an acceptance that is stopped before anything has left."""
+    return do(StopRelease(), do(verb or Accept(), made, user), user)
 
 
-def die_while_sending(gate: Gate, monkeypatch: pytest.MonkeyPatch, marked_at_once: int = 1) -> None:
+def die_while_sending(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave what a worker leaves that is killed after the first chunks were sent, before it stored an answer."""
-    monkeypatch.setattr(chunks, "MARKED_AT_ONCE", marked_at_once)
+    monkeypatch.setattr(chunks, "MARKED_AT_ONCE", 1)
 
     def killed(*_: Any, **__: Any) -> None:
         raise SystemExit
@@ -53,269 +49,159 @@ def die_while_sending(gate: Gate, monkeypatch: pytest.MonkeyPatch, marked_at_onc
     assert Chunk.objects.filter(sending=True).exists()
 
 
-def adds_up(gate: Gate) -> None:
-    batch, rows = gate.batch(), gate.decisions()
-    verdicts = [row.verdict for row in rows if not (row.unread and row.verdict == DecisionVerdict.UNDECIDED)]
-    counts = (batch.accepted, batch.rejected, batch.undecided)
-    assert counts == tuple(
-        verdicts.count(word) for word in (DecisionVerdict.ACCEPTED, DecisionVerdict.REJECTED, DecisionVerdict.UNDECIDED)
-    )
-    assert sum(counts) + batch.unread == batch.total
-    assert batch.confirmed == sum(row.answer == Answer.CONFIRMED for row in rows)
-
-
-def test_an_acceptance_of_which_nothing_has_left_is_as_if_it_had_not_been(gate: Gate) -> None:
-    _, sent = held(gate)
-    do(gate, Accept())
-    do(gate, StopRelease(), note="Wrong one.")
-    after = gate.batch()
+def test_an_acceptance_of_which_nothing_has_left_is_as_if_it_had_not_been(anna: User) -> None:
+    made = batch(accepted=3, rejected=2, held_for=["always"])
+    after = do(StopRelease(), do(Accept(), made, anna), anna, note="Wrong one.")
     assert (after.status, after.final, after.decided_at, after.claim_id) == ("in_review", 0, None, None)
-    assert (after.accepted, after.rejected, after.held_for) == (18, 2, ["always", "stopped"])
+    assert (after.accepted, after.rejected, after.held_for) == (3, 2, ["always", "stopped"])
     event = Event.objects.last()
-    assert event is not None and event.user is not None
-    assert (event.old, event.new, event.note, event.user.username) == (
-        "accepted",
-        "in_review",
-        "Wrong one.",
-        "reviewer",
-    )
-    change(gate, 9, DecisionVerdict.ACCEPTED)
-    adds_up(gate)
-    do(gate, Accept())
-    gate.work()
-    seen = gate.platform.sendout(sent["id"])
-    assert (seen["accepted"], seen["rejected"], seen["calls"]["finish"]) == (19, 1, 1)
+    assert (event.old, event.new, event.note, event.user) == ("accepted", "in_review", "Wrong one.", anna)
+    assert change(after, 0, DecisionVerdict.ACCEPTED, anna).accepted == 4
+    adds_up(made)
 
 
 def test_what_may_have_left_when_the_worker_died_is_final_and_confirmed_later(
-    gate: Gate, settings: Any, monkeypatch: pytest.MonkeyPatch
+    gate: Gate, anna: User, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.CHUNK_ROWS, settings.SYMPLIFY_CONCURRENCY = 10, 2
     # Slow enough that the worker dies before the last chunk has its turn.
-    _, sent = held(gate, contacts=200, faults={"repeat_status": 410, "latency": 0.05})
-    do(gate, Accept())
+    sent = held(gate, contacts=200, faults={"repeat_status": 410, "latency": 0.05})
+    do(Accept(), gate.batch(), anna)
     die_while_sending(gate, monkeypatch)
     assert Chunk.objects.filter(sending=False).exists()
-    do(gate, StopRelease())
-    adds_up(gate)
+    made = do(StopRelease(), gate.batch(), anna)
+    adds_up(made)
     marked = [row for row in gate.decisions() if row.answer == Answer.LOST]
-    assert 0 < len(marked) == gate.batch().final < 20
+    assert 0 < len(marked) == made.final < 20
     assert not Chunk.objects.filter(sending=True).exists()
-    with pytest.raises(NotDone, match="sent before the release was stopped") as refused:
-        change(gate, marked[0].row, DecisionVerdict.ACCEPTED)
-    assert refused.value.code == "final"
-    with pytest.raises(NotDone, match="the checks cannot run again"):
-        do(gate, RunAgain())
+    final = refusal(ChangeDecisions([marked[0].pk], DecisionVerdict.ACCEPTED), made, anna)
+    assert final.code == "final" and "sent before the release was stopped" in str(final)
+    assert "the checks cannot run again" in str(refusal(RunAgain(), made, anna))
     # Whoever is rejected now, in a chunk that was being sent, has not been sent: “gone” must not confirm it.
-    change(gate, marked[0].row - 1, DecisionVerdict.REJECTED)
-    open_again = next(
-        row for row in gate.decisions() if row.verdict == DecisionVerdict.REJECTED and row.answer == Answer.NONE
-    )
-    change(gate, open_again.row, DecisionVerdict.ACCEPTED)
+    change(made, marked[0].row - 1, DecisionVerdict.REJECTED, anna)
+    unsent = [row for row in gate.decisions() if row.verdict == DecisionVerdict.REJECTED and row.answer == Answer.NONE]
+    change(made, unsent[0].row, DecisionVerdict.ACCEPTED, anna)
     gate.platform.excuse(sent["id"])
-    do(gate, Accept())
+    do(Accept(), made, anna)
     gate.work()
-    seen = gate.platform.sendout(sent["id"])
     assert gate.batch().status == "finished"
-    assert seen["rejected"] == gate.batch().rejected == gate.batch().confirmed
-    adds_up(gate)
+    assert gate.platform.sendout(sent["id"])["rejected"] == gate.batch().rejected == gate.batch().confirmed
+    adds_up(made)
 
 
 def test_a_rejected_batch_goes_back_to_what_was_said_but_for_what_was_sent(
-    gate: Gate, settings: Any, monkeypatch: pytest.MonkeyPatch
+    gate: Gate, anna: User, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.CHUNK_ROWS, settings.SYMPLIFY_CONCURRENCY = 10, 2
-    _, sent = held(gate, contacts=200, due="all")
+    sent = held(gate, contacts=200, due="all")
     before = {row.pk: (row.verdict, row.reason, row.text) for row in gate.decisions()}
-    do(gate, Reject())
-    assert (gate.batch().accepted, gate.batch().rejected) == (0, 200)
+    rejected = do(Reject(), gate.batch(), anna)
+    assert (rejected.accepted, rejected.rejected) == (0, 200)
     die_while_sending(gate, monkeypatch)
-    do(gate, StopRelease())
-    adds_up(gate)
+    made = do(StopRelease(), gate.batch(), anna)
+    adds_up(made)
     rows = gate.decisions()
     final = [row for row in rows if row.answer != Answer.NONE]
-    assert 0 < len(final) == gate.batch().final < 200
+    assert 0 < len(final) == made.final < 200
     assert all(row.verdict == DecisionVerdict.REJECTED for row in final)
     assert all((row.verdict, row.reason, row.text) == before[row.pk] for row in rows if row.answer == Answer.NONE)
-    assert gate.batch().accepted > 0 and gate.batch().outcome == ""
-    do(gate, Accept())
+    assert made.accepted > 0 and made.outcome == ""
+    do(Accept(), made, anna)
     gate.work()
-    seen = gate.platform.sendout(sent["id"])
-    assert (gate.batch().status, gate.batch().outcome) == ("finished", "released")
-    assert seen["accepted"] == gate.batch().accepted and seen["rejected"] == gate.batch().confirmed
-
-
-def test_a_row_that_was_turned_and_not_sent_stays_rejected_is_counted_and_can_be_put_back(gate: Gate) -> None:
-    held(gate)
-    do(gate, Reject())
-    row = gate.decisions()[0]
-    Decision.objects.filter(pk=row.pk).update(verdict=DecisionVerdict.REJECTED, reason="refused")
-    do(gate, StopRelease())
-    event = Event.objects.last()
-    assert event is not None and event.data == {"refused": 1}
-    assert gate.batch().rejected == 3
-    change(gate, 0, DecisionVerdict.ACCEPTED)
-    assert gate.batch().accepted == 18
-
-
-def test_what_the_acceptance_chose_for_the_undecided_is_open_again(gate: Gate) -> None:
-    rows = [{"contactId": "A", "properties": {}}, {"contactId": "B", "properties": {"consent": True}}]
-    held(gate, rows=rows, contacts=2, due="none")
-    do(gate, Accept(undecided="accept"))
-    assert gate.batch().accepted == 2
-    do(gate, StopRelease())
-    assert (gate.batch().accepted, gate.batch().undecided) == (1, 1)
-    assert (gate.decisions()[0].reason, gate.decisions()[0].decided_by) == ("stopped", None)
-    adds_up(gate)
-
-
-def test_what_a_person_had_changed_before_the_acceptance_stays(gate: Gate) -> None:
-    held(gate)
-    change(gate, 0, DecisionVerdict.REJECTED)
-    do(gate, Accept())
-    do(gate, StopRelease())
-    assert (gate.batch().rejected, gate.decisions()[0].verdict) == (3, DecisionVerdict.REJECTED)
-    assert gate.decisions()[0].decided_by == User.objects.get()
-
-
-def test_unread_rows_that_were_taken_on_must_be_taken_on_again(gate: Gate) -> None:
-    gate.project()
-    gate.fire(contacts=20, format="ndjson", raw_lines=[[3, '{"contactId": "half']])
-    gate.work()
-    lifted = gate.batch().attention_data
-    boss = person("boss", "view_batch", "review_batch", "take_on_batch")
-    do(gate, Accept(take_on=True), boss)
-    do(gate, StopRelease())
-    batch = gate.batch()
-    assert (batch.attention, batch.attention_data, batch.unread, batch.unread_taken_on) == ("unread_rows", lifted, 1, 0)
-    adds_up(gate)
-    with pytest.raises(NotDone, match="1 row could not be read"):
-        do(gate, Accept())
-    do(gate, Accept(take_on=True), boss)
-    gate.work()
-    assert (gate.batch().status, gate.batch().unread_taken_on) == ("finished", 1)
-
-
-def without_finishing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(advance, "STAGES", advance.STAGES[:-1])
+    seen, ended = gate.platform.sendout(sent["id"]), gate.batch()
+    assert (ended.status, ended.outcome) == ("finished", "released")
+    assert (seen["accepted"], seen["rejected"]) == (ended.accepted, ended.confirmed)
 
 
 def test_a_batch_whose_rejections_are_all_confirmed_can_still_be_stopped_before_its_release(
-    gate: Gate, monkeypatch: pytest.MonkeyPatch
+    gate: Gate, anna: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _, sent = held(gate)
-    do(gate, Accept())
-    with monkeypatch.context() as stopped:
-        without_finishing(stopped)
+    sent = held(gate)
+    do(Accept(), gate.batch(), anna)
+    with monkeypatch.context() as unfinished:
+        unfinished.setattr(advance, "STAGES", advance.STAGES[:-1])
         gate.work()
     assert gate.batch().status == "delivered"
-    do(gate, StopRelease())
-    batch = gate.batch()
-    assert (batch.status, batch.final, batch.confirmed, batch.outcome) == ("in_review", 2, 2, "")
-    change(gate, 0, DecisionVerdict.REJECTED)
-    do(gate, Accept())
+    made = do(StopRelease(), gate.batch(), anna)
+    assert (made.status, made.final, made.confirmed, made.outcome) == ("in_review", 2, 2, "")
+    change(made, 0, DecisionVerdict.REJECTED, anna)
+    do(Accept(), made, anna)
     gate.work()
     seen = gate.platform.sendout(sent["id"])
     assert (seen["accepted"], seen["rejected"], seen["calls"]["finish"], seen["violations"]) == (17, 3, 1, [])
-    adds_up(gate)
+    adds_up(made)
 
 
-def test_once_the_release_was_called_nothing_is_stopped(gate: Gate) -> None:
-    held(gate, faults={"faults": [{"kind": "status", "on": "finish", "status": 500, "times": 99}]})
-    do(gate, Accept())
-    gate.work()
-    assert gate.batch().status == "delivered"
-    with pytest.raises(NotDone, match="already called") as refused:
-        do(gate, StopRelease())
-    assert refused.value.code == "released"
-    assert gate.batch().status == "delivered"
+def test_a_row_that_was_turned_and_not_sent_stays_rejected_is_counted_and_can_be_put_back(anna: User) -> None:
+    made = do(Reject(), batch(accepted=3, rejected=2), anna)
+    Decision.objects.filter(pk=made.first_decision + 4).update(verdict=DecisionVerdict.REJECTED, reason="refused")
+    made = do(StopRelease(), made, anna)
+    assert Event.objects.last().data == {"refused": 1}
+    assert made.rejected == 3
+    assert change(made, 4, DecisionVerdict.ACCEPTED, anna).accepted == 3
 
 
-def test_after_a_stop_the_clock_acts_as_declared(gate: Gate) -> None:
-    held(gate, policy={"at_deadline": "accept"})
-    do(gate, Accept())
-    do(gate, StopRelease())
-    assert gate.batch().due_at is not None and gate.batch().due_at > timezone.now()
+def test_what_the_acceptance_chose_for_the_undecided_is_open_again_and_what_a_person_changed_stays(anna: User) -> None:
+    made = change(batch(accepted=2, undecided=1), 1, DecisionVerdict.REJECTED, anna)
+    made = stopped(made, anna, Accept(undecided="accept"))
+    assert (made.accepted, made.undecided, made.rejected) == (1, 1, 1)
+    assert (decision(made, 0).reason, decision(made, 0).decided_by) == ("stopped", None)
+    assert decision(made, 1).decided_by == anna
+    adds_up(made)
 
 
-def test_a_stop_after_the_moment_of_the_clock_is_not_undone_by_it(gate: Gate) -> None:
-    held(gate, policy={"at_deadline": "accept"})
-    # The margin of an hour is five minutes: with three left the clock would accept at once.
-    Batch.objects.update(
-        received_at=timezone.now() - timedelta(minutes=57), deadline=timezone.now() + timedelta(minutes=3)
-    )
-    do(gate, Accept())
-    do(gate, StopRelease())
-    gate.work()
-    assert (gate.batch().status, gate.batch().due_at) == ("in_review", None)
-    change(gate, 0, DecisionVerdict.REJECTED)
-    gate.work()
-    assert gate.batch().status == "in_review"
+def test_unread_rows_that_were_taken_on_must_be_taken_on_again(anna: User) -> None:
+    boss = person("boss", "view_batch", "review_batch", "take_on_batch")
+    trouble = {"attention": "unread_rows", "attention_data": {"rows": 1, "code": "no_id"}}
+    made = stopped(batch(accepted=2, unread=1, addresses=False, **trouble), boss, Accept(take_on=True))
+    assert {name: getattr(made, name) for name in trouble} == trouble
+    assert (made.unread, made.unread_taken_on) == (1, 0)
+    adds_up(made)
+    assert "1 row could not be read" in str(refusal(Accept(), made, anna))
+    assert do(Accept(take_on=True), made, boss).unread_taken_on == 1
 
 
-def test_a_stopped_release_does_not_go_on_by_itself_when_checks_that_run_again_find_nothing(gate: Gate) -> None:
-    gate.project(consent=False, review="never", at_deadline="accept")
-    gate.fire(contacts=20)
-    gate.work()
-    do(gate, Accept())
-    do(gate, StopRelease())
-    gate.define(gate.batch().project)
-    do(gate, RunAgain(), note="")
-    gate.work()
-    assert (gate.batch().status, gate.batch().held_for) == ("in_review", ["stopped"])
+def test_once_the_release_was_called_nothing_is_stopped(anna: User) -> None:
+    made = batch(Status.DELIVERED, accepted=2, finish_sent_at=timezone.now())
+    refused = refusal(StopRelease(), made, anna)
+    assert refused.code == "released" and "already called" in str(refused)
 
 
-def test_a_second_click_is_told_that_the_release_is_stopped(gate: Gate) -> None:
-    held(gate)
-    do(gate, Accept())
-    do(gate, StopRelease(), reviewer("anna"))
-    with pytest.raises(NotDone, match="anna has just stopped the release"):
-        do(gate, StopRelease())
+def test_after_a_stop_the_clock_acts_as_declared_unless_its_moment_has_passed(anna: User) -> None:
+    early = stopped(batch(accepted=2, rejected=1, at_deadline="accept"), anna)
+    assert early.due_at is not None and early.due_at > timezone.now()
+    late = batch(accepted=2, rejected=1, at_deadline="accept")
+    near_the_deadline(late)
+    late = stopped(late, anna)
+    assert late.due_at is None
+    assert change(late, 0, DecisionVerdict.ACCEPTED, anna).due_at is None
 
 
-def test_a_single_is_stopped_alone(gate: Gate) -> None:
-    gate.project(review="always")
-    gate.fire("single", hooks=5, no_consent=1)
-    gate.work()
-    stopped, *others = Batch.objects.order_by("pk")
-    user = reviewer()
-    for batch in (stopped, *others):
-        carry_out(Accept(), batch, user)
-    stopped.refresh_from_db()
-    carry_out(StopRelease(), stopped, user)
-    gate.work()
-    assert Batch.objects.filter(status=Status.FINISHED).count() == 4
-    assert Batch.objects.get(pk=stopped.pk).status == "in_review"
+def test_a_stopped_release_does_not_go_on_by_itself_when_checks_that_run_again_find_nothing(anna: User) -> None:
+    made = stopped(batch(accepted=2), anna)
+    again = do(RunAgain(), made, anna)
+    assert (again.status, again.held_for, again.total) == ("planned", ["stopped"], 0)
+    again.total = again.accepted = 2
+    assert review.reasons_to_hold(again) == ["stopped"]
 
 
-def test_who_looked_at_an_older_state_is_told_who_did_what(gate: Gate) -> None:
-    batch, _ = held(gate)
-    anna, ben = reviewer("anna"), reviewer("ben")
-    seen = batch.revision
-    do(
-        gate,
-        ChangeDecisions([gate.decisions()[9].pk], DecisionVerdict.ACCEPTED),
-        anna,
-    )
-    do(gate, Accept(), anna)
-    do(gate, StopRelease(), anna)
-    with pytest.raises(
-        NotDone, match=r"anna: 1 contact put back at .*; anna: accepted at .*; anna: release stopped at"
-    ):
-        do(gate, Accept(), ben, revision=seen)
-    do(gate, Reject(), ben)
-    do(gate, StopRelease(), ben)
-    with pytest.raises(NotDone, match="several other changes; anna: release stopped"):
-        do(gate, Accept(), anna, revision=seen)
+def test_who_looked_at_an_older_state_is_told_who_did_what(anna: User, ben: User) -> None:
+    made = change(batch(accepted=3, rejected=1), 0, DecisionVerdict.ACCEPTED, anna)
+    accepted = do(Accept(), made, anna)
+    made = do(StopRelease(), accepted, anna)
+    second_click = refusal(StopRelease(), made, ben, revision=accepted.revision)
+    assert "anna has just stopped the release" in str(second_click)
+    told = str(refusal(Accept(), made, ben, revision=1))
+    for happened in ("anna: 1 contact put back at ", "; anna: accepted at ", "; anna: release stopped at "):
+        assert happened in told
+    made = stopped(made, ben, Reject())
+    assert "several other changes; anna: release stopped" in str(refusal(Accept(), made, anna, revision=1))
 
 
-def test_a_claim_that_a_stop_takes_away_is_not_given_back_by_the_stale_worker(gate: Gate) -> None:
-    held(gate)
-    do(gate, Accept())
-    claim = claims.take(Batch, [gate.batch().pk])
-    do(gate, StopRelease())
-    stale = Batch.objects.select_related("project", "sendout", "plan").get()
-    stale.status = Status.ACCEPTED
+def test_a_claim_that_a_stop_takes_away_is_not_given_back_by_the_stale_worker(anna: User) -> None:
+    made = do(Accept(), batch(accepted=2, rejected=1), anna)
+    claim = claims.take(Batch, [made.pk])
+    carry_out(StopRelease(), made, anna)
     with pytest.raises(claims.ClaimLost):
-        delivery.deliver(claim, [stale], timezone.now())
-    assert gate.batch().confirmed == 0 and not Chunk.objects.filter(sending=True).exists()
+        delivery.deliver(claim, [made], timezone.now())
+    assert not Chunk.objects.filter(sending=True).exists()
