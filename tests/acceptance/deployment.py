@@ -17,6 +17,7 @@ import psutil
 import psycopg
 import redis
 import requests
+from django.core.management import call_command
 
 from actions.secrets.keys import Keyring
 from simulator.client import Simulator
@@ -79,28 +80,29 @@ class Deployment:
         }
         self.process: subprocess.Popen[bytes] | None = None
         self._within: subprocess.Popen[str] | None = None
+        # What the set-up has returned.
+        self.made: Any = None
         self.url = f"http://127.0.0.1:{self.port}"
         self.hook_url = f"{self.url}/webhooks/symplify/"
 
-    def manage(self, *arguments: str, stdin: str = "") -> str:
-        done = subprocess.run(
-            [sys.executable, "manage.py", *arguments],
-            cwd=ROOT,
-            env=self.environment,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr[-3000:]
-        return done.stdout
+    def apply(self, config: str) -> None:
+        """Apply a configuration file."""
+        file = self.folder / "applied.yaml"
+        file.write_text(config)
+        self.inside(call_command, "apply_config", str(file))
+
+    def inside(self, act: Callable[..., Any], *given: Any) -> Any:
+        """Run a function beside the gateway, on its database; returns what it returns, as JSON has it."""
+        return self.within(f"from {act.__module__} import {act.__name__} as act\nfound = act(*{given!r})")
 
     def within(self, code: str) -> Any:
         """Run Python beside the gateway, on its database; returns what it assigns to `found`.
 
         One process does all of it: to start one each time would take longer than most tests.
         """
-        if self._within is None or self._within.poll() is not None:
+        if self._within is not None and self._within.poll() is not None:
+            self._end_within()
+        if self._within is None:
             self._within = subprocess.Popen(
                 [sys.executable, "-c", _WITHIN],
                 cwd=ROOT,
@@ -133,9 +135,7 @@ class Deployment:
 
     def stop(self) -> None:
         """Ask it to end, and see to it that nothing of it stays."""
-        if self._within is not None:
-            self._within.communicate()
-            self._within = None
+        self._end_within()
         if self.process is not None and self.process.poll() is None:
             self.process.terminate()
             with suppress(subprocess.TimeoutExpired):
@@ -144,6 +144,11 @@ class Deployment:
             with suppress(psutil.NoSuchProcess):
                 each.kill()
         self.process = None
+
+    def _end_within(self) -> None:
+        if self._within is not None:
+            self._within.communicate()
+            self._within = None
 
     def kill(self, part: str = "") -> int:
         """Kill with -9 everything, or the processes whose command line holds `part`; returns how many."""
@@ -228,11 +233,11 @@ def wait_until(condition: Callable[[], Any], within: float, what: str, more: Cal
 
 @contextmanager
 def deployment(
-    folder: Path, mode: str, *, config: str = CONFIG, setup: str = "", **more: str
+    folder: Path, mode: str, *, config: str = CONFIG, setup: Callable[[], Any] | None = None, **more: str
 ) -> Iterator[tuple[Deployment, Simulator]]:
     """A configured gateway and a platform that fires at it. mode: `embedded`, or `processes` on PostgreSQL and Redis.
 
-    setup: Python that Django's shell runs before the gateway starts; more: environment, also another database or broker.
+    setup: what runs beside the gateway before it starts; more: environment, also another database or broker.
     """
     folder.mkdir(parents=True, exist_ok=True)
     if mode == "processes":
@@ -244,10 +249,10 @@ def deployment(
         environment = {"DATABASE_URL": copy_file(folder / "gateway.sqlite3"), "CELERY_BROKER_URL": ""}
     gateway = Deployment(folder, environment | more)
     if "DATABASE_URL" in more:
-        gateway.manage("migrate", "-v0")
-    gateway.manage("apply_config", "-", stdin=config)
-    if setup:
-        gateway.manage("shell", "-v0", "-c", setup)
+        gateway.inside(call_command, "migrate", "-v0")
+    gateway.apply(config)
+    if setup is not None:
+        gateway.made = gateway.inside(setup)
     gateway.start()
     try:
         with Simulator.start(target=gateway.hook_url, basic_auth=TEST_AUTH) as platform:

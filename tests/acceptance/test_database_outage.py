@@ -3,20 +3,19 @@
 import itertools
 import threading
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import psycopg
+import pytest
 import requests
 
-from sendouts.intake.hook import Received
-from sendouts.intake.journal import JournalFile, depth
+from sendouts.intake.journal import depth
 from tests.acceptance.deployment import Deployment, deployment, wait_until
-from tests.acceptance.outage import Server, own_postgresql
-from tests.acceptance.person import Person, make_person
-from tests.servers import TEST_AUTH
+from tests.acceptance.person import Person, create
+from tests.servers import TEST_AUTH, Server, postgresql_server, temporary_folder
 
 PER_SECOND = 50
 # The platform would wait for one second. This one waits longer, to tell an answer that is late from none.
@@ -78,102 +77,91 @@ def outage(gateway: Deployment, folder: Path, seconds: float) -> None:
     )
 
 
-def test_hooks_outlive_a_database_that_hangs_dies_and_comes_back_and_pages_say_so(tmp_path: Path) -> None:
-    journals = tmp_path / "journal"
-    settings: dict[str, Any] = {"JOURNAL": "1", "PAGE_SECONDS": str(PAGE_SECONDS)}
-    with (
-        own_postgresql() as server,
-        deployment(tmp_path, "processes", DATABASE_URL=server.url, **settings) as (gateway, _),
-    ):
-        make_person(gateway)
-        # PAGE_SECONDS, and what a busy machine takes.
-        person = Person(gateway, within=10)
-        assert person.logs_in().url.endswith("/admin/")
-        with Hooks(gateway.hook_url) as hooks:
-            wait_until(lambda: len(hooks.answered()) > PER_SECOND, 20, "hooks are acknowledged", gateway.tail)
-            assert depth(journals).hooks == 0
-
-            server.hang()
-            outage(gateway, journals, 2)
-            for path in ("/admin/", "/admin/sendouts/batch/", "/api/batches/", "/health/ready"):
-                page = person.looks(path)
-                assert page.status_code == 503 and SENTENCE in page.text, path
-            # More people than may wait: the later ones hear it at once, and the process is not restarted for it.
-            with ThreadPoolExecutor(20) as crowd:
-                pages = list(crowd.map(person.looks, ["/admin/"] * 40))
-            assert {page.status_code for page in pages} == {503}
-            assert person.looks("/health/live").status_code == 200
-            server.go_on()
-            wait_until(lambda: depth(journals).hooks == 0, 20, "the journal is loaded", gateway.tail)
-            wait_until(lambda: person.looks("/admin/").status_code == 200, 20, "pages are there again", gateway.tail)
-
-            # Killed while it hangs: those who wait for it hear of it now.
-            server.hang()
-            outage(gateway, journals, 1)
-            server.kill()
-            outage(gateway, journals, 2)
-            assert person.looks("/admin/").status_code == 503
-            server.start()
-            wait_until(lambda: depth(journals).hooks == 0, 30, "the journal is loaded", gateway.tail)
-            wait_until(lambda: person.looks("/admin/").status_code == 200, 20, "pages are there again", gateway.tail)
-            before_the_crash = hooks.answered()
-
-        codes, acknowledged = tally(before_the_crash)
-        assert set(codes) <= {202, 503} and codes[202] > codes[503], codes
-        assert all_stored(server, acknowledged)
-        wait_until(
-            lambda: gateway.rows("SELECT count(*) FROM sendouts_webhook WHERE outcome <> 'other'") == [(0,)],
-            20,
-            "everything was planned",
-            gateway.tail,
-        )
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with temporary_folder("outage") as folder, postgresql_server(folder) as found:
+        yield found
 
 
-def test_hooks_in_the_journal_outlive_the_gateway_too(tmp_path: Path) -> None:
-    journals = tmp_path / "journal"
-    with (
-        own_postgresql() as server,
-        deployment(tmp_path, "processes", DATABASE_URL=server.url, JOURNAL="1") as (gateway, _),
-    ):
-        with Hooks(gateway.hook_url) as hooks:
-            wait_until(lambda: len(hooks.answered()) > PER_SECOND / 2, 20, "hooks are acknowledged", gateway.tail)
-            server.hang()
-            outage(gateway, journals, 1)
-        answers = hooks.answered()
-        waiting = depth(journals)
-        gateway.kill()
-        assert depth(journals) == waiting, "a fact on the disk, whoever lives"
+@pytest.fixture(scope="module")
+def gateway(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    settings: dict[str, Any] = {"JOURNAL": "1", "PAGE_SECONDS": str(PAGE_SECONDS), "DATABASE_URL": server.url}
+    with deployment(tmp_path_factory.mktemp("outage"), "processes", setup=create, **settings) as (found, _):
+        yield found
+
+
+def test_hooks_outlive_a_database_that_hangs_dies_and_comes_back_and_pages_say_so(
+    gateway: Deployment, server: Server
+) -> None:
+    journals = gateway.folder / "journal"
+    # PAGE_SECONDS, and what a busy machine takes.
+    person = Person(gateway, within=10)
+    assert person.logs_in().url.endswith("/admin/")
+    with Hooks(gateway.hook_url) as hooks:
+        wait_until(lambda: len(hooks.answered()) > PER_SECOND, 20, "hooks are acknowledged", gateway.tail)
+        assert depth(journals).hooks == 0
+
+        server.pause()
+        outage(gateway, journals, 2)
+        for path in ("/admin/", "/admin/sendouts/batch/", "/api/batches/", "/health/ready"):
+            page = person.looks(path)
+            assert page.status_code == 503 and SENTENCE in page.text, path
+        # More people than may wait: the later ones hear it at once, and the process is not restarted for it.
+        with ThreadPoolExecutor(20) as crowd:
+            pages = list(crowd.map(person.looks, ["/admin/"] * 40))
+        assert {page.status_code for page in pages} == {503}
+        assert person.looks("/health/live").status_code == 200
+        server.resume()
+        wait_until(lambda: depth(journals).hooks == 0, 20, "the journal is loaded", gateway.tail)
+        wait_until(lambda: person.looks("/admin/").status_code == 200, 20, "pages are there again", gateway.tail)
+
+        # Killed while it hangs: those who wait for it hear of it now.
+        server.pause()
+        outage(gateway, journals, 1)
         server.kill()
+        outage(gateway, journals, 2)
+        assert person.looks("/admin/").status_code == 503
         server.start()
-        gateway.start()
-        wait_until(lambda: depth(journals).hooks == 0, 30, "adopted and loaded, though no hook arrives", gateway.tail)
-        _, acknowledged = tally(answers)
-        assert waiting.hooks > 0 and all_stored(server, acknowledged)
-        assert not any(path.stat().st_size for path in journals.iterdir())
+        wait_until(lambda: depth(journals).hooks == 0, 30, "the journal is loaded", gateway.tail)
+        wait_until(lambda: person.looks("/admin/").status_code == 200, 20, "pages are there again", gateway.tail)
+        before_the_crash = hooks.answered()
+
+    codes, acknowledged = tally(before_the_crash)
+    assert set(codes) <= {202, 503} and codes[202] > codes[503], codes
+    assert all_stored(server, acknowledged)
+    wait_until(
+        lambda: gateway.rows("SELECT count(*) FROM sendouts_webhook WHERE outcome <> 'other'") == [(0,)],
+        20,
+        "everything was planned",
+        gateway.tail,
+    )
 
 
-def test_the_embedded_gateway_loads_what_it_left_before_any_hook_arrives(tmp_path: Path) -> None:
-    journals = tmp_path / "journal"
-    left = [Received(b'{"event": "Sendout summary"}', "application/json", datetime.now(UTC)) for _ in range(7)]
-    file = JournalFile.create(journals)
-    file.append(left)
-    file.close()
-    with deployment(tmp_path, "embedded") as (gateway, _):
-        wait_until(lambda: depth(journals).hooks == 0, 30, "adopted and loaded", gateway.tail)
-        planned = "SELECT count(*) FROM sendouts_webhook WHERE outcome = 'other'"
-        wait_until(lambda: gateway.rows(planned) == [(7,)], 30, "planned", gateway.tail)
+def test_hooks_in_the_journal_outlive_the_gateway_too(gateway: Deployment, server: Server) -> None:
+    journals = gateway.folder / "journal"
+    with Hooks(gateway.hook_url) as hooks:
+        wait_until(lambda: len(hooks.answered()) > PER_SECOND / 2, 20, "hooks are acknowledged", gateway.tail)
+        server.pause()
+        outage(gateway, journals, 1)
+    answers = hooks.answered()
+    waiting = depth(journals)
+    gateway.kill()
+    assert depth(journals) == waiting, "a fact on the disk, whoever lives"
+    server.kill()
+    server.start()
+    gateway.start()
+    wait_until(lambda: depth(journals).hooks == 0, 30, "adopted and loaded, though no hook arrives", gateway.tail)
+    _, acknowledged = tally(answers)
+    assert waiting.hooks > 0 and all_stored(server, acknowledged)
+    assert not any(path.stat().st_size for path in journals.iterdir())
 
 
-def test_a_gateway_that_starts_before_its_database_waits_for_it(tmp_path: Path) -> None:
-    with (
-        own_postgresql() as server,
-        deployment(tmp_path, "processes", DATABASE_URL=server.url) as (gateway, _),
-        ThreadPoolExecutor(1) as pool,
-    ):
-        gateway.stop()
-        server.kill()
+def test_a_gateway_that_starts_before_its_database_waits_for_it(gateway: Deployment, server: Server) -> None:
+    gateway.stop()
+    server.kill()
+    with ThreadPoolExecutor(1) as pool:
         started = pool.submit(gateway.start)
         wait_until(lambda: "it is waited for" in gateway.log.read_text(), 60, "it says that it waits", gateway.tail)
         server.start()
         started.result()
-        assert gateway.answers()
+    assert gateway.answers()

@@ -3,21 +3,23 @@
 import json
 import re
 import sqlite3
+from io import StringIO
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg
-import pytest
 import requests
+from django.contrib.auth.models import User
+from django.core.management import call_command
 
+from actions.models import Credential
 from sendouts.privacy.sealing import of_decision, of_download, of_finish
 from simulator.client import Simulator
 from simulator.platform.rows import CITIES
 from tests.acceptance.deployment import Deployment, deployment, wait_until
 from tests.servers import TEST_AUTH
 
-MODES = ["embedded", "processes"]
 PASSWORD = "a-password-that-is-typed"
 STORED_SECRET = "a-secret-that-managers-store"
 SERVICE_SECRET = "a-secret-of-the-environment"
@@ -151,7 +153,15 @@ def forbidden(gateway: Deployment, token: str) -> dict[str, set[str]]:
     }
 
 
-@pytest.mark.parametrize("mode", MODES)
+def create() -> str:
+    """Create a person, a token of theirs, which is returned, and a stored secret. Runs beside the gateway."""
+    User.objects.create_superuser("root", "root@example.com", PASSWORD)
+    Credential.objects.create(name="x", secret=STORED_SECRET)
+    out = StringIO()
+    call_command("create_token", "root", stdout=out)
+    return out.getvalue().strip()
+
+
 def test_a_run_in_which_everything_fails_logs_no_secret_no_uri_and_nobodys_data(tmp_path: Path, mode: str) -> None:
     key = "cZ4lYlSYjOEbCJDBwVmKn2z4b1pQ6Kz9L6P4rJ0cWqE="
     more: dict[str, Any] = {
@@ -159,14 +169,10 @@ def test_a_run_in_which_everything_fails_logs_no_secret_no_uri_and_nobodys_data(
         "LOG_JSON": "1",
         "ENCRYPTION_KEYS": key,
         "CREDENTIAL_CONSENT": f"bearer:{SERVICE_SECRET}",
-        "DJANGO_SUPERUSER_PASSWORD": PASSWORD,
     }
     with deployment(tmp_path, mode, **more) as (gateway, platform):
-        gateway.manage("apply_config", "-", stdin=ASKS)
-        gateway.manage("createsuperuser", "--noinput", "--username", "root", "--email", "root@example.com")
-        token = gateway.manage("create_token", "root").strip()
-        store = f"from actions.models import Credential; Credential.objects.create(name='x', secret='{STORED_SECRET}')"
-        gateway.manage("shell", "--no-imports", "-c", store)
+        gateway.apply(ASKS)
+        token = gateway.inside(create)
         make_it_fail(gateway, platform, mode)
         travelled = knock(gateway, token)
         wait_until(lambda: "hook_not_authenticated" in gateway.log.read_text(), 10, "the log is written", gateway.tail)

@@ -4,11 +4,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-import pytest
-
 from tests.acceptance.deployment import Deployment, deployment, wait_until
 
-MODES = ["embedded", "processes"]
 # A kind from another package, as an installer leaves it.
 KIND = """
 import os
@@ -57,11 +54,10 @@ def started_again_until(gateway: Deployment, condition: object, within: float) -
     raise AssertionError(f"Not within {within:g} s\n{gateway.tail()}")
 
 
-@pytest.mark.parametrize("mode", MODES)
 def test_a_contact_that_kills_workers_stops_its_own_batch_and_no_other(tmp_path: Path, mode: str) -> None:
     path = install(tmp_path / "package")
     with deployment(tmp_path / "gateway", mode, PYTHONPATH=path, SWEEP_SECONDS="0.3") as (gateway, platform):
-        gateway.manage("apply_config", "-", stdin=CONFIG)
+        gateway.apply(CONFIG)
         singles = platform.create("single", hooks=40, sendout="Singles", **NAMES)
         file = platform.create("batch", contacts=2_000, sendout="File", **NAMES)
         deadly = platform.create("single", rows=[{"contactId": "DEADLY"}], contacts=1, sendout="Deadly", **NAMES)

@@ -10,13 +10,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from queue import SimpleQueue
 from uuid import UUID
 
 import pytest
 
 from sendouts.privacy.sealing import of_hook
+from simulator.client import Simulator
 from tests.acceptance.deployment import ROOT, Deployment, deployment, wait_until
 from tests.queues import CREDENTIALS, Queue, Queues, queues
 
@@ -24,7 +24,6 @@ from tests.queues import CREDENTIALS, Queue, Queues, queues
 MESSAGES = int(os.environ.get("QUEUE_MESSAGES", "400"))
 # The stand-in for AWS takes ever longer the more messages wait.
 FEW = 200
-pytestmark = pytest.mark.xdist_group("queue")
 
 
 @pytest.fixture(scope="module")
@@ -87,13 +86,25 @@ def platform_writes_to(queue: Queue) -> Iterator[str]:
                 thread.join()
 
 
-@pytest.mark.parametrize("mode", ["embedded", "processes"])
+@pytest.fixture(scope="module")
+def queue(aws: Queues, mode: str) -> Queue:
+    return aws.make(VisibilityTimeout="2")
+
+
+@pytest.fixture(scope="module")
+def gate(
+    aws: Queues, queue: Queue, mode: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Deployment, Simulator]]:
+    more = {"SQS_QUEUE_URL": queue.url, "AWS_ENDPOINT_URL": aws.endpoint, "SQS_THREADS": "2"}
+    with deployment(tmp_path_factory.mktemp(mode), mode, **more) as found:
+        yield found
+
+
 def test_hooks_of_a_queue_go_through_the_gate_though_the_reader_is_killed(
-    tmp_path: Path, mode: str, aws: Queues
+    gate: tuple[Deployment, Simulator], queue: Queue, mode: str
 ) -> None:
-    queue = aws.make(VisibilityTimeout="2")
-    more = {"SQS_QUEUE_URL": queue.url, "AWS_ENDPOINT_URL": aws.endpoint}
-    with deployment(tmp_path, mode, **more) as (gateway, platform), platform_writes_to(queue) as target:
+    gateway, platform = gate
+    with platform_writes_to(queue) as target:
         spec = {"project": "Newsletter", "journey": "W", "actions": ["consent-check"], "target": target}
         batch = platform.create("batch", sendout="B", contacts=2_000, **spec)
         singles = platform.create("single", sendout="S", hooks=60, wait=False, **spec)
@@ -113,47 +124,50 @@ def test_hooks_of_a_queue_go_through_the_gate_though_the_reader_is_killed(
         assert len(hooks) == len(set(hooks)) == 61
 
 
-def test_readers_killed_again_and_again_store_every_message_once(tmp_path: Path, aws: Queues) -> None:
-    queue = aws.make(VisibilityTimeout="2")
+# In the embedded mode the reader is killed with everything else, in the test before.
+@pytest.mark.parametrize("mode", ["processes"], indirect=True)
+def test_readers_killed_again_and_again_store_every_message_once(
+    gate: tuple[Deployment, Simulator], queue: Queue, mode: str
+) -> None:
+    gateway, _ = gate
+    gateway.stop()
+    before = len(stored_bodies(gateway))
     chance = random.Random(7)
-    more = {"SQS_QUEUE_URL": queue.url, "AWS_ENDPOINT_URL": aws.endpoint, "SQS_THREADS": "2"}
-    with deployment(tmp_path, "processes", **more) as (gateway, _):
-        gateway.stop()
 
-        def reader() -> subprocess.Popen[bytes]:
-            with gateway.log.open("ab") as out:
-                command = [sys.executable, "manage.py", "consume_sqs"]
-                return subprocess.Popen(command, cwd=ROOT, env=gateway.environment, stdout=out, stderr=out)
+    def reader() -> subprocess.Popen[bytes]:
+        with gateway.log.open("ab") as out:
+            command = [sys.executable, "manage.py", "consume_sqs"]
+            return subprocess.Popen(command, cwd=ROOT, env=gateway.environment, stdout=out, stderr=out)
 
-        def count() -> int:
-            return int(gateway.rows("SELECT count(*) FROM sendouts_webhook WHERE source = 'sqs'")[0][0])
+    def count() -> int:
+        return int(gateway.rows("SELECT count(*) FROM sendouts_webhook WHERE source = 'sqs'")[0][0]) - before
 
-        readers = [reader(), reader()]
-        kills, next_kill, sent, started = 0, MESSAGES // 20, 0, time.monotonic()
-        try:
-            while True:
-                waiting, held = queue.counts()
-                if sent < MESSAGES and waiting < FEW:
-                    numbers = range(sent, min(sent + FEW, MESSAGES))
-                    queue.send(*(json.dumps({"event": "Sendout summary", "number": number}) for number in numbers))
-                    sent = numbers.stop
-                elif (sent, waiting, held) == (MESSAGES, 0, 0):
-                    break
-                assert time.monotonic() - started < 120 + MESSAGES / 10, gateway.tail()
-                if count() >= next_kill:
-                    number = chance.randrange(2)
-                    readers[number].kill()
-                    readers[number].wait(10)
-                    readers[number] = reader()
-                    kills, next_kill = kills + 1, next_kill + max(100, MESSAGES // 20)
-                time.sleep(0.05)
-        finally:
-            for process in readers:
-                process.terminate()
-            for process in readers:
-                process.wait(30)
-        seconds = time.monotonic() - started
-        stored = stored_bodies(gateway)
-        print(f"{MESSAGES} messages, {kills} kills, {seconds:.0f} s")
-        assert len(stored) == len(set(stored)) == MESSAGES
-        assert kills > 3
+    readers = [reader(), reader()]
+    kills, next_kill, sent, started = 0, MESSAGES // 20, 0, time.monotonic()
+    try:
+        while True:
+            waiting, held = queue.counts()
+            if sent < MESSAGES and waiting < FEW:
+                numbers = range(sent, min(sent + FEW, MESSAGES))
+                queue.send(*(json.dumps({"event": "Sendout summary", "number": number}) for number in numbers))
+                sent = numbers.stop
+            elif (sent, waiting, held) == (MESSAGES, 0, 0):
+                break
+            assert time.monotonic() - started < 120 + MESSAGES / 10, gateway.tail()
+            if count() >= next_kill:
+                number = chance.randrange(2)
+                readers[number].kill()
+                readers[number].wait(10)
+                readers[number] = reader()
+                kills, next_kill = kills + 1, next_kill + max(100, MESSAGES // 20)
+            time.sleep(0.05)
+    finally:
+        for process in readers:
+            process.terminate()
+        for process in readers:
+            process.wait(30)
+    seconds = time.monotonic() - started
+    stored = stored_bodies(gateway)
+    print(f"{MESSAGES} messages, {kills} kills, {seconds:.0f} s")
+    assert len(stored) == len(set(stored)) == before + MESSAGES
+    assert kills > 3
