@@ -13,6 +13,7 @@ from tests.chaos import kills, outages, points
 from tests.chaos.outages import Demands
 from tests.chaos.reporting import Row, table
 from tests.chaos.robbing import OUTAGES, Outage
+from tests.chaos.scene import scene
 from tests.chaos.schedule import Schedule, short
 from tests.servers import postgresql_server, redis_server, servers, temporary_folder
 
@@ -34,10 +35,12 @@ def main() -> int:
         os.environ |= {"DATABASE_URL": found["DATABASE_URL"], "TEST_BROKER_URL": found["CELERY_BROKER_URL"]}
         if asked.only in ("", "kills"):
             for mode in modes:
-                rows.append(_said(kills.run(folder / f"kills-{mode}", mode, schedule, asked.kills)))
+                with scene(folder / f"kills-{mode}", mode, schedule) as made:
+                    rows.append(_said(kills.run(made, asked.kills)))
         if asked.only in ("", "points"):
             for mode in modes:
-                rows.append(_said(points.run(folder / f"points-{mode}", mode, schedule)))
+                with scene(folder / f"points-{mode}", mode, schedule) as made:
+                    rows.append(_said(points.run(made)))
         if asked.only in ("", "outages"):
             for outage in OUTAGES:
                 if asked.outage in outage.name:
@@ -57,7 +60,9 @@ def _outage(folder: Path, outage: Outage, schedule: Schedule, asked: argparse.Na
             stack.enter_context(redis_server(stack.enter_context(temporary_folder("redis")))),
         )
         os.environ |= {"DATABASE_URL": found[0].url}
-        return outages.run(own, outage, schedule, asked.seconds, found, Demands(asked.journal, prompt=not asked.short))
+        demands = Demands(asked.journal, prompt=not asked.short)
+        made = stack.enter_context(scene(own, "processes", schedule, **outages.environment_of(found[1], demands)))
+        return outages.run(made, outage, asked.seconds, found, demands)
 
 
 def _said(row: Row) -> Row:

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from actions.models import CodePool, PromoCode
 from simulator.client import Simulator
 from tests.acceptance.deployment import Deployment
 from tests.chaos.schedule import CONSENT, EFFECTS, Order
@@ -24,13 +25,6 @@ projects:
         config: {{url: "{url}/rest", customer_id: "7", list_id: "3", credential: symplify, parallel: 4,
                  properties: {{code: "{{code}}", points: "{{contact.points}} of {{sendout}}"}}}}
       - {{identifier: tell, kind: transfer_http, config: {{url: "{receiver}", page_size: 50, whom: all}}}}
-"""
-_SETUP = """
-from django.core.management import call_command
-from actions.models import CodePool, PromoCode
-pool = CodePool.objects.create(name="summer")
-PromoCode.objects.bulk_create((PromoCode(pool=pool, text=f"S-{{n}}") for n in range({codes})), batch_size=5_000)
-call_command("apply_config", {path!r})
 """
 # Runs of effects that wait for nothing but their turn. One at which worker after worker died waits for a person.
 _OPEN = """
@@ -61,9 +55,14 @@ _ACCEPTED, _REJECTED = 1, 2
 def set_up(gateway: Deployment, platform: Simulator, codes: int, faults: Sequence[dict[str, Any]] = ()) -> None:
     """Give a running gateway the project and its pool of codes, and have somebody there to be told."""
     receiver = platform.receiver("crm", faults=list(faults))
-    file = gateway.folder / "effects.yaml"
-    file.write_text(CONFIG.format(project=EFFECTS, consent=CONSENT, url=platform.url, receiver=receiver))
-    gateway.manage("shell", "-v0", "-c", _SETUP.format(codes=codes, path=str(file)))
+    gateway.inside(create_codes, codes)
+    gateway.apply(CONFIG.format(project=EFFECTS, consent=CONSENT, url=platform.url, receiver=receiver))
+
+
+def create_codes(count: int) -> None:
+    """Create a pool of so many codes. Runs beside the gateway."""
+    pool = CodePool.objects.create(name="summer")
+    PromoCode.objects.bulk_create((PromoCode(pool=pool, text=f"S-{n}") for n in range(count)), batch_size=5_000)
 
 
 def open_work(gateway: Deployment) -> list[str]:

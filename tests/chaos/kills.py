@@ -1,40 +1,35 @@
 """Repeated kills of one process at a random moment, while batches and singles flow."""
 
 import time
-from pathlib import Path
 
-from simulator.client import Simulator
-from tests.acceptance.deployment import Deployment, deployment
-from tests.chaos import effects, oracles
+from tests.acceptance.deployment import Deployment
+from tests.chaos import oracles
 from tests.chaos.family import CALL_NOBODY, kill_one
 from tests.chaos.load import Load
-from tests.chaos.losses import Losses, wait_for_news
-from tests.chaos.people import SETUP, Person
+from tests.chaos.losses import wait_for_news
+from tests.chaos.people import Person
 from tests.chaos.reporting import Row
-from tests.chaos.schedule import Kill, Schedule
+from tests.chaos.scene import Scene
+from tests.chaos.schedule import Kill
 
 SETTLE_SECONDS = 180
-ENVIRONMENT = {"CHUNK_ROWS": "200", "SYMPLIFY_CONCURRENCY": "16", "WORKER_CONCURRENCY": "2", **effects.ENVIRONMENT}
 
 
-def run(folder: Path, mode: str, schedule: Schedule, count: int) -> Row:
-    """One run in one mode; the row says what became of it."""
-    with deployment(folder, mode, config=schedule.config(), setup=SETUP, **ENVIRONMENT) as (gateway, platform):
-        platform.faults(schedule.faults(), latency=0.02, repeat_status=410)
-        effects.set_up(gateway, platform, schedule.codes, schedule.receiver_faults())
-        load = Load(platform.url, schedule.orders())
-        person = Person(gateway, load.placed)
-        losses = Losses(gateway, platform)
-        load.start()
-        person.start()
-        for kill in schedule.kills(count):
-            time.sleep(kill.pause)
-            _kill(gateway, platform, mode, kill, losses)
-        orders = load.finish()
-        settled = settle(gateway, orders)
-        person.finish()
-        verdict = oracles.judge(gateway, platform, orders, losses)
-        return Row(f"random kills, {mode}", count, settled, verdict)
+def run(scene: Scene, count: int) -> Row:
+    """Kill so many times, and wait for the end of everything; the row says what became of it."""
+    gateway, schedule = scene.gateway, scene.schedule
+    scene.platform.faults(schedule.faults(), latency=0.02, repeat_status=410)
+    load = Load(scene.platform.url, schedule.orders())
+    person = Person(gateway, load.placed)
+    load.start()
+    person.start()
+    for kill in schedule.kills(count):
+        time.sleep(kill.pause)
+        _kill(scene, kill)
+    scene.orders.update(load.finish())
+    settled = settle(gateway, scene.orders)
+    person.finish()
+    return Row(f"random kills, {scene.mode}", count, settled, scene.judge())
 
 
 def settle(gateway: Deployment, orders: dict[str, oracles.Order], within: float = SETTLE_SECONDS) -> float:
@@ -45,8 +40,9 @@ def settle(gateway: Deployment, orders: dict[str, oracles.Order], within: float 
     return time.monotonic() - began
 
 
-def _kill(gateway: Deployment, platform: Simulator, mode: str, kill: Kill, losses: Losses) -> None:
-    if mode == "embedded":
+def _kill(scene: Scene, kill: Kill) -> None:
+    gateway, platform, losses = scene.gateway, scene.platform, scene.losses
+    if scene.mode == "embedded":
         dead = [each.pid for each in gateway.family()]
         gateway.kill()
         wait_for_news(platform, dead)

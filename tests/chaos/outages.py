@@ -4,17 +4,15 @@ import random
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from simulator.client import Report, Simulator
-from tests.acceptance.deployment import Deployment, deployment, wait_until
-from tests.chaos import oracles, stored
-from tests.chaos.kills import ENVIRONMENT, settle
+from tests.acceptance.deployment import Deployment, wait_until
+from tests.chaos import stored
+from tests.chaos.kills import settle
 from tests.chaos.load import Load
-from tests.chaos.losses import Losses
-from tests.chaos.people import SETUP
 from tests.chaos.reporting import Row
 from tests.chaos.robbing import Outage, Servers, keep_at_it
+from tests.chaos.scene import Scene
 from tests.chaos.schedule import Order, Schedule
 from tests.chaos.watching import Visitor, complaints
 from tests.servers import Server
@@ -38,55 +36,51 @@ class Demands:
     prompt: bool = True
 
 
-def run(
-    folder: Path, outage: Outage, schedule: Schedule, seconds: float, found: tuple[Server, Server], demands: Demands
-) -> Row:
-    """One outage of so many seconds, on servers of its own."""
+def environment_of(broker: Server, demands: Demands) -> dict[str, str]:
+    """Return what a scene needs for an outage."""
+    return {"JOURNAL": "1" if demands.journal else "0", "CELERY_BROKER_URL": broker.url}
+
+
+def run(scene: Scene, outage: Outage, seconds: float, found: tuple[Server, Server], demands: Demands) -> Row:
+    """One outage of so many seconds."""
     postgresql, broker = found
-    chaos = {
-        "DJANGO_SETTINGS_MODULE": "tests.chaos.settings",
-        "CHAOS_DIR": str(folder),
-        "JOURNAL": "1" if demands.journal else "0",
-        "CELERY_BROKER_URL": broker.url,
-    }
-    with deployment(folder, "processes", config=schedule.config(), setup=SETUP, **ENVIRONMENT | chaos) as (
-        gateway,
-        platform,
-    ):
-        servers = Servers(postgresql, broker, gateway.environment["DATABASE_URL"], broker.url, folder)
-        platform.faults(latency=0.02, repeat_status=410)
-        losses = Losses(gateway, platform)
-        visitor = Visitor(gateway.url)
-        visitor.log_in()
-        load = Load(platform.url, _orders(outage.name, schedule))
-        load.start()
-        wait_until(
-            lambda: any(b.status == "finished" for b in stored.batches(gateway)), 60, "batches flow", gateway.tail
-        )
-        visitor.start()
-        _rob(outage, servers, schedule, seconds, gateway, losses)
-        orders = load.finish()
-        settled = settle(gateway, orders, SETTLE_SECONDS)
-        pages = visitor.finish()
-        verdict = oracles.judge(gateway, platform, orders, losses)
-        notes = [*_refused(platform, outage, demands)]
-        if demands.prompt and (outage.stores or demands.journal):
-            notes += complaints(pages)
-        slowest = max((each.seconds for each in pages), default=0.0)
-        return Row(f"{outage.name}, {seconds:g} s", 0, settled, verdict, tuple(notes), slowest)
+    gateway, platform = scene.gateway, scene.platform
+    servers = Servers(postgresql, broker, gateway.environment["DATABASE_URL"], broker.url, scene.folder)
+    visitor = Visitor(gateway.url)
+    visitor.log_in()
+    load = Load(platform.url, _orders(outage.name, scene.schedule))
+    load.start()
+    wait_until(lambda: _has_finished(gateway, outage), 60, "batches flow", gateway.tail)
+    visitor.start()
+    _rob(outage, servers, scene, seconds)
+    orders = load.finish()
+    scene.orders.update(orders)
+    settled = settle(gateway, scene.orders, SETTLE_SECONDS)
+    pages = visitor.finish()
+    notes = [*_refused(platform, outage, demands, orders)]
+    if demands.prompt and (outage.stores or demands.journal):
+        notes += complaints(pages)
+    slowest = max((each.seconds for each in pages), default=0.0)
+    return Row(f"{outage.name}, {seconds:g} s", 0, settled, scene.judge(), tuple(notes), slowest)
 
 
-def _rob(
-    outage: Outage, servers: Servers, schedule: Schedule, seconds: float, gateway: Deployment, losses: Losses
-) -> None:
-    before = stored.totals(stored.batches(gateway))
+def _has_finished(gateway: Deployment, outage: Outage) -> bool:
+    """Whether a batch of this outage has come to its end."""
+    return any(
+        batch.status == "finished" and batch.sendout.startswith(outage.name) for batch in stored.batches(gateway)
+    )
+
+
+def _rob(outage: Outage, servers: Servers, scene: Scene, seconds: float) -> None:
+    losses = scene.losses
+    before = stored.totals(stored.batches(scene.gateway))
     over = threading.Event()
     timer = threading.Timer(seconds, over.set)
     outage.begin(servers)
     timer.start()
     try:
         if outage.again is not None:
-            draw = random.Random(f"{outage.name} {schedule.seed}")
+            draw = random.Random(f"{outage.name} {scene.schedule.seed}")
             keep_at_it(outage, servers, draw, over, losses.excuse)
         over.wait()
         if outage.loses and outage.again is None:
@@ -102,15 +96,15 @@ def _orders(name: str, schedule: Schedule) -> Iterator[Order]:
     number = 0
     while True:
         number += 1
-        one = spec | {"sendout": f"{schedule.seed}-{number}", "hooks": PER_SECOND, "per_second": PER_SECOND}
+        one = spec | {"sendout": f"{name} {schedule.seed}-{number}", "hooks": PER_SECOND, "per_second": PER_SECOND}
         yield Order(1.0, "single", one)
         if number % FILE_EVERY == 0:
-            yield Order(0.0, "batch", spec | {"sendout": f"{schedule.seed}-{number}-file", "contacts": 1_000})
+            yield Order(0.0, "batch", spec | {"sendout": f"{name} {schedule.seed}-{number}-file", "contacts": 1_000})
 
 
-def _refused(platform: Simulator, outage: Outage, demands: Demands) -> list[str]:
+def _refused(platform: Simulator, outage: Outage, demands: Demands, orders: dict[str, Order]) -> list[str]:
     """Every hook is acknowledged within the platform's second, or refused with 503 where it cannot be stored."""
-    hooks: list[Report] = [hook for report in platform.sendouts() for hook in report["hooks"]]
+    hooks: list[Report] = [hook for key in orders for hook in platform.sendout(key)["hooks"]]
     refused = [hook for hook in hooks if hook["status"] == 503]
     may = REFUSED_SHARE * len(hooks) if outage.stores else len(hooks)
     bad = [hook for hook in hooks if hook["status"] not in (202, 503) and hook["error"] != "timeout"]

@@ -5,19 +5,21 @@ from collections.abc import Mapping
 from typing import Any
 
 import requests
+from django.contrib.auth.models import User
 
+from api.models import ApiToken, fingerprint
 from tests.acceptance.deployment import Deployment
 from tests.chaos.schedule import Order
 
 TOKEN = "0123456789abcdef" * 2 + "01234567"
 PASSWORD = "of-the-chaos-tests"
-SETUP = f"""
-from django.contrib.auth.models import User
-from api.models import ApiToken, fingerprint
-user = User.objects.create_superuser("person", password="{PASSWORD}")
-ApiToken.objects.create(user=user, prefix="{TOKEN[:4]}", digest=fingerprint("{TOKEN}"))
-"""
 LOOK_SECONDS = 0.5
+
+
+def create() -> None:
+    """Create that person, with a token for programs. Runs beside the gateway."""
+    user = User.objects.create_superuser("person", password=PASSWORD)
+    ApiToken.objects.create(user=user, prefix=TOKEN[:4], digest=fingerprint(TOKEN))
 
 
 class Person(threading.Thread):

@@ -2,50 +2,43 @@
 
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from simulator.client import Simulator
-from tests.acceptance.deployment import Deployment, command_of, deployment, wait_until
-from tests.chaos import arming, effects, oracles
+from tests.acceptance.deployment import command_of, wait_until
+from tests.chaos import arming
 from tests.chaos.arming import FROM_OUTSIDE, POINTS
-from tests.chaos.kills import ENVIRONMENT, settle
-from tests.chaos.losses import Losses, wait_for_news
-from tests.chaos.people import SETUP
+from tests.chaos.kills import settle
+from tests.chaos.losses import wait_for_news
 from tests.chaos.reporting import Row
-from tests.chaos.schedule import Order, Schedule, with_effects
+from tests.chaos.scene import Scene
+from tests.chaos.schedule import Order, with_effects
 
 REACHED_SECONDS = 60
 # After this one the platform must see finishUri once more. The judge finds repeats that no lost answer explains.
 FINISH_UNREAD = "finish_answered"
 
 
-def run(folder: Path, mode: str, schedule: Schedule, points: Sequence[str] = tuple(POINTS)) -> Row:
-    """All points one after the other on one gateway, each with a batch and some singles of its own."""
-    chaos = {"DJANGO_SETTINGS_MODULE": "tests.chaos.settings", "CHAOS_DIR": str(folder), "CHUNK_ROWS": "100"}
-    with deployment(folder, mode, config=schedule.config(), setup=SETUP, **ENVIRONMENT | chaos) as (gateway, platform):
-        platform.faults(latency=0.02, repeat_status=410)
-        effects.set_up(gateway, platform, schedule.codes)
-        losses = Losses(gateway, platform)
-        orders: dict[str, Order] = {}
-        notes: list[str] = []
-        longest = 0.0
-        for point in points:
-            mine = _orders(point)
-            # Who died at the point before may be starting still.
-            wait_until(gateway.answers, REACHED_SECONDS, "the gateway answers", gateway.tail)
-            began = time.monotonic()
-            dead, said = _reach(gateway, platform, mode, point, mine, orders)
-            notes += said
-            wait_for_news(platform, dead)
-            losses.excuse()
-            if mode == "embedded":
-                gateway.start()
-            settle(gateway, orders, within=60)
-            longest = max(longest, time.monotonic() - began)
-            notes += _repeats(platform, point, mine, orders)
-        verdict = oracles.judge(gateway, platform, orders, losses)
-        return Row(f"crash points, {mode}", len(points), longest, verdict, tuple(notes))
+def run(scene: Scene, points: Sequence[str] = tuple(POINTS)) -> Row:
+    """All points one after the other, each with a batch and some singles of its own."""
+    gateway, platform = scene.gateway, scene.platform
+    notes: list[str] = []
+    longest = 0.0
+    for point in points:
+        mine = _orders(point)
+        # Who died at the point before may be starting still.
+        wait_until(gateway.answers, REACHED_SECONDS, "the gateway answers", gateway.tail)
+        began = time.monotonic()
+        dead, said = _reach(scene, point, mine)
+        notes += said
+        wait_for_news(platform, dead)
+        scene.losses.excuse()
+        if scene.mode == "embedded":
+            gateway.start()
+        settle(gateway, scene.orders, within=60)
+        longest = max(longest, time.monotonic() - began)
+        notes += _repeats(scene, point, mine)
+    return Row(f"crash points, {scene.mode}", len(points), longest, scene.judge(), tuple(notes))
 
 
 def _orders(point: str) -> list[Order]:
@@ -62,10 +55,9 @@ def _orders(point: str) -> list[Order]:
     ]
 
 
-def _reach(
-    gateway: Deployment, platform: Simulator, mode: str, point: str, mine: list[Order], orders: dict[str, Order]
-) -> tuple[list[int], list[str]]:
+def _reach(scene: Scene, point: str, mine: list[Order]) -> tuple[list[int], list[str]]:
     """Fire what passes the point, until somebody has died there; returns the ids of the dead, and what went wrong."""
+    gateway, platform = scene.gateway, scene.platform
     call = FROM_OUTSIDE.get(point, "")
     before = _arrived(platform, call)
     if call:
@@ -75,7 +67,7 @@ def _reach(
         arming.arm(gateway.folder, point)
     for order in mine:
         created = platform.create(order.kind, **order.spec, wait=False)
-        orders[created["id"]] = order
+        scene.orders[created["id"]] = order
 
     def died() -> bool:
         return _arrived(platform, call) > before if call else arming.reached(gateway.folder, point) > 0
@@ -86,11 +78,11 @@ def _reach(
         return [], [str(problem)]
     dead = [arming.reached(gateway.folder, point)] if not call else []
     if call:
-        part = "" if mode == "embedded" else "celery"
+        part = "" if scene.mode == "embedded" else "celery"
         dead = [each.pid for each in gateway.family() if part in " ".join(command_of(each))]
         gateway.kill(part)
-        platform.faults(latency=0.02, repeat_status=410)
-    elif mode == "embedded":
+        scene.calm()
+    elif scene.mode == "embedded":
         assert gateway.process is not None
         gateway.process.wait(10)
     return dead, []
@@ -103,9 +95,9 @@ def _arrived(platform: Simulator, call: str) -> int:
     return sum(report["calls"][call] for report in platform.sendouts()) if call else 0
 
 
-def _repeats(platform: Simulator, point: str, mine: list[Order], orders: dict[str, Order]) -> list[str]:
+def _repeats(scene: Scene, point: str, mine: list[Order]) -> list[str]:
     """Return what is wrong if the death at the point was not where it claims to be: an unread finish is repeated."""
-    seen = [platform.sendout(key) for key, order in orders.items() if order in mine]
+    seen = [scene.platform.sendout(key) for key, order in scene.orders.items() if order in mine]
     if point == FINISH_UNREAD and not any(report["calls"]["finish_repeat"] for report in seen):
         return [f"no repeat of finishUri at the point {point}"]
     return []
