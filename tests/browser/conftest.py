@@ -8,13 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from django.contrib.auth.models import User
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from simulator.client import Simulator
 from tests.acceptance.deployment import Deployment, deployment
 from tests.servers import find_browser
 
 PASSWORD = "a-long-password-for-tests"
+# Cookies of sessions, by the address of the gateway and the name of the person.
+SESSIONS: dict[tuple[str, str], Any] = {}
+# Milliseconds within which a page shows what it must, also beside other programs on the same cores.
+WAIT = 30_000
+expect.set_options(timeout=WAIT)
 # Debian's Chromium, quiet: nothing of it may call out.
 FLAGS = [
     "--no-sandbox",
@@ -27,10 +33,13 @@ FLAGS = [
 ]
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "browser" in item.path.parts:
             item.add_marker("browser")
+            # The tests of a file share what it starts.
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 @dataclass
@@ -41,12 +50,18 @@ class Visit:
     base: str
     complaints: list[str] = field(default_factory=list)
 
-    def log_in(self, name: str = "root") -> None:
-        self.page.goto(f"{self.base}/admin/sendouts/batch/")
+    def log_in(self, name: str = "root", path: str = "/admin/sendouts/batch/") -> None:
+        """Come to a page as somebody; each of them types their password once, and keeps the session until it ends."""
+        if known := SESSIONS.get((self.base, name)):
+            self.page.context.add_cookies([known])
+        self.page.goto(self.base + path)
+        if "/login/" not in self.page.url:
+            return
         self.page.fill("input[name=username]", name)
         self.page.fill("input[name=password]", PASSWORD)
         self.page.locator("form [type=submit]").first.click()
-        self.page.wait_for_url("**/admin/sendouts/batch/**")
+        self.page.wait_for_url(f"{self.base}{path}**")
+        SESSIONS[self.base, name] = next(each for each in self.page.context.cookies() if "sessionid" in each["name"])
 
     def confirm(self, button: str | re.Pattern[str]) -> None:
         """Press the button of the dialog that is open, once it takes clicks: it ignores those of a double tap."""
@@ -72,9 +87,13 @@ def chromium() -> Iterator[Browser]:
 @contextmanager
 def started(folder: Path) -> Iterator[tuple[Deployment, Simulator]]:
     """The embedded gateway with a person who may do everything, and the platform."""
-    with deployment(folder, "embedded", DJANGO_SUPERUSER_PASSWORD=PASSWORD) as (running, platform):
-        running.manage("createsuperuser", "--noinput", "--username", "root", "--email", "root@example.com")
-        yield running, platform
+    with deployment(folder, "embedded", setup=create_root) as found:
+        yield found
+
+
+def create_root() -> None:
+    """Create that person. Runs beside the gateway."""
+    User.objects.create_superuser("root", "root@example.com", PASSWORD)
 
 
 @pytest.fixture(scope="session")
@@ -90,7 +109,7 @@ def windows(chromium: Browser, gateway: Deployment) -> Iterator[Callable[..., Vi
 
     def open_window(locale: str = "en-GB", width: int = 1440, **options: Any) -> Visit:
         context = chromium.new_context(locale=locale, viewport={"width": width, "height": 900}, **options)
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(WAIT)
         made = Visit(context.new_page(), base)
         made.page.on("console", lambda said: made.complaints.append(said.text) if said.type == "error" else None)
         made.page.on("pageerror", lambda error: made.complaints.append(str(error)))

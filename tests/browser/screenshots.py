@@ -4,7 +4,6 @@ Starts an embedded gateway of its own with tests/browser/scene.py on it, opens e
 """
 
 import argparse
-import json
 import sys
 import tempfile
 from collections.abc import Callable
@@ -15,12 +14,9 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.acceptance.deployment import ROOT, deployment
 from tests.browser.conftest import FLAGS, PASSWORD
+from tests.browser.scene import build
 from tests.servers import find_browser
 
-# The desk, and the numbers of what stands on it, in a file.
-BUILD = (
-    "import json, pathlib; from tests.browser.scene import build; pathlib.Path({!r}).write_text(json.dumps(build()))"
-)
 FOLDER = ROOT / "docs" / "screens"
 WIDE, PHONE = (1440, 900), (390, 844)
 
@@ -69,17 +65,16 @@ def main() -> int:
         print("Chromium is not installed. `make browser` installs Debian's.", file=sys.stderr)
         return 1
     asked.folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as made:
-        folder = Path(made)
-        numbers = folder / "numbers.json"
-        setup = BUILD.format(str(numbers))
-        with deployment(folder, "embedded", setup=setup) as (gateway, _platform), sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-            found = json.loads(numbers.read_text())
-            for shot in shots():
-                if not asked.only or shot.name in asked.only:
-                    take(browser, gateway.url, shot, found, asked.folder)
-            browser.close()
+    with (
+        tempfile.TemporaryDirectory() as made,
+        deployment(Path(made), "embedded", setup=build) as (gateway, _platform),
+        sync_playwright() as playwright,
+    ):
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        for shot in shots():
+            if not asked.only or shot.name in asked.only:
+                take(browser, gateway.url, shot, gateway.made, asked.folder)
+        browser.close()
     return 0
 
 

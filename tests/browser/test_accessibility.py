@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.acceptance.deployment import Deployment, deployment
 from tests.browser.conftest import Visit, windows
+from tests.browser.scene import build
 
 RULES = {
     "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
@@ -29,7 +30,7 @@ FEWEST = 30
 def desk(tmp_path_factory: pytest.TempPathFactory, chromium: Browser) -> Iterator[Deployment]:
     """A gateway whose desk is full, and stands still."""
     folder: Path = tmp_path_factory.mktemp("desk")
-    with deployment(folder, "embedded", setup="from tests.browser.scene import build; build()") as (running, _platform):
+    with deployment(folder, "embedded", setup=build) as (running, _platform):
         yield running
 
 

@@ -25,12 +25,10 @@ projects:
 
 
 @pytest.fixture(scope="module")
-def released(gateway: tuple[Deployment, Simulator], tmp_path_factory: pytest.TempPathFactory) -> int:
+def released(gateway: tuple[Deployment, Simulator]) -> int:
     """The number of a released batch whose fields are kept."""
     running, platform = gateway
-    file = tmp_path_factory.mktemp("kept") / "kept.yaml"
-    file.write_text(CONFIG)
-    running.manage("apply_config", str(file))
+    running.apply(CONFIG)
     platform.create("batch", project=PROJECT, journey="Summer", sendout="Day 7", contacts=ROWS, no_consent=0.1)
     query = (
         "SELECT b.id FROM sendouts_batch b JOIN actions_project p ON p.id = b.project_id"

@@ -20,8 +20,7 @@ def paths(gateway: tuple[Deployment, Simulator]) -> Mapping[str, str]:
 
 def come_to(visit: Callable[..., Visit], path: str, **options: object) -> Visit:
     window = visit(**options)
-    window.log_in()
-    window.page.goto(window.base + path)
+    window.log_in(path=path)
     return window
 
 
