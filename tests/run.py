@@ -20,7 +20,7 @@ ROOMS = (
     *("notices", "api", "desk", "gateway"),
 )
 BEHAVIOUR = [f"tests/{room}" for room in ROOMS]
-PURE = ["tests/outbound", "tests/simulator", "tests/demo"]
+PURE = ["tests/outbound", "tests/simulator"]
 PROCESSES = ["tests/acceptance", "tests/chaos"]
 # What SQL, claims, the write gate, paging and races can make different on SQLite, and one whole way.
 ON_SQLITE = [
@@ -83,8 +83,9 @@ def main() -> int:
                 everything = [
                     Round("PostgreSQL and Redis", [*BEHAVIOUR, *PROCESSES], on_servers),
                     Round("SQLite, embedded", [*ON_SQLITE, "--with-a-database"], embedded),
-                    # Apart from the others: three demos at once are load enough for hooks that have a second.
-                    Round("Demo, simulator, the way out", PURE, embedded),
+                    Round("Simulator, the way out", PURE, embedded),
+                    # Apart from the others: two demos at once are load enough for hooks that have a second.
+                    Round("Demo", ["tests/demo"], embedded),
                     # Apart from the others: the browser's driver keeps an event loop in the thread of Django's tests.
                     Round("Browser", ["tests/browser"], embedded),
                 ]

@@ -10,20 +10,22 @@ import pytest
 
 from tests.demo.processes import LIMIT, ROOT, children, gone, said, started, wait_until_gone, wait_until_said
 
+# Not beside the other demos: hooks have a second.
+pytestmark = pytest.mark.xdist_group("demo")
 needs_proc = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 
 
 @needs_proc
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_told_to_end_it_ends_all_that_it_started(tmp_path: Path, number: signal.Signals, code: int) -> None:
-    with started(tmp_path) as process:
-        wait_until_said(tmp_path, process, "JSON array")
-        found = children(process)
-        assert set(found) == {"gateway", "simulator"}
-        process.send_signal(number)
-        assert process.wait(LIMIT) == code
-    assert all(gone(pid) for pid in found.values())
-    assert "Traceback" not in said(tmp_path)
+def test_told_to_end_it_ends_all_that_it_started_and_its_folder_is_used_again(tmp_path: Path) -> None:
+    for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
+        with started(tmp_path) as process:
+            wait_until_said(tmp_path, process, "JSON array")
+            found = children(process)
+            assert set(found) == {"gateway", "simulator"}
+            process.send_signal(number)
+            assert process.wait(LIMIT) == code
+        assert all(gone(pid) for pid in found.values())
+        assert "Traceback" not in said(tmp_path)
 
 
 @needs_proc
@@ -80,12 +82,6 @@ def test_the_data_of_a_gateway_that_is_no_demo_is_not_touched(tmp_path: Path) ->
         assert process.wait(LIMIT) == 1
     assert "holds the data of a gateway that is no demo" in said(tmp_path)
     assert database.read_bytes() == b"precious"
-
-
-def test_a_folder_is_used_again(tmp_path: Path) -> None:
-    for _ in range(2):
-        with started(tmp_path) as process:
-            wait_until_said(tmp_path, process, "JSON array")
 
 
 def test_a_faulty_configuration_is_told_with_its_place(tmp_path: Path) -> None:
