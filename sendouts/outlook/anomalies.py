@@ -1,4 +1,4 @@
-"""Anomalies of a screened batch, compared with earlier batches; pure functions without a database.
+"""Anomalies of a screened batch, compared with earlier batches; pure functions without a query.
 
 A value is an anomaly if it lies outside the usual range by more than a slack. The usual range runs from the lowest to
 the highest earlier value. With ten or more values, the lowest and the highest are left out, so that one accident does
@@ -22,18 +22,12 @@ An anomaly of a check is not reported a second time as a share.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import log, sqrt
-from statistics import median
 
 from sendouts.models.hold_reason import HoldReason
+from sendouts.outlook.usual import REVIEWED, UsualRange
 
 # Minimum number of contacts; below it a share reflects chance more than the checks, and a manual check is quicker.
 CONTACTS = 500
-# Minimum number of earlier batches; with fewer, no range is usual.
-BATCHES = 5
-# Number of earlier batches: enough to know the noise, recent enough to follow slow changes.
-REMEMBERED = 20
-# Minimum number of values for leaving out one at each end.
-TRIMMED_FROM = 10
 WIDTHS = 2
 OF_MEDIAN = 0.5
 POINT = 0.01
@@ -87,48 +81,42 @@ def find(batch: ScreenedCounts, project: Sequence[ScreenedCounts], sendout: Sequ
     """
     if batch.total < CONTACTS:
         return []
-    known = [each for each in project if each.total >= CONTACTS][:REMEMBERED]
+    known = [each for each in project if each.total >= CONTACTS][: REVIEWED.remembered]
     checks = list(_checks(batch, known))
     shares = [] if checks else list(_share(batch, [each.share for each in known]))
-    return [*shares, *_size(batch.total, [each.total for each in sendout if each.total][:REMEMBERED]), *checks]
-
-
-def usual(values: Sequence[float]) -> tuple[float, float]:
-    """Return the usual range of the values, (low, high)."""
-    ordered = sorted(values)
-    if len(ordered) >= TRIMMED_FROM:
-        ordered = ordered[1:-1]
-    return ordered[0], ordered[-1]
+    return [*shares, *_size(batch.total, [each.total for each in sendout if each.total]), *checks]
 
 
 def _share(batch: ScreenedCounts, shares: Sequence[float]) -> Iterator[Anomaly]:
-    if len(shares) < BATCHES:
+    usual = UsualRange.of(shares, REVIEWED)
+    if usual is None:
         return
-    low, high = usual(shares)
-    middle = median(shares)
+    low, high, middle = usual.low, usual.high, usual.middle
     chance = sqrt(middle * (1 - middle) / batch.total)
     slack = max(WIDTHS * (high - low), OF_MEDIAN * min(middle, 1 - middle), POINT, DEVIATIONS * chance)
     if not low - slack <= batch.share <= high + slack:
-        yield Anomaly(HoldReason.UNUSUAL_SHARE, batch.share, low, high, len(shares))
+        yield Anomaly(HoldReason.UNUSUAL_SHARE, batch.share, low, high, usual.count)
 
 
 def _size(total: int, totals: Sequence[int]) -> Iterator[Anomaly]:
-    if len(totals) < BATCHES:
+    usual = UsualRange.of(totals, REVIEWED)
+    if usual is None:
         return
-    low, high = usual(totals)
+    low, high = usual.low, usual.high
     slack = max(WIDTHS * log(high / low), log(FACTOR))
     if not log(low) - slack <= log(total) <= log(high) + slack:
-        yield Anomaly(HoldReason.UNUSUAL_SIZE, total, low, high, len(totals))
+        yield Anomaly(HoldReason.UNUSUAL_SIZE, total, low, high, usual.count)
 
 
 def _checks(batch: ScreenedCounts, project: Sequence[ScreenedCounts]) -> Iterator[Anomaly]:
     for check in batch.rejected:
         now = batch.share_of(check)
         shares = [share for each in project if (share := each.share_of(check)) is not None]
-        if now is None or len(shares) < BATCHES:
+        usual = UsualRange.of(shares, REVIEWED)
+        if now is None or usual is None:
             continue
-        low, high = usual(shares)
+        low, high = usual.low, usual.high
         if now == 0 and low * batch.seen(check) >= EXPECTED:
-            yield Anomaly(HoldReason.CHECK_NOBODY, now, low, high, len(shares), check)
+            yield Anomaly(HoldReason.CHECK_NOBODY, now, low, high, usual.count, check)
         elif now == 1 and high < 1 and len(batch.rejected) > 1:
-            yield Anomaly(HoldReason.CHECK_EVERYBODY, now, low, high, len(shares), check)
+            yield Anomaly(HoldReason.CHECK_EVERYBODY, now, low, high, usual.count, check)

@@ -14,10 +14,11 @@ from django.db.models import F, Q, QuerySet
 from sendouts.models import Batch, DecisionVerdict, Event, EventWord, Outcome, Status
 from sendouts.models.hold_reason import UNUSUAL
 from sendouts.outlook import anomalies
-from sendouts.outlook.anomalies import REMEMBERED, ScreenedCounts
+from sendouts.outlook.anomalies import ScreenedCounts
+from sendouts.outlook.usual import REVIEWED
 
 # Read more batches than are remembered, since some of them do not count.
-LOOKED_AT = 2 * REMEMBERED
+LOOKED_AT = 2 * REVIEWED.remembered
 ENDED = Q(source=Batch.Source.BATCH, ended_at__isnull=False)
 
 

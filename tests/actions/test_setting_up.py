@@ -13,6 +13,7 @@ from django.utils import translation
 from actions.models import UNATTENDED, ActionDefinition, Project, Sendout
 from desk.setup.projects import _UNUSUAL
 from sendouts.outlook import anomalies
+from sendouts.outlook.usual import REVIEWED
 from tests.factories import client_of, plain_english
 
 pytestmark = pytest.mark.django_db
@@ -128,7 +129,7 @@ def test_a_file_is_warned_of_as_well(tmp_path: Path) -> None:
 def test_the_form_explains_the_thresholds_that_hold() -> None:
     with translation.override("en"):
         text = str(_UNUSUAL)
-    for number in (anomalies.CONTACTS, anomalies.REMEMBERED, anomalies.BATCHES):
+    for number in (anomalies.CONTACTS, REVIEWED.remembered, REVIEWED.fewest):
         assert f" {number} " in text or f" {number}." in text
     assert anomalies.FACTOR == 2 and "twice as large" in text and "half as large" in text
 

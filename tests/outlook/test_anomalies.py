@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from sendouts.models.hold_reason import HoldReason
 from sendouts.outlook import anomalies
 from sendouts.outlook.anomalies import Anomaly, ScreenedCounts, find
+from sendouts.outlook.usual import REVIEWED, UsualRange
 
 CHECK = "consent-check"
 shares = st.floats(0, 1)
@@ -22,6 +23,12 @@ def screened(total: int, share: float, check: str = CHECK) -> ScreenedCounts:
 
 batches = st.builds(screened, totals, shares)
 large = st.builds(screened, st.integers(anomalies.CONTACTS, 2_000_000), shares)
+
+
+def usual(values: list[float]) -> tuple[float, float]:
+    found = UsualRange.of(values, REVIEWED)
+    assert found is not None
+    return found.low, found.high
 
 
 def codes(batch: ScreenedCounts, before: list[ScreenedCounts]) -> list[str]:
@@ -37,7 +44,7 @@ def test_below_500_contacts_nothing_is_unusual(batch: ScreenedCounts, before: li
     assert find(batch, before, before) == []
 
 
-@given(large, st.lists(batches, max_size=anomalies.BATCHES - 1))
+@given(large, st.lists(batches, max_size=REVIEWED.fewest - 1))
 def test_with_fewer_than_5_earlier_batches_nothing_is_unusual(
     batch: ScreenedCounts, before: list[ScreenedCounts]
 ) -> None:
@@ -53,10 +60,10 @@ def test_shares_of_small_batches_are_no_measure(share: float, before: list[Scree
 def test_what_was_already_there_is_never_unusual_in_share_or_size(
     batch: ScreenedCounts, before: list[ScreenedCounts]
 ) -> None:
-    low, high = anomalies.usual([each.share for each in before])
+    low, high = usual([each.share for each in before])
     if low <= batch.share <= high:
         assert HoldReason.UNUSUAL_SHARE not in codes(batch, before)
-    low, high = anomalies.usual([each.total for each in before])
+    low, high = usual([each.total for each in before])
     if low <= batch.total <= high:
         assert HoldReason.UNUSUAL_SIZE not in codes(batch, before)
 
@@ -65,7 +72,7 @@ def test_what_was_already_there_is_never_unusual_in_share_or_size(
 def test_who_is_further_out_is_unusual_as_well(one: float, other: float, before: list[ScreenedCounts]) -> None:
     """Monotone: once far above (below), every higher (lower) share of a batch of that size is far too."""
     near, far = sorted((screened(50_000, one), screened(50_000, other)), key=lambda each: each.share)
-    low, high = anomalies.usual([each.share for each in before])
+    low, high = usual([each.share for each in before])
     if near.share > high and codes(near, before):
         assert codes(far, before)
     if far.share < low and codes(far, before):
@@ -74,7 +81,7 @@ def test_who_is_further_out_is_unusual_as_well(one: float, other: float, before:
 
 @given(st.lists(large, min_size=5, max_size=30), st.integers(500, 1_000_000), st.integers(500, 1_000_000))
 def test_sizes_further_out_are_unusual_as_well(before: list[ScreenedCounts], one: int, other: int) -> None:
-    low, high = anomalies.usual([each.total for each in before])
+    low, high = usual([each.total for each in before])
     near, far = sorted((one, other), key=lambda total: max(total / high, low / total))
     if (far >= high) == (near >= high) and HoldReason.UNUSUAL_SIZE in codes(screened(near, 0), before):
         assert HoldReason.UNUSUAL_SIZE in codes(screened(far, 0), before)
@@ -93,7 +100,7 @@ def test_a_share_found_in_a_batch_is_found_in_one_many_times_as_large(
 def test_the_order_of_the_history_does_not_matter(
     batch: ScreenedCounts, before: list[ScreenedCounts], dice: random.Random
 ) -> None:
-    before = before[: anomalies.REMEMBERED]
+    before = before[: REVIEWED.remembered]
     mixed = list(before)
     dice.shuffle(mixed)
     assert find(batch, before, before) == find(batch, mixed, mixed)
@@ -167,7 +174,7 @@ def test_of_ordinary_noise_less_than_one_in_200_is_held(share: float, spread: fl
         for _ in range(52):
             total = round(20_000 * exp(dice.gauss(0, spread)))
             batch = screened(total, min(1.0, max(0.0, share * (1 + dice.gauss(0, spread)))))
-            judged += len(before) >= anomalies.BATCHES
+            judged += len(before) >= REVIEWED.fewest
             held += bool(find(batch, before, before))
             before.insert(0, batch)
     assert judged == 40 * 47

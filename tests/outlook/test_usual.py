@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from sendouts.models import Batch, Status
-from sendouts.outlook.usual import Usual, usual_in, usual_of
+from sendouts.outlook.usual import DAYS, FILES, REVIEWED, Horizon, Usual, UsualRange, usual_in, usual_of
 from tests.factories import batch, sendout
 
 pytestmark = pytest.mark.django_db
@@ -28,7 +28,8 @@ def test_the_middle_of_the_last_eight_is_usual() -> None:
     usual = usual_of(batch(accepted=900, rejected=100, decisions=False))
     assert usual is not None
     assert usual.shares == (4.0, 3.6, 3.8, 5.0, 4.4, 3.2, 4.2, 4.0)
-    assert (usual.batches, usual.share, usual.lowest, usual.highest, usual.total) == (8, 4.0, 3.2, 5.0, 1000)
+    assert usual.range == UsualRange(3.2, 5.0, 4.0, 8, FILES)
+    assert usual.total == 1000
     assert usual.reasons == {("rule", "consent-check"): 4.0}
 
 
@@ -58,7 +59,8 @@ def test_many_sendouts_are_looked_up_at_once_each_with_its_own_last_batches() ->
     with CaptureQueriesContext(connection) as queries:
         found = usual_in([often.pk, seldom.pk, often.pk])
     assert len(queries) == 1
-    assert found == {often.pk: Usual((4.0, 3.6, 3.8, 5.0, 4.4, 3.2, 4.2, 4.0), 1000, {})}
+    shares = (4.0, 3.6, 3.8, 5.0, 4.4, 3.2, 4.2, 4.0)
+    assert found == {often.pk: Usual(shares, UsualRange(3.2, 5.0, 4.0, 8, FILES), 1000, {})}
     assert usual_in([]) == {}
 
 
@@ -79,12 +81,36 @@ def test_a_reason_that_most_batches_did_not_know_is_usually_nobody() -> None:
     assert usual.reasons == {("rule", "consent-check"): 4.0, ("listed", "lists"): 0.0}
 
 
-@pytest.mark.parametrize(("share", "word"), [(6.8, 1), (5.0, 0), (4.1, 0), (3.2, 0), (2.0, -1), (5.1, 1)])
-def test_a_share_stands_out_beyond_the_range_and_well_away_from_the_middle(share: float, word: int) -> None:
-    assert Usual((3.2, 4.0, 5.0), 1000, {}).stands_out(share) == word
-    assert Usual((4.0, 4.0, 4.1), 1000, {}).stands_out(4.3) == 0, "just outside a narrow range"
+@pytest.mark.parametrize(
+    ("values", "horizon", "value", "word"),
+    [
+        ((3.2, 4.0, 5.0), FILES, 6.8, 1),
+        ((3.2, 4.0, 5.0), FILES, 5.1, 1),
+        ((3.2, 4.0, 5.0), FILES, 5.0, 0),
+        ((3.2, 4.0, 5.0), FILES, 3.2, 0),
+        ((3.2, 4.0, 5.0), FILES, 2.0, -1),
+        ((4.0, 4.0, 4.1), FILES, 4.3, 0),
+        ((4.0,) * 5, DAYS, 6.0, 1),
+        ((4.0,) * 5, DAYS, 5.9, 0),
+        ((12.0,) * 5, DAYS, 8.0, -1),
+        ((12.0,) * 5, DAYS, 8.1, 0),
+        ((4.0, 4.0, 4.0, 4.0, 7.0), DAYS, 6.5, 0),
+    ],
+)
+def test_a_value_stands_out_beyond_the_range_and_well_away_from_the_middle(
+    values: tuple[float, ...], horizon: Horizon, value: float, word: int
+) -> None:
+    found = UsualRange.of(values, horizon)
+    assert found is not None and found.stands_out(value) == word
+
+
+def test_the_two_ends_are_left_out_of_ten_values_and_of_no_fewer() -> None:
+    ten = UsualRange.of([0, *range(4, 12), 99], REVIEWED)
+    nine = UsualRange.of([0, *range(4, 11), 99], REVIEWED)
+    assert ten and nine and ((ten.low, ten.high), (nine.low, nine.high)) == ((4, 11), (0, 99))
+    assert UsualRange.of([1.0] * 4, REVIEWED) is None
 
 
 @pytest.mark.parametrize(("total", "word"), [(2000, 1), (1999, 0), (501, 0), (500, -1)])
 def test_a_size_stands_out_at_double_and_at_half(total: int, word: int) -> None:
-    assert Usual((4.0, 4.0, 4.0), 1000, {}).size_stands_out(total) == word
+    assert Usual((), UsualRange(4.0, 4.0, 4.0, 3, FILES), 1000, {}).size_stands_out(total) == word

@@ -8,7 +8,7 @@ from django.utils.translation import ngettext
 
 from desk.batch.parts.figures import percent, share_of
 from sendouts.models import Batch, Status
-from sendouts.outlook.usual import FEWEST, Usual, rejections
+from sendouts.outlook.usual import FILES, Usual, rejections
 from sendouts.wording.batch_sentences import number, reason
 
 
@@ -29,10 +29,10 @@ def comparison(batch: Batch, usual: Usual | None) -> Comparison | None:
         return None
     if usual is None:
         text = _("No comparison yet: this sendout has had fewer than %(n)s batches before.")
-        return Comparison("calm", "insights", text % {"n": FEWEST})
+        return Comparison("calm", "insights", text % {"n": FILES.fewest})
     share = share_of(batch.rejected, batch.total)
     size = _size(batch, usual)
-    match usual.stands_out(share):
+    match usual.range.stands_out(share):
         case 1:
             first = _("More rejections than usual: %(share)s, against %(low)s to %(high)s in the last %(n)s batches.")
             icon = "trending_up"
@@ -51,9 +51,9 @@ def comparison(batch: Batch, usual: Usual | None) -> Comparison | None:
 def _values(share: float, usual: Usual) -> dict[str, str]:
     return {
         "share": percent(share),
-        "low": percent(usual.lowest),
-        "high": percent(usual.highest),
-        "n": number(usual.batches),
+        "low": percent(usual.range.low),
+        "high": percent(usual.range.high),
+        "n": number(usual.range.count),
     }
 
 

@@ -40,7 +40,9 @@ def figures(batch: Batch, usual: Usual | None) -> list[Figure]:
         found.append(_part("rejected", pgettext("contacts", "Rejected"), batch.confirmed, total))
         found.append(_part("late", _("Timed out"), batch.timed_out, total))
         return found
-    found.append(_part("accepted", _("Get it"), batch.accepted, total, None if usual is None else 100 - usual.share))
+    found.append(
+        _part("accepted", _("Get it"), batch.accepted, total, None if usual is None else 100 - usual.range.middle)
+    )
     found.append(_rejected_figure(batch, usual))
     if batch.undecided:
         found.append(_part("undecided", _("Undecided"), batch.undecided, total))
@@ -62,7 +64,7 @@ def _rejected_figure(batch: Batch, usual: Usual | None) -> Figure:
 
     Its hint names the rejections already sent if the release was stopped.
     """
-    plain = _part("rejected", _("Do not get it"), batch.rejected, batch.total, usual.share if usual else None)
+    plain = _part("rejected", _("Do not get it"), batch.rejected, batch.total, usual.range.middle if usual else None)
     sent = _("%(n)s already sent") % {"n": number(batch.final)} if batch.final and batch.decided_at is None else ""
     hint = ", ".join(part for part in (plain.hint, sent) if part)
     if usual is None or not batch.total:
@@ -75,7 +77,7 @@ def _rejected_figure(batch: Batch, usual: Usual | None) -> Figure:
         plain.value,
         hint,
         plain.share,
-        unusual=usual.stands_out(shares[-1]) > 0,
+        unusual=usual.range.stands_out(shares[-1]) > 0,
         bars=tuple(max(4.0, round(96 * share / highest, 1)) for share in shares),
         bars_text=_("The last batches, then this one: %(shares)s") % {"shares": ", ".join(map(percent, shares))},
     )

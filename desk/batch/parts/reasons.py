@@ -63,7 +63,7 @@ def reasons(batch: Batch, usual: Usual | None) -> Reasons:
     expected = [share * batch.total / 100 for share in (compared.reasons.values() if compared else ())]
     longest = max([1.0, *(line.count for line in lines if line.tone != "accepted"), *expected])
     shown = [_scaled(line, longest) for line in lines[:SHOWN]]
-    return Reasons(_title(batch), shown, len(lines) - len(shown), compared.batches if compared else 0)
+    return Reasons(_title(batch), shown, len(lines) - len(shown), compared.range.count if compared else 0)
 
 
 def _grouped(rows: Sequence[Sequence[Any]]) -> dict[tuple[int, str, str], list[tuple[str, int]]]:

@@ -81,7 +81,7 @@ class ReviewLine:
     @property
     def far(self) -> bool:
         """Return whether the share is remarkably higher than usual."""
-        return self.usual is not None and self.usual.stands_out(self.share) > 0
+        return self.usual is not None and self.usual.range.stands_out(self.share) > 0
 
     @property
     def not_getting(self) -> int:

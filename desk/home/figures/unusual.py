@@ -3,7 +3,6 @@
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from statistics import median
 from typing import Any
 
 from django.db.models import Case, CharField, Count, IntegerField, Min, Q, Sum, Value, When
@@ -16,28 +15,22 @@ from desk.home.figures.in_review import ReviewLine, Waiting
 from notices.alarms import sentences as alarms
 from notices.models import Alarm, Code
 from sendouts.models import Batch
+from sendouts.outlook.usual import DAYS, UsualRange
 
 LINES = 5
 DAY = timedelta(days=1)
-DAYS = 30
-# A share needs at least this many contacts, and a history this many days.
+# A share needs at least this many contacts.
 CONTACTS = 500
-ENOUGH = 5
-# Unusual: outside the earlier range, and this far from its median, in percentage points and as a factor.
-POINTS = 2.0
-TIMES = 1.5
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A project's share of rejections in the last 24 hours, in percent, and the shares of single days before."""
+    """A project's share of rejections in the last 24 hours, in percent, and the usual share of a day."""
 
     project: int
     name: str
     share: float
-    usual: float
-    lowest: float
-    highest: float
+    usual: UsualRange
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +47,7 @@ class Unusual:
     more_alarms: bool
     timed_out: dict[str, Any]
     shares: list[Share]
-    days: int = DAYS
+    days: int = DAYS.remembered
 
     def __bool__(self) -> bool:
         return bool(self.troubled or self.alarms or self.timed_out["batches"] or self.shares)
@@ -95,7 +88,7 @@ def shares(seen: Q, now: datetime) -> list[Share]:
 
 
 def _shares(seen: Q, now: datetime) -> list[Share]:
-    starts = [now - DAY * back for back in range(DAYS + 2)]
+    starts = [now - DAY * back for back in range(DAYS.remembered + 2)]
     back = Case(
         *(When(ended_at__gt=start, then=Value(number)) for number, start in enumerate(starts[1:])),
         output_field=IntegerField(),
@@ -112,17 +105,13 @@ def _shares(seen: Q, now: datetime) -> list[Share]:
     for project, number, kept_, lost in rows:
         if kept_ + lost >= CONTACTS:
             by_project[project][number] = 100 * lost / (kept_ + lost)
-    found = {pk: shown for pk, days in by_project.items() if (shown := _compare_days(days))}
+    found = {pk: usual for pk, days in by_project.items() if (usual := _compare_days(days))}
     projects = Project.objects.in_bulk(list(found))
-    lines = [Share(pk, projects[pk].name, *values) for pk, values in found.items()]
-    return sorted(lines, key=lambda line: -abs(line.share - line.usual))[:LINES]
+    lines = [Share(pk, projects[pk].name, by_project[pk][0], usual) for pk, usual in found.items()]
+    return sorted(lines, key=lambda line: -abs(line.share - line.usual.middle))[:LINES]
 
 
-def _compare_days(days: dict[int, float]) -> tuple[float, float, float, float] | None:
-    """Return last share, median, lowest and highest; None if the last share is not far from the days before."""
-    before = [share for number, share in days.items() if number]
-    if 0 not in days or len(before) < ENOUGH:
-        return None
-    share, middle, lowest, highest = days[0], median(before), min(before), max(before)
-    far = abs(share - middle) >= POINTS and (share >= middle * TIMES or share <= middle / TIMES)
-    return (share, middle, lowest, highest) if far and not lowest <= share <= highest else None
+def _compare_days(days: dict[int, float]) -> UsualRange | None:
+    """Return what the days before were, if the last share (0) stands out among them."""
+    usual = UsualRange.of([share for back, share in sorted(days.items()) if back], DAYS)
+    return usual if usual and 0 in days and usual.stands_out(days[0]) else None
