@@ -10,7 +10,7 @@ from django.views.generic import RedirectView
 from desk import export, find
 from desk.operations import channels
 from desk.people import me, notices
-from desk.setup.tryout import plan_page, preview_page, rehearsal, trial
+from desk.setup.tryout import plan_page, preview, rehearsal, trial
 from gateway.ops import health, metrics
 
 
@@ -22,8 +22,8 @@ def screen(route: str, view: Callable[..., HttpResponseBase], name: str) -> URLP
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     # Pages about the configuration that read contacts or call services: only packages above actions can do that.
-    screen("actions/actiondefinition/preview/", preview_page.preview_new_action, "preview_new_action"),
-    screen("actions/actiondefinition/<int:definition_id>/preview/", preview_page.preview_action, "preview_action"),
+    screen("actions/actiondefinition/preview/", preview.preview_new_action, "preview_new_action"),
+    screen("actions/actiondefinition/<int:definition_id>/preview/", preview.preview_action, "preview_action"),
     screen("actions/actiondefinition/<int:definition_id>/test/", trial.test_action, "test_action"),
     screen("actions/credential/<int:credential_id>/test/", trial.test_credential, "test_credential"),
     screen("actions/project/<int:project_id>/plan/", plan_page.plan_of_project, "plan_of_project"),

@@ -162,15 +162,7 @@ class MessageAdmin(ReadOnlyAdmin):
     search_fields = ("=batch__id", "user__username", "channel__name")
     search_help_text = gettext_lazy("Number of a batch, person or channel")
     list_select_related = ("sendout__project", "user", "channel")
-    fields = readonly_fields = (
-        "shown_state",
-        "shown_about",
-        "shown_occasion",
-        "shown_reader",
-        "shown_made",
-        "shown_at",
-        "attempts",
-    )
+    fields = readonly_fields = list_display
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Message]:
         return super().get_queryset(request).filter(access.within(reader(request), "sendout__project"))

@@ -315,20 +315,21 @@ class ActionForm(forms.ModelForm):
         except ValidationError as error:
             found = list(sentences(error, now_translated))
         else:
-            project = self._project(cleaned)
+            project, _sendout = self.place(cleaned)
             found = [
                 (path, now_translated("No list “%(name)s” is kept here for this project.") % {"name": name})
-                for path, name in references.missing(self.kind_class.Config, self.instance.config, project)
+                for path, name in references.missing(
+                    self.kind_class.Config, self.instance.config, project.name if project else ""
+                )
             ]
         for name, sentence in self._place_faults(found):
             self.add_error(name, sentence)
         return cleaned
 
-    def _project(self, cleaned: Mapping[str, Any]) -> str:
-        """Return the project of the action; project and sendout cannot change once it is stored."""
+    def place(self, cleaned: Mapping[str, Any]) -> tuple[Project | None, Sendout | None]:
+        """Return the project and the sendout of the action, which cannot change once it is stored."""
         sendout = cleaned.get("sendout") or self.instance.sendout
-        project = cleaned.get("project") or self.instance.project or (sendout.project if sendout else None)
-        return project.name if project else ""
+        return cleaned.get("project") or self.instance.project or (sendout.project if sendout else None), sendout
 
     def _place_faults(self, found: Iterable[tuple[Path, str]]) -> Iterator[tuple[str | None, str]]:
         """Put each fault at its field; a field that already has an error gets no second one."""

@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
 from django.utils.formats import date_format
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -107,13 +108,18 @@ class ConfigurationAdmin(LimitedAdmin, HistoryAdmin):
         view = self.admin_site.admin_view(self.bring_back_view)
         return [path("<path:object_id>/history/<int:version_id>/bring-back/", view, name=name), *super().get_urls()]
 
-    def bring_back_view(self, request: HttpRequest, object_id: str, version_id: int) -> HttpResponse:
-        obj: Any = self.get_object(request, object_id)
-        record = obj.history.filter(history_id=version_id).first() if obj is not None else None
-        if record is None:
+    def changeable(self, request: HttpRequest, object_id: str) -> Any:
+        """Return the row that the reader may change; raises Http404 or PermissionDenied."""
+        obj = self.get_object(request, object_id)
+        if obj is None:
             raise Http404
         if not self.has_change_permission(request, obj):
             raise PermissionDenied
+        return obj
+
+    def bring_back_view(self, request: HttpRequest, object_id: str, version_id: int) -> HttpResponse:
+        obj = self.changeable(request, object_id)
+        record = get_object_or_404(obj.history, history_id=version_id)
         changes: tuple[Any, ...] = ()
         problem = ""
         try:

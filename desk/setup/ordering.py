@@ -7,8 +7,11 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.decorators import action, display
 
 from actions.catalog import phases
+from actions.config import durations
 from actions.config.describe import kind_title
 from actions.config.ordering import OrderChanged, in_order, moved, put_in_order
 from actions.config.preview import identifiers, phase_in_words, preview
@@ -26,6 +29,17 @@ class OwnerAdmin(ConfigurationAdmin):
     """A project or a sendout, with the list of its actions and the resulting plan."""
 
     change_form_outer_after_template = "desk/setup/owned.html"
+
+    @display(description=gettext_lazy("answer within"), ordering="answer_within", empty_value="–")
+    def shown_answer_within(self, obj: Project | Sendout) -> str | None:
+        return durations.show(obj.answer_within) if obj.answer_within else None
+
+    @action(description=gettext_lazy("Add an action"), url_path="add-action")
+    def add_action(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        self.there(request, object_id)
+        return HttpResponseRedirect(
+            f"{reverse('admin:actions_actiondefinition_add')}?{self.opts.model_name}={object_id}"
+        )
 
     def get_urls(self) -> list[URLPattern]:
         name = f"{self.opts.app_label}_{self.opts.model_name}_order"

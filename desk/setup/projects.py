@@ -3,10 +3,8 @@
 from typing import Any
 
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
 from django.db.models import Max, Model, QuerySet
 from django.http import (
-    Http404,
     HttpRequest,
     HttpResponse,
     HttpResponseBase,
@@ -22,7 +20,7 @@ from unfold.decorators import action, display
 
 from actions import catalog
 from actions.access import projects_seen, sees_all
-from actions.config import durations, reviewers
+from actions.config import reviewers
 from actions.config.describe import described, kind_title, without_questions
 from actions.contract import Kind
 from actions.models import ActionDefinition, Project, Sendout, policy, unattended
@@ -108,15 +106,6 @@ class ProjectAdmin(OwnerAdmin):
             return "archived", _("archived")
         return ("declared", _("declared")) if obj.declared else ("met", _("met in a hook, not set up"))
 
-    @display(description=_("answer within"), ordering="answer_within")
-    def shown_answer_within(self, obj: Project) -> str:
-        return durations.show(obj.answer_within)
-
-    @action(description=_("Add an action"), url_path="add-action")
-    def add_action(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        self.there(request, object_id)
-        return HttpResponseRedirect(f"{reverse('admin:actions_actiondefinition_add')}?project={object_id}")
-
     def save_model(self, request: HttpRequest, obj: Project, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
         warn_unattended(request, obj.review, obj.at_deadline)
@@ -127,11 +116,7 @@ class ProjectAdmin(OwnerAdmin):
 
     def declare(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Declare a project known from a hook without changes, by POST; redirect to `next`, or to its page."""
-        project: Any = self.get_object(request, object_id)
-        if project is None:
-            raise Http404
-        if not self.has_change_permission(request, project):
-            raise PermissionDenied
+        project = self.changeable(request, object_id)
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
         self._declare(request, project)
@@ -185,15 +170,6 @@ class SendoutAdmin(OwnerAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
         return ("project",) if obj else ()
-
-    @display(description=_("answer within"), ordering="answer_within", empty_value="–")
-    def shown_answer_within(self, obj: Sendout) -> str | None:
-        return durations.show(obj.answer_within) if obj.answer_within else None
-
-    @action(description=_("Add an action"), url_path="add-action")
-    def add_action(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        self.there(request, object_id)
-        return HttpResponseRedirect(f"{reverse('admin:actions_actiondefinition_add')}?sendout={object_id}")
 
 
 @admin.register(ActionDefinition)

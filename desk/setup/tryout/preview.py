@@ -1,18 +1,31 @@
-"""Result of a typed configuration for an example contact, before it is saved. Calls no host and stores nothing."""
+"""The preview of a definition for an example contact while it is typed. Nothing is called or stored."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.core.exceptions import ValidationError as InvalidForm
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
 from django.utils.translation import gettext
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_POST
 from pydantic import BaseModel, ValidationError, create_model
 
+from actions import access
 from actions.config.errors import sentences
 from actions.contract import Contact, Context, Permanent, Shown
+from actions.models import ActionDefinition
+from desk.bases import show_page
 from desk.setup.forms import PREFIX, ActionForm, config_values
+from sendouts.inquiries.trial import NoContact, read_contact
 
+# Longest part of one text that is shown.
+_LONGEST = 5_000
 BATCH = 1
 # Placeholder for a code of a pool, so that no code is taken.
 CODE = "EXAMPLE-CODE"
@@ -104,8 +117,7 @@ def _attribute(config: type[BaseModel], alias: str) -> str:
 
 def _context(form: ActionForm) -> Context:
     """Return the names of the definition's sendout; for a project, those of any of its sendouts."""
-    sendout = form.cleaned_data.get("sendout") or form.instance.sendout
-    project = form.cleaned_data.get("project") or form.instance.project or (sendout.project if sendout else None)
+    project, sendout = form.place(form.cleaned_data)
     if sendout is None and project is not None:
         sendout = project.sendouts.filter(archived=False).order_by("-pk").first()
     return Context(
@@ -121,3 +133,45 @@ def _context(form: ActionForm) -> Context:
 
 def _nobody() -> Any:
     raise Permanent("A preview asks nobody.")
+
+
+@require_POST
+@sensitive_post_parameters("preview_contact")
+def preview_new_action(request: HttpRequest) -> HttpResponse:
+    """Preview a definition that is not stored yet; the query holds its kind, as on its form."""
+    if not request.user.has_perm("actions.add_actiondefinition"):
+        raise PermissionDenied
+    return _preview(request, None)
+
+
+@require_POST
+@sensitive_post_parameters("preview_contact")
+def preview_action(request: HttpRequest, definition_id: int) -> HttpResponse:
+    """Show the result for the example contact; requires permission to change the definition."""
+    if not request.user.has_perm("actions.change_actiondefinition"):
+        raise PermissionDenied
+    seen = access.within(request.user, "project", "sendout__project")
+    rows = ActionDefinition.objects.filter(seen).select_related("project", "sendout__project")
+    return _preview(request, get_object_or_404(rows, pk=definition_id))
+
+
+def _preview(request: HttpRequest, definition: ActionDefinition | None) -> HttpResponse:
+    form_class = admin.site.get_model_admin(ActionDefinition).get_form(request, definition, change=bool(definition))
+    form = cast(ActionForm, form_class(request.POST, instance=definition))
+    context: dict[str, Any] = {"lines": [], "faults": []}
+    try:
+        row = read_contact(request.POST.get("preview_contact", "")[:100_000])
+    except NoContact as refusal:
+        context["faults"] = [Fault("preview_contact", gettext("Example contact"), str(refusal))]
+    else:
+        found = previewed(form, Contact(row.contact_id, row.fields, BATCH << 32))
+        context |= {"lines": [_line(each) for each in found.shown], "faults": found.faults}
+    if request.POST.get("part"):
+        return TemplateResponse(request, "desk/setup/previewed.html", context)
+    return show_page(request, "setup/preview_page.html", gettext("Preview"), ActionDefinition, **context)
+
+
+def _line(shown: Shown) -> tuple[str, str, str | None, bool]:
+    """Return the label, the name, the text (None: no value), and whether the text was cut."""
+    text = shown.text
+    return gettext(shown.title), shown.name, text and text[:_LONGEST], text is not None and len(text) > _LONGEST

@@ -20,7 +20,6 @@ from desk.bases import reader, show_page
 from sendouts.inquiries.probe import Probe, probe
 from sendouts.inquiries.trial import NoContact, Trial, read_contact, try_action
 from sendouts.models import DecisionVerdict
-from sendouts.wording.batch_sentences import column_time, reason
 from sendouts.wording.sentences import show_text
 
 
@@ -68,15 +67,8 @@ def _result(definition: ActionDefinition, trial: Trial) -> dict[str, Any]:
         DecisionVerdict.UNDECIDED: _("It would wait for a person."),
     }
     failure = _("The action failed: %(why)s") % {"why": show_text(trial.failure)} if trial.failure else ""
-    lines = [] if trial.failure else [(_("Reason"), reason(trial.code, trial.text))]
-    lines += [
-        (_("Reason code"), trial.code),
-        (_("Would be written"), trial.written),
-        (_("Evidence of"), column_time(trial.evidence_at, timezone.now()) if trial.evidence_at else ""),
-        (_("Took"), _("%(ms)d ms") % {"ms": round(trial.seconds * 1000)}),
-        (_("If the action fails"), definition.get_on_failure_display() if trial.failure else ""),
-    ]
-    return {"said": words[trial.verdict], "problem": failure, "lines": [line for line in lines if line[1]]}
+    more = {"trial": trial, "ms": round(trial.seconds * 1000), "on_failure": definition.get_on_failure_display()}
+    return {"said": words[trial.verdict], "problem": failure, "now": timezone.now(), **more}
 
 
 def test_credential(request: HttpRequest, credential_id: int) -> HttpResponse:
