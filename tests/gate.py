@@ -53,7 +53,7 @@ class Gate:
         return self.store(*bodies)
 
     def store(self, *bodies: bytes) -> list[int]:
-        return intake_store.store([intake_store.taken_in(body, "application/json", timezone.now()) for body in bodies])
+        return intake_store.store([intake_store.seal_hook(body, "application/json", timezone.now()) for body in bodies])
 
     def plan(self) -> list[int]:
         due = Webhook.objects.filter(due_at__isnull=False).values_list("pk", flat=True)

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 import structlog
 
-from sendouts.intake.store import NotStored, Store, taken_in
+from sendouts.intake.store import NotStored, Store, seal_hook
 from sendouts.intake.watch import DoorWatch
 from sendouts.symplify.payload import Unreadable, is_readable
 from work.throttled_log import Knocks
@@ -87,9 +87,9 @@ class Door:
             return await _answer(send, 413, f"A hook has at most {self._max_bytes} bytes.")
         kind = headers.get(b"content-type", b"").decode("latin-1")
         if len(body) > SMALL_BODY:
-            hook = await asyncio.to_thread(taken_in, body, kind, received_at)
+            hook = await asyncio.to_thread(seal_hook, body, kind, received_at)
         else:
-            hook = taken_in(body, kind, received_at)
+            hook = seal_hook(body, kind, received_at)
         try:
             await self._store.keep(hook)
         except NotStored:

@@ -1,4 +1,4 @@
-"""A queue of hooks for one thread, which takes them in groups. Free of Django."""
+"""A thread with a queue of hooks, which it takes in groups. Free of Django."""
 
 import asyncio
 import threading
@@ -15,16 +15,27 @@ Promise = asyncio.Future[bool]
 Group = dict[Promise, Received]
 
 
-class HookQueue:
-    """A queue from event loops to a thread. Hooks can be withdrawn until the thread takes them."""
+class HookThread:
+    """A thread that takes hooks from event loops in groups. Hooks can be withdrawn until it takes them."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._thread: threading.Thread | None = None
         self._waiting: Group = {}
         self._changed = threading.Condition()
-        self.stopped = False
+        self._stopped = False
+
+    def start(self) -> None:
+        """Start the thread, if it is not running yet."""
+        with self._changed:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+                self._thread.start()
 
     def put(self, hook: Received) -> Promise:
         """Queue a hook; the future's result says whether it became durable."""
+        if self._thread is None:
+            self.start()
         promise: Promise = asyncio.get_running_loop().create_future()
         with self._changed:
             self._waiting[promise] = hook
@@ -39,7 +50,7 @@ class HookQueue:
     def take(self, timeout: float | None = None) -> Group:
         """Return the next hooks in order of arrival; none after `timeout` seconds, or if the queue has stopped."""
         with self._changed:
-            self._changed.wait_for(lambda: self._waiting or self.stopped, timeout)
+            self._changed.wait_for(lambda: self._waiting or self._stopped, timeout)
             group: Group = {}
             size = 0
             for promise, hook in self._waiting.items():
@@ -51,14 +62,24 @@ class HookQueue:
                 del self._waiting[promise]
             return group
 
-    def stop(self) -> None:
-        """Let the thread end once the queue is empty."""
+    def stop(self, timeout: float) -> None:
+        """Let the thread end once the queue is empty, and wait for it for so many seconds."""
         with self._changed:
-            self.stopped = True
+            self._stopped = True
             self._changed.notify_all()
+        if self._thread is not None:
+            self._thread.join(timeout)
 
-    def __len__(self) -> int:
+    @property
+    def queued(self) -> int:
+        """Return how many hooks wait for the thread."""
         return len(self._waiting)
+
+    def _has_work(self) -> bool:
+        return not self._stopped or bool(self._waiting)
+
+    def _run(self) -> None:
+        raise NotImplementedError
 
 
 def settle(promises: Iterable[Promise], durable: bool) -> None:
@@ -78,7 +99,7 @@ def _set(promises: list[Promise], durable: bool) -> None:
             promise.set_result(durable)
 
 
-async def kept(promises: Iterable[Promise], seconds: float) -> bool:
+async def wait_durable(promises: Iterable[Promise], seconds: float) -> bool:
     """Return whether one of these becomes durable within this time; return False early once all have failed."""
     loop = asyncio.get_running_loop()
     until = loop.time() + seconds

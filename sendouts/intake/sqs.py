@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from sendouts.intake.hook import Received
 from sendouts.intake.journal_loader import insert
-from sendouts.intake.store import store, taken_in
+from sendouts.intake.store import seal_hook, store
 from sendouts.models import Webhook
 from sendouts.symplify.payload import Unreadable, is_readable
 from work import pulses
@@ -149,7 +149,7 @@ class Consumer:
         sent = message.get("Attributes", {}).get("SentTimestamp", "")
         at = datetime.fromtimestamp(int(sent) / 1000, UTC) if sent.isdigit() else timezone.now()
         uuid = uuid5(_IDS, f"{self._url}\n{message['MessageId']}")
-        return taken_in(unwrap(message["Body"]), "application/json", at, Webhook.Source.SQS, uuid)
+        return seal_hook(unwrap(message["Body"]), "application/json", at, Webhook.Source.SQS, uuid)
 
     def _store(self, messages: Sequence[QueueMessage], hooks: list[Received]) -> set[UUID]:
         """Retry until the database stores the hooks or the consumer stops; return the ids of the stored hooks."""

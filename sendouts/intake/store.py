@@ -1,6 +1,5 @@
 """Store hooks in groups, before they are parsed: in the database, or else in the journal."""
 
-import threading
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -17,7 +16,7 @@ from sendouts.intake.hook import Received
 from sendouts.intake.journal import Journal
 from sendouts.intake.journal.writer import JournalThread
 from sendouts.intake.journal_loader import Loader, insert
-from sendouts.intake.queue import Group, HookQueue, Promise, kept, settle
+from sendouts.intake.queue import Group, HookThread, Promise, settle, wait_durable
 from sendouts.models import Webhook
 from sendouts.privacy.sealing import of_hook
 from work.nudges import nudge
@@ -37,7 +36,7 @@ class NotStored(Exception):
     """Neither the database nor the journal stored the hook in time."""
 
 
-def taken_in(
+def seal_hook(
     body: bytes, content_type: str, received_at: datetime, source: str = "http", uuid: UUID | None = None
 ) -> Received:
     """Return a newly received hook, sealed before any part of it is written."""
@@ -72,7 +71,7 @@ def store(hooks: list[Received]) -> list[int]:
         return [row[0] for row in cursor.fetchall()]
 
 
-class Store:
+class Store(HookThread):
     """A thread with its own database connection that stores the hooks queued during its last write.
 
     journal: stores hooks that the database does not store in time; with None they are refused. folder: where to find
@@ -87,8 +86,8 @@ class Store:
         folder: Path | None = None,
         journal: Journal | None = None,
     ) -> None:
+        super().__init__("hook-store")
         self._write = write
-        self._line = HookQueue()
         self._journal = JournalThread(journal) if journal is not None else None
         if journal is not None:
             folder = journal.folder
@@ -98,8 +97,6 @@ class Store:
         self._away = False
         self._more_to_load = False
         self._looked_at = float("-inf")
-        self._lock = threading.Lock()
-        self._thread: threading.Thread | None = None
         self._turn: Callable[[], AbstractContextManager[None]] = (
             urgent if connection.vendor == "sqlite" else nullcontext
         )
@@ -112,25 +109,18 @@ class Store:
         promise: Promise | None = None
         if self._journal is None or self.database_answers:
             promise = self.put(hook)
-            if await kept([promise], STORE_SECONDS):
+            if await wait_durable([promise], STORE_SECONDS):
                 return
         written = False
         if self._journal is not None:
             copy = self._journal.put(hook)
-            written = await kept([copy] if promise is None else [promise, copy], JOURNAL_SECONDS)
+            written = await wait_durable([copy] if promise is None else [promise, copy], JOURNAL_SECONDS)
             self._journal.withdraw(copy)
         if promise is not None:
             # Withdraw the hook, so that memory stays bounded however long the database is away.
-            self._line.withdraw(promise)
+            self.withdraw(promise)
         if not written:
             raise NotStored
-
-    def put(self, hook: Received) -> Promise:
-        """Queue a hook for the database alone; the future's result says whether it is stored."""
-        promise = self._line.put(hook)
-        if self._thread is None:
-            self.start()
-        return promise
 
     @property
     def database_answers(self) -> bool:
@@ -139,21 +129,16 @@ class Store:
         return not self._away and (since is None or time.monotonic() - since < STORE_SECONDS)
 
     def start(self) -> None:
-        """Start the thread, so that journals are loaded even before a hook arrives."""
-        with self._lock:
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="hook-store", daemon=True)
-                self._thread.start()
-                if self._journal is not None:
-                    self._journal.start()
+        """Start the threads, so that journals are loaded even before a hook arrives."""
+        super().start()
+        if self._journal is not None:
+            self._journal.start()
 
     def close(self, timeout: float = 3) -> None:
         """Write the queued hooks into the database or else into the journal, then end the threads."""
-        self._line.stop()
-        if self._thread is not None:
-            self._thread.join(timeout)
+        self.stop(timeout)
         left = dict(self._in_hand)
-        while group := self._line.take(0):
+        while group := self.take(0):
             left |= group
         if left:
             settle(left, self._journal is not None and self._journal.write(list(left.values())))
@@ -161,8 +146,8 @@ class Store:
             self._journal.close(timeout)
 
     def _run(self) -> None:
-        while not self._line.stopped or len(self._line):
-            if group := self._line.take(0 if self._more_to_load else LOOK_SECONDS):
+        while self._has_work():
+            if group := self.take(0 if self._more_to_load else LOOK_SECONDS):
                 self._store_group(group)
             if self._loader is not None and self._is_time_to_look(self._loader):
                 self._load_journals(self._loader)

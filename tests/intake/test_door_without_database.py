@@ -121,7 +121,7 @@ def test_a_database_that_hangs_costs_the_first_hooks_some_time_and_the_others_no
         answers = [first, *pool.map(lambda _: post(url), range(200))]
     assert {answer.status_code for answer in answers} == {202}
     assert len(database.calls) == calls, "nobody else asked the database that hangs"
-    assert len(store._line) == 0, "nothing piles up before it"
+    assert store.queued == 0, "nothing piles up before it"
     assert depth(tmp_path).hooks == 201
     database.go_on()
     wait_until(lambda: depth(tmp_path).hooks == 0, "loaded when it goes on")
@@ -179,7 +179,7 @@ def test_without_a_journal_nothing_is_acknowledged_and_nothing_piles_up(serve: S
     with ThreadPoolExecutor(10) as pool:
         answers = list(pool.map(lambda _: post(url), range(30)))
     assert {answer.status_code for answer in answers} == {503}
-    assert len(store._line) == 0
+    assert store.queued == 0
 
 
 def test_what_the_database_takes_after_all_while_the_disk_fails_is_acknowledged(

@@ -114,7 +114,7 @@ def test_what_no_key_opens_is_told_by_batch_and_hook_and_the_rest_moves(gate: Ga
 
 def test_hooks_that_wait_in_a_journal_keep_the_old_key_needed(gate: Gate, settings: Any) -> None:
     journal = Journal(settings.JOURNAL_DIR)
-    journal.append([store.taken_in(b"{}", "", timezone.now()) for _ in range(3)])
+    journal.append([store.seal_hook(b"{}", "", timezone.now()) for _ in range(3)])
     settings.ENCRYPTION_KEYS = (NEW, OLD)
     with pytest.raises(CommandError, match="The journal holds 3 hooks under the keys of their time"):
         rotate()
