@@ -17,7 +17,7 @@ from notices.messages.due import HELD, WINDOW, is_held
 from notices.models import Message, Occasion
 from sendouts.models import Batch, Status
 from sendouts.outlook.forecast import answer_before
-from sendouts.wording.batch_sentences import contacts, number, span
+from sendouts.wording.batch_sentences import contacts, holds, number, span
 
 # From most urgent to merely informative.
 TONES = ("urgent", "trouble", "waiting", "over")
@@ -51,14 +51,14 @@ def say(message: Message, now: datetime) -> MessageText | None:
         return _ended(batch, now) if batch.status == message.detail else None
     if not is_held(batch) or now >= batch.deadline:
         return None
-    if message.occasion == Occasion.ATTENTION:
-        return _stopped(batch, now) if batch.attention == message.detail else None
-    return _waiting(batch, Occasion(message.occasion), now)
+    if message.occasion == Occasion.ATTENTION and batch.attention != message.detail:
+        return None
+    return _held(batch, Occasion(message.occasion), now)
 
 
-def _waiting(batch: Batch, occasion: Occasion, now: datetime) -> MessageText:
-    if batch.status != Status.IN_REVIEW:
-        return _stopped(batch, now, occasion)
+def _held(batch: Batch, occasion: Occasion, now: datetime) -> MessageText:
+    """Describe a batch that waits for a decision, or that cannot go on."""
+    decides = batch.status == Status.IN_REVIEW and occasion != Occasion.ATTENTION
     before = answer_before(batch, now)
     words = {
         "name": subjects.name_of(batch),
@@ -67,60 +67,47 @@ def _waiting(batch: Batch, occasion: Occasion, now: datetime) -> MessageText:
         "time": subjects.until(before, now),
         "left": span(before - now),
     }
-    if occasion == Occasion.WAITING and batch.total:
-        subject = _("%(name)s: %(get)s of %(all)s would get it, answer before %(time)s") % words
-    elif occasion == Occasion.WAITING:
-        subject = _("%(name)s waits for a decision, answer before %(time)s") % words
+    if not decides:
+        subject = _("%(name)s cannot go on, answer before %(time)s")
     elif occasion == Occasion.HALF_GONE:
-        subject = _("%(name)s still waits: half of its time is gone, answer before %(time)s") % words
+        subject = _("%(name)s still waits: half of its time is gone, answer before %(time)s")
+    elif occasion == Occasion.NEARLY_GONE:
+        subject = _("%(name)s still waits: %(left)s left, answer before %(time)s")
+    elif batch.total:
+        subject = _("%(name)s: %(get)s of %(all)s would get it, answer before %(time)s")
     else:
-        subject = _("%(name)s still waits: %(left)s left, answer before %(time)s") % words
+        subject = _("%(name)s waits for a decision, answer before %(time)s")
+    tone = "urgent" if occasion == Occasion.NEARLY_GONE else "waiting"
     return MessageText(
-        subject=subject,
-        headline=subjects.result(batch),
-        lines=(subjects.time_left(before, now), *subjects.why_held(batch), subjects.if_nobody(batch, now)),
-        figures=tuple(subjects.figures(batch, now)),
-        reasons=tuple(subjects.reasons(batch)),
-        button=pgettext("verb", "Review"),
-        tone="urgent" if occasion == Occasion.NEARLY_GONE else "waiting",
+        subject=subject % words,
+        headline=subjects.result(batch) if decides else subjects.stops(batch),
+        lines=(
+            _("%(left)s left, until %(time)s.") % words,
+            *(holds(batch) if batch.status == Status.IN_REVIEW else []),
+            subjects.if_nobody(batch, now),
+        ),
+        button=pgettext("verb", "Review") if decides else _("See the batch"),
+        tone=tone if decides else "trouble",
         until=before,
-        **_about(batch, occasion, before),
-    )
-
-
-def _stopped(batch: Batch, now: datetime, occasion: Occasion = Occasion.ATTENTION) -> MessageText:
-    before = answer_before(batch, now)
-    words = {"name": subjects.name_of(batch), "time": subjects.until(before, now)}
-    return MessageText(
-        subject=_("%(name)s cannot go on, answer before %(time)s") % words,
-        headline=subjects.stops(batch),
-        lines=(subjects.time_left(before, now), *subjects.why_held(batch), subjects.if_nobody(batch, now)),
-        figures=tuple(subjects.figures(batch, now)),
-        reasons=tuple(subjects.reasons(batch)),
-        button=_("See the batch"),
-        tone="trouble",
-        until=before,
-        **_about(batch, occasion, before),
+        **_about(batch, occasion, now, before),
     )
 
 
 def _ended(batch: Batch, now: datetime) -> MessageText:
     subject, headline = subjects.end(batch, now)
-    decided = subjects.decided_by(subjects.verdict_of(batch))
+    decided = subjects.decided_by(batch)
     return MessageText(
         subject=subject,
         headline=headline,
         lines=(decided,) if decided else (),
-        figures=tuple(subjects.figures(batch, now)),
-        reasons=tuple(subjects.reasons(batch)),
         button=_("See the batch"),
         tone="over",
-        **_about(batch, Occasion.ENDED),
+        **_about(batch, Occasion.ENDED, now),
     )
 
 
-def _about(batch: Batch, occasion: Occasion, before: datetime | None = None) -> dict[str, Any]:
-    """Return the link and the fields for programs."""
+def _about(batch: Batch, occasion: Occasion, now: datetime, before: datetime | None = None) -> dict[str, Any]:
+    """Return what every message about a batch has: the numbers, the link, and the fields for programs."""
     url = settings.BASE_URL + reverse("admin:sendouts_batch_change", args=[batch.pk])
     data = {
         "occasion": occasion.value,
@@ -141,7 +128,8 @@ def _about(batch: Batch, occasion: Occasion, before: datetime | None = None) -> 
         "deadline": batch.deadline.isoformat(),
         "url": url,
     }
-    return {"url": url, "topic": f"batch-{batch.pk}", "data": data}
+    shown = {"figures": tuple(subjects.figures(batch)), "reasons": tuple(subjects.reasons(batch))}
+    return {**shown, "url": url, "topic": f"batch-{batch.pk}", "data": data}
 
 
 def _describe_singles(message: Message, now: datetime) -> MessageText | None:
@@ -160,12 +148,7 @@ def _describe_singles(message: Message, now: datetime) -> MessageText | None:
     if first is None:
         return None
     oldest = answer_before(first, now)
-    if ended:
-        headline = subjects.singles_late(count, sendout)
-    elif message.occasion == Occasion.ATTENTION:
-        headline = subjects.singles_stop(count, sendout, oldest, now)
-    else:
-        headline = subjects.singles_wait(count, sendout, oldest, now)
+    headline = subjects.singles(Occasion(message.occasion), count, sendout, subjects.until(oldest, now))
     query = {"project__id__exact": sendout.project_id, "source__exact": "single", "q": sendout.name}
     query |= {"show": Status.EXPIRED.value} if ended else {}
     url = f"{settings.BASE_URL}{reverse('admin:sendouts_batch_changelist')}?{urlencode(query)}"

@@ -10,8 +10,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
 from actions.models import AtDeadline, Sendout
+from notices.models import Occasion
 from sendouts.models import Batch, DecisionVerdict, Event, EventWord, Outcome, Status
-from sendouts.wording.batch_sentences import contacts, holds, number, quoted, reason, span, time_of, title, trouble
+from sendouts.wording.batch_sentences import contacts, number, quoted, reason, time_of, title, trouble
 from sendouts.wording.events import clock
 
 LONGEST_NAME = 80
@@ -52,10 +53,6 @@ def name_of(batch: Batch) -> str:
     return plain(title(batch))
 
 
-def name_of_singles(sendout: Sendout) -> str:
-    return plain(str(sendout))
-
-
 def result(batch: Batch) -> str:
     """Return one sentence that says what acceptance would do."""
     values = {"name": name_of(batch), "get": number(batch.accepted), "all": contacts(batch.total)}
@@ -67,15 +64,6 @@ def result(batch: Batch) -> str:
 def stops(batch: Batch) -> str:
     """Return one sentence that says what stops the batch."""
     return _("“%(name)s” cannot go on: %(reason)s.") % {"name": name_of(batch), "reason": trouble(batch)}
-
-
-def why_held(batch: Batch) -> list[str]:
-    return holds(batch) if batch.status == Status.IN_REVIEW else []
-
-
-def time_left(before: datetime, now: datetime) -> str:
-    words = {"left": span(before - now), "time": until(before, now)}
-    return _("%(left)s left, until %(time)s.") % words
 
 
 def if_nobody(batch: Batch, now: datetime) -> str:
@@ -111,8 +99,10 @@ def reasons(batch: Batch) -> list[tuple[str, str]]:
     return found[:TOP_REASONS]
 
 
-def decided_by(verdict: Event | None) -> str:
-    """Name the person who accepted or rejected the batch; empty if no person did."""
+def decided_by(batch: Batch) -> str:
+    """Name the person who accepted or rejected the batch, or say that the gateway did; empty if nobody did."""
+    events = Event.objects.filter(batch=batch, word=EventWord.MOVED, new__in=(Status.ACCEPTED, Status.REFUSED))
+    verdict = events.select_related("user").order_by("pk").last()
     if verdict is None:
         return ""
     if verdict.user is None:
@@ -123,12 +113,6 @@ def decided_by(verdict: Event | None) -> str:
     if verdict.new == Status.REFUSED:
         return _("Rejected by %(who)s at %(time)s.") % words
     return _("Accepted by %(who)s at %(time)s.") % words
-
-
-def verdict_of(batch: Batch) -> Event | None:
-    """Return the event that accepted or rejected the whole batch."""
-    events = Event.objects.filter(batch=batch, word=EventWord.MOVED, new__in=(Status.ACCEPTED, Status.REFUSED))
-    return events.select_related("user").order_by("pk").last()
 
 
 def end(batch: Batch, now: datetime) -> tuple[str, str]:
@@ -174,7 +158,7 @@ def end(batch: Batch, now: datetime) -> tuple[str, str]:
     return _("%(name)s: given up") % words, _("“%(name)s” was given up at %(time)s.") % words
 
 
-def figures(batch: Batch, now: datetime) -> list[tuple[str, str]]:
+def figures(batch: Batch) -> list[tuple[str, str]]:
     """Return the numbers of a batch with their names."""
     counted = [
         (_("Contacts"), batch.total),
@@ -194,28 +178,25 @@ def figures(batch: Batch, now: datetime) -> list[tuple[str, str]]:
     return [*shown, (_("Deadline"), in_full(batch.deadline))]
 
 
-def singles_wait(count: int, sendout: Sendout, oldest: datetime, now: datetime) -> str:
-    text = ngettext(
-        "%(n)s single of %(name)s waits, until %(time)s.",
-        "%(n)s singles of %(name)s wait, the oldest until %(time)s.",
-        count,
-    )
-    return text % {"n": number(count), "name": quoted([name_of_singles(sendout)]), "time": until(oldest, now)}
-
-
-def singles_stop(count: int, sendout: Sendout, oldest: datetime, now: datetime) -> str:
-    text = ngettext(
-        "%(n)s single of %(name)s cannot go on, until %(time)s.",
-        "%(n)s singles of %(name)s cannot go on, the oldest until %(time)s.",
-        count,
-    )
-    return text % {"n": number(count), "name": quoted([name_of_singles(sendout)]), "time": until(oldest, now)}
-
-
-def singles_late(count: int, sendout: Sendout) -> str:
-    text = ngettext(
-        "%(n)s single of %(name)s was not answered before its deadline and takes the “timed out” way.",
-        "%(n)s singles of %(name)s were not answered before their deadlines and take the “timed out” way.",
-        count,
-    )
-    return text % {"n": number(count), "name": quoted([name_of_singles(sendout)])}
+def singles(occasion: Occasion, count: int, sendout: Sendout, until: str) -> str:
+    """Return one sentence on the singles of a sendout. until: the time that is left for the oldest."""
+    match occasion:
+        case Occasion.ENDED:
+            text = ngettext(
+                "%(n)s single of %(name)s was not answered before its deadline and takes the “timed out” way.",
+                "%(n)s singles of %(name)s were not answered before their deadlines and take the “timed out” way.",
+                count,
+            )
+        case Occasion.ATTENTION:
+            text = ngettext(
+                "%(n)s single of %(name)s cannot go on, until %(time)s.",
+                "%(n)s singles of %(name)s cannot go on, the oldest until %(time)s.",
+                count,
+            )
+        case _:
+            text = ngettext(
+                "%(n)s single of %(name)s waits, until %(time)s.",
+                "%(n)s singles of %(name)s wait, the oldest until %(time)s.",
+                count,
+            )
+    return text % {"n": number(count), "name": quoted([plain(str(sendout))]), "time": until}
