@@ -12,8 +12,9 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, OperationalError
 
-# Exceptions with a text from our own code, or about connections, settings and code, but without values.
-_OUR_PACKAGES = frozenset({"gateway", "sendouts", "actions", "outbound"})
+# Our own packages. Their events follow LOG_LEVEL, and the texts of their exceptions are without values.
+ROOMS = ("gateway", "desk", "api", "notices", "sendouts", "actions", "work", "outbound")
+# Exceptions about connections, settings and code, without values.
 _TELL = (OperationalError, ConnectionError, TimeoutError, ImproperlyConfigured, ImportError, AttributeError, NameError)
 _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
     # PostgreSQL appends the row's values, the position in a COPY, and the statement.
@@ -121,7 +122,7 @@ def told(error: BaseException, redactor: Redactor) -> str:
 def _said(error: BaseException, redactor: Redactor) -> str:
     kind = type(error)
     name = f"{kind.__module__}.{kind.__qualname__}"
-    if kind.__module__.partition(".")[0] in _OUR_PACKAGES or isinstance(error, _TELL):
+    if kind.__module__.partition(".")[0] in ROOMS or isinstance(error, _TELL):
         first_line = str(error).partition("\n")[0]
         return f"{name}: {redactor.text(first_line)}"
     state = getattr(error, "sqlstate", None)

@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 
-from gateway.logs.redact import ForeignRecords, Redactor, told
+from gateway.logs.redact import ROOMS, ForeignRecords, Redactor, told
 
 log = structlog.get_logger("gateway")
 
@@ -53,7 +53,7 @@ def configure(options: dict[str, Any]) -> None:
             },
             "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["foreign"]}},
             "root": {"handlers": ["stderr"], "level": "WARNING"},
-            "loggers": {name: {"level": options["level"]} for name in ("gateway", "sendouts", "actions", "outbound")}
+            "loggers": {name: {"level": options["level"]} for name in ROOMS}
             | {"django.server": {"level": "WARNING"}, "celery": {"level": "WARNING"}, "uvicorn": {"level": "WARNING"}},
         }
     )

@@ -101,6 +101,8 @@ def test_events_of_ours_of_others_and_of_the_dying_are_cleaned(tmp_path: Path) -
             error = caught
             structlog.get_logger("sendouts.test").exception(
                 "failed", uri="https://x.example.com/cancel/T", inner={"who": ["a@example.com"]}, error=error, rows=3)
+        for room in ("notices", "work", "desk", "api"):
+            structlog.get_logger(f"{room}.test").debug("done")
         named = {"data": {"name": "sendouts.plan", "args": str(error)}}
         logging.getLogger("celery.app.trace").error("Task %s raised: %r", "t", error, exc_info=error, extra=named)
         logging.getLogger("other").warning("It failed: %s", error)
@@ -119,7 +121,8 @@ def test_events_of_ours_of_others_and_of_the_dying_are_cleaned(tmp_path: Path) -
     assert (own["event"], own["rows"], own["error"]) == ("failed", 3, "ValueError")
     assert (own["uri"], own["inner"]) == ("https://x.example.com/…", {"who": ["…"]})
     assert "ValueError" in own["exception"]
-    assert [line["event"] for line in lines[1:]] == [
+    assert [line["event"] for line in lines[1:5]] == ["done"] * 4, "every room is heard"
+    assert [line["event"] for line in lines[5:]] == [
         "A task failed: sendouts.plan",
         "It failed: ValueError",
         "ValueError",
