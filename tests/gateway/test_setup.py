@@ -48,13 +48,7 @@ def run(folder: Path, *command: str | Path, **environment: str) -> subprocess.Co
     }
     given = clean | {"PIP_CONFIG_FILE": os.devnull} | environment
     return subprocess.run(
-        [str(part) for part in command],
-        cwd=folder,
-        env=given,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
+        [str(part) for part in command], cwd=folder, env=given, capture_output=True, text=True, check=False, timeout=120
     )
 
 

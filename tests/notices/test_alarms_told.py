@@ -92,11 +92,7 @@ def test_a_hook_gets_a_line_for_people_and_fields_for_programs(chat: Chat, setti
     alarm = opened()
     assert send() == 1
     (said,) = chat.posts
-    assert (said["code"], said["occasion"], said["sentence"]) == (
-        "hook_unreadable",
-        "opened",
-        "1 hook cannot be read.",
-    )
+    assert (said["code"], said["occasion"], said["sentence"]) == ("hook_unreadable", "opened", "1 hook cannot be read.")
     assert said["opened_at"] == alarm.opened_at.isoformat() and said["closed_at"] is None
     assert said["text"].startswith("Alarm: hooks cannot be read\n1 hook cannot be read.")
     assert said["url"] in said["text"]

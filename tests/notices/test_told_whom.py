@@ -132,10 +132,7 @@ def test_the_link_in_a_mail_opens_the_page_and_changes_nothing(settings: Any) ->
 
 @pytest.mark.parametrize(
     ("works", "columns", "sentence"),
-    [
-        (False, {}, "The gateway has no mail server"),
-        (True, {"email": ""}, "There is no address in your account"),
-    ],
+    [(False, {}, "The gateway has no mail server"), (True, {"email": ""}, "There is no address in your account")],
 )
 def test_the_page_says_why_nobody_is_told(settings: Any, works: bool, columns: Any, sentence: str) -> None:
     plain_english(settings)

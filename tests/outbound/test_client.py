@@ -9,15 +9,7 @@ from outbound.download import BrokenDownload
 from outbound.fanout import FanoutAnswer
 from outbound.guard import AllowList
 from sendouts.symplify import client
-from sendouts.symplify.client import (
-    Ask,
-    CallOutcome,
-    NotAllowed,
-    PermanentFailure,
-    Platform,
-    RetryableFailure,
-    judge,
-)
+from sendouts.symplify.client import Ask, CallOutcome, NotAllowed, PermanentFailure, Platform, RetryableFailure, judge
 from tests.outbound.kinds import Sites
 from tests.outbound.site import Site, reply, reset
 
@@ -158,12 +150,7 @@ def test_a_cut_contact_file_is_broken_after_what_came(site: Sites) -> None:
 
 @pytest.mark.parametrize(
     ("status", "error"),
-    [
-        (302, PermanentFailure),
-        (404, PermanentFailure),
-        (408, RetryableFailure),
-        (500, RetryableFailure),
-    ],
+    [(302, PermanentFailure), (404, PermanentFailure), (408, RetryableFailure), (500, RetryableFailure)],
 )
 def test_a_contact_file_that_is_not_given_is_retryable_or_permanent(
     status: int, error: type[Exception], site: Sites

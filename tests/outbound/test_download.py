@@ -162,12 +162,7 @@ def dripping(site: Sites, pieces: int) -> Site:
 
 
 @pytest.mark.parametrize(
-    ("limits", "word"),
-    [
-        ({"least_rate": 1_000.0}, "slow"),
-        ({"seconds": 60.0}, "slow"),
-        ({}, "cut"),
-    ],
+    ("limits", "word"), [({"least_rate": 1_000.0}, "slow"), ({"seconds": 60.0}, "slow"), ({}, "cut")]
 )
 def test_a_body_that_drips_for_ever_is_given_up(
     limits: dict[str, float], word: str, site: Sites, session: Sessions
