@@ -10,7 +10,7 @@ from outbound.fanout import FanoutAnswer
 from outbound.guard import AllowList
 from sendouts.symplify import client
 from sendouts.symplify.client import Ask, CallOutcome, NotAllowed, PermanentFailure, Platform, RetryableFailure, judge
-from tests.outbound.kinds import Sites
+from tests.outbound.net import Net
 from tests.outbound.site import Site, reply, reset
 
 
@@ -57,9 +57,9 @@ def test_the_codes_that_confirm_are_a_setting() -> None:
     assert judged == [C, R, C, R]
 
 
-def test_rejections_come_back_with_their_key_and_outcome(site: Sites) -> None:
+def test_rejections_come_back_with_their_key_and_outcome(net: Net) -> None:
     answers = {"/yes": reply(200), "/gone": reply(410), "/no": reply(404), "/later": reply(503, Retry_After="9")}
-    home = site(lambda request: answers.get(request.path) or reset(request))
+    home = net.site(lambda request: answers.get(request.path) or reset(request))
     asks = [Ask("a", home.uri("/yes")), Ask("b", home.uri("/gone")), Ask("c", home.uri("/gone"), repeat_of_lost=True)]
     asks += [Ask("d", home.uri("/no")), Ask("e", home.uri("/later")), Ask("f", home.uri("/broken"))]
     asks += [Ask("g", "https://other.example/secret")]
@@ -77,15 +77,15 @@ def test_rejections_come_back_with_their_key_and_outcome(site: Sites) -> None:
     assert (attempts["g"].code, attempts["g"].host) == ("host_not_listed", "other.example")
 
 
-def test_a_finish_that_nobody_is_left_for_is_confirmed_by_gone(site: Sites) -> None:
-    home = site(lambda request: reply(409))
+def test_a_finish_that_nobody_is_left_for_is_confirmed_by_gone(net: Net) -> None:
+    home = net.site(lambda request: reply(409))
     asks = [Ask(1, home.uri()), Ask(2, home.uri(), nobody_left=True), Ask(3, home.uri(), repeat_of_lost=True)]
     attempts = {attempt.key: attempt for some in client.finish_many(platform(home), asks) for attempt in some}
     assert [attempts[key].outcome for key in (1, 2, 3)] == [R, C, C]
 
 
-def test_method_headers_and_stop_are_passed_on(site: Sites) -> None:
-    home = site()
+def test_method_headers_and_stop_are_passed_on(net: Net) -> None:
+    home = net.site()
     settings = {"method": "PUT", "headers": {"X-Key": "k"}}
     list(client.finish_many(platform(home, **settings), [Ask(1, home.uri())]))
     assert (home.requests[0].method, home.requests[0].headers["X-Key"]) == ("PUT", "k")
@@ -93,8 +93,8 @@ def test_method_headers_and_stop_are_passed_on(site: Sites) -> None:
     assert len(home.requests) == 1
 
 
-def test_connections_survive_between_batches_in_one_thread_and_are_not_shared_with_another(site: Sites) -> None:
-    home = site()
+def test_connections_survive_between_batches_in_one_thread_and_are_not_shared_with_another(net: Net) -> None:
+    home = net.site()
 
     def batch() -> None:
         for _ in range(3):
@@ -108,16 +108,16 @@ def test_connections_survive_between_batches_in_one_thread_and_are_not_shared_wi
     assert (home.connections, len(home.requests)) == (2, 6)
 
 
-def test_two_batches_interleaved_in_one_thread_do_not_meet(site: Sites) -> None:
-    home = site()
+def test_two_batches_interleaved_in_one_thread_do_not_meet(net: Net) -> None:
+    home = net.site()
     asks = [Ask(number, home.uri()) for number in range(600)]
     first, second = client.reject_many(platform(home), asks), client.finish_many(platform(home), asks)
     keys = [attempt.key for some in (next(first), next(second), *first, *second) for attempt in some]
     assert sorted(keys) == sorted([*range(600), *range(600)])
 
 
-def test_many_settings_in_a_row_do_not_pile_up_clients(site: Sites) -> None:
-    homes = [site() for _ in range(client.KEPT_CLIENTS + 3)]
+def test_many_settings_in_a_row_do_not_pile_up_clients(net: Net) -> None:
+    homes = [net.site() for _ in range(client.KEPT_CLIENTS + 3)]
     for home in homes:
         assert next(client.reject_many(platform(home), [Ask(1, home.uri())]))[0].outcome is C
         with client.open_contacts(platform(home), home.uri()) as file:
@@ -125,8 +125,8 @@ def test_many_settings_in_a_row_do_not_pile_up_clients(site: Sites) -> None:
     assert len(client._kept.fanouts) == len(client._kept.sessions) == client.KEPT_CLIENTS
 
 
-def test_a_contact_file_is_read_with_its_proof(site: Sites) -> None:
-    home = site(lambda request: reply(200, b"[]", Content_Encoding="gzip"))
+def test_a_contact_file_is_read_with_its_proof(net: Net) -> None:
+    home = net.site(lambda request: reply(200, b"[]", Content_Encoding="gzip"))
     with client.open_contacts(
         platform(home, download_headers={"X-Key": "k"}, headers={"X-Not": "n"}), home.uri()
     ) as file:
@@ -136,8 +136,8 @@ def test_a_contact_file_is_read_with_its_proof(site: Sites) -> None:
     assert "X-Not" not in home.requests[0].headers
 
 
-def test_a_cut_contact_file_is_broken_after_what_came(site: Sites) -> None:
-    home = site(lambda request: b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\nConnection: close\r\n\r\nfour")
+def test_a_cut_contact_file_is_broken_after_what_came(net: Net) -> None:
+    home = net.site(lambda request: b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\nConnection: close\r\n\r\nfour")
     received = b""
     with client.open_contacts(platform(home), home.uri("/secret")) as file:
         with pytest.raises(BrokenDownload) as caught:
@@ -153,9 +153,9 @@ def test_a_cut_contact_file_is_broken_after_what_came(site: Sites) -> None:
     [(302, PermanentFailure), (404, PermanentFailure), (408, RetryableFailure), (500, RetryableFailure)],
 )
 def test_a_contact_file_that_is_not_given_is_retryable_or_permanent(
-    status: int, error: type[Exception], site: Sites
+    status: int, error: type[Exception], net: Net
 ) -> None:
-    home = site(lambda request: reply(status, b"no", Retry_After="5"))
+    home = net.site(lambda request: reply(status, b"no", Retry_After="5"))
     with pytest.raises(error) as caught:
         client.open_contacts(platform(home), home.uri("/secret"))
     assert caught.value.status == status  # type: ignore[attr-defined]
@@ -163,13 +163,11 @@ def test_a_contact_file_that_is_not_given_is_retryable_or_permanent(
     assert "secret" not in str(caught.value)
 
 
-def test_a_contact_file_out_of_reach_is_retryable_and_out_of_bounds_names_the_host(
-    site: Sites, closed_port: int
-) -> None:
+def test_a_contact_file_out_of_reach_is_retryable_and_out_of_bounds_names_the_host(net: Net, closed_port: int) -> None:
     allow = AllowList.parse([f"127.0.0.1:{closed_port}"], allow_http=True)
     with pytest.raises(RetryableFailure):
         client.open_contacts(Platform(allow), f"http://127.0.0.1:{closed_port}/secret")
-    home = site(reset)
+    home = net.site(reset)
     with pytest.raises(RetryableFailure):
         client.open_contacts(platform(home), home.uri())
     with pytest.raises(NotAllowed) as caught:

@@ -2,12 +2,13 @@
 
 import gzip
 import threading
+from collections.abc import Callable
 
 import pytest
 
 from outbound.download import BrokenDownload, Download, download
 from outbound.session import Unreachable
-from tests.outbound.kinds import Sessions, Sites
+from tests.outbound.net import Net
 from tests.outbound.site import Request, Site, reply, reset
 
 BODY = bytes(range(256)) * 4_000
@@ -24,10 +25,11 @@ HEAD = b"HTTP/1.1 200 OK\r\nConnection: close\r\n"
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 
 
-def read(home: Site, session: Sessions) -> tuple[bytes, str, bool]:
+def read(net: Net, answer: Callable[[Request], bytes]) -> tuple[bytes, str, bool]:
     """(what came, the word of the break or "", whether the end is proven)."""
+    home = net.site(answer)
     received = b""
-    with download(session(f"127.0.0.1:{home.port}", timeout=(1.0, 0.3)), home.uri(), block=10_000) as source:
+    with download(net.session(f"127.0.0.1:{home.port}", timeout=(1.0, 0.3)), home.uri(), block=10_000) as source:
         assert not source.proves_end()
         try:
             for some in source.blocks():
@@ -54,9 +56,9 @@ def read(home: Site, session: Sessions) -> tuple[bytes, str, bool]:
     ids=["length", "length 0", "chunks", "one chunk", "no chunk", "until closed", "nothing until closed", "no number"],
 )
 def test_a_whole_body_is_read_and_proven_where_the_transport_says_its_end(
-    wire: bytes, body: bytes, proven: bool, site: Sites, session: Sessions
+    wire: bytes, body: bytes, proven: bool, net: Net
 ) -> None:
-    assert read(site(lambda request: wire), session) == (body, "", proven)
+    assert read(net, lambda request: wire) == (body, "", proven)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +72,7 @@ def test_a_whole_body_is_read_and_proven_where_the_transport_says_its_end(
     ids=["length", "before the last chunk", "inside a chunk", "broken chunk"],
 )
 @pytest.mark.parametrize("ending", ["close", "reset"])
-def test_a_cut_body_gives_what_came_and_then_breaks(wire: bytes, ending: str, site: Sites, session: Sessions) -> None:
+def test_a_cut_body_gives_what_came_and_then_breaks(wire: bytes, ending: str, net: Net) -> None:
     drained = threading.Event()
 
     def cut(request: Request) -> bytes:
@@ -80,9 +82,9 @@ def test_a_cut_body_gives_what_came_and_then_breaks(wire: bytes, ending: str, si
         drained.wait(10)
         return reset(request)
 
-    home = site(cut)
+    home = net.site(cut)
     received = b""
-    with download(session(f"127.0.0.1:{home.port}"), home.uri(), block=1) as source:
+    with download(net.session(f"127.0.0.1:{home.port}"), home.uri(), block=1) as source:
         with pytest.raises(BrokenDownload) as caught:
             for some in source.blocks():
                 received += some
@@ -95,7 +97,7 @@ def test_a_cut_body_gives_what_came_and_then_breaks(wire: bytes, ending: str, si
     assert caught.value.__context__ is None
 
 
-def test_a_body_that_stops_coming_breaks_with_a_time_out(site: Sites, session: Sessions) -> None:
+def test_a_body_that_stops_coming_breaks_with_a_time_out(net: Net) -> None:
     over = threading.Event()
 
     def stall(request: Request) -> bytes:
@@ -103,15 +105,13 @@ def test_a_body_that_stops_coming_breaks_with_a_time_out(site: Sites, session: S
         over.wait(10)
         return b""
 
-    assert read(site(stall), session) == (b"some", "time-out", False)
+    assert read(net, stall) == (b"some", "time-out", False)
     over.set()
 
 
-def test_a_body_left_half_read_proves_nothing_and_its_connection_is_not_used_again(
-    site: Sites, session: Sessions
-) -> None:
-    home = site(lambda request: reply(200, BODY))
-    calls = session(f"127.0.0.1:{home.port}")
+def test_a_body_left_half_read_proves_nothing_and_its_connection_is_not_used_again(net: Net) -> None:
+    home = net.site(lambda request: reply(200, BODY))
+    calls = net.session(f"127.0.0.1:{home.port}")
     with download(calls, home.uri(), block=10) as source:
         next(source.blocks())
         assert not source.proves_end()
@@ -121,19 +121,19 @@ def test_a_body_left_half_read_proves_nothing_and_its_connection_is_not_used_aga
     assert home.connections == 2
 
 
-def test_the_encoding_is_named_and_not_undone(site: Sites, session: Sessions) -> None:
+def test_the_encoding_is_named_and_not_undone(net: Net) -> None:
     packed = gzip.compress(BODY)
-    home = site(lambda request: reply(200, packed, Content_Encoding=" GZIP"))
-    with download(session(f"127.0.0.1:{home.port}"), home.uri(), headers={"X-Key": "a"}) as source:
+    home = net.site(lambda request: reply(200, packed, Content_Encoding=" GZIP"))
+    with download(net.session(f"127.0.0.1:{home.port}"), home.uri(), headers={"X-Key": "a"}) as source:
         assert (source.status, source.content_encoding) == (200, "gzip")
         assert b"".join(source.blocks()) == packed
         assert source.proves_end()
     assert (home.requests[0].headers["Accept-Encoding"], home.requests[0].headers["X-Key"]) == ("gzip", "a")
 
 
-def test_blocks_are_about_as_long_as_asked_however_small_the_chunks(site: Sites, session: Sessions) -> None:
-    home = site(lambda request: CHUNKED + chunked(BODY, 100))
-    with download(session(f"127.0.0.1:{home.port}"), home.uri(), block=10_000) as source:
+def test_blocks_are_about_as_long_as_asked_however_small_the_chunks(net: Net) -> None:
+    home = net.site(lambda request: CHUNKED + chunked(BODY, 100))
+    with download(net.session(f"127.0.0.1:{home.port}"), home.uri(), block=10_000) as source:
         lengths = [len(some) for some in source.blocks()]
     assert sum(lengths) == len(BODY)
     assert all(10_000 <= length < 20_000 for length in lengths[:-1])
@@ -151,24 +151,22 @@ class Clock:
         return self.now
 
 
-def dripping(site: Sites, pieces: int) -> Site:
+def dripping(net: Net, pieces: int) -> Site:
     def drip(request: Request) -> bytes:
         request.wire.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
         for _ in range(pieces):
             request.wire.sendall(b"x")
         return b""
 
-    return site(drip)
+    return net.site(drip)
 
 
 @pytest.mark.parametrize(
     ("limits", "word"), [({"least_rate": 1_000.0}, "slow"), ({"seconds": 60.0}, "slow"), ({}, "cut")]
 )
-def test_a_body_that_drips_for_ever_is_given_up(
-    limits: dict[str, float], word: str, site: Sites, session: Sessions
-) -> None:
-    home = dripping(site, 200)
-    response = session(f"127.0.0.1:{home.port}").get(home.uri(), stream=True)
+def test_a_body_that_drips_for_ever_is_given_up(limits: dict[str, float], word: str, net: Net) -> None:
+    home = dripping(net, 200)
+    response = net.session(f"127.0.0.1:{home.port}").get(home.uri(), stream=True)
     with Download(response, block=1, clock=Clock(10.0), **limits) as file:
         with pytest.raises(BrokenDownload) as caught:
             list(file.blocks())
@@ -176,11 +174,11 @@ def test_a_body_that_drips_for_ever_is_given_up(
         assert not file.proves_end()
 
 
-def test_a_reader_that_takes_its_time_is_not_held_against_the_other_side(site: Sites, session: Sessions) -> None:
+def test_a_reader_that_takes_its_time_is_not_held_against_the_other_side(net: Net) -> None:
     body = b"y" * 3_000_000
-    home = site(lambda request: reply(body=body))
+    home = net.site(lambda request: reply(body=body))
     clock = Clock(0.0)
-    response = session(f"127.0.0.1:{home.port}").get(home.uri(), stream=True)
+    response = net.session(f"127.0.0.1:{home.port}").get(home.uri(), stream=True)
     with Download(response, block=100_000, least_rate=1_000_000.0, clock=clock) as file:
         received = 0
         for block in file.blocks():
@@ -189,9 +187,7 @@ def test_a_reader_that_takes_its_time_is_not_held_against_the_other_side(site: S
         assert (received, file.proves_end()) == (len(body), True)
 
 
-def test_a_head_that_drips_for_ever_is_given_up(
-    site: Sites, session: Sessions, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_head_that_drips_for_ever_is_given_up(net: Net, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("outbound.session.HEAD_GRACE", 0.0)
     over = threading.Event()
 
@@ -201,8 +197,8 @@ def test_a_head_that_drips_for_ever_is_given_up(
             request.wire.sendall(b"X: y\r\n")
         return b""
 
-    home = site(drip)
+    home = net.site(drip)
     with pytest.raises(Unreachable) as caught:
-        session(f"127.0.0.1:{home.port}", timeout=(1.0, 0.3)).get(home.uri())
+        net.session(f"127.0.0.1:{home.port}", timeout=(1.0, 0.3)).get(home.uri())
     over.set()
     assert (caught.value.word, caught.value.sent) == ("time-out", True)

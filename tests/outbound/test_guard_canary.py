@@ -4,7 +4,7 @@ Each form is tried three times: as it comes; with a guard whose reading of URIs 
 check at the moment of dialling stands alone; and the names among them with a resolver in the enemy's hands.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pycurl
@@ -14,6 +14,7 @@ import requests
 from outbound.fanout import Fanout, FanoutAnswer, FanoutCall
 from outbound.guard import AllowList, Refused, Target
 from outbound.session import GuardedSession, Unreachable
+from tests.outbound.net import Net
 from tests.outbound.site import Request, Site, reply
 from tests.outbound.test_rebinding import NAME, resolve_for_curl, resolve_for_python
 
@@ -101,9 +102,9 @@ class Careless(AllowList):
 
 
 @pytest.fixture
-def canary(site: Callable[..., Site]) -> Iterator[tuple[Site, Site]]:
+def canary(net: Net) -> Iterator[tuple[Site, Site]]:
     """Listening on every address of the loopback, IPv4 and IPv6."""
-    yield site(host="0.0.0.0"), site(host="::1")
+    yield net.site(host="0.0.0.0"), net.site(host="::1")
 
 
 def listed() -> AllowList:
@@ -193,7 +194,7 @@ def test_without_a_guard_most_of_these_forms_do_reach_the_canary(canary: tuple[S
 
 
 def test_neither_redirect_nor_proxy_nor_netrc_leads_to_the_canary(
-    canary: tuple[Site, Site], site: Callable[..., Site], monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+    canary: tuple[Site, Site], net: Net, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:
     trap = canary[0].uri("/trap")
     netrc = tmp_path / ".netrc"
@@ -209,7 +210,7 @@ def test_neither_redirect_nor_proxy_nor_netrc_leads_to_the_canary(
     def lead_away(request: Request) -> bytes:
         return reply(int(request.path.strip("/")), Location=trap, Refresh=f"0; url={trap}", Alt_Svc='h2=":443"')
 
-    home = site(lead_away)
+    home = net.site(lead_away)
     allow = AllowList.parse([f"127.0.0.1:{home.port}"], allow_http=True)
     for status in (300, 301, 302, 303, 307, 308):
         answer = try_fanout(allow, home.uri(f"/{status}"))

@@ -10,7 +10,7 @@ import certifi
 import pytest
 
 from outbound.session import Unreachable
-from tests.outbound.kinds import Fanouts, Send, Sessions, Sites
+from tests.outbound.net import Net
 from tests.outbound.site import Site, reply
 
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl to make a certificate with")
@@ -28,56 +28,44 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 @pytest.fixture
-def tls_site(site: Sites, certificate: tuple[Path, Path]) -> Callable[..., Site]:
+def tls_site(net: Net, certificate: tuple[Path, Path]) -> Callable[..., Site]:
     """Makes sites that speak TLS with that certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*certificate)
-    return lambda **options: site(
+    return lambda **options: net.site(
         lambda request: reply(200, b"[]"), wrap=lambda wire: context.wrap_socket(wire, server_side=True), **options
     )
 
 
-def test_a_certificate_that_nobody_vouches_for_is_not_talked_to(
-    tls_site: Sites, fanout: Fanouts, session: Sessions, send: Send
-) -> None:
+def test_a_certificate_that_nobody_vouches_for_is_not_talked_to(tls_site: Callable[..., Site], net: Net) -> None:
     home = tls_site()
-    answer = send(fanout(f"127.0.0.1:{home.port}"), home.uri("/secret", scheme="https"))[0]
+    answer = net.ask(home, home.uri("/secret", scheme="https"))
     assert (answer.status, answer.error) == (0, "unsent")
     with pytest.raises(Unreachable) as caught:
-        session(f"127.0.0.1:{home.port}").get(home.uri("/secret", scheme="https"))
+        net.session(f"127.0.0.1:{home.port}").get(home.uri("/secret", scheme="https"))
     assert (caught.value.word, caught.value.sent) == ("tls", False)
     assert home.requests == []
 
 
 def test_a_certificate_for_another_name_is_not_talked_to(
-    tls_site: Sites,
-    certificate: tuple[Path, Path],
-    fanout: Fanouts,
-    session: Sessions,
-    send: Send,
-    monkeypatch: pytest.MonkeyPatch,
+    tls_site: Callable[..., Site], certificate: tuple[Path, Path], net: Net, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(certifi, "where", lambda: str(certificate[0]))
     home = tls_site()
     entry, uri = f"localhost:{home.port}", home.uri("/secret", host="localhost", scheme="https")
-    assert send(fanout(entry), uri)[0].error == "unsent"
+    assert net.send(net.fanout(entry), uri)[0].error == "unsent"
     with pytest.raises(Unreachable):
-        session(entry).get(uri, verify=str(certificate[0]))
+        net.session(entry).get(uri, verify=str(certificate[0]))
     assert home.requests == []
 
 
 def test_a_trusted_certificate_is_talked_to_and_the_connection_kept(
-    tls_site: Sites,
-    certificate: tuple[Path, Path],
-    fanout: Fanouts,
-    session: Sessions,
-    send: Send,
-    monkeypatch: pytest.MonkeyPatch,
+    tls_site: Callable[..., Site], certificate: tuple[Path, Path], net: Net, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(certifi, "where", lambda: str(certificate[0]))
     home = tls_site()
     entry, uri = f"127.0.0.1:{home.port}", home.uri("/a", scheme="https")
-    out, calls = fanout(entry, max_at_once=1), session(entry)
-    assert [send(out, uri, uri)[place].status for place in (0, 1)] == [200, 200]
+    out, calls = net.fanout(entry, max_at_once=1), net.session(entry)
+    assert [net.send(out, uri, uri)[place].status for place in (0, 1)] == [200, 200]
     assert [calls.get(uri, verify=str(certificate[0])).json() for _ in range(2)] == [[], []]
     assert home.connections == 2
