@@ -8,7 +8,7 @@ from outbound import breaker as module
 from outbound.breaker import breakers
 from outbound.download import download
 from outbound.fanout import FanoutCall
-from outbound.session import GuardedSession, Unreachable
+from outbound.session import Unreachable
 from tests.outbound.net import Net
 from tests.outbound.site import Request, Site, reply, reset
 
@@ -76,7 +76,7 @@ def test_one_probe_passes_when_it_is_due_and_its_success_lets_all_pass(net: Net)
     assert {answer.status for answer in net.send(out, *[home.uri()] * 100).values()} == {200}
 
 
-def test_one_off_calls_and_downloads_take_part(net: Net, session: Callable[..., GuardedSession]) -> None:
+def test_one_off_calls_and_downloads_take_part(net: Net) -> None:
     home = net.site(lambda request: reply(503, Retry_After="9"))
     entry = f"127.0.0.1:{home.port}"
     one_off = net.session(entry, breakers=breakers)
