@@ -34,7 +34,7 @@ from sendouts.outlook import forecast
 from sendouts.verbs import Accept, Reject, single_sets
 from sendouts.verbs.base import Act
 from sendouts.verbs.single_sets import AT_ONCE, Together
-from sendouts.wording.batch_sentences import attention, column_time, holds, number, time_of
+from sendouts.wording.batch_sentences import attention, holds, number
 from work.nudges import nudge
 
 SetVerb = type[Accept] | type[Reject]
@@ -79,7 +79,7 @@ class TogetherForm(forms.Form):
 
 @dataclass(frozen=True)
 class SetRequest:
-    """A set of singles and the decision on it."""
+    """A set of singles and the decision on it; `beyond`: how many more wait after them."""
 
     verb: SetVerb
     title: str
@@ -88,102 +88,54 @@ class SetRequest:
     user: User
     now: datetime
 
-    @cached_property
-    def _seconds(self) -> list[Second]:
-        """Return the effect of this person's acceptance for each single, given the contacts of the whole set."""
-        contacts = self._sums["total"]
-        return [Second.of(each, self.user, contacts) for each in self.singles] if self.verb is Accept else []
-
-    def _second_lines(self) -> list[str]:
-        """Return the sentences about the second person, which precede the numbers."""
-        found = []
-        if Second.FIRST in self._seconds:
-            found.append(_("Nothing goes out yet: when a second person has accepted, this holds:"))
-        if own := self._seconds.count(Second.OWN):
-            text = ngettext(
-                "You accepted %(n)s of them as first person already: it is left as it is.",
-                "You accepted %(n)s of them as first person already: they are left as they are.",
-                own,
-            )
-            found.append(text % {"n": number(own)})
-        return found
-
     @property
-    def _sums(self) -> dict[str, int]:
+    def accepts(self) -> bool:
+        return self.verb is Accept
+
+    @cached_property
+    def sums(self) -> dict[str, int]:
+        """Return how many contacts the singles have together, by verdict and in total."""
         return {
             name: sum(getattr(each, name) for each in self.singles)
             for name in ("total", "accepted", "rejected", "undecided")
         }
 
+    @cached_property
+    def _seconds(self) -> list[Second]:
+        """Return the effect of this person's acceptance for each single, given the contacts of the whole set."""
+        return [Second.of(each, self.user, self.sums["total"]) for each in self.singles] if self.accepts else []
+
+    @property
+    def is_first(self) -> bool:
+        """Return whether some of them wait for a second person after this acceptance."""
+        return Second.FIRST in self._seconds
+
+    @property
+    def own(self) -> int:
+        """Count the singles that this person has accepted as first person already."""
+        return self._seconds.count(Second.OWN)
+
     @property
     def asks_undecided(self) -> bool:
-        return self.verb is Accept and bool(self._sums["undecided"])
+        return self.accepts and bool(self.sums["undecided"])
+
+    @property
+    def unjudged(self) -> bool:
+        return any(each.unjudged() for each in self.singles)
+
+    @property
+    def answer_before(self) -> datetime:
+        """Return until when the most urgent one must be answered."""
+        return forecast.answer_before(self.singles[0], self.now)
 
     @property
     def question(self) -> str:
-        values = {"n": number(len(self.singles)), "name": self.title}
-        if self.verb is Accept:
-            text = ngettext(
-                "Accept %(n)s single of “%(name)s”?", "Accept %(n)s singles of “%(name)s”?", len(self.singles)
-            )
+        count = len(self.singles)
+        if self.accepts:
+            text = ngettext("Accept %(n)s single of “%(name)s”?", "Accept %(n)s singles of “%(name)s”?", count)
         else:
-            text = ngettext(
-                "Reject %(n)s single of “%(name)s”?", "Reject %(n)s singles of “%(name)s”?", len(self.singles)
-            )
-        return text % values
-
-    @property
-    def confirm(self) -> str:
-        sums = self._sums
-        if self.verb is Reject:
-            return _("Reject %(n)s") % {"n": number(sums["total"])}
-        if Second.FIRST in self._seconds:
-            return _("Accept as first person")
-        return _("Accept") if sums["undecided"] else _("Send to %(n)s") % {"n": number(sums["accepted"])}
-
-    @property
-    def tone(self) -> str:
-        return "primary" if self.verb is Accept else "danger"
-
-    def consequences(self) -> list[str]:
-        """Return the consequences, in numbers."""
-        sums = self._sums
-        if self.verb is Reject:
-            text = ngettext(
-                "Nobody gets the message: %(n)s contact is rejected at Symplify.",
-                "Nobody gets the message: %(n)s contacts are rejected at Symplify, one by one.",
-                sums["total"],
-            )
-            found = [text % {"n": number(sums["total"])}, _("Rejections that were sent cannot be taken back.")]
-        else:
-            text = ngettext("%(n)s contact gets the message.", "%(n)s contacts get the message.", sums["accepted"])
-            found = [*self._second_lines(), text % {"n": number(sums["accepted"])}]
-            if sums["rejected"]:
-                text = ngettext(
-                    "%(n)s does not get it: the rejection goes to Symplify first and cannot be taken back.",
-                    "%(n)s do not get it: their rejections go to Symplify first and cannot be taken back.",
-                    sums["rejected"],
-                )
-                found.append(text % {"n": number(sums["rejected"])})
-            if sums["undecided"]:
-                text = ngettext(
-                    "%(n)s contact could not be judged.", "%(n)s contacts could not be judged.", sums["undecided"]
-                )
-                found.append(text % {"n": number(sums["undecided"])})
-        if any(each.unjudged() for each in self.singles):
-            found.append(_("Nobody has checked everything that was asked for in all of them."))
-        found.append(
-            _("The most urgent one must be answered before %(time)s.")
-            % {"time": time_of(forecast.answer_before(self.singles[0], self.now), self.now)}
-        )
-        if self.beyond:
-            text = ngettext(
-                "At most %(most)s are decided at once: %(n)s more waits after these.",
-                "At most %(most)s are decided at once: %(n)s more wait after these.",
-                self.beyond,
-            )
-            found.append(text % {"most": number(AT_ONCE), "n": number(self.beyond)})
-        return found
+            text = ngettext("Reject %(n)s single of “%(name)s”?", "Reject %(n)s singles of “%(name)s”?", count)
+        return text % {"n": number(count), "name": self.title}
 
 
 @require_GET
@@ -201,11 +153,10 @@ def page(request: HttpRequest, sendout_id: int) -> HttpResponse:
         **admin.site.each_context(request),
         "title": name_of(sendout),
         "sendout": sendout,
-        "lines": [ListedSingle.of(each, now, decides=decides) for each in shown.singles],
+        "lines": [ListedSingle.of(each, decides=decides) for each in shown.singles],
+        "now": now,
         "after": shown.after,
         "decided": count,
-        "accept_all": _("Accept all %(n)s…") % {"n": number(count)},
-        "reject_all": _("Reject all %(n)s…") % {"n": number(count)},
         "zone": timezone.localtime(now).tzname(),
     }
     return TemplateResponse(request, "desk/home/singles.html", context)
@@ -286,6 +237,7 @@ def _render_page(
         **admin.site.each_context(request),
         "title": asked.question,
         "asked": asked,
+        "most": AT_ONCE,
         "form": TogetherForm(verb=verb, asks_undecided=asked.asks_undecided, initial=initial) if chosen else None,
         "problem": problem,
         "back": reverse("desk:singles", args=[sendout.pk]),
@@ -295,18 +247,15 @@ def _render_page(
 
 @dataclass(frozen=True, slots=True)
 class ListedSingle:
-    """One single in the list."""
+    """One single in the list, with why it is held; one with a single contact shows its verdict as one word."""
 
-    url: str
+    batch: Batch
     label: Label
     why: str
     verdict: str
-    number: int
-    deadline: str
 
     @classmethod
-    def of(cls, single: Batch, now: datetime, *, decides: bool) -> "ListedSingle":
-        """Build one line; a single with one contact shows its verdict as one word."""
+    def of(cls, single: Batch, *, decides: bool) -> "ListedSingle":
         counts = (
             (single.accepted, ngettext("%(n)s gets it", "%(n)s get it", single.accepted)),
             (single.rejected, ngettext("%(n)s does not get it", "%(n)s do not get it", single.rejected)),
@@ -314,10 +263,8 @@ class ListedSingle:
             (single.unread, ngettext("%(n)s unreadable", "%(n)s unreadable", single.unread)),
         )
         return cls(
-            url=reverse("admin:sendouts_batch_change", args=[single.pk]),
-            label=label(single, decides=decides),
+            single,
+            label(single, decides=decides),
             why=attention(single) or " ".join(holds(single)),
             verdict=", ".join(text % {"n": number(count)} for count, text in counts if count) or "–",
-            number=single.pk,
-            deadline=column_time(single.deadline, now),
         )
