@@ -13,7 +13,6 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from actions import access
 from desk.bases import reader
@@ -119,30 +118,11 @@ def progress(request: HttpRequest, batch_id: int, key: UUID) -> HttpResponse:
     if found is None:
         return JsonResponse({"now": now.isoformat(), "every": EVERY_SECONDS, "regions": {}, "say": ""})
     over = found.ended_at is not None
-    said = sentence(found)
     shown: dict[str, Any] = {
-        "sentence": said,
+        "found": found,
         "percent": 100 if over and not found.broken else min(99, 100 * found.read // max(1, found.total)),
-        "over": over,
-        "broken": found.broken,
     }
     html = render_to_string("desk/export/progress.html", shown, request=request)
     every = None if over else EVERY_SECONDS
-    say = said if over else ""
+    say = render_to_string("desk/export/sentence.html", shown).strip() if over else ""
     return JsonResponse({"now": now.isoformat(), "every": every, "regions": {"gate-export": html}, "say": say})
-
-
-def sentence(found: Export) -> str:
-    """Describe the progress of a download."""
-    values = {"n": number(found.written), "read": number(found.read), "total": number(found.total)}
-    if found.ended_at is None:
-        return _("%(read)s of %(total)s rows looked through, %(n)s written.") % values
-    if found.broken:
-        stopped = ngettext(
-            "The download stopped after %(n)s row. The file is not complete: download it again.",
-            "The download stopped after %(n)s rows. The file is not complete: download it again.",
-            found.written,
-        )
-        return stopped % values
-    text = ngettext("The file is complete: %(n)s contact.", "The file is complete: %(n)s contacts.", found.written)
-    return text % values

@@ -13,7 +13,6 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 from django.views.decorators.debug import sensitive_post_parameters
 
 from actions import access
@@ -21,7 +20,7 @@ from actions.whole import whole
 from desk.bases import reader
 from sendouts.inquiries import fate as inquiry_fate
 from sendouts.inquiries.fate import Fate, Found
-from sendouts.inquiries.find import FoundContacts, find
+from sendouts.inquiries.find import find
 from sendouts.models import DecisionVerdict
 from sendouts.verbs import base
 from sendouts.wording.batch_sentences import column_time, number, span, title
@@ -86,7 +85,7 @@ def find_contact(request: HttpRequest) -> HttpResponse:
         "lines": [line(found, now) for found in findings.found],
         "verdict": line(first, now) if first else None,
         "headline": inquiry_fate.headline(first) if first else "",
-        "empty": _empty(asked, findings, limited=limited) if asked else "",
+        "days": settings.RETENTION_DAYS,
         "period": period(),
         "limited": limited,
         "zone": timezone.localtime(now).tzname(),
@@ -97,31 +96,6 @@ def find_contact(request: HttpRequest) -> HttpResponse:
 def period() -> str:
     """Return how long decisions are kept, as the settings say."""
     return span(timedelta(days=settings.RETENTION_DAYS))
-
-
-def _empty(asked: str, findings: FoundContacts, *, limited: bool) -> str:
-    """Return why nothing is shown."""
-    if findings.found:
-        return ""
-    if findings.before is not None:
-        return _("Nothing so far in the projects that you see. Look further back.")
-    days = settings.RETENTION_DAYS
-    values = {"id": asked, "n": number(days)}
-    if limited:
-        text = ngettext(
-            "No decision about %(id)s in the last day, in the projects that you see. "
-            "Check the id: capitals and dashes count.",
-            "No decision about %(id)s in the last %(n)s days, in the projects that you see. "
-            "Check the id: capitals and dashes count.",
-            days,
-        )
-        return text % values
-    text = ngettext(
-        "No decision about %(id)s in the last day. Check the id: capitals and dashes count.",
-        "No decision about %(id)s in the last %(n)s days. Check the id: capitals and dashes count.",
-        days,
-    )
-    return text % values
 
 
 def line(found: Found, now: datetime) -> HitLine:

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from actions.whole import whole
-from sendouts.models import Answer, Batch, Decision, DecisionVerdict, Status
+from sendouts.models import Answer, Batch, Decision, DecisionVerdict
 from sendouts.models.decision import rows_of
 from sendouts.models.paging import through_an_index
 from sendouts.privacy.masking import masked
@@ -60,7 +60,6 @@ class Contacts:
     search: str
     reason: str
     rows: list[ContactRow]
-    empty: str
     first: str
     next: str
     kept_shown: bool
@@ -110,7 +109,6 @@ def contacts_page(batch: Batch, asked: Mapping[str, str], *, sees: bool, changes
         search=search,
         reason=only,
         rows=[_line(decision, shown, sees=sees, changes=changes) for decision in page[:PAGE]],
-        empty=_empty(batch, tab, search, only),
         first=urlencode(where) if after >= 0 else "",
         next=urlencode({**where, "after": page[PAGE - 1].row}) if more else "",
         kept_shown=sees and any(decision.kept and not decision.unread for decision in page),
@@ -211,25 +209,6 @@ def _show_kept(kept: Mapping[str, object], shown: Collection[str]) -> tuple[tupl
 def _short(value: object) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 80 else text[:79] + "…"
-
-
-def _empty(batch: Batch, tab: str, search: str, only: str = "") -> str:
-    if search:
-        text = _("No decision about %(id)s in this batch. Check the id: capitals and dashes count.")
-        return text % {"id": search}
-    if batch.status == Status.PLANNED:
-        return _("The contacts appear here as they are checked.")
-    if batch.retired_at is not None and batch.total:
-        return _("The contacts of this batch are no longer kept.")
-    if not batch.total:
-        return _("There is nobody in this batch.")
-    if only:
-        return _("No contact has this reason any more.")
-    return {
-        "rejected": _("Every contact passed."),
-        "accepted": _("Nobody gets it."),
-        "unread": _("Every row of the contact file could be read."),
-    }.get(tab, _("Nobody is undecided."))
 
 
 def unread_without_address(batch: Batch) -> int:

@@ -11,13 +11,13 @@ from django.utils.translation import gettext as _
 from desk.batch.contacts import Contacts, contacts_page
 from desk.batch.define import Definable, definable
 from desk.batch.effects import Acting, acting
-from desk.batch.parts import headline as headlines
 from desk.batch.parts.clock import Clock, Lengths, clock, lengths
 from desk.batch.parts.comparison import Comparison, comparison
 from desk.batch.parts.events import EventLine, history
 from desk.batch.parts.figures import Figure, figures
-from desk.batch.parts.headline import Label
-from desk.batch.parts.outlook import Outlook, in_short, outlook
+from desk.batch.parts.headline import Headline, Label
+from desk.batch.parts.headline import label as make_label
+from desk.batch.parts.outlook import Outlook, outlook
 from desk.batch.parts.plan import CheckLine, checks
 from desk.batch.parts.reasons import Reasons, reasons
 from desk.batch.parts.stages import Stage, moments, stages
@@ -44,7 +44,7 @@ class BatchPage:
     now: datetime
     label: Label
     title: str
-    headline: str
+    headline: Headline
     hint: str
     first_accepted: str
     hold: Hold | None
@@ -64,8 +64,7 @@ class BatchPage:
     history: list[EventLine]
     clock: Clock
     lengths: Lengths | None
-    outlook: list[Outlook]
-    in_short: str
+    outlook: Outlook | None
     verbs: list[VerbPage]
     not_allowed: bool
     say: str
@@ -98,7 +97,7 @@ def page(batch: Batch, user: AbstractUser, asked: Mapping[str, str], now: dateti
     decides, sees = user.has_perm(base.REVIEW), user.has_perm(base.VIEW_CONTACTS)
     in_review = batch.status == Status.IN_REVIEW
     held = in_review and now < batch.deadline
-    label = headlines.label(batch, decides=decides)
+    label = make_label(batch, decides=decides)
     known = forecast.lately(now) if batch.status in (Status.IN_REVIEW, *forecast.SENDING) else None
     # A batch whose stage could not complete has no foreseeable end.
     expected = forecast.forecast_of(batch, known, now) if known and not batch.attention else None
@@ -113,7 +112,7 @@ def page(batch: Batch, user: AbstractUser, asked: Mapping[str, str], now: dateti
         now=now,
         label=label,
         title=batch_sentences.title(batch),
-        headline=headlines.headline(batch, now, headlines.ending(batch), expected, reading),
+        headline=Headline.of(batch, expected, reading),
         hint=_hint(batch, now),
         first_accepted=second_person.first_acceptance_sentence(batch, user, now) if in_review else "",
         hold=hold.on_hold(batch),
@@ -134,7 +133,6 @@ def page(batch: Batch, user: AbstractUser, asked: Mapping[str, str], now: dateti
         clock=clock(batch, now, known=known, expected=expected, reading=reading),
         lengths=lengths(batch, seen),
         outlook=outlook(batch, user, now, known),
-        in_short=in_short(batch, now),
         verbs=offered(batch, user, now),
         not_allowed=held and not decides,
         say=f"{batch_sentences.title(batch)}: {label.text}",

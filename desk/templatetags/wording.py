@@ -9,6 +9,7 @@ from math import ceil
 from django.template import Library
 from django.utils.translation import gettext as _
 
+from desk.batch.parts import figures
 from sendouts.wording import batch_sentences
 from sendouts.wording.batch_sentences import number, span
 from sendouts.wording.sentences import show_text
@@ -22,6 +23,7 @@ register.filter("percent", batch_sentences.percent)
 register.filter("quoted", batch_sentences.quoted)
 register.filter("reason", batch_sentences.reason)
 register.filter("show_text", show_text)
+register.filter("share", figures.percent)
 register.filter("span", batch_sentences.span)
 register.filter("time_of", batch_sentences.time_of)
 

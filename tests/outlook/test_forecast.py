@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 import structlog
+from django.template.loader import render_to_string
 from django.utils import timezone, translation
 
-from desk.batch.parts.headline import outlook
 from gateway.lanes import make_sweep
 from sendouts.models import Batch, Status, Tempo
 from sendouts.outlook import forecast
@@ -116,7 +116,7 @@ def test_the_headline_says_when_it_will_be_done(rejected: int, silent: bool, in_
         ("fr", "n’accepte aucun appel", "pas confirmés avant l’échéance"),
     ):
         with translation.override(language):
-            sentence = outlook(found, now)
+            sentence = render_to_string("desk/batch/forecast.html", {"forecast": found, "now": now})
         assert (silence in sentence, late in sentence) == (silent, not in_time)
 
 
