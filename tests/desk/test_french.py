@@ -14,8 +14,9 @@ from django.utils.translation import override
 
 from sendouts.models import Attention, Batch, Status
 from sendouts.wording import batch_sentences
+from tests.desk.batch.page_cases import read, said
 from tests.desk.batch.test_page import ATTENTION
-from tests.factories import batch, client_of, page_url, plain_english, text_of, verb_url
+from tests.factories import batch, client_of, plain_english, text_of, verb_url
 
 pytestmark = pytest.mark.django_db
 # A plain space where a no-break one belongs, guillemets without any, a wide one for a narrow one or the other way round, a
@@ -48,15 +49,14 @@ def test_every_translation_is_set_as_french_is() -> None:
 
 def test_a_headline_is_a_french_sentence_with_french_numbers(reviewer: Client) -> None:
     made = batch(accepted=131_734, rejected=9_657, decisions=False)
-    page = reviewer.get(page_url(made)).context["page"]
-    assert page.label.text == "À vous de valider"
-    plain = re.sub(r"[\u00a0\u202f]", " ", page.headline)
-    assert plain == (
+    assert read(reviewer, made).label.text == "À vous de valider"
+    head = said(reviewer, made, "head")
+    assert " ".join(head.split()).endswith(
         "« Day 1 » part à 131 734 sur 141 391 contacts si vous acceptez. "
         "9 657 ne le reçoivent pas, tous pour le même motif : « No consent »."
     )
     # With the date in between, where the deadline is tomorrow's.
-    assert re.search(r"(?:à|,) \d\d\u00a0h\u00a0\d\d", page.outlook[-1][2])
+    assert re.search(r"(?:à|,) \d\d\u00a0h\u00a0\d\d", said(reviewer, made, "outlook"))
 
 
 def test_digits_are_grouped_by_narrow_spaces_that_do_not_break() -> None:
@@ -92,7 +92,9 @@ def test_no_status_is_shown_in_english(reviewer: Client, status: Status) -> None
     now = timezone.now()
     more: dict[str, Any] = {"outcome": "released", "finish_sent_at": now} if status == Status.FINISHED else {}
     made = batch(status, accepted=2, **more)
-    french = reviewer.get(page_url(made)).context["page"]
-    english = reviewer.get(page_url(made), headers={"Accept-Language": "en"}).context["page"]
-    assert french.label.text != english.label.text
-    assert french.headline != english.headline
+    found = []
+    for language in ("fr", "en"):
+        reviewer.defaults["HTTP_ACCEPT_LANGUAGE"] = language
+        found.append((read(reviewer, made).label.text, said(reviewer, made, "head").rpartition("Day 1")[0]))
+    (label, head), (english_label, english_head) = found
+    assert label != english_label and "«" in head and "“" in english_head

@@ -12,10 +12,11 @@ from actions.catalog.shared.http import ServiceFailure
 from actions.models import Project
 from desk.batch.parts.figures import percent
 from sendouts.lifecycle import record
-from sendouts.models import Batch, Chunk, EffectRun, Event, EventWord, Status, Tempo
+from sendouts.models import Batch, Chunk, EffectRun, EventWord, Status, Tempo
 from sendouts.outlook import forecast
 from sendouts.outlook.forecast import Lately
-from tests.factories import CONSENT, batch, client_of, page_url, plain_english, plan, user_in
+from tests.desk.batch.page_cases import read, said
+from tests.factories import CONSENT, batch, client_of, plain_english, plan, user_in
 
 pytestmark = pytest.mark.django_db
 
@@ -28,12 +29,6 @@ def _english(settings: Any) -> None:
 @pytest.fixture
 def viewer() -> Client:
     return client_of("Viewer")
-
-
-def read(client: Client, made: Batch) -> Any:
-    response = client.get(page_url(made))
-    assert response.status_code == 200
-    return response.context["page"]
 
 
 def past(count: int = 8, rejected: int = 40) -> None:
@@ -54,10 +49,10 @@ def past(count: int = 8, rejected: int = 40) -> None:
 
 def test_more_rejections_than_usual_are_told_with_the_reason_that_makes_the_difference(viewer: Client) -> None:
     past()
-    page = read(viewer, batch(accepted=1800, rejected=200, decisions=False))
-    assert page.comparison.tone == "warning"
-    assert page.comparison.first == "More rejections than usual: 10%, against 4.1% to 4.8% in the last 8 batches."
-    assert page.comparison.rest.startswith("The difference is “No consent”: 200 now, about 89 usually.")
+    made = batch(accepted=1800, rejected=200, decisions=False)
+    page, compared = read(viewer, made), said(viewer, made, "compare")
+    assert "More rejections than usual: 10%, against 4.1% to 4.8% in the last 8 batches." in compared
+    assert "The difference is “No consent”: 200 now, about 89 usually." in compared
     rejected = page.figures[2]
     assert (rejected.hint, rejected.unusual, len(rejected.bars)) == ("10%, usually 4.5%", True, 9)
     assert max(rejected.bars) == rejected.bars[-1]
@@ -66,26 +61,29 @@ def test_more_rejections_than_usual_are_told_with_the_reason_that_makes_the_diff
     assert line.tick is not None and 0 < line.tick < line.width
 
 
-def test_a_batch_as_usual_is_said_to_be_and_nothing_stands_out(viewer: Client) -> None:
-    past()
-    page = read(viewer, batch(accepted=955, rejected=45, decisions=False))
-    assert (page.comparison.tone, page.comparison.first[:9]) == ("calm", "As usual:")
-    assert not page.figures[2].unusual
+@pytest.mark.parametrize(
+    ("before", "accepted", "rejected", "words"),
+    [
+        (8, 955, 45, "insights As usual: 4.5% do not get it, 4.1% to 4.8% in the last 8 batches."),
+        (8, 999, 1, "trending_down Fewer rejections than usual: 0.1%, against 4.1% to 4.8% in the last 8 batches."),
+        (8, 1910, 90, "groups Far more contacts than usual: 2,000, usually 1,000."),
+        (8, 382, 18, "groups Far fewer contacts than usual: 400, usually 1,000."),
+        (2, 955, 45, "insights No comparison yet: this sendout has had fewer than 3 batches before."),
+    ],
+)
+def test_a_batch_is_compared_with_the_ones_before(
+    viewer: Client, before: int, accepted: int, rejected: int, words: str
+) -> None:
+    past(before)
+    assert words in said(viewer, batch(accepted=accepted, rejected=rejected, decisions=False), "compare")
 
 
-def test_two_batches_before_are_no_comparison_and_give_no_number(viewer: Client) -> None:
+def test_two_batches_before_give_no_number(viewer: Client) -> None:
     past(2)
     page = read(viewer, batch(accepted=955, rejected=45, decisions=False))
-    assert page.comparison.first.startswith("No comparison yet")
     assert [figure.hint for figure in page.figures] == ["", "95.5%", "4.5%"]
-    assert page.figures[2].bars == () and page.reasons.batches == 0
+    assert page.figures[2].bars == () and page.reasons.batches == 0 and not page.figures[2].unusual
     assert [(line.tick, line.usually) for line in page.reasons.lines] == [(None, "")]
-
-
-def test_double_the_size_is_told(viewer: Client) -> None:
-    past()
-    page = read(viewer, batch(accepted=1910, rejected=90, decisions=False))
-    assert page.comparison.first == "Far more contacts than usual: 2,000, usually 1,000."
 
 
 def test_reasons_with_one_code_and_action_stand_together(viewer: Client) -> None:
@@ -125,12 +123,12 @@ def test_a_share_is_never_nobody_and_never_everybody_unless_it_is(share: float, 
 def test_the_headline_names_the_reason_that_stands_for_nearly_all(viewer: Client) -> None:
     reasons = [[2, "rule", "No consent", "consent-check", 480], [2, "rule", "Pressure", "cap", 20]]
     made = batch(accepted=500, rejected=500, decisions=False, reasons=reasons)
-    assert read(viewer, made).headline.endswith("500 do not get it, nearly all for one reason: “No consent”.")
+    assert said(viewer, made, "head").endswith("500 do not get it, nearly all for one reason: “No consent”.")
     made = batch(accepted=500, rejected=480, decisions=False, reasons=reasons[:1])
-    assert read(viewer, made).headline.endswith("480 do not get it, all for one reason: “No consent”.")
+    assert said(viewer, made, "head").endswith("480 do not get it, all for one reason: “No consent”.")
     reasons[1][4] = 220
     made = batch(accepted=500, rejected=700, decisions=False, reasons=reasons)
-    assert read(viewer, made).headline.endswith("700 do not get it.")
+    assert said(viewer, made, "head").endswith("700 do not get it.")
 
 
 # --- how long is left
@@ -245,7 +243,6 @@ def test_the_stages_of_a_released_batch_say_when_who_and_how_long(viewer: Client
 
 def test_a_stopped_release_is_back_at_the_review_stage(viewer: Client) -> None:
     made = batch(accepted=10, rejected=2, confirmed=1, final=1, decisions=False)
-    Event.objects.count()
     moved(
         made,
         ("planned", "screened", 60),
@@ -320,14 +317,16 @@ def screening(share: float = 0.5, seconds: int = 20) -> Batch:
 
 
 def test_a_file_that_is_screened_says_how_far_how_fast_and_until_when(viewer: Client) -> None:
-    page = read(viewer, screening())
+    made = screening()
+    page = read(viewer, made)
     (progress,) = page.progress
     assert (progress.value, progress.text, progress.percent) == ("20,000", "of about 40,000 contacts checked", "50%")
     facts = dict(progress.facts)
     # 19 chunks of a thousand in twenty seconds.
     assert facts["Pace"] == "950 a second"
     assert re.search(r"\d\d:\d\d:\d\d", facts["Ready"]) and facts["To spare"] == "29 min"
-    assert re.search(r"is being checked: 20,000 of about 40,000, ready .*, 29 min to spare\.", page.headline)
+    head = said(viewer, made, "head")
+    assert re.search(r"is being checked: 20,000 of about 40,000, ready .*, 29 min to spare\.", head)
     assert page.clock.caption == "Forecast"
 
 
