@@ -180,7 +180,7 @@ def test_the_list_goes_on_behind_its_first_page(reviewer: Client, monkeypatch: p
     after = ""
     for _ in range(4):
         context = reviewer.get(url(), {"after": after} if after else {}).context
-        listed += [line.number for line in context["lines"]]
+        listed += [line.batch.pk for line in context["lines"]]
         after = context["after"]
         if not after:
             break
