@@ -6,7 +6,7 @@ import pkgutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import entry_points
 from types import MappingProxyType, ModuleType
 
 from pydantic import BaseModel
@@ -90,15 +90,11 @@ def _kinds_of(module: ModuleType) -> Iterator[type[Kind]]:
 
 def _installed(wrong: list[str]) -> Iterator[tuple[str, type[Kind]]]:
     for entry in sorted(entry_points(group=GROUP), key=lambda entry: (entry.name, entry.value)):
-        where = f"{_distribution(entry)}, entry point {entry.name}"
+        where = f"{entry.dist.name if entry.dist else entry.value}, entry point {entry.name}"
         try:
             yield where, entry.load()
         except Exception as error:
             wrong.append(f"{where}: cannot be imported ({type(error).__name__}: {error}).")
-
-
-def _distribution(entry: EntryPoint) -> str:
-    return entry.dist.name if entry.dist else entry.value
 
 
 def _fault(candidate: object) -> str:

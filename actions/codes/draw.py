@@ -5,13 +5,13 @@ Every function is idempotent, and safe beside other draws from the same pool. Th
 """
 
 import hashlib
-from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import Count
+from django.db.models import Count, OuterRef, Subquery
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from actions.codes.models import CodePool, Draw, PromoCode
@@ -131,16 +131,10 @@ def give_back(draw_ids: Sequence[int]) -> int:
 
 
 def _close(draws: Sequence[Draw]) -> None:
-    numbers, pools = {draw.batch_number for draw in draws}, {draw.pool_id for draw in draws}
-    rows = PromoCode.objects.filter(reserved_for__in=numbers, pool__in=pools)
-    counts = {
-        tuple(pair): used for *pair, used in rows.values_list("pool", "reserved_for").annotate(Count("pk")).order_by()
-    }
-    alike: dict[int, list[int]] = defaultdict(list)
-    for draw in draws:
-        alike[counts.get((draw.pool_id, draw.batch_number), 0)].append(draw.pk)
-    for used, ids in alike.items():
-        Draw.objects.filter(pk__in=ids).update(closed_at=timezone.now(), used=used)
+    taken = PromoCode.objects.filter(reserved_for=OuterRef("batch_number"), pool=OuterRef("pool"))
+    used = taken.order_by().values("pool").annotate(count=Count("pk")).values("count")
+    rows = Draw.objects.filter(pk__in=[draw.pk for draw in draws])
+    rows.update(closed_at=timezone.now(), used=Coalesce(Subquery(used), 0))
 
 
 def forget_holders(batch_number: int) -> None:

@@ -152,13 +152,10 @@ def read(text: str) -> ConfigFile:
     for path, sentence in (*_kind_faults(raw), *_find_repeated_names(raw)):
         faults.setdefault(path, sentence)
     if faults or parsed is None:
-        raise FaultyFile([f"{dotted(path) or 'the file'}: {sentence}" for path, sentence in sorted_faults(faults)])
+        # By their position in the file, as far as list indexes tell.
+        found = sorted(faults.items(), key=lambda item: [(isinstance(part, str), part) for part in item[0]])
+        raise FaultyFile([f"{dotted(path) or 'the file'}: {sentence}" for path, sentence in found])
     return parsed
-
-
-def sorted_faults(faults: dict[Path, str]) -> list[tuple[Path, str]]:
-    """Order faults by their position in the file, as far as list indexes tell."""
-    return sorted(faults.items(), key=lambda item: [(isinstance(part, str), part) for part in item[0]])
 
 
 def _yaml_fault(error: Exception) -> str:

@@ -39,21 +39,15 @@ class PlanStep:
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
-    """One policy of the batches, and the source of its value."""
-
-    name: str
-    value: str
-    source: str
-
-
-@dataclass(frozen=True, slots=True)
 class PlanPreview:
-    """The plan, identifiers without definition, the policies, and warnings on policies that need staff on duty."""
+    """The plan, identifiers without definition, the policies, and warnings on policies that need staff on duty.
+
+    `rules` are label, value and source of each policy.
+    """
 
     steps: tuple[PlanStep, ...]
     unknown: tuple[str, ...]
-    rules: tuple[Rule, ...]
+    rules: tuple[tuple[str, str, str], ...]
     caution: str
 
 
@@ -73,7 +67,7 @@ def preview(project: Project, sendout: Sendout | None, asked: Iterable[Asked]) -
     caution = unattended(holds.review, holds.at_deadline)
     unknown = tuple(each.identifier for each in merged.unknown)
     return PlanPreview(
-        tuple(map(_step, merged.actions)), unknown, tuple(rules(project, sendout)), _(caution) if caution else ""
+        tuple(map(_step, merged.actions)), unknown, tuple(_rules(project, sendout)), _(caution) if caution else ""
     )
 
 
@@ -97,8 +91,7 @@ def phase_in_words(phase: str) -> str:
     }.get(Phase(phase), phase)
 
 
-def rules(project: Project, sendout: Sendout | None) -> Iterable[Rule]:
-    """Return the effective policies, each with its source."""
+def _rules(project: Project, sendout: Sendout | None) -> Iterable[tuple[str, str, str]]:
     holds = policy(project, sendout)
     own = sendout if sendout is not None and not sendout.archived else None
     values = {
@@ -108,4 +101,4 @@ def rules(project: Project, sendout: Sendout | None) -> Iterable[Rule]:
     }
     for name, (label, value) in values.items():
         source = _("from the sendout") if own is not None and getattr(own, name) else _("from the project")
-        yield Rule(capfirst(label), value, source)
+        yield capfirst(label), value, source

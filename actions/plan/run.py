@@ -150,7 +150,8 @@ def _run_one(
     size = kind.page_size
     pages = (places[start : start + size] for start in range(0, len(places), size))
     rejected = False
-    for page, answer in (_in_pool if kind.waits else _inline)(run, kind, context, pages):
+    inline = ((page, _ask(run, kind, context, page)) for page in pages)
+    for page, answer in _in_pool(run, kind, context, pages) if kind.waits else inline:
         if isinstance(answer, str):
             rejected |= _fail(run, step, planned, page, answer)
         else:
@@ -162,11 +163,6 @@ def _run_one(
 _Page = Sequence[int]
 # Verdicts of a check, prepared data of an effect, or the reason for a failure.
 _Answer = Sequence[Any] | str
-
-
-def _inline(run: _Run, kind: Kind, context: Context, pages: Iterator[_Page]) -> Iterator[tuple[_Page, _Answer]]:
-    for page in pages:
-        yield page, _ask(run, kind, context, page)
 
 
 def _in_pool(run: _Run, kind: Kind, context: Context, pages: Iterator[_Page]) -> Iterator[tuple[_Page, _Answer]]:

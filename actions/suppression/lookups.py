@@ -8,7 +8,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from actions.contract import Listed, NoList, Permanent, Retryable, Sentences, gettext_noop
-from actions.suppression import bulk
+from actions.suppression import entries
 from actions.suppression.models import SuppressionList
 from actions.suppression.values import Unlike
 
@@ -61,6 +61,6 @@ def reasons_of(list_id: int, keys: Collection[str], now: datetime) -> dict[str, 
     return {
         entry.value: entry.reason
         for some in groups
-        for entry in bulk.held(list_id, some)
+        for entry in entries.held(list_id, some)
         if entry.expires_at is None or entry.expires_at > now
     }

@@ -81,6 +81,8 @@ def test_who_counts(project: Project) -> None:
     Reach.objects.create(user=limited).projects.add(project)
     User.objects.create_superuser("root")
     assert [user.username for user in reviewers.may_accept(project)] == ["anna", "limited", "root"]
+    # Of a project that is not stored yet, nobody's limit names it.
+    assert [user.username for user in reviewers.may_accept(Project())] == ["anna", "root"]
 
 
 def test_a_file_says_it_and_is_written_back(project: Project) -> None:

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from actions.contract import Permanent, Retryable
 from actions.models import Project, SuppressionEntry, SuppressionList
-from actions.suppression import bulk, entries, lookups, prune
+from actions.suppression import entries, lookups, prune
 from actions.suppression.entries import NewEntry
 from actions.suppression.lookups import suppressed
 
@@ -83,13 +83,13 @@ def test_an_archived_list_is_unknown() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_a_database_that_is_away_is_asked_again_over_a_new_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     put(make(), "A-1")
-    original: Callable[..., Any] = bulk.held
+    original: Callable[..., Any] = entries.held
 
     def away(*given: Any) -> Any:
-        monkeypatch.setattr(bulk, "held", original)
+        monkeypatch.setattr(entries, "held", original)
         raise OperationalError("the server closed the connection")
 
-    monkeypatch.setattr(bulk, "held", away)
+    monkeypatch.setattr(entries, "held", away)
     with pytest.raises(Retryable):
         on("Opposition", "A-1")
     assert on("Opposition", "A-1") == {"A-1": ""}
@@ -159,9 +159,9 @@ def test_who_adds_the_same_at_the_same_time_adds_it_once() -> None:
 
 def test_the_database_itself_refuses_a_second_entry_and_other_nonsense() -> None:
     found = make()
-    row = bulk.EntryRow(found.pk, "A-1", "", None, timezone.now(), None)
+    row = entries.EntryRow(found.pk, "A-1", "", None, timezone.now(), None)
     with pytest.raises(IntegrityError), transaction.atomic():
-        bulk.insert([row, row])
+        entries.insert([row, row])
     for columns in ({"holds": "shoes"}, {"holds": "email", "calling_code": "33"}, {"name": "Opposition"}):
         with pytest.raises(IntegrityError), transaction.atomic():
             make(**({"name": "Another"} | columns))

@@ -65,7 +65,7 @@ def test_only_what_the_hook_names_runs_and_what_nobody_defined_is_told(sendout: 
 
 
 def test_the_policies_say_where_they_come_from(sendout: Sendout) -> None:
-    rules = {rule.name: (rule.value, rule.source) for rule in shown(sendout)["preview"].rules}
+    rules = {name: (value, source) for name, value, source in shown(sendout)["preview"].rules}
     assert rules["Review"] == ("every batch", "from the project")
     assert rules["At the deadline"] == ("let it time out", "from the sendout")
 
