@@ -43,7 +43,8 @@ def comparison(batch: Batch, usual: Usual | None) -> Comparison | None:
         return Comparison(None)
     share = share_of(batch.rejected, batch.total)
     name, now, usually = _difference(batch, usual)
-    return Comparison(usual, share, usual.range.stands_out(share), usual.size_stands_out(batch.total), name, now, usually)
+    unusual_size = usual.size_stands_out(batch.total)
+    return Comparison(usual, share, usual.range.stands_out(share), unusual_size, name, now, usually)
 
 
 def _difference(batch: Batch, usual: Usual) -> tuple[str, int, int]:
