@@ -4,9 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
 from django.db.models import Q
-from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from desk.home.figures import in_review as waiting_lines
@@ -124,26 +122,6 @@ def test_only_what_a_person_sees_waits_for_them() -> None:
     made(accepted=1, sendout=sendout("Club"))
     made(accepted=1, sendout=sendout("Club"), source="single")
     assert only(waits(Q(project__in=[mine.project_id]))).batch == mine.pk
-
-
-def test_the_number_of_queries_does_not_grow_with_what_waits() -> None:
-    def asked() -> int:
-        with CaptureQueriesContext(connection) as queries:
-            waits()
-            works()
-        assert not any("sendouts_decision" in query["sql"] for query in queries)
-        return len(queries)
-
-    for source in ("batch", "single"):
-        for status in (Status.IN_REVIEW, Status.PLANNED):
-            made(status, accepted=1, source=source)
-    few = asked()
-    for place in range(6):
-        where = sendout(f"P{place}")
-        for source in ("batch", "single"):
-            for status in (Status.IN_REVIEW, Status.PLANNED, Status.ACCEPTED):
-                made(status, accepted=1, source=source, sendout=where)
-    assert asked() == few <= 10
 
 
 def in_work() -> WorkInProgress:
