@@ -57,12 +57,23 @@ def test_properties_and_tags(manager: Client) -> None:
     assert "Property greeting Hello Anna, EXAMPLE-CODE" in shown and "Property of Newsletter 1" in shown
     assert "Property where No value for this contact." in shown
     assert "Tag vip true" in shown and "Tag in-1 true" in shown
-
-
-def test_what_is_missing_is_empty_where_that_was_chosen(manager: Client) -> None:
-    config = {**WRITTEN, "if_missing": "empty"}
-    shown = asked(manager, "contact_update", **config, properties="where = {contact.city}")
+    shown = asked(manager, "contact_update", **{**WRITTEN, "if_missing": "empty"}, properties="where = {contact.city}")
     assert "Property where An empty value." in shown
+    place = {name: WRITTEN[name] for name in ("url", "customer_id", "list_id", "credential")}
+    assert "Property voucher EXAMPLE-CODE" in asked(manager, "promo_code", pool="summer", property="voucher", **place)
+
+
+@pytest.mark.parametrize(
+    ("contact", "found"),
+    [
+        ('{"contactId": "A-17", "given": {"code": "S-1", "seat": "4B"}}', "Property p 4B S-1"),
+        ("contactId,points\nA-17,7\n", "Property p No value for this contact."),
+        ('{"email": "a@example.com"}', "Example contact: The contact has no id"),
+    ],
+    ids=["what actions before give", "a header row and a row", "no contact"],
+)
+def test_a_contact_is_pasted_in_each_form_or_told_at_its_field(manager: Client, contact: str, found: str) -> None:
+    assert found in asked(manager, "contact_update", contact, **WRITTEN, properties="p = {given.seat} {code}")
 
 
 def test_a_wrong_template_is_told_at_its_field_and_the_others_are_shown(manager: Client) -> None:
@@ -73,17 +84,6 @@ def test_a_wrong_template_is_told_at_its_field_and_the_others_are_shown(manager:
     assert "b: Nothing has this name. It is character 1." in html.unescape(page)
     assert '<pre tabindex="0">120</pre>' in page, "what is not filled in yet is no fault, and hides nothing"
     assert page.count("data-field") == 1
-
-
-def test_a_code(manager: Client) -> None:
-    place = {name: WRITTEN[name] for name in ("url", "customer_id", "list_id", "credential")}
-    assert "Property voucher EXAMPLE-CODE" in asked(manager, "promo_code", pool="summer", property="voucher", **place)
-
-
-def test_what_actions_before_give_may_be_pasted_too(manager: Client) -> None:
-    contact = '{"contactId": "A-17", "given": {"code": "S-1", "seat": "4B"}}'
-    shown = asked(manager, "contact_update", contact, **WRITTEN, properties="seat = {given.seat} {code}")
-    assert "Property seat 4B S-1" in shown
 
 
 def test_a_page_of_a_transfer(manager: Client) -> None:
@@ -111,10 +111,7 @@ def test_name_and_content_of_a_file(manager: Client, kind: str) -> None:
     assert "Newsletter/Spring/Été-1-0.csv.gz" in shown
     assert "batch,project,journey,sendout,key,contact_id,verdict,reason,text,email" in shown
     assert "1,Newsletter,Spring,Été,4294967296-0,A-17,accepted,,,a@example.com" in shown
-
-
-def test_a_name_that_files_would_share_is_told(manager: Client) -> None:
-    assert "Name of the file: Put {batch} into the name" in asked(manager, "transfer_s3", name="{project}")
+    assert "Name of the file: Put {batch} into the name" in asked(manager, kind, name="{project}")
 
 
 def test_a_question_about_consent(manager: Client) -> None:
@@ -130,15 +127,6 @@ def test_a_question_about_consent(manager: Client) -> None:
     )
     assert "URL https://c.example.com/Newsletter/a%40example.com" in shown
     assert '"who": "a@example.com", "points": 120' in shown
-
-
-def test_a_contact_that_is_none_is_told_at_its_field(manager: Client) -> None:
-    assert "Example contact: The contact has no id" in asked(manager, "promo_code", '{"email": "a@example.com"}')
-
-
-def test_a_header_row_and_a_row_are_a_contact_too(manager: Client) -> None:
-    shown = asked(manager, "contact_update", "contactId,points\nA-17,7\n", **WRITTEN, properties="p = {contact.points}")
-    assert "Property p 7" in shown
 
 
 def test_without_javascript_it_is_a_page_and_what_is_stored_stays(manager: Client) -> None:
@@ -166,8 +154,5 @@ def test_the_form_has_the_panel_for_those_who_may_write_it(manager: Client) -> N
     page = reverse("admin:actions_actiondefinition_change", args=[row.pk])
     assert f'data-preview="{reverse("preview_action", args=[row.pk])}"' in manager.get(page).content.decode()
     assert "data-preview" not in client_of("Viewer").get(page).content.decode()
-
-
-def test_a_kind_that_shows_nothing_has_no_panel(manager: Client) -> None:
-    page = manager.get(reverse("admin:actions_actiondefinition_add") + "?kind=field_rule").content.decode()
-    assert "data-preview" not in page
+    rule = manager.get(reverse("admin:actions_actiondefinition_add") + "?kind=field_rule").content.decode()
+    assert "data-preview" not in rule, "a kind that shows nothing"

@@ -7,7 +7,6 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 
-from actions.access_models import Reach
 from actions.models import ActionDefinition, Project
 from tests.factories import client_of, everything, plain_english, text_of, user_in
 from tests.inquiries.rehearsal_cases import AGE, keeping, past, rule
@@ -44,7 +43,7 @@ def form_of(client: Client, row: ActionDefinition) -> dict[str, Any]:
 def test_a_definition_is_tried_from_its_form_before_it_is_saved(project: Project, manager: Client) -> None:
     stored = rule(project)
     stored.save()
-    past(project, 40, stored)
+    older, _newer = past(project, 20, stored), past(project, 40, stored)
     typed = form_of(manager, stored) | {
         "config__field": AGE,
         "config__reject_if__operator": "less",
@@ -54,25 +53,13 @@ def test_a_definition_is_tried_from_its_form_before_it_is_saved(project: Project
     url = reverse("rehearse_definition", args=[stored.pk])
     assert f'formaction="{url}"' in button
     before = everything()
-    shown = text_of(manager.post(url, typed))
+    page = manager.post(url, typed)
+    shown = text_of(page)
     assert "7.5% more would be rejected: 3 contacts of 40 that were tried." in shown
     assert "9 contacts would no longer be rejected." in shown and ">A-1<" in shown
-    assert everything() == before
-
-
-def test_what_was_typed_is_carried_along_to_the_next_try(project: Project, manager: Client) -> None:
-    stored = rule(project)
-    stored.save()
-    older, _newer = past(project, 40, stored), past(project, 20, stored)
-    typed = form_of(manager, stored) | {
-        "config__field": AGE,
-        "config__reject_if__operator": "less",
-        "config__reject_if": "4",
-    }
-    url = reverse("rehearse_definition", args=[stored.pk])
-    page = manager.post(url, typed)
     again = dict(page.context["carried"]) | {"rehearse_batch": str(older.pk)}
-    assert "3 contacts of 40" in text_of(manager.post(url, again))
+    assert "3 contacts of 20" in text_of(manager.post(url, again)), "what was typed is carried to the next try"
+    assert everything() == before
 
 
 def test_a_form_with_faults_is_told_and_not_tried(project: Project, manager: Client) -> None:
@@ -129,23 +116,3 @@ def test_who_may_change_actions_without_seeing_contacts_gets_rows_instead_of_ids
     client.force_login(User.objects.get(pk=user.pk))
     shown = text_of(client.post(reverse("rehearse_definition", args=[stored.pk])))
     assert "17.5% more would be rejected" in shown and "A-1" not in shown and "row 2" in shown
-
-
-@pytest.mark.parametrize("role", ["staff", "Viewer", "Reviewer"])
-def test_who_may_not_change_actions_may_not_try_them(project: Project, role: str) -> None:
-    stored = rule(project)
-    stored.save()
-    client = client_of(role)
-    for url in (reverse("rehearse_definition", args=[stored.pk]), reverse("rehearse_project", args=[project.pk])):
-        assert (client.get(url).status_code, client.post(url).status_code) == (403, 403)
-
-
-def test_other_projects_are_not_there(project: Project) -> None:
-    stored = rule(project)
-    stored.save()
-    user = user_in("Manager")
-    Reach.objects.create(user=user)
-    client = Client()
-    client.force_login(user)
-    for url in (reverse("rehearse_definition", args=[stored.pk]), reverse("rehearse_project", args=[project.pk])):
-        assert (client.get(url).status_code, client.post(url).status_code) == (404, 404)

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.django_db
 FOOT = f"Send Gate {__version__}"
 
 
-@pytest.mark.parametrize("name", ["index", "sendouts_batch_changelist", "sendouts_webhook_changelist"])
+@pytest.mark.parametrize("name", ["index", "sendouts_webhook_changelist"])
 def test_the_foot_of_a_page_names_the_version(name: str) -> None:
     assert FOOT in text_of(client_of("Viewer").get(reverse(f"admin:{name}")))
 
