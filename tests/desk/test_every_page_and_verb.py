@@ -241,7 +241,7 @@ def test_every_address_has_a_line_and_every_line_an_address() -> None:
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_every_role_gets_what_its_line_says(samples: Mapping[str, Any], method: str) -> None:
     known = list(clients())
-    wrong = []
+    before, wrong = everything(), []
     for pattern, (get, post) in expected().items():
         wanted = get if method == "GET" or post == "same" else post
         path = path_of(pattern, samples)
@@ -249,15 +249,7 @@ def test_every_role_gets_what_its_line_says(samples: Mapping[str, Any], method: 
         if found != wanted:
             wrong.append(f"{method} {path}: {found}, not {wanted}")
     assert wrong == []
-
-
-def test_looking_at_everything_changes_nothing(samples: Mapping[str, Any]) -> None:
-    root = Client()
-    root.force_login(User.objects.create_superuser("root"))
-    before = everything()
-    for pattern in expected():
-        assert root.get(path_of(pattern, samples)).status_code < 500
-    assert everything() == before
+    assert method == "POST" or everything() == before, "looking changes nothing"
 
 
 def test_who_is_refused_has_changed_nothing(samples: Mapping[str, Any]) -> None:
@@ -290,8 +282,10 @@ def test_who_is_refused_has_changed_nothing(samples: Mapping[str, Any]) -> None:
     for pattern in set(expected()) - OWN:
         path = path_of(pattern, samples)
         for _role, client in known:
-            client.post(path, full)
-            client.post(path, json.dumps({"revision": 1}), content_type="application/json")
+            if pattern.startswith("api/"):
+                client.post(path, json.dumps({"revision": 1}), content_type="application/json")
+            else:
+                client.post(path, full)
     assert everything() == before
 
 

@@ -43,6 +43,8 @@ MARKERS = (
 SHARED = ("admin/sendouts/allowedhost/", "admin/actions/credential/")
 # Answers without a row of its own behind it, or for oneself.
 NO_ROW = ("admin/r/", "admin/(?P<url>", "i18n/")
+# Answers that read no question.
+DEAF = ("admin/jsi18n/", "admin/login/", "admin/password_change/", "api/docs/", "api/schema/", "health/", "metrics")
 # Asked of lists, searches and forms: what might find something that the reader does not see.
 OF_ALL = ("?project={project}", "?sendout={sendout}", "?kind=field_rule", "?kind=suppression")
 OF_LISTS = (
@@ -149,15 +151,15 @@ def has_row(pattern: str) -> bool:
 
 def questions(pattern: str) -> tuple[str, ...]:
     """What an address is asked beside nothing; the page of a row is asked nothing more."""
-    if has_row(pattern) or pattern.startswith((*SHARED, *NO_ROW)):
+    if has_row(pattern) or pattern.startswith((*SHARED, *NO_ROW, *DEAF)):
         return ()
     if "autocomplete" in pattern:
         return OF_CHOICES
     return OF_ALL if pattern.endswith("/add/") else OF_LISTS
 
 
-def seen(client: Client, path: str) -> tuple[int, str]:
-    response = client.get(path, follow=True)
+def seen(client: Client, path: str, *, follow: bool = False) -> tuple[int, str]:
+    response = client.get(path, follow=follow)
     body = b"".join(response.streaming_content) if response.streaming else response.content
     return response.status_code, body.decode(errors="replace")
 
@@ -167,12 +169,11 @@ def test_no_address_of_another_project_is_there(beyond: Mapping[str, Any], limit
     for pattern, path in addresses(beyond):
         if not has_row(pattern):
             continue
-        status, _text = seen(limited, path)
-        whole, _text = seen(unlimited, path)
+        status, _text = seen(limited, path, follow=True)
         # 405: an address for POST alone, which the other test tries. 403: nobody's to look at, or only for people without a limit.
         if status not in {403, 404, 405}:
             wrong.append(f"{path}: {status}")
-        found += whole == 200 and status == 404
+        found += status == 404 and found <= 20 and seen(unlimited, path)[0] == 200
     assert not wrong, "\n".join(wrong)
     assert found > 20, "the addresses lead to rows that others see"
 
@@ -191,7 +192,8 @@ def test_no_answer_tells_of_another_project(
         told += [f"{address}: {marker}" for marker in MARKERS if marker in text]
         own_seen += "Own day" in text
     for _pattern, path in addresses(beyond):
-        known |= {marker for marker in MARKERS if marker in seen(unlimited, path)[1]}
+        if known != set(MARKERS):
+            known |= {marker for marker in MARKERS if marker in seen(unlimited, path)[1]}
     assert not told, "\n".join(told)
     assert own_seen > 10
     assert known == set(MARKERS), "each of these words is shown to somebody"
@@ -234,10 +236,12 @@ def test_nothing_can_be_done_to_another_project(beyond: Mapping[str, Any], limit
         # What somebody sets for themselves is nobody's project.
         if pattern.startswith(("admin/password_change", "admin/me/", "i18n/")):
             continue
+        if pattern.startswith("api/"):
+            limited.post(path, json.dumps({"revision": made.revision}), content_type="application/json")
+            continue
         answer = limited.post(path, full)
-        if has_row(pattern) and answer.status_code not in {302, 403, 404, 405, 415}:
+        if has_row(pattern) and answer.status_code not in {302, 403, 404, 405}:
             wrong.append(f"{path}: {answer.status_code}")
-        limited.post(path, json.dumps({"revision": made.revision}), content_type="application/json")
     assert not wrong, "\n".join(wrong)
     assert everything() == before
 
