@@ -1,12 +1,11 @@
 """What is written about the accepted is written and confirmed before the release, or the release waits."""
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
-from actions.contract import Contact, Context, Retryable, Word, undecided
-from actions.effect import DONE, Applied, Rendered, Run, Wait
+from actions.contract import Context, Retryable, Word
+from actions.effect import DONE, Applied
 from actions.plan.merge import PlannedAction
 from sendouts.models import Batch, DecisionVerdict, EffectRun, Event, PendingEffect
 from sendouts.services.context import Contexts
@@ -21,8 +20,8 @@ from sendouts.verbs import (
     TryAgain,
 )
 from tests.gate import Gate, carry_out, person, reviewer
-from tests.stages.acting import Imported, offered, told, written
-from tests.stages.effect_cases import ACTIONS, Page, fire, follow, only_first, refuse_some, run_of
+from tests.stages.acting import told, written
+from tests.stages.effect_cases import ACTIONS, Page, fire, follow, refuse_some, run_of
 from work import claims
 
 
@@ -71,16 +70,6 @@ def test_who_is_rejected_by_a_person_is_not_written(gate: Gate, monkeypatch: pyt
     assert gate.batch().status == "finished"
     assert len(kind.ids()) == 89 and chosen.contact_id not in kind.ids()
     assert (run_of(batch).done, run_of(batch).left_out) == (89, 1)
-
-
-def test_a_service_that_is_away_for_a_moment_is_asked_again(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
-    kind = written(monkeypatch, answer=only_first([], Retryable("crm.example.com answered 503.")))
-    sent = fire(gate)
-    gate.work()
-    assert (gate.batch().status, gate.platform.sendout(sent["id"])["calls"]["finish"]) == ("accepted", 0)
-    gate.work()
-    assert gate.batch().status == "finished"
-    assert len(set(kind.ids())) == 90 and len(kind.ids()) == 100, "only the page that failed comes again"
 
 
 def test_people_are_told_when_a_service_stays_away(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -223,49 +212,3 @@ def test_what_a_batch_that_times_out_had_prepared_is_cleared_away(gate: Gate, mo
     run = run_of(batch)
     assert (kind.pages, run.left_out, run.due_at) == ([], 90, None) and run.ended_at is not None
     assert not PendingEffect.objects.exists()
-
-
-def test_a_kind_that_takes_the_batch_as_a_whole_goes_on_where_it_was(
-    gate: Gate, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    seen: list[Any] = []
-
-    def upload(run: Run) -> Wait:
-        seen.append([pending.contact_id for page in run.pages(40) for pending in page])
-        run.keep(upload="u-1")
-        return Wait(5)
-
-    def ask(run: Run) -> None:
-        seen.append(run.state)
-
-    offered(monkeypatch, type("OneImported", (Imported,), {"steps": [upload, ask]}))
-    sent = fire(gate, kind="imported")
-    gate.work()
-    batch = gate.batch()
-    assert (batch.status, batch.attention, batch.attempts) == ("accepted", "", 0) and batch.due_at is not None
-    assert gate.platform.sendout(sent["id"])["calls"]["finish"] == 0
-    gate.work()
-    assert (gate.batch().status, len(seen[0]), seen[1]) == ("finished", 90, {"upload": "u-1"})
-    assert run_of(batch).done == 90
-
-
-def test_an_effect_tells_those_after_it_and_may_object(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
-    def code(contact: Contact) -> Rendered:
-        if (contact.key & 0xFFFF_FFFF) % 10 == 5:
-            return Rendered(verdict=undecided("no_code", "No code is left."))
-        return Rendered({}, given={"code": f"C-{contact.key & 0xFFFF}"})
-
-    first = written(monkeypatch, "coded", prepare=code)
-    second = written(monkeypatch)
-    project = gate.project()
-    gate.define(project, "code", kind="coded", config={}, position=1)
-    gate.define(project, "write", kind="written", config={}, position=2)
-    gate.fire(actions=["consent-check", "code", "write"])
-    gate.work()
-    batch = gate.batch()
-    assert (batch.status, batch.undecided, batch.held_for) == ("in_review", 10, ["undecided"])
-    carry_out(Accept(), batch, reviewer())
-    gate.work(rounds=2)
-    assert gate.batch().status == "finished" and len(first.ids()) == 80
-    payloads = [pending.payload for page in second.pages for pending in page]
-    assert all(payload["code"].startswith("C-") for payload in payloads) and len(payloads) == 80

@@ -43,25 +43,11 @@ DOWNLOAD = {
     "corrupt gzip": {"kind": "corrupt_gzip", "at": 0.5},
     "corrupt gzip trailer": {"kind": "corrupt_gzip", "at": 1},
 }
-CALLS = {
-    name: DOWNLOAD[name]
-    for name in (
-        "slow",
-        "slow beyond the time-out",
-        "hang",
-        "500",
-        "503",
-        "429 with seconds",
-        "429 with a date",
-        "404",
-        "reset before",
-        "reset after",
-        "redirect",
-        "permanent redirect",
-        "wrong type",
-        "too long a length",
-    )
-} | {
+_SHARED = (
+    *("slow", "slow beyond the time-out", "hang", "500", "503", "429 with seconds", "429 with a date", "404"),
+    *("reset before", "reset after", "redirect", "permanent redirect", "wrong type", "too long a length"),
+)
+CALLS = {name: DOWNLOAD[name] for name in _SHARED} | {
     "hang without effect": {"kind": "hang", "effect": False},
     "drip": {"kind": "drip", "bytes": 1, "interval": 0.2},
     "500 after its effect": {"kind": "status", "status": 500, "effect": True},
