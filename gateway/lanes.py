@@ -31,7 +31,7 @@ SINGLES = Lane(
     advance.advance,
     advance.escalate,
     together=True,
-    apart=advance.by_sendout,
+    apart=advance.split_by_sendout,
     after=lambda ids: lifecycle.expire(timezone.now(), ids),
     early=lambda rows: rows.exclude(status=Status.IN_REVIEW),
     vital=True,

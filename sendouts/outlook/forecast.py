@@ -1,6 +1,5 @@
 """Forecast of when deliveries finish, from the platform's recent speed and whether it is blocked."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -75,7 +74,7 @@ def lately(now: datetime) -> Lately:
     return Lately(fresh or slowest or ASSUMED_RATE, min(known, default=ASSUMED_RATE), silent_until)
 
 
-def measured(confirmed: int, seconds: float, now: datetime) -> None:
+def record_rate(confirmed: int, seconds: float, now: datetime) -> None:
     """Record the rejections that a pass of delivery confirmed, and their seconds; this also ends a block."""
     rate = confirmed / max(seconds, 0.001)
     if Tempo.objects.filter(pk=1, measured_at__gt=now - FRESH).update(
@@ -85,7 +84,7 @@ def measured(confirmed: int, seconds: float, now: datetime) -> None:
     Tempo.objects.update_or_create(pk=1, defaults={"rate": rate, "measured_at": now, "silent_until": None})
 
 
-def silent(until: datetime) -> None:
+def record_silence(until: datetime) -> None:
     """Record that calls to the platform are blocked until this time."""
     Tempo.objects.update_or_create(pk=1, defaults={"silent_until": until})
 
@@ -145,22 +144,14 @@ def foresee(now: datetime) -> None:
     if not held_batches and not sending_batches:
         return
     known = lately(now)
-    _move_moments(held_batches, known, now)
-    _report_late(sending_batches, known, now)
-
-
-def _move_moments(batches: Iterable[Batch], known: Lately, now: datetime) -> None:
-    for batch in batches:
+    for batch in held_batches:
         moment = acts_at(batch, known, now)
         if moment is None or batch.due_at is None or abs(moment - batch.due_at) < NOTICEABLE:
             continue
         # Compare with the values read: a person's change in between has set its own moment.
         same = Batch.objects.filter(claims.free(), pk=batch.pk, status=Status.IN_REVIEW, revision=batch.revision)
         same.update(due_at=moment)
-
-
-def _report_late(batches: Iterable[Batch], known: Lately, now: datetime) -> None:
-    for batch in batches:
+    for batch in sending_batches:
         forecast = forecast_of(batch, known, now)
         if forecast is None or forecast.in_time:
             continue

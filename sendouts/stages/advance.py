@@ -13,7 +13,7 @@ from sendouts.models import Attention, Batch, Plan, Status
 from sendouts.models.attention import AttentionData
 from sendouts.stages import delivery, enrichment, finishing, review
 from sendouts.stages.screening.contact_file import screen_file
-from sendouts.stages.screening.judge import asks
+from sendouts.stages.screening.judge import calls_services
 from sendouts.stages.screening.singles import screen_items
 from work import claims
 
@@ -26,8 +26,8 @@ def _screen(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> Non
     singles = [batch for batch in batches if batch.is_single]
     if singles and not claim.apart:
         # A slow service of one sendout must not delay the other sendouts.
-        claim.give_back([batch.pk for batch in singles if asks(batch.plan)])
-        singles = [batch for batch in singles if not asks(batch.plan)]
+        claim.give_back([batch.pk for batch in singles if calls_services(batch.plan)])
+        singles = [batch for batch in singles if not calls_services(batch.plan)]
     if singles:
         screen_items(claim, singles, now)
     for batch in batches:
@@ -65,7 +65,7 @@ def escalate(claim: claims.Claim, batch_id: int, error: Exception | None) -> Non
     lifecycle.attention(batch_id, code, now=timezone.now(), claim=claim, due_at=None, data=data)
 
 
-def by_sendout(ids: Sequence[int]) -> Iterator[list[int]]:
+def split_by_sendout(ids: Sequence[int]) -> Iterator[list[int]]:
     """Yield singles with checks that call services, by sendout; skip sendouts that a worker handles now.
 
     `KEPT_FREE` workers stay free for hooks and for checks without services. Skipped singles stay due for the next
@@ -75,14 +75,14 @@ def by_sendout(ids: Sequence[int]) -> Iterator[list[int]]:
     for pk, sendout_id in Batch.objects.filter(pk__in=ids).values_list("pk", "sendout_id"):
         together[sendout_id].append(pk)
     for sendout_id, found in together.items():
-        asked_for = asked_for_now()
+        asked_for = sendouts_calling_services()
         if sendout_id not in asked_for and len(asked_for) < max(1, settings.WORKER_CONCURRENCY - KEPT_FREE):
             yield found
 
 
-def asked_for_now() -> set[int]:
+def sendouts_calling_services() -> set[int]:
     """Return the sendouts of singles for which workers are calling other services now."""
     held = Batch.objects.filter(status=Status.PLANNED, source=Batch.Source.SINGLE, claimed_until__gt=Now())
     pairs = set(held.values_list("sendout_id", "plan_id"))
-    asking = {plan.pk for plan in Plan.objects.filter(pk__in={plan_id for _, plan_id in pairs}) if asks(plan)}
+    asking = {plan.pk for plan in Plan.objects.filter(pk__in={plan_id for _, plan_id in pairs}) if calls_services(plan)}
     return {sendout_id for sendout_id, plan_id in pairs if plan_id in asking}

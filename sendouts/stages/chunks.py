@@ -63,7 +63,7 @@ class Pass:
         return [pk for pk in self.marked if not ((self.held or self.shut) and pk in self.in_doubt)]
 
 
-def asks(work: Pass, batches: Iterable[Batch]) -> Iterator[Ask]:
+def read_rejections(work: Pass, batches: Iterable[Batch]) -> Iterator[Ask]:
     """Yield the rejections to send, chunk by chunk; stop for a batch past its deadline."""
     waiting: list[tuple[Batch, Chunk]] = []
     for batch in batches:
@@ -103,7 +103,7 @@ def _marked(work: Pass, chunks: list[tuple[Batch, Chunk]]) -> Iterator[Ask]:
     lost = {(batch.pk << 32) + batch.chunk_rows * chunk.number for batch, chunk in chunks if chunk.sending}
     by_id = {batch.pk: batch for batch, _ in chunks}
     unseal = keyring().open
-    for where in wheres(chunks):
+    for where in conditions_of(chunks):
         open_rows = Decision.objects.filter(where, verdict=DecisionVerdict.REJECTED, answer__in=TO_SEND).order_by("pk")
         rows = list(open_rows.values_list("pk", "uri", "answer"))
         # A person may have stopped the release and changed a decision since the chunks were marked. The claim, checked
@@ -125,7 +125,7 @@ def _marked(work: Pass, chunks: list[tuple[Batch, Chunk]]) -> Iterator[Ask]:
             yield Ask(pk, uri, repeat_of_lost=answer == Answer.LOST or chunk_start in lost)
 
 
-def wheres(chunks: Sequence[tuple[Batch, Chunk]]) -> Iterator[Q]:
+def conditions_of(chunks: Sequence[tuple[Batch, Chunk]]) -> Iterator[Q]:
     """Yield conditions that find the rows of these chunks through the primary key, in few queries.
 
     SQLite would read the whole table for ranges joined by OR. Hence consecutive chunks of a file form one range, and

@@ -23,7 +23,7 @@ from sendouts.models.decision import TO_SEND, rows_of
 from sendouts.outlook import forecast
 from sendouts.services.hosts import platform
 from sendouts.stages import storage
-from sendouts.stages.chunks import Pass, asks
+from sendouts.stages.chunks import Pass, read_rejections
 from sendouts.symplify import client
 from sendouts.symplify.client import Attempt
 from work import claims
@@ -51,7 +51,7 @@ def deliver(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> Non
     work = Pass(claim, [batch.pk for batch in batches])
     with_rejections = [batch for batch in sending if has_open_rejections(batch)]
     try:
-        for attempts in client.reject_many(platform(), asks(work, with_rejections)):
+        for attempts in client.reject_many(platform(), read_rejections(work, with_rejections)):
             _collect(work, attempts)
     except (OperationalError, InterfaceError):
         # The database failed during a read: store the known answers, so that they are not asked for again.
@@ -70,7 +70,7 @@ def _measure(work: Pass) -> None:
     seconds, work.measured_at = now - work.measured_at, now
     confirmed, work.confirmed = work.confirmed, 0
     if confirmed >= forecast.MEASURABLE or (confirmed and seconds >= MEASURED_SECONDS):
-        forecast.measured(confirmed, seconds, timezone.now())
+        forecast.record_rate(confirmed, seconds, timezone.now())
 
 
 def _collect(work: Pass, attempts: list[Attempt]) -> None:
@@ -114,7 +114,7 @@ def _conclude(work: Pass, batches: Sequence[Batch], now: datetime, seconds: floa
     """Advance batches with every rejection confirmed; schedule a retry of the others, or escalate them."""
     counts = Batch.objects.only("confirmed", "taken_on", "rejected").in_bulk(work.ids)
     if work.held:
-        forecast.silent(timezone.now() + timedelta(seconds=max(work.held.values())))
+        forecast.record_silence(timezone.now() + timedelta(seconds=max(work.held.values())))
     done: dict[Status, dict[int, dict[str, Any]]] = {Status.ACCEPTED: {}, Status.REFUSED: {}}
     for batch in batches:
         if has_open_rejections(counts[batch.pk]) and (batch.status == Status.ACCEPTED or settings.REFUSAL_REJECTS):

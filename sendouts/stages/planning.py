@@ -28,29 +28,14 @@ CLOCK_DOUBT = timedelta(seconds=60)
 _DONE: dict[str, Any] = {"due_at": None, "claim_id": None, "claimed_until": None}
 
 
+@transaction.atomic
 def plan(claim: claims.Claim, webhook_ids: Sequence[int]) -> list[int]:
     """Plan claimed hooks in one transaction; return the ids of the new open batches."""
-    with transaction.atomic():
-        claim.extend(webhook_ids)
-        return _plan_group(webhook_ids, timezone.now())
-
-
-def escalate(claim: claims.Claim, webhook_id: int, error: Exception | None) -> None:
-    """Escalate a hook that has killed several workers; it is kept, and staff can plan it again."""
-    detail = HookDetail.GIVEN_UP(times=claim.deaths)
-    ended = {"outcome": Webhook.Outcome.FAILED, "detail": detail, **_DONE}
-    Webhook.objects.filter(pk=webhook_id, claim_id=claim.id).update(**ended)
-
-
-def describe_failure(attempts: int, error: Exception) -> dict[str, str]:
-    """Return the columns that describe why a hook could not be planned yet."""
-    return {"detail": HookDetail.TRIED_AGAIN(times=attempts, error=type(error).__name__)}
-
-
-def _plan_group(ids: Sequence[int], now: datetime) -> list[int]:
+    claim.extend(webhook_ids)
+    now = timezone.now()
     hooks: dict[int, Hook] = {}
     received: dict[int, datetime] = {}
-    for webhook in Webhook.objects.filter(pk__in=ids).order_by("pk"):
+    for webhook in Webhook.objects.filter(pk__in=webhook_ids).order_by("pk"):
         try:
             read = read_hook(webhook)
         except CannotOpen:
@@ -78,6 +63,18 @@ def _plan_group(ids: Sequence[int], now: datetime) -> list[int]:
     _record(batches, now)
     _settle_hooks(hooks, set(fresh), by_key, now)
     return [batch.pk for batch in batches if batch.is_open]
+
+
+def escalate(claim: claims.Claim, webhook_id: int, error: Exception | None) -> None:
+    """Escalate a hook that has killed several workers; it is kept, and staff can plan it again."""
+    detail = HookDetail.GIVEN_UP(times=claim.deaths)
+    ended = {"outcome": Webhook.Outcome.FAILED, "detail": detail, **_DONE}
+    Webhook.objects.filter(pk=webhook_id, claim_id=claim.id).update(**ended)
+
+
+def describe_failure(attempts: int, error: Exception) -> dict[str, str]:
+    """Return the columns that describe why a hook could not be planned yet."""
+    return {"detail": HookDetail.TRIED_AGAIN(times=attempts, error=type(error).__name__)}
 
 
 def read_hook(webhook: Webhook) -> Hook | None:

@@ -41,14 +41,17 @@ def carry_out(claim: claims.Claim, run_ids: Sequence[int]) -> None:
     batch = run.batch
     if run.phase != Phase.TRANSFER or batch.status != Status.FINISHED:
         # Clear enrichment of an ended batch, or a transfer of a batch without an outcome.
-        _end(claim, run, now, leave_out=True)
+        with transaction.atomic():
+            claim.extend([pk], progress=True)
+            effects.leave_out(run)
+            effects.end(run, now)
         return
     ends = _tried_since(batch, now) + TRIED_FOR
     contexts = Contexts(batch, ends)
     work = EffectWork(run, batch, contexts, lambda progress: claim.extend([pk], progress=progress), claim.keep)
     passed = work.carry_out()
     if passed.through:
-        _end(claim, run, now, leave_out=False)
+        _end(claim, run, now)
     elif passed.again_in is None or now >= ends:
         _give_up(claim, run, passed.error)
     else:
@@ -62,21 +65,18 @@ def _tried_since(batch: Batch, now: datetime) -> datetime:
     return max(ended, again) if again else ended
 
 
-def _end(claim: claims.Claim, run: EffectRun, now: datetime, *, leave_out: bool) -> None:
+def _end(claim: claims.Claim, run: EffectRun, now: datetime) -> None:
+    if PendingEffect.objects.filter(effects_of(run.batch_id), step=run.step).exists():
+        # Some contacts were refused, and keep the reason.
+        _give_up(claim, run, run.error)
+        return
     with transaction.atomic():
         claim.extend([run.pk], progress=True)
-        if leave_out:
-            effects.leave_out(run)
-        elif PendingEffect.objects.filter(effects_of(run.batch_id), step=run.step).exists():
-            # Some contacts were refused: keep them, with the reason, until a person retries them.
-            EffectRun.objects.filter(pk=run.pk).update(due_at=None, attempts=0)
-            log.error("transfer_failed", batch=run.batch_id, step=run.step)
-            return
         effects.end(run, now)
 
 
 def _give_up(claim: claims.Claim, run: EffectRun, error: str) -> None:
-    """Escalate the run; keep the waiting contacts, so that a person can retry them."""
+    """Escalate the run; keep the waiting and the refused contacts, so that a person can retry them."""
     with transaction.atomic():
         claim.extend([run.pk], progress=True)
         EffectRun.objects.filter(pk=run.pk).update(due_at=None, error=error[:500], attempts=0)

@@ -37,7 +37,7 @@ class RunAgain(Verb[None]):
         if batch.status == Status.IN_REVIEW:
             own_decisions.keep(batch.pk)
         else:
-            own_decisions.again(batch.pk)
+            own_decisions.mark_unapplied(batch.pk)
         lifecycle.forget_screening(batch.pk)
         columns: dict[str, Any] = dict.fromkeys(
             ("total", "accepted", "rejected", "undecided", "unread", "attempts", "restarts", "chunk_rows"), 0

@@ -35,12 +35,12 @@ def test_a_measurement_counts_half_and_is_forgotten_after_ten_minutes() -> None:
     now = timezone.now()
     known = forecast.lately(now)
     assert (known.rate, known.cautious, known.silent_until) == (50.0, 50.0, None), "assumed to be slow"
-    forecast.measured(1_000, 1.0, now)
+    forecast.record_rate(1_000, 1.0, now)
     assert forecast.lately(now).rate == 1_000
-    forecast.measured(0, 5.0, now + timedelta(seconds=5))
+    forecast.record_rate(0, 5.0, now + timedelta(seconds=5))
     assert forecast.lately(now + timedelta(seconds=6)).rate == 500
     assert forecast.lately(now + timedelta(minutes=11)).rate == 50
-    forecast.measured(200, 1.0, now + timedelta(minutes=20))
+    forecast.record_rate(200, 1.0, now + timedelta(minutes=20))
     assert forecast.lately(now + timedelta(minutes=20)).rate == 200
 
 
@@ -48,7 +48,7 @@ def test_what_is_planned_ahead_counts_on_the_slowest() -> None:
     now = timezone.now()
     over = {"delivery_seconds": 10, "confirmed": 400, "rejected": 400, "ended_at": now, "decisions": False}
     batch(Status.ABANDONED, **over)
-    forecast.measured(1_000, 1.0, now)
+    forecast.record_rate(1_000, 1.0, now)
     known = forecast.lately(now)
     assert (known.rate, known.cautious) == (1_000, 40)
 
@@ -65,7 +65,7 @@ def test_a_pass_of_delivery_measures_if_it_sent_enough(gate: Gate, contacts: int
 
 def test_the_clock_acts_earlier_when_the_platform_gets_slower_and_later_when_it_recovers() -> None:
     made = held(at_deadline="reject")
-    forecast.measured(60, 600.0, timezone.now())
+    forecast.record_rate(60, 600.0, timezone.now())
     make_sweep().round()
     slow = now_of(made)
     assert slow.due_at == made.deadline - timedelta(seconds=2_000), "100 rejections, twice, at 0.1 a second"
@@ -77,7 +77,7 @@ def test_the_clock_acts_earlier_when_the_platform_gets_slower_and_later_when_it_
 
 def test_the_clock_acts_earlier_while_the_platform_takes_no_calls() -> None:
     made = held(at_deadline="accept", rejected=30_000)
-    forecast.silent(timezone.now() + timedelta(minutes=10))
+    forecast.record_silence(timezone.now() + timedelta(minutes=10))
     forecast.foresee(timezone.now())
     due = now_of(made).due_at
     assert due is not None
@@ -86,7 +86,7 @@ def test_the_clock_acts_earlier_while_the_platform_takes_no_calls() -> None:
 
 def test_a_batch_that_is_left_or_that_somebody_works_on_is_not_touched() -> None:
     left, claimed = held(at_deadline="leave"), held(at_deadline="reject", claimed_until=timezone.now() + HOUR)
-    forecast.measured(60, 600.0, timezone.now())
+    forecast.record_rate(60, 600.0, timezone.now())
     forecast.foresee(timezone.now())
     assert (now_of(left).due_at, now_of(claimed).due_at) == (None, claimed.due_at)
 
@@ -106,7 +106,7 @@ def test_a_delivery_that_will_not_end_in_time_is_told_once() -> None:
 def test_the_headline_says_when_it_will_be_done(rejected: int, silent: bool, in_time: bool) -> None:
     made, now = sending(rejected), timezone.now()
     if silent:
-        forecast.silent(now + timedelta(seconds=30))
+        forecast.record_silence(now + timedelta(seconds=30))
     found = forecast.forecast_of(made, forecast.lately(now), now)
     assert found is not None and (found.in_time, found.silent) == (in_time, silent)
     ends_in = timedelta(seconds=rejected / 50 + 30 * silent)

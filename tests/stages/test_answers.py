@@ -119,7 +119,7 @@ def test_answers_are_kept_where_the_database_fails_at_the_next_rejections(
     settings.CHUNK_ROWS = 20
     gate.project()
     sent = gate.fire(contacts=400)
-    original, read = delivery_chunks.wheres, []
+    original, read = delivery_chunks.conditions_of, []
 
     def fails_once(chunks: Sequence[tuple[Batch, Chunk]]) -> Iterator[Q]:
         read.append(len(chunks))
@@ -127,7 +127,7 @@ def test_answers_are_kept_where_the_database_fails_at_the_next_rejections(
             raise OperationalError
         return original(chunks)
 
-    monkeypatch.setattr(delivery_chunks, "wheres", fails_once)
+    monkeypatch.setattr(delivery_chunks, "conditions_of", fails_once)
     with pytest.raises(OperationalError):
         gate.work()
     assert gate.batch().confirmed == sum(row.answer == Answer.CONFIRMED for row in gate.decisions()) > 0

@@ -33,13 +33,13 @@ def give_to_another(made: Batch) -> None:
 
 def while_read(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
     """Let something happen between the mark of a chunk and the read of its rows."""
-    wheres = delivery_chunks.wheres
+    conditions_of = delivery_chunks.conditions_of
 
     def read_late(chunks: Any) -> Iterator[Q]:
         act()
-        return wheres(chunks)
+        return conditions_of(chunks)
 
-    monkeypatch.setattr(delivery_chunks, "wheres", read_late)
+    monkeypatch.setattr(delivery_chunks, "conditions_of", read_late)
 
 
 def test_while_the_release_is_called_its_answer_counts_as_lost(wire: Any) -> None:

@@ -199,7 +199,7 @@ def _start_over(claim: claims.Claim, batch: Batch, now: datetime) -> None:
     with transaction.atomic():
         claim.extend([batch.pk], progress=True)
         lifecycle.forget_screening(batch.pk)
-        own_decisions.again(batch.pk)
+        own_decisions.mark_unapplied(batch.pk)
         batch.refresh_from_db(fields=["revision"])
         again: dict[str, Any] = {"restarts": F("restarts") + 1, "total": 0, "due_at": now}
         lifecycle.change(batch, EventWord.RESTARTED, now=now, **again)

@@ -75,7 +75,7 @@ class Judged(NamedTuple):
         )
 
 
-def asks(plan: Plan) -> bool:
+def calls_services(plan: Plan) -> bool:
     """Return whether an action of the plan waits for another service."""
     found = kinds()
     return any(action["kind"] in found and found[action["kind"]].waits for action in plan.content["actions"])

@@ -72,7 +72,7 @@ def _use_hash_joins(cursor: CursorWrapper) -> Iterator[None]:
         cursor.execute("SET LOCAL enable_nestloop = on")
 
 
-def again(batch_id: int) -> None:
+def mark_unapplied(batch_id: int) -> None:
     """Mark the kept decisions as not applied, because the rows are screened from the start."""
     KeptDecision.objects.filter(rows_of(batch_id), applied=True).update(applied=False)
 
