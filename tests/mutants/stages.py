@@ -68,6 +68,13 @@ FAULTS = (
         f"{WAITS}::test_a_file_that_differs_at_the_second_download_is_screened_from_the_start_once",
     ),
     Fault(
+        "a screening ends in the hands of a worker that lost it",
+        FILES,
+        "        claim.extend([batch.pk])\n        prepared",
+        "        prepared",
+        "tests/stages/test_keeping.py::test_a_worker_that_lost_its_claim_ends_no_screening",
+    ),
+    Fault(
         "an unreadable row counts as accepted",
         "sendouts/stages/screening/judge.py",
         "Verdict.UNDECIDED, True, row.problem",

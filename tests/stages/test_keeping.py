@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
 
-from sendouts.models import Batch, Decision, DecisionVerdict, Event, EventWord, KeptDecision
+from sendouts.models import Batch, Decision, DecisionVerdict, EffectRun, Event, EventWord, KeptDecision
 from sendouts.models.decision import rows_of
 from sendouts.stages import review
 from sendouts.stages.screening import contact_file, own_decisions
@@ -14,6 +15,8 @@ from sendouts.stages.storage import NewDecision, insert_decisions
 from sendouts.verbs import ChangeDecisions, RunAgain
 from tests.factories import batch
 from tests.gate import Gate, carry_out, reviewer
+from tests.stages.acting import written
+from tests.stages.effect_cases import fire
 from tests.stages.invariants import hold
 
 pytestmark = pytest.mark.django_db
@@ -141,6 +144,25 @@ def test_the_checks_run_again_over_the_wire_and_people_outweigh_them(gate: Gate,
     assert Event.objects.get(batch=found, word=EventWord.KEPT).data == {"accepted": 2}
     assert not KeptDecision.objects.exists()
     hold([found])
+
+
+def test_a_worker_that_lost_its_claim_ends_no_screening(
+    gate: Gate, anna: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written(monkeypatch)
+    fire(gate)
+    (pk,) = gate.plan()
+    KeptDecision.objects.create(pk=pk << 32, batch_id=pk, contact_id="A", verdict=1, text="VIP", user=anna, whole=True)
+    finish = contact_file._finish
+
+    def late(*given: Any) -> None:
+        Batch.objects.update(claim_id=uuid4())
+        finish(*given)
+
+    monkeypatch.setattr(contact_file, "_finish", late)
+    gate.work()
+    assert (gate.batch().status, EffectRun.objects.exists()) == ("planned", False)
+    assert KeptDecision.objects.exists(), "the worker that took over applies it"
 
 
 def test_a_second_run_before_the_first_was_through_keeps_them_still(

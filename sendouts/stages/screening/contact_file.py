@@ -22,7 +22,7 @@ from sendouts.privacy import sealing
 from sendouts.services.hosts import platform
 from sendouts.stages import effects
 from sendouts.stages.screening import own_decisions
-from sendouts.stages.screening.judge import Judge, Judged
+from sendouts.stages.screening.judge import Judge, Judged, complete
 from sendouts.stages.storage import insert_decisions, insert_effects
 from sendouts.symplify import client
 from sendouts.symplify.client import PermanentFailure, RetryableFailure
@@ -140,11 +140,7 @@ def _store_chunk(
     with transaction.atomic():
         claim.extend([batch_id], progress=True)
         Chunk.objects.create(
-            batch_id=batch_id,
-            number=number,
-            rows=len(judged.decisions),
-            digest=digest,
-            **judged.sums(),
+            batch_id=batch_id, number=number, rows=len(judged.decisions), digest=digest, **judged.sums()
         )
         insert_decisions(judged.decisions)
         insert_effects(judged.effects)
@@ -168,17 +164,11 @@ def _finish(claim: claims.Claim, batch: Batch, reader: ItemReader, now: datetime
         "failures": sum_failures(failures for _, failures in parts),
         "attention": attention,
         "attention_data": data,
-        "attempts": 0,
-        "due_at": now,
     }
     with transaction.atomic():
-        columns["enrichments"] = effects.begin([batch], {batch.pk: effects.count_prepared(batch)}, now)[batch.pk]
-        if not lifecycle.move({batch.pk: columns}, Status.PLANNED, Status.SCREENED, now=now, claim=claim):
-            return
-        if attention:
-            lifecycle.record([batch.pk], EventWord.ATTENTION, now=now, data={batch.pk: {"code": attention, **data}})
-        if own := own_decisions.end(batch.pk):
-            lifecycle.record([batch.pk], EventWord.KEPT, now=now, data={batch.pk: own})
+        claim.extend([batch.pk])
+        prepared = {batch.pk: effects.count_prepared(batch)}
+        complete(claim, [batch], {batch.pk: columns}, prepared, now, decided=[batch.pk])
 
 
 def _find_trouble(batch: Batch, reader: ItemReader) -> tuple[str, AttentionData]:

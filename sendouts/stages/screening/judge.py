@@ -3,7 +3,7 @@
 import json
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, TypedDict
@@ -18,12 +18,16 @@ from actions.plan.merge import from_data
 from actions.plan.run import Failure, run_plan
 from actions.secrets.at_rest import AtRest
 from actions.secrets.keys import keyring
+from sendouts import lifecycle
 from sendouts.deadlines import screening_ends
-from sendouts.models import Batch, DecisionVerdict, Plan
+from sendouts.models import Batch, DecisionVerdict, EventWord, Plan, Status
 from sendouts.privacy import sealing
 from sendouts.services.context import Contexts, own_pool
+from sendouts.stages import effects
+from sendouts.stages.screening import own_decisions
 from sendouts.stages.storage import NewDecision, NewEffect
 from sendouts.symplify.items import Row
+from work import claims
 
 # Plain integers: counting and storing enum members costs a Python call for each row.
 VERDICTS = {
@@ -135,3 +139,30 @@ def _unread(pk: int, row: Row, uri: AtRest) -> NewDecision:
     """Return an undecided decision for an unreadable row, with the row's position for the screen."""
     place = json.dumps({"place": row.place})
     return NewDecision(pk, row.contact_id, uri, DecisionVerdict.UNDECIDED, True, row.problem, "", "", place)
+
+
+def complete(
+    claim: claims.Claim,
+    batches: Sequence[Batch],
+    columns: Mapping[int, dict[str, Any]],
+    prepared: Mapping[int, Mapping[int, int]],
+    now: datetime,
+    *,
+    decided: Iterable[int],
+) -> None:
+    """Move batches to `screened` and create the runs of their effects, in the caller's transaction.
+
+    The caller has extended the claim: a stale worker must neither leave runs nor forget what people decided.
+    columns: what screening found, by batch id; prepared: as for effects.begin; decided: the batches on whose contacts
+    people had decided.
+    """
+    for pk, enrichments in effects.begin(batches, prepared, now).items():
+        columns[pk].update(enrichments=enrichments, attempts=0, due_at=now)
+    lifecycle.move(columns, Status.PLANNED, Status.SCREENED, now=now, claim=claim)
+    for pk, changed in columns.items():
+        if changed["attention"]:
+            data = {pk: {"code": changed["attention"], **changed["attention_data"]}}
+            lifecycle.record([pk], EventWord.ATTENTION, now=now, data=data)
+    for pk in decided:
+        if own := own_decisions.end(pk):
+            lifecycle.record([pk], EventWord.KEPT, now=now, data={pk: own})

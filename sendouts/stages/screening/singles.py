@@ -13,12 +13,11 @@ from actions.plan.run import Failure
 from actions.secrets.keys import CannotOpen, keyring
 from sendouts import lifecycle
 from sendouts.deadlines import screening_ends
-from sendouts.models import Attention, Batch, Chunk, EventWord, Status, Webhook
+from sendouts.models import Attention, Batch, Chunk, Webhook
 from sendouts.models.decision import DecisionReason
 from sendouts.privacy import sealing
-from sendouts.stages import effects
 from sendouts.stages.screening import own_decisions
-from sendouts.stages.screening.judge import Judge, Judged, Sums
+from sendouts.stages.screening.judge import Judge, Judged, Sums, complete
 from sendouts.stages.storage import NewDecision, insert_decisions, insert_effects
 from sendouts.symplify.items import Row
 from sendouts.symplify.payload import Hook, parse
@@ -40,7 +39,7 @@ def screen_items(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -
     chunks = []
     for batch in batches:
         decisions, sums = judged[batch.pk].decisions, judged[batch.pk].sums()
-        columns[batch.pk] = _columns(batch, decisions, sums, now)
+        columns[batch.pk] = _columns(batch, decisions, sums)
         if decisions:
             chunks.append(Chunk(batch=batch, number=0, rows=len(decisions), digest=b"", **sums))
     with transaction.atomic():
@@ -51,15 +50,7 @@ def screen_items(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -
         for applied in own.values():
             own_decisions.store(applied)
         prepared = {pk: Counter(effect.step for effect in result.effects) for pk, result in judged.items()}
-        for pk, enrichments in effects.begin(batches, prepared, now).items():
-            columns[pk]["enrichments"] = enrichments
-        lifecycle.move(columns, Status.PLANNED, Status.SCREENED, now=now, claim=claim)
-        for pk, changed in columns.items():
-            if changed["attention"]:
-                data = {pk: {"code": changed["attention"], **changed["attention_data"]}}
-                lifecycle.record([pk], EventWord.ATTENTION, now=now, data=data)
-        for pk in own:
-            lifecycle.record([pk], EventWord.KEPT, now=now, data={pk: own_decisions.end(pk)})
+        complete(claim, batches, columns, prepared, now, decided=own)
 
 
 def _items(batches: Sequence[Batch]) -> tuple[dict[int, tuple[Row, ...]], set[int]]:
@@ -110,7 +101,7 @@ def _failures(decisions: list[NewDecision], failures: Iterable[Failure]) -> list
     return [replace(each, contacts=failed[each.identifier]) for each in failures if each.identifier in failed]
 
 
-def _columns(batch: Batch, decisions: list[NewDecision], sums: Sums, now: datetime) -> dict[str, Any]:
+def _columns(batch: Batch, decisions: list[NewDecision], sums: Sums) -> dict[str, Any]:
     attention, data = lifecycle.found_in_hook(batch)
     if not attention and sums["unread"]:
         first = next(decision for decision in decisions if decision.unread)
@@ -124,6 +115,4 @@ def _columns(batch: Batch, decisions: list[NewDecision], sums: Sums, now: dateti
         "attention": attention,
         "attention_data": data,
         "chunk_rows": max(1, len(decisions)),
-        "attempts": 0,
-        "due_at": now,
     }
