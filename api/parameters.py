@@ -100,7 +100,7 @@ class ExportAsked(StrictSerializer):
     """Which decisions of a batch to export."""
 
     only = serializers.ChoiceField(
-        choices=TABS, required=False, help_text="Only decisions with this verdict; `unread`: unreadable rows."
+        choices=tuple(TABS), required=False, help_text="Only decisions with this verdict; `unread`: unreadable rows."
     )
     reason = serializers.CharField(
         required=False, allow_blank=True, max_length=64, help_text="Only decisions with this reason code."

@@ -32,21 +32,26 @@ PIECE = 5_000
 # Seconds between two updates of a download's progress.
 NOTED_SECONDS = 1.0
 KEPT = timedelta(days=1)
-TABS = ("rejected", "undecided", "accepted", "unread")
-_COLUMNS = (
-    "pk",
-    "contact_id",
-    "verdict",
-    "unread",
-    "reason",
-    "text",
-    "action",
-    "decided_by__username",
-    "evidence_at",
-    "answer",
-    "answer_status",
-    "kept",
-)
+TABS = {
+    "rejected": Q(verdict=DecisionVerdict.REJECTED),
+    "undecided": Q(verdict=DecisionVerdict.UNDECIDED, unread=False),
+    "accepted": Q(verdict=DecisionVerdict.ACCEPTED),
+    "unread": Q(verdict=DecisionVerdict.UNDECIDED, unread=True),
+}
+# The columns for programs, by name, and the kept fields.
+_COLUMNS = {
+    "row": "pk",
+    "contact_id": "contact_id",
+    "verdict": "verdict",
+    "unread": "unread",
+    "reason": "reason",
+    "text": "text",
+    "action": "action",
+    "decided_by": "decided_by__username",
+    "evidence_at": "evidence_at",
+    "answer": "answer",
+    "answer_status": "answer_status",
+}
 Row = tuple[Any, ...]
 
 
@@ -62,18 +67,8 @@ class ExportChoice:
 
     def condition(self) -> Q:
         """Return the filter as a condition on decisions."""
-        found = Q()
-        match self.tab:
-            case "rejected":
-                found &= Q(verdict=DecisionVerdict.REJECTED)
-            case "accepted":
-                found &= Q(verdict=DecisionVerdict.ACCEPTED)
-            case "undecided":
-                found &= Q(verdict=DecisionVerdict.UNDECIDED, unread=False)
-            case "unread":
-                found &= Q(verdict=DecisionVerdict.UNDECIDED, unread=True)
-        said = {"verdict": self.verdict, "reason": self.reason, "text": self.text, "action": self.action}
-        return found & Q(**{name: value for name, value in said.items() if value is not None})
+        key = {"verdict": self.verdict, "reason": self.reason, "text": self.text, "action": self.action}
+        return TABS.get(self.tab, Q()) & Q(**{name: value for name, value in key.items() if value is not None})
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +137,7 @@ def parts(export: Export, choice: ExportChoice, columns: Columns, form: CsvForm)
 
 def _piece(batch_id: int, choice: ExportChoice, first: int) -> list[Row]:
     rows = Decision.objects.filter(rows_of(batch_id, first, PIECE)).filter(choice.condition())
-    return list(rows.order_by("pk").values_list(*_COLUMNS))
+    return list(rows.order_by("pk").values_list(*_COLUMNS.values(), "kept"))
 
 
 def _record_progress(export: Export, **columns: Any) -> None:
@@ -206,21 +201,8 @@ def for_people(batch: Batch) -> Columns:
 
 def for_programs() -> Columns:
     """Return columns under their API names; rows count from 0. Kept fields are left out, as everywhere in the API."""
-    names = (
-        "row",
-        "contact_id",
-        "verdict",
-        "unread",
-        "reason",
-        "text",
-        "action",
-        "decided_by",
-        "evidence_at",
-        "answer",
-        "answer_status",
-    )
-    verdicts = {value: word.lower() for word, value in ((each.name, each.value) for each in DecisionVerdict)}
-    answers = {value: word.lower() for word, value in ((each.name, each.value) for each in Answer)}
+    verdicts = {each.value: each.name.lower() for each in DecisionVerdict}
+    answers = {each.value: each.name.lower() for each in Answer}
     sentence = lru_cache(maxsize=PIECE)(show_text)
 
     def cells(row: Row) -> list[Any]:
@@ -241,7 +223,7 @@ def for_programs() -> Columns:
             status,
         ]
 
-    return Columns(names, cells)
+    return Columns(tuple(_COLUMNS), cells)
 
 
 def _field(value: Any, *, masks: bool) -> str:

@@ -1,6 +1,7 @@
 """Past batches with kept fields, and rules to try on them."""
 
 import html
+from dataclasses import asdict
 from typing import Any
 
 from django.template.loader import render_to_string
@@ -11,8 +12,9 @@ from actions.catalog import kinds, phases
 from actions.models import ActionDefinition, Project, definition_of
 from actions.plan.merge import merge
 from desk.setup.tryout.rehearsal import result_context
-from sendouts.inquiries import rehearsal
-from sendouts.inquiries.rehearsal import Rehearsal
+from sendouts.inquiries.rehearsal.choose import plan_with
+from sendouts.inquiries.rehearsal.rehearse import rehearse
+from sendouts.inquiries.rehearsal.results import Rehearsal
 from sendouts.models import Batch, Decision, DecisionVerdict, Status
 from tests.factories import batch, plan, sendout
 
@@ -24,31 +26,32 @@ def keeping() -> Project:
 
 
 def rule(
-    project: Project, identifier: str = "consent-check", field: str = CONSENT, **condition: Any
+    project: Project, identifier: str = "consent-check", field: str = CONSENT, *, stored: bool = False, **condition: Any
 ) -> ActionDefinition:
-    config = {
-        "field": field,
-        "reject_if": condition or {"equals": False},
-        "if_missing": "hold",
-        "reason": f"Rule {identifier}",
-    }
-    return ActionDefinition(project=project, identifier=identifier, kind="field_rule", config=config, run="always")
+    config = {"field": field, "reject_if": condition or {"equals": False}, "if_missing": "hold"}
+    return of_kind(project, "field_rule", identifier, stored=stored, config=config | {"reason": f"Rule {identifier}"})
 
 
-def planned(row: ActionDefinition, step_of: str = "check") -> dict[str, Any]:
+def of_kind(
+    project: Project, kind: str, identifier: str, *, stored: bool = False, config: dict[str, Any]
+) -> ActionDefinition:
+    made = ActionDefinition(
+        project=project, identifier=identifier, kind=kind, run="always", config=kinds()[kind].normal_config(config)
+    )
+    if stored:
+        made.save()
+    return made
+
+
+def service(project: Project, *, stored: bool = False) -> ActionDefinition:
+    config = {"url": "https://consent.example.com/check", "reason": "No consent"}
+    return of_kind(project, "consent_check", "opt-in", stored=stored, config=config)
+
+
+def planned(row: ActionDefinition) -> dict[str, Any]:
     """The action as the frozen plan of a batch holds it."""
     (action,) = merge([definition_of(row)], [], phases()).actions
-    assert action.phase == step_of
-    origins = [{"level": "project", "definition_id": row.pk or 0, "asked": False, "identifier": row.identifier}]
-    return {
-        "identifier": action.identifier,
-        "kind": action.kind,
-        "config": action.config,
-        "on_failure": action.on_failure,
-        "details": action.details,
-        "phase": action.phase,
-        "origins": origins,
-    }
+    return asdict(action)
 
 
 def past(project: Project, number: int = 40, *actions: ActionDefinition, keeps: str = "all", **columns: Any) -> Batch:
@@ -76,19 +79,11 @@ def past(project: Project, number: int = 40, *actions: ActionDefinition, keeps: 
 
 
 def tried(made: Batch, draft: ActionDefinition | None = None, **asked: Any) -> Rehearsal:
-    merged, lacks = rehearsal.plan_with(made, draft)
-    return rehearsal.rehearse(made, merged, lacks=lacks, **asked)
+    merged, lacks = plan_with(made, draft)
+    return rehearse(made, merged, lacks=lacks, **asked)
 
 
 def notes(found: Rehearsal, draft: ActionDefinition | None = None, *, sees: bool = True) -> str:
     """What the page says about a rehearsal, as text."""
     page = render_to_string("desk/rehearsal/result.html", {"result": result_context(found, draft, sees=sees)})
     return html.unescape(" ".join(strip_tags(page).split()))
-
-
-def service(project: Project, identifier: str = "opt-in") -> ActionDefinition:
-    config = {"url": "https://consent.example.com/check", "reason": "No consent"}
-    kind = kinds()["consent_check"]
-    return ActionDefinition(
-        project=project, identifier=identifier, kind="consent_check", config=kind.normal_config(config), run="always"
-    )

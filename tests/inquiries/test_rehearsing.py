@@ -1,7 +1,7 @@
 """Changed actions are tried on what a past batch keeps: the difference is told, what cannot be known is said, nothing is touched."""
 
 import re
-import sys
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,13 +13,13 @@ from actions.contract import ACCEPT, reject
 from actions.models import ActionDefinition, CodePool, Project, PromoCode, SuppressionList
 from actions.suppression import entries
 from actions.suppression.entries import NewEntry
-from sendouts.inquiries import rehearsal
-from sendouts.inquiries.rehearsal import Keeps, Why
-from sendouts.inquiries.rehearsal.past import keeps
+from sendouts.inquiries.rehearsal import rehearse
+from sendouts.inquiries.rehearsal.past import candidates, keeps
+from sendouts.inquiries.rehearsal.results import Keeps, Why
 from sendouts.models import Batch, Decision, DecisionVerdict
 from sendouts.models.decision import rows_of
 from tests.factories import plain_english
-from tests.inquiries.rehearsal_cases import AGE, CITY, CONSENT, keeping, notes, past, rule, service, tried
+from tests.inquiries.rehearsal_cases import AGE, CITY, CONSENT, keeping, notes, of_kind, past, rule, service, tried
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("nobody_is_called")]
 
@@ -35,16 +35,13 @@ def project() -> Project:
 
 
 def test_what_is_defined_as_it_was_makes_no_difference(project: Project) -> None:
-    consent = rule(project)
-    consent.save()
-    found = tried(past(project, 40, consent))
+    found = tried(past(project, 40, rule(project, stored=True)))
     assert (found.tried, found.moved, found.unknown, found.whole) == (40, {}, 0, True)
     assert "No difference: the 40 contacts that were tried would be decided as they were." in notes(found)
 
 
 def test_a_further_rule_says_how_many_more_would_be_rejected_and_who(project: Project) -> None:
-    consent = rule(project)
-    consent.save()
+    consent = rule(project, stored=True)
     found = tried(past(project, 40, consent), rule(project, "adults", AGE, less=10))
     # Ages below 10 that were accepted: all but 0, 4 and 8.
     assert (found.more, found.fewer) == (7, 0)
@@ -52,11 +49,7 @@ def test_a_further_rule_says_how_many_more_would_be_rejected_and_who(project: Pr
     assert "17.5% more would be rejected: 7 contacts of 40 that were tried." in shown
     assert re.findall("A-[0-9]+", shown) == ["A-1", "A-2", "A-3", "A-5", "A-6", "A-7", "A-9"]
     assert "does not get it Rule adults adults 7 All of them:" in shown
-
-
-def test_twenty_of_them_are_shown_those_who_would_not_get_it_first(project: Project) -> None:
-    made = past(project, 200, rule(project))
-    found = tried(made, rule(project, "adults", AGE, greater=50))
+    found = tried(past(project, 200, consent), rule(project, "adults", AGE, greater=50))
     assert found.more > 20 and len(found.samples) == 20
     assert {change.verdict for change in found.samples} == {DecisionVerdict.REJECTED}
     shown = notes(found, sees=False)
@@ -64,24 +57,18 @@ def test_twenty_of_them_are_shown_those_who_would_not_get_it_first(project: Proj
     assert re.findall("row [0-9]+", shown)[0] == "row 52" and "You may not see who the contacts are." in shown
 
 
-def test_a_changed_definition_takes_the_place_of_the_stored_one(project: Project) -> None:
-    stored = rule(project)
-    stored.save()
+def test_a_changed_or_archived_definition_takes_the_place_of_the_stored_one(project: Project) -> None:
+    stored = rule(project, stored=True)
     made = past(project, 40, stored)
     draft = rule(project, "consent-check", AGE, less=4)
     draft.pk = stored.pk
     found = tried(made, draft)
-    assert found.more == 3 and found.fewer == 9
-    assert ActionDefinition.objects.get().config == stored.config
-
-
-def test_archiving_a_definition_can_be_tried(project: Project) -> None:
-    stored = rule(project)
-    stored.save()
-    draft = ActionDefinition.objects.get()
-    draft.archived = True
-    found = tried(past(project, 40, stored), draft)
+    assert (found.more, found.fewer) == (3, 9)
+    stored.archived = True
+    found = tried(made, stored)
     assert (found.more, found.fewer) == (0, 10)
+    kept = ActionDefinition.objects.get()
+    assert (kept.config, kept.archived) == (stored.config, False)
 
 
 def test_an_action_that_the_hook_did_not_name_is_tried_as_if_it_had_and_that_is_said(project: Project) -> None:
@@ -92,48 +79,42 @@ def test_an_action_that_the_hook_did_not_name_is_tried_as_if_it_had_and_that_is_
     assert "The hook of this batch did not name this action" in notes(found)
 
 
-def test_a_field_that_was_not_kept_is_named_and_its_action_left_out(project: Project) -> None:
-    draft = rule(project, "lyon", CITY, equals="Lyon")
-    found = tried(past(project), draft)
-    assert [(left.why, left.fields) for left in found.left] == [(Why.FIELDS, (CITY,))]
+def test_a_field_counts_if_it_was_kept_then_even_where_nobody_had_it(project: Project) -> None:
+    before = past(project)
+    Batch.objects.filter(pk=before.pk).update(received_at=timezone.now() - timedelta(days=3))
+    before.refresh_from_db()
+    draft = rule(project, "lyon", CITY, missing=True)
+    found = tried(before, draft)
+    assert [(left.why, left.fields) for left in found.left] == [(Why.FIELDS, (CITY,))] and found.moved == {}
     assert "“lyon” could not be tried: it needs the field “properties.city”, which was not kept." in notes(found, draft)
-    assert found.moved == {}
-
-
-def test_a_field_that_was_kept_then_counts_even_where_nobody_had_it(project: Project) -> None:
     project.keep_fields = [CONSENT, AGE, CITY]
     project.save()
-    draft = rule(project, "lyon", "city", missing=True)
+    assert tried(before, draft).left, "what is kept only since is not guessed"
     found = tried(past(project, received_at=timezone.now()), draft)
     assert found.left == [] and found.more == 30
 
 
-def test_a_field_that_is_kept_only_since_is_not_guessed(project: Project) -> None:
-    made = past(project)
-    Batch.objects.filter(pk=made.pk).update(received_at=timezone.now() - timezone.timedelta(days=3))
-    project.keep_fields = [CONSENT, AGE, CITY]
-    project.save()
-    made.refresh_from_db()
-    found = tried(made, rule(project, "lyon", CITY, missing=True))
-    assert [left.fields for left in found.left] == [(CITY,)]
-
-
-def test_where_only_the_rejected_are_kept_only_they_are_tried_and_that_is_said(project: Project) -> None:
-    stored = rule(project)
-    stored.save()
+def test_where_only_the_rejected_are_kept_only_they_are_tried_and_that_is_said(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = rule(project, stored=True)
+    made = past(project, 40, stored, keeps="rejected")
     draft = rule(project, "consent-check", AGE, less=10)
     draft.pk = stored.pk
-    found = tried(past(project, 40, stored, keeps="rejected"), draft)
+    found = tried(made, draft)
     assert (found.keeps, found.tried, found.more, found.fewer) == (Keeps.REJECTED, 10, 0, 7)
     assert "who of the others would be rejected cannot be known" in notes(found)
+    monkeypatch.setattr(rehearse, "MOST", 4)
+    monkeypatch.setattr(rehearse, "WINDOW", 2)
+    found = tried(made, draft)
+    assert (found.tried, found.whole) == (4, False)
 
 
 def test_what_people_decided_is_left_out_and_counted(project: Project) -> None:
     made = past(project)
     anna = User.objects.create_user("anna")
-    Decision.objects.filter(pk=made.first_decision + 1).update(
-        decided_by=anna, reason="person", verdict=DecisionVerdict.REJECTED
-    )
+    by_person = {"decided_by": anna, "reason": "person"}
+    Decision.objects.filter(pk=made.first_decision + 1).update(**by_person, verdict=DecisionVerdict.REJECTED)
     Decision.objects.filter(pk=made.first_decision + 2).update(reason="refused", verdict=DecisionVerdict.REJECTED)
     found = tried(made, rule(project))
     assert (found.tried, found.not_comparable, found.moved) == (38, 2, {})
@@ -144,16 +125,13 @@ def test_services_are_not_asked_unless_chosen_and_what_they_had_said_still_count
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[int] = []
-    kind = kinds()["consent_check"]
 
     def answer(self: Any, page: Any, context: Any) -> Any:
         asked.append(len(page))
         return [reject("no_consent", "No consent") if contact.id == "A-1" else ACCEPT for contact in page]
 
-    monkeypatch.setattr(kind, "check", answer)
-    opt_in = service(project)
-    opt_in.save()
-    made = past(project, 40, opt_in)
+    monkeypatch.setattr(kinds()["consent_check"], "check", answer)
+    made = past(project, 40, service(project, stored=True))
     Decision.objects.filter(rows_of(made.pk), verdict=DecisionVerdict.REJECTED).update(action="opt-in")
     found = tried(made)
     assert (asked, found.moved, found.unknown) == ([], {}, 0)
@@ -162,7 +140,7 @@ def test_services_are_not_asked_unless_chosen_and_what_they_had_said_still_count
     assert sum(asked) == 40 and (found.more, found.fewer) == (1, 10)
 
 
-def test_whom_a_service_was_never_asked_about_is_not_guessed(project: Project) -> None:
+def test_what_a_service_was_never_asked_about_is_not_guessed(project: Project) -> None:
     consent, opt_in = rule(project), service(project)
     opt_in.position = 1
     opt_in.save()
@@ -170,28 +148,29 @@ def test_whom_a_service_was_never_asked_about_is_not_guessed(project: Project) -
     found = tried(past(project, 40, consent, opt_in))
     assert (found.moved, found.unknown) == ({}, 10)
     assert "an action that was left out would still have a say" in notes(found)
-
-
-def test_a_new_service_leaves_everybody_open_whom_nothing_else_rejects(project: Project) -> None:
+    # A new service leaves everybody open whom nothing else rejects.
+    opt_in.delete()
     found = tried(past(project), service(project))
     assert (found.moved, found.unknown) == ({}, 40)
     assert "It had not judged this batch, so that what it would say is not known." in notes(found)
 
 
-def test_nothing_is_drawn_from_a_pool_and_nothing_rendered(project: Project) -> None:
+def test_what_writes_is_broken_or_does_not_say_what_it_needs_is_left_out(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pool = CodePool.objects.create(name="summer")
     PromoCode.objects.bulk_create(PromoCode(pool=pool, text=f"S-{place}") for place in range(50))
-    kind = kinds()["promo_code"]
-    code = ActionDefinition(
-        project=project,
-        identifier="code",
-        kind="promo_code",
-        run="always",
-        config=kind.normal_config({"pool": "summer"}),
-    )
-    code.save()
-    found = tried(past(project), None, services=True)
-    assert [left.why for left in found.left] == [Why.WRITES]
+    of_kind(project, "promo_code", "code", stored=True, config={"pool": "summer"})
+    rule(project, "a-rule", stored=True)
+    broken = rule(project, "broken", stored=True)
+    ActionDefinition.objects.filter(pk=broken.pk).update(config={"field": ""})
+    monkeypatch.setattr(kinds()["field_rule"], "needs", lambda self: None)
+    found = tried(past(project), services=True)
+    assert {left.action.identifier: left.why for left in found.left} == {
+        "code": Why.WRITES,
+        "a-rule": Why.UNSAID,
+        "broken": Why.BROKEN,
+    }
     assert not PromoCode.objects.exclude(reserved_for=None).exists()
     assert "nothing is written, given or sent in a rehearsal" in notes(found)
 
@@ -200,35 +179,19 @@ def test_a_suppression_list_is_looked_up_as_it_is_today(project: Project) -> Non
     listed = SuppressionList.objects.create(name="Opposition", holds="contact_id")
     root = User.objects.create_superuser("root")
     entries.add(listed.pk, {"A-1": NewEntry(), "A-2": NewEntry()}, by=root.pk, now=timezone.now())
-    kind = kinds()["suppression"]
-    draft = ActionDefinition(
-        project=project,
-        identifier="opposition",
-        kind="suppression",
-        run="always",
-        config=kind.normal_config({"list": "Opposition"}),
-    )
-    found = tried(past(project), draft)
+    found = tried(past(project), of_kind(project, "suppression", "opposition", config={"list": "Opposition"}))
     assert [change.past.contact_id for change in found.changes[DecisionVerdict.REJECTED]] == ["A-1", "A-2"]
 
 
-def test_a_kind_that_does_not_say_what_it_needs_is_left_out(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kinds()["field_rule"], "needs", lambda self: None)
-    draft = rule(project)
-    found = tried(past(project), draft)
-    assert [left.why for left in found.left] == [Why.UNSAID]
-
-
 def test_a_large_batch_is_tried_in_part_spread_over_the_file(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys.modules["sendouts.inquiries.rehearsal.rehearse"], "MOST", 40)
-    monkeypatch.setattr(sys.modules["sendouts.inquiries.rehearsal.rehearse"], "WINDOW", 10)
+    monkeypatch.setattr(rehearse, "MOST", 40)
+    monkeypatch.setattr(rehearse, "WINDOW", 10)
     made = past(project, 400, rule(project))
     found = tried(made, rule(project, "adults", AGE, less=1000))
     rows = sorted(change.past.pk - made.first_decision for change in found.changes[DecisionVerdict.REJECTED])
     assert (found.tried, found.whole) == (40, False)
     assert rows[0] < 10 and "40 of 400 contacts of “Day 1” were tried, spread evenly over its file." in notes(found)
-    draft = tried(made, rule(project, "adults", AGE, greater=389))
-    assert draft.more == 8
+    assert tried(made, rule(project, "adults", AGE, greater=389)).more == 8
 
 
 def test_when_the_time_is_used_up_it_says_how_many_were_tried(project: Project, settings: Any) -> None:
@@ -240,7 +203,8 @@ def test_when_the_time_is_used_up_it_says_how_many_were_tried(project: Project, 
 
 def test_a_batch_that_keeps_nothing_is_not_offered(project: Project) -> None:
     nothing = past(project, 40, keeps="none")
-    assert rehearsal.candidates(project) == []
-    assert keeps(nothing) is Keeps.NOBODY
+    assert candidates(project) == [] and keeps(nothing) is Keeps.NOBODY
+    assert tried(nothing).tried == 0
     older, newer = past(project), past(project, keeps="rejected")
-    assert [made.pk for made in rehearsal.candidates(project)] == [newer.pk, older.pk]
+    assert [made.pk for made in candidates(project)] == [newer.pk, older.pk]
+    assert candidates(project, older.sendout)[-1] == older

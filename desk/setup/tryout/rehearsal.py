@@ -16,8 +16,8 @@ from django.views.decorators.debug import sensitive_post_parameters
 from actions import access, catalog
 from actions.models import ActionDefinition, Project, Sendout
 from desk.bases import reader, show_page
-from sendouts.inquiries import rehearsal
-from sendouts.inquiries.rehearsal import Keeps, Left, Rehearsal
+from sendouts.inquiries.rehearsal import choose, past, rehearse
+from sendouts.inquiries.rehearsal.results import Keeps, Left, Rehearsal
 from sendouts.models import Batch, DecisionVerdict
 from sendouts.verbs import base
 
@@ -117,7 +117,7 @@ def _draft(request: HttpRequest, stored: ActionDefinition | None) -> tuple[Actio
 
 def _page(request: HttpRequest, subject: Subject) -> HttpResponse:
     """Offer the past batches; on POST rehearse the newest, or the chosen one."""
-    found = rehearsal.candidates(subject.project, subject.sendout)
+    found = past.candidates(subject.project, subject.sendout)
     shown: dict[str, Any] = {
         "choices": found,
         "now": timezone.now(),
@@ -129,14 +129,14 @@ def _page(request: HttpRequest, subject: Subject) -> HttpResponse:
         ],
         "services": bool(request.POST.get(SERVICES)),
         "asks": False,
-        "most": rehearsal.MOST_ASKED,
+        "most": rehearse.MOST_ASKED,
     }
     chosen = _choose_batch(request, found)
     if chosen is not None:
-        merged, lacks = rehearsal.plan_with(chosen, subject.draft)
-        shown |= {"chosen": chosen.pk, "asks": rehearsal.asks(merged)}
+        merged, lacks = choose.plan_with(chosen, subject.draft)
+        shown |= {"chosen": chosen.pk, "asks": choose.asks(merged)}
         if request.method == "POST":
-            result = rehearsal.rehearse(
+            result = rehearse.rehearse(
                 chosen, merged, services=shown["services"], lacks=lacks, user_id=reader(request).pk
             )
             sees = reader(request).has_perm(base.VIEW_CONTACTS)

@@ -53,15 +53,9 @@ def parted(
     actions: Sequence[PlannedAction], kept: frozenset[str], *, services: bool
 ) -> tuple[list[PlannedAction], list[Left]]:
     """Return the actions that can be tried, in order, and the others with the reason."""
-    tried: list[PlannedAction] = []
-    left: list[Left] = []
-    for action in actions:
-        reason = _find_obstacle(action, kept, services=services)
-        if reason is None:
-            tried.append(action)
-        else:
-            left.append(reason)
-    return tried, left
+    obstacles = {action: _find_obstacle(action, kept, services=services) for action in actions}
+    tried = [action for action, obstacle in obstacles.items() if obstacle is None]
+    return tried, [obstacle for obstacle in obstacles.values() if obstacle is not None]
 
 
 def _find_obstacle(action: PlannedAction, kept: frozenset[str], *, services: bool) -> Left | None:
