@@ -217,7 +217,7 @@ FAULTS = (
         "sendouts/inquiries/csv.py",
         "looked_at = text.lstrip(_PASSED_OVER)",
         "looked_at = text",
-        "tests/inquiries/test_exporting.py::test_what_looks_like_a_formula_gets_an_apostrophe",
+        "tests/inquiries/test_spreadsheets.py::test_a_text_that_a_program_would_run_begins_with_an_apostrophe",
     ),
     Fault(
         "files with contacts are for everybody",
