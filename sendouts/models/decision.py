@@ -1,5 +1,7 @@
 """Decisions: one for each contact of a batch."""
 
+from collections.abc import Iterator
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -128,6 +130,14 @@ def rows_of(batch_id: int, first: int = 0, rows: int = 1 << 32) -> Q:
     """Return the condition for the decisions of a batch, or for `rows` rows of it from `first` on."""
     start = (batch_id << 32) + first
     return Q(pk__gte=start, pk__lt=start + rows)
+
+
+def rows_in_steps(batch_id: int, step: int) -> Iterator[Q]:
+    """Yield conditions that together cover all stored decisions of a batch, for `step` rows each."""
+    # A screening that never completed left rows but no total; the highest row is the limit.
+    last = Decision.objects.filter(rows_of(batch_id)).order_by("pk").last()
+    for first in range(0, last.row + 1 if last is not None else 0, step):
+        yield rows_of(batch_id, first, step)
 
 
 class KeptDecision(models.Model):

@@ -13,7 +13,7 @@ from django.db import transaction
 
 from actions.codes.draw import forget_holders
 from sendouts.models import Batch, Chunk, Decision, KeptDecision, PendingEffect, Webhook
-from sendouts.models.decision import rows_of
+from sendouts.models.decision import rows_in_steps, rows_of
 from sendouts.models.effect import effects_of
 
 log = structlog.get_logger(__name__)
@@ -26,37 +26,37 @@ LONGEST_SECONDS = 300.0
 
 
 def retire(now: datetime) -> int:
-    """Retire all expired batches, or as many as fit into one run; return their number."""
-    retired = 0
-    until = time.monotonic() + LONGEST_SECONDS
-    while time.monotonic() < until:
-        done = retire_some(now)
-        retired += done
-        if done < AT_ONCE:
-            break
-    return retired
+    """Delete decisions and hooks of batches that ended before the retention period; return the number of batches.
 
-
-def retire_some(now: datetime) -> int:
-    """Delete decisions and hooks of batches that ended before the retention period; return the number of batches."""
+    A run that is out of time leaves the rest to the next one.
+    """
     before = now - timedelta(days=settings.RETENTION_DAYS)
-    old = Batch.objects.filter(ended_at__lt=before, retired_at__isnull=True).order_by("ended_at")[:AT_ONCE]
-    retired = 0
-    for batch_id in list(old.values_list("pk", flat=True)):
-        with transaction.atomic():
-            Decision.objects.filter(rows_of(batch_id)).delete()
-            Chunk.objects.filter(batch_id=batch_id).delete()
-            PendingEffect.objects.filter(effects_of(batch_id)).delete()
-            KeptDecision.objects.filter(batch_id=batch_id).delete()
-            forget_holders(batch_id)
-            Webhook.objects.filter(batch_id=batch_id).update(body=b"")
-            Batch.objects.filter(pk=batch_id).update(finish_uri=b"", download_uri=b"", retired_at=now)
-        retired += 1
-    others = Webhook.objects.filter(received_at__lt=before, batch__isnull=True, due_at__isnull=True)
-    deleted, _ = others.filter(pk__in=list(others.values_list("pk", flat=True)[:5_000])).delete()
+    until = time.monotonic() + LONGEST_SECONDS
+    retired = deleted = 0
+    while time.monotonic() < until:
+        old = Batch.objects.filter(ended_at__lt=before, retired_at__isnull=True).order_by("ended_at")[:AT_ONCE]
+        found = list(old.values_list("pk", flat=True))
+        for batch_id in found:
+            _retire_batch(batch_id, now)
+        others = Webhook.objects.filter(received_at__lt=before, batch__isnull=True, due_at__isnull=True)
+        deleted += others.filter(pk__in=list(others.values_list("pk", flat=True)[:5_000])).delete()[0]
+        retired += len(found)
+        if len(found) < AT_ONCE:
+            break
     if retired or deleted:
         log.info("retired", batches=retired, hooks=deleted)
     return retired
+
+
+def _retire_batch(batch_id: int, now: datetime) -> None:
+    with transaction.atomic():
+        Decision.objects.filter(rows_of(batch_id)).delete()
+        Chunk.objects.filter(batch_id=batch_id).delete()
+        PendingEffect.objects.filter(effects_of(batch_id)).delete()
+        KeptDecision.objects.filter(batch_id=batch_id).delete()
+        forget_holders(batch_id)
+        Webhook.objects.filter(batch_id=batch_id).update(body=b"")
+        Batch.objects.filter(pk=batch_id).update(finish_uri=b"", download_uri=b"", retired_at=now)
 
 
 def wipe(now: datetime) -> int:
@@ -80,11 +80,8 @@ def _wipe_batches(before: datetime, until: float) -> int:
     found = list(over.values_list("pk", flat=True)[:AT_ONCE])
     done = 0
     for pk in found:
-        # A screening that never completed left rows but no total; the highest row is the limit.
-        last = Decision.objects.filter(rows_of(pk)).order_by("pk").last()
-        rows = last.row + 1 if last is not None else 0
-        for first in range(0, rows, ROWS):
-            Decision.objects.filter(rows_of(pk, first, ROWS)).exclude(uri=b"").update(uri=b"")
+        for rows in rows_in_steps(pk, ROWS):
+            Decision.objects.filter(rows).exclude(uri=b"").update(uri=b"")
             if time.monotonic() > until:
                 return done
         with transaction.atomic():

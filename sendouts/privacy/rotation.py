@@ -11,7 +11,7 @@ from django.db import models, transaction
 from actions.secrets.keys import Stored, rotate
 from sendouts.models import Batch, Decision, Webhook
 from sendouts.models.batch import OPEN
-from sendouts.models.decision import rows_of
+from sendouts.models.decision import rows_in_steps
 from sendouts.privacy.sealing import of_decision, of_download, of_finish, of_hook
 
 # Rows per transaction: it blocks deliveries of the same batch, and on SQLite every other writer.
@@ -38,14 +38,12 @@ class Resealed:
 
     def rotate_batch(self, pk: int) -> None:
         """Reseal rows first, each step under the lock of the batch, which every other writer of its rows also takes."""
-        last = Decision.objects.filter(rows_of(pk)).order_by("pk").last()
-        rows = last.row + 1 if last is not None else 0
         opened = True
-        for first in range(0, rows, ROWS):
+        for rows in rows_in_steps(pk, ROWS):
             with transaction.atomic():
                 if _lock(pk) is None:
                     return
-                found = Decision.objects.filter(rows_of(pk, first, ROWS)).order_by("pk").values_list("pk", "uri")
+                found = Decision.objects.filter(rows).order_by("pk").values_list("pk", "uri")
                 opened &= self.rotate(Decision, "uri", [(row, uri, of_decision(row)) for row, uri in found])
         with transaction.atomic():
             batch = _lock(pk)
