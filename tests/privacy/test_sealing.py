@@ -66,15 +66,11 @@ def test_what_earlier_versions_stored_is_still_read() -> None:
         assert ring.is_current(ring.seal_again(stored, PLACE))
 
 
-@pytest.mark.parametrize(
-    "elsewhere",
-    [of_decision((7 << 32) + 1), of_finish("7"), of_download("7"), of_hook(UUID(int=7)), b""],
-    ids=["another_row", "finish", "download", "hook", "nowhere"],
-)
-def test_a_value_that_is_moved_to_another_place_does_not_open(elsewhere: bytes) -> None:
+def test_a_value_that_is_moved_to_another_place_does_not_open() -> None:
     ring = Keyring([NEW])
-    with pytest.raises(CannotOpen):
-        ring.open(ring.seal(URI, PLACE), elsewhere)
+    for elsewhere in (of_decision((7 << 32) + 1), of_finish("7"), of_download("7"), of_hook(UUID(int=7)), b""):
+        with pytest.raises(CannotOpen):
+            ring.open(ring.seal(URI, PLACE), elsewhere)
 
 
 def test_a_value_that_is_damaged_or_cut_off_anywhere_does_not_open() -> None:

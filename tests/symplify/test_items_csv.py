@@ -7,21 +7,44 @@ from tests.symplify.reading import read
 HEAD = "contactId;note;cancelUri\n"
 
 
+TABLES = {
+    "quotes may hold delimiters, quotes and line feeds": (
+        HEAD + 'A;"a;""b""\nc\r\nd";https://x.example/1\r\nB;x;https://x.example/2\n',
+        [("A", {"note": 'a;"b"\nc\r\nd'}, "https://x.example/1", ""), ("B", {"note": "x"}, "https://x.example/2", "")],
+    ),
+    "without a column for the URI, no row is read": ("contactId;note\nA;a\n", [("A", {"note": "a"}, "", "no_uri")]),
+    "without a column for the id, every row can be rejected": (
+        "note;cancelUri\na;https://x.example/1\n",
+        [("", {"note": "a"}, "https://x.example/1", "no_id")],
+    ),
+    "the delimiter is the one that gives the columns": (
+        '"name, first";contactId;cancelUri\nx;A;https://x.example/1,2\n',
+        [("A", {"name, first": "x"}, "https://x.example/1,2", "")],
+    ),
+    "column names are trimmed, and their case is ignored": (
+        " ContactID ; Note ;CANCELURI\nA;x;https://x.example/1\n",
+        [("A", {"Note": "x"}, "https://x.example/1", "")],
+    ),
+    "values stay text": (
+        "id,age,cancelUri\n007,41,https://x.example/1\n",
+        [("007", {"age": "41"}, "https://x.example/1", "")],
+    ),
+    "each line is in UTF-8 or in Windows-1252": (
+        HEAD.encode() + "A;Orléans €;u\n".encode() + "B;Orléans €;u\n".encode("cp1252"),
+        [("A", {"note": "Orléans €"}, "u", ""), ("B", {"note": "Orléans €"}, "u", "")],
+    ),
+}
+
+
+@pytest.mark.parametrize(("table", "expected"), TABLES.values(), ids=TABLES)
+def test_a_table_is_read_row_by_row(table, expected):
+    rows, reader = read_csv(table)
+    assert [(row.contact_id, row.fields, row.uri, row.problem) for row in rows] == expected
+    assert reader.complete
+
+
 def read_csv(text):
     return read(text if isinstance(text, bytes) else text.encode())
-
-
-def told(rows):
-    return [(row.contact_id, row.fields.get("note"), row.uri, row.problem) for row in rows]
-
-
-def test_quotes_may_hold_delimiters_quotes_and_line_feeds():
-    rows, reader = read_csv(HEAD + 'A;"a;""b""\nc\r\nd";https://example.com/1\r\nB;x;https://example.com/2\n')
-    assert told(rows) == [
-        ("A", 'a;"b"\nc\r\nd', "https://example.com/1", ""),
-        ("B", "x", "https://example.com/2", ""),
-    ]
-    assert reader.complete
 
 
 @pytest.mark.parametrize(
@@ -70,16 +93,6 @@ def test_a_quote_that_is_never_closed_costs_its_line_even_in_a_long_file():
     assert (len(rows), reader.unread, reader.first_problem, reader.complete) == (20_001, 1, ("bad_columns", 2), True)
 
 
-def test_each_line_is_in_utf8_or_windows_1252_on_its_own():
-    data = (
-        HEAD.encode()
-        + "A;Orléans €;https://example.com/1\n".encode()
-        + "B;Orléans €;https://example.com/2\n".encode("cp1252")
-    )
-    rows, _ = read_csv(data)
-    assert [row.fields["note"] for row in rows] == ["Orléans €", "Orléans €"]
-
-
 def test_a_byte_that_means_nothing_in_either_encoding_is_a_bad_row_that_keeps_its_uri():
     for byte in (b"\x81", b"\x8d", b"\0"):
         rows, reader = read_csv(HEAD.encode() + b"A;x" + byte + b";https://example.com/1\nB;b;https://example.com/2\n")
@@ -88,31 +101,3 @@ def test_a_byte_that_means_nothing_in_either_encoding_is_a_bad_row_that_keeps_it
             ("", "https://example.com/2"),
         ]
         assert reader.first_problem == ("bad_text", 2)
-
-
-def test_without_a_column_for_the_uri_no_row_is_read():
-    rows, reader = read_csv("contactId;note\nA;a\nB;b\n")
-    assert [(row.contact_id, row.problem) for row in rows] == [("A", "no_uri"), ("B", "no_uri")]
-    assert (reader.unread, reader.complete) == (2, True)
-
-
-def test_without_a_column_for_the_id_every_row_can_still_be_rejected():
-    rows, _ = read_csv("note;cancelUri\na;https://example.com/1\n")
-    assert [(row.problem, row.uri) for row in rows] == [("no_id", "https://example.com/1")]
-
-
-def test_the_delimiter_is_the_one_that_gives_the_columns():
-    rows, _ = read_csv('"name, first";contactId;cancelUri\nx;A;https://example.com/1,2\n')
-    assert [(row.contact_id, row.uri, row.fields) for row in rows] == [
-        ("A", "https://example.com/1,2", {"name, first": "x"})
-    ]
-
-
-def test_column_names_are_trimmed_and_their_case_is_ignored():
-    rows, _ = read_csv(" ContactID ; Note ;CANCELURI\nA;x;https://example.com/1\n")
-    assert [(row.contact_id, row.fields) for row in rows] == [("A", {"Note": "x"})]
-
-
-def test_values_stay_text():
-    rows, _ = read_csv("id,age,cancelUri\n007,41,https://example.com/1\n")
-    assert (rows[0].contact_id, rows[0].fields) == ("007", {"age": "41"})

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sendouts.symplify.items import canonical
-from sendouts.symplify.payload import AskedAction, Hook, OtherEvent, Unreadable, is_readable, parse
+from sendouts.symplify.payload import UNREADABLE, AskedAction, Hook, OtherEvent, Unreadable, is_readable, parse
 from tests.examples import examples
 
 BATCH = {
@@ -48,24 +48,11 @@ def hook(*parts, **changes):
     return parsed
 
 
-def test_a_batch_is_read():
-    assert hook() == Hook(
-        finish_uri="https://example.com/finish/1",
-        download_uri="https://example.com/files/1",
-        asked=(AskedAction("consent-check", {}),),
-        project="Newsletter",
-        journey="Welcome",
-        sendout="Day 1",
-        items=(),
-        delivery_key=hook().delivery_key,
-        extra={},
-        problems=(),
-    )
-    assert len(hook().delivery_key) == 64
-    int(hook().delivery_key, 16)
-
-
-def test_a_single_is_read():
+def test_a_batch_and_a_single_are_read():
+    key = hook().delivery_key
+    wanted = ("https://example.com/finish/1", "https://example.com/files/1", (AskedAction("consent-check", {}),))
+    assert hook() == Hook(*wanted, "Newsletter", "Welcome", "Day 1", (), key, extra={}, problems=())
+    assert len(key) == 64 and int(key, 16)
     parsed = hook(SINGLE)
     assert (parsed.download_uri, parsed.problems) == ("", ())
     assert [(row.contact_id, row.uri, row.fields, row.problem) for row in parsed.items] == [
@@ -74,19 +61,13 @@ def test_a_single_is_read():
     ]
 
 
-def test_keys_are_known_in_any_case_and_the_exact_spelling_wins():
+def test_keys_are_known_in_any_case_and_unknown_ones_are_kept():
     body = {key.upper(): value for key, value in SINGLE.items()}
     assert parse(json.dumps(body).encode()) == hook(SINGLE)
     assert hook(BATCH, PROJECTNAME="other").project == "Newsletter"
     assert hook(BATCH, PROJECTNAME="other").extra == {"PROJECTNAME": "other"}
-
-
-def test_of_a_key_that_comes_twice_the_last_one_counts():
-    assert parse(b'{"finishUri":"https://example.com/1","finishUri":"https://example.com/2"}').finish_uri.endswith("/2")
-
-
-def test_keys_that_nobody_knows_are_kept():
     assert hook(BATCH, newThing={"a": [1]}, other=None).extra == {"newThing": {"a": [1]}, "other": None}
+    assert parse(b'{"finishUri":"https://example.com/1","finishUri":"https://example.com/2"}').finish_uri.endswith("/2")
 
 
 @pytest.mark.parametrize("value", [None, "", "  ", 7, [], {}, True])
@@ -201,6 +182,47 @@ def test_bad_items_are_rows_with_a_problem_and_their_position():
         ("no_id", 3, "https://example.com/1"),
     ]
     assert [row.problem for row in parsed.items[3:]] == ["", ""]
+
+
+def asked(actions):
+    return parse(json.dumps({"finishUri": "https://example.com/1", "actions": actions}).encode()).asked
+
+
+@pytest.mark.parametrize(
+    ("actions", "expected"),
+    [
+        (["consent-check", " vip "], [("consent-check", {}), ("vip", {})]),
+        ("consent-check", [("consent-check", {})]),
+        (None, []),
+        ("", []),
+        ([], []),
+        ({}, []),
+        ({"consent-check": {"level": 2}, "vip": None}, [("consent-check", {"level": 2}), ("vip", {})]),
+        ([{"identifier": "a", "id": "b", "x": 1}], [("a", {"id": "b", "x": 1})]),
+        ([{"type": "t", "action": "c", "name": "n"}], [("n", {"type": "t", "action": "c"})]),
+        ([{"TYPE": "t", "Action": "c"}], [("c", {"TYPE": "t"})]),
+        ([{"id": 7}], [("7", {})]),
+        ([{"identifier": None, "name": "n"}], [("n", {"identifier": None})]),
+        (["a", "a"], [("a", {}), ("a", {})]),
+        (["Re\u0301seau"], [("R\u00e9seau", {})]),
+        (["a\ud800"], [("a\N{REPLACEMENT CHARACTER}", {})]),
+    ],
+    ids=repr,
+)
+def test_every_shape_of_actions_is_read(actions, expected):
+    assert asked(actions) == tuple(AskedAction(identifier, details) for identifier, details in expected)
+
+
+@pytest.mark.parametrize(
+    "entry", [7, None, True, [], ["a"], "", " ", {}, {"level": 2}, {"identifier": ""}, {"id": 1.5}, "x" * 256], ids=repr
+)
+def test_an_entry_that_cannot_be_read_is_kept_so_that_it_holds_the_batch(entry):
+    assert asked(["a", entry, "b"]) == (AskedAction("a", {}), AskedAction(UNREADABLE, entry), AskedAction("b", {}))
+
+
+def test_actions_that_are_no_list_or_have_a_blank_name_are_kept_so_that_they_hold_the_batch():
+    for actions in (7, True, 1.5, {" ": {"level": 2}}):
+        assert asked(actions) == (AskedAction(UNREADABLE, actions),)
 
 
 @settings(max_examples=examples(300), deadline=None)
