@@ -127,13 +127,11 @@ def test_a_first_line_of_ndjson_that_is_damaged_does_not_cost_the_others():
         assert reader.complete
 
 
-@pytest.mark.parametrize(
-    "key", ["contactId", "originalId", "original_id", "contact_id", "id", "CONTACTID", "ContactId", "ID"]
-)
-@pytest.mark.parametrize("uri_key", ["cancelUri", "rejectUri", "cancel_uri", "reject_uri", "CANCELURI"])
-def test_the_id_and_the_uri_are_found_under_every_name(key, uri_key):
-    rows, _ = read(json.dumps([{key: "A", "x": 1, uri_key: " https://example.com/1 "}]).encode())
-    assert [(row.contact_id, row.uri, row.fields) for row in rows] == [("A", "https://example.com/1", {"x": 1})]
+def test_the_id_and_the_uri_are_found_under_every_name():
+    for key in ("contactId", "originalId", "original_id", "contact_id", "id", "CONTACTID", "ContactId", "ID"):
+        for uri_key in ("cancelUri", "rejectUri", "cancel_uri", "reject_uri", "CANCELURI"):
+            rows, _ = read(json.dumps([{key: "A", "x": 1, uri_key: " https://example.com/1 "}]).encode())
+            assert [(row.contact_id, row.uri, row.fields) for row in rows] == [("A", "https://example.com/1", {"x": 1})]
 
 
 def test_the_first_name_in_the_order_of_the_contract_is_the_id_and_the_others_stay_fields():
@@ -156,13 +154,11 @@ def test_a_whole_number_is_an_id_and_nothing_else_that_is_not_text():
     assert (reader.unread, reader.first_problem, reader.complete) == (7, ("no_id", 3), True)
 
 
-@pytest.mark.parametrize("size", [1, 3, 7, 1000])
-def test_chunks_are_of_the_size_asked_for(size):
+def test_chunks_are_of_the_size_asked_for():
     people = [{"contactId": str(number), "cancelUri": "https://example.com/1"} for number in range(20)]
-    reader = ItemReader([json.dumps(people).encode()], transport_proves_end=lambda: True)
-    sizes = [len(chunk) for chunk in reader.chunks(size)]
-    assert sum(sizes) == 20
-    assert set(sizes[:-1]) <= {size}
+    for size, sizes in ((1, [1] * 20), (7, [7, 7, 6]), (1000, [20])):
+        reader = ItemReader([json.dumps(people).encode()], transport_proves_end=lambda: True)
+        assert [len(chunk) for chunk in reader.chunks(size)] == sizes
 
 
 def test_the_same_rows_have_the_same_canonical_bytes_whatever_the_order_of_their_keys():
