@@ -5,8 +5,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -17,6 +17,7 @@ from actions.plan.merge import PlannedAction
 from actions.plan.run import Result, run_plan
 from outbound.guard import AllowList
 from outbound.session import GuardedSession
+from tests.outbound.site import Request, Site, reply
 
 
 def make_context(seconds: float = 30.0, allowed: Sequence[str] = ("127.0.0.1",)) -> Context:
@@ -103,56 +104,35 @@ def accept_all(page: Sequence[Contact]) -> list[Verdict]:
 Reply = tuple[int, dict[str, str], bytes]
 
 
+@dataclass
 class Service:
-    """A small web service; `reply` says what it answers to the nth question."""
+    """A small web service: its address, and what it was asked."""
 
-    def __init__(self, reply: Callable[[int, Any], Reply | None]) -> None:
-        self.reply = reply
-        self.questions: list[Any] = []
-        self.headers: list[dict[str, str]] = []
-        self.lock = threading.Lock()
-        self.url = ""
+    url: str = ""
+    questions: list[Any] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
 
 
 @contextmanager
-def service(reply: Callable[[int, Any], Reply | None]) -> Iterator[Service]:
-    """Serve on a free port of 127.0.0.1; a reply of None closes the connection without an answer."""
-    state = Service(reply)
+def service(answer: Callable[[int, Any], Reply | None]) -> Iterator[Service]:
+    """Answer the nth question so, on a free port of 127.0.0.1; None closes the connection without an answer."""
+    state, lock = Service(), threading.Lock()
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    def serve(request: Request) -> bytes:
+        with lock:
+            number = len(state.questions)
+            state.questions.append(json.loads(request.body))
+            state.headers.append(request.headers)
+        said = answer(number, state.questions[number])
+        if said is None:
+            return b""
+        status, headers, content = said
+        named = {name.replace("-", "_"): value for name, value in headers.items()}
+        return reply(status, content, **named, Connection="close")
 
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            with state.lock:
-                number = len(state.questions)
-                state.questions.append(json.loads(body))
-                state.headers.append(dict(self.headers))
-            answer = state.reply(number, state.questions[number])
-            self.close_connection = True
-            if answer is None:
-                return
-            status, headers, content = answer
-            self.send_response(status)
-            for name, value in headers.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(content)))
-            self.send_header("Connection", "close")
-            with suppress(ConnectionError):  # The caller may hang up on an answer that is too long.
-                self.end_headers()
-                self.wfile.write(content)
-
-        def log_message(self, *args: Any) -> None:
-            """Tests are quiet."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    state.url = f"http://127.0.0.1:{server.server_port}/check?key=secret"
+    site = Site(serve)
+    state.url = site.uri("/check?key=secret")
     try:
         yield state
     finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+        site.close()

@@ -97,19 +97,13 @@ def through_plan(wanted: dict[str, Any], people: list[Contact]) -> Result:
     return run([planned("consent_check", wanted)], people)
 
 
-def test_a_list_of_objects_gives_states_and_the_times_of_consent(sim: Simulator) -> None:
+@pytest.mark.parametrize(("mapping", "questions"), [(objects, 1), (one_by_one, 3)])
+def test_states_or_values_are_read_with_the_times_of_consent(sim: Simulator, mapping: Any, questions: int) -> None:
     sim.consent(refusing=["A-2"], unknown=["A-3"])
-    verdicts = ask(objects(sim), contacts(1, 2, 3))
+    verdicts = ask(mapping(sim), contacts(1, 2, 3))
     assert words(verdicts) == [YES, NO, OPEN]
     assert [verdict.evidence_at for verdict in verdicts] == [GIVEN_AT, GIVEN_AT, None]
-
-
-def test_one_value_for_each_contact(sim: Simulator) -> None:
-    sim.consent(refusing=["A-2"], unknown=["A-3"])
-    verdicts = ask(one_by_one(sim), contacts(1, 2, 3))
-    assert words(verdicts) == [YES, NO, OPEN]
-    assert [verdict.evidence_at for verdict in verdicts] == [GIVEN_AT, GIVEN_AT, None]
-    assert sim.consent_asked()["asked"] == {"people": 3}
+    assert sim.consent_asked()["asked"] == {"people": questions}
 
 
 def test_a_status_code_for_each_contact(sim: Simulator) -> None:

@@ -129,13 +129,10 @@ def test_without_a_key_nothing_is_stored(manager: Client, settings: Any) -> None
     assert not Credential.objects.exists()
 
 
-def test_the_environment_wins(settings: Any) -> None:
+def test_the_environment_wins_and_a_name_that_nobody_stored_is_a_failure_that_names_it(settings: Any) -> None:
     Credential.objects.create(name="consent", secret=SECRET)
     settings.CREDENTIALS = {"consent": {"Authorization": "Bearer of-the-environment"}}
     assert credentials.headers("consent", credentials.stored()) == {"Authorization": "Bearer of-the-environment"}
-
-
-def test_a_name_that_nobody_stored_is_a_failure_that_names_it() -> None:
     with pytest.raises(Permanent, match="No credential is called “missing”"):
         credentials.headers("missing", credentials.stored())
 
@@ -178,12 +175,9 @@ def test_the_start_names_what_cannot_be_opened(settings: Any, monkeypatch: pytes
     assert said == [("secrets_cannot_be_opened", {"names": ["credential lost"]})]
 
 
-def test_what_is_encrypted_cannot_be_searched() -> None:
+def test_what_is_encrypted_cannot_be_searched_and_differs_each_time() -> None:
     with pytest.raises(FieldError):
         list(Credential.objects.filter(secret=SECRET))
-
-
-def test_a_sealed_secret_differs_each_time_and_from_one_key_to_another() -> None:
     assert Sealed.of(SECRET).token != Sealed.of(SECRET).token
     assert Sealed.of(SECRET).open() == SECRET
 

@@ -37,17 +37,18 @@ def test_the_first_line_tells_which_column_is_what(first: str, layout: Layout) -
     assert lay_out(first) == layout
 
 
-def test_a_file_with_only_columns_of_another_kind_is_not_guessed_at() -> None:
-    with pytest.raises(NotReadable) as caught:
-        lay_out("phone;reason")
-    assert caught.value.code == "other_column"
+REFUSED = [
+    (b"phone;reason", "other_column"),
+    (b"PK\x03\x04\x14\x00\x06\x00", "not_text"),
+    ("email\n".encode("utf-16"), "not_text"),
+]
 
 
-@pytest.mark.parametrize("first", [b"PK\x03\x04\x14\x00\x06\x00", "email\n".encode("utf-16")])
-def test_what_is_no_text_is_refused_whole(first: bytes) -> None:
+@pytest.mark.parametrize(("first", "code"), REFUSED)
+def test_what_is_no_text_or_has_only_columns_of_another_kind_is_refused_whole(first: bytes, code: str) -> None:
     with pytest.raises(NotReadable) as caught:
         csvfile.layout_of(first, "email")
-    assert caught.value.code == "not_text"
+    assert caught.value.code == code
 
 
 CELLS = [
