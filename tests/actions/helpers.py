@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from actions import catalog
-from actions.contract import ACCEPT, Check, Contact, Context, Permanent, Verdict
+from actions.contract import ACCEPT, Check, Contact, Context, Kind, Permanent, Verdict
 from actions.plan.merge import PlannedAction
 from actions.plan.run import Result, run_plan
 from outbound.guard import AllowList
@@ -99,6 +100,13 @@ def scripted(
 
 def accept_all(page: Sequence[Contact]) -> list[Verdict]:
     return [ACCEPT] * len(page)
+
+
+def refused_at(kind: type[Kind], config: dict[str, Any]) -> list[tuple[str | int, ...]]:
+    """Return where a configuration has its faults."""
+    with pytest.raises(ValidationError) as caught:
+        kind.read_config(config)
+    return [error["loc"] for error in caught.value.errors()]
 
 
 Reply = tuple[int, dict[str, str], bytes]

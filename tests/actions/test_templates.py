@@ -16,18 +16,9 @@ FIELDS |= {"Date d'inscription": "1 May", "Opt-in?": "yes", "Âge (ans)": 44}
 
 COMPUTED = "In braces stands a name alone: nothing is formatted, and no other value is offered."
 COMPUTING = [
-    "{contact.first_name|upper}",
-    "{contact.first_name | upper}",
-    "Hello {contact.x or 'there'}",
-    'Hello {contact.x or "there"}',
-    "Hello {contact.x ?? there}",
-    "{contact.n:.2f}",
-    "{contact.id!r:>10}",
-    "{contact.name.upper()}",
-    "{contact.a..b}",
-    "{contact..a}",
-    "{contact.a.}",
-    "{contact.{code}}",
+    *("{contact.first_name|upper}", "{contact.first_name | upper}", "Hello {contact.x or 'there'}"),
+    *('Hello {contact.x or "there"}', "Hello {contact.x ?? there}", "{contact.n:.2f}", "{contact.id!r:>10}"),
+    *("{contact.name.upper()}", "{contact.a..b}", "{contact..a}", "{contact.a.}", "{contact.{code}}"),
 ]
 
 

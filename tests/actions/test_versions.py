@@ -1,15 +1,14 @@
 """Every version of what is configured is told in words, with who made it, and can be brought back while it is valid."""
 
-from io import StringIO
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 
 from actions import catalog
+from actions.config import apply, file
 from actions.config.versions import VersionChange, version
 from actions.models import ActionDefinition, Credential, Project, Sendout, SuppressionList
 from desk.setup.way_back import NotBroughtBack, bring_back
@@ -98,14 +97,7 @@ def test_who_did_it_is_a_person_a_file_or_the_gateway(root: User) -> None:
     text = "projects:\n  - {name: Newsletter, review: %s, actions: [{identifier: x, kind: field_rule, config: %s}]}\n"
     rule = "{field: consent, reject_if: {equals: false}}"
     for review in ("never", "unusual"):
-        path = StringIO(text % (review, rule))
-        import sys
-
-        stdin, sys.stdin = sys.stdin, path
-        try:
-            call_command("apply_config", "-", stdout=StringIO())
-        finally:
-            sys.stdin = stdin
+        apply.apply(file.read(text % (review, rule)))
     project = Project.objects.get()
     assert [each.who for each in told(project)] == ["apply_config", "apply_config"]
     assert [each.who for each in told(project.actions.get())] == ["apply_config"]
