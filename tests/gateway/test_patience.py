@@ -39,15 +39,6 @@ class Views:
         self.let_go.wait(30)
         return HttpResponse("at last")
 
-    def away(self, request: HttpRequest) -> HttpResponse:
-        raise OperationalError("couldn't get a connection after 5.00 sec")
-
-    def broken_connection(self, request: HttpRequest) -> HttpResponse:
-        raise InterfaceError("connection already closed")
-
-    def wrong(self, request: HttpRequest) -> HttpResponse:
-        raise ZeroDivisionError
-
     def session(self, request: HttpRequest) -> HttpResponse:
         request.session = Unstorable()  # type: ignore[assignment]
         return HttpResponse("done")
@@ -79,15 +70,22 @@ class Unstorable(dict[str, Any]):
         raise OperationalError("the server closed the connection")
 
 
+def failing(error: type[Exception]) -> Callable[[HttpRequest], HttpResponse]:
+    def view(request: HttpRequest) -> HttpResponse:
+        raise error("couldn't get a connection after 5.00 sec")
+
+    return view
+
+
 views = Views()
 urlpatterns = [
     path("hangs/", lambda request: views.hangs(request)),
     path("api/hangs/", lambda request: views.hangs(request)),
     path("health/ready", lambda request: views.hangs(request)),
     path("health/live", health.live),
-    path("away/", lambda request: views.away(request)),
-    path("broken/", lambda request: views.broken_connection(request)),
-    path("wrong/", lambda request: views.wrong(request)),
+    path("away/", failing(OperationalError)),
+    path("broken/", failing(InterfaceError)),
+    path("wrong/", failing(ZeroDivisionError)),
     path("session/", lambda request: views.session(request)),
     path("streams/", lambda request: views.streams(request)),
 ]
@@ -149,19 +147,18 @@ def test_a_page_that_hangs_is_answered_with_a_sentence(serve: Callable[..., str]
     assert f"<p>{sentence}</p>" in answer.text
 
 
-@pytest.mark.parametrize("path", ["/api/hangs/", "/health/ready"])
-def test_programs_get_json(serve: Callable[..., str], path: str) -> None:
-    answer = get(serve() + path, "en")
+def test_programs_get_json_and_who_changed_something_is_told_that_it_may_still_take_effect(
+    serve: Callable[..., str],
+) -> None:
+    url = serve()
+    for page in ("/api/hangs/", "/health/ready"):
+        answer = get(url + page, "en")
+        assert answer.status_code == 503
+        assert answer.json() == {"ok": False, "code": "unavailable", "error": ENGLISH}
+    answer = get(url + "/hangs/", "en", method="POST", data={"a": "1"})
     assert answer.status_code == 503
-    assert answer.json() == {"ok": False, "code": "unavailable", "error": ENGLISH}
-
-
-def test_who_changed_something_is_told_that_it_may_still_take_effect(serve: Callable[..., str]) -> None:
-    answer = get(serve() + "/hangs/", "en", method="POST", data={"a": "1"})
-    assert (
-        answer.status_code == 503 and f"{ENGLISH} What you asked for may still take effect: look before" in answer.text
-    )
-    assert get(serve() + "/hangs/", method="HEAD").content == b""
+    assert f"{ENGLISH} What you asked for may still take effect: look before" in answer.text
+    assert get(url + "/hangs/", method="HEAD").content == b""
 
 
 def test_so_many_pages_may_hang_and_further_ones_are_refused_at_once_until_the_database_lets_go(
@@ -230,16 +227,14 @@ def test_a_long_answer_ends_when_nobody_listens_any_more(serve: Callable[..., st
     assert views.closed.wait(10)
 
 
-@pytest.mark.parametrize("path", ["/away/", "/broken/", "/session/"])
-def test_a_database_that_is_away_or_has_no_connection_left_is_a_sentence_and_not_an_error_page(
-    serve: Callable[..., str], path: str
+def test_a_database_that_is_away_or_has_no_connection_left_is_a_sentence_and_other_errors_stay_errors(
+    serve: Callable[..., str],
 ) -> None:
-    answer = get(serve(seconds=10) + path)
-    assert answer.status_code == 503 and FRENCH in answer.text and answer.headers["Retry-After"] == "5"
-
-
-def test_any_other_error_stays_an_error(serve: Callable[..., str]) -> None:
-    answer = get(serve(seconds=10) + "/wrong/")
+    url = serve(seconds=10)
+    for page in ("/away/", "/broken/", "/session/"):
+        answer = get(url + page)
+        assert answer.status_code == 503 and FRENCH in answer.text and answer.headers["Retry-After"] == "5"
+    answer = get(url + "/wrong/")
     assert answer.status_code == 500 and FRENCH not in answer.text
     # The page of errors needs nothing of the addresses that a deployment has.
     assert answer.headers["Content-Type"].startswith("text/html") and "<h1>" in answer.text

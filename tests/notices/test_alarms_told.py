@@ -24,6 +24,8 @@ from tests.factories import SECRET, batch, webhook
 from tests.listeners import Chat, Post, running
 from work import pulses
 
+pytestmark = pytest.mark.django_db
+
 
 @pytest.fixture
 def post(settings: Any) -> Iterator[Post]:
@@ -69,7 +71,6 @@ def states() -> dict[str, str]:
     return dict(Notice.objects.values_list("channel", "state"))
 
 
-@pytest.mark.django_db
 def test_a_mail_says_in_french_what_is_wrong_since_when_and_what_to_do(post: Post, settings: Any) -> None:
     settings.BASE_URL = "https://gateway.example.com"
     alarm = opened()
@@ -86,8 +87,9 @@ def test_a_mail_says_in_french_what_is_wrong_since_when_and_what_to_do(post: Pos
     assert post.mails[1]["Subject"].strip().startswith("[Send Gate] Terminé\u00a0:")
 
 
-@pytest.mark.django_db
-def test_a_hook_gets_a_line_for_people_and_fields_for_programs(chat: Chat, settings: Any) -> None:
+def test_a_hook_gets_a_line_for_people_and_fields_for_programs_and_a_name_calls_nobody(
+    chat: Chat, settings: Any
+) -> None:
     settings.ALARM_LANGUAGE = "en"
     alarm = opened()
     assert send() == 1
@@ -96,14 +98,8 @@ def test_a_hook_gets_a_line_for_people_and_fields_for_programs(chat: Chat, setti
     assert said["opened_at"] == alarm.opened_at.isoformat() and said["closed_at"] is None
     assert said["text"].startswith("Alarm: hooks cannot be read\n1 hook cannot be read.")
     assert said["url"] in said["text"]
-
-
-@pytest.mark.django_db
-def test_a_name_calls_nobody_in_a_chat(settings: Any) -> None:
-    settings.ALARM_LANGUAGE = "en"
-    now = timezone.now()
     data = {"project": "Shop", "sendout": "<!channel> & co", "every": 3600, "last": None}
-    silent = Alarm(pk=1, code=Code.SENDOUT_SILENT, subject="1", data=data, opened_at=now, last_seen_at=now)
+    silent = Alarm(pk=1, code=Code.SENDOUT_SILENT, subject="1", data=data, opened_at=alarm.opened_at)
     said = notify.compose(silent, "opened").content
     assert "&lt;!channel&gt; &amp; co" in said["text"] and "<!channel>" not in said["text"]
     assert "<!channel> & co" in said["sentence"]
@@ -144,7 +140,6 @@ def in_own_connection(work: Callable[..., Any], *arguments: Any) -> Any:
         connection.close()
 
 
-@pytest.mark.django_db
 def test_a_sender_that_died_in_the_middle_is_not_followed_by_another(chat: Chat) -> None:
     opened()
     Notice.objects.update(state="sending", at=timezone.now())
@@ -153,7 +148,6 @@ def test_a_sender_that_died_in_the_middle_is_not_followed_by_another(chat: Chat)
     assert chat.posts == []
 
 
-@pytest.mark.django_db
 def test_the_end_is_not_told_before_the_beginning(chat: Chat) -> None:
     alarm = opened()
     chat.status = 500
@@ -165,7 +159,6 @@ def test_the_end_is_not_told_before_the_beginning(chat: Chat) -> None:
     assert [said["occasion"] for said in chat.posts] == ["opened", "opened", "closed"]
 
 
-@pytest.mark.django_db
 def test_a_hook_outside_the_allow_list_is_not_called_and_not_logged(chat: Chat, settings: Any, caplog: Any) -> None:
     settings.ALARM_HOOK_URL = "http://chat.example.com/secret-of-the-chat"
     opened()
@@ -173,7 +166,6 @@ def test_a_hook_outside_the_allow_list_is_not_called_and_not_logged(chat: Chat, 
     assert "alarm_hook_refused" in caplog.text and "secret-of-the-chat" not in caplog.text
 
 
-@pytest.mark.django_db
 def test_a_database_that_is_away_is_told_without_it_once_and_written_down_afterwards(post: Post, chat: Chat) -> None:
     watch = alarm_watch.Watch()
     began = watch._fine[0]
@@ -197,7 +189,6 @@ def test_a_database_that_is_away_is_told_without_it_once_and_written_down_afterw
     assert [said["occasion"] for said in chat.posts] == ["opened", "closed"] and len(post.mails) == 2
 
 
-@pytest.mark.django_db
 def test_where_nobody_is_to_be_told_nothing_is_stored_and_a_trial_says_what_to_set() -> None:
     opened()
     assert not Notice.objects.exists()
@@ -205,7 +196,6 @@ def test_where_nobody_is_to_be_told_nothing_is_stored_and_a_trial_says_what_to_s
         call_command("tell_operators")
 
 
-@pytest.mark.django_db
 def test_a_trial_goes_to_every_channel_and_says_what_came_of_it(post: Post, chat: Chat, capsys: Any) -> None:
     call_command("tell_operators")
     assert capsys.readouterr().out == "mail: sent\nhook: sent\n"
@@ -215,25 +205,6 @@ def test_a_trial_goes_to_every_channel_and_says_what_came_of_it(post: Post, chat
         call_command("tell_operators")
 
 
-def test_a_database_that_hangs_is_told_though_the_look_never_returns(chat: Chat, settings: Any) -> None:
-    settings.ALARM_LANGUAGE = "en"
-    stop, go_on = threading.Event(), threading.Event()
-    hangs = {"side_effect": lambda *_: go_on.wait(10)}
-    with (
-        patch.object(alarm_watch, "look", **hangs),
-        patch.object(notify, "send_due", **hangs),
-        patch.multiple(alarm_watch, LOOK_SECONDS=0.02, SEND_SECONDS=0.02, DATABASE_SECONDS=0.2),
-    ):
-        alarm_watch.Watch().start(stop)
-        until = time.monotonic() + 10
-        while not chat.posts and time.monotonic() < until:
-            stop.wait(0.02)
-        stop.set()
-        go_on.set()
-    assert [said["sentence"][:35] for said in chat.posts] == ["The database has not answered since"]
-
-
-@pytest.mark.django_db
 def test_no_address_of_the_platform_and_no_contact_is_in_a_message(chat: Chat) -> None:
     all_is_well()
     soon = timedelta(minutes=8)
@@ -244,3 +215,25 @@ def test_no_address_of_the_platform_and_no_contact_is_in_a_message(chat: Chat) -
     assert send() == 1
     words = json.dumps(chat.posts)
     assert "unread_rows" not in words and SECRET not in words and "A-0" not in words
+
+
+def test_a_database_that_hangs_is_told_though_the_look_never_returns(chat: Chat, settings: Any) -> None:
+    settings.ALARM_LANGUAGE = "en"
+    stop, go_on = threading.Event(), threading.Event()
+
+    def hang(*_: Any) -> None:
+        go_on.wait(10)
+        raise OperationalError
+
+    with (
+        patch.object(alarm_watch, "look", side_effect=hang),
+        patch.object(notify, "send_due", side_effect=hang),
+        patch.multiple(alarm_watch, LOOK_SECONDS=0.02, SEND_SECONDS=0.02, DATABASE_SECONDS=0.2),
+    ):
+        alarm_watch.Watch().start(stop)
+        until = time.monotonic() + 10
+        while not chat.posts and time.monotonic() < until:
+            stop.wait(0.02)
+        stop.set()
+        go_on.set()
+    assert [said["sentence"][:35] for said in chat.posts] == ["The database has not answered since"]

@@ -14,11 +14,12 @@ from notices import outbox, transports
 from notices.messages import due
 from notices.messages import send as message_send
 from notices.models import Channel, Message
-from sendouts.privacy.retention import retire
 from tests.factories import sendout
 from tests.listeners import Chat, Post
 from tests.notices.told_cases import channel, fill, held, person, rows, send, subjects, tell
 from tests.servers import free_port
+
+pytestmark = pytest.mark.django_db
 
 
 @pytest.mark.django_db(transaction=True)
@@ -53,7 +54,6 @@ def test_six_sweeps_at_the_same_moment_tell_each_reader_once(post: Post, chat: C
     ), "no hook twice"
 
 
-@pytest.mark.django_db
 def test_a_sender_that_is_killed_between_marking_and_sending_is_not_followed_by_another(post: Post) -> None:
     person()
     held()
@@ -66,7 +66,6 @@ def test_a_sender_that_is_killed_between_marking_and_sending_is_not_followed_by_
     assert post.mails == []
 
 
-@pytest.mark.django_db
 def test_what_may_have_left_is_never_repeated(post: Post, chat: Chat) -> None:
     person()
     channel(chat)
@@ -78,7 +77,6 @@ def test_what_may_have_left_is_never_repeated(post: Post, chat: Chat) -> None:
     assert (len(post.mails), len(chat.posts)) == (1, 1)
 
 
-@pytest.mark.django_db
 def test_what_certainly_did_not_leave_is_tried_again_and_then_given_up(post: Post, chat: Chat) -> None:
     person()
     channel(chat)
@@ -95,7 +93,6 @@ def test_what_certainly_did_not_leave_is_tried_again_and_then_given_up(post: Pos
     assert (len(post.mails), len(chat.posts)) == (1, outbox.RETRY.failures)
 
 
-@pytest.mark.django_db
 def test_a_channel_that_asks_for_quiet_gets_it(chat: Chat) -> None:
     channel(chat)
     held(), held()
@@ -106,7 +103,6 @@ def test_a_channel_that_asks_for_quiet_gets_it(chat: Chat) -> None:
     assert send(timedelta(seconds=610)) == 2
 
 
-@pytest.mark.django_db
 def test_an_avalanche_is_one_mail_a_minute(post: Post) -> None:
     person()
     for number in range(3):
@@ -124,7 +120,6 @@ def test_an_avalanche_is_one_mail_a_minute(post: Post) -> None:
     assert tell(timedelta(seconds=70)) == 3
 
 
-@pytest.mark.django_db
 def test_a_slow_server_holds_a_round_for_so_many_messages_at_most(chat: Chat) -> None:
     for number in range(outbox.AT_ONCE + 5):
         Channel.objects.create(
@@ -137,7 +132,6 @@ def test_a_slow_server_holds_a_round_for_so_many_messages_at_most(chat: Chat) ->
     assert tried.call_count == outbox.AT_ONCE
 
 
-@pytest.mark.django_db
 def test_without_a_mail_server_nothing_piles_up(settings: Any) -> None:
     settings.MAIL_WORKS = False
     person()
@@ -145,13 +139,10 @@ def test_without_a_mail_server_nothing_piles_up(settings: Any) -> None:
     assert fill() == 1 and rows() == []
 
 
-@pytest.mark.django_db
 def test_old_messages_are_deleted_with_what_they_were_about(post: Post) -> None:
     person()
     held(left=timedelta(days=1))
     tell()
-    due.retire(timezone.now() + timedelta(days=89))
-    assert rows() == [("waiting", "sent")]
-    due.retire(timezone.now() + timedelta(days=91))
-    retire(timezone.now() + timedelta(days=91))
-    assert rows() == []
+    for days, left in ((89, [("waiting", "sent")]), (91, [])):
+        due.retire(timezone.now() + timedelta(days=days))
+        assert rows() == left
