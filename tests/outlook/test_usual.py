@@ -75,7 +75,15 @@ def test_a_single_is_compared_with_nothing() -> None:
 def test_a_reason_that_most_batches_did_not_know_is_usually_nobody() -> None:
     for ago in (1, 2, 3, 4):
         past(40, ago=ago)
-    past(50, ago=5, reasons=[[2, "rule", "No consent", "consent-check", 40], [2, "listed", "x", "lists", 10]])
+    past(
+        50,
+        ago=5,
+        reasons=[
+            [2, "rule", "No consent", "consent-check", 40],
+            [2, "listed", "x", "lists", 10],
+            [0, "missing", "", "", 9],
+        ],
+    )
     usual = usual_of(batch(accepted=900, rejected=100, decisions=False))
     assert usual is not None
     assert usual.reasons == {("rule", "consent-check"): 4.0, ("listed", "lists"): 0.0}

@@ -18,15 +18,6 @@ def fault(kind: str, on: str, **more: Any) -> dict[str, Any]:
     return {"kind": kind, "on": on, **more}
 
 
-def test_rejections_that_fail_for_a_while_are_repeated(gate: Gate) -> None:
-    gate.project()
-    sent = gate.fire(contacts=400, faults={"faults": [fault("status", "reject", status=503, share=0.3, times=2)]})
-    gate.work(rounds=4)
-    seen = gate.platform.sendout(sent["id"])
-    assert (gate.batch().status, seen["accepted"], seen["rejected"]) == ("finished", 360, 40)
-    assert seen["violations"] == [] and seen["faults"]["status"] > 0
-
-
 @pytest.mark.parametrize(("kind", "repeat"), [("reset_after", 410), ("reset_after", 409), ("reset_before", 200)])
 def test_a_lost_answer_is_repeated_and_gone_confirms_it(gate: Gate, kind: str, repeat: int) -> None:
     gate.project()
@@ -56,17 +47,6 @@ def test_gone_at_the_first_attempt_is_no_confirmation(gate: Gate) -> None:
     assert (batch.status, batch.attention, batch.confirmed) == ("accepted", "unconfirmed", 0)
     seen = gate.platform.sendout(sent["id"])
     assert (seen["calls"]["finish"], seen["calls"]["reject"]) == (0, 2)
-
-
-def test_no_release_while_one_rejection_is_open(gate: Gate) -> None:
-    gate.project()
-    sent = gate.fire(contacts=500, faults={"faults": [fault("status", "reject", status=500, share=0.5, times=99)]})
-    gate.work(rounds=6)
-    batch = gate.batch()
-    assert (batch.status, batch.attention) == ("accepted", "unconfirmed")
-    assert batch.due_at is not None, "it is still tried until the deadline"
-    seen = gate.platform.sendout(sent["id"])
-    assert seen["calls"]["finish"] == 0 and seen["accepted"] == 0
 
 
 @pytest.mark.parametrize("repeat", [409, 410])

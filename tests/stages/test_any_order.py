@@ -4,15 +4,16 @@
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any
+from unittest.mock import patch
 
+import hypothesis
 import pytest
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone, translation
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -27,26 +28,24 @@ from sendouts import lifecycle
 from sendouts.models import Batch, DecisionVerdict, Event, Status, Webhook
 from sendouts.stages import advance, delivery, finishing, review
 from sendouts.stages.screening import contact_file
-from sendouts.verbs import (
-    Accept,
-    ChangeDecisions,
-    GiveUp,
-    Reject,
-    RunAgain,
-    StopRelease,
-    TakeOn,
-    TryAgain,
-    stop,
-)
+from sendouts.verbs import Accept, ChangeDecisions, GiveUp, Reject, RunAgain, StopRelease, TakeOn, TryAgain, stop
 from sendouts.verbs.base import NotDone, Verb
 from simulator.client import Report
 from tests.examples import THOROUGH
 from tests.gate import Gate, carry_out, person
 from tests.lanes import advance_batches
 from tests.stages.invariants import hold
+from tests.stages.rows import Killed
 from work import claims
 
 STAGES = advance.STAGES
+# How many examples of how many steps: few at each `make test`.
+LOOKED_AT = hypothesis.settings(
+    max_examples=500 if THOROUGH else 15,
+    stateful_step_count=60 if THOROUGH else 30,
+    deadline=None,
+    suppress_health_check=list(hypothesis.HealthCheck),
+)
 CONTACTS = st.lists(st.sampled_from([True, True, False, None]), min_size=1, max_size=5)
 FAULTS = [
     [],
@@ -86,10 +85,6 @@ FITTING: dict[str, list[str]] = {
     "refused": ["undo", "undo", "retry", "take on"],
     "delivered": ["undo", "undo", "take on", "retry"],
 }
-
-
-class Killed(BaseException):
-    """The process ends here, and gives nothing back."""
 
 
 class AnyOrder(RuleBasedStateMachine):
@@ -136,7 +131,7 @@ class AnyOrder(RuleBasedStateMachine):
 
     @rule(stage=st.integers(0, len(STAGES) - 1))
     def one_stage(self, stage: int) -> None:
-        with only(STAGES[stage]):
+        with patch.object(advance, "STAGES", (STAGES[stage],)):
             self._advance()
 
     @rule()
@@ -264,48 +259,25 @@ class AnyOrder(RuleBasedStateMachine):
 
 
 @contextmanager
-def only(stage: Any) -> Iterator[None]:
-    """Workers that take a batch through this stage, and no further."""
-    advance.STAGES = (stage,)
-    try:
-        yield
-    finally:
-        advance.STAGES = STAGES
-
-
-@contextmanager
 def killed_at(module: Any, name: str) -> Iterator[list[bool]]:
     """A process that is killed when it comes to this function; tells whether it came there."""
-    original, release = getattr(module, name), claims.Claim.release
     died: list[bool] = []
+    release = claims.Claim.release
 
     def kill(*_: Any, **__: Any) -> None:
         died.append(True)
-        claims.Claim.release = lambda self: None  # type: ignore[method-assign]
         raise Killed
 
-    setattr(module, name, kill)
-    try:
+    def release_if_alive(claim: claims.Claim) -> None:
+        if not died:
+            release(claim)
+
+    with patch.object(module, name, kill), patch.object(claims.Claim, "release", release_if_alive), suppress(Killed):
         yield died
-    except Killed:
-        pass
-    finally:
-        setattr(module, name, original)
-        claims.Claim.release = release  # type: ignore[method-assign]
 
 
 @pytest.mark.django_db
 def test_whatever_happens_in_whatever_order_the_promises_hold(gate: Gate, settings: Any) -> None:
     settings.CHUNK_ROWS = 2
     with translation.override("en"):
-        run_state_machine_as_test(lambda: AnyOrder(gate), settings=looked_at())
-
-
-def looked_at() -> settings:
-    """How many examples of how many steps: few at each `make test`."""
-    return settings(
-        max_examples=500 if THOROUGH else 15,
-        stateful_step_count=60 if THOROUGH else 30,
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-    )
+        run_state_machine_as_test(lambda: AnyOrder(gate), settings=LOOKED_AT)

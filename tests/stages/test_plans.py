@@ -25,13 +25,8 @@ def sendout() -> Sendout:
     project = Project.objects.create(name="Newsletter", review="always", at_deadline="accept")
     made = Sendout.objects.create(project=project, journey="Welcome", name="Day 1", at_deadline="leave")
     define(project=project, identifier="consent-check", config=CONSENT, position=2)
-    define(
-        project=project,
-        identifier="tell",
-        kind="transfer_http",
-        config={"url": "https://crm.example.com/"},
-        run="always",
-    )
+    told = {"kind": "transfer_http", "config": {"url": "https://crm.example.com/"}, "run": "always"}
+    define(project=project, identifier="tell", **told)
     define(project=project, identifier="adults", config={"field": "age", "reject_if": {"less": 18}}, position=1)
     define(sendout=made, identifier="consent-check", config=CONSENT)
     return made
@@ -49,12 +44,16 @@ def shown(owner: Any, **query: Any) -> Any:
     return client_of("Viewer").get(url(owner), query).context
 
 
-def test_the_order_the_origins_and_the_parameters_are_told(sendout: Sendout) -> None:
+def test_the_order_the_origins_the_parameters_and_the_policies_are_told(sendout: Sendout) -> None:
     found = shown(sendout)["preview"]
     assert [step.identifier for step in found.steps] == ["adults", "consent-check", "tell"]
     assert [origin.level for origin in found.steps[1].origins] == ["project", "sendout"]
     assert ("Reject if the field", "is less than 18") in found.steps[0].parameters
     assert [step.origins[0].asked for step in found.steps] == [True, True, False]
+    rules = {name: (value, source) for name, value, source in found.rules}
+    assert rules["Review"] == ("every batch", "from the project")
+    assert rules["At the deadline"] == ("let it time out", "from the sendout")
+    assert "reaches nobody" in found.caution and preview(sendout.project, None, []).caution == ""
 
 
 def test_only_what_the_hook_names_runs_and_what_nobody_defined_is_told(sendout: Sendout) -> None:
@@ -62,17 +61,6 @@ def test_only_what_the_hook_names_runs_and_what_nobody_defined_is_told(sendout: 
     assert [step.identifier for step in context["preview"].steps] == ["adults", "tell"]
     assert context["preview"].unknown == ("vip-2026",)
     assert context["also"] == "vip-2026"
-
-
-def test_the_policies_say_where_they_come_from(sendout: Sendout) -> None:
-    rules = {name: (value, source) for name, value, source in shown(sendout)["preview"].rules}
-    assert rules["Review"] == ("every batch", "from the project")
-    assert rules["At the deadline"] == ("let it time out", "from the sendout")
-
-
-def test_a_night_without_anybody_is_warned_of(sendout: Sendout) -> None:
-    assert "reaches nobody" in preview(sendout.project, sendout, []).caution
-    assert preview(sendout.project, None, []).caution == ""
 
 
 def test_the_page_of_the_project_and_of_the_sendout_show_it_too(sendout: Sendout) -> None:
