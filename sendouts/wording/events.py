@@ -115,8 +115,9 @@ def event_sentence(event: Event, batch: Batch) -> str:
             return _change_ended(data)
         case EventWord.KEPT:
             return _kept(data)
-        case EventWord.TAKEN_ON if counted := _parts(_TAKEN_ON, data):
-            return counted[0]
+        case EventWord.TAKEN_ON if key := next(filter(data.__contains__, _TAKEN_ON), ""):
+            # Also where it is none: what was taken on is said all the same.
+            return _counted(_TAKEN_ON[key], data[key])
         case EventWord.ATTENTION:
             code = data.get("code", "")
             reason = Attention(code).label if code in Attention.values else code
