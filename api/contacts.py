@@ -63,8 +63,8 @@ class FoundSerializer(serializers.Serializer[Any]):
 
     @extend_schema_field(serializers.CharField(allow_null=True))
     def get_ruled_by(self, found: Found) -> str | None:
-        event = inquiry_fate.ruling(found)
-        return event.user.get_username() if event is not None and event.user is not None else None
+        ruled = found.ruling
+        return ruled.user.get_username() if ruled is not None and ruled.user is not None else None
 
 
 class FindingsSerializer(serializers.Serializer[Any]):

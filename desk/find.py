@@ -11,7 +11,6 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 
@@ -23,7 +22,7 @@ from sendouts.inquiries.fate import Fate, Found
 from sendouts.inquiries.find import find
 from sendouts.models import DecisionVerdict
 from sendouts.verbs import base
-from sendouts.wording.batch_sentences import column_time, number, span, title
+from sendouts.wording.batch_sentences import span
 
 VIEW_BATCH = "sendouts.view_batch"
 _TONES = {
@@ -36,25 +35,14 @@ _TONES = {
 
 
 @dataclass(frozen=True, slots=True)
-class HitLine:
-    """One decision as a line, in words; `icon` and `tone` are those of its label."""
+class Hit:
+    """One decision as a line of the page; `icon` and `tone` are those of its label, `tab` that of the batch's page."""
 
-    when: str
-    sendout: str
-    where: str
-    link: str
+    found: Found
     tone: str
     icon: str
-    fate: str
-    reason: str
-    evidence: str
-    action: str
-    decided_by: str
-    answer: str
-    outcome: str
-    row: str
-    ruled: str
-    wrote: tuple[str, ...]
+    tab: str
+    link: str
     sentence: str
     grounds: str
 
@@ -75,16 +63,16 @@ def find_contact(request: HttpRequest) -> HttpResponse:
     findings = find(asked, reader(request), before=whole(before))
     now = timezone.now()
     limited = access.projects_seen(reader(request)) is not None
-    first = findings.found[0] if findings.found and not before else None
+    hits = [hit(found, now) for found in findings.found]
     context = {
         **admin.site.each_context(request),
         "title": _("Find a contact"),
         "asked": asked,
         "later": bool(before),
         "findings": findings,
-        "lines": [line(found, now) for found in findings.found],
-        "verdict": line(first, now) if first else None,
-        "headline": inquiry_fate.headline(first) if first else "",
+        "hits": hits,
+        "first": hits[0] if hits and not before else None,
+        "now": now,
         "days": settings.RETENTION_DAYS,
         "period": period(),
         "limited": limited,
@@ -98,39 +86,16 @@ def period() -> str:
     return span(timedelta(days=settings.RETENTION_DAYS))
 
 
-def line(found: Found, now: datetime) -> HitLine:
-    """Return one decision for the table."""
-    decision, batch = found.decision, found.batch
-    tone, icon = _TONES[found.fate]
-    return HitLine(
-        when=column_time(batch.received_at, now),
-        sendout=title(batch),
-        where=" · ".join(part for part in (batch.project.name, batch.sendout.journey) if part) or "–",
-        link=batch_link(found),
-        tone=tone,
-        icon=icon,
-        fate=inquiry_fate.word(found),
-        reason=inquiry_fate.why_decided(decision),
-        evidence=column_time(decision.evidence_at, now) if decision.evidence_at else "",
-        action=decision.action,
-        decided_by=decision.decided_by.get_username() if decision.decided_by else "",
-        answer=inquiry_fate.answer(found),
-        outcome=inquiry_fate.outcome(found, now),
-        row=number(decision.row + 1),
-        ruled=inquiry_fate.ruled(found, now),
-        wrote=found.wrote,
-        sentence=inquiry_fate.sentence(found, now),
-        grounds=f"{capfirst(inquiry_fate.grounds(found, now))}.",
-    )
+def hit(found: Found, now: datetime) -> Hit:
+    """Return one decision with its link to the batch, where this contact is first in its list.
 
-
-def batch_link(found: Found) -> str:
-    """Link to the batch with this contact first in its list, by row, since URLs are logged."""
+    The link names the row, since URLs are logged.
+    """
     decision = found.decision
-    tab = {DecisionVerdict.ACCEPTED: "accepted", DecisionVerdict.REJECTED: "rejected"}.get(
-        DecisionVerdict(decision.verdict), "undecided"
-    )
+    tab = DecisionVerdict(decision.verdict).name.lower()
     if tab == "undecided" and decision.unread:
         tab = "unread"
     query = {"tab": tab} | ({"after": decision.row - 1} if decision.row else {})
-    return reverse("admin:sendouts_batch_change", args=[found.batch.pk]) + f"?{urlencode(query)}#contacts"
+    link = reverse("admin:sendouts_batch_change", args=[found.batch.pk]) + f"?{urlencode(query)}#contacts"
+    sentence, grounds = inquiry_fate.sentence(found, now), inquiry_fate.grounds(found, now)
+    return Hit(found, *_TONES[found.fate], tab, link, sentence, grounds)

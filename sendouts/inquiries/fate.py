@@ -8,8 +8,8 @@ from enum import StrEnum
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
-from sendouts.models import Answer, Batch, Decision, DecisionVerdict, Event, Outcome, Status
-from sendouts.wording.batch_sentences import reason, time_of, title
+from sendouts.models import Answer, Batch, Decision, DecisionVerdict, Event, Status
+from sendouts.wording.batch_sentences import reason, time_of
 
 
 class Fate(StrEnum):
@@ -26,7 +26,7 @@ class Fate(StrEnum):
 class Found:
     """One decision about a contact, with its batch.
 
-    `ruling`: the event that accepted or rejected the batch; `wrote`: sentences on effects.
+    `ruling`: the event that accepted or rejected the batch, unless it was undone; `wrote`: sentences on effects.
     """
 
     decision: Decision
@@ -37,6 +37,24 @@ class Found:
     @property
     def fate(self) -> Fate:
         return fate(self.decision, self.batch)
+
+    @property
+    def word(self) -> str:
+        """Return the fate as a label."""
+        return {
+            Fate.GOT: pgettext("fate", "Got it"),
+            Fate.NOT: pgettext("fate", "Did not get it"),
+            Fate.LATE: _("Timed out"),
+            Fate.OPEN: pgettext("fate", "Not final yet"),
+            Fate.UNKNOWN: pgettext("fate", "Not known"),
+        }[self.fate]
+
+    @property
+    def why(self) -> str:
+        """Return the reason without its full stop, or a clause that every check passed."""
+        if self.decision.verdict == DecisionVerdict.ACCEPTED and not self.decision.reason:
+            return _("every check passed")
+        return reason(self.decision.reason, self.decision.text).rstrip(".")
 
 
 def fate(decision: Decision, batch: Batch) -> Fate:
@@ -59,32 +77,9 @@ def fate(decision: Decision, batch: Batch) -> Fate:
     return Fate.UNKNOWN if batch.finish_sent_at is not None else Fate.LATE
 
 
-def word(found: Found) -> str:
-    """Return the fate as a label."""
-    return {
-        Fate.GOT: pgettext("fate", "Got it"),
-        Fate.NOT: pgettext("fate", "Did not get it"),
-        Fate.LATE: _("Timed out"),
-        Fate.OPEN: pgettext("fate", "Not final yet"),
-        Fate.UNKNOWN: pgettext("fate", "Not known"),
-    }[found.fate]
-
-
-def headline(found: Found) -> str:
-    """Return the fate as a sentence with the names of the contact and the sendout."""
-    names = {"id": found.decision.contact_id, "name": title(found.batch)}
-    return {
-        Fate.GOT: _("%(id)s got “%(name)s”."),
-        Fate.NOT: _("%(id)s did not get “%(name)s”."),
-        Fate.LATE: _("%(id)s did not get “%(name)s”: the contact took the “timed out” way."),
-        Fate.OPEN: _("“%(name)s” is not through yet: nothing is final for %(id)s."),
-        Fate.UNKNOWN: _("Nobody can say for certain whether %(id)s got “%(name)s”."),
-    }[found.fate] % names
-
-
 def sentence(found: Found, now: datetime) -> str:
     """Return fate and grounds: “Did not get it: No consent, evidence of 13:02; Symplify confirmed.”"""
-    return _("%(fate)s: %(grounds)s.") % {"fate": word(found), "grounds": grounds(found, now)}
+    return _("%(fate)s: %(grounds)s.") % {"fate": found.word, "grounds": grounds(found, now)}
 
 
 def grounds(found: Found, now: datetime) -> str:
@@ -101,7 +96,7 @@ def _describe_decision(found: Found, now: datetime) -> Sequence[str]:
     decision = found.decision
     if _is_unturned(found):
         return [_("the whole batch was rejected")]
-    why = why_decided(decision)
+    why = found.why
     if decision.evidence_at is not None:
         time = time_of(decision.evidence_at, now)
         why = _("%(why)s, evidence of %(time)s") % {"why": why, "time": time}
@@ -117,19 +112,11 @@ def _describe_decision(found: Found, now: datetime) -> Sequence[str]:
     return [verdicts[DecisionVerdict(decision.verdict)] % {"why": why}]
 
 
-def why_decided(decision: Decision) -> str:
-    """Return the reason without its full stop, or a clause that every check passed."""
-    if decision.verdict == DecisionVerdict.ACCEPTED and not decision.reason:
-        return _("every check passed")
-    return reason(decision.reason, decision.text).rstrip(".")
-
-
 def _is_unturned(found: Found) -> bool:
     """Return whether the whole batch was rejected, but this decision was never or not yet changed to rejected."""
-    event = ruling(found)
     return (
-        event is not None
-        and event.new == Status.REFUSED
+        found.ruling is not None
+        and found.ruling.new == Status.REFUSED
         and found.decision.verdict != DecisionVerdict.REJECTED
         and not found.decision.unread
     )
@@ -164,53 +151,3 @@ def _unanswered(decision: Decision) -> Sequence[str]:
         Answer.RETRY: _("Symplify did not take the rejection in time"),
     }
     return [said[Answer(decision.answer)]] if decision.answer in said else []
-
-
-def answer(found: Found) -> str:
-    """Return the platform's answer to the rejection; empty if none was due."""
-    decision = found.decision
-    if decision.verdict != DecisionVerdict.REJECTED:
-        return ""
-    if decision.answer_status:
-        return _("%(answer)s (%(code)s)") % {
-            "answer": decision.get_answer_display(),
-            "code": decision.answer_status,
-        }
-    return str(decision.get_answer_display())
-
-
-def ruling(found: Found) -> Event | None:
-    """Return the event that accepted or rejected the batch, unless it was undone."""
-    return found.ruling if found.batch.decided_at is not None else None
-
-
-def ruled(found: Found, now: datetime) -> str:
-    """Return who accepted or rejected the batch, and when; empty if nobody has."""
-    event = ruling(found)
-    if event is None:
-        return ""
-    values = {"who": event.user.get_username() if event.user else "", "time": time_of(event.at, now)}
-    if event.new == Status.REFUSED:
-        if event.user is None:
-            return _("The gateway rejected the batch at %(time)s.") % values
-        return _("%(who)s rejected the batch at %(time)s.") % values
-    if event.user is None:
-        return _("The gateway accepted the batch at %(time)s.") % values
-    return _("%(who)s accepted the batch at %(time)s.") % values
-
-
-def outcome(found: Found, now: datetime) -> str:
-    """Return the outcome of the batch as a whole."""
-    batch = found.batch
-    if batch.is_open:
-        return str(batch.get_status_display())
-    when = time_of(batch.ended_at or batch.deadline, now)
-    words = {
-        Status.EXPIRED: _("Deadline passed"),
-        Status.ABANDONED: _("Given up"),
-    }
-    what = words.get(Status(batch.status)) or {
-        Outcome.RELEASED: _("Released"),
-        Outcome.REFUSED: _("Rejected whole"),
-    }.get(Outcome(batch.outcome), _("Nobody left to send to"))
-    return _("%(what)s, %(time)s") % {"what": what, "time": when}

@@ -80,8 +80,7 @@ def _batches(ids: set[int], user: User) -> dict[int, Batch]:
 
 def _describe(rows: Sequence[tuple[Decision, Batch]]) -> list[Found]:
     """Return each decision with its batch's ruling and the sentences on effects, in a constant number of queries."""
-    ids = {batch.pk for _decision, batch in rows}
-    rulings = _rulings(ids)
+    rulings = _rulings({batch.pk for _decision, batch in rows if batch.decided_at is not None})
     wrote = _effect_sentences(rows)
     return [Found(decision, batch, rulings.get(batch.pk), tuple(wrote[decision.pk])) for decision, batch in rows]
 

@@ -22,7 +22,7 @@ _REFUSED = frozenset({401, 403})
 class Probe:
     """Result of the test. `code` is the answer's status, 0 without an answer.
 
-    `outcome` is one of accepted, refused, other, unreachable, not_allowed, cannot_open, no_url.
+    `outcome` is one of accepted, refused, other, unreachable, not_allowed, cannot_open.
     """
 
     outcome: str
@@ -38,8 +38,6 @@ def probe(credential: Credential, user_id: int) -> Probe:
 
 
 def _probe(credential: Credential) -> Probe:
-    if not credential.test_url:
-        return Probe("no_url")
     try:
         # A credential in the environment takes precedence here, as it does for actions.
         headers = credentials.headers(credential.name, {credential.name: credential})

@@ -13,7 +13,7 @@ from django.utils import timezone
 from actions.access_models import Reach
 from actions.codes.draw import holder_of
 from actions.models import CodePool, PromoCode
-from desk.find import batch_link
+from desk.find import hit
 from sendouts.inquiries import fate, find
 from sendouts.inquiries.fate import Fate
 from sendouts.lifecycle import record
@@ -122,11 +122,11 @@ def test_a_batch_that_was_rejected_whole_is_told_though_the_decision_was_not_tur
     made = about(Status.EXPIRED, ACCEPTED)
     record([made.pk], EventWord.MOVED, now=timezone.now(), old="in_review", new="refused", user=root)
     assert "the whole batch was rejected" in said(root)
-    ruling = fate.ruling(one(root))
-    assert ruling is not None and (ruling.user, ruling.new) == (root, "refused")
+    client = client_of("Reviewer")
+    assert "root rejected the batch at" in text_of(client.post(URL, {"contact": WHO}))
     # A decision on the batch that was undone is nobody's.
     Batch.objects.update(decided_at=None)
-    assert fate.ruling(one(root)) is None
+    assert one(root).ruling is None and "rejected the batch" not in text_of(client.post(URL, {"contact": WHO}))
 
 
 def test_what_was_written_is_told_as_far_as_it_is_certain(root: User) -> None:
@@ -206,8 +206,9 @@ def test_a_row_that_could_not_be_read_is_found_by_its_id(root: User) -> None:
 def test_the_page_tells_the_newest_first_and_links_to_the_batch_without_the_id(root: User) -> None:
     about(verdict=ACCEPTED)
     made = about(answer=Answer.CONFIRMED, **RULE)
+    Decision.objects.filter(pk=made.first_decision).update(answer_status=204)
     shown = text_of(client_of("Reviewer").post(URL, {"contact": f" {WHO} "}))
-    assert f"{WHO} did not get “Day 1”." in shown
+    assert f"<h2>{WHO} did not get “Day 1”.</h2>" in shown and "confirmed (204)" in shown
     assert f"{page_url(made)}?tab=rejected#contacts" in shown
     assert f"={WHO}" not in shown
 
@@ -215,7 +216,7 @@ def test_the_page_tells_the_newest_first_and_links_to_the_batch_without_the_id(r
 def test_the_link_leads_to_the_page_that_begins_with_this_contact(root: User) -> None:
     made = batch(accepted=1, rejected=3)
     found = find.find("A-2", root).found[0]
-    page = client_of("Reviewer").get(batch_link(found)).context["page"]
+    page = client_of("Reviewer").get(hit(found, timezone.now()).link).context["page"]
     assert [row.contact for row in page.contacts.rows][:1] == ["A-2"] and found.batch == made
 
 

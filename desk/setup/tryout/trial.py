@@ -78,7 +78,7 @@ def test_credential(request: HttpRequest, credential_id: int) -> HttpResponse:
     credential = get_object_or_404(Credential, pk=credential_id)
     shown: dict[str, Any] = {}
     if not credential.test_url:
-        shown["problem"] = sentence(Probe("no_url"))
+        shown["problem"] = _("This credential has no URL to test with: enter one on its page.")
     else:
         shown["confirm"] = _("A GET with this credential is sent to %(host)s.") % {"host": credential.test_host}
     if credential.test_url and request.method == "POST":
@@ -102,6 +102,5 @@ def sentence(found: Probe) -> str:
         "unreachable": _("%(host)s could not be reached, or did not answer in time."),
         "not_allowed": _("%(host)s may not be called: it is not among the allowed hosts, or its address is private."),
         "cannot_open": _("The stored secret cannot be opened with the keys in ENCRYPTION_KEYS: enter it again."),
-        "no_url": _("This credential has no URL to test with: enter one on its page."),
     }
     return texts[found.outcome] % {"host": found.host, "code": found.code}
