@@ -16,6 +16,34 @@ from notices.models import Alarm, Channel, Code, Message
 from sendouts.models import AllowedHost, Batch
 from tests.factories import batch, webhook
 
+# What forms need in order to be valid; a name that one of them does not know does no harm.
+FORMS: dict[str, Any] = {
+    "post": "yes",
+    "note": "because",
+    "revision": "1",
+    "undecided": "accept",
+    "user": "1",
+    "name": "evil",
+    "username": "evil",
+    "identifier": "evil",
+    "values": "evil",
+    "value": "A-1",
+    "kind": "bearer",
+    "secret": "x",
+    "entry": "evil.example.com",
+    "use": "platform",
+    "review": "never",
+    "at_deadline": "accept",
+    "answer_within": "60 min",
+    "keep_contacts": "all",
+    "holds": "email",
+    "size": "9",
+    "low": "0",
+    "file_name": "evil.csv",
+    "source": "upload",
+    "ask_for": "1",
+}
+
 
 def patterns(resolver: URLResolver | None = None, before: str = "") -> Iterator[str]:
     """Every pattern, whole: what a path must look like, with the names of its arguments."""

@@ -12,8 +12,8 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from tests.desk.addresses import path_of, patterns, rows
-from tests.factories import client_of, everything, plain_english
+from tests.desk.addresses import FORMS, path_of, patterns, rows
+from tests.factories import client_of, everything
 
 pytestmark = pytest.mark.django_db
 ROLES = ("anonymous", "staff", "Viewer", "Reviewer", "Manager", "Administrator")
@@ -209,11 +209,6 @@ def expected() -> dict[str, tuple[str, str]]:
     return found
 
 
-@pytest.fixture(autouse=True)
-def _english(settings: Any) -> None:
-    plain_english(settings)
-
-
 @pytest.fixture
 def samples() -> Mapping[str, Any]:
     return rows()
@@ -255,37 +250,13 @@ def test_every_role_gets_what_its_line_says(samples: Mapping[str, Any], method: 
 def test_who_is_refused_has_changed_nothing(samples: Mapping[str, Any]) -> None:
     known = [(role, client) for role, client in clients() if role in {"anonymous", "staff", "Viewer"}]
     before = everything()
-    # What forms need in order to be valid; a name that is not known to one of them does no harm.
-    full = {
-        "post": "yes",
-        "note": "because",
-        "revision": "1",
-        "undecided": "accept",
-        "entry": "evil.example.com",
-        "use": "platform",
-        "name": "evil",
-        "username": "evil",
-        "identifier": "evil",
-        "kind": "bearer",
-        "secret": "x",
-        "review": "never",
-        "at_deadline": "accept",
-        "answer_within": "60 min",
-        "keep_contacts": "all",
-        "user": "1",
-        "values": "evil",
-        "value": "A-1",
-        "holds": "email",
-        "size": "9",
-        "file_name": "evil.csv",
-    }
     for pattern in set(expected()) - OWN:
         path = path_of(pattern, samples)
         for _role, client in known:
             if pattern.startswith("api/"):
                 client.post(path, json.dumps({"revision": 1}), content_type="application/json")
             else:
-                client.post(path, full)
+                client.post(path, FORMS)
     assert everything() == before
 
 

@@ -16,7 +16,7 @@ from sendouts.models import Attention, Batch, Status
 from sendouts.wording import batch_sentences
 from tests.desk.batch.page_cases import read, said
 from tests.desk.batch.test_page import ATTENTION
-from tests.factories import batch, client_of, plain_english, text_of, verb_url
+from tests.factories import batch, text_of, verb_url
 
 pytestmark = pytest.mark.django_db
 # A plain space where a no-break one belongs, guillemets without any, a wide one for a narrow one or the other way round, a
@@ -25,14 +25,8 @@ BADLY_SET = re.compile(r" [;:!?»]|«(?!\u00a0)|(?<!\u00a0)»|(?<!«)\u00a0(?:[;
 
 
 @pytest.fixture(autouse=True)
-def _french(settings: Any) -> None:
-    plain_english(settings)
+def _french(_english: None, settings: Any) -> None:
     settings.LANGUAGE_CODE = "fr"
-
-
-@pytest.fixture
-def reviewer() -> Client:
-    return client_of("Reviewer")
 
 
 def translations() -> Iterator[tuple[str, str]]:

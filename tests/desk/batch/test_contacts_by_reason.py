@@ -13,15 +13,10 @@ from desk.batch.contacts import PAGE, with_reason
 from sendouts.models import Batch, Decision, DecisionVerdict, Status
 from sendouts.models.decision import rows_of
 from tests.desk.batch.page_cases import said
-from tests.factories import batch, client_of, page_url, plain_english
+from tests.factories import batch, client_of, page_url
 
 pytestmark = pytest.mark.django_db
 PRESSURE = "rule:frequency-cap"
-
-
-@pytest.fixture(autouse=True)
-def _english(settings: Any) -> None:
-    plain_english(settings)
 
 
 def held(rare: int = 3) -> Batch:

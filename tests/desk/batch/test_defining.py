@@ -9,7 +9,7 @@ from django.utils import timezone, translation
 from actions.models import Project
 from desk.batch.define import definable
 from sendouts.models import Batch, Status
-from tests.factories import CONSENT, batch, client_of, page_url, plain_english, plan, user_in
+from tests.factories import CONSENT, batch, client_of, page_url, plan, user_in
 
 pytestmark = pytest.mark.django_db
 RULE = {
@@ -23,11 +23,6 @@ RULE = {
     "config__if_missing": "hold",
     "config__reason": "",
 }
-
-
-@pytest.fixture(autouse=True)
-def _english(settings: Any) -> None:
-    plain_english(settings)
 
 
 def waiting(**columns: Any) -> Batch:
@@ -84,10 +79,7 @@ def test_an_unknown_project_is_set_up_on_its_page_and_leads_back() -> None:
 
 
 @pytest.mark.parametrize("role", ["Viewer", "Reviewer", "staff"])
-def test_who_may_not_set_up_is_offered_nothing(role: str) -> None:
+def test_who_may_not_set_up_or_comes_too_late_is_offered_nothing(role: str) -> None:
     assert definable(waiting(), user_in(role), timezone.now()) == []
-
-
-def test_a_batch_that_is_over_is_offered_nothing() -> None:
-    made = waiting(status=Status.EXPIRED, ended_at=timezone.now())
-    assert definable(made, user_in("Manager"), timezone.now()) == []
+    over = waiting(status=Status.EXPIRED, ended_at=timezone.now())
+    assert definable(over, user_in("Manager"), timezone.now()) == []

@@ -12,14 +12,9 @@ from django.utils import timezone
 from actions.models import Project
 from desk.batch.live import REGIONS
 from sendouts.models import Batch, Decision, EffectRun, Status
-from tests.factories import batch, client_of, page_url, plain_english, text_of
+from tests.factories import batch, client_of, page_url, text_of
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _english(settings: Any) -> None:
-    plain_english(settings)
 
 
 def url_of(made: Batch, query: str = "") -> str:
@@ -43,14 +38,6 @@ def test_each_region_has_its_place_on_the_page_with_the_same_content() -> None:
         assert page.count(f'id="{element}"') == 1, element
     for element in ("batch-head", "batch-numbers", "batch-reasons", "batch-plan", "batch-events", "batch-contacts"):
         assert answer["regions"][element] in page, element
-
-
-def test_the_verbs_of_a_reader_are_those_that_they_may_use() -> None:
-    made = batch(accepted=3, rejected=2)
-    assert "/accept/" in live(client_of("Reviewer"), made)["regions"]["batch-verbs"]
-    seen = live(client_of("Viewer"), made)["regions"]
-    assert "/accept/" not in "".join(seen.values())
-    assert "Ask a reviewer" in seen["batch-verbs"]
 
 
 def test_who_may_not_see_contacts_is_told_none_by_the_live_page_either() -> None:
@@ -79,8 +66,9 @@ def test_who_may_not_see_contacts_is_told_none_by_the_live_page_either() -> None
 def test_it_is_asked_often_while_the_gateway_works_and_never_when_it_is_over(
     status: Status, columns: dict[str, Any], every: int | None
 ) -> None:
-    made = batch(status, accepted=3, rejected=2, decisions=False, **columns)
-    assert live(client_of("Viewer"), made)["every"] == every
+    made, client = batch(status, accepted=3, rejected=2, decisions=False, **columns), client_of("Viewer")
+    assert live(client, made)["every"] == every
+    assert ("data-live-state" in text_of(client.get(page_url(made)))) is (every is not None)
 
 
 def test_a_released_batch_is_asked_about_while_others_are_still_told() -> None:
@@ -109,18 +97,3 @@ def test_what_is_read_aloud_changes_with_the_status_alone() -> None:
     Batch.objects.filter(pk=made.pk).update(accepted=2, rejected=3, revision=2)
     assert live(client, made)["say"] == said
     assert not re.search(r"\d{2}", said)
-
-
-def test_a_page_that_is_over_says_nothing_of_being_live() -> None:
-    client = client_of("Viewer")
-    over, waiting = batch(Status.EXPIRED, accepted=1), batch(accepted=1)
-    assert "data-live-state" not in text_of(client.get(page_url(over)))
-    assert "data-live-state" in text_of(client.get(page_url(waiting)))
-
-
-def test_nobody_acts_through_it_and_strangers_are_asked_to_log_in() -> None:
-    made = batch(accepted=1)
-    assert client_of("Reviewer").post(url_of(made)).status_code == 405
-    assert Client().get(url_of(made)).status_code == 302
-    assert client_of("staff").get(url_of(made)).status_code == 403
-    assert client_of("Viewer").get(url_of(made).replace(str(made.pk), "999999")).status_code == 404

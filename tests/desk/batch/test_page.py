@@ -23,7 +23,6 @@ from tests.factories import (
     batch,
     client_of,
     page_url,
-    plain_english,
     plan,
     sendout,
     text_of,
@@ -32,16 +31,6 @@ from tests.factories import (
 
 pytestmark = pytest.mark.django_db
 NOW = timezone.now()
-
-
-@pytest.fixture(autouse=True)
-def _english(settings: Any) -> None:
-    plain_english(settings)
-
-
-@pytest.fixture
-def viewer() -> Client:
-    return client_of("Viewer")
 
 
 ATTENTION: dict[Attention, tuple[dict[str, Any], str]] = {

@@ -9,26 +9,13 @@ from django.test import Client
 from django.utils import timezone
 
 from actions.catalog.shared.http import ServiceFailure
-from actions.models import Project
 from desk.batch.parts.figures import percent
 from sendouts.lifecycle import record
 from sendouts.models import Batch, Chunk, EffectRun, EventWord, Status, Tempo
-from sendouts.outlook import forecast
-from sendouts.outlook.forecast import Lately
 from tests.desk.batch.page_cases import read, said
-from tests.factories import CONSENT, batch, client_of, plain_english, plan, user_in
+from tests.factories import CONSENT, batch, plan, user_in
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _english(settings: Any) -> None:
-    plain_english(settings)
-
-
-@pytest.fixture
-def viewer() -> Client:
-    return client_of("Viewer")
 
 
 def past(count: int = 8, rejected: int = 40) -> None:
@@ -134,35 +121,6 @@ def test_the_headline_names_the_reason_that_stands_for_nearly_all(viewer: Client
 # --- how long is left
 
 
-@pytest.mark.parametrize(
-    ("minutes", "rejected", "rate", "left"),
-    # To the minute from a window of ten minutes on; the reserve is two minutes, and a tenth of a short window.
-    [(60, 9657, 252.0, 158), (60, 0, 252.0, 120), (5, 0, 252.0, 30), (60, 100_000, 50.0, 2120)],
-)
-def test_the_last_moment_leaves_time_for_the_rejections_and_a_reserve(
-    minutes: int, rejected: int, rate: float, left: int
-) -> None:
-    received = timezone.now().replace(second=0, microsecond=0)
-    made = Batch(received_at=received, deadline=received + timedelta(minutes=minutes), rejected=rejected)
-    moment = forecast.decide_before(made, Lately(rate, rate, None), received)
-    before = (made.deadline - moment).total_seconds()
-    assert left <= before < left + 60
-    assert (moment.second == 0) or minutes < 10
-
-
-def test_where_the_gateway_decides_by_itself_earlier_that_is_the_last_moment() -> None:
-    now = timezone.now()
-    made = Batch(
-        project=Project(),
-        received_at=now,
-        deadline=now + timedelta(hours=1),
-        at_deadline="accept",
-        total=10,
-        accepted=10,
-    )
-    assert forecast.decide_before(made, Lately(100, 100, None), now) == made.deadline - timedelta(minutes=5)
-
-
 def test_the_clock_counts_to_the_last_moment_to_decide(viewer: Client) -> None:
     Tempo.objects.create(pk=1, rate=10, measured_at=timezone.now())
     made = batch(accepted=1000, rejected=3000, decisions=False)
@@ -172,16 +130,11 @@ def test_the_clock_counts_to_the_last_moment_to_decide(viewer: Client) -> None:
     until = timezone.datetime.fromisoformat(clock.until)
     assert timedelta(minutes=7) <= made.deadline - until < timedelta(minutes=8)
     assert clock.late == pytest.approx(100 * (made.deadline - until) / timedelta(hours=1), abs=0.2)
-
-
-def test_in_the_last_minutes_the_word_stands_beside_the_colour(viewer: Client) -> None:
-    clock = read(viewer, batch(accepted=10, left=timedelta(minutes=6), decisions=False)).clock
-    assert (clock.tone, clock.spare) == ("late", "last minutes")
-
-
-def test_whoever_may_not_decide_any_more_sees_the_deadline_itself(viewer: Client) -> None:
-    clock = read(viewer, batch(accepted=10, left=timedelta(minutes=1), decisions=False)).clock
-    assert clock.caption.startswith("Left, until") and clock.tone == "late"
+    last = read(viewer, batch(accepted=10, left=timedelta(minutes=6), decisions=False)).clock
+    assert (last.tone, last.spare) == ("late", "last minutes")
+    # Whoever can decide no more sees the deadline itself.
+    past_it = read(viewer, batch(accepted=10, left=timedelta(minutes=1), decisions=False)).clock
+    assert past_it.caption.startswith("Left, until") and past_it.tone == "late"
 
 
 # --- where it stands
@@ -198,9 +151,12 @@ def stages_of(client: Client, made: Batch) -> list[tuple[str, str]]:
     return [(stage.name, stage.state) for stage in read(client, made).stages]
 
 
-def test_a_held_batch_is_at_the_review_stage(viewer: Client) -> None:
-    made = batch(accepted=10, rejected=2, decisions=False)
+@pytest.mark.parametrize("stopped", [False, True])
+def test_a_batch_that_is_held_or_stopped_is_at_the_review_stage(viewer: Client, stopped: bool) -> None:
+    made = batch(accepted=10, rejected=2, confirmed=int(stopped), final=int(stopped), decisions=False)
     moved(made, ("planned", "screened", 60), ("screened", "in_review", 61))
+    if stopped:
+        moved(made, ("in_review", "accepted", 100), ("accepted", "in_review", 110))
     assert stages_of(viewer, made) == [
         ("Received", "done"),
         ("Screened", "done"),
@@ -239,18 +195,6 @@ def test_the_stages_of_a_released_batch_say_when_who_and_how_long(viewer: Client
     assert "took 40 s" in sent.when
     assert ("Waiting for people", "5 min 00 s") in page.lengths.lines
     assert page.lengths.sentence == "17% of the time was waiting for a decision."
-
-
-def test_a_stopped_release_is_back_at_the_review_stage(viewer: Client) -> None:
-    made = batch(accepted=10, rejected=2, confirmed=1, final=1, decisions=False)
-    moved(
-        made,
-        ("planned", "screened", 60),
-        ("screened", "in_review", 61),
-        ("in_review", "accepted", 100),
-        ("accepted", "in_review", 110),
-    )
-    assert stages_of(viewer, made)[2:4] == [("Waiting for review", "now"), ("Rejections confirmed", "todo")]
 
 
 def test_what_is_written_and_told_has_stages_of_its_own(viewer: Client) -> None:
@@ -328,19 +272,13 @@ def test_a_file_that_is_screened_says_how_far_how_fast_and_until_when(viewer: Cl
     head = said(viewer, made, "head")
     assert re.search(r"is being checked: 20,000 of about 40,000, ready .*, 29 min to spare\.", head)
     assert page.clock.caption == "Forecast"
-
-
-def test_a_file_of_unknown_length_has_a_pace_and_no_forecast(viewer: Client) -> None:
+    # Where it stands still, or its length is unknown, there is no forecast.
+    Chunk.objects.update(stored_at=timezone.now() - timedelta(minutes=2))
+    assert dict(read(viewer, made).progress[0].facts)["Ready"] == "no forecast yet"
     page = read(viewer, screening(share=0.0))
     (progress,) = page.progress
     assert (progress.share, progress.text) == (None, "contacts checked so far")
     assert page.clock.caption.startswith("Left, until")
-
-
-def test_a_file_that_has_stood_still_has_no_forecast_either(viewer: Client) -> None:
-    made = screening()
-    Chunk.objects.update(stored_at=timezone.now() - timedelta(minutes=2))
-    assert dict(read(viewer, made).progress[0].facts)["Ready"] == "no forecast yet"
 
 
 def test_rejections_that_are_being_sent_say_how_many_are_left_and_what_is_repeated(viewer: Client) -> None:
@@ -378,11 +316,6 @@ def test_what_was_decided_stands_beside_what_was_confirmed(viewer: Client) -> No
     taken = batch(Status.FINISHED, accepted=90, rejected=10, confirmed=7, taken_on=3, **same)
     gap = read(viewer, taken).reconciled
     assert (gap.lines[1].difference, gap.sentence, gap.agrees) == ("3", "3 rejections without confirmation", False)
-
-
-def test_who_timed_out_is_not_claimed_to_be_confirmed(viewer: Client) -> None:
-    now = timezone.now()
-    made = batch(Status.EXPIRED, accepted=90, rejected=10, confirmed=4, ended_at=now, decisions=False)
-    lines = {line.name: (line.decided, line.done) for line in read(viewer, made).reconciled.lines}
-    assert lines["Timed out"] == ("96", "not reported")
-    assert lines["Sent"] == ("0", "0")
+    late = read(viewer, batch(Status.EXPIRED, accepted=90, rejected=10, confirmed=4, ended_at=now, decisions=False))
+    lines = {line.name: (line.decided, line.done) for line in late.reconciled.lines}
+    assert (lines["Timed out"], lines["Sent"]) == (("96", "not reported"), ("0", "0"))

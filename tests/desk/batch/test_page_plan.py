@@ -9,19 +9,9 @@ from django.test import Client
 
 from desk.batch.parts.parameters import details, parameters
 from sendouts.models import Batch, Status
-from tests.factories import CONSENT, SECRET, batch, client_of, page_url, plain_english, plan, text_of
+from tests.factories import CONSENT, SECRET, batch, page_url, plan, text_of
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _english(settings: Any) -> None:
-    plain_english(settings)
-
-
-@pytest.fixture
-def viewer() -> Client:
-    return client_of("Viewer")
 
 
 def action(name: str, kind: str = "field_rule", config: Mapping[str, Any] | None = None, **more: Any) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """Holding a batch and lifting the hold on their pages, and what the page of the batch says meanwhile."""
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.test import Client
@@ -9,19 +8,9 @@ from django.utils import timezone
 
 from sendouts.models import Batch
 from tests.desk.verbs.verb_cases import give, held, offered, on_hold
-from tests.factories import client_of, page_url, plain_english, text_of, verb_url
+from tests.factories import page_url, text_of, verb_url
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _english(settings: Any) -> None:
-    plain_english(settings)
-
-
-@pytest.fixture
-def reviewer() -> Client:
-    return client_of("Reviewer")
 
 
 def test_the_page_says_what_does_not_happen_any_more(reviewer: Client) -> None:

@@ -9,19 +9,9 @@ from django.utils import timezone
 
 from sendouts.models import Answer, Batch, Decision, Status, Webhook
 from tests.desk.verbs.verb_cases import give, held, not_told, offered, state, unconfirmed
-from tests.factories import SECRET, batch, client_of, plain_english, text_of, verb_url, webhook
+from tests.factories import SECRET, batch, client_of, text_of, verb_url, webhook
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _english(settings: Any) -> None:
-    plain_english(settings)
-
-
-@pytest.fixture
-def reviewer() -> Client:
-    return client_of("Reviewer")
 
 
 def test_running_again_takes_the_actions_as_they_are_defined_now(reviewer: Client) -> None:
