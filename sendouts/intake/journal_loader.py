@@ -9,6 +9,7 @@ from django.db import DataError, IntegrityError
 
 from sendouts.intake.hook import Received
 from sendouts.intake.journal import Journal, JournalFile, orphans
+from sendouts.intake.queue import fitting
 from work.nudges import nudge
 
 log = structlog.get_logger(__name__)
@@ -66,7 +67,10 @@ class Loader:
             return _close_unreadable(file, error)
         refused: list[Received] = []
         loaded = 0
-        for group in _groups(contents.hooks):
+        start = 0
+        while group := contents.hooks[start : start + LOAD_HOOKS]:
+            group = group[: fitting(group, LOAD_HOOKS, LOAD_BYTES)]
+            start += len(group)
             ids = insert(self._write, group, refused)
             loaded += len(ids)
             nudge("hooks", ids)
@@ -102,16 +106,3 @@ def _close_unreadable(file: JournalFile, error: OSError) -> None:
     log.error("journal_not_read", file=file.path.name, error=type(error).__name__)
     with suppress(OSError):
         file.close()
-
-
-def _groups(hooks: list[Received]) -> Iterator[list[Received]]:
-    group: list[Received] = []
-    size = 0
-    for hook in hooks:
-        size += len(hook.body)
-        if group and (size > LOAD_BYTES or len(group) == LOAD_HOOKS):
-            yield group
-            group, size = [], len(hook.body)
-        group.append(hook)
-    if group:
-        yield group

@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import Iterable
 from contextlib import suppress
+from itertools import islice
 
 from sendouts.intake.hook import Received
 
@@ -51,13 +52,7 @@ class HookThread:
         """Return the next hooks in order of arrival; none after `timeout` seconds, or if the queue has stopped."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._stopped, timeout)
-            group: Group = {}
-            size = 0
-            for promise, hook in self._waiting.items():
-                size += len(hook.body)
-                if group and (size > GROUP_BYTES or len(group) == GROUP_HOOKS):
-                    break
-                group[promise] = hook
+            group = dict(islice(self._waiting.items(), fitting(self._waiting.values(), GROUP_HOOKS, GROUP_BYTES)))
             for promise in group:
                 del self._waiting[promise]
             return group
@@ -80,6 +75,16 @@ class HookThread:
 
     def _run(self) -> None:
         raise NotImplementedError
+
+
+def fitting(hooks: Iterable[Received], most: int, most_bytes: int) -> int:
+    """Return how many of these hooks, from the first on, make one group: at least one, if there is any."""
+    number = size = 0
+    for number, hook in enumerate(islice(hooks, most), 1):
+        size += len(hook.body)
+        if number > 1 and size > most_bytes:
+            return number - 1
+    return number
 
 
 def settle(promises: Iterable[Promise], durable: bool) -> None:

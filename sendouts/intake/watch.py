@@ -52,7 +52,7 @@ class DoorWatch:
         self._windows: OrderedDict[int, Counts] = OrderedDict()
         self._process = f"{socket.gethostname()[:60]}:{os.getpid()}"
         self._read_depth = read_depth
-        self._journal_told = False
+        self._journal_reported = False
         self._thread: threading.Thread | None = None
         self._stop = threading.Event()
 
@@ -98,7 +98,7 @@ class DoorWatch:
         for number in [each for each in list(self._windows) if each < over]:
             self._write(number, self._windows[number])
             self._windows.pop(number, None)
-        self._tell_journal()
+        self._report_journal()
 
     def _begin(self) -> None:
         while len(self._windows) > KEPT_WINDOWS:
@@ -109,12 +109,12 @@ class DoorWatch:
 
     def _run(self) -> None:
         while not self._stop.wait(WINDOW_SECONDS / 2):
-            self._try()
+            self._flush_or_log()
             close_old_connections()
-        self._try(all_of_it=True)
+        self._flush_or_log(all_of_it=True)
         connection.close()
 
-    def _try(self, *, all_of_it: bool = False) -> None:
+    def _flush_or_log(self, *, all_of_it: bool = False) -> None:
         try:
             self.flush(all_of_it=all_of_it)
         except DatabaseError as error:
@@ -131,12 +131,12 @@ class DoorWatch:
         if counts.refused or counts.slow:
             log.warning("door_slow", stored=counts.stored, slow=counts.slow, refused=counts.refused)
 
-    def _tell_journal(self) -> None:
+    def _report_journal(self) -> None:
         """Report how many hooks wait in the journals, and once more when there are none."""
         if self._read_depth is None:
             return
         found = self._read_depth()
-        if found.hooks or self._journal_told:
+        if found.hooks or self._journal_reported:
             oldest = found.oldest.isoformat() if found.oldest else None
             pulses.write(f"{pulses.DOOR}{socket.gethostname()[:60]}", {"journal": found.hooks, "oldest": oldest})
-        self._journal_told = bool(found.hooks)
+        self._journal_reported = bool(found.hooks)

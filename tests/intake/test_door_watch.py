@@ -81,9 +81,9 @@ def test_windows_are_kept_while_the_database_is_away_and_only_the_last_of_them()
             clock.time.return_value = float(number * WINDOW_SECONDS)
             watch.note(503, 0.4)
         with patch.object(watch, "_write", side_effect=OperationalError), patch.object(connection, "close"):
-            watch._try(all_of_it=True)
+            watch._flush_or_log(all_of_it=True)
         assert not DoorWindow.objects.exists()
-        watch._try(all_of_it=True)
+        watch._flush_or_log(all_of_it=True)
     assert DoorWindow.objects.count() == KEPT_WINDOWS
     assert min(DoorWindow.objects.values_list("at", flat=True)) == datetime.fromtimestamp(40 * WINDOW_SECONDS, UTC)
 
