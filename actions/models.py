@@ -196,9 +196,9 @@ class Sendout(models.Model):
 
     def expected_since(self) -> datetime:
         """Return when the expected frequency of this sendout was declared, from its history."""
-        told = self.history.order_by("history_date", "history_id")
-        other = told.exclude(expect_every=self.expect_every).values_list("history_date", flat=True).last()
-        own = told.filter(expect_every=self.expect_every)
+        rows = self.history.order_by("history_date", "history_id")
+        other = rows.exclude(expect_every=self.expect_every).values_list("history_date", flat=True).last()
+        own = rows.filter(expect_every=self.expect_every)
         first = (own.filter(history_date__gt=other) if other else own).values_list("history_date", flat=True).first()
         return first or self.created_at
 

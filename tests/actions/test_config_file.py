@@ -187,7 +187,7 @@ def test_a_change_of_configuration_keeps_the_row_and_its_history() -> None:
 
 
 def test_one_and_true_are_two_configurations() -> None:
-    text = "projects: [{name: N, actions: [{identifier: a, kind: field_rule, config: {field: f, reject_if: {equals: %s}}}]}]"
+    text = ACTION % RULE % "{equals: %s}"
     apply(text % "1")
     assert apply(text % "true") == ["changed project N, action a: config"]
     assert ActionDefinition.objects.get().config["reject_if"]["equals"] is True
@@ -218,6 +218,8 @@ def test_two_actions_of_one_identifier_both_stay() -> None:
     assert [row.config["field"] for row in ActionDefinition.objects.order_by("position")] == ["first", "a"]
 
 
+ACTION = "projects: [{name: N, actions: [{identifier: a, %s}]}]"
+RULE = "kind: field_rule, config: {field: f, reject_if: %s}"
 FAULTY = [
     ("", "The file must begin with “projects:”."),
     ("[]", "The file must begin with “projects:”."),
@@ -239,23 +241,10 @@ FAULTY = [
     ("projects: [{name: N, keep: {contacts: some}}]", "projects[0].keep.contacts: Give one of"),
     ("projects: [{name: N}, {name: ' N'}]", "projects[1].name: The project “N” is named twice."),
     ("projects: [{name: N, sendouts: [{name: a}, {name: a}]}]", "projects[0].sendouts[1]: The sendout"),
-    (
-        "projects: [{name: N, actions: [{identifier: a, kind: x}]}]",
-        "projects[0].actions[0].kind: No kind is called “x”",
-    ),
-    (
-        "projects: [{name: N, actions: [{identifier: a, kind: consent_check}]}]",
-        "actions[0].config.url: This is required.",
-    ),
-    (
-        "projects: [{name: N, actions: [{identifier: a, kind: field_rule, config: {field: f, reject_if: {}}}]}]",
-        "projects[0].actions[0].config.reject_if: Give exactly one of: equals",
-    ),
-    (
-        "projects: [{name: N, actions: [{identifier: a, kind: field_rule,"
-        " config: {field: f, reject_if: {equals: 2024-01-01}}}]}]",
-        "projects[0].actions[0].config.reject_if.equals: Give text, a number, true or false.",
-    ),
+    (ACTION % "kind: x", "projects[0].actions[0].kind: No kind is called “x”"),
+    (ACTION % "kind: consent_check", "actions[0].config.url: This is required."),
+    (ACTION % RULE % "{}", "projects[0].actions[0].config.reject_if: Give exactly one of: equals"),
+    (ACTION % RULE % "{equals: 2024-01-01}", "config.reject_if.equals: Give text, a number, true or false."),
     ("projects: [{name: N, name: M}]", "line 1, column 22: not readable as YAML: the key “name” stands twice."),
     ("projects: [", "line 1, column 12: not readable as YAML"),
     ("a: 2024-13-45", "not readable as YAML"),
@@ -308,13 +297,11 @@ def test_a_file_that_fails_half_way_changes_nothing(monkeypatch: pytest.MonkeyPa
 def test_the_commands_read_a_file_and_the_standard_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "config.yaml"
     path.write_text("\ufeff" + FILE, encoding="utf-8")
-    out = io.StringIO()
+    out, dumped, again = io.StringIO(), io.StringIO(), io.StringIO()
     call_command("apply_config", str(path), stdout=out)
     assert "created project Newsletter\n" in out.getvalue()
-    dumped = io.StringIO()
     call_command("dump_config", stdout=dumped)
     monkeypatch.setattr("sys.stdin", io.StringIO(dumped.getvalue()))
-    again = io.StringIO()
     call_command("apply_config", "-", stdout=again)
     assert again.getvalue() == "Nothing to change.\n"
 

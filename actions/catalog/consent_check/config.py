@@ -36,7 +36,7 @@ def _marks(template: Any) -> bool:
     except BadTemplate as error:
         if error.sentence != UNKNOWN:
             raise PydanticCustomError("placeholder", "{why}", {"why": error.sentence}) from error
-        raise PydanticCustomError("placeholder", "A name in braces is none of those that can stand here.") from error
+        raise PydanticCustomError("placeholder", "A name in braces is not one of those that are known here.") from error
 
 
 def _url(value: str) -> str:
@@ -102,7 +102,7 @@ class ConsentCheckConfig(Config):
     method: Literal["POST", "GET", "PUT"] = Field(
         default="POST",
         title=gettext_noop("Method"),
-        description=gettext_noop("With GET no body is sent: the URL then names who is asked about."),
+        description=gettext_noop("With GET no body is sent: the URL then names the contacts."),
     )
     credential: OptionalCredential = ""
     headers: Annotated[dict[str, str], Field(max_length=20), AfterValidator(_headers)] = Field(
@@ -218,7 +218,7 @@ class ConsentCheckConfig(Config):
             return asks  # They have their own errors.
         parts = [info.data["url"]] if info.data["method"] == "GET" else [info.data["url"], info.data["body"]]
         if not any(names_somebody(part) for part in parts):
-            raise PydanticCustomError("nobody", "Neither the URL nor a body says who is asked about.")
+            raise PydanticCustomError("nobody", "Neither the URL nor a body names a contact.")
         if asks == "page" and any(names_one(part) for part in parts):
             raise PydanticCustomError("one", "The question names one contact: ask one question for each contact.")
         return asks

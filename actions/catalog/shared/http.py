@@ -37,7 +37,7 @@ class ServiceFailure(Sentences):
     UNREACHABLE = "service.unreachable", gettext_noop("%(host)s could not be reached, or stopped answering.")
     LEFT_ALONE = (
         "service.left_alone",
-        gettext_noop("%(host)s has not answered for a while, and is left alone for a moment."),
+        gettext_noop("%(host)s has not answered for a while, and is not called for a moment."),
     )
     NOT_JSON = "service.not_json", gettext_noop("The answer of %(host)s is not JSON.")
     TOO_LONG = "service.too_long", gettext_noop("The answer is too long.")

@@ -24,17 +24,18 @@ ALWAYS = ("batch", "project", "journey", "sendout", "key", "contact_id", "verdic
 def _names(names: tuple[str, ...]) -> tuple[str, ...]:
     if set(names) & set(ALWAYS):
         raise PydanticCustomError(
-            "always_told", "One of these is always there. For a field that is called so, write “properties.” before it."
+            "always_there",
+            "One of these is always there. For a field that is called so, write “properties.” before it.",
         )
     if len(set(names)) < len(names):
-        raise PydanticCustomError("twice", "One of these stands here twice.")
+        raise PydanticCustomError("twice", "One of these is here twice.")
     return names
 
 
 Whom = Annotated[
     Literal["all", "accepted", "rejected"],
     Field(
-        title=gettext_noop("Of whom it tells"),
+        title=gettext_noop("Contacts to include"),
         json_schema_extra={
             "all": gettext_noop("everybody"),
             "accepted": gettext_noop("the accepted"),
@@ -55,7 +56,7 @@ Fields = Annotated[
 ]
 
 
-class Telling:
+class OutcomeReport:
     """Mixin before Effect or WholeEffect: prepares only the configured fields, while people can still decide."""
 
     phase: ClassVar[Phase] = Phase.TRANSFER
@@ -93,7 +94,7 @@ class Telling:
         return ", ".join(f"{name} = {text}" for name, text in texts.items()) or "–"
 
 
-def told(pending: Pending, context: Context) -> dict[str, Any]:
+def outcome_of(pending: Pending, context: Context) -> dict[str, Any]:
     """Return the data that the other system gets about one contact, besides its fields."""
     return {
         "batch": pending.batch,

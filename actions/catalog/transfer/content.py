@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from actions.catalog.transfer.base import ALWAYS, told
+from actions.catalog.transfer.base import ALWAYS, outcome_of
 from actions.contract import Context
 from actions.effect import Pending, Run
 
@@ -49,7 +49,7 @@ class ContentForm:
         return self._packed(lines(page, context))
 
     def _columns(self, pending: Pending, context: Context) -> list[Any]:
-        return [*told(pending, context).values(), *(_cell(pending.payload.get(name)) for name in self.fields)]
+        return [*outcome_of(pending, context).values(), *(_cell(pending.payload.get(name)) for name in self.fields)]
 
     def _packed(self, text: bytes) -> bytes:
         return gzip.compress(text, mtime=0) if self.packed else text
@@ -57,7 +57,7 @@ class ContentForm:
 
 def lines(page: Sequence[Pending], context: Context) -> bytes:
     """Return one JSON object per line, each complete."""
-    return b"".join(as_json({**told(pending, context), "fields": pending.payload}) + b"\n" for pending in page)
+    return b"".join(as_json({**outcome_of(pending, context), "fields": pending.payload}) + b"\n" for pending in page)
 
 
 def _csv(rows: Sequence[Sequence[Any]]) -> bytes:

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from actions.catalog.shared.templates import OF_THE_SENDOUT, BadTemplate, Names, parse
-from actions.catalog.transfer.base import Telling
+from actions.catalog.transfer.base import OutcomeReport
 from actions.catalog.transfer.content import ContentForm
 from actions.contract import Contact, Context, Shown, gettext_noop
 from actions.effect import Run, WholeEffect
@@ -56,7 +56,7 @@ Format = Annotated[
 Packed = Annotated[bool, Field(title=gettext_noop("Packed with gzip"))]
 
 
-class FileTransfer(Telling, WholeEffect):
+class FileTransfer(OutcomeReport, WholeEffect):
     """Base of the kinds. Their configurations have `name`, `format`, `gzip`, `whom` and `fields`."""
 
     def __init__(self, config: Any) -> None:

@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from actions.catalog.shared.http import FRAMING, CredentialName, OptionalCredential, ServiceFailure, Url, send
 from actions.catalog.shared.signature import signed, signing_key
-from actions.catalog.transfer.base import Fields, Telling, Whom, told
+from actions.catalog.transfer.base import Fields, OutcomeReport, Whom, outcome_of
 from actions.catalog.transfer.content import as_json, lines
 from actions.contract import Config, Contact, Context, Permanent, Retryable, Shown, gettext_noop
 from actions.effect import DONE, Applied, Effect, Pending, failed
@@ -85,7 +85,7 @@ class TransferHttpConfig(Config):
     )
 
 
-class TransferHttp(Telling, Effect):
+class TransferHttp(OutcomeReport, Effect):
     """Sends `{"batch", "project", "journey", "sendout", "contacts": [{"key", "contact_id", "verdict", …}]}` or lines"""
 
     name = "transfer_http"
@@ -139,7 +139,7 @@ def _key(page: Sequence[Pending]) -> str:
 def _envelope(page: Sequence[Pending], context: Context) -> dict[str, Any]:
     """Return an object with the names once, then the contacts."""
     names = ("batch", "project", "journey", "sendout")
-    entries = [told(pending, context) for pending in page]
+    entries = [outcome_of(pending, context) for pending in page]
     common = {name: entries[0][name] for name in names}
     contacts = [
         {**{name: value for name, value in entry.items() if name not in names}, "fields": pending.payload}

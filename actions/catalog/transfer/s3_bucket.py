@@ -24,7 +24,7 @@ class StorageFailure(Sentences):
 
     NOT_S3 = "s3.not_s3", gettext_noop("%(host)s did not answer as S3 does.")
     ANSWERED = "s3.answered", gettext_noop("%(host)s answered %(status)s (%(code)s).")
-    GIVEN_UP = "s3.given_up", gettext_noop("The storage gave the upload up; it begins again.")
+    GIVEN_UP = "s3.given_up", gettext_noop("The storage abandoned the upload; it begins again.")
 
 
 class NoSuchUpload(Exception):

@@ -13,7 +13,7 @@ from actions.catalog.shared.signature import UnfitCredential, user_and_password
 from actions.catalog.transfer.base import Fields, Whom
 from actions.catalog.transfer.content import Piece, pieces
 from actions.catalog.transfer.files import FileTransfer, Format, Name, Packed
-from actions.catalog.transfer.sftp_upload import Laying
+from actions.catalog.transfer.sftp_upload import ResumableUpload
 from actions.contract import Config, Context, Permanent, Retryable, Sentences, gettext_noop
 from actions.effect import Run, Wait
 from outbound.guard import Refused
@@ -30,14 +30,14 @@ class HostRefusal(Sentences):
 
     HOST_KEY = "sftp.host_key", gettext_noop("%(host)s is not the host that the fingerprint belongs to.")
     LOGIN = "sftp.login", gettext_noop("%(host)s does not know this user and password.")
-    ACCESS = "sftp.access", gettext_noop("%(host)s lets this user put no file there.")
+    ACCESS = "sftp.access", gettext_noop("%(host)s does not let this user store a file there.")
     FOLDER = (
         "sftp.folder",
-        gettext_noop("%(host)s lets this user make no folder. Name one that exists, or none."),
+        gettext_noop("%(host)s does not let this user create a folder. Name one that exists, or none."),
     )
     RENAME = (
         "sftp.rename",
-        gettext_noop("%(host)s lets this user rename no file. Have it written under its own name."),
+        gettext_noop("%(host)s does not let this user rename a file. Have it written under its own name."),
     )
     NOT_TAKEN = "sftp.not_taken", gettext_noop("%(host)s did not take the file (%(error)s).")
 
@@ -99,7 +99,7 @@ class TransferSftp(FileTransfer):
     name = "transfer_sftp"
     title = gettext_noop("Transfer as a file by SFTP")
     description = gettext_noop(
-        "After the release, lays a file down on an SFTP server: who got the message and who did not, and why."
+        "After the release, uploads a file to an SFTP server: who got the message and who did not, and why."
     )
     Config = TransferSftpConfig
 
@@ -114,7 +114,7 @@ class TransferSftp(FileTransfer):
         host = config.host
         try:
             with Host(context.http().allow, login) as there:
-                Laying(run, there, partial(self._content, run, context), config.upload == "direct").lay_down()
+                ResumableUpload(run, there, partial(self._content, run, context), config.upload == "direct").finish()
         except Refused as error:
             raise Permanent(ServiceFailure.NOT_ALLOWED(host=error.host or host, code=error.code)) from error
         except NotUploaded as error:

@@ -14,7 +14,7 @@ from outbound.sftp import Content, Host, NotUploaded
 
 
 @dataclass(slots=True)
-class Laying:
+class ResumableUpload:
     """One attempt. `content()` returns the file from its beginning. The run stores the state:
 
     - part: the token;
@@ -29,7 +29,7 @@ class Laying:
     content: Callable[[], Content]
     direct: bool = False
 
-    def lay_down(self) -> None:
+    def finish(self) -> None:
         """Write the missing bytes, and rename the file to its final name; raise NotUploaded."""
         content = self._resume_content()
         try:

@@ -179,7 +179,7 @@ def test_after_a_kill_the_parts_that_were_stored_are_not_sent_again(
 def test_an_upload_that_the_storage_gave_up_begins_again(storage: Storage, small: None) -> None:
     storage.wire = once("forget_upload", lambda call: call.startswith("PUT partNumber=3"))
     run = transfer(storage)
-    assert write(run.error) == "The storage gave the upload up; it begins again."
+    assert write(run.error) == "The storage abandoned the upload; it begins again."
     is_whole(follow(), storage)
 
 

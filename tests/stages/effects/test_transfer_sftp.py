@@ -226,9 +226,9 @@ def test_a_secret_that_does_not_log_in_is_said_in_a_sentence(partner: Sftp, secr
 @pytest.mark.parametrize(
     ("forbidden", "error"),
     [
-        ("may_write", "127.0.0.1 lets this user put no file there."),
-        ("may_rename", "127.0.0.1 lets this user rename no file. Have it written under its own name."),
-        ("may_make_folders", "127.0.0.1 lets this user make no folder. Name one that exists, or none."),
+        ("may_write", "127.0.0.1 does not let this user store a file there."),
+        ("may_rename", "127.0.0.1 does not let this user rename a file. Have it written under its own name."),
+        ("may_make_folders", "127.0.0.1 does not let this user create a folder. Name one that exists, or none."),
     ],
 )
 def test_what_the_host_forbids_is_said_in_a_sentence_and_nothing_is_left_behind(
