@@ -52,6 +52,10 @@ class EffectRun(WorkRow):
     def __str__(self) -> str:
         return f"{self.batch_id}/{self.step}"
 
+    def pending(self) -> "models.QuerySet[PendingEffect]":
+        """Return what is still to be carried out, or was refused."""
+        return PendingEffect.objects.filter(effects_of(self.batch_id), step=self.step)
+
     @property
     def waiting(self) -> int:
         return self.total - self.done - self.refused - self.left_out

@@ -21,7 +21,6 @@ from actions.plan.failures import PlanFailure
 from actions.plan.merge import from_data
 from actions.sentences import write
 from sendouts.models import Batch, Decision, DecisionVerdict, EffectRun, PendingEffect
-from sendouts.models.effect import effects_of
 from sendouts.services.context import Contexts, own_pool
 from work.retry import backoff
 
@@ -91,8 +90,7 @@ class EffectWork:
         return Passed(False, PlanFailure.NO_TIME(), 0.0) if self._waiting().exists() else Passed(True)
 
     def _waiting(self) -> QuerySet[PendingEffect]:
-        rows = PendingEffect.objects.filter(effects_of(self.batch.pk), step=self.run.step)
-        return rows.filter(state=PendingEffect.State.WAITING)
+        return self.run.pending().filter(state=PendingEffect.State.WAITING)
 
     def _by_pages(self, kind: Effect, context: Context) -> None:
         flying: dict[Future[Sequence[Applied]], Sequence[Pending]] = {}

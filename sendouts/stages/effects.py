@@ -66,7 +66,7 @@ def end(run: EffectRun, now: datetime) -> None:
 
 def leave_out(run: EffectRun) -> int:
     """Drop the pending and refused effects of a run, in the caller's transaction; return the number of contacts."""
-    rows = PendingEffect.objects.filter(effects_of(run.batch_id), step=run.step)
+    rows = run.pending()
     refused = rows.filter(state=PendingEffect.State.REFUSED).count()
     total = rows.delete()[0]
     EffectRun.objects.filter(pk=run.pk).update(left_out=F("left_out") + total, refused=F("refused") - refused)

@@ -12,13 +12,11 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from actions.contract import Phase
 from sendouts import lifecycle
 from sendouts.models import Attention, Batch, Decision, DecisionVerdict, EffectRun, PendingEffect
 from sendouts.models.attention import AttentionData
 from sendouts.models.counts import sum_reasons
 from sendouts.models.decision import DecisionReason, rows_of
-from sendouts.models.effect import effects_of
 from sendouts.services.context import Contexts
 from sendouts.stages import delivery, effects
 from sendouts.stages.carry_out import EffectWork, Passed
@@ -45,7 +43,7 @@ def _enrich(claim: claims.Claim, batch: Batch, now: datetime) -> bool:
     Return whether all are complete.
     """
     contexts = Contexts(batch, batch.deadline)
-    for run in EffectRun.objects.filter(batch=batch, phase=Phase.ENRICH, ended_at__isnull=True).order_by("step"):
+    for run in effects.open_enrichments(batch.pk):
         work = EffectWork(
             run, batch, contexts, lambda progress: claim.extend([batch.pk], progress=progress), claim.keep
         )
@@ -81,15 +79,11 @@ def _apply_on_failure(claim: claims.Claim, run: EffectRun, passed: Passed) -> bo
 
 def _reject(run: EffectRun, text: str) -> None:
     """Reject the contacts that the action failed for; the next pass of delivery sends their rejections."""
-    rows = PendingEffect.objects.filter(effects_of(run.batch_id), step=run.step)
-    lacking = Decision.objects.filter(rows_of(run.batch_id), pk__in=rows.values("decision_id"))
+    lacking = Decision.objects.filter(rows_of(run.batch_id), pk__in=run.pending().values("decision_id"))
     code, text = DecisionReason.ACTION_FAILED, text[:500]
     why = {"reason": code, "action": run.identifier, "text": text}
-    rejected = (
-        lacking.filter(verdict=DecisionVerdict.ACCEPTED)
-        .exclude(uri=b"")
-        .update(verdict=DecisionVerdict.REJECTED, **why)
-    )
+    accepted = lacking.filter(verdict=DecisionVerdict.ACCEPTED).exclude(uri=b"")
+    rejected = accepted.update(verdict=DecisionVerdict.REJECTED, **why)
     batch = Batch.objects.only("reasons").get(pk=run.batch_id)
     reasons = sum_reasons([batch.reasons, [[int(DecisionVerdict.REJECTED), code, text, run.identifier, rejected]]])
     counts = {"rejected": F("rejected") + rejected, "accepted": F("accepted") - rejected, "reasons": reasons}
@@ -111,6 +105,5 @@ def _data_of(run: EffectRun, text: str) -> AttentionData:
 
 
 def _first_text(run: EffectRun) -> str:
-    refused = PendingEffect.objects.filter(effects_of(run.batch_id), step=run.step, state=PendingEffect.State.REFUSED)
-    first = refused.order_by("decision_id").first()
+    first = run.pending().filter(state=PendingEffect.State.REFUSED).order_by("decision_id").first()
     return first.text if first is not None else ""

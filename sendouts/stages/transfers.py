@@ -13,8 +13,7 @@ from django.utils import timezone
 
 from actions.contract import Phase
 from actions.plan.failures import PlanFailure
-from sendouts.models import Batch, EffectRun, Event, EventWord, PendingEffect, Status
-from sendouts.models.effect import effects_of
+from sendouts.models import Batch, EffectRun, Event, EventWord, Status
 from sendouts.services.context import Contexts
 from sendouts.stages import effects
 from sendouts.stages.carry_out import EffectWork, Passed
@@ -66,7 +65,7 @@ def _tried_since(batch: Batch, now: datetime) -> datetime:
 
 
 def _end(claim: claims.Claim, run: EffectRun, now: datetime) -> None:
-    if PendingEffect.objects.filter(effects_of(run.batch_id), step=run.step).exists():
+    if run.pending().exists():
         # Some contacts were refused, and keep the reason.
         _give_up(claim, run, run.error)
         return
