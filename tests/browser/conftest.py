@@ -38,8 +38,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "browser" in item.path.parts:
             item.add_marker("browser")
-            # The tests of a file share what it starts.
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+            if item.get_closest_marker("xdist_group") is None:
+                # The tests of a file share what it starts.
+                item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 @dataclass

@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.acceptance.deployment import Deployment, deployment
 from tests.browser.conftest import Visit, windows
 from tests.browser.scene import build
+from tests.browser.test_security_policy import WATCH
 
 RULES = {
     "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
@@ -80,9 +81,17 @@ def serious(page: Page) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize(("scheme", "width", "locale"), [("light", 1440, "fr-FR"), ("dark", 390, "en-GB")])
+@pytest.mark.parametrize(
+    ("scheme", "width", "locale"),
+    # On workers of their own: each walk takes longer than any other test.
+    [
+        pytest.param("light", 1440, "en-GB", marks=pytest.mark.xdist_group("walk, light")),
+        pytest.param("dark", 390, "fr-FR", marks=pytest.mark.xdist_group("walk, dark")),
+    ],
+)
 def test_no_page_has_a_serious_finding(visit: Callable[..., Visit], scheme: str, width: int, locale: str) -> None:
     window = visit(locale=locale, width=width, color_scheme=scheme)
+    window.page.add_init_script(WATCH)
     window.log_in()
     found: dict[str, list[str]] = {}
     seen = 0

@@ -134,44 +134,6 @@ def test_the_second_of_two_people_is_told(visit: Callable[..., Visit], gateway: 
     second.complaints = [text for text in second.complaints if "409" not in text]
 
 
-def test_everything_works_without_javascript(
-    visit: Callable[..., Visit], gateway: tuple[Deployment, Simulator]
-) -> None:
-    platform = gateway[1]
-    sent = held(platform, "Plain")
-    window = visit(java_script_enabled=False)
-    window.log_in()
-    open_batch(window, "Plain")
-    window.page.get_by_role("link", name="Reject all…").click()
-    window.page.fill("textarea[name=note]", "Wrong picture")
-    window.page.get_by_role("button", name="Reject 20").click()
-    seen = platform.wait_finished(sent["id"], within=10)
-    assert (seen["accepted"], seen["rejected"]) == (0, 20)
-    see(window, "was rejected by root")
-
-
-@pytest.mark.parametrize("locale", ["en-GB", "fr-FR"])
-@pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (390, "dark")])
-def test_no_page_is_wider_than_the_screen(
-    visit: Callable[..., Visit], gateway: tuple[Deployment, Simulator], locale: str, width: int, scheme: str
-) -> None:
-    sendout = f"A rather long name of a sendout {locale} {width}"
-    held(gateway[1], sendout)
-    window = visit(locale=locale, width=width, color_scheme=scheme)
-    window.log_in()
-    assert not window.is_too_wide(), "list"
-    open_batch(window, sendout)
-    assert not window.is_too_wide(), "batch"
-    page_of_batch = window.page.url
-    for verb in ("accept", "refuse", "give-up", "contacts/0/reject"):
-        window.page.goto(page_of_batch.replace("/change/", f"/{verb}/").split("?")[0])
-        expect(window.page.locator(".gate-dialog textarea")).to_be_visible()
-        assert not window.is_too_wide(), verb
-    for path in ("/admin/", "/admin/sendouts/webhook/", "/admin/sendouts/allowedhost/add/", "/admin/auth/user/"):
-        window.page.goto(window.base + path)
-        assert not window.is_too_wide(), path
-
-
 def test_the_language_is_switched_from_the_menu(visit: Callable[..., Visit]) -> None:
     window = visit(locale="en-GB")
     window.log_in()
