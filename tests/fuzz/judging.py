@@ -401,7 +401,9 @@ def judge_hook(body: bytes) -> str:
     if payload.parse(body) != read:
         raise Breach("read twice, and differently")
     _items_stand(value, read)
-    if _damaged([read.finish_uri, read.download_uri, read.project, read.journey, read.sendout, read.extra]):
+    canonical(list(read.items))
+    details = [[each.identifier, each.details] for each in read.asked]
+    if _damaged([read.finish_uri, read.download_uri, read.project, read.journey, read.sendout, read.extra, details]):
         raise Breach("text that cannot be stored")
     return "hook, unclear" if read.problems else "hook"
 

@@ -195,6 +195,21 @@ def contact_file(random: Random) -> Made:
 
 def hook(random: Random) -> bytes:
     """The body of a hook, whole or damaged."""
+    strange = [
+        None,
+        True,
+        1.5,
+        "",
+        " ",
+        "a\0",
+        "\ud800",
+        [],
+        ["a"],
+        {},
+        {"\udfff": ["\0"]},
+        {"name": {}},
+        {"id": 10**300},
+    ]
     value: dict[str, Any] = {
         "finishUri": "https://x.example/f/1",
         "actions": random.choice((["a"], "a", {"a": {"b": 1}}, [{"id": "a", "n": 1}], [], None, [1, None, {"x": []}])),
@@ -208,5 +223,8 @@ def hook(random: Random) -> bytes:
         value["itemDownloadUri"] = "https://x.example/d/1"
     if random.random() < 0.2:
         value.pop(random.choice(list(value)))
-    body = json.dumps(value, ensure_ascii=random.random() < 0.5).encode()
+    if random.random() < 0.3:
+        name = random.choice(("actions", "items", "projectName", "itemDownloadUri", "ITEMS", "other"))
+        value[name] = random.choice((strange, random.choice(strange)))
+    body = json.dumps(value, ensure_ascii=random.random() < 0.5).encode(errors="surrogatepass")
     return mutated(random, body, random.choice((0, 1, 1, 2, 3, 8)))

@@ -16,7 +16,6 @@ import pytest
 from sendouts.intake.hook import Received
 from sendouts.intake.journal import Journal, JournalFile, orphans
 from sendouts.intake.journal import file as journal_file
-from sendouts.intake.journal.file import KEPT_SUFFIX
 
 
 def hooks(count: int, body: bytes = b"{}") -> list[Received]:
@@ -187,15 +186,6 @@ def test_a_file_is_ready_before_the_first_hook_and_leaves_no_trace_without_one(t
     journal.prepare()
     journal.close()
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_file_set_aside_keeps_its_bytes_and_is_not_adopted(tmp_path: Path) -> None:
-    file = JournalFile.create(tmp_path)
-    file.append(hooks(1))
-    content = file.path.read_bytes()
-    kept = file.set_aside()
-    assert (kept.suffix, kept.read_bytes()) == (KEPT_SUFFIX, content)
-    assert list(orphans(tmp_path)) == []
 
 
 def test_files_of_other_names_are_left_alone(tmp_path: Path) -> None:

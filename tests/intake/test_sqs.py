@@ -200,14 +200,6 @@ def test_a_hook_that_the_database_refuses_stays_in_the_queue_and_its_neighbours_
     assert sum(queue.counts()) == 1
 
 
-def test_several_consumers_share_a_queue_and_each_hook_is_stored_once(queue: Queue) -> None:
-    bodies = [hook(number) for number in range(60)]
-    queue.send(*bodies)
-    with consuming(queue), consuming(queue):
-        until(lambda: Webhook.objects.count() >= 60 and queue.counts() == (0, 0), within=40)
-    assert sorted(body_of(row).decode() for row in stored()) == sorted(bodies)
-
-
 def test_the_region_is_read_from_the_queues_address(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {**CREDENTIALS, "AWS_DEFAULT_REGION": ""}.items():
         monkeypatch.setenv(name, value)

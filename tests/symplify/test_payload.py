@@ -3,12 +3,8 @@
 import json
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from sendouts.symplify.items import canonical
 from sendouts.symplify.payload import UNREADABLE, AskedAction, Hook, OtherEvent, Unreadable, is_readable, parse
-from tests.examples import examples
 
 BATCH = {
     "finishUri": "https://example.com/finish/1",
@@ -24,21 +20,6 @@ SINGLE = {key: value for key, value in BATCH.items() if key != "itemDownloadUri"
         {"contactId": "A-18", "rejectUri": "https://example.com/reject/18"},
     ]
 }
-
-texts = st.text(st.characters(), max_size=6)
-json_values = st.recursive(
-    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), texts),
-    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(texts, inner, max_size=3)),
-    max_leaves=8,
-)
-
-
-def texts_within(value):
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, (list, dict)):
-        for inner in [*value, *(value.values() if isinstance(value, dict) else ())]:
-            yield from texts_within(inner)
 
 
 def hook(*parts, **changes):
@@ -223,38 +204,3 @@ def test_an_entry_that_cannot_be_read_is_kept_so_that_it_holds_the_batch(entry):
 def test_actions_that_are_no_list_or_have_a_blank_name_are_kept_so_that_they_hold_the_batch():
     for actions in (7, True, 1.5, {" ": {"level": 2}}):
         assert asked(actions) == (AskedAction(UNREADABLE, actions),)
-
-
-@settings(max_examples=examples(300), deadline=None)
-@given(st.dictionaries(st.one_of(st.sampled_from([*BATCH, "items", "ITEMS"]), texts), json_values, max_size=8))
-def test_no_content_of_a_hook_is_ever_fatal_and_what_comes_out_can_be_stored(body):
-    raw = json.dumps({**body, "finishUri": "https://example.com/1"}).encode()
-    is_readable(raw)
-    parsed = parse(raw)
-    details = [[one.identifier, one.details] for one in parsed.asked]
-    told = [parsed.extra, details, parsed.project, parsed.journey, parsed.sendout, parsed.download_uri]
-    json.dumps(told, ensure_ascii=False).encode()  # no lone surrogate
-    assert not any("\0" in text for text in texts_within(told))
-    canonical(list(parsed.items))
-
-
-@settings(max_examples=examples(500), deadline=None)
-@given(
-    st.one_of(
-        st.binary(max_size=30),
-        st.lists(
-            st.sampled_from(
-                [b"{", b"}", b'"a"', b":", b",", b"1", b"[", b"]", b"\\ud800", b'"', b"\xff", b"null", b"-"]
-            ),
-            max_size=10,
-        ).map(b"".join),
-    )
-)
-def test_the_door_and_planning_agree_on_every_body(body):
-    try:
-        parse(body)
-    except Unreadable:
-        with pytest.raises(Unreadable):
-            is_readable(body)
-    else:
-        is_readable(body)
