@@ -187,6 +187,8 @@ def asked(actions):
         (["a", "a"], [("a", {}), ("a", {})]),
         (["Re\u0301seau"], [("R\u00e9seau", {})]),
         (["a\ud800"], [("a\N{REPLACEMENT CHARACTER}", {})]),
+        ({"a": ["\0"]}, [("a", ["\N{REPLACEMENT CHARACTER}"])]),
+        ([{"id": "a", "x": "\ud800"}], [("a", {"x": "\N{REPLACEMENT CHARACTER}"})]),
     ],
     ids=repr,
 )
