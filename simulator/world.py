@@ -98,6 +98,8 @@ class World:
 
     def strike(self, sendout: Sendout, endpoint: str, number: int) -> Fault | None:
         """Draw the faults for one call: those of the sendout first, then the global ones."""
+        if not sendout.spec.faults.faults and not self.faults.faults:
+            return None
         key = f"{sendout.id}/{endpoint}/{number}"
         fault = sendout.spec.faults.strike(endpoint, key) or self.faults.strike(endpoint, key)
         if fault is not None:

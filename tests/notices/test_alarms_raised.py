@@ -24,12 +24,12 @@ MINUTE = timedelta(minutes=1)
 
 @dataclass(frozen=True)
 class Case:
-    """A trouble: how it comes, what is said of it, how it goes."""
+    """A trouble: how it comes, what is said of it, how it goes, what it is about."""
 
     raised: Callable[[], Any]
-    subject: str
     says: str
     ended: Callable[[], Any]
+    subject: str = ""
 
 
 def old_pulse(name: str, age: timedelta, **data: Any) -> None:
@@ -68,82 +68,71 @@ def attention_near() -> None:
 CASES = {
     Code.WORK_WAITS: Case(
         lambda: due(2 * MINUTE),
-        "singles",
         "Singles: due for 120 s, and nobody does the work.",
         lambda: Batch.objects.update(due_at=None),
+        "singles",
     ),
     Code.SWEEP_SILENT: Case(
-        lambda: old_pulse(pulses.SWEEP, MINUTE), "", "The sweep has not run since", lambda: pulses.write(pulses.SWEEP)
+        lambda: old_pulse(pulses.SWEEP, MINUTE), "The sweep has not run since", lambda: pulses.write(pulses.SWEEP)
     ),
     Code.WORKERS_SILENT: Case(
         lambda: trouble_seen(pulses.FILES),
-        "files",
         "The worker for contact files has taken up nothing since",
         lambda: pulses.write(pulses.FILES),
+        "files",
     ),
     Code.BROKER_AWAY: Case(
         lambda: (trouble_seen("nudges"), old_pulse(pulses.BEAT, MINUTE)),
-        "",
         "The broker has taken no messages since",
         lambda: pulses.write(pulses.BEAT),
     ),
     Code.BEAT_SILENT: Case(
-        lambda: old_pulse(pulses.BEAT, 3 * MINUTE),
-        "",
-        "No periodic task has run since",
-        lambda: pulses.write(pulses.BEAT),
+        lambda: old_pulse(pulses.BEAT, 3 * MINUTE), "No periodic task has run since", lambda: pulses.write(pulses.BEAT)
     ),
     Code.QUEUE_SILENT: Case(
         lambda: old_pulse(pulses.QUEUE, 2 * MINUTE),
-        "",
         "The queue of hooks has not been read since",
         lambda: pulses.write(pulses.QUEUE),
     ),
     Code.CLOCK_JUMPED: Case(
         lambda: progress.tell_clock(3_600),
-        pulses.machine(),
         "jumped by 3600 s. Expiry paused for a minute.",
         lambda: old_pulse(f"clock@{pulses.machine()}", timedelta(hours=1)),
+        pulses.machine(),
     ),
     Code.HOOKS_REFUSED: Case(
         lambda: windows(1, 0, 1),
-        "",
         "1 hook was refused with 503. The platform does not send it again.",
         lambda: long_ago(DoorWindow.objects, at=timedelta(hours=1)),
     ),
     Code.BREAKER_NEAR: Case(
         lambda: windows(30, 4, 0),
-        "",
         "13 % of the last 30 hooks were acknowledged late or not at all.",
         lambda: long_ago(DoorWindow.objects, at=timedelta(hours=1)),
     ),
     Code.JOURNAL_WAITING: Case(
         lambda: pulses.write("door@web-1", {"journal": 7, "oldest": (timezone.now() - 2 * MINUTE).isoformat()}),
-        "web-1",
         "7 hooks have waited on the disk of web-1 since",
         lambda: pulses.write("door@web-1", {"journal": 0, "oldest": None}),
+        "web-1",
     ),
     Code.HOOK_NOT_PLANNED: Case(
         lambda: webhook("", attempts=3),
-        "",
         "Planning fails for 1 hook, again and again.",
         lambda: Webhook.objects.update(outcome="other", due_at=None),
     ),
     Code.HOOK_UNREADABLE: Case(
         lambda: webhook("unreadable"),
-        "",
         "1 hook cannot be read.",
         lambda: long_ago(Webhook.objects, received_at=timedelta(hours=2)),
     ),
     Code.DEADLINE_MISSED: Case(
         expired,
-        "",
         "1 batch passed its deadline before it was answered.",
         lambda: long_ago(Batch.objects, ended_at=timedelta(hours=2)),
     ),
     Code.ATTENTION: Case(
         attention_near,
-        "",
         "cannot go on (the contact file is not complete), and its deadline is",
         lambda: Batch.objects.update(attention=""),
     ),
@@ -153,7 +142,6 @@ CASES = {
             .objects.filter(pk=made.pk)
             .update(expect_every=timedelta(hours=1), created_at=timezone.now() - timedelta(days=2))
         ),
-        "",
         "No hook for “Newsletter / Summer / Day 1” has ever come; one is expected every 60 min.",
         lambda: type(sendout()).objects.update(expect_every=None),
     ),
