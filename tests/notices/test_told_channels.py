@@ -70,24 +70,11 @@ def test_programs_get_stable_names_and_a_signature_that_a_receiver_accepts(platf
     assert tell() == 1
     (kept,) = platform.received("desk")["kept"]
     said = json.loads(kept["body"])
-    assert {
-        "version": 1,
-        "id": kept["headers"]["webhook-id"],
-        "occasion": "waiting",
-        "batch": made.pk,
-        "project": "Newsletter",
-        "journey": "Summer",
-        "sendout": "Day 1",
-        "status": "in_review",
-        "outcome": None,
-        "attention": None,
-        "total": 5,
-        "accepted": 3,
-        "rejected": 2,
-        "undecided": 0,
-        "unread": 0,
-        "deadline": made.deadline.isoformat(),
-    }.items() <= said.items()
+    names = {"project": "Newsletter", "journey": "Summer", "sendout": "Day 1", "status": "in_review"}
+    counts = {"total": 5, "accepted": 3, "rejected": 2, "undecided": 0, "unread": 0}
+    about = {"version": 1, "id": kept["headers"]["webhook-id"], "occasion": "waiting", "batch": made.pk}
+    wanted = {**about, **names, **counts, "outcome": None, "attention": None, "deadline": made.deadline.isoformat()}
+    assert wanted.items() <= said.items()
     assert made.received_at.isoformat() < said["answer_before"] < said["deadline"]
     assert said["text"] == "“Day 1” goes to 3 of 5 contacts if you accept."
 
@@ -100,12 +87,8 @@ def test_a_message_has_the_same_id_at_every_attempt(chat: Chat) -> None:
     Message.objects.update(due_at="2020-01-01T00:00Z")
     chat.status = 200
     assert send() == 1
-    assert (
-        chat.posts[0]["id"]
-        == chat.posts[1]["id"]
-        == chat.heads[0]["idempotency-key"]
-        == chat.heads[1]["idempotency-key"]
-    )
+    ids = {post["id"] for post in chat.posts} | {head["idempotency-key"] for head in chat.heads}
+    assert (len(chat.posts), len(ids)) == (2, 1)
 
 
 def test_a_host_that_is_not_allowed_is_not_called_and_the_url_is_in_no_log(caplog: Any) -> None:
@@ -125,10 +108,8 @@ def test_the_url_is_stored_encrypted_and_never_shown(chat: Chat, settings: Any) 
     assert "secret" not in made.url.token and made.url.open().endswith("/secret")
     for page in ("", f"{made.pk}/change/", f"{made.pk}/history/"):
         assert "T0/secret" not in text_of(client.get(f"/admin/sendouts/channel/{page}"))
-    assert (
-        client.post(f"/admin/sendouts/channel/{made.pk}/change/", {**FORM, "url": "", "name": "Team"}).status_code
-        == 302
-    )
+    changed = client.post(f"/admin/sendouts/channel/{made.pk}/change/", {**FORM, "url": "", "name": "Team"})
+    assert changed.status_code == 302
     made.refresh_from_db()
     assert made.name == "Team" and made.url.open().endswith("/secret"), "an empty URL leaves it as it is"
 

@@ -63,15 +63,6 @@ def test_who_lost_the_right_or_the_wish_while_a_message_waited_gets_nothing(post
     assert rows() == [("waiting", "dropped")] and post.mails == []
 
 
-def test_a_project_can_have_a_choice_of_its_own(post: Post) -> None:
-    quiet = sendout("Boutique").project
-    choices.choose(person(), ["waiting"], {quiet.pk: []}, "")
-    held(sendout=sendout("Boutique"))
-    assert tell() == 0
-    held(sendout=sendout("Newsletter"))
-    assert tell() == 1
-
-
 def test_a_channel_of_a_project_is_told_of_that_project_alone(chat: Chat) -> None:
     channel(chat, name="one", project=sendout("Boutique").project)
     channel(chat, name="all")
