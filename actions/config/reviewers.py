@@ -41,7 +41,7 @@ def too_few(project: Project) -> str:
         "A second person cannot be asked for: %(n)s people may accept batches of this project.",
         people,
     )
-    return f"{text % {'n': localize(people)}} {_('Give the role Reviewer to more people first.')}"
+    return text % {"n": localize(people)} + " " + _("Give the role Reviewer to more people first.")
 
 
 def short_of_people() -> Iterator[Project]:

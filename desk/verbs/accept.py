@@ -91,8 +91,9 @@ class AcceptPage(VerbPage):
         return Second.of(self.batch, self.user)
 
     @property
-    def why_two(self) -> str:
-        return second_person.why_two(self.batch, cast(User, self.user))
+    def own_changes(self) -> int:
+        """Count the person's own changes, which somebody else must accept."""
+        return rules.changed_by(self.batch, cast(User, self.user))
 
     @property
     def first_choice(self) -> str:

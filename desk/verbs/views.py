@@ -13,6 +13,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import get_object_or_404
+from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -31,6 +32,7 @@ from desk.verbs.stop import StopPage
 from sendouts.models import Batch, DecisionVerdict
 from sendouts.verbs import base
 from sendouts.verbs.base import NotDone, NotDoneCode
+from sendouts.wording.events import since
 from work.nudges import nudge
 
 _VERDICT_NAMES = {verdict.name.lower(): verdict for verdict in DecisionVerdict}
@@ -126,8 +128,9 @@ def _explain_refusal(verb: VerbPage, refusal: NotDone, given: dict[str, Any]) ->
     """Return why nothing was done, naming the intended action and the numbers that the person saw."""
     if refusal.code == NotDoneCode.MOVED_ON:
         return base.moved_on(verb.batch, verb.now, verb.act)
-    if refusal.code == NotDoneCode.CHANGED and verb.is_possible:
-        return base.changed(verb.batch, given["revision"], seen=given.get("seen"), again=verb.again)
+    if refusal.code == NotDoneCode.CHANGED and verb.is_possible and given.get("seen") is not None:
+        facts = {"verb": verb, "seen": given["seen"], "events": since(verb.batch, given["revision"])}
+        return render_to_string("desk/verbs/changed.html", facts)
     return str(refusal)
 
 

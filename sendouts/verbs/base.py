@@ -197,29 +197,10 @@ def _too_late(batch: Batch, now: datetime, act: str) -> str:
     return passed + " " + late % {"act": act, "n": localize(seconds)}
 
 
-def changed(batch: Batch, revision: int, *, seen: int | None = None, again: str = "") -> str:
-    """Return the sentence that the person's page is outdated, with the current numbers and the changes since.
-
-    seen: how many contacts would have been accepted according to their page. again: what to do after another look, for
-    a place that shows both.
-    """
-    words = {"accepted": localize(batch.accepted), "rejected": localize(batch.rejected + batch.undecided)}
-    if seen is None:
-        now = _(
-            "The numbers changed while you read: %(accepted)s now get it, %(rejected)s do not. Look again, then decide."
-        )
-    elif seen == batch.accepted:
-        now = ngettext(
-            "The batch changed while you read: %(accepted)s still gets it. %(again)s",
-            "The batch changed while you read: %(accepted)s still get it. %(again)s",
-            batch.accepted,
-        )
-    else:
-        now = ngettext(
-            "The numbers changed while you read: %(accepted)s now gets it (was %(seen)s). %(again)s",
-            "The numbers changed while you read: %(accepted)s now get it (was %(seen)s). %(again)s",
-            batch.accepted,
-        )
-    numbers = now % {**words, "seen": localize(seen or 0), "again": again or _("Look again, then decide.")}
+def changed(batch: Batch, revision: int) -> str:
+    """Return the sentence that the numbers a person saw are outdated, with the current ones and the changes since."""
+    numbers = _(
+        "The numbers changed while you read: %(accepted)s now get it, %(rejected)s do not. Look again, then decide."
+    ) % {"accepted": localize(batch.accepted), "rejected": localize(batch.rejected + batch.undecided)}
     happened = since(batch, revision)
-    return f"{numbers} {_('What happened: %(events)s.') % {'events': happened}}" if happened else numbers
+    return numbers + " " + _("What happened: %(events)s.") % {"events": happened} if happened else numbers

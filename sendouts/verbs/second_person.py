@@ -6,14 +6,12 @@ The batch stays in review between the two. Any change raises its revision, which
 from datetime import datetime
 from typing import Any
 
-from django.contrib.auth.models import User
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from sendouts import lifecycle, rules
 from sendouts.models import Batch, EventWord, Status
 from sendouts.verbs.base import Act, NotDone, NotDoneCode, Verb
-from sendouts.wording.batch_sentences import number, time_of
+from sendouts.wording.batch_sentences import time_of
 
 
 def accept(batch: Batch, act: Act, undecided: str, *, together: int = 0) -> dict[str, Any] | None:
@@ -82,18 +80,3 @@ def first_acceptance_sentence(batch: Batch, reader: Any, now: datetime) -> str:
     if reader is not None and batch.first_accepted_by_id == reader.pk:
         return _("You accepted as first person at %(time)s; a second person is needed.") % words
     return _("%(who)s accepted as first person at %(time)s; a second person is needed.") % words
-
-
-def why_two(batch: Batch, user: User) -> str:
-    """Return why this person's acceptance alone is not enough; empty if it is enough."""
-    if changed := rules.changed_by(batch, user):
-        text = ngettext(
-            "You changed %(n)s decision of this batch, so somebody else must accept it.",
-            "You changed %(n)s decisions of this batch, so somebody else must accept it.",
-            changed,
-        )
-        return text % {"n": number(changed)}
-    if rules.by_size(batch):
-        text = _("From %(n)s contacts on, two people must accept a batch of this project.")
-        return text % {"n": number(batch.project.second_person_from or 0)}
-    return ""
