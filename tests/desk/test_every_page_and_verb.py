@@ -74,25 +74,19 @@ TABLE = {
         "302 403 403 403 404 404",
     ),
     "admin/actions/suppressionlist/uploads/<int:upload_id>/state/": (LOOK, "same"),
-    # What the verbs lead to is checked line by line; a verb that is not possible now says so.
-    "admin/sendouts/batch/<int:batch_id>/accept/": (REVIEW, "same"),
-    "admin/sendouts/batch/<int:batch_id>/contacts/<int:row>/<slug:to>/": (REVIEW, "same"),
-    "admin/sendouts/batch/<int:batch_id>/give-up/": (REVIEW, "same"),
-    "admin/sendouts/batch/<int:batch_id>/go-without/": (MANAGE, "302 403 403 403 409 409"),
+    # What the verbs lead to is checked line by line; a verb that is not possible now, or lacks its rows, says so.
+    **{
+        f"admin/sendouts/batch/<int:batch_id>/{verb}/": answers
+        for verbs, answers in (
+            ("accept contacts/<int:row>/<slug:to> give-up hold refuse run-again", (REVIEW, "same")),
+            ("lift-hold many/<slug:to> cancel-change retry", (REVIEW, "302 403 403 409 409 409")),
+            ("send-again take-back undo", (REVIEW, "302 403 403 409 409 409")),
+            ("go-without take-on", (MANAGE, "302 403 403 403 409 409")),
+        )
+        for verb in verbs.split()
+    },
     "admin/me/": ("302 200 200 200 200 200", LEADS_ON),
-    "admin/sendouts/batch/<int:batch_id>/hold/": (REVIEW, "same"),
-    "admin/sendouts/batch/<int:batch_id>/lift-hold/": (REVIEW, "302 403 403 409 409 409"),
-    # Asked without rows there is nothing to do.
-    "admin/sendouts/batch/<int:batch_id>/many/<slug:to>/": (REVIEW, "302 403 403 409 409 409"),
-    "admin/sendouts/batch/<int:batch_id>/cancel-change/": (REVIEW, "302 403 403 409 409 409"),
     "admin/sendouts/batch/<int:batch_id>/live/": (LOOK, READ_ONLY),
-    "admin/sendouts/batch/<int:batch_id>/refuse/": (REVIEW, "same"),
-    "admin/sendouts/batch/<int:batch_id>/retry/": (REVIEW, "302 403 403 409 409 409"),
-    "admin/sendouts/batch/<int:batch_id>/run-again/": (REVIEW, "same"),
-    "admin/sendouts/batch/<int:batch_id>/send-again/": (REVIEW, "302 403 403 409 409 409"),
-    "admin/sendouts/batch/<int:batch_id>/take-on/": (MANAGE, "302 403 403 403 409 409"),
-    "admin/sendouts/batch/<int:batch_id>/take-back/": (REVIEW, "302 403 403 409 409 409"),
-    "admin/sendouts/batch/<int:batch_id>/undo/": (REVIEW, "302 403 403 409 409 409"),
     "admin/sendouts/webhook/<int:webhook_id>/again/": (REVIEW, "302 403 403 409 409 409"),
     "admin/find-contact/": (REVIEW, "same"),
     "admin/batches/<int:batch_id>/export/": (REVIEW, "same"),
@@ -101,17 +95,13 @@ TABLE = {
     "api/": (LEADS_ON, "same"),
     "api/batches/": (API, API_POST),
     "api/batches/<int:pk>/": (API, API_POST),
-    "api/batches/<int:pk>/accept/": (API_POST, API_VERB),
-    "api/batches/<int:pk>/cancel-change/": (API_POST, API_VERB),
-    "api/batches/<int:pk>/change/": (API_POST, API_VERB),
+    **{
+        f"api/batches/<int:pk>/{verb}/": (API_POST, API_VERB)
+        for verb in ["accept", "cancel-change", "change", "hold", "lift-hold", "reject", "take-back", "undo"]
+    },
     "api/batches/<int:pk>/decisions/": (API, API_POST),
     "api/batches/<int:pk>/events/": (API, API_POST),
     "api/batches/<int:pk>/export/": (API_CONTACTS, API_CONTACTS_POST),
-    "api/batches/<int:pk>/hold/": (API_POST, API_VERB),
-    "api/batches/<int:pk>/lift-hold/": (API_POST, API_VERB),
-    "api/batches/<int:pk>/reject/": (API_POST, API_VERB),
-    "api/batches/<int:pk>/take-back/": (API_POST, API_VERB),
-    "api/batches/<int:pk>/undo/": (API_POST, API_VERB),
     "api/contacts/find/": (API_CONTACTS, "401 403 403 400 400 400"),
     "api/docs/": (API_PAGE, API_NO_POST),
     "api/projects/": (API, API_POST),
@@ -124,13 +114,7 @@ TABLE = {
     "metrics": ("404 404 404 404 404 404", "same"),
 }
 # The pages of each model, by what is done there: the list, adding, changing, deleting, the history.
-PAGES = {
-    "": 0,
-    "add/": 1,
-    "<path:object_id>/change/": 2,
-    "<path:object_id>/delete/": 3,
-    "<path:object_id>/history/": 4,
-}
+PAGES = {"": 0, "add/": 1, "<path:object_id>/change/": 2, "<path:object_id>/delete/": 3, "<path:object_id>/history/": 4}
 CONFIGURED = (LOOK, MANAGE, (LOOK, MANAGE), NOBODY, LOOK)
 PEOPLE = (ADMINISTER,) * 5
 MODELS: Mapping[str, Any] = {

@@ -70,9 +70,7 @@ def test_a_line_holds_counts_status_and_deadline(viewer: Client) -> None:
 def test_nothing_is_counted_among_decisions_and_no_address_is_read_for_the_screen(viewer: Client) -> None:
     for _ in range(5):
         batch(accepted=2, rejected=2)
-    with CaptureQueriesContext(
-        connection,
-    ) as queries:
+    with CaptureQueriesContext(connection) as queries:
         text = text_of(viewer.get(LIST))
     assert not any("sendouts_decision" in query["sql"] for query in queries)
     assert len(queries) < 20, "the number of queries must not grow with the list"

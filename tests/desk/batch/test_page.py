@@ -17,17 +17,7 @@ from sendouts.lifecycle import record
 from sendouts.models import Attention, Batch, Decision, EventWord, Status
 from sendouts.wording import batch_sentences
 from tests.desk.batch.page_cases import read, said
-from tests.factories import (
-    CONSENT,
-    SECRET,
-    batch,
-    client_of,
-    page_url,
-    plan,
-    sendout,
-    text_of,
-    user_in,
-)
+from tests.factories import CONSENT, SECRET, batch, client_of, page_url, plan, sendout, text_of, user_in
 
 pytestmark = pytest.mark.django_db
 NOW = timezone.now()
@@ -45,10 +35,7 @@ ATTENTION: dict[Attention, tuple[dict[str, Any], str]] = {
         {"rows": 23, "code": "no_id", "place": 1208, "format": "ndjson"},
         "23 rows cannot be read, the first at line 1,208: the contact id is missing.",
     ),
-    Attention.HOOK_UNCLEAR: (
-        {"problems": ["neither_file_nor_items"]},
-        "The hook is unclear, it brings no contacts.",
-    ),
+    Attention.HOOK_UNCLEAR: ({"problems": ["neither_file_nor_items"]}, "The hook is unclear, it brings no contacts."),
     Attention.SAME_FINISH: ({}, "Another batch has the same release address, and one call would release both."),
     Attention.UNCONFIRMED: ({"rows": 12}, "12 rejections are not confirmed."),
     Attention.FINISH_UNCONFIRMED: (

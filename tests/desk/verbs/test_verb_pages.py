@@ -67,11 +67,7 @@ def test_what_a_page_lacks_is_said_and_decides_nothing(reviewer: Client) -> None
 
 @pytest.mark.parametrize(("source", "lane"), [("batch", "files"), ("single", "singles")])
 def test_an_acceptance_is_told_and_the_workers_are_nudged_once_it_is_stored(
-    reviewer: Client,
-    monkeypatch: pytest.MonkeyPatch,
-    django_capture_on_commit_callbacks: Any,
-    source: str,
-    lane: str,
+    reviewer: Client, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any, source: str, lane: str
 ) -> None:
     nudged: list[tuple[str, list[int]]] = []
     monkeypatch.setattr(views, "nudge", lambda name, ids: nudged.append((name, ids)))

@@ -102,11 +102,7 @@ def changing_many(**values: Any) -> Batch:
 # Each verb: a batch for which it is possible, what is given, and what must be true afterwards.
 VERBS: dict[str, tuple[Callable[[], Batch], dict[str, str], Callable[[Batch], bool]]] = {
     "accept": (held, {}, lambda b: b.status == Status.ACCEPTED and b.accepted == 3),
-    "refuse": (
-        held,
-        {"note": "wrong picture"},
-        lambda b: b.status == Status.REFUSED and b.rejected == 5,
-    ),
+    "refuse": (held, {"note": "wrong picture"}, lambda b: b.status == Status.REFUSED and b.rejected == 5),
     "run-again": (held, {}, lambda b: b.status == Status.PLANNED and b.due_at is not None),
     "retry": (unconfirmed, {}, lambda b: not b.attention and b.due_at is not None),
     "take-on": (unconfirmed, {"note": "known"}, lambda b: b.taken_on == 1 and not b.attention),
@@ -115,11 +111,7 @@ VERBS: dict[str, tuple[Callable[[], Batch], dict[str, str], Callable[[Batch], bo
     "undo": (unconfirmed, {}, lambda b: b.status == Status.IN_REVIEW and b.final == 2),
     "hold": (held, {"note": "ask the shop"}, lambda b: b.hold.note == "ask the shop"),
     "lift-hold": (on_hold, {}, lambda b: b.at_deadline == "accept" and b.due_at is not None),
-    "cancel-change": (
-        changing_many,
-        {},
-        lambda b: b.bulk_changes.get().state == "cancelled",
-    ),
+    "cancel-change": (changing_many, {}, lambda b: b.bulk_changes.get().state == "cancelled"),
     "give-up": (held, {"note": "wrong one"}, lambda b: b.status == Status.ABANDONED),
 }
 
