@@ -8,6 +8,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import get_object_or_404
+from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
@@ -22,9 +23,8 @@ from unfold.views import ChangeList
 
 from desk.bases import LimitedAdmin, ReadOnlyAdmin, SeenProjects, reader
 from desk.batch import filters
-from desk.batch.live import live
 from desk.batch.parts import headline
-from desk.batch.whole import page
+from desk.batch.whole import BatchPage, page
 from desk.operations.alarms import open_count
 from desk.verbs import VERBS
 from desk.verbs.views import batch_verb, contact_verb, many_verb
@@ -32,6 +32,12 @@ from sendouts.models import Batch, Status
 from sendouts.models.batch import OPEN
 from sendouts.verbs import base
 from sendouts.wording.batch_sentences import column_time, number, span, title
+
+# The parts of the page that change: each has a template, and the element id `batch-` and its name.
+REGIONS = (
+    *("head", "compare", "work", "numbers", "reasons", "stages", "plan", "effects"),
+    *("contacts", "events", "clock", "outlook", "verbs", "lengths", "thumb"),
+)
 
 
 class BatchList(ChangeList):
@@ -215,3 +221,12 @@ def _count(value: int, *, known: bool, tone: str = "") -> SafeString:
     """Return a number aligned right; a dash if it was not counted."""
     tone = f" gate-{tone}-text" if tone and value else "" if value else " gate-zero"
     return format_html('<span class="gate-count{}">{}</span>', tone, number(value) if known else "–")
+
+
+def live(batch: Batch, shown: BatchPage, request: HttpRequest) -> dict[str, Any]:
+    """Return the data for live.js: time, poll interval, text to announce, and the HTML of each region."""
+    context = {"batch": batch, "page": shown}
+    regions = {
+        f"batch-{name}": render_to_string(f"desk/batch/{name}.html", context, request).strip() for name in REGIONS
+    }
+    return {"now": shown.now.isoformat(), "every": shown.every, "say": shown.say, "regions": regions}

@@ -1,4 +1,4 @@
-"""Settling what cannot go on, on the pages of the verbs: run again, take on, stop."""
+"""Settling what cannot go on, on the pages of the verbs: run again, take on, stop; putting on hold and lifting it."""
 
 from datetime import timedelta
 from typing import Any
@@ -8,8 +8,8 @@ from django.test import Client
 from django.utils import timezone
 
 from sendouts.models import Answer, Batch, Decision, Status, Webhook
-from tests.desk.verbs.verb_cases import give, held, not_told, offered, state, unconfirmed
-from tests.factories import SECRET, batch, client_of, text_of, verb_url, webhook
+from tests.desk.verbs.verb_cases import give, held, not_told, offered, on_hold, state, unconfirmed
+from tests.factories import SECRET, batch, client_of, page_url, text_of, verb_url, webhook
 
 pytestmark = pytest.mark.django_db
 
@@ -98,3 +98,34 @@ def test_running_again_says_how_many_decisions_of_people_are_kept(reviewer: Clie
     text = text_of(reviewer.get(verb_url(made, "run-again")))
     assert "<dt>5</dt><dd>contacts are downloaded and checked again</dd>" in text
     assert "<dt>1</dt><dd>decision of people is kept and applied again</dd>" in text
+
+
+# --- on hold
+
+
+def test_the_page_says_what_does_not_happen_any_more(reviewer: Client) -> None:
+    made = held(at_deadline="accept", due_at=timezone.now() + timedelta(minutes=20))
+    text = text_of(reviewer.get(verb_url(made, "hold")))
+    assert "The gateway does not accept it by itself at" in text
+    assert "If nobody decides, nobody gets it: at" in text
+    assert "Only this batch is held." in text
+
+
+def test_who_holds_it_and_why_stands_on_the_page_of_the_batch(reviewer: Client) -> None:
+    made = held(at_deadline="accept", due_at=timezone.now() + timedelta(minutes=20))
+    assert "hold" in offered(reviewer, made) and "lift-hold" not in offered(reviewer, made)
+    assert give(reviewer, made, "hold", note="ask the shop").status_code == 302
+    text = text_of(reviewer.get(page_url(made)))
+    assert "reviewer.lyon put it on hold at" in text and "“ask the shop”" in text
+    assert "Put on hold: nothing happens by itself at the deadline" in text
+    assert "lift-hold" in offered(reviewer, made) and "hold" not in offered(reviewer, made)
+
+
+def test_the_page_that_lifts_it_says_what_applies_again_and_when(reviewer: Client) -> None:
+    made = on_hold()
+    text = text_of(reviewer.get(verb_url(made, "lift-hold")))
+    assert "administrator.lyon put it on hold: “waiting for the shop”." in text
+    assert "The declared setting applies again. 3 get it: the gateway accepts by itself at" in text
+    Batch.objects.update(deadline=timezone.now() + timedelta(minutes=3))
+    text = text_of(reviewer.get(verb_url(made, "lift-hold")))
+    assert "3 get it: its moment has passed, so the gateway accepts at once." in text
