@@ -136,10 +136,10 @@ def test_a_person_without_scripts_can_switch_the_language_and_log_out(visit: Cal
     window = visit(java_script_enabled=False)
     window.log_in()
     page = window.page
-    assert page.get_by_role("button", name="Log out").is_visible()
+    expect(page.get_by_role("button", name="Log out")).to_be_visible()
     page.get_by_role("button", name="français").click()
     page.get_by_role("button", name="Déconnexion").click()
-    assert page.locator("html").get_attribute("lang") == "fr"
+    expect(page.locator("html")).to_have_attribute("lang", "fr")
 
 
 def test_a_page_whose_scripts_do_not_come_is_shown_all_the_same(visit: Callable[..., Visit]) -> None:

@@ -41,8 +41,12 @@ def opened(visit: Callable[..., Visit], path: str, **options: Any) -> Visit:
     return person
 
 
-def names(page: Page) -> list[str]:
-    return page.locator(".gate-order-list li").evaluate_all("items => items.map(item => item.dataset.name)")
+def expect_names(page: Page, names: list[str]) -> None:
+    """Wait until the actions stand in this order; the page may still be on its way."""
+    rows = page.locator(".gate-order-list li")
+    expect(rows).to_have_count(len(names))
+    for place, name in enumerate(names):
+        expect(rows.nth(place)).to_have_attribute("data-name", name)
 
 
 def item(page: Page, name: str) -> Locator:
@@ -69,15 +73,15 @@ def test_an_action_is_dragged_to_another_place_and_stays_there(
     page = opened(visit, f"/admin/actions/project/{made[0]}/change/", width=width).page
     expect(page.locator("[data-order-save]")).to_be_hidden()
     drag(page, "consent", "pressure")
-    assert names(page) == ["adults", "pressure", "consent", "tell"]
+    expect_names(page, ["adults", "pressure", "consent", "tell"])
     expect(page.locator("[data-order-say]")).to_have_text("consent is now number 3 of 4.")
     drag(page, "tell", "adults")
-    assert names(page) == ["tell", "adults", "pressure", "consent"]
+    expect_names(page, ["tell", "adults", "pressure", "consent"])
     page.get_by_role("button", name="Save the order").click()
     expect(page.get_by_text("The actions have their new order.")).to_be_visible()
-    assert names(page) == ["tell", "adults", "pressure", "consent"]
+    expect_names(page, ["tell", "adults", "pressure", "consent"])
     planned = page.locator(".gate-plan tbody tr td:nth-child(2) code")
-    assert planned.all_inner_texts() == ["tell", "adults", "pressure", "consent"]
+    expect(planned).to_have_text(["tell", "adults", "pressure", "consent"])
 
 
 def test_the_arrow_keys_move_an_action_and_keep_the_focus(
@@ -88,15 +92,15 @@ def test_the_arrow_keys_move_an_action_and_keep_the_focus(
     button.focus()
     page.keyboard.press("ArrowUp")
     page.keyboard.press("ArrowUp")
-    assert names(page) == ["pressure", "consent", "adults", "tell"]
+    expect_names(page, ["pressure", "consent", "adults", "tell"])
     # At the top there is no way up any more: the focus is on the way down.
     expect(item(page, "pressure").get_by_role("button", name="Move pressure down")).to_be_focused()
     page.keyboard.press("ArrowDown")
-    assert names(page) == ["consent", "pressure", "adults", "tell"]
+    expect_names(page, ["consent", "pressure", "adults", "tell"])
     expect(page.locator("[data-order-say]")).to_have_text("pressure is now number 2 of 4.")
     page.get_by_role("button", name="Save the order").press("Enter")
     expect(page.get_by_text("The actions have their new order.")).to_be_visible()
-    assert names(page) == ["consent", "pressure", "adults", "tell"]
+    expect_names(page, ["consent", "pressure", "adults", "tell"])
 
 
 def test_back_where_it_was_nothing_is_to_be_saved(visit: Callable[..., Visit], made: tuple[int, int, int]) -> None:
@@ -114,17 +118,13 @@ def test_two_people_at_one_list_the_second_is_told(visit: Callable[..., Visit], 
         item(page, name).get_by_role("button", name=f"Move {name} down").click()
         page.get_by_role("button", name="Save the order").click()
     expect(second.get_by_text("Somebody changed this list while you looked at it.")).to_be_visible()
-    assert names(second) == ["adults", "consent", "pressure", "tell"]
+    expect_names(second, ["adults", "consent", "pressure", "tell"])
 
 
 def test_without_scripts_the_buttons_store_one_step(visit: Callable[..., Visit], made: tuple[int, int, int]) -> None:
     page = opened(visit, f"/admin/actions/project/{made[0]}/change/", java_script_enabled=False).page
     item(page, "tell").get_by_role("button", name="Move tell up").click()
-    assert names_without_scripts(page) == ["consent", "adults", "tell", "pressure"]
-
-
-def names_without_scripts(page: Page) -> list[str | None]:
-    return [each.get_attribute("data-name") for each in page.locator(".gate-order-list li").all()]
+    expect_names(page, ["consent", "adults", "tell", "pressure"])
 
 
 def test_what_would_run_is_looked_at_for_any_hook(visit: Callable[..., Visit], made: tuple[int, int, int]) -> None:
@@ -135,7 +135,7 @@ def test_what_would_run_is_looked_at_for_any_hook(visit: Callable[..., Visit], m
         page.get_by_label(name, exact=True).uncheck()
     page.get_by_label("And these, with commas").fill("vip-2026")
     page.get_by_role("button", name="Show the plan").click()
-    assert page.locator(".gate-plan tbody tr td:nth-child(2) code").all_inner_texts() == ["consent"]
+    expect(page.locator(".gate-plan tbody tr td:nth-child(2) code")).to_have_text(["consent"])
     expect(page.get_by_text("Nobody has defined vip-2026 here")).to_be_visible()
     expect(page.get_by_label("consent", exact=True)).to_be_checked()
     assert not person.is_too_wide()
@@ -161,6 +161,6 @@ def test_a_former_version_comes_back(
     assert not person.is_too_wide()
     page.get_by_role("button", name=bring, exact=True).click()
     page.wait_for_url("**/change/")
-    assert page.locator("select[name=on_failure]").input_value() == "hold"
+    expect(page.locator("select[name=on_failure]")).to_have_value("hold")
     page.goto(f"{person.base}/admin/actions/actiondefinition/{made[2]}/history/")
     expect(page.locator(".gate-versions > li")).to_have_count(3)

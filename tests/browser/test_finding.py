@@ -95,7 +95,7 @@ def test_without_scripts_a_person_is_found_too(visit: Callable[..., Visit], reje
     person.page.fill("#gate-seek", rejected)
     person.page.locator(".gate-seek button").click()
     expect(person.page.locator(".gate-verdict h2")).to_have_text(f"{rejected} did not get “Day 7”.")
-    assert person.page.locator("[data-copy]").is_visible() == scripts
+    expect(person.page.locator("[data-copy]")).to_be_visible(visible=scripts)
 
 
 @pytest.mark.parametrize(
