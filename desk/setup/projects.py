@@ -33,10 +33,10 @@ from desk.setup.ordering import OwnerAdmin
 
 _UNUSUAL = _(
     "“Also what is unusual” compares each contact file of 500 contacts or more with up to 20 batches before it, once "
-    "there are 5. It is held where far more or far fewer contacts do not get it than in this project before, where it "
-    "is more than twice as large, or less than half as large, as this sendout usually is, and where a check that "
-    "always rejected some rejects nobody. What varies a lot is given more room. What a person accepts is usual from "
-    "then on. Singles are never compared."
+    "there are 5. It is held if far more or far fewer contacts do not get it than in this project before. It is also "
+    "held if it is more than twice, or less than half, as large as this sendout usually is. And it is held if a check "
+    "that always rejected some contacts rejects nobody. What varies a lot is given more room. What a person accepts "
+    "is usual from then on. Singles are never compared."
 )
 _ARCHIVED = _(
     "Nothing here is deleted, since what happened refers to it. What is archived takes no part in new batches, is "
