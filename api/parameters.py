@@ -10,16 +10,22 @@ from sendouts.models import Attention, DecisionVerdict, Status
 
 LONGEST_NOTE = 2_000
 MOST_ROWS = 1_000
-_HIGHEST_ID = 2**63 - 1
+
+
+def _id(help_text: str) -> serializers.IntegerField:
+    return serializers.IntegerField(required=False, min_value=0, max_value=2**63 - 1, help_text=help_text)
+
+
+def _limit(rows: str, default: int, most: int) -> serializers.IntegerField:
+    help_text = f"The maximum number of {rows}."
+    return serializers.IntegerField(default=default, min_value=1, max_value=most, help_text=help_text)
 
 
 class After(StrictSerializer):
     """A page of a list whose oldest rows come first."""
 
-    after = serializers.IntegerField(
-        required=False, min_value=0, max_value=_HIGHEST_ID, help_text="Only rows with a higher id than this."
-    )
-    limit = serializers.IntegerField(default=100, min_value=1, max_value=1_000, help_text="The maximum number of rows.")
+    after = _id("Only rows with a higher id than this.")
+    limit = _limit("rows", default=100, most=1_000)
 
 
 class DecisionsAsked(After):
@@ -33,7 +39,7 @@ class BatchesAsked(StrictSerializer):
 
     status = serializers.ChoiceField(choices=Status.choices, required=False, help_text="Only batches with this status.")
     project = serializers.IntegerField(
-        required=False, min_value=1, max_value=_HIGHEST_ID, help_text="Only batches of the project with this id."
+        required=False, min_value=1, max_value=2**63 - 1, help_text="Only batches of the project with this id."
     )
     attention = serializers.ChoiceField(
         choices=[(code, label) for code, label in Attention.choices if code],
@@ -45,10 +51,8 @@ class BatchesAsked(StrictSerializer):
         help_text="True: only open batches that wait for a person, in review or needing attention. False: only the "
         "others.",
     )
-    before = serializers.IntegerField(
-        required=False, min_value=0, max_value=_HIGHEST_ID, help_text="Only batches with a lower id than this."
-    )
-    limit = serializers.IntegerField(default=50, min_value=1, max_value=200, help_text="The maximum number of batches.")
+    before = _id("Only batches with a lower id than this.")
+    limit = _limit("batches", default=50, most=200)
 
 
 class StopAsked(StrictSerializer):
@@ -85,15 +89,8 @@ class FindAsked(StrictSerializer):
     """The contact to find. The id is in the body, so that no log holds it."""
 
     contact_id = serializers.CharField(max_length=255, help_text="The exact id.")
-    before = serializers.IntegerField(
-        required=False,
-        min_value=0,
-        max_value=_HIGHEST_ID,
-        help_text="Only decisions with a lower id than this: `next_before` of the previous page.",
-    )
-    limit = serializers.IntegerField(
-        default=25, min_value=1, max_value=200, help_text="The maximum number of decisions."
-    )
+    before = _id("Only decisions with a lower id than this: `next_before` of the previous page.")
+    limit = _limit("decisions", default=25, most=200)
 
 
 class ExportAsked(StrictSerializer):
