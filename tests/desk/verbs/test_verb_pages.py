@@ -35,6 +35,7 @@ def test_a_dialog_has_the_content_of_the_page_and_its_click_says_where_to_go(ver
     made.refresh_from_db()
     assert holds(made)
     assert len(list(get_messages(response.wsgi_request))) == 1
+    assert manager.get(page_url(made)).status_code == 200
 
 
 def test_only_verbs_that_are_possible_and_permitted_are_offered(reviewer: Client) -> None:

@@ -66,19 +66,21 @@ def test_without_a_tick_there_is_nothing_to_confirm(reviewer: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("to", "query", "numbers"),
+    ("to", "query", "question", "numbers"),
     [
-        ("accept", CONSENT, (7, 0, 2)),
-        ("reject", "verdict=undecided", (3, 6, 0)),
-        ("accept", "verdict=undecided", (5, 4, 0)),
-        ("reject", "verdict=undecided&reason=missing%3Aconsent-check", (3, 6, 0)),
+        ("accept", CONSENT, "Put back all 4 with the reason “No consent”?", (7, 0, 2)),
+        ("reject", "verdict=undecided", "Reject 2 undecided contacts?", (3, 6, 0)),
+        ("accept", "verdict=undecided", "Put 2 undecided contacts back?", (5, 4, 0)),
+        ("reject", "verdict=undecided&reason=missing%3Aconsent-check", "Reject all 2 with the reason", (3, 6, 0)),
     ],
 )
-def test_all_that_are_alike_are_changed(reviewer: Client, to: str, query: str, numbers: tuple[int, int, int]) -> None:
+def test_all_that_are_alike_are_changed(
+    reviewer: Client, to: str, query: str, question: str, numbers: tuple[int, int, int]
+) -> None:
     made = held()
+    text = text_of(reviewer.get(many(made, to, query)))
+    assert question in text and "It takes a moment." not in text
     if query == CONSENT:
-        text = text_of(reviewer.get(many(made, to, query)))
-        assert "Put back all 4 with the reason “No consent”?" in text and "It takes a moment." not in text
         assert "<dt>7</dt><dd>get it if the batch is accepted, 4 more than now</dd>" in text
     assert post(reviewer, made, to, query).status_code == 302
     made.refresh_from_db()

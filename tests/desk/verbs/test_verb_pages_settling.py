@@ -38,6 +38,7 @@ def test_the_release_without_an_answer_is_taken_on_by_name() -> None:
     )
     manager = client_of("Manager")
     assert offered(manager, made) == {"retry", "take-on"}
+    assert "Take on that “Day 1” is released?" in text_of(manager.get(verb_url(made, "take-on")))
     assert give(manager, made, "take-on", note="seen in Symplify").status_code == 302
     assert state(made)[0] == Status.FINISHED
 
