@@ -17,11 +17,11 @@ from actions.plan.failures import PlanFailure
 from actions.sentences import declared
 from sendouts.inquiries.csv import CsvForm
 from sendouts.inquiries.export import ExportChoice, begin, for_people, for_programs, parts
-from sendouts.models import Attention, Batch, Decision, EffectRun, Event, EventWord, PendingEffect, Status
+from sendouts.models import Attention, Batch, EffectRun, Event, EventWord, PendingEffect, Status
 from sendouts.models.decision import DecisionReason, RowProblem
 from sendouts.models.hold_reason import HoldReason
 from sendouts.models.webhook import HookProblem
-from sendouts.wording.batch_sentences import attention, reason
+from sendouts.wording.batch_sentences import attention, holds, reason
 from sendouts.wording.sentences import HookDetail
 from tests.factories import batch, client_of, page_url, plain_english, text_of, user_in, webhook
 
@@ -61,11 +61,11 @@ def test_every_code_has_a_sentence_in_both_languages(codes: type[TextChoices]) -
                 assert english and str(code.label) not in ("", english), code
 
 
-@pytest.mark.parametrize("code", HoldReason)
-def test_every_reason_to_wait_is_a_sentence_and_no_code(code: HoldReason) -> None:
-    made = batch(accepted=1, undecided=1, held_for=[code.value])
-    held = client_of("Viewer").get(f"/api/batches/{made.pk}/", headers={"Accept-Language": "en"}).json()["held_for"]
-    assert held[0]["code"] == code.value and held[0]["sentence"].endswith(".")
+def test_every_reason_to_wait_is_a_sentence_and_no_code() -> None:
+    made = batch(accepted=1, undecided=1)
+    with override("en"):
+        for code in HoldReason:
+            assert holds(made, [code])[0].endswith("."), code
 
 
 def test_a_decision_is_explained_in_french_from_its_code() -> None:
@@ -76,6 +76,8 @@ def test_a_decision_is_explained_in_french_from_its_code() -> None:
     # What staff wrote into the configuration.
     page = viewer.get(page_url(made, "?tab=rejected"))
     assert [row.reason for row in page.context["page"].contacts.rows] == ["No consent"]
+    # What a kind of another package wrote is shown as it is.
+    assert reason("silent", "Der Dienst schweigt.") == "Der Dienst schweigt."
 
 
 @pytest.mark.parametrize(
@@ -110,18 +112,15 @@ def test_an_effect_that_failed_says_why_in_french() -> None:
     names = {"identifier": "crm", "kind": "transfer_http", "on_failure": "hold", "phase": "transfer"}
     made = batch(Status.FINISHED, accepted=1, outcome="released", finish_sent_at=timezone.now())
     EffectRun.objects.create(batch=made, step=0, total=1, error=PlanFailure.NO_TIME_AGAIN(why=REFUSED), **names)
-    page = text_of(client_of("Viewer").get(page_url(made)))
+    viewer = client_of("Viewer")
+    page = text_of(viewer.get(page_url(made)))
     assert "crm.example.com a répondu 401. Il ne restait plus de temps pour redemander." in page
-
-
-def test_a_contact_for_whom_nothing_could_be_written_says_why_in_french() -> None:
-    names = {"identifier": "points", "kind": "contact_update", "on_failure": "hold", "phase": "enrich"}
     made = batch(Status.ACCEPTED, accepted=1, enrichments=1)
-    EffectRun.objects.create(batch=made, step=0, total=1, refused=1, **names)
-    PendingEffect.objects.create(
-        decision_id=made.first_decision, step=0, payload="{}", state=1, text=NoValue.PROPERTY(name="town")
-    )
-    assert "La propriété town" in text_of(client_of("Viewer").get(page_url(made)))
+    points = {"identifier": "points", "kind": "contact_update", "on_failure": "hold", "phase": "enrich"}
+    EffectRun.objects.create(batch=made, step=0, total=1, refused=1, **points)
+    text = NoValue.PROPERTY(name="town")
+    PendingEffect.objects.create(decision_id=made.first_decision, step=0, payload="{}", state=1, text=text)
+    assert "La propriété town" in text_of(viewer.get(page_url(made)))
 
 
 def test_what_stops_a_batch_is_told_in_french_from_its_data() -> None:
@@ -135,11 +134,3 @@ def test_a_hook_that_could_not_be_planned_says_why_in_french() -> None:
     page = text_of(client_of("Viewer").get("/admin/sendouts/webhook/"))
     with override("fr"):
         assert gettext(HookDetail.GIVEN_UP.template) % {"times": 3} in page
-
-
-def test_what_a_kind_of_another_package_wrote_is_shown_as_it_is() -> None:
-    made = batch(undecided=1)
-    Decision.objects.update(text="Der Dienst schweigt.")
-    page = client_of("Viewer").get(page_url(made, "?tab=undecided"))
-    assert [row.reason for row in page.context["page"].contacts.rows] == ["Der Dienst schweigt."]
-    assert reason("silent", "Der Dienst schweigt.") == "Der Dienst schweigt."

@@ -62,7 +62,6 @@ def test_a_list_is_set_up_and_then_keeps_what_its_entries_were_written_by(manage
     [
         ({"name": " "}, "name"),
         ({"name": "Opposition"}, "name"),
-        ({"holds": "shoes"}, "holds"),
         ({"holds": "phone", "calling_code": "+33"}, "calling_code"),
         ({"holds": "email", "calling_code": "33"}, "__all__"),
     ],

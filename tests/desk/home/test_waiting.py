@@ -70,26 +70,14 @@ def test_the_most_urgent_comes_first_whoever_has_the_later_deadline() -> None:
     assert [line.batch for line in waits().lines] == [slow.pk, soon.pk]
 
 
-def test_a_line_has_the_numbers_of_its_batch() -> None:
-    found = made(accepted=80, rejected=12, undecided=5, unread=3, sendout=sendout("Shop", "Spring", "Offer"))
-    line = only(waits())
-    assert (line.batch, line.title, line.project, line.journey) == (found.pk, "Offer", "Shop", "Spring")
-    assert (line.total, line.accepted, line.not_getting, line.share) == (100, 80, 20, 12.0)
-    assert (line.key, line.troubled, line.accepting, line.rejecting) == (f"b{found.pk}", 0, 0, 0)
-
-
 def test_what_needs_attention_waits_too_whatever_its_status() -> None:
     stuck = made(Status.ACCEPTED, rejected=5, accepted=1, attention="unconfirmed", attention_data={"rejections": 5})
     made(Status.ACCEPTED, rejected=5, accepted=1)
     made(Status.EXPIRED, accepted=1, attention="unread_rows")
-    line = only(waits())
-    assert (line.batch, line.troubled) == (stuck.pk, 1)
-    assert line.trouble
-
-
-def test_what_is_past_its_deadline_waits_for_nobody() -> None:
     made(accepted=1, left=-MINUTE)
-    assert waits() == Waiting([], 0, 0)
+    line = only(waits())
+    assert (line.batch, line.troubled, line.total, line.accepted, line.not_getting) == (stuck.pk, 1, 6, 1, 5)
+    assert line.trouble
 
 
 def test_singles_are_one_line_for_each_sendout() -> None:
@@ -117,13 +105,6 @@ def test_only_so_many_batches_have_a_line_and_the_rest_is_counted(monkeypatch: p
     assert (len(found.lines), found.batches, found.hidden) == (2, 5, 3)
 
 
-def test_only_what_a_person_sees_waits_for_them() -> None:
-    mine = made(accepted=1, sendout=sendout("Shop"))
-    made(accepted=1, sendout=sendout("Club"))
-    made(accepted=1, sendout=sendout("Club"), source="single")
-    assert only(waits(Q(project__in=[mine.project_id]))).batch == mine.pk
-
-
 def in_work() -> WorkInProgress:
     (line,) = works().lines
     return line
@@ -142,37 +123,33 @@ def test_a_file_that_is_read_is_foreseen_from_its_pace_and_the_usual_size() -> N
     assert line.spare == 40 * MINUTE - timedelta(seconds=40)
 
 
-def test_a_file_whose_length_is_known_is_foreseen_by_how_much_of_it_was_read() -> None:
-    found = made(Status.PLANNED, accepted=30_000, left=40 * MINUTE, read_share=0.5)
-    chunks(found, ago=[21, 11, 1])
+@pytest.mark.parametrize(
+    ("columns", "ago", "done", "of", "ready"),
+    [
+        ({"read_share": 0.5}, [21, 11, 1], 30_000, 60_000, 60),
+        ({}, [20, 10], 10_000, None, None),
+        ({"read_share": 0.5}, [3, 3], 10_000, 20_000, None),
+    ],
+    ids=["by how much was read", "nobody knows the size", "stored within one moment"],
+)
+def test_a_file_without_earlier_ones(
+    columns: dict[str, Any], ago: list[int], done: int, of: int | None, ready: int | None
+) -> None:
+    found = made(Status.PLANNED, accepted=done, **columns)
+    chunks(found, ago=ago)
     line = in_work()
-    assert (line.of, line.guessed, line.percent, line.ready_at) == (60_000, False, 50, NOW + timedelta(seconds=60))
+    at = None if ready is None else NOW + timedelta(seconds=ready)
+    assert (line.done, line.of, line.guessed, line.early, line.ready_at) == (done, of, of is None, False, at)
 
 
-def test_in_the_first_seconds_there_is_no_forecast() -> None:
-    found = made(Status.PLANNED, accepted=10_000)
-    Batch.objects.filter(pk=found.pk).update(received_at=NOW - timedelta(seconds=9))
+def test_a_file_is_received_and_in_the_first_seconds_there_is_no_forecast() -> None:
+    found = made(Status.PLANNED)
+    assert (in_work().stage, in_work().percent) == ("received", None)
+    received = NOW - timedelta(seconds=9)
+    Batch.objects.filter(pk=found.pk).update(received_at=received, total=10_000, accepted=10_000)
     chunks(found, ago=[5, 1])
     line = in_work()
     assert (line.early, line.ready_at, line.done, line.of, line.percent) == (True, None, 10_000, None, None)
-
-
-def test_where_nobody_knows_the_size_it_is_only_said_how_many_were_read() -> None:
-    found = made(Status.PLANNED, accepted=10_000)
-    chunks(found, ago=[20, 10])
-    line = in_work()
-    assert (line.early, line.ready_at, line.done, line.of) == (False, None, 10_000, None)
-
-
-def test_what_was_stored_within_one_moment_has_no_pace() -> None:
-    found = made(Status.PLANNED, accepted=10_000, read_share=0.5)
-    chunks(found, ago=[3, 3])
-    assert (in_work().of, in_work().ready_at) == (20_000, None)
-
-
-def test_a_file_that_was_not_begun_is_received() -> None:
-    made(Status.PLANNED)
-    assert (in_work().stage, in_work().percent) == ("received", None)
 
 
 def test_rejections_that_are_sent_are_foreseen_from_the_pace_of_the_platform() -> None:
