@@ -3,7 +3,6 @@
 import re
 from importlib import import_module
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from django.apps import apps
@@ -15,16 +14,11 @@ from django.urls import reverse
 
 from api.models import ApiToken, fingerprint
 from sendouts.models import AllowedHost
-from tests.factories import ROLES, client_of, plain_english, text_of, user_in
+from tests.factories import ROLES, client_of, text_of, user_in
 
 pytestmark = pytest.mark.django_db
 HOSTS = reverse("admin:sendouts_allowedhost_changelist")
 TOKENS = reverse("admin:sendouts_apitoken_changelist")
-
-
-@pytest.fixture(autouse=True)
-def _english(settings: Any) -> None:
-    plain_english(settings)
 
 
 @pytest.fixture

@@ -10,16 +10,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from notices.models import Alarm, Notice
-from tests.factories import batch, page_url, plain_english, text_of, user_in
+from tests.factories import batch, page_url, text_of, user_in
 
 pytestmark = pytest.mark.django_db
 LIST = reverse("admin:sendouts_alarm_changelist")
 BATCHES = reverse("admin:sendouts_batch_changelist")
-
-
-@pytest.fixture(autouse=True)
-def _english(settings: Any) -> None:
-    plain_english(settings)
 
 
 @pytest.fixture

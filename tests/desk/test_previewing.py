@@ -2,14 +2,13 @@
 
 import html
 import re
-from typing import Any
 
 import pytest
 from django.test import Client
 from django.urls import reverse
 
 from actions.models import ActionDefinition, Project, Sendout
-from tests.factories import client_of, plain_english
+from tests.factories import client_of
 
 pytestmark = pytest.mark.django_db
 ANNA = '{"contactId": "A-17", "properties": {"first_name": "Anna", "points": 120}, "email": "a@example.com"}'
@@ -24,16 +23,6 @@ WRITTEN = {
     "import_seconds": "900",
     "parallel": "8",
 }
-
-
-@pytest.fixture(autouse=True)
-def _english(settings: Any) -> None:
-    plain_english(settings)
-
-
-@pytest.fixture
-def manager() -> Client:
-    return client_of("Manager")
 
 
 def asked(manager: Client, kind: str, contact: str = ANNA, **config: str) -> str:

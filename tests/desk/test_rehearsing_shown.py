@@ -8,25 +8,15 @@ from django.test import Client
 from django.urls import reverse
 
 from actions.models import ActionDefinition, Project
-from tests.factories import client_of, everything, plain_english, text_of, user_in
+from tests.factories import everything, text_of, user_in
 from tests.inquiries.rehearsal_cases import AGE, keeping, past, rule
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("nobody_is_called")]
 
 
-@pytest.fixture(autouse=True)
-def _english(settings: Any) -> None:
-    plain_english(settings)
-
-
 @pytest.fixture
 def project() -> Project:
     return keeping()
-
-
-@pytest.fixture
-def manager() -> Client:
-    return client_of("Manager")
 
 
 def form_of(client: Client, row: ActionDefinition) -> dict[str, Any]:

@@ -12,21 +12,11 @@ from django.utils import timezone
 
 from actions.models import ActionDefinition, Project, SuppressionEntry, SuppressionList, SuppressionUpload
 from actions.suppression import entries, receive, upload_work
-from tests.factories import client_of, plain_english, text_of
+from tests.factories import client_of, text_of
 from tests.lanes import work_on
 
 pytestmark = pytest.mark.django_db
 ADDRESS, DAY = "reader@example.com", timedelta(days=1)
-
-
-@pytest.fixture(autouse=True)
-def _english(settings: Any) -> None:
-    plain_english(settings)
-
-
-@pytest.fixture
-def manager() -> Client:
-    return client_of("Manager")
 
 
 @pytest.fixture

@@ -1,26 +1,14 @@
 """Staff see every hook that came in and what became of it, but never its body."""
 
-from typing import Any
-
 import pytest
 from django.test import Client
 from django.urls import reverse
 
 from sendouts.symplify.payload import BodyProblem
-from tests.factories import SECRET, batch, client_of, page_url, plain_english, text_of, webhook
+from tests.factories import SECRET, batch, client_of, page_url, text_of, webhook
 
 pytestmark = pytest.mark.django_db
 LIST = reverse("admin:sendouts_webhook_changelist")
-
-
-@pytest.fixture(autouse=True)
-def _english(settings: Any) -> None:
-    plain_english(settings)
-
-
-@pytest.fixture
-def viewer() -> Client:
-    return client_of("Viewer")
 
 
 def test_a_hook_that_is_not_json_is_shown_with_the_reason(viewer: Client) -> None:

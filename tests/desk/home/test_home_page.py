@@ -1,7 +1,6 @@
 """The home page: for each role what they may look at and do, in words; live; and limited to their projects."""
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.core.cache import cache
@@ -19,7 +18,7 @@ from desk.home.figures.unusual import shares
 from notices.models import Alarm, Code
 from sendouts.models import Status
 from tests.desk.home.desk_cases import ended, timed_out
-from tests.factories import SECRET, batch, client_of, page_url, plain_english, sendout, text_of, user_in
+from tests.factories import SECRET, batch, client_of, page_url, sendout, text_of, user_in
 
 pytestmark = pytest.mark.django_db
 HOME, LIVE = "/admin/", "/admin/desk/live/"
@@ -28,8 +27,7 @@ NOW = timezone.now()
 
 
 @pytest.fixture(autouse=True)
-def _english(settings: Any) -> None:
-    plain_english(settings)
+def _nothing_kept() -> None:
     cache.clear()
 
 
