@@ -178,6 +178,11 @@ def test_nobody_makes_superusers_but_superusers(administrator: Client) -> None:
     assert posted(administrator, made, is_superuser="on").status_code == 302
     made.refresh_from_db()
     assert not made.is_superuser
+    root = logged_in(User.objects.create_superuser("root"))
+    assert posted(root, made, is_superuser="on", user_permissions=[stronger().pk]).status_code == 302
+    made.refresh_from_db()
+    assert made.is_superuser and made.user_permissions.get() == stronger()
+    assert "everything" in text_of(root.get(reverse("admin:auth_user_changelist")))
 
 
 def test_who_is_limited_manages_nobody_and_nothing_that_all_share() -> None:
