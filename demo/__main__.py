@@ -59,7 +59,11 @@ def _leave(number: int, frame: object) -> None:
 
 
 def _read_overrides() -> dict[str, Any]:
-    """Return the overrides from the environment: DEMO_DATA_DIR, DEMO_PORT (0: any free one), DEMO_CONFIG."""
+    """Return the overrides from the environment: DEMO_DATA_DIR, DEMO_PORT, DEMO_CONFIG and DEMO_PATIENCE.
+
+    DEMO_PORT: 0 for any free one. DEMO_PATIENCE: seconds that the platform waits for an acknowledgement, for a machine
+    that is busy with other things; the real one waits one second.
+    """
     port = os.environ.get("DEMO_PORT", "8000")
     if not port.isdecimal():
         raise DemoFailed("DEMO_PORT is a number; 0 picks a free port.")
@@ -67,6 +71,7 @@ def _read_overrides() -> dict[str, Any]:
         "folder": ROOT / os.environ.get("DEMO_DATA_DIR", "var/demo"),
         "port": int(port),
         "config": ROOT / os.environ.get("DEMO_CONFIG", "demo/gateway.yaml"),
+        "patience": float(os.environ.get("DEMO_PATIENCE", "1")),
         "password": secrets.token_urlsafe(9),
     }
 

@@ -39,7 +39,7 @@ class Stage:
 
     @classmethod
     def build(
-        cls, stack: ExitStack, screen: Screen, *, folder: Path, port: int, config: Path, password: str
+        cls, stack: ExitStack, screen: Screen, *, folder: Path, port: int, config: Path, password: str, patience: float
     ) -> "Stage":
         """Start everything and report each step; the stack ends it. port: 0 means any. Raises DemoFailed."""
         _own(stack, folder)
@@ -57,7 +57,8 @@ class Stage:
         screen.say("Starting the simulator, which plays the platform …")
         target = ["--target", f"{url}/webhooks/symplify/", "--basic-auth", f"hook:{hook_password}"]
         port_of_simulator = choose_port(0)
-        command = [sys.executable, "-m", "simulator", "--port", str(port_of_simulator), "--until-stdin-ends", *target]
+        how = ["--port", str(port_of_simulator), "--patience", str(patience), "--until-stdin-ends"]
+        command = [sys.executable, "-m", "simulator", *how, *target]
         player = Child("simulator", command, inherited(), folder / "simulator.log")
         stack.enter_context(player)
         simulator = Simulator(f"http://127.0.0.1:{port_of_simulator}")

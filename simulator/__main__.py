@@ -81,9 +81,14 @@ def main() -> None:
     credentials = parser.add_mutually_exclusive_group()
     credentials.add_argument("--basic-auth", default="", metavar="USER:PASSWORD", help="credentials for the target")
     credentials.add_argument("--header", default="", metavar="NAME:VALUE", help="header for the target")
+    parser.add_argument(
+        "--patience", type=float, default=0.0, metavar="SECONDS", help="until an acknowledgement is too late: 1"
+    )
     parser.add_argument("--until-stdin-ends", action="store_true", help="end when stdin does (with its parent)")
     options = parser.parse_args()
-    destination = Destination(target=options.target, basic_auth=options.basic_auth, header=options.header)
+    destination = Destination(
+        target=options.target, basic_auth=options.basic_auth, header=options.header, patience=options.patience
+    )
     if options.target:
         try:
             resolve(destination)

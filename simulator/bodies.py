@@ -38,8 +38,12 @@ class Body(BaseModel):
 
 
 class Destination(Body):
-    """Where hooks are sent and with which credentials; what is empty is taken from the start of the simulator."""
+    """Where hooks are sent and with which credentials; what is empty is taken from the start of the simulator.
+
+    `patience`: seconds until an acknowledgement is too late; the platform waits one second.
+    """
 
     target: str = ""
     basic_auth: str = ""
     header: str = ""
+    patience: Number = 0.0

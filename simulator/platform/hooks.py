@@ -30,10 +30,11 @@ NOWHERE = Destination()
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Destination of hooks, with the header lines for authentication."""
+    """Destination of hooks, with the header lines for authentication, and the seconds to wait for an answer."""
 
     url: SplitResult
     headers: tuple[tuple[str, str], ...]
+    patience: float
 
 
 def resolve(wanted: Destination, usual: Destination = NOWHERE) -> Target:
@@ -60,7 +61,7 @@ def resolve(wanted: Destination, usual: Destination = NOWHERE) -> Target:
     text = parts.path + parts.query + "".join(name + value for name, value in headers)
     if not text.isprintable() or not text.isascii():
         raise BadRequestError("The target and its credentials are plain ASCII text.")
-    return Target(parts, tuple(headers))
+    return Target(parts, tuple(headers), wanted.patience or usual.patience or ACKNOWLEDGE_WITHIN)
 
 
 def payload(world: World, sendout: Sendout, delivery: Delivery, rows: Rows) -> dict[str, Any]:
@@ -141,7 +142,7 @@ async def post(
     answer = _Answer()
     error: str | None = None
     try:
-        async with asyncio.timeout(ACKNOWLEDGE_WITHIN):
+        async with asyncio.timeout(where.patience):
             await _exchange(where, body, content_type, answer)
     except TimeoutError:
         error = "timeout"

@@ -17,7 +17,8 @@ LIMIT = 180
 def started(folder: Path, *arguments: str, **env: str) -> Iterator[subprocess.Popen[str]]:
     """`python -m demo` with its output in a file, `folder`/out; ended, if need be, when the context is left."""
     folder.mkdir(exist_ok=True)
-    environment = {**os.environ, "DEMO_DATA_DIR": str(folder / "data"), "DEMO_PORT": "0", **env}
+    demo = {"DEMO_DATA_DIR": str(folder / "data"), "DEMO_PORT": "0", "DEMO_PATIENCE": "20"}
+    environment = {**os.environ, **demo, **env}
     with (folder / "out").open("w") as out:
         process = subprocess.Popen(
             [sys.executable, "-m", "demo", *arguments],
