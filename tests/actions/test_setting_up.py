@@ -131,7 +131,7 @@ def test_the_form_explains_the_thresholds_that_hold() -> None:
         text = str(_UNUSUAL)
     for number in (anomalies.CONTACTS, REVIEWED.remembered, REVIEWED.fewest):
         assert f" {number} " in text or f" {number}." in text
-    assert anomalies.FACTOR == 2 and "twice as large" in text and "half as large" in text
+    assert anomalies.FACTOR == 2 and "more than twice, or less than half, as large" in text
 
 
 def test_the_list_leads_to_a_test_of_each_action(manager: Client, met: Project) -> None:

@@ -57,7 +57,7 @@ def with_effects(sendout: str, count: int) -> dict[str, Any]:
     """What is to be said of an order whose contacts are all its own; one in ten does not consent."""
     rows = [{"contactId": f"{sendout}:{n}", "properties": {"consent": n % 10 != 9, "points": n}} for n in range(count)]
     actions = ["consent-check", "code", "write", "tell"]
-    return {"project": EFFECTS, "sendout": sendout, "actions": actions, "rows": rows, "contacts": None}
+    return {"project": EFFECTS, "sendout": sendout, "actions": actions, "rows": rows}
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ class Schedule:
         if lot < 0.6:
             return Order(pause, "batch", spec | {"project": "Newsletter"})
         if lot < 0.75:
-            return Order(pause, "batch", spec | with_effects(name, spec["contacts"]))
+            return Order(pause, "batch", spec | with_effects(name, spec.pop("contacts")))
         if lot < 0.9:
             return Order(pause, "batch", spec | {"project": "Held"}, draw.choice(["accept", "accept", "reject", ""]))
         if lot < 0.94:
