@@ -4,18 +4,26 @@ Starts an embedded gateway of its own with tests/browser/scene.py on it, opens e
 """
 
 import argparse
+import os
 import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import django
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.acceptance.deployment import ROOT, deployment
-from tests.browser.conftest import FLAGS, PASSWORD
-from tests.browser.scene import build
-from tests.servers import find_browser
+import tests.environment  # noqa: F401  (it sets the environment)
+
+# The settings come first: functions that run beside the gateway name its models.
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gateway.settings")
+django.setup()
+
+from tests.acceptance.deployment import ROOT, deployment  # noqa: E402
+from tests.browser.conftest import FLAGS, PASSWORD  # noqa: E402
+from tests.browser.scene import build  # noqa: E402
+from tests.servers import find_browser  # noqa: E402
 
 FOLDER = ROOT / "docs" / "screens"
 WIDE, PHONE = (1440, 900), (390, 844)

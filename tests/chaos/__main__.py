@@ -9,13 +9,21 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from tests.chaos import kills, outages, points
-from tests.chaos.outages import Demands
-from tests.chaos.reporting import Row, table
-from tests.chaos.robbing import OUTAGES, Outage
-from tests.chaos.scene import scene
-from tests.chaos.schedule import Schedule, short
-from tests.servers import postgresql_server, redis_server, servers, temporary_folder
+import django
+
+import tests.environment  # noqa: F401  (it sets the environment)
+
+# The settings come first: functions that run beside the gateway name its models.
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gateway.settings")
+django.setup()
+
+from tests.chaos import kills, outages, points  # noqa: E402
+from tests.chaos.outages import Demands  # noqa: E402
+from tests.chaos.reporting import Row, table  # noqa: E402
+from tests.chaos.robbing import OUTAGES, Outage  # noqa: E402
+from tests.chaos.scene import scene  # noqa: E402
+from tests.chaos.schedule import Schedule, short  # noqa: E402
+from tests.servers import postgresql_server, redis_server, servers, temporary_folder  # noqa: E402
 
 MODES = ("processes", "embedded")
 MOST_KILLS = 2_000
