@@ -21,7 +21,7 @@ from work import claims
 log = structlog.get_logger(__name__)
 # How soon to retry a batch with a missing key.
 KEY_PAUSE = timedelta(minutes=1)
-# Tell people after this many failed attempts in succession; shorter faults of other systems end by themselves.
+# Escalate to a person after this many failed attempts in a row. Other systems recover from shorter faults unaided.
 QUIET_ATTEMPTS = 4
 # The columns of a batch after a success: nothing stops it, and its failures do not count any more.
 CALM: Mapping[str, Any] = {"attention": "", "attention_data": {}, "attempts": 0}

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from contextlib import suppress
 from itertools import islice
@@ -16,7 +17,7 @@ Promise = asyncio.Future[bool]
 Group = dict[Promise, Received]
 
 
-class HookThread:
+class HookThread(ABC):
     """A thread that takes hooks from event loops in groups. Hooks can be withdrawn until it takes them."""
 
     def __init__(self, name: str) -> None:
@@ -73,8 +74,9 @@ class HookThread:
     def _has_work(self) -> bool:
         return not self._stopped or bool(self._waiting)
 
+    @abstractmethod
     def _run(self) -> None:
-        raise NotImplementedError
+        """Work until the queue has stopped and is empty."""
 
 
 def fitting(hooks: Iterable[Received], most: int, most_bytes: int) -> int:
