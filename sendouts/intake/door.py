@@ -16,6 +16,7 @@ import structlog
 
 from sendouts.intake.store import NotStored, Store, seal_hook
 from sendouts.intake.watch import DoorWatch
+from sendouts.symplify.envelopes import GZIP, TooLarge, unpack
 from sendouts.symplify.payload import Unreadable, is_readable
 from work.throttled_log import Knocks
 
@@ -29,6 +30,9 @@ Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 PATH = "/webhooks/symplify"
+PROBES = frozenset({"GET", "HEAD", "OPTIONS"})
+METHODS = b"POST, GET, HEAD, OPTIONS"
+HINT = "The webhook is called with POST. Enter this address in the platform's account settings."
 BODY_SECONDS = 10.0
 # Seal and check a body above this size in another thread, so that it delays no other acknowledgement.
 SMALL_BODY = 100_000
@@ -63,7 +67,10 @@ class Door:
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
         elif scope["type"] == "http" and scope["path"].rstrip("/") == PATH:
-            await self._hook(scope, receive, self._watch.watching(send))
+            if scope["method"] in PROBES:
+                await _say_alive(scope, send)
+            else:
+                await self._hook(scope, receive, self._watch.watching(send))
         elif self._inner is not None:
             await self._inner(scope, receive, send)
         elif scope["type"] == "http":
@@ -73,8 +80,7 @@ class Door:
         received_at = datetime.now(UTC)
         headers = dict(scope["headers"])
         if scope["method"] != "POST":
-            hint = "The webhook is called with POST. Enter this address in the platform's account settings."
-            return await _answer(send, 405, hint, (b"allow", b"POST"))
+            return await _answer(send, 405, HINT, (b"allow", METHODS))
         if not self._may_enter(headers):
             not_authenticated.count()
             return await _answer(send, 401, "", (b"www-authenticate", b'Basic realm="webhook"'))
@@ -86,6 +92,16 @@ class Door:
         if body is None:
             return await _answer(send, 413, f"A hook has at most {self._max_bytes} bytes.")
         kind = headers.get(b"content-type", b"").decode("latin-1")
+        encodings = headers.get(b"content-encoding", b"").decode("latin-1")
+        try:
+            if encodings or len(body) > SMALL_BODY or body.startswith(GZIP):
+                body = await asyncio.to_thread(unpack, body, encodings, kind, self._max_bytes)
+            else:
+                body = unpack(body, encodings, kind, self._max_bytes)
+        except TooLarge:
+            return await _answer(send, 413, f"A hook has at most {self._max_bytes} bytes, unpacked.")
+        if encodings:
+            kind = f"{kind}; content-encoding={encodings}"
         if len(body) > SMALL_BODY:
             hook = await asyncio.to_thread(seal_hook, body, kind, received_at)
         else:
@@ -152,6 +168,15 @@ class Door:
             await send({"type": message["type"] + ".complete"})
             if message["type"] == "lifespan.shutdown":
                 return
+
+
+async def _say_alive(scope: Scope, send: Send) -> None:
+    """Answer that hooks are taken here. Credentials are not read, so that an answer tells nothing about them."""
+    headers = [(b"allow", METHODS)]
+    if any(name == b"webhook-request-origin" for name, _ in scope["headers"]):
+        # The handshake of CloudEvents' HTTP webhooks: any origin may try, and needs a credential.
+        headers += [(b"webhook-allowed-origin", b"*"), (b"webhook-allowed-rate", b"*")]
+    await _answer(send, 200, "", *headers, hint=HINT)
 
 
 async def _answer(send: Send, status: int, sentence: str, *headers: tuple[bytes, bytes], **more: str) -> None:

@@ -68,7 +68,7 @@ def decode(raw: bytes) -> tuple[Any, str]:
     else:
         return value, "bad_text" if b"\\u0000" in raw and not is_clean(value) else ""
     text = raw.decode("utf-8", errors="replace")
-    damaged = REPLACEMENT in text and not _is_utf8(raw)
+    damaged = REPLACEMENT in text and not is_utf8(raw)
     try:
         value = careful(text)
     except NotJson:
@@ -145,7 +145,8 @@ def _real(digits: str) -> float | str:
     return number if math.isfinite(number) else digits
 
 
-def _is_utf8(raw: bytes) -> bool:
+def is_utf8(raw: bytes) -> bool:
+    """Return whether the bytes are text in UTF-8."""
     try:
         raw.decode("utf-8")
     except UnicodeDecodeError:

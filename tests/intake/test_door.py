@@ -1,7 +1,9 @@
 """The webhook's door, over real HTTP."""
 
 import asyncio
+import gzip
 import threading
+import zlib
 from base64 import b64encode
 from collections.abc import Iterator
 from typing import Any
@@ -95,12 +97,93 @@ def test_over_the_size_limit_is_413_also_without_a_declared_length(serve: Serve)
     assert post(url, b"{" + b" " * 9_998 + b"}").status_code == 202
 
 
-def test_only_post_is_taken_and_the_rest_gets_a_hint(serve: Serve) -> None:
+def test_the_address_says_that_it_is_alive_to_whoever_asks_and_stores_nothing(serve: Serve) -> None:
     url = serve()
-    for method in ("GET", "PUT", "DELETE"):
+    for method in ("GET", "HEAD", "OPTIONS"):
+        for headers in ({}, basic("hook:wrong"), basic("hook:old-secret")):
+            answer = requests.request(method, url, headers=headers, data=HOOK, timeout=10)
+            assert (answer.status_code, answer.headers["Allow"]) == (200, "POST, GET, HEAD, OPTIONS")
+            assert method == "HEAD" or "POST" in answer.json()["hint"]
+            assert "webhook-allowed-origin" not in answer.headers
+    asked = requests.options(url, headers={"WebHook-Request-Origin": "eventemitter.example.com"}, timeout=10)
+    assert (asked.status_code, asked.headers["WebHook-Allowed-Origin"]) == (200, "*")
+    assert not Webhook.objects.exists()
+
+
+def test_any_other_method_gets_a_hint(serve: Serve) -> None:
+    url = serve()
+    for method in ("PUT", "DELETE", "PATCH"):
         answer = requests.request(method, url, timeout=10)
-        assert (answer.status_code, answer.headers["Allow"]) == (405, "POST")
+        assert (answer.status_code, answer.headers["Allow"]) == (405, "POST, GET, HEAD, OPTIONS")
         assert "POST" in answer.json()["error"]
+
+
+NAMED = '{"finishUri": "https://symplify.example.com/f/1", "projectName": "\u00c9t\u00e9 \u20ac", "actions": []}'
+PLAIN = NAMED.replace("\u20ac", "!")
+
+
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        (gzip.compress(NAMED.encode()), {"Content-Encoding": "gzip"}),
+        (gzip.compress(NAMED.encode()), {"Content-Encoding": "X-GZIP"}),
+        (gzip.compress(NAMED.encode()), {}),
+        (gzip.compress(gzip.compress(NAMED.encode())), {"Content-Encoding": "gzip, gzip"}),
+        (gzip.compress(NAMED.encode()[:9]) + gzip.compress(NAMED.encode()[9:]), {"Content-Encoding": "gzip"}),
+        (zlib.compress(NAMED.encode()), {"Content-Encoding": "deflate"}),
+        (zlib.compress(NAMED.encode(), wbits=-15), {"Content-Encoding": "deflate"}),
+        (gzip.compress(zlib.compress(NAMED.encode())), {"Content-Encoding": "deflate, gzip"}),
+        (NAMED.encode(), {"Content-Encoding": "gzip"}),
+        (NAMED.encode(), {"Content-Encoding": "utf-8"}),
+        (NAMED.encode(), {"Content-Encoding": "aws-chunked"}),
+        (NAMED.encode("utf-16"), {"Content-Type": "application/json; charset=UTF-16"}),
+        (NAMED.encode("utf-16-be"), {"Content-Type": "application/json;charset=utf-16be"}),
+        (NAMED.encode("utf-32"), {"Content-Type": "application/json; charset=utf-32"}),
+        (NAMED.encode("cp1252"), {"Content-Type": 'application/json; charset="windows-1252"'}),
+        (NAMED.encode("iso-8859-15"), {"Content-Type": "text/plain; CHARSET=ISO-8859-15; x=1"}),
+        (gzip.compress(NAMED.encode("utf-16")), {"Content-Encoding": "gzip", "Content-Type": "a/b; charset=utf-16"}),
+        # UTF-8 after all.
+        (NAMED.encode(), {"Content-Type": "application/json; charset=ISO-8859-1"}),
+        (NAMED.encode(), {"Content-Type": "application/json; charset=nonsense"}),
+        (NAMED.encode(), {"Content-Type": "application/json; charset=zlib"}),
+    ],
+    ids=repr,
+)
+def test_a_body_is_stored_unpacked_and_in_utf_8(serve: Serve, body: bytes, headers: dict[str, str]) -> None:
+    assert post(serve(), body, **{"X-Gate-Token": "token-1", **headers}).status_code == 202
+    assert body_of(Webhook.objects.get()).decode() == NAMED
+
+
+def test_latin_1_is_read_as_declared(serve: Serve) -> None:
+    headers = {"X-Gate-Token": "token-1", "Content-Type": "application/json; charset=ISO-8859-1"}
+    assert post(serve(), PLAIN.encode("latin-1"), **headers).status_code == 202
+    assert body_of(Webhook.objects.get()).decode() == PLAIN
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        gzip.compress(b"{" + b" " * 10_000 + b"}"),
+        gzip.compress(b" " * 50_000_000),
+        gzip.compress(gzip.compress(b" " * 50_000_000)),
+        gzip.compress(b" " * 6_000) * 2,
+    ],
+    ids=["just over", "bomb", "bomb in a bomb", "together"],
+)
+def test_a_body_that_is_too_long_once_unpacked_is_413(serve: Serve, body: bytes) -> None:
+    assert post(serve(), body, **{"X-Gate-Token": "token-1", "Content-Encoding": "gzip"}).status_code == 413
+    assert not Webhook.objects.exists()
+
+
+def test_what_cannot_be_unpacked_whole_is_stored_as_it_came_and_is_unreadable(serve: Serve) -> None:
+    url = serve()
+    whole = gzip.compress(NAMED.encode())
+    bodies = {"gzip": whole[:-4], "deflate": zlib.compress(HOOK)[:-1], "br": b"\x0b\x02\x80{}\x03", "": whole[:40]}
+    for encoding, body in bodies.items():
+        answer = post(url, body, **{"X-Gate-Token": "token-1", "Content-Encoding": encoding})
+        assert answer.status_code == 400, encoding
+        stored = Webhook.objects.get(uuid=answer.json()["id"])
+        assert body_of(stored) == body and (encoding in stored.content_type)
 
 
 def test_what_cannot_be_stored_is_never_acknowledged(serve: Serve) -> None:
