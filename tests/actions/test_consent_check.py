@@ -46,13 +46,22 @@ def test_the_question_has_the_form_of_the_contract_and_the_credential() -> None:
 
 
 REPEATED = [
-    (b'{"verdicts": {"A-0": false, "A-0": true}}', {}, Word.REJECT),
-    (b'{"verdicts": {"A-0": true, "A-0": false}}', {}, Word.REJECT),
+    (b'{"verdicts": {"A-0": false, "A-0": true}}', {}, Word.UNDECIDED),
+    (b'{"verdicts": {"A-0": true, "A-0": false}}', {}, Word.UNDECIDED),
+    (b'{"verdicts": {"A-0": false, "A-0": false}}', {}, Word.REJECT),
+    (b'{"verdicts": {"A-0": true, "A-0": 1}}', {"yes_values": [True, 1]}, Word.ACCEPT),
     (b'{"verdicts": {"A-0": true, "A-0": null}}', {}, Word.UNDECIDED),
     (b'{"verdicts": {"A-0": true, "A-0": true}}', {}, Word.ACCEPT),
-    (b'{"verdicts": {"A-0": {"ok": false}, " A-0": {"ok": true}}}', {"value_at": "ok"}, Word.REJECT),
+    (b'{"verdicts": {"A-0": {"ok": false}, " A-0": {"ok": true}}}', {"value_at": "ok"}, Word.UNDECIDED),
     (b'{"verdicts": {"A-0": {"ok": false, "ok": true}}}', {"value_at": "ok"}, Word.UNDECIDED),
+    (
+        b'{"verdicts": {"A-0": {"m": {"ok": 1}, "m": {"ok": 2}}}}',
+        {"value_at": "m.ok", "absent": "reject"},
+        Word.UNDECIDED,
+    ),
+    (b'{"verdicts": {"A-0": true}, "verdicts": {"A-0": true}}', {}, Word.ACCEPT),
     (b'{"verdicts": false, "verdicts": true}', {"shape": "value", "asks": "contact"}, Word.UNDECIDED),
+    (b'{"verdicts": true, "verdicts": true}', {"shape": "value", "asks": "contact"}, Word.ACCEPT),
 ]
 
 

@@ -115,29 +115,72 @@ def mapped(**config: Any) -> Mapped:
     return Mapped(ConsentCheckConfig(url="https://consent.example.com/check", **(read | config)))
 
 
-def test_an_answer_that_contradicts_itself_is_read_as_no() -> None:
-    entries = [(True, False), (False, True), (True, None), (None, True)]
+def test_an_answer_that_contradicts_itself_has_no_meaning() -> None:
+    entries = [(True, False), (False, True), (True, None), (None, False), (True, True), (False, False)]
     answer = [{"id": str(n), "ok": ok} for n, pair in enumerate(entries) for ok in pair]
-    said = mapped().read(answer)
-    assert [said(str(n)).consents for n in range(4)] == [False, False, None, None]
+    asked = [str(n) for n in range(len(entries))]
+    said = mapped().read(answer, asked)
+    assert [said(each).consents for each in asked] == [None] * 4 + [True, False]
+    assert {said(each).doubt.name for each in asked[:4]} == {"CONTRADICTION"}
+
+
+LARGE, NEXT, LONG = "9007199254740993", "9007199254740992", "12345678901234567890"
+# What was asked, what the service answers, and who then counts.
+NAMED: list[tuple[dict[str, Any], list[str], Any, list[str]]] = [
+    ({}, ["A-1", "A-2"], [{"id": "A-1", "ok": True}, {"id": "A-3", "ok": True}], []),
+    ({}, ["A-1"], [{"id": "a-1", "ok": True}, {"id": "A-1", "ok": True}], []),
+    ({"ignore_case": True}, ["A-1"], [{"id": "a-1", "ok": True}, {"id": "A-1", "ok": True}], ["A-1"]),
+    ({}, ["0017"], [{"id": 17, "ok": True}], []),
+    ({}, ["17"], [{"id": 17, "ok": True}], ["17"]),
+    ({}, [LARGE, NEXT], [{"id": int(NEXT), "ok": True}], []),
+    ({}, [LARGE, NEXT], [{"id": int(NEXT), "ok": True}, {"id": int(LARGE), "ok": True}], [LARGE, NEXT]),
+    ({}, [LONG], [{"id": 12345678901234567000, "ok": True}], []),
+    ({}, [LONG], [{"id": 1.2345678901234567e19, "ok": True}], []),
+    ({"shape": "map", "value_at": ""}, [LARGE, NEXT], {NEXT: True}, []),
+    ({"shape": "map", "value_at": ""}, [NEXT, "A-1"], {NEXT: True}, [NEXT]),
+    ({"shape": "map", "value_at": ""}, ["A-1"], {"A-1": True, "A-2": True}, []),
+    ({"shape": "consenting"}, ["A-1"], ["A-1", "A-2"], []),
+    (
+        {"shape": "value", "value_at": "", "answers_at": "ok", "asks": "contact", "body": {"who": "{id}"}},
+        *([LARGE], {"id": int(NEXT), "ok": True}, []),
+    ),
+    (
+        {"shape": "value", "value_at": "", "answers_at": "ok", "asks": "contact", "body": {"who": "{id}"}},
+        *([LARGE], {"id": "4711", "ok": True}, [LARGE]),
+    ),
+]
+
+
+@pytest.mark.parametrize(("config", "asked", "answer", "counts"), NAMED)
+def test_an_answer_about_others_than_were_asked_about_counts_for_nobody(
+    config: dict[str, Any], asked: list[str], answer: Any, counts: list[str]
+) -> None:
+    said = mapped(**config).read(answer, asked)
+    assert [each for each in asked if said(each).consents is True] == counts
+    assert {said(each).doubt.name for each in asked if said(each).consents is None} <= {"OTHERS"}
+
+
+def test_silence_about_a_number_that_another_one_becomes_when_rounded_accepts_nobody() -> None:
+    said = mapped(shape="refusing", absent="accept").read([int(NEXT)], [LARGE, NEXT])
+    assert [said(each).consents for each in (LARGE, NEXT)] == [None, None]
 
 
 @pytest.mark.parametrize("shape", ["objects", "consenting", "refusing"])
 def test_an_entry_that_names_nobody_is_not_passed_over(shape: str) -> None:
     for entry in ({"name": "A-1"}, {"id": None}, {"id": " "}, {"id": True}, None, [], 1.5):
         with pytest.raises(Permanent, match="names nobody"):
-            mapped(shape=shape).read([entry])
+            mapped(shape=shape).read([entry], ["A-1"])
 
 
 def test_numbers_and_spaces_do_not_hide_an_id() -> None:
-    said = mapped(shape="refusing").read([17, " A-1 ", {"id": 18}])
+    said = mapped(shape="refusing").read([17, "\u200b A-1 ", {"id": 18}], ["17", "A-1", "18", "19"])
     assert [said(each).consents for each in ("17", "A-1", " A-1", "18")] == [False] * 4
     assert said("19").consents is MISSING
 
 
 @pytest.mark.parametrize("value", [1, "true", "TRUE", None, [], {}, [True], 0.0])
 def test_only_what_was_declared_means_yes_or_no(value: Any) -> None:
-    assert mapped(shape="map", value_at="").read({"A-1": value})("A-1").consents is None
+    assert mapped(shape="map", value_at="").read({"A-1": value}, ["A-1"])("A-1").consents is None
 
 
 def test_times_are_read_in_the_forms_that_services_write() -> None:

@@ -6,7 +6,15 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from actions.catalog.consent_check.answer import NOTHING, AnswerSaid, Lookup, Mapped, as_identifier, as_object
+from actions.catalog.consent_check.answer import (
+    NOTHING,
+    AnswerSaid,
+    Lookup,
+    Mapped,
+    NoConsentKnown,
+    as_identifier,
+    as_object,
+)
 from actions.catalog.consent_check.config import ConsentCheckConfig
 from actions.catalog.consent_check.placeholders import Person, climbs, fields_in, fill_body, fill_url
 from actions.catalog.shared.field_problems import FieldProblem
@@ -16,7 +24,6 @@ from actions.contract import (
     Check,
     Contact,
     Context,
-    Sentences,
     Shown,
     Verdict,
     accept,
@@ -25,16 +32,9 @@ from actions.contract import (
     undecided,
 )
 
-
-class NoConsentKnown(Sentences):
-    """Why a contact stays undecided although the service answers."""
-
-    SILENT = "consent_check.silent", gettext_noop("The service did not say whether this contact consents.")
-    UNFIT = "consent_check.unfit", gettext_noop("What identifies this contact cannot stand in an address.")
-
-
 # A value that means neither yes nor no is no answer; if only true and false are declared, 1 and "true" mean neither.
-_SILENT = undecided("no_answer", NoConsentKnown.SILENT())
+_DOUBTS = {doubt: undecided("no_answer", doubt()) for doubt in NoConsentKnown}
+_SILENT = _DOUBTS[NoConsentKnown.SILENT]
 _UNFIT = undecided("cannot_ask", NoConsentKnown.UNFIT())
 _URL, _BODY = gettext_noop("URL"), gettext_noop("Body")
 # If each contact has its own question, these codes are about the contact: the service does not know it.
@@ -121,16 +121,16 @@ class ConsentCheck(Check):
         if climbs(url):
             return dict.fromkeys((person.identifier for person in people), _UNFIT)
         code, content = call(context, replace(self._call, url=url, body=body))
-        said = self._said(url, code, content)
+        said = self._said(url, code, content, [person.identifier for person in people])
         judge = self._judge(datetime.now(UTC))
         return {person.identifier: judge(said(person.identifier)) for person in people}
 
-    def _said(self, url: str, code: int, content: bytes) -> Lookup:
+    def _said(self, url: str, code: int, content: bytes, asked: Sequence[str]) -> Lookup:
         if self.config.shape == "status":
             return lambda identifier: self._mapped.of_code(code)
         if code in _UNKNOWN:
             return lambda identifier: NOTHING
-        return self._mapped.read(read_json(url, content, as_object))
+        return self._mapped.read(read_json(url, content, as_object), asked)
 
     def _judge(self, answered_at: datetime) -> Callable[[AnswerSaid], Verdict]:
         """Return a function from answer to verdict. Contacts with the same evidence share one: a page has hundreds."""
@@ -141,7 +141,7 @@ class ConsentCheck(Check):
             if said.consents is MISSING:
                 return absent
             if said.consents is None:
-                return _SILENT
+                return _DOUBTS[said.doubt]
             verdict = accepted if said.consents else rejected
             return verdict if said.at is None else replace(verdict, evidence_at=said.at)
 
