@@ -1,11 +1,14 @@
 """The whole gateway in one process: the door, Django, workers in threads, beat and sweep. It needs no broker."""
 
+import fcntl
 import threading
+from typing import IO
 
 import structlog
 import uvicorn
 from celery.beat import EmbeddedService
 from django.conf import settings
+from django.core.management.base import CommandError
 
 from gateway.celery import app, make_app
 from gateway.lanes import make_sweep, threads
@@ -18,8 +21,26 @@ log = structlog.get_logger(__name__)
 STOP_SECONDS = 10
 
 
+def lock_data_dir() -> IO[str]:
+    """Lock DATA_DIR for the life of this process, and return the open lock file; the kernel unlocks it at the end.
+
+    Raise CommandError if another process holds the lock. Two of them would drop each other's claims, and call the
+    platform twice.
+    """
+    file = (settings.DATA_DIR / "embedded.lock").open("a")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        raise CommandError(
+            f"Another gateway already runs on {settings.DATA_DIR}. Stop it first, or give this one a DATA_DIR and a "
+            "DATABASE_URL of its own. To run several processes, set CELERY_BROKER_URL."
+        ) from None
+    return file
+
+
 def serve() -> None:
-    """Run until SIGTERM or SIGINT, then stop every part."""
+    """Run until SIGTERM or SIGINT, then stop every part. The caller holds `lock_data_dir`."""
     # No other process works on these rows, so any remaining claim belongs to a process that died.
     dropped = sum(claims.drop_all(model) for model in {lane.model for lane in registered()})
     if dropped:

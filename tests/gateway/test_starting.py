@@ -1,5 +1,6 @@
 """What the gateway refuses to start with, and says why."""
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -44,6 +45,15 @@ def test_settings_that_cannot_work_are_refused(tmp_path: Path, environment: dict
 def test_without_a_credential_for_the_webhook_nothing_runs(tmp_path: Path) -> None:
     said = start(tmp_path, "manage.py", "run")
     assert said.returncode != 0 and "WEBHOOK_BASIC_AUTH" in said.stderr
+
+
+def test_a_second_embedded_gateway_does_not_start_on_the_same_folder(tmp_path: Path) -> None:
+    with (tmp_path / "embedded.lock").open("a") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        said = start(tmp_path, "manage.py", "run", WEBHOOK_BASIC_AUTH="hook:secret")
+    assert said.returncode != 0 and f"Another gateway already runs on {tmp_path}" in said.stderr
+    # It ended before it touched the database, where the first one's claims are.
+    assert not (tmp_path / "gateway.sqlite3").exists()
 
 
 def test_the_embedded_key_is_made_once_and_kept_private(tmp_path: Path) -> None:

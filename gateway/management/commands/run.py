@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError, connection
 
 from gateway.checks import DOOR_HINT, DOOR_TEXT, has_door
-from gateway.run.embedded import serve
+from gateway.run.embedded import lock_data_dir, serve
 from gateway.run.processes import Supervisor, commands
 
 # Wait up to this long for a database that is starting or restarting.
@@ -23,6 +23,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if not has_door() and not settings.DEBUG:
             raise CommandError(f"{DOOR_TEXT} {DOOR_HINT}")
+        # A variable holds it until the process ends.
+        lock = lock_data_dir() if settings.EMBEDDED else None  # noqa: F841
         self._wait_for_database()
         call_command("migrate", verbosity=0, interactive=False)
         where = "one process" if settings.EMBEDDED else "several processes"
