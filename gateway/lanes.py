@@ -15,6 +15,7 @@ from notices.messages import send as messages
 from sendouts import lifecycle
 from sendouts.models import Batch, BulkChange, EffectRun, Status, Webhook
 from sendouts.outlook import forecast
+from sendouts.privacy import retention
 from sendouts.stages import advance, planning, transfers
 from sendouts.stages.effects import give_back_codes, has_unused_codes
 from sendouts.verbs import change_many
@@ -103,12 +104,12 @@ CHORES = (
 
 
 def make_sweep() -> Sweep:
-    """Return a sweep over all lanes, with the threads that watch and notify beside it."""
+    """Return a sweep over all lanes, with the threads that watch, notify and forget beside it."""
 
     def watch(stop: threading.Event) -> None:
         Watch().start(stop)
 
-    return Sweep(registered(), CHORES, beside=(watch, messages.start), tell_jump=tell_clock)
+    return Sweep(registered(), CHORES, beside=(watch, messages.start, retention.start), tell_jump=tell_clock)
 
 
 def threads() -> dict[str, int]:

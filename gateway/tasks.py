@@ -13,7 +13,6 @@ from gateway.lanes import LANES
 from notices.alarms import watch as alarm_watch
 from notices.messages import due
 from sendouts.inquiries import export
-from sendouts.privacy import retention
 from work import pulses
 from work.lanes import Lane
 from work.run import run
@@ -52,9 +51,7 @@ def tidy() -> None:
 
 @shared_task(name="sendouts.retire")
 def retire() -> None:
-    """Erase the URIs of ended batches, and delete data older than the retention period."""
-    retention.wipe(timezone.now())
-    retention.retire(timezone.now())
+    """Delete messages, exports, alarms and list entries that are too old. Contacts: sendouts.privacy.retention."""
     due.retire(timezone.now())
     export.prune(timezone.now())
     alarm_watch.prune(timezone.now())

@@ -137,7 +137,8 @@ def _close(draws: Sequence[Draw]) -> None:
     rows.update(closed_at=timezone.now(), used=Coalesce(Subquery(used), 0))
 
 
-def forget_holders(batch_number: int) -> None:
-    """Forget the holders of a batch's codes, in the caller's transaction; used codes stay used."""
-    for pool_id in Draw.objects.filter(batch_number=batch_number).values_list("pool", flat=True):
+def forget_holders(*batch_numbers: int) -> None:
+    """Forget the holders of the codes of batches, in the caller's transaction; used codes stay used."""
+    drawn = Draw.objects.filter(batch_number__in=batch_numbers).values_list("pool", "batch_number")
+    for pool_id, batch_number in drawn:
         PromoCode.objects.filter(pool=pool_id, reserved_for=batch_number).update(holder=None)

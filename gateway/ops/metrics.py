@@ -21,6 +21,7 @@ from notices.alarms import traffic
 from notices.models import Alarm, Code, Message
 from sendouts.models import Batch, Status, Webhook
 from sendouts.models.batch import OPEN
+from sendouts.privacy import retention
 from work import lanes, pulses
 from work.models import Pulse
 
@@ -90,6 +91,12 @@ class Figures(Collector):
             "rejections_last_hour", "Rejections confirmed in batches that ended in the last hour.", sums["rows"] or 0
         )
         yield _one("delivery_seconds_last_hour", "Seconds spent on sending them.", sums["seconds"] or 0)
+        yield _make_labelled(
+            "retention_behind_seconds",
+            "By how long the oldest data has outlived its time: URIs, and contacts with their decisions.",
+            "data",
+            retention.behind(self._now),
+        )
 
     def _work(self) -> Iterator[GaugeMetricFamily]:
         waits, claimed = {}, {}

@@ -8,6 +8,7 @@ from django.db.models.functions import Now
 
 from notices.alarms.findings import Finding
 from notices.models import Code
+from sendouts.privacy import retention
 from work import lanes, pulses
 from work.models import Pulse
 from work.rounds import NUDGES, ROUNDS, SILENT_SECONDS
@@ -20,6 +21,8 @@ BEAT_SECONDS = 120.0
 QUEUE_SECONDS = 60.0
 # Report a clock jump for this long, so that people can find its cause.
 CLOCK_SECONDS = 600.0
+# Retention looks every minute; the end of a large day may take it a while.
+RETENTION_SECONDS = 3600.0
 
 
 def work_waits(now: datetime) -> Iterator[Finding]:
@@ -66,6 +69,12 @@ def clock_jumped(now: datetime) -> Iterator[Finding]:
         yield Finding(
             Code.CLOCK_JUMPED, pulse.name.removeprefix(pulses.CLOCK), {"seconds": pulse.data.get("seconds", 0)}
         )
+
+
+def retention_behind(now: datetime) -> Iterator[Finding]:
+    late = max(retention.behind(now).values())
+    if late > RETENTION_SECONDS:
+        yield Finding(Code.RETENTION_BEHIND, data={"hours": round(late / 3600)})
 
 
 def tell_clock(seconds: int) -> None:

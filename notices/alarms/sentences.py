@@ -51,6 +51,13 @@ def sentence(alarm: Alarm) -> str:
             return _("The queue of hooks has not been read since %(since)s. Hooks wait in it.") % since
         case Code.SENDOUT_SILENT:
             return _silent(data)
+        case Code.RETENTION_BEHIND:
+            text = ngettext(
+                "Data is deleted %(n)s hour later than configured.",
+                "Data is deleted %(n)s hours later than configured.",
+                data["hours"],
+            )
+            return text % {"n": number(data["hours"])}
         case Code.JOURNAL_WAITING | Code.CLOCK_JUMPED | Code.DISK_FULL | Code.DATABASE_SLOW:
             return _machine(alarm) % (data | since | {"machine": alarm.subject})
     return _traffic(alarm.code, data)
@@ -144,6 +151,7 @@ def advice(code: str) -> str:
         Code.CLOCK_JUMPED: _("See to the time service of the machine."),
         Code.DISK_FULL: _("Make room, or give the disk more."),
         Code.DATABASE_SLOW: _("See what loads the database."),
+        Code.RETENTION_BEHIND: _("See whether the sweep runs, and what its log says of retention."),
     }[Code(code)]
 
 

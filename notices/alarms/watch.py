@@ -41,6 +41,7 @@ CHECKS: dict[Code, Callable[[datetime], Iterable[Finding]]] = {
     Code.SENDOUT_SILENT: traffic.sendout_silent,
     Code.DISK_FULL: machine.disk_full,
     Code.DATABASE_SLOW: machine.database_slow,
+    Code.RETENTION_BEHIND: progress.retention_behind,
 }
 LOOK_SECONDS = 5.0
 SEND_SECONDS = 2.0

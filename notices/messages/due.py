@@ -178,7 +178,8 @@ def _message(sendout: int, cause: Cause, reader: Reader, due_at: datetime, now: 
 
 
 def retire(now: datetime) -> None:
-    """Delete messages older than the retention period, some thousands a run."""
+    """Delete messages older than the retention period."""
     before = now - timedelta(days=settings.RETENTION_DAYS)
-    old = Message.objects.filter(made_at__lt=before).order_by("made_at").values_list("pk", flat=True)[:RETIRED_AT_ONCE]
-    Message.objects.filter(pk__in=list(old)).delete()
+    old = Message.objects.filter(made_at__lt=before).order_by("made_at").values_list("pk", flat=True)
+    while found := list(old[:RETIRED_AT_ONCE]):
+        Message.objects.filter(pk__in=found).delete()

@@ -26,6 +26,7 @@ class Code(models.TextChoices):
     CLOCK_JUMPED = "clock_jumped", _("the clock jumped")
     DISK_FULL = "disk_full", _("the disk is nearly full")
     DATABASE_SLOW = "database_slow", _("the database answers slowly")
+    RETENTION_BEHIND = "retention_behind", _("data is kept for too long")
 
 
 class Alarm(models.Model):

@@ -217,4 +217,18 @@ FAULTS = (
         "addresses",
         "tests/outbound/test_rebinding.py::test_a_name_that_turns_inside_between_two_connections_is_refused",
     ),
+    Fault(
+        "events can be deleted",
+        "sendouts/migrations/0004_record_stays.py",
+        "BEGIN SELECT RAISE(ABORT, 'events are never deleted'); END",
+        "BEGIN SELECT 1; END",
+        "tests/privacy/test_wiping.py::test_the_database_refuses_to_change_or_delete_an_event",
+    ),
+    Fault(
+        "URIs of singles outlive their time",
+        "sendouts/privacy/retention.py",
+        '    for rows in _sets(Decision.objects.exclude(uri=b""), "id", singles):\n        rows.update(uri=b"")\n',
+        "",
+        "tests/privacy/test_wiping.py::test_a_day_after_the_end_no_uri_is_left_and_every_decision_is",
+    ),
 )

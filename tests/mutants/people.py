@@ -201,8 +201,8 @@ FAULTS = (
     Fault(
         "what is open is wiped",
         "sendouts/privacy/retention.py",
-        'over = Batch.objects.filter(ended_at__lt=before).exclude(finish_uri=b"").order_by("ended_at")',
-        'over = Batch.objects.exclude(finish_uri=b"").order_by("ended_at")',
+        'return Batch.objects.filter(ended_at__lt=before).exclude(finish_uri=b""), before',
+        'return Batch.objects.exclude(finish_uri=b""), before',
         f"{WIPING}::test_what_is_open_keeps_its_uris",
     ),
     Fault(

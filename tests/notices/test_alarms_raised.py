@@ -131,6 +131,11 @@ CASES = {
         "1 batch passed its deadline before it was answered.",
         lambda: long_ago(Batch.objects, ended_at=timedelta(hours=2)),
     ),
+    Code.RETENTION_BEHIND: Case(
+        lambda: (batch(Status.EXPIRED), long_ago(Batch.objects, ended_at=timedelta(hours=27))),
+        "Data is deleted 3 hours later than configured.",
+        lambda: Batch.objects.update(finish_uri=b""),
+    ),
     Code.ATTENTION: Case(
         attention_near,
         "cannot go on (the contact file is not complete), and its deadline is",

@@ -4,13 +4,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
 from sendouts.models import Batch, Decision, Event, Webhook
 from sendouts.privacy import retention
 from sendouts.privacy.retention import retire
-from tests.factories import batch, client_of, page_url, plain_english, text_of
+from tests.factories import batch, client_of, page_url, plain_english, text_of, webhook
 from tests.gate import Gate
 
 DAY = timedelta(hours=24)
@@ -37,14 +37,13 @@ def test_a_day_after_the_end_no_uri_is_left_and_every_decision_is(gate: Gate, se
     gate.work()
     before = list(Decision.objects.order_by("pk").values_list("pk", "contact_id", "verdict", "answer", "reason"))
     now = timezone.now()
-    assert retention.wipe(now + DAY - timedelta(minutes=1)) == 0
+    retention.forget(now + DAY - timedelta(minutes=1))
     assert "://" in everything_stored()
-    assert retention.wipe(now + DAY + timedelta(minutes=1)) == 6
+    retention.forget(now + DAY + timedelta(minutes=1))
     assert "://" not in everything_stored()
     after = list(Decision.objects.order_by("pk").values_list("pk", "contact_id", "verdict", "answer", "reason"))
     assert after == before and len(after) == 105
     assert retention.wipe(now + DAY + timedelta(minutes=1)) == 0
-    assert retire(now + timedelta(days=91)) == 6
 
 
 def test_what_is_open_keeps_its_uris(gate: Gate) -> None:
@@ -65,6 +64,7 @@ def test_what_is_over_for_long_loses_its_rows_and_addresses_and_keeps_its_counts
     gate.plan()
     now = timezone.now()
     assert [retire(now + days * DAY) for days in (89, 91, 91)] == [0, 1, 0]
+    retention.forget(now + 91 * DAY)
     made = gate.batch()
     assert made.retired_at is not None
     assert (bytes(made.finish_uri), bytes(made.download_uri), made.total, made.rejected) == (b"", b"", 100, 10)
@@ -73,11 +73,14 @@ def test_what_is_over_for_long_loses_its_rows_and_addresses_and_keeps_its_counts
     assert Event.objects.filter(batch=made).count() == 6
 
 
-def test_rows_are_wiped_in_small_steps_beyond_what_was_counted(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("source", ["batch", "single"])
+def test_rows_are_wiped_in_small_steps_beyond_what_was_counted(
+    db: None, monkeypatch: pytest.MonkeyPatch, source: str
+) -> None:
     monkeypatch.setattr(retention, "ROWS", 3)
     made = batch(accepted=5, rejected=5)
     now = timezone.now()
-    Batch.objects.update(status="expired", ended_at=now, total=0, accepted=0, rejected=0)
+    Batch.objects.update(source=source, status="expired", ended_at=now, total=0, accepted=0, rejected=0)
     sizes: list[int] = []
     update = Decision.objects.none().__class__.update
 
@@ -95,16 +98,56 @@ def test_rows_are_wiped_in_small_steps_beyond_what_was_counted(db: None, monkeyp
     assert (bytes(made.finish_uri), bytes(made.download_uri)) == (b"", b"")
 
 
-def test_a_run_that_is_out_of_time_leaves_the_rest_to_the_next(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = batch(accepted=5)
+def test_many_singles_are_forgotten_in_sets_and_nothing_of_them_stays(
+    gate: Gate, django_assert_max_num_queries: Any
+) -> None:
+    gate.project()
+    gate.fire("single", hooks=40)
+    kept = batch(rejected=2)
+    gate.work()
+    now = timezone.now()
+    with django_assert_max_num_queries(20):
+        retention.forget(now + 2 * DAY)
+    assert not Batch.objects.filter(source="single").exclude(finish_uri=b"").exists()
+    with django_assert_max_num_queries(60):
+        retention.forget(now + timedelta(days=91))
+    assert not Webhook.objects.exists() and not Event.objects.filter(batch__source="single").exists()
+    assert list(Batch.objects.values_list("pk", flat=True)) == [kept.pk]
+    assert Decision.objects.count() == 2
+
+
+def test_other_events_are_deleted_however_many_there_are(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention, "ROWS", 2)
+    for _ in range(5):
+        webhook("other", batch=None)
+    retention.forget(timezone.now() + timedelta(days=91))
+    assert not Webhook.objects.exists()
+
+
+def test_how_late_forgetting_is_can_be_seen(db: None) -> None:
+    batch(accepted=1)
     now = timezone.now()
     Batch.objects.update(status="expired", ended_at=now)
-    with monkeypatch.context() as short:
-        short.setattr(retention, "LONGEST_SECONDS", 0.0)
-        assert retention.wipe(now + 2 * DAY) == 0
-    made.refresh_from_db()
-    assert made.finish_uri
-    assert retention.wipe(now + 2 * DAY) == 1
+    assert retention.behind(now) == {"uris": 0.0, "contacts": 0.0}
+    assert retention.behind(now + DAY + timedelta(minutes=3)) == {"uris": 180.0, "contacts": 0.0}
+    assert retention.behind(now + timedelta(days=92))["contacts"] == 2 * DAY.total_seconds()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_database_refuses_to_change_or_delete_an_event(gate: Gate) -> None:
+    gate.project()
+    gate.fire()
+    gate.work()
+    table = Event._meta.db_table
+    statements = [f"UPDATE {table} SET note = 'x'", f"DELETE FROM {table}"]
+    if connection.vendor == "postgresql":
+        statements += [f"TRUNCATE {table}", f"TRUNCATE {Batch._meta.db_table} CASCADE"]
+    for statement in statements:
+        with pytest.raises(DatabaseError, match="events are never"), connection.cursor() as cursor:
+            cursor.execute(statement)
+    # Retention opens its door for retired singles alone.
+    with pytest.raises(DatabaseError, match="never deleted"), transaction.atomic(), retention._record_door():
+        Event.objects.all().delete()
 
 
 def test_the_page_of_a_wiped_batch_still_shows_its_contacts(db: None, settings: Any) -> None:
