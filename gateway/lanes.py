@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from django.conf import settings
+from django.db.models import Q
 from django.utils import timezone
 
 from actions.models import SuppressionUpload
@@ -12,18 +13,22 @@ from actions.suppression import upload_work
 from notices.alarms.progress import tell_clock
 from notices.alarms.watch import Watch
 from notices.messages import send as messages
+from outbound.retry_after import MAX_WAIT
 from sendouts import lifecycle
 from sendouts.models import Batch, BulkChange, EffectRun, Status, Webhook
 from sendouts.outlook import forecast
 from sendouts.privacy import retention
-from sendouts.stages import advance, planning, transfers
+from sendouts.stages import advance, finishing, planning, transfers
 from sendouts.stages.effects import give_back_codes, has_unused_codes
 from sendouts.verbs import change_many
 from work import pulses
 from work.lanes import Lane, registered
-from work.retry import Retry
+from work.retry import THRICE, Retry
 from work.sweep import Chore, Sweep
 
+# Effects and downloads wait for as long as other hosts ask, calls of the platform for less.
+_CALLING = Q(status=Status.ACCEPTED, enrichments=0) | Q(status__in=[Status.REFUSED, Status.DELIVERED])
+_SECONDS, _HOUR = timedelta(seconds=THRICE.longest), timedelta(seconds=MAX_WAIT)
 SINGLES = Lane(
     "singles",
     "sendouts.advance_singles",
@@ -35,6 +40,7 @@ SINGLES = Lane(
     apart=advance.split_by_sendout,
     after=lambda ids: lifecycle.expire(timezone.now(), ids),
     early=lambda rows: rows.exclude(status=Status.IN_REVIEW),
+    pauses=((_CALLING, finishing.LONGEST_PAUSE), (~Q(status=Status.IN_REVIEW), _HOUR)),
     vital=True,
 )
 FILES = replace(
@@ -52,13 +58,14 @@ HOOKS = Lane(
     Webhook.objects.all,
     planning.plan,
     planning.escalate,
-    retry=Retry(failures=None, first=0.5, longest=60.0),
+    retry=Retry(failures=None, first=0.5, longest=planning.LONGEST_PAUSE.total_seconds()),
     together=True,
     # Under load, hooks are processed in sets.
     along=200,
     note=planning.describe_failure,
     onward=(SINGLES, FILES),
     early=lambda rows: rows,
+    pauses=((Q(), planning.LONGEST_PAUSE),),
     vital=True,
 )
 EFFECTS = Lane(
@@ -68,6 +75,7 @@ EFFECTS = Lane(
     EffectRun.objects.all,
     transfers.carry_out,
     transfers.escalate,
+    pauses=((Q(), _HOUR),),
     # Receivers are notified of thousands of single messages one after the other, and no message waits for that.
     overdue=timedelta(hours=1),
 )
@@ -81,6 +89,7 @@ UPLOADS = Lane(
     # The text of an error may contain a list entry.
     private=True,
     early=lambda rows: rows,
+    pauses=((Q(), _SECONDS),),
     # Several long files take turns.
     overdue=timedelta(minutes=10),
 )
@@ -92,6 +101,7 @@ CHANGES = Lane(
     change_many.run,
     change_many.escalate,
     early=lambda rows: rows,
+    pauses=((Q(), _SECONDS),),
     overdue=timedelta(minutes=5),
 )
 LANES = (HOOKS, SINGLES, FILES, EFFECTS, UPLOADS, CHANGES)

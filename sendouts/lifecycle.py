@@ -73,7 +73,7 @@ def move(
         for pk in moved:
             alike[repr(sorted(columns[pk].items(), key=lambda item: item[0]))].append(pk)
         for ids in alike.values():
-            same = {"status": new, "revision": F("revision") + 1, "deaths": 0, **columns[ids[0]]}
+            same = {"status": new, "revision": F("revision") + 1, "deaths": 0, **_due_now(columns[ids[0]], now)}
             if new in _TOLD or same.get("attention"):
                 same["tell_at"] = now
             elif new not in OPEN:
@@ -83,10 +83,16 @@ def move(
         record(moved, EventWord.MOVED, now=now, old=old, new=new, user=user, note=note, data=data, revisions=revisions)
         if moved and new not in OPEN:
             # Transfers of the outcome start; prepared effects that are no longer needed are cleared.
-            EffectRun.objects.filter(batch_id__in=moved, ended_at__isnull=True).update(due_at=now)
+            EffectRun.objects.filter(batch_id__in=moved, ended_at__isnull=True).update(due_at=claims.due_in())
     if moved:
         log.info("moved", old=old.value, new=new.value, batches=len(moved), first=moved[0])
     return moved
+
+
+def _due_now(columns: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    """Return the columns; what is due at once is due on the database's clock, since `now` may be old or wrong."""
+    due_at = columns.get("due_at")
+    return {**columns, "due_at": claims.due_in()} if due_at is not None and due_at <= now else dict(columns)
 
 
 def forget_screening(batch_id: int) -> None:
@@ -131,7 +137,7 @@ def change(
     **columns: Any,
 ) -> None:
     """Change a locked batch without a change of status: raise its revision, and append the event."""
-    Batch.objects.filter(pk=batch.pk).update(revision=F("revision") + 1, **columns)
+    Batch.objects.filter(pk=batch.pk).update(revision=F("revision") + 1, **_due_now(columns, now))
     revisions = {batch.pk: batch.revision + 1}
     record([batch.pk], word, now=now, user=user, note=note, data={batch.pk: data or {}}, revisions=revisions)
 
@@ -142,13 +148,14 @@ def attention(
     *,
     now: datetime,
     claim: claims.Claim,
-    due_at: datetime | None,
+    pause: timedelta | None,
     data: AttentionData,
 ) -> None:
-    """Record that a stage could not complete. due_at: the time of the retry, None if a person must act first."""
+    """Record that a stage could not complete. pause: the time until the retry, None if a person must act first."""
     with transaction.atomic():
         claim.extend([batch_id], progress=True)
         batch = Batch.objects.only("revision", "attention", "attention_data").get(pk=batch_id)
+        due_at = None if pause is None else claims.due_in(pause)
         Batch.objects.filter(pk=batch_id).update(due_at=due_at, attempts=F("attempts") + 1)
         before, about = found_in_hook(batch)
         kept = data.copy()
@@ -157,12 +164,12 @@ def attention(
         if (batch.attention, batch.attention_data) != (code, kept):
             found = {"code": code.value, **data}
             change(batch, EventWord.ATTENTION, now=now, data=found, attention=code, attention_data=kept, tell_at=now)
-            log.warning("attention", batch=batch_id, code=code.value, tried_again=due_at is not None)
+            log.warning("attention", batch=batch_id, code=code.value, tried_again=pause is not None)
 
 
 def cannot_open(batch_id: int, *, now: datetime, claim: claims.Claim) -> None:
     """Record that no key opens what the batch needs, and schedule a retry: only the key is missing."""
-    attention(batch_id, Attention.KEY_MISSING, now=now, claim=claim, due_at=now + KEY_PAUSE, data={})
+    attention(batch_id, Attention.KEY_MISSING, now=now, claim=claim, pause=KEY_PAUSE, data={})
 
 
 def found_in_hook(batch: Batch) -> tuple[str, AttentionData]:
@@ -173,11 +180,11 @@ def found_in_hook(batch: Batch) -> tuple[str, AttentionData]:
     return code, data
 
 
-def look_again(batch_id: int, *, claim: claims.Claim, due_at: datetime, failed: bool = False) -> None:
-    """Look at a batch again at `due_at`, and count a failed attempt; nothing else changes."""
+def look_again(batch_id: int, *, claim: claims.Claim, pause: timedelta = timedelta(), failed: bool = False) -> None:
+    """Look at a batch again after a pause, and count a failed attempt; nothing else changes."""
     with transaction.atomic():
         claim.extend([batch_id], progress=True)
-        Batch.objects.filter(pk=batch_id).update(due_at=due_at, attempts=F("attempts") + int(failed))
+        Batch.objects.filter(pk=batch_id).update(due_at=claims.due_in(pause), attempts=F("attempts") + int(failed))
 
 
 def schedule_retry(
@@ -186,15 +193,15 @@ def schedule_retry(
     *,
     now: datetime,
     claim: claims.Claim,
-    due_at: datetime,
+    pause: timedelta,
     data: AttentionData,
     tell: bool = False,
 ) -> None:
-    """Retry a failed stage at `due_at`; after a few failures in succession, or with `tell`, people are told why."""
+    """Retry a failed stage after a pause; after a few failures in succession, or with `tell`, people are told why."""
     if tell or batch.attempts + 1 >= QUIET_ATTEMPTS:
-        attention(batch.pk, code, now=now, claim=claim, due_at=due_at, data=data)
+        attention(batch.pk, code, now=now, claim=claim, pause=pause, data=data)
     else:
-        look_again(batch.pk, claim=claim, due_at=due_at, failed=True)
+        look_again(batch.pk, claim=claim, pause=pause, failed=True)
 
 
 def expire(now: datetime, ids: Collection[int] | None = None) -> list[int]:

@@ -15,13 +15,15 @@ from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import DateTimeField, F, Model, Q, Value
-from django.db.models.functions import Greatest, Now
+from django.db.models import Expression, F, Model, Q
+from django.db.models.expressions import CombinedExpression
+from django.db.models.functions import Now
 from django.utils import timezone
 
-# A row is written on the clock of its process, and found on the database's. Without this slack an immediate nudge would
-# find its row not yet due for some milliseconds.
+# Deadlines are written on the clock of a process, and found on the database's. This slack bridges some milliseconds.
 SLACK = timedelta(seconds=0.25)
+# Due times and claims may end this much later than they should before a clock is taken for wrong.
+MARGIN = timedelta(seconds=5)
 # Escalate a row to a person after this many workers have died on it in succession, without progress.
 DEATHS = 3
 
@@ -72,7 +74,8 @@ class Claim:
         result is stored in the same transaction, and earlier deaths no longer count.
         """
         forgiven = {"deaths": 0} if progress else {}
-        held = self.model._default_manager.filter(pk__in=ids, claim_id=self.id).update(claimed_until=_end(), **forgiven)
+        mine = self.model._default_manager.filter(pk__in=ids, claim_id=self.id)
+        held = mine.update(claimed_until=latest_end(), **forgiven)
         if held != len(ids):
             raise ClaimLost
         if progress and self.turn is not None:
@@ -108,13 +111,13 @@ def free() -> Q:
 
 
 def due() -> Q:
-    """Return the condition for rows that are due on the database's clock, or on this process's clock if that is ahead.
+    """Return the condition for rows that are due, on the database's clock."""
+    return Q(due_at__lte=Now() + SLACK)
 
-    A process whose clock is ahead writes due times that only its own clock has reached; it must still continue that
-    work.
-    """
-    # One bound instead of two conditions, so that the index on due rows is read up to it and no further.
-    return Q(due_at__lte=Greatest(Now(), Value(timezone.now(), DateTimeField())) + SLACK)
+
+def due_in(pause: timedelta = timedelta()) -> Expression:
+    """Return the due time after a pause from now, on the database's clock: the clock of a process may be wrong."""
+    return Now() + pause if pause else Now()
 
 
 def take(model: type[Model], ids: Collection[int]) -> Claim:
@@ -124,7 +127,7 @@ def take(model: type[Model], ids: Collection[int]) -> Claim:
         rows = _due(model, ids)
         taken = tuple(pk for pk, left, deaths in rows if left is None and not deaths)
         if taken:
-            model._default_manager.filter(pk__in=taken).update(claim_id=token, claimed_until=_end())
+            model._default_manager.filter(pk__in=taken).update(claim_id=token, claimed_until=latest_end())
     # A claim that expired without being released belongs to a worker that died, or was stopped for that long.
     return Claim(token, model, taken, tuple(pk for pk, left, deaths in rows if left is not None or deaths))
 
@@ -152,7 +155,7 @@ def _take_over(claim: Claim, pk: int) -> Claim:
     with transaction.atomic():
         for _, left, deaths in _due(claim.model, [pk]):
             deaths += left is not None
-            columns = {"claim_id": claim.id, "claimed_until": _end(), "deaths": deaths}
+            columns = {"claim_id": claim.id, "claimed_until": latest_end(), "deaths": deaths}
             claim.model._default_manager.filter(pk=pk).update(**columns)
             return replace(claim, ids=(pk,), deaths=deaths)
     return claim
@@ -185,5 +188,6 @@ def database_now() -> datetime:
     return found
 
 
-def _end() -> object:
+def latest_end() -> CombinedExpression:
+    """Return when a claim taken now ends, on the database's clock."""
     return Now() + timedelta(seconds=settings.CLAIM_SECONDS)

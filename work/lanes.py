@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.db.models.functions import Now
 
 from work import claims
@@ -35,7 +35,8 @@ class Lane:
     logged. `apart` splits the rows that `work` gave back into sets that are claimed one after the other; `after` runs
     on ids that are free again.
 
-    `early` selects the rows to check again after a clock jump. Operators are alerted to rows that are due for longer
+    `early` selects the rows to check again after a clock jump. `pauses` says which rows are put off, and for how long
+    at most: a due time further ahead comes from a wrong clock. Operators are alerted to rows that are due for longer
     than `overdue`; with `vital`, the gateway is then not ready.
     """
 
@@ -54,6 +55,7 @@ class Lane:
     after: Callable[[Sequence[int]], object] = lambda ids: None
     onward: "tuple[Lane, ...]" = ()
     early: Callable[["QuerySet[Any]"], "QuerySet[Any]"] | None = None
+    pauses: Sequence[tuple[Q, timedelta]] = ()
     overdue: timedelta = timedelta(seconds=60)
     vital: bool = False
 
@@ -82,6 +84,18 @@ class Lane:
         """Return the rows that are claimed now."""
         # Only due rows can be claimed, so the index on due rows finds these.
         return self.rows().filter(due_at__isnull=False, claimed_until__gt=Now())
+
+    def bound_times(self) -> int:
+        """Bound claims and pauses that end later than any can, since a clock was wrong; return their number.
+
+        A claim gets the longest time from now instead of being freed: its worker may live, and extends it meanwhile.
+        """
+        claimed = self.claimed().filter(claimed_until__gt=claims.latest_end() + claims.MARGIN)
+        found = claimed.update(claimed_until=claims.latest_end())
+        for rows, longest in self.pauses:
+            late = self.rows().filter(rows, due_at__gt=Now() + longest + claims.MARGIN)
+            found += late.update(due_at=claims.due_in())
+        return found
 
 
 _registered: dict[str, Lane] = {}

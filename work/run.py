@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import structlog
 from django.db import DatabaseError, InterfaceError, OperationalError, transaction
-from django.utils import timezone
 
 from work import claims
 from work.claims import Claim
@@ -105,5 +104,5 @@ def _retry_or_escalate(lane: Lane, claim: Claim, pk: int, error: Exception) -> N
         return
     with transaction.atomic():
         claim.extend([pk], progress=True)
-        due_at = timezone.now() + lane.retry.pause(attempts)
+        due_at = claims.due_in(lane.retry.pause(attempts))
         rows.update(attempts=attempts, due_at=due_at, **lane.note(attempts, error))

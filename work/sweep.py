@@ -18,6 +18,7 @@ from django.db import Error, close_old_connections, connection
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from work import claims
 from work.lanes import Lane
 from work.nudges import nudge
 from work.rounds import Rounds
@@ -29,6 +30,8 @@ NUDGE_SECONDS = 1.0
 # After a jump larger than this between two rounds the clock is not trusted for a while.
 CLOCK_JUMP = timedelta(seconds=60)
 PAUSE_AFTER_JUMP = 60.0
+# How often to look for times that a wrong clock has left.
+TIMES_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,7 @@ class Sweep:
         self._clock_doubted_until = 0.0
         self._rounds = Rounds(lanes)
         self._did: dict[str, float] = {}
+        self._times_bounded = float("-inf")
 
     def run(self, stop: threading.Event) -> None:
         """Sweep until `stop` is set; log a round that fails, and continue with the next."""
@@ -98,6 +102,7 @@ class Sweep:
         """Query the database once."""
         now = timezone.now()
         self._watch_clock(now)
+        self._bound_times(now)
         self._do_chores(now)
         due = {lane.name: lane.due(ROUND_ROWS) for lane in self._lanes}
         found = {(name, pk) for name, ids in due.items() for pk in ids}
@@ -155,6 +160,19 @@ class Sweep:
                 log.error("clock_jumped", seconds=seconds)
                 self._tell_jump(seconds)
                 self._make_all_due()
+
+    def _bound_times(self, now: datetime) -> None:
+        """Report a clock that differs from the database's, and bound times that a wrong clock has left in rows."""
+        if time.monotonic() - self._times_bounded < TIMES_SECONDS:
+            return
+        self._times_bounded = time.monotonic()
+        apart = abs(claims.database_now() - now)
+        if apart > CLOCK_JUMP:
+            log.error("clocks_apart", seconds=round(apart.total_seconds()))
+            self._tell_jump(round(apart.total_seconds()))
+        for lane in self._lanes:
+            if found := lane.bound_times():
+                log.warning("times_bounded", lane=lane.name, rows=found)
 
     def _make_all_due(self) -> None:
         """Make later rows due now, since their due time may come from a wrong clock.

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from django.db import transaction
-from django.utils import timezone
 
 from actions.suppression.models import SuppressionList, SuppressionPiece, SuppressionUpload
+from work import claims
 
 # Size of a browser's request, below the limit of the proxy in front of the screens.
 PIECE_BYTES = 512_000
@@ -41,7 +41,7 @@ def append(upload_id: int, start: int, content: bytes) -> SuppressionUpload:
         SuppressionPiece.objects.create(upload=upload, start=start, end=end, content=content)
         upload.received = end
         if end == upload.size:
-            upload.status, upload.due_at = Status.RECEIVED, timezone.now()
+            upload.status, upload.due_at = Status.RECEIVED, claims.database_now()
         upload.save(update_fields=["received", "status", "due_at"])
     return upload
 

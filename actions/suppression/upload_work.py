@@ -171,6 +171,6 @@ def store(upload: SuppressionUpload, part: Part, now: datetime) -> None:
         unreadable=F("unreadable") + part.unreadable,
         first_unreadable=upload.first_unreadable,
         attempts=0,
-        due_at=now,
+        due_at=claims.due_in(),
     )
     SuppressionPiece.objects.filter(upload=upload, end__lte=part.end).delete()

@@ -100,7 +100,7 @@ class WebhookAdmin(ReadOnlyAdmin, LimitedAdmin):
         problem = ""
         if request.method == "POST":
             try:
-                run_again.plan_again(webhook.pk, user=reader(request), now=timezone.now())
+                run_again.plan_again(webhook.pk, user=reader(request))
             except NotDone as refusal:
                 problem = str(refusal)
             else:

@@ -108,7 +108,7 @@ def _silent(data: dict[str, Any]) -> str:
 def _machine(alarm: Alarm) -> str:
     texts = {
         Code.JOURNAL_WAITING: _("%(hooks)s hooks have waited on the disk of %(machine)s since %(since)s."),
-        Code.CLOCK_JUMPED: _("The clock of %(machine)s jumped by %(seconds)s s. Expiry paused for a minute."),
+        Code.CLOCK_JUMPED: _("The clock of %(machine)s jumped, or differs from the database's, by %(seconds)s s."),
         Code.DISK_FULL: _("The disk of %(machine)s has %(megabytes)s MB left."),
         Code.DATABASE_SLOW: _("The database takes %(milliseconds)s ms to answer %(machine)s."),
     }

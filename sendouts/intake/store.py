@@ -32,6 +32,13 @@ LOOK_SECONDS = 0.5
 ADOPT_SECONDS = 15.0
 
 
+# The moment given, or the database's time if that is earlier; SQLite's time has milliseconds.
+_NOT_LATER = {
+    "postgresql": "LEAST(%s, clock_timestamp())",
+    "sqlite": "MIN(%s, STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f999', 'now'))",
+}
+
+
 class NotStored(Exception):
     """Neither the database nor the journal stored the hook in time."""
 
@@ -50,7 +57,8 @@ def store(hooks: list[Received]) -> list[int]:
     Without hooks, only check whether the database answers.
     """
     columns = "uuid, body, content_type, source, received_at, outcome, detail, due_at, attempts"
-    one = "(" + ", ".join(["%s"] * 9) + ")"
+    # The clock of the door may be ahead of the database's, on which rows are due.
+    one = f"(%s, %s, %s, %s, %s, '', '', {_NOT_LATER[connection.vendor]}, 0)"
     adapt = connection.ops.adapt_datetimefield_value
     values: list[Any] = []
     for hook in hooks:
@@ -58,7 +66,7 @@ def store(hooks: list[Received]) -> list[int]:
         key = hook.uuid if connection.features.has_native_uuid_field else hook.uuid.hex
         # PostgreSQL's text takes no NUL, and a header must not be a reason to refuse a hook.
         kind = hook.content_type[:100].replace("\0", "")
-        values += [key, hook.body, kind, hook.source, at, "", "", at, 0]
+        values += [key, hook.body, kind, hook.source, at, at]
     with transaction.atomic(), connection.cursor() as cursor:
         if not hooks:
             cursor.execute("SELECT 1")

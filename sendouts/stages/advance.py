@@ -62,7 +62,7 @@ def escalate(claim: claims.Claim, batch_id: int, error: Exception | None) -> Non
     code, data = Attention.WORKER_DIED, AttentionData(deaths=claim.deaths, status=status)
     if error is not None:
         code, data = Attention.SCREENING_FAILED, AttentionData(status=status, error=type(error).__name__)
-    lifecycle.attention(batch_id, code, now=timezone.now(), claim=claim, due_at=None, data=data)
+    lifecycle.attention(batch_id, code, now=timezone.now(), claim=claim, pause=None, data=data)
 
 
 def split_by_sendout(ids: Sequence[int]) -> Iterator[list[int]]:

@@ -153,7 +153,7 @@ def _may_finish_refused(work: Pass, batch: Batch, now: datetime) -> bool:
     if batch.unread == 0 and batch.file_complete and settings.REFUSAL_REJECTS and settings.REFUSAL_FINISHES:
         return True
     data: AttentionData = {"rows": batch.unread, "complete": batch.file_complete, "rejected": batch.rejected}
-    lifecycle.attention(batch.pk, Attention.REFUSAL_STOPS, now=now, claim=work.claim, due_at=None, data=data)
+    lifecycle.attention(batch.pk, Attention.REFUSAL_STOPS, now=now, claim=work.claim, pause=None, data=data)
     return False
 
 
@@ -173,9 +173,9 @@ def _try_later(work: Pass, batch: Batch, now: datetime) -> None:
     if held is not None:
         data["held"] = True
     if not repeatable:
-        lifecycle.attention(batch.pk, Attention.UNCONFIRMED, now=now, claim=work.claim, due_at=None, data=data)
+        lifecycle.attention(batch.pk, Attention.UNCONFIRMED, now=now, claim=work.claim, pause=None, data=data)
         return
     asked = timedelta(seconds=work.pauses.get(batch.pk, 0.0))
     pause = backoff(batch.attempts + 1) if held is None else timedelta(seconds=held)
-    due_at = timezone.now() + min(max(pause, asked), LONGEST_PAUSE)
-    lifecycle.schedule_retry(batch, Attention.UNCONFIRMED, now=now, claim=work.claim, due_at=due_at, data=data)
+    pause = min(max(pause, asked), LONGEST_PAUSE)
+    lifecycle.schedule_retry(batch, Attention.UNCONFIRMED, now=now, claim=work.claim, pause=pause, data=data)

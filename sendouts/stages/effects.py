@@ -11,6 +11,7 @@ from actions.codes.models import Draw
 from actions.contract import Phase
 from sendouts.models import Batch, Decision, EffectRun, PendingEffect
 from sendouts.models.effect import effects_of
+from work import claims
 
 log = structlog.get_logger(__name__)
 # Draws of promo codes that are closed in one transaction.
@@ -97,11 +98,12 @@ def try_again(batch_id: int) -> None:
     runs.update(refused=0, error="", attempts=0)
 
 
-def send_again(batch_id: int, now: datetime) -> list[str]:
+def send_again(batch_id: int) -> list[str]:
     """Retry the transfers that wait for a person, in the caller's transaction; return their identifiers."""
     stuck = stuck_transfers(batch_id)
     try_again(batch_id)
-    EffectRun.objects.filter(batch_id=batch_id, phase=Phase.TRANSFER, ended_at__isnull=True).update(due_at=now)
+    runs = EffectRun.objects.filter(batch_id=batch_id, phase=Phase.TRANSFER, ended_at__isnull=True)
+    runs.update(due_at=claims.due_in())
     return stuck
 
 

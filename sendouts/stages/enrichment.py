@@ -55,7 +55,7 @@ def _enrich(claim: claims.Claim, batch: Batch, now: datetime) -> bool:
         if (run.refused or not passed.through) and not _apply_on_failure(claim, run, passed):
             # A person retries the action or releases without it.
             data = _data_of(run, passed.error or _first_text(run))
-            lifecycle.attention(batch.pk, Attention.EFFECT_FAILED, now=now, claim=claim, due_at=None, data=data)
+            lifecycle.attention(batch.pk, Attention.EFFECT_FAILED, now=now, claim=claim, pause=None, data=data)
             return False
         with transaction.atomic():
             claim.extend([batch.pk], progress=True)
@@ -92,12 +92,12 @@ def _reject(run: EffectRun, text: str) -> None:
 
 def _schedule_retry(claim: claims.Claim, batch: Batch, run: EffectRun, passed: Passed, now: datetime) -> None:
     if passed.working:
-        lifecycle.look_again(batch.pk, claim=claim, due_at=now + timedelta(seconds=passed.again_in or 0))
+        lifecycle.look_again(batch.pk, claim=claim, pause=timedelta(seconds=passed.again_in or 0))
         return
     # Grant the pause that the service asked for, even if it ends after the deadline.
-    due_at = timezone.now() + passed.pause(batch.attempts + 1)
-    data, late = _data_of(run, passed.error), due_at >= batch.deadline
-    lifecycle.schedule_retry(batch, Attention.EFFECT_FAILED, now=now, claim=claim, due_at=due_at, data=data, tell=late)
+    pause = passed.pause(batch.attempts + 1)
+    data, late = _data_of(run, passed.error), timezone.now() + pause >= batch.deadline
+    lifecycle.schedule_retry(batch, Attention.EFFECT_FAILED, now=now, claim=claim, pause=pause, data=data, tell=late)
 
 
 def _data_of(run: EffectRun, text: str) -> AttentionData:

@@ -107,7 +107,7 @@ def _handle_unconfirmed(claim: claims.Claim, batch: Batch, attempt: Attempt, now
     if attempt.host:
         data |= {"host": attempt.host, "code": attempt.code}
     if attempt.outcome is client.CallOutcome.REFUSED:
-        lifecycle.attention(batch.pk, Attention.FINISH_UNCONFIRMED, now=now, claim=claim, due_at=None, data=data)
+        lifecycle.attention(batch.pk, Attention.FINISH_UNCONFIRMED, now=now, claim=claim, pause=None, data=data)
         return
     asked = timedelta(seconds=attempt.retry_after or 0)
     held = attempt.outcome is client.CallOutcome.HELD
@@ -117,5 +117,5 @@ def _handle_unconfirmed(claim: claims.Claim, batch: Batch, attempt: Attempt, now
 
 
 def _try_later(claim: claims.Claim, batch: Batch, pause: timedelta, data: AttentionData, now: datetime) -> None:
-    due_at = now + min(pause, LONGEST_PAUSE)
-    lifecycle.schedule_retry(batch, Attention.FINISH_UNCONFIRMED, now=now, claim=claim, due_at=due_at, data=data)
+    pause = min(pause, LONGEST_PAUSE)
+    lifecycle.schedule_retry(batch, Attention.FINISH_UNCONFIRMED, now=now, claim=claim, pause=pause, data=data)

@@ -25,6 +25,8 @@ from work.retry import backoff
 log = structlog.get_logger(__name__)
 # Ignore a difference up to this between this process's clock and the database's.
 CLOCK_DOUBT = timedelta(seconds=60)
+# Retry a hook at least this often.
+LONGEST_PAUSE = timedelta(minutes=1)
 _DONE: dict[str, Any] = {"due_at": None, "claim_id": None, "claimed_until": None}
 
 
@@ -39,7 +41,7 @@ def plan(claim: claims.Claim, webhook_ids: Sequence[int]) -> list[int]:
         try:
             read = read_hook(webhook)
         except CannotOpen:
-            _wait_for_key(webhook, now)
+            _wait_for_key(webhook)
             continue
         if read is not None:
             hooks[webhook.pk] = read
@@ -92,10 +94,11 @@ def read_hook(webhook: Webhook) -> Hook | None:
     return None
 
 
-def _wait_for_key(webhook: Webhook, now: datetime) -> None:
+def _wait_for_key(webhook: Webhook) -> None:
     """Keep a hook that no key opens, and schedule a retry: only the key is missing."""
     attempts = webhook.attempts + 1
-    waits = {"attempts": attempts, "due_at": now + backoff(attempts, longest=60), "detail": HookDetail.KEY_MISSING()}
+    due_at = claims.due_in(backoff(attempts, longest=LONGEST_PAUSE.total_seconds()))
+    waits = {"attempts": attempts, "due_at": due_at, "detail": HookDetail.KEY_MISSING()}
     Webhook.objects.filter(pk=webhook.pk).update(**waits)
     log.error("hook_cannot_be_opened", webhook=webhook.pk, attempts=attempts)
 
@@ -188,7 +191,7 @@ class Catalog:
             attention_data={"problems": list(hook.problems)} if attention == Attention.HOOK_UNCLEAR else {},
             received_at=received_at,
             deadline=deadline,
-            due_at=None if late else now,
+            due_at=None if late else self._database_now,
             ended_at=now if late else None,
             tell_at=now if late or attention else None,
         )

@@ -89,12 +89,14 @@ def _compare(batches: Sequence[Batch]) -> None:
 
 def at_deadline(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> None:
     """Carry out the declared deadline action of held batches that nobody decided on in time."""
+    # A process with a wrong clock must not act at another moment than the declared one.
+    moment = claims.database_now() + claims.SLACK
     for found in batches:
         with transaction.atomic():
             claim.extend([found.pk])
             # Read the row again under a lock: people may have decided, or changed a contact, since it was found due.
             batch = Batch.objects.select_for_update().get(pk=found.pk)
-            if batch.status != Status.IN_REVIEW or batch.due_at is None or batch.due_at > now + claims.SLACK:
+            if batch.status != Status.IN_REVIEW or batch.due_at is None or batch.due_at > moment:
                 continue
             accepts = batch.at_deadline == AtDeadline.ACCEPT
             if batch.attention or batch.at_deadline == AtDeadline.LEAVE or (accepts and rules.clock_waits(batch)):

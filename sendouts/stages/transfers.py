@@ -86,5 +86,5 @@ def _schedule_retry(claim: claims.Claim, run: EffectRun, passed: Passed) -> None
     attempts = 0 if passed.working else run.attempts + 1
     with transaction.atomic():
         claim.extend([run.pk], progress=True)
-        due_at = timezone.now() + passed.pause(run.attempts + 1)
+        due_at = claims.due_in(passed.pause(run.attempts + 1))
         EffectRun.objects.filter(pk=run.pk).update(due_at=due_at, attempts=attempts, error=passed.error[:500])

@@ -94,7 +94,7 @@ class ChangeAlike(Verb[BulkChange]):
             begun_at=act.now,
         )
         if takes_time(batch, self.which):
-            bulk.due_at = act.now
+            bulk.due_at = claims.database_now()
             bulk.save()
             lifecycle.change(batch, EventWord.CHANGE_BEGUN, data=_data(bulk), due_at=None, **act.by)
         else:
@@ -193,7 +193,7 @@ def _piece(claim: claims.Claim, pk: int, now: datetime) -> bool:
             return False
         done = {name: getattr(bulk, name) for name in ("next_row", "changed", *_LEFT)}
         # Due now, hence behind all other work that is due.
-        BulkChange.objects.filter(pk=pk).update(attempts=0, due_at=now, **done)
+        BulkChange.objects.filter(pk=pk).update(attempts=0, due_at=claims.due_in(), **done)
     return True
 
 

@@ -1,6 +1,5 @@
 """Run the checks of a batch again, or plan a hook again."""
 
-from datetime import datetime
 from typing import Any
 
 import structlog
@@ -17,6 +16,7 @@ from sendouts.stages.screening import own_decisions
 from sendouts.symplify.payload import Hook
 from sendouts.verbs import base
 from sendouts.verbs.base import Act, NotDone, NotDoneCode, Verb
+from work import claims
 
 log = structlog.get_logger(__name__)
 
@@ -63,12 +63,12 @@ class RunAgain(Verb[None]):
             lifecycle.move({batch.pk: columns}, Status.IN_REVIEW, Status.PLANNED, **act.by)
 
 
-def plan_again(webhook_id: int, *, user: User, now: datetime) -> None:
+def plan_again(webhook_id: int, *, user: User) -> None:
     """Plan a failed hook again. Raises NotDone."""
     base.check_permission(user, base.REVIEW)
     failed = Webhook.objects.filter(pk=webhook_id, outcome=Webhook.Outcome.FAILED)
-    again = {"outcome": Webhook.Outcome.WAITING, "detail": "", "due_at": now, "attempts": 0, "deaths": 0}
-    if not failed.update(**again):
+    again = {"outcome": Webhook.Outcome.WAITING, "detail": "", "attempts": 0, "deaths": 0}
+    if not failed.update(due_at=claims.due_in(), **again):
         raise NotDone(NotDoneCode.MOVED_ON, gettext("This hook is not waiting for anybody. Nothing was changed."))
     log.warning("hook_planned_again", webhook=webhook_id, user=user.pk)
 

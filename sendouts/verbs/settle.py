@@ -97,7 +97,7 @@ class SendAgain(Verb[Batch]):
     statuses = frozenset({Status.FINISHED})
 
     def carry_out(self, batch: Batch, act: Act) -> Batch:
-        sent = effects.send_again(batch.pk, act.now)
+        sent = effects.send_again(batch.pk)
         if not sent:
             raise NotDone(NotDoneCode.NOTHING, _("There is nothing to send again: every system has been told."))
         data = {batch.pk: {"effects": sent}}

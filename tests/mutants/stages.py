@@ -105,7 +105,7 @@ FAULTS = (
     Fault(
         "the clock acts on a row that is not due any more",
         REVIEW,
-        " or batch.due_at is None or batch.due_at > now + claims.SLACK:",
+        " or batch.due_at is None or batch.due_at > moment:",
         ":",
         f"{IN_DOUBT}::test_the_clock_leaves_a_batch_that_is_not_due_any_more",
     ),

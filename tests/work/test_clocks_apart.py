@@ -2,15 +2,18 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
 
 from gateway.lanes import make_sweep
+from notices.alarms import progress
 from sendouts import lifecycle
 from sendouts.models import Batch, Status, Webhook
-from tests.factories import batch
+from tests.factories import batch, webhook
 from tests.gate import Gate
+from tests.lanes import advance_batches
 from work import claims
 
 AHEAD, BEHIND = timedelta(hours=2), timedelta(minutes=-30)
@@ -93,17 +96,17 @@ def test_a_hook_that_came_under_a_clock_behind_has_its_whole_time(gate: Gate, cl
     assert lifecycle.expire(timezone.now()) == []
 
 
-def test_what_a_clock_ahead_put_off_is_looked_at_when_the_clock_is_put_right(gate: Gate, clock: Clock) -> None:
-    gate.project()
-    clock.turn(AHEAD)
-    gate.fire()
-    gate.plan()
-    gate.store(b"{}")
+@pytest.mark.django_db
+def test_what_a_clock_ahead_put_off_is_looked_at_when_the_clock_is_put_right(clock: Clock) -> None:
     sweep = make_sweep()
+    put_off = real_now() + timedelta(seconds=50)
+    batch(Status.DELIVERED, due_at=put_off)
+    webhook("", due_at=put_off)
+    clock.turn(AHEAD)
     sweep._watch_clock(timezone.now())
     clock.turn(timedelta())
     for rows in (Batch, Webhook):
-        assert not rows.objects.filter(claims.due()).exists()
+        rows.objects.update(due_at=put_off)
     sweep._watch_clock(timezone.now())
     for rows in (Batch, Webhook):
         assert rows.objects.filter(claims.due()).exists()
@@ -119,3 +122,80 @@ def test_a_declared_moment_before_the_deadline_does_not_come_nearer_with_a_jump(
     clock.turn(AHEAD)
     sweep._watch_clock(timezone.now())
     assert Batch.objects.get(pk=held.pk).due_at == due_at
+
+
+@pytest.mark.parametrize("by", [AHEAD, BEHIND])
+def test_what_is_stored_under_a_wrong_clock_is_due_on_the_databases(gate: Gate, clock: Clock, by: timedelta) -> None:
+    gate.project()
+    clock.turn(by)
+    gate.fire("single")
+    (hook,) = Webhook.objects.all()
+    assert hook.due_at is not None and hook.due_at <= real_now() + claims.SLACK
+    (pk,) = gate.plan()
+    with claims.alone(Batch, pk) as claim:
+        lifecycle.look_again(pk, claim=claim, pause=timedelta(minutes=1))
+    wait = gate.batch().due_at - real_now()  # type: ignore[operator]
+    assert timedelta(seconds=50) < wait <= timedelta(minutes=1)
+    due_now = {pk: {"due_at": timezone.now()}}
+    lifecycle.move(due_now, Status.PLANNED, Status.SCREENED, now=timezone.now())
+    assert abs(gate.batch().due_at - real_now()) < timedelta(seconds=5)  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    ("status", "ahead", "believed"),
+    [
+        (Status.DELIVERED, timedelta(minutes=1), True),
+        (Status.DELIVERED, timedelta(minutes=3), False),
+        (Status.ACCEPTED, timedelta(minutes=3), False),
+        (Status.PLANNED, timedelta(minutes=59), True),
+        (Status.PLANNED, timedelta(minutes=62), False),
+        (Status.IN_REVIEW, timedelta(hours=6), True),
+    ],
+)
+@pytest.mark.django_db
+def test_a_pause_further_ahead_than_any_can_last_is_not_believed(
+    status: Status, ahead: timedelta, believed: bool
+) -> None:
+    due_at = real_now() + ahead
+    made = batch(status, accepted=1, due_at=due_at)
+    make_sweep().round()
+    found = Batch.objects.get(pk=made.pk).due_at
+    assert found == due_at if believed else found is not None and found <= real_now()
+
+
+@pytest.mark.django_db
+def test_a_claim_further_ahead_than_any_can_last_ends_in_time_and_its_worker_keeps_it(settings: Any) -> None:
+    made = batch(Status.DELIVERED, accepted=1, due_at=real_now())
+    claim = claims.take(Batch, [made.pk])
+    Batch.objects.filter(pk=made.pk).update(claimed_until=real_now() + timedelta(hours=1))
+    make_sweep().round()
+    found = Batch.objects.get(pk=made.pk)
+    assert found.claimed_until is not None and found.claim_id == claim.id
+    assert found.claimed_until <= real_now() + timedelta(seconds=settings.CLAIM_SECONDS)
+    claim.check([made.pk])
+
+
+@pytest.mark.django_db
+def test_a_clock_that_differs_from_the_databases_is_an_alarm(clock: Clock) -> None:
+    make_sweep().round()
+    assert list(progress.clock_jumped(timezone.now())) == []
+    clock.turn(AHEAD)
+    # It differs from the start, so that no jump is seen.
+    make_sweep().round()
+    (finding,) = progress.clock_jumped(timezone.now())
+    assert 7_190 < finding.data["seconds"] <= 7_201
+
+
+@pytest.mark.parametrize("by", [AHEAD, BEHIND])
+def test_a_declared_action_is_carried_out_at_its_moment_under_a_wrong_clock(
+    gate: Gate, clock: Clock, by: timedelta
+) -> None:
+    gate.project(review="always", at_deadline="reject", answer_within=timedelta(hours=6))
+    gate.fire()
+    gate.work()
+    clock.turn(by)
+    advance_batches([gate.batch().pk])
+    assert gate.batch().status == "in_review"
+    Batch.objects.update(due_at=real_now())
+    advance_batches([gate.batch().pk])
+    assert gate.batch().status == "finished" and gate.batch().outcome == "refused"

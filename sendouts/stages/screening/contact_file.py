@@ -62,24 +62,24 @@ def screen_file(claim: claims.Claim, batch: Batch, now: datetime) -> None:
         lifecycle.cannot_open(batch.pk, now=now, claim=claim)
     except TurnOver:
         # It is due again behind the batches that are due already.
-        lifecycle.look_again(batch.pk, claim=claim, due_at=timezone.now())
+        lifecycle.look_again(batch.pk, claim=claim)
         log.info("let_others_go_first", batch=batch.pk)
     except FileChanged:
         _start_over(claim, batch, now)
     except NotProven:
-        lifecycle.look_again(batch.pk, claim=claim, due_at=now + backoff(batch.attempts + 1), failed=True)
+        lifecycle.look_again(batch.pk, claim=claim, pause=backoff(batch.attempts + 1), failed=True)
     except RetryableFailure as problem:
-        due_at = now + max(backoff(batch.attempts + 1), timedelta(seconds=problem.retry_after or 0))
+        pause = max(backoff(batch.attempts + 1), timedelta(seconds=problem.retry_after or 0))
         data: AttentionData = {"status": problem.status}
         if problem.held:
             data["held"] = True
-        lifecycle.schedule_retry(batch, Attention.NO_DOWNLOAD, now=now, claim=claim, due_at=due_at, data=data)
+        lifecycle.schedule_retry(batch, Attention.NO_DOWNLOAD, now=now, claim=claim, pause=pause, data=data)
     except client.NotAllowed as problem:
         data = {"host": problem.host, "code": problem.code}
-        lifecycle.attention(batch.pk, Attention.HOST_NOT_LISTED, now=now, claim=claim, due_at=None, data=data)
+        lifecycle.attention(batch.pk, Attention.HOST_NOT_LISTED, now=now, claim=claim, pause=None, data=data)
     except PermanentFailure as problem:
         data = {"status": problem.status}
-        lifecycle.attention(batch.pk, Attention.NO_DOWNLOAD, now=now, claim=claim, due_at=None, data=data)
+        lifecycle.attention(batch.pk, Attention.NO_DOWNLOAD, now=now, claim=claim, pause=None, data=data)
 
 
 def _screen(claim: claims.Claim, batch: Batch, now: datetime, *, keep_broken: bool) -> None:
@@ -184,7 +184,7 @@ def _find_trouble(batch: Batch, reader: ItemReader) -> tuple[str, AttentionData]
 def _start_over(claim: claims.Claim, batch: Batch, now: datetime) -> None:
     """Delete the stored rows and screen from the start, once. A file that changes again is escalated."""
     if batch.restarts:
-        lifecycle.attention(batch.pk, Attention.FILE_CHANGED, now=now, claim=claim, due_at=None, data={})
+        lifecycle.attention(batch.pk, Attention.FILE_CHANGED, now=now, claim=claim, pause=None, data={})
         return
     with transaction.atomic():
         claim.extend([batch.pk], progress=True)
