@@ -147,7 +147,7 @@ PLAIN = NAMED.replace("\u20ac", "!")
         (NAMED.encode(), {"Content-Type": "application/json; charset=nonsense"}),
         (NAMED.encode(), {"Content-Type": "application/json; charset=zlib"}),
     ],
-    ids=repr,
+    ids=lambda value: repr(value) if isinstance(value, dict) else "",
 )
 def test_a_body_is_stored_unpacked_and_in_utf_8(serve: Serve, body: bytes, headers: dict[str, str]) -> None:
     assert post(serve(), body, **{"X-Gate-Token": "token-1", **headers}).status_code == 202
