@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+import re2
 from django.core.exceptions import ImproperlyConfigured
 
 
@@ -22,6 +23,17 @@ def basic_pairs(entries: list[str]) -> tuple[tuple[str, str], ...]:
             )
         pairs.append((unquote(user), unquote(password)))
     return tuple(pairs)
+
+
+def body_pattern(name: str, text: str) -> str:
+    """Return the pattern for bodies of answers, once RE2 can read it."""
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        re2.compile(text, options)
+    except re2.error as error:
+        raise ImproperlyConfigured(f"{name} is not a regular expression that RE2 can read.") from error
+    return text
 
 
 def credential_headers(name: str, text: str) -> dict[str, str]:

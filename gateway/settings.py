@@ -226,6 +226,9 @@ SYMPLIFY_ALLOWED_HOSTS = env.list("SYMPLIFY_ALLOWED_HOSTS", default=[".symplifym
 SYMPLIFY_ALLOW_HTTP = env.bool("SYMPLIFY_ALLOW_HTTP", default=False)
 SYMPLIFY_CONCURRENCY = env.int("SYMPLIFY_CONCURRENCY", default=256)
 SYMPLIFY_CONFIRM_CODES = tuple(env.list("SYMPLIFY_CONFIRM_CODES", cast=int, default=list(range(200, 300))))
+# Patterns for the body of such an answer: it confirms only if it holds the one, and never if it holds the other.
+SYMPLIFY_CONFIRM_BODY = environment.body_pattern("SYMPLIFY_CONFIRM_BODY", env.str("SYMPLIFY_CONFIRM_BODY", default=""))
+SYMPLIFY_REFUSE_BODY = environment.body_pattern("SYMPLIFY_REFUSE_BODY", env.str("SYMPLIFY_REFUSE_BODY", default=""))
 SYMPLIFY_METHOD = env.str("SYMPLIFY_METHOD", default="POST")
 SYMPLIFY_HEADERS = env.dict("SYMPLIFY_HEADERS", default={})
 SYMPLIFY_TIMEOUT = env.float("SYMPLIFY_TIMEOUT", default=20.0)

@@ -1,20 +1,26 @@
 """The two ways to a recipient, a mail and a hook, and whether a failed send may have arrived."""
 
 import smtplib
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import requests
 import structlog
 from django.core.mail import EmailMessage, get_connection
+from urllib3.exceptions import HTTPError
 
+from outbound.body import find_fault
 from outbound.guard import AllowList, Refused
 from outbound.retry_after import read_retry_after
 from outbound.session import GuardedSession, Unreachable
 
 log = structlog.get_logger(__name__)
 HOOK_TIMEOUT = (5.0, 10.0)
+# Bytes of an answer that are read, and the seconds for them: a receiver says in a word whether it took the message.
+HOOK_ANSWER, HOOK_ANSWER_SECONDS = 4_096, 10.0
 
 
 class NotSent(Exception):
@@ -70,11 +76,16 @@ class Mail:
                 server.close()
 
 
+def is_taken(body: bytes) -> bool | None:
+    """Return whether a receiver that answered 2xx took the message; None if its answer does not tell."""
+    return not find_fault(body)
+
+
 @dataclass(frozen=True, slots=True)
 class HookCall:
     """JSON for a hook behind the guard. The URL is a secret: it is in no log and no error.
 
-    word: prefix of the log events, such as `alarm_hook`.
+    word: prefix of the log events, such as `alarm_hook`. taken: reads the body of an answer with 2xx, as `is_taken`.
     """
 
     url: str = field(repr=False)
@@ -82,14 +93,15 @@ class HookCall:
     allow: AllowList
     word: str
     headers: Mapping[str, str] = field(default_factory=dict)
+    taken: Callable[[bytes], bool | None] = is_taken
 
     def send(self) -> None:
         headers = {"Content-Type": "application/json", **self.headers}
         try:
             with GuardedSession(self.allow, HOOK_TIMEOUT) as session:
                 answer = session.post(self.url, data=self.body, headers=headers, stream=True)
-                # Do not read the body: it may be long, and the status is enough.
                 status, wait = answer.status_code, read_retry_after(answer.headers.get("Retry-After", ""))
+                said = _read_beginning(answer) if 200 <= status < 300 else b""
                 answer.close()
         except Refused as refused:
             log.warning(f"{self.word}_refused", code=refused.code)
@@ -100,3 +112,19 @@ class HookCall:
         if not 200 <= status < 300:
             log.warning(f"{self.word}_failed", status=status)
             raise NotSent(wait)
+        taken = self.taken(said)
+        if not taken:
+            log.warning(f"{self.word}_failed", status=status, word="unclear" if taken is None else "said_no")
+            raise Lost if taken is None else NotSent(wait)
+
+
+def _read_beginning(answer: requests.Response) -> bytes:
+    """Return the first bytes of a body; what breaks off or comes too slowly ends there."""
+    said, ends = b"", time.monotonic() + HOOK_ANSWER_SECONDS
+    with suppress(HTTPError, OSError):
+        while len(said) < HOOK_ANSWER and time.monotonic() < ends:
+            block = answer.raw.read1(HOOK_ANSWER, decode_content=True)
+            if not block:
+                break
+            said += block
+    return said

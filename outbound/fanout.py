@@ -38,7 +38,7 @@ class FanoutAnswer:
     - "refused": by the guard, with its reason in `refusal`.
 
     `retry_after` is the pause that the answer requested, in seconds, an hour at most. `seconds` is the duration of the
-    call.
+    call. `body` is what came of the answer's body, up to MAX_BODY; `cut` says that its end is missing.
     """
 
     key: Any
@@ -47,6 +47,8 @@ class FanoutAnswer:
     retry_after: float | None
     seconds: float
     refusal: Refused | None = None
+    body: bytes = b""
+    cut: bool = False
 
 
 def never() -> bool:
@@ -171,8 +173,9 @@ class Fanout:
 
     def _collect(self) -> list[FanoutAnswer]:
         answers = []
-        for handle in self._poller.finished():
+        for handle, error in self._poller.finished():
             transfer: Transfer = handle.transfer
+            transfer.end(error)
             self._flying.discard(transfer)
             if transfer.fault is not None:
                 raise transfer.fault
@@ -205,7 +208,7 @@ class Fanout:
             self._pace.good(transfer.number, transfer.latency() if clean else None)
             if transfer.target is not None:
                 breakers.of(transfer.target.host, transfer.target.port).succeeded()
-        return FanoutAnswer(transfer.key, status, "", retry_after, seconds)
+        return FanoutAnswer(transfer.key, status, "", retry_after, seconds, None, transfer.body, transfer.cut)
 
     def _failed(self, transfer: Transfer, seconds: float, retry_after: float | None, *, slowed: bool) -> None:
         self._pace.bad(transfer.number, slowed=slowed)

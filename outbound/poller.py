@@ -72,16 +72,16 @@ class Poller:
             fault, self.fault = self.fault, None
             raise fault
 
-    def finished(self) -> list[pycurl.Curl]:
-        """Return and remove the handles that ended since the last call, successfully or not."""
-        ended: list[pycurl.Curl] = []
+    def finished(self) -> list[tuple[pycurl.Curl, int]]:
+        """Return and remove the handles that ended since the last call, each with its error, 0 if there is none."""
+        ended: list[tuple[pycurl.Curl, int]] = []
         while True:
             more, good, bad = self.multi.info_read()
-            ended += good
-            ended += [handle for handle, _, _ in bad]
+            ended += [(handle, 0) for handle in good]
+            ended += [(handle, error) for handle, error, _ in bad]
             if not more:
                 break
-        for handle in ended:
+        for handle, _ in ended:
             self.multi.remove_handle(handle)
         return ended
 

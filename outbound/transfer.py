@@ -7,10 +7,9 @@ from typing import Any
 import certifi
 import pycurl
 
+from outbound.body import MAX_BODY
 from outbound.guard import Target, address_allowed
 
-# The body of an answer is not used. Beyond this many bytes the connection is dropped, and the status remains valid.
-MAX_BODY = 64 * 1024
 METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE", "GET"})
 
 
@@ -24,7 +23,8 @@ class Opened(socket.socket):
 class Transfer:
     """A handle, and the state of its current call.
 
-    `sent`: the request may have left. `refused`: the guard refused every address of the host.
+    `sent`: the request may have left. `refused`: the guard refused every address of the host. `body`: what came of
+    the answer's body, up to MAX_BODY. `cut`: the connection broke before its end.
     """
 
     def __init__(self, method: str, headers: list[bytes], timeout: float, connect_timeout: float) -> None:
@@ -35,6 +35,8 @@ class Transfer:
         self.sent = False
         self.dialled = False
         self.refused = False
+        self.body = b""
+        self.cut = False
         self.fault: BaseException | None = None
         handle = self.handle = pycurl.Curl()
         handle.transfer = self
@@ -52,9 +54,7 @@ class Transfer:
         handle.setopt(pycurl.PROXY, "")
         handle.setopt(pycurl.NETRC, pycurl.NETRC_IGNORED)
         handle.setopt(pycurl.CAINFO, certifi.where())
-        # len() accepts every block and keeps none: the cheapest way to discard a body.
-        handle.setopt(pycurl.WRITEFUNCTION, len)
-        handle.setopt(pycurl.MAXFILESIZE, MAX_BODY)
+        handle.setopt(pycurl.WRITEFUNCTION, self._keep)
         handle.setopt(pycurl.OPENSOCKETFUNCTION, self._open_socket)
         handle.setopt(pycurl.PREREQFUNCTION, self._allow_first_send)
 
@@ -62,6 +62,7 @@ class Transfer:
         """Prepare the handle for one call."""
         self.key, self.number, self.target, self.stalled_before = key, number, target, stalled
         self.sent = self.dialled = self.refused = False
+        self.body, self.cut = b"", False
         self.handle.setopt(pycurl.URL, target.uri)
 
     def _open_socket(self, purpose: int, address: tuple[int, int, int, tuple[Any, ...]]) -> socket.socket | int:
@@ -91,6 +92,17 @@ class Transfer:
         except BaseException as fault:
             self.fault = fault
             return pycurl.PREREQFUNC_ABORT
+
+    def _keep(self, block: bytes) -> int:
+        # Fewer bytes than came make libcurl drop the connection. The status remains valid.
+        self.body += block[: MAX_BODY - len(self.body)]
+        return len(block) if len(self.body) < MAX_BODY else 0
+
+    def end(self, error: int) -> None:
+        """Take in libcurl's code of how the transfer ended: 0, or an error."""
+        unannounced = error == pycurl.E_RECV_ERROR and self.handle.getinfo(pycurl.CONTENT_LENGTH_DOWNLOAD_T) < 0
+        # Some servers end a body of no announced length without a word of TLS. Our own limit cuts nothing off, either.
+        self.cut = bool(error) and not unannounced and error != pycurl.E_WRITE_ERROR
 
     def status(self) -> int:
         """Return the status of the answer, 0 if none came."""

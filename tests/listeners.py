@@ -43,12 +43,13 @@ class Postman(socketserver.StreamRequestHandler):
 
 
 class Chat(ThreadingHTTPServer):
-    """A chat service: `posts` are what it got; `status` is what it answers (0: it hangs up)."""
+    """A chat service: `posts` are what it got; `status` and `said` are what it answers (0: it hangs up)."""
 
     daemon_threads = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Poster)
+        self.said = b""
         self.posts: list[dict[str, Any]] = []
         self.bodies: list[bytes] = []
         self.heads: list[dict[str, str]] = []
@@ -65,10 +66,11 @@ class Poster(BaseHTTPRequestHandler):
         self.server.posts.append(json.loads(self.server.bodies[-1]))
         if self.server.status:
             self.send_response(self.server.status)
-            self.send_header("Content-Length", "0")
+            self.send_header("Content-Length", str(len(self.server.said)))
             if self.server.retry_after:
                 self.send_header("Retry-After", self.server.retry_after)
             self.end_headers()
+            self.wfile.write(self.server.said)
 
     def log_message(self, *args: object) -> None:
         """Say nothing."""

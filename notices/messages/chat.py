@@ -2,13 +2,14 @@
 
 import base64
 import json
+import re
 from collections.abc import Iterable
 from typing import Any
 
 from actions.catalog.shared.signature import signed
 from notices.messages.content import MessageText, left_out
 from notices.models import Channel
-from notices.transports import escaped
+from notices.transports import escaped, is_taken
 
 VERSION = 1
 # Entries of a digest.
@@ -16,6 +17,10 @@ LISTED = 20
 # Longest text that these services accept, in characters; LONGEST leaves room for a sentence after a list.
 MOST = 2_990
 LONGEST = 2_800
+# What these services answer to a message that they post.
+_YES = frozenset({"", "ok", "1", "true", "accepted"})
+# Slack answers with the name of an error, Teams with a sentence about one; either may come with 200.
+_NO = re.compile(r"[a-z]+(?:_[a-z]+)+$|.*\b(?:errors?|fail(?:s|ed|ure)?|invalid|required|denied)\b", re.DOTALL)
 _TEAMS_TONES = {"waiting": "accent", "urgent": "warning", "trouble": "attention", "over": "default"}
 
 
@@ -25,6 +30,17 @@ def body(kind: str, said: MessageText, mark: str) -> bytes:
     if kind == Channel.Kind.JSON:
         content = {"version": VERSION, "id": mark, **content}
     return json.dumps(content, ensure_ascii=False).encode()
+
+
+def was_taken(kind: str, answer: bytes) -> bool | None:
+    """Return whether a channel's answer with 2xx says that the message was posted; None if it does not tell."""
+    taken = is_taken(answer)
+    if kind == Channel.Kind.JSON or not taken:
+        return taken
+    said = answer.decode("utf-8", "replace").strip().lower()
+    if said in _YES or said.startswith(("{", "[")):
+        return True
+    return False if _NO.match(said) else None
 
 
 def headers(kind: str, secret: str, mark: str, content: bytes) -> dict[str, str]:

@@ -149,7 +149,8 @@ def transport(target: User | Channel, said: MessageText, name: str) -> Transport
     except CannotOpen:
         log.warning("channel_cannot_open", channel=target.pk)
         return Unsendable()
-    return HookCall(url, content, hosts.services(), "channel", chat.headers(target.kind, secret, name, content))
+    heads = chat.headers(target.kind, secret, name, content)
+    return HookCall(url, content, hosts.services(), "channel", heads, partial(chat.was_taken, target.kind))
 
 
 class Unsendable:

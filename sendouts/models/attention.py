@@ -37,6 +37,8 @@ class AttentionData(TypedDict, total=False):
     # An answer may have been lost; the platform takes no calls at the moment.
     lost: bool
     held: bool
+    # The status of an answer confirms, and its body does not.
+    said_no: bool
     # The host that the guard refused. `code` says why; for a contact file, it is the reader's code.
     host: str
     code: str

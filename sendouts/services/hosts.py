@@ -19,6 +19,8 @@ def platform() -> Platform:
     return Platform(
         allow=_allow(AllowedHost.Use.PLATFORM, settings.SYMPLIFY_ALLOWED_HOSTS, settings.SYMPLIFY_ALLOW_HTTP),
         confirm_codes=frozenset(settings.SYMPLIFY_CONFIRM_CODES),
+        confirm_body=settings.SYMPLIFY_CONFIRM_BODY,
+        refuse_body=settings.SYMPLIFY_REFUSE_BODY,
         concurrency=settings.SYMPLIFY_CONCURRENCY,
         method=settings.SYMPLIFY_METHOD,
         headers=settings.SYMPLIFY_HEADERS,

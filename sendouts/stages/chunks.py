@@ -34,7 +34,8 @@ class Pass:
     """The state of one pass of delivery, with the results that are not stored yet.
 
     `in_doubt`: chunks during which an earlier pass was killed. `held`: seconds to wait, by batch, while the platform
-    takes no calls. `shut`: batches with a URI that no key opens.
+    takes no calls. `shut`: batches with a URI that no key opens. `said_no`: batches with an answer whose status
+    confirms and whose body does not.
     """
 
     claim: claims.Claim
@@ -49,6 +50,7 @@ class Pass:
     measured_at: float = field(default_factory=time.monotonic)
     pauses: dict[int, float] = field(default_factory=dict)
     hosts: dict[int, tuple[str, str]] = field(default_factory=dict)
+    said_no: set[int] = field(default_factory=set)
     _refused_by: dict[int, int | None] = field(default_factory=dict)
 
     def refused_by(self, batch: Batch) -> int | None:

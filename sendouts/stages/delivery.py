@@ -83,6 +83,8 @@ def _collect(work: Pass, attempts: list[Attempt]) -> None:
         batch_id = attempt.key >> 32
         if attempt.retry_after:
             work.pauses[batch_id] = max(attempt.retry_after, work.pauses.get(batch_id, 0.0))
+        if attempt.said_no:
+            work.said_no.add(batch_id)
         if attempt.host:
             work.hosts[batch_id] = attempt.code, attempt.host
     if len(work.answers) >= GROUP or time.monotonic() - work.stored_at >= GROUP_SECONDS:
@@ -169,6 +171,8 @@ def _try_later(work: Pass, batch: Batch, now: datetime) -> None:
     data: AttentionData = {"rows": sum(by_answer.values())}
     if batch.pk in work.hosts:
         data["code"], data["host"] = work.hosts[batch.pk]
+    if batch.pk in work.said_no:
+        data["said_no"] = True
     held = work.held.get(batch.pk)
     if held is not None:
         data["held"] = True

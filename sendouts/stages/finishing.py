@@ -106,6 +106,8 @@ def _handle_unconfirmed(claim: claims.Claim, batch: Batch, attempt: Attempt, now
     data: AttentionData = {"status": attempt.status, "lost": lost}
     if attempt.host:
         data |= {"host": attempt.host, "code": attempt.code}
+    if attempt.said_no:
+        data["said_no"] = True
     if attempt.outcome is client.CallOutcome.REFUSED:
         lifecycle.attention(batch.pk, Attention.FINISH_UNCONFIRMED, now=now, claim=claim, pause=None, data=data)
         return

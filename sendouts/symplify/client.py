@@ -6,8 +6,12 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, NamedTuple
 
+import re2
+
+from outbound.body import BodyFault, find_fault
 from outbound.breaker import breakers
 from outbound.download import Download, download
 from outbound.fanout import Fanout, FanoutAnswer, FanoutCall, never
@@ -27,11 +31,14 @@ KEPT_CLIENTS = 4
 class Platform:
     """Settings for calls to the platform, none of which it documents. Times are in seconds.
 
-    `slowest_download`: minimum rate of a contact file in bytes per second.
+    `confirm_body` and `refuse_body` are patterns: the body of an answer that confirms must hold the one, and must not
+    hold the other. `slowest_download`: minimum rate of a contact file in bytes per second.
     """
 
     allow: AllowList
     confirm_codes: frozenset[int] = CONFIRMING
+    confirm_body: str = ""
+    refuse_body: str = ""
     concurrency: int = 256
     method: str = "POST"
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -39,6 +46,9 @@ class Platform:
     connect_timeout: float = 5.0
     download_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     slowest_download: float = 0.0
+
+
+_TOLERANT = Platform(AllowList())
 
 
 class CallOutcome(StrEnum):
@@ -66,7 +76,10 @@ class Ask:
 
 
 class Attempt(NamedTuple):
-    """Outcome of one Ask. `status` is 0 if no answer came; `code` and `host` name what the guard refused."""
+    """Outcome of one Ask. `status` is 0 if no answer came; `code` and `host` name what the guard refused.
+
+    `said_no`: the status confirms, and the body does not.
+    """
 
     key: Any
     outcome: CallOutcome
@@ -74,6 +87,7 @@ class Attempt(NamedTuple):
     retry_after: float | None
     code: str = ""
     host: str = ""
+    said_no: bool = False
 
 
 class DownloadFailed(Exception):
@@ -111,28 +125,47 @@ _WITHOUT_ANSWER = {"refused": CallOutcome.REFUSED, "held": CallOutcome.HELD}
 
 
 def judge(
-    answer: FanoutAnswer,
-    *,
-    repeat_of_lost: bool,
-    nobody_left: bool = False,
-    confirm_codes: frozenset[int] = CONFIRMING,
+    answer: FanoutAnswer, *, repeat_of_lost: bool, nobody_left: bool = False, platform: Platform = _TOLERANT
 ) -> CallOutcome:
     """Return the outcome that an answer means.
 
-    409 and 410 mean that the message is gone. They confirm a repeat of a lost attempt, and a call with nobody left.
-    For a first attempt they are a refusal, like every other 3xx and 4xx. 408, 429 and 5xx ask for a retry. A retry
-    answer to a repeat keeps the outcome LOST: the earlier attempt may still have succeeded.
+    A status that confirms does so only with a body that does. Any other body asks for a retry, as 408, 429 and 5xx do:
+    the call did not take effect. 409 and 410 mean that the message is gone. They confirm a repeat of a lost attempt,
+    and a call with nobody left. For a first attempt they are a refusal, like every other 3xx and 4xx. A retry answer
+    to a repeat keeps the outcome LOST: the earlier attempt may still have succeeded.
     """
     later = CallOutcome.LOST if repeat_of_lost else CallOutcome.RETRY
     if not answer.status:
         return later if answer.error == "unsent" else _WITHOUT_ANSWER.get(answer.error, CallOutcome.LOST)
-    if answer.status in confirm_codes:
-        return CallOutcome.CONFIRMED
+    if answer.status in platform.confirm_codes:
+        fault = find_body_fault(platform, answer)
+        if fault is BodyFault.CUT:
+            return CallOutcome.LOST
+        return later if fault else CallOutcome.CONFIRMED
     if answer.status in GONE and (repeat_of_lost or nobody_left):
         return CallOutcome.CONFIRMED
     if answer.status in LATER or answer.status >= 500:
         return later
     return CallOutcome.REFUSED
+
+
+def find_body_fault(platform: Platform, answer: FanoutAnswer) -> BodyFault:
+    """Return why the body of an answer takes the word of its status back, by the settings and by itself.
+
+    A body that holds what the settings ask for needs no other proof.
+    """
+    if platform.refuse_body and _pattern(platform.refuse_body).search(answer.body):
+        return BodyFault.ERROR
+    if platform.confirm_body:
+        if _pattern(platform.confirm_body).search(answer.body):
+            return BodyFault.NONE
+        return BodyFault.CUT if answer.cut else BodyFault.ERROR
+    return find_fault(answer.body, cut=answer.cut) if answer.body or answer.cut else BodyFault.NONE
+
+
+@lru_cache(maxsize=8)
+def _pattern(text: str) -> Any:
+    return re2.compile(text.encode())
 
 
 def reject_many(platform: Platform, asks: Iterable[Ask], stop: Callable[[], bool] = never) -> Iterator[list[Attempt]]:
@@ -157,10 +190,11 @@ def _attempt(platform: Platform, answer: FanoutAnswer) -> Attempt:
         answer,
         repeat_of_lost=ask.repeat_of_lost,
         nobody_left=ask.nobody_left,
-        confirm_codes=platform.confirm_codes,
+        platform=platform,
     )
     code, host = (answer.refusal.code, answer.refusal.host) if answer.refusal else ("", "")
-    return Attempt(ask.key, outcome, answer.status, answer.retry_after, code, host)
+    said_no = outcome is not CallOutcome.CONFIRMED and answer.status in platform.confirm_codes
+    return Attempt(ask.key, outcome, answer.status, answer.retry_after, code, host, said_no)
 
 
 class _Kept(threading.local):

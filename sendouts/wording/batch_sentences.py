@@ -259,6 +259,12 @@ def _unconfirmed(data: AttentionData) -> str:
             "%(n)s rejections are not confirmed, the host %(host)s may not be called",
             rows,
         )
+    elif data.get("said_no"):
+        sentence = ngettext(
+            "%(n)s rejection is not confirmed, Symplify’s answer looks like a success but says that it failed",
+            "%(n)s rejections are not confirmed, Symplify’s answers look like a success but say that they failed",
+            rows,
+        )
     else:
         sentence = ngettext("%(n)s rejection is not confirmed", "%(n)s rejections are not confirmed", rows)
     return sentence % {"n": number(rows), "host": host}
@@ -271,6 +277,11 @@ def _release(data: AttentionData) -> str:
         return _("the release was not called yet")
     if data.get("lost"):
         return _("the release was called, but its answer was lost; the messages may have gone out")
+    if data.get("said_no"):
+        return _(
+            "the release is not confirmed, Symplify’s answer looks like a success (code %(status)s) but says that it "
+            "failed"
+        ) % {"status": data.get("status", 0)}
     return _("the release is not confirmed, Symplify answered with code %(status)s") % {"status": data.get("status", 0)}
 
 

@@ -57,6 +57,8 @@ class Fault(Body):
     seed: Annotated[int, Field(strict=True)] = 0
     # status and redirect
     status: Annotated[int, Field(strict=True, ge=200, le=599)] = 500
+    # status: the body of the answer, of the type `type`; without it, an error as JSON
+    body: str | None = None
     retry_after: Count | Number | Literal["date"] | None = None
     location: Annotated[str, StringConstraints(pattern=r"^[ -~]*$")] = "/elsewhere"
     # slow and Retry-After dates: seconds; drip: pieces of `bytes` every `interval` seconds

@@ -131,7 +131,10 @@ def replacement(fault: Fault) -> Reply:
                 headers["Retry-After"] = formatdate(time.time() + fault.seconds, usegmt=True)
             elif fault.retry_after is not None:
                 headers["Retry-After"] = str(fault.retry_after)
-            return json_reply({"error": "a fault that was asked for"}, fault.status, headers)
+            if fault.body is None:
+                return json_reply({"error": "a fault that was asked for"}, fault.status, headers)
+            body = fault.body.encode("utf-8", "surrogatepass")
+            return Reply(whole(fault.status, body, content_type=fault.type, headers=headers.items()))
         case FaultKind.REDIRECT:
             status = fault.status if 300 <= fault.status < 400 else 302
             return Reply(head(status, [("Location", fault.location), ("Content-Length", "0")]))

@@ -91,6 +91,51 @@ def test_a_message_has_the_same_id_at_every_attempt(chat: Chat) -> None:
     assert (len(chat.posts), len(ids)) == (2, 1)
 
 
+TEAMS_NO = b"Webhook message delivery failed with error: Microsoft Teams endpoint returned HTTP error 429"
+
+
+@pytest.mark.parametrize(
+    ("kind", "said", "state"),
+    [
+        ("slack", b"ok", "sent"),
+        ("slack", b"", "sent"),
+        ("slack", b'{"ok": true}', "sent"),
+        ("slack", b"invalid_payload", "waiting"),
+        ("slack", b'{"ok": false, "error": "channel_not_found"}', "waiting"),
+        ("slack", b"<html><title>Log in</title></html>", "waiting"),
+        ("slack", b"bonjour", "lost"),
+        ("teams", b"1", "sent"),
+        ("teams", b"", "sent"),
+        ("teams", TEAMS_NO, "waiting"),
+        ("teams", b"Summary or Text is required.", "waiting"),
+        ("teams", b"see you", "lost"),
+        ("json", b"thank you", "sent"),
+        ("json", b'{"status": "error"}', "waiting"),
+        ("json", b"<!doctype html><p>Log in", "waiting"),
+    ],
+)
+def test_a_chat_that_says_no_under_200_has_not_taken_the_message(
+    chat: Chat, kind: str, said: bytes, state: str
+) -> None:
+    channel(chat, kind)
+    held()
+    chat.said = said
+    assert tell() == (state == "sent")
+    assert [row.state for row in Message.objects.all()] == [state]
+
+
+def test_a_chat_that_says_no_under_200_is_asked_again_when_it_says(chat: Chat) -> None:
+    channel(chat, "teams")
+    held()
+    chat.said, chat.retry_after = TEAMS_NO, "300"
+    began = timezone.now()
+    assert tell() == 0
+    assert 290 < (Message.objects.get().due_at - began).total_seconds() < 330
+    chat.said = b"1"
+    Message.objects.update(due_at=began)
+    assert send() == 1 and Message.objects.get().state == "sent"
+
+
 def test_a_host_that_is_not_allowed_is_not_called_and_the_url_is_in_no_log(caplog: Any) -> None:
     Channel.objects.create(
         name="x", url="https://chat.example.com/secret-of-the-chat", occasions=["waiting"], kind="slack"

@@ -53,8 +53,78 @@ def test_no_answer_never_confirms_nor_undoes_a_doubt(error: str, first: CallOutc
 
 def test_the_codes_that_confirm_are_a_setting() -> None:
     codes = frozenset({200, 404})
-    judged = [judge(answer(s), repeat_of_lost=False, confirm_codes=codes) for s in (200, 204, 404, 409)]
+    settings = Platform(AllowList(), confirm_codes=codes)
+    judged = [judge(answer(s), repeat_of_lost=False, platform=settings) for s in (200, 204, 404, 409)]
     assert judged == [C, R, C, R]
+
+
+NO, PAGE, GOOD = b'{"status":"error"}', b"<html><title>Log in</title></html>", b'{"state": "cancelled"}'
+
+
+@pytest.mark.parametrize(
+    ("confirm", "refuse", "body", "cut", "first", "repeat"),
+    [
+        ("", "", b"", False, C, C),
+        ("", "", GOOD, False, C, C),
+        ("", "", NO, False, A, L),
+        ("", "", PAGE, False, A, L),
+        ("", "", b"", True, L, L),
+        ("", "", GOOD[:9], True, A, L),
+        ("", "", b"cancel", True, L, L),
+        ('"state": "cancelled"', "", GOOD, False, C, C),
+        ('"state": "cancelled"', "", b'{"state": "sent"}', False, A, L),
+        ('"state": "cancelled"', "", b"", False, A, L),
+        ('"state": "cancelled"', "", b'{"state', True, L, L),
+        # What the settings ask for needs no other proof.
+        ("(?i)log in", "", PAGE, False, C, C),
+        ("", "(?i)already", b"Already on its way", False, A, L),
+        ("", "already", b"", False, C, C),
+        ("way", "already", b"already on its way", False, A, L),
+    ],
+)
+def test_a_status_that_confirms_needs_a_body_that_does(
+    confirm: str, refuse: str, body: bytes, cut: bool, first: CallOutcome, repeat: CallOutcome
+) -> None:
+    settings = Platform(AllowList(), confirm_body=confirm, refuse_body=refuse)
+    got = FanoutAnswer(1, 200, "", None, 0.1, body=body, cut=cut)
+    for nobody_left in (False, True):
+        judged = [judge(got, repeat_of_lost=lost, nobody_left=nobody_left, platform=settings) for lost in (False, True)]
+        assert judged == [first, repeat]
+
+
+def test_bodies_of_every_length_and_ending_are_judged_over_the_wire(net: Net) -> None:
+    long = b'{"list": "%s", "success": %s}'
+    bodies = {
+        "/said-no": reply(200, NO),
+        "/long-no": reply(200, long % (b"x" * 30_000, b"false")),
+        "/long-yes": reply(200, long % (b"x" * 30_000, b"true")),
+        "/endless": reply(200, long % (b"x" * 100_000, b"true")),
+        "/text": reply(200, b"OK " * 100_000),
+        "/cut": b"HTTP/1.1 200 X\r\nConnection: close\r\nContent-Length: 60\r\n\r\n",
+        "/cut-later": b"HTTP/1.1 200 X\r\nConnection: close\r\nContent-Length: 60\r\n\r\nOK",
+        "/unannounced": b"HTTP/1.1 200 X\r\nConnection: close\r\n\r\nOK",
+        "/empty": reply(204),
+    }
+    home = net.site(lambda request: bodies[request.path])
+    asks = [Ask(path, home.uri(path)) for path in bodies]
+    found = {attempt.key: attempt for some in client.reject_many(platform(home), asks) for attempt in some}
+    assert {key: attempt.outcome for key, attempt in found.items()} == {
+        "/said-no": A,
+        "/long-no": A,
+        "/long-yes": C,
+        "/endless": A,
+        "/text": C,
+        "/cut": L,
+        "/cut-later": L,
+        "/unannounced": C,
+        "/empty": C,
+    }
+    assert {key for key, attempt in found.items() if not attempt.said_no} == {
+        "/long-yes",
+        "/text",
+        "/unannounced",
+        "/empty",
+    }
 
 
 def test_rejections_come_back_with_their_key_and_outcome(net: Net) -> None:

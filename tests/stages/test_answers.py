@@ -115,3 +115,65 @@ def test_answers_are_kept_where_the_database_fails_at_the_next_rejections(
     gate.work(rounds=2)
     report = gate.platform.sendout(sent["id"])
     assert (gate.batch().status, report["rejected"], report["violations"]) == ("finished", 40, [])
+
+
+SAYS_NO = [
+    {"body": '{"status":"error","message":"message is already being sent"}', "type": "application/json"},
+    {"body": "<html><title>Log in</title></html>"},
+]
+
+
+@pytest.mark.parametrize("said", SAYS_NO)
+@pytest.mark.parametrize("kind", ["batch", "single"])
+def test_a_rejection_that_says_no_under_200_lets_nobody_through_and_is_repeated(
+    gate: Gate, kind: str, said: dict[str, str]
+) -> None:
+    gate.project()
+    faults = [fault("status", "reject", status=200, times=2, **said)]
+    sent = gate.fire(kind, contacts=20, no_consent=0.5, faults={"faults": faults})
+    gate.work()
+    assert not gate.platform.sendout(sent["id"])["calls"]["finish"] or kind == "single"
+    for batch in Batch.objects.all():
+        assert (batch.status, batch.confirmed) == ("accepted", 0) if batch.rejected else batch.status == "finished"
+    gate.work(rounds=4)
+    seen = gate.platform.sendout(sent["id"])
+    assert (seen["violations"], seen["rejected"], seen["finished"]) == ([], 10, seen["deliveries"])
+
+
+@pytest.mark.parametrize("said", SAYS_NO)
+def test_a_platform_that_goes_on_saying_no_under_200_is_told_of_and_never_finished(
+    gate: Gate, said: dict[str, str]
+) -> None:
+    gate.project()
+    sent = gate.fire(contacts=20, faults={"faults": [fault("status", "reject", status=200, **said)]})
+    gate.work(rounds=6)
+    batch = gate.batch()
+    assert (batch.status, batch.attention, batch.confirmed) == ("accepted", "unconfirmed", 0)
+    assert batch.attention_data == {"rows": 2, "said_no": True} and batch.due_at is not None
+    assert gate.platform.sendout(sent["id"])["calls"]["finish"] == 0
+
+
+@pytest.mark.parametrize("said", SAYS_NO)
+def test_a_release_that_says_no_under_200_is_repeated_and_gone_then_confirms_nothing(
+    gate: Gate, said: dict[str, str]
+) -> None:
+    gate.project()
+    faults = [fault("status", "finish", status=200, total=1, **said), fault("status", "finish", status=410, total=1)]
+    gate.fire(faults={"faults": faults})
+    gate.work(rounds=3)
+    batch = gate.batch()
+    assert (batch.status, batch.attention, batch.finish_lost) == ("delivered", "finish_unconfirmed", False)
+
+
+def test_a_release_that_said_no_once_is_confirmed_by_the_next_answer(gate: Gate, settings: Any) -> None:
+    settings.SYMPLIFY_CONFIRM_BODY = "released"
+    gate.project()
+    faults = [
+        fault("status", "finish", status=200, total=2, body="later"),
+        fault("status", "finish", status=200, body=""),
+    ]
+    yes = fault("status", "finish", status=200, total=1, body="it is released", effect=True)
+    gate.fire(no_consent=0.0, faults={"faults": [faults[0], yes, faults[1]]})
+    gate.work(rounds=4)
+    batch = gate.batch()
+    assert (batch.status, batch.outcome, batch.finish_attempts) == ("finished", "released", 3)
