@@ -8,9 +8,8 @@ from typing import Any, Final
 from outbound.breaker import breakers
 from outbound.guard import AllowList, Refused
 from outbound.pace import Pace
-from outbound.poller import TICK, Poller
 from outbound.retry_after import MAX_WAIT, TROUBLE
-from outbound.transfer import Transfer, header_lines, method_name
+from outbound.transfer import TICK, Poller, Transfer, header_lines, method_name
 
 # Yield answers in lists of up to this many, or after this many seconds, whichever comes first.
 LIST_SIZE: Final = 256
