@@ -28,13 +28,11 @@ DROP TRIGGER sendouts_event_not_truncated ON sendouts_event;
 DROP TRIGGER sendouts_event_kept ON sendouts_event;
 """
 SQLITE = (
-    "CREATE TABLE sendouts_record_door (open integer NOT NULL)",
+    # The trigger must not name the table of batches: SQLite could then not alter that table any more.
+    "CREATE TABLE sendouts_record_door (batch_id bigint NOT NULL PRIMARY KEY)",
     """
     CREATE TRIGGER sendouts_event_kept BEFORE DELETE ON sendouts_event
-    WHEN NOT EXISTS (SELECT 1 FROM sendouts_record_door) OR NOT EXISTS (
-        SELECT 1 FROM sendouts_batch
-        WHERE id = OLD.batch_id AND source = 'single' AND retired_at IS NOT NULL
-    )
+    WHEN NOT EXISTS (SELECT 1 FROM sendouts_record_door WHERE batch_id = OLD.batch_id)
     BEGIN SELECT RAISE(ABORT, 'events are never deleted'); END
     """,
 )

@@ -30,12 +30,6 @@ PAUSE_SECONDS = 60.0
 # Tables with rows of contacts, and the column that holds (batch << 32) + row.
 _CONTACTS: tuple[tuple[Any, str], ...] = ((PendingEffect, "decision_id"), (KeptDecision, "id"), (Decision, "id"))
 _SINGLE = Batch.Source.SINGLE
-# What the triggers of the table of events ask for (migration 0004).
-_OPEN = {
-    "postgresql": "SET LOCAL sendgate.retention = 'open'",
-    "sqlite": "INSERT INTO sendouts_record_door VALUES (1)",
-}
-_CLOSE = {"postgresql": "SET LOCAL sendgate.retention = ''", "sqlite": "DELETE FROM sendouts_record_door"}
 
 
 def start(stop: threading.Event) -> None:
@@ -105,7 +99,7 @@ def retire(now: datetime) -> int:
         for rows in _sets(model.objects.all(), key, singles):
             rows.delete()
     if singles:
-        with transaction.atomic(), _record_door():
+        with transaction.atomic(), _record_door(singles):
             forget_holders(*singles)
             # Only the events of retired singles may be deleted.
             Batch.objects.filter(pk__in=singles).update(retired_at=now)
@@ -128,12 +122,17 @@ def drop_hooks(now: datetime) -> int:
 
 
 @contextmanager
-def _record_door() -> Iterator[None]:
-    """Let this transaction delete events of retired singles. The database refuses every other DELETE of an event."""
+def _record_door(batch_ids: Sequence[int]) -> Iterator[None]:
+    """Let this transaction delete the events of these retired singles; triggers refuse every other DELETE (0004)."""
     with connection.cursor() as cursor:
-        cursor.execute(_OPEN[connection.vendor])
-        yield
-        cursor.execute(_CLOSE[connection.vendor])
+        if connection.vendor == "postgresql":
+            cursor.execute("SET LOCAL sendgate.retention = 'open'")
+            yield
+            cursor.execute("SET LOCAL sendgate.retention = ''")
+        else:
+            cursor.executemany("INSERT INTO sendouts_record_door VALUES (%s)", [(pk,) for pk in batch_ids])
+            yield
+            cursor.execute("DELETE FROM sendouts_record_door")
 
 
 def _to_wipe(now: datetime) -> tuple[QuerySet[Batch], datetime]:
