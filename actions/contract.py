@@ -171,6 +171,10 @@ def _no_lists(name: str, values: Collection[str]) -> Listed:
     raise Permanent(NoList.NO_LIST(name=name))
 
 
+def _nothing_newer(name: str, refused: Mapping[str, str]) -> Mapping[str, str] | None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """Data and services for a kind, besides the contacts.
@@ -178,12 +182,15 @@ class Context:
     - `details` came with the hook and is read-only.
     - `time_left()` is in seconds.
     - `http()` returns the only session that may be used for calls.
-    - `credential(name)` returns the headers of a named credential, or raises Permanent.
+    - `credential(name)` returns the headers of a named credential; it raises Permanent, or Retryable if a token must
+      be requested first, and is not given.
+    - `renewed(name, headers)` returns other headers of it after these were answered with 401, or None if there are no
+      others: repeat the call with them, once. It raises as `credential` does.
     - `suppressed(list, values)` returns which of some thousand values at most are on a stored list; it raises Permanent
       if the list does not exist.
     - `codes` are the pools of promo codes.
 
-    Only kinds that do not wait may use the last two: they use the worker's database connection.
+    Only kinds that do not wait may use `suppressed` and `codes`: they use the worker's database connection.
     """
 
     project: str
@@ -195,6 +202,7 @@ class Context:
     credential: Callable[[str], Mapping[str, str]]
     codes: Codes = NO_POOLS
     suppressed: Callable[[str, Collection[str]], Listed] = _no_lists
+    renewed: Callable[[str, Mapping[str, str]], Mapping[str, str] | None] = _nothing_newer
 
 
 @dataclass(frozen=True, slots=True)

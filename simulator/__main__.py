@@ -40,6 +40,8 @@ def handler(world: World) -> Handler:
         if area == b"consent":
             whole = request.target.partition(b"/consent/")[2].decode("latin-1")
             return world.consent.answer(request, whole, world.faults)
+        if area == b"oauth":
+            return world.oauth.answer(request, below.rstrip(b"/").decode("latin-1"), world.faults)
         if area == b"receive":
             return receivers.answer(request, below.rstrip(b"/").decode("latin-1"))
         if area == b"control":

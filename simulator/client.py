@@ -124,12 +124,22 @@ class Simulator:
         return self._call("GET", "/control/rest")
 
     def consent(self, **wanted: Any) -> Report:
-        """Set up the consent service (`refusing`, `unknown`, `token`); without arguments, restore the defaults."""
+        """Set up the consent service (`refusing`, `unknown`, `token`, `oauth`); without arguments, restore defaults."""
         return self._call("POST", "/control/consent", wanted)
 
     def consent_asked(self) -> Report:
         """Return the consent service's report of its questions."""
         return self._call("GET", "/control/consent")
+
+    def oauth(self, **wanted: Any) -> Report:
+        """Set up the token endpoint if anything is given; return how many tokens it issued, and what it refused."""
+        if wanted:
+            self._call("POST", "/control/oauth", wanted)
+        return self._call("GET", "/control/oauth")
+
+    def revoke_tokens(self) -> Report:
+        """Accept none of the tokens issued so far."""
+        return self._call("POST", "/control/oauth/revoke")
 
     def reset(self) -> Report:
         """Delete all state."""

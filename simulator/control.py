@@ -75,6 +75,12 @@ class Control:
                 return world.consent.set_up(_content(request))
             case "GET", "/control/consent":
                 return world.consent.report()
+            case "POST", "/control/oauth":
+                return world.oauth.set_up(_content(request))
+            case "POST", "/control/oauth/revoke":
+                return world.oauth.revoke()
+            case "GET", "/control/oauth":
+                return world.oauth.report()
             case "POST", "/control/reset":
                 world.reset()
                 self.receivers.reset()

@@ -13,6 +13,7 @@ from simulator.platform.sendouts import Delivery, Sendout
 from simulator.platform.spec import Spec
 from simulator.services.consent import Consent
 from simulator.services.contact_lists import RestState
+from simulator.services.oauth import OAuth
 
 DIGITS = string.digits + string.ascii_lowercase
 PREFIX_LENGTH = 20
@@ -44,7 +45,8 @@ class World:
         self.sendouts: dict[str, Sendout] = {}
         self.faults = Faults()
         self.rest = RestState()
-        self.consent = Consent()
+        self.oauth = OAuth()
+        self.consent = Consent(self.oauth)
         self.violations: list[dict[str, Any]] = []
         self.violation_count = 0
         self._owners: dict[str, tuple[str, Sendout]] = {}

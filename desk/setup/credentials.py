@@ -30,11 +30,16 @@ class CredentialForm(forms.ModelForm):
 
     class Meta:
         model = Credential
-        fields = ("name", "kind", "user", "header", "secret", "test_url")
+        fields = (
+            *("name", "kind", "user", "header", "secret", "test_url"),
+            *("token_url", "client_auth", "scope", "audience"),
+        )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.initial.pop("secret", None)
+        # Programs and older pages may leave it out.
+        self.fields["client_auth"].required = False
 
     def clean_secret(self) -> Any:
         secret: str = self.cleaned_data["secret"]
@@ -55,6 +60,19 @@ class CredentialAdmin(SharedAdmin, HistoryAdmin):
     """The history records who changed which field, without the secret."""
 
     form = CredentialForm
+    fieldsets = (
+        (None, {"fields": ("name", "kind", "user", "header", "secret", "test_url")}),
+        (
+            _("OAuth2"),
+            {
+                "fields": ("token_url", "client_auth", "scope", "audience"),
+                "description": _(
+                    "Only for OAuth2 client credentials: client id and secret get a token, which is renewed before it "
+                    "expires, and after a 401."
+                ),
+            },
+        ),
+    )
     list_display = ("name", "kind", "user", "header", "changed_at")
     list_filter = ("kind",)
     search_fields = ("name",)

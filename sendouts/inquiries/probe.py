@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import structlog
 from django.conf import settings
 
-from actions.contract import Permanent
+from actions.contract import Context, Permanent, Retryable
 from actions.models import Credential
+from actions.secrets import oauth
 from outbound.guard import Refused
 from outbound.session import GuardedSession, Unreachable
 from sendouts.services import credentials
@@ -22,28 +23,44 @@ _REFUSED = frozenset({401, 403})
 class Probe:
     """Result of the test. `code` is the answer's status, 0 without an answer.
 
-    `outcome` is one of accepted, refused, other, unreachable, not_allowed, cannot_open.
+    `outcome` is one of accepted, refused, other, unreachable, not_allowed, cannot_open; with OAuth2 also token (there
+    is no URL to test with) and no_token, with the stored sentence `why`.
     """
 
     outcome: str
     host: str = ""
     code: int = 0
+    why: str = ""
 
 
 def probe(credential: Credential, user_id: int) -> Probe:
-    """Send a GET with the credential to its test URL, as actions send it, without reading the answer's body."""
+    """Send a GET with the credential to its test URL, as actions send it, without reading the answer's body.
+
+    OAuth2 requests a new token for it.
+    """
     found = _probe(credential)
     log.info("credential_tested", credential=credential.pk, user=user_id, outcome=found.outcome, code=found.code)
     return found
 
 
+def _context(seconds: float) -> Context:
+    """Return what the request of a token needs."""
+    allow = services()
+    return Context("", "", "", None, lambda: seconds, lambda: GuardedSession(allow), credentials.headers)
+
+
 def _probe(credential: Credential) -> Probe:
+    connect, read = (settings.PAGE_SECONDS * share for share in _SHARES_OF_PAGE)
+    client = credential.client
+    if client is not None:
+        oauth.forget(client)
     try:
         # A credential in the environment takes precedence here, as it does for actions.
-        headers = credentials.headers(credential.name, {credential.name: credential})
-    except Permanent:
-        return Probe("cannot_open")
-    connect, read = (settings.PAGE_SECONDS * share for share in _SHARES_OF_PAGE)
+        headers = credentials.headers(credential.name, {credential.name: credential}, _context(connect))
+    except (Permanent, Retryable) as error:
+        return Probe("cannot_open") if client is None else Probe("no_token", client.host, why=error.text)
+    if client is not None and not credential.test_url:
+        return Probe("token", client.host)
     try:
         with (
             GuardedSession(services(), (connect, read)) as session,

@@ -45,7 +45,8 @@ class Contexts:
         self.ends = ends
         self._batch_number = batch.pk
         self._names = batch.project.name, batch.sendout.journey, batch.sendout.name
-        self._credential = partial(credentials.headers, stored=credentials.stored())
+        # Read here: worker threads use what this process read last.
+        credentials.stored()
 
     def of(self, action: PlannedAction) -> Context:
         project, journey, sendout = self._names
@@ -59,8 +60,13 @@ class Contexts:
             details=json.loads(action.details),
             time_left=lambda: (ends - timezone.now()).total_seconds(),
             http=lambda: staff_session(allow),
-            credential=self._credential,
+            credential=credentials.headers,
             suppressed=partial(suppressed, project=project),
+        )
+        context = replace(
+            context,
+            credential=partial(credentials.headers, context=context),
+            renewed=partial(credentials.renewed, context=context),
         )
         return replace(context, codes=Pools(self._batch_number, context))
 

@@ -13,7 +13,7 @@ from simulator.bodies import Body, Count, Flag, Number, Share
 
 ENDPOINTS = frozenset({"download", "reject", "finish"})
 # A fault hits these only if it names them: they are not the three calls of the platform.
-NAMED_ONLY = frozenset({"contact", "import", "recipients", "batch_status", "consent"})
+NAMED_ONLY = frozenset({"contact", "import", "recipients", "batch_status", "consent", "token"})
 
 
 class FaultKind(StrEnum):

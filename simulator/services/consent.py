@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
-from simulator.bodies import BadRequestError, Body
+from simulator.bodies import BadRequestError, Body, Flag
 from simulator.platform.faults import Faults
+from simulator.services.oauth import OAuth, not_valid
 from simulator.wire.http import Request
 from simulator.wire.replies import Reply, answer, json_reply
 
@@ -26,18 +27,20 @@ class ConsentSettings(Body):
     """Behaviour of the service.
 
     `refusing`: None means the default rule. `unknown`: contacts left out of every answer. `token`: required from
-    callers.
+    callers. `oauth`: a token of the token endpoint is required.
     """
 
     refusing: frozenset[str] | None = None
     unknown: frozenset[str] = frozenset()
     token: str = ""
+    oauth: Flag = False
 
 
 class Consent:
     """Handler of requests under /consent/."""
 
-    def __init__(self) -> None:
+    def __init__(self, oauth: OAuth) -> None:
+        self.oauth = oauth
         self.asked: Counter[str] = Counter()
         self.most_in_one = 0
         self.settings = ConsentSettings()
@@ -67,6 +70,8 @@ class Consent:
     def _judge(self, request: Request, name: str, contact: str, query: str) -> Reply:
         if self.settings.token and request.headers.get("authorization") != f"Bearer {self.settings.token}":
             return json_reply({"error": "not authorized"}, 401)
+        if self.settings.oauth and not self.oauth.is_valid(request):
+            return not_valid()
         try:
             return self._reply(request, name, contact, query)
         except BadRequestError as refused:

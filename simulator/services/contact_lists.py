@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from simulator.bodies import Body, Number
+from simulator.bodies import Body, Flag, Number
 
 # Maximum number of contacts in reports; the counts cover all.
 MAX_SHOWN = 100_000
@@ -33,9 +33,11 @@ class RestSettings(Body):
     """Behaviour of the API. Times in seconds.
 
     `unknown`: contacts that single updates do not find. `import_distance`: the minimum time between two imports.
+    `oauth`: a token of the token endpoint is required instead of `token`.
     """
 
     token: str = "token"
+    oauth: Flag = False
     import_seconds: Number = 0.0
     import_distance: Number = 0.0
     import_ends: Literal["FINISHED", "ERROR"] = "FINISHED"

@@ -13,8 +13,9 @@ from typing import Annotated, Any
 
 from pydantic import StringConstraints
 
-from simulator.bodies import Body
+from simulator.bodies import Body, Flag
 from simulator.platform.faults import Fault
+from simulator.services.oauth import not_valid
 from simulator.wire.http import Request
 from simulator.wire.replies import Reply, answer, json_reply
 from simulator.world import World
@@ -27,11 +28,15 @@ KEPT = 1000
 
 
 class ReceiverSetup(Body):
-    """Set-up of a receiver. `headers`: required from callers; `secret`: key for Standard Webhooks signatures."""
+    """Set-up of a receiver. `headers`: required from callers; `secret`: key for Standard Webhooks signatures.
+
+    `oauth`: a token of the token endpoint is required.
+    """
 
     name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,50}$")]
     headers: dict[str, str] = {}
     secret: str = ""
+    oauth: Flag = False
     faults: tuple[Fault, ...] = ()
 
 
@@ -127,6 +132,8 @@ class Receivers:
         receiver = self._known.get(name)
         if receiver is None:
             return json_reply({"error": "not found"}, 404)
+        if receiver.setup.oauth and not self.world.oauth.is_valid(request):
+            return not_valid()
         if request.method not in _METHODS:
             return json_reply({"error": "use POST, PUT or PATCH"}, 405, {"Allow": "POST, PUT, PATCH"})
         return receiver.take(request)

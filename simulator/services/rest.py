@@ -28,7 +28,10 @@ class Rest:
 
     def answer(self, request: Request, path: str) -> Reply:
         state = self.world.rest
-        if request.headers.get(TOKEN, "") != state.settings.token:
+        oauth = state.settings.oauth
+        if not (
+            self.world.oauth.is_valid(request) if oauth else request.headers.get(TOKEN, "") == state.settings.token
+        ):
             state.calls["refused"] += 1
             return json_reply({"error": "not authenticated"}, 401)
         method = request.method.decode("ascii", "replace")

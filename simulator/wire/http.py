@@ -20,7 +20,7 @@ MAX_BODY = 64 * 1024 * 1024
 # Number of pipelined requests after which reading pauses until the first ones are answered.
 MAX_WAITING = 128
 # Paths whose headers are parsed; calls to other paths come in hundreds of thousands and skip that cost.
-READS_HEADERS = (b"/receive/", b"/consent/", b"/rest/")
+READS_HEADERS = (b"/receive/", b"/consent/", b"/rest/", b"/oauth/")
 
 Result = Reply | Coroutine[Any, Any, Reply]
 Handler = Callable[["Request"], Result]

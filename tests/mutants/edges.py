@@ -15,6 +15,20 @@ DOOR_TESTS, RECORDS = "tests/intake/test_door.py", "tests/intake/test_journal_re
 
 FAULTS = (
     Fault(
+        "a 401 is final although a new token can be had",
+        "actions/catalog/shared/http.py",
+        "(newer := context.renewed(asked.credential, used)) is not None",
+        "(newer := None) is not None",
+        "tests/actions/test_oauth.py::test_a_token_that_is_refused_is_replaced_and_the_page_asked_once_more",
+    ),
+    Fault(
+        "each page requests a token of its own",
+        "actions/secrets/oauth.py",
+        "    if monotonic() < slot.renew_at:",
+        "    if False:",
+        "tests/actions/test_oauth.py::test_one_token_serves_all_pages_however_the_client_is_told",
+    ),
+    Fault(
         "a consent service may answer about others",
         "actions/catalog/consent_check/answer.py",
         "if not known.keys() <= keys or ",

@@ -144,6 +144,9 @@ class Rows:
         self._tick()
         return self._file.read(size)
 
+    def seek(self, place: int) -> int:
+        return self._file.seek(place)
+
 
 def row(fields: Iterable[str]) -> bytes:
     """Return one row of an import."""

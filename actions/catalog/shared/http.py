@@ -147,14 +147,22 @@ def call(context: Context, asked: Call) -> tuple[int, bytes]:
 
 
 def send(
-    context: Context, method: str, url: str, body: bytes | Watched, headers: Mapping[str, str], *, timeout: float
+    context: Context,
+    method: str,
+    url: str,
+    body: bytes | Watched,
+    headers: Mapping[str, str],
+    *,
+    timeout: float,
+    credential: str = "",
 ) -> ServiceAnswer:
-    """Call a service once, and return its answer.
+    """Call a service, and return its answer.
 
     Raise Retryable for failures that may be retried: 429, 408, 425, 5xx, time-outs and lost connections. A forbidden
     host is Permanent.
     """
-    return _request(context, Call(url, method, data=body, headers=headers, timeout=timeout), _ANY_CODE)
+    asked = Call(url, method, data=body, headers=headers, timeout=timeout, credential=credential)
+    return _request(context, asked, _ANY_CODE)
 
 
 def read_json(url: str, body: bytes, pairs: Callable[[list[tuple[str, Any]]], Any] | None = None) -> Any:
@@ -167,19 +175,36 @@ def read_json(url: str, body: bytes, pairs: Callable[[list[tuple[str, Any]]], An
 
 # All statuses below 500, except those that ask for a retry.
 _ANY_CODE = frozenset(range(200, 500)) - AGAIN
+# The service does not know the caller, or its token has expired.
+_UNKNOWN_CALLER = 401
 
 
 def _request(context: Context, asked: Call, codes: Collection[int] = ()) -> ServiceAnswer:
-    """Make one request. It takes at most `timeout` seconds, and at most the remaining time.
+    """Make one request, and repeat it once if the answer is 401 and the credential has other headers by now."""
+    codes = codes or asked.codes
+    parts = urlsplit(asked.url)
+    used = context.credential(asked.credential) if asked.credential else {}
+    service = parts.hostname or "", parts.port, asked.credential.lower()
+    if asked.per_second and (wait := rates.of(service).take(asked.per_second)):
+        raise Later(wait)
+    if not asked.credential:
+        return _send(context, asked, asked.headers, codes)
+    answer = _send(context, asked, {**asked.headers, **used}, {*codes, _UNKNOWN_CALLER})
+    if answer.status == _UNKNOWN_CALLER and (newer := context.renewed(asked.credential, used)) is not None:
+        if hasattr(asked.data, "seek"):
+            asked.data.seek(0)
+        answer = _send(context, asked, {**asked.headers, **newer}, {*codes, _UNKNOWN_CALLER})
+    if answer.status == _UNKNOWN_CALLER and _UNKNOWN_CALLER not in codes:
+        raise Declined(answer.host, answer.status)
+    return answer
+
+
+def _send(context: Context, asked: Call, headers: Mapping[str, str], codes: Collection[int]) -> ServiceAnswer:
+    """Send a request. It takes at most `timeout` seconds, and at most the remaining time.
 
     A body that is read in parts while it is sent (Watched) may take longer: then the time limits only the answer.
     """
-    parts = urlsplit(asked.url)
-    host = parts.hostname or ""
-    headers = {**asked.headers, **(context.credential(asked.credential) if asked.credential else {})}
-    service = host, parts.port, asked.credential.lower()
-    if asked.per_second and (wait := rates.of(service).take(asked.per_second)):
-        raise Later(wait)
+    host = urlsplit(asked.url).hostname or ""
     allowed = max(0.1, min(asked.timeout, context.time_left()))
     began = time.monotonic()
     try:
@@ -195,7 +220,7 @@ def _request(context: Context, asked: Call, codes: Collection[int] = ()) -> Serv
         ) as response:
             if hasattr(asked.data, "read"):
                 began = time.monotonic()
-            _sort(host, response, codes or asked.codes)
+            _sort(host, response, codes)
             return ServiceAnswer(host, response.status_code, response.headers, _read_within(response, began + allowed))
     except Refused as error:
         raise Permanent(ServiceFailure.NOT_ALLOWED(host=error.host or host, code=error.code)) from error

@@ -17,6 +17,10 @@ class UnfitCredential(Sentences):
         "credential.sealed",
         gettext_noop("The credential “%(name)s” cannot be opened with the keys in ENCRYPTION_KEYS."),
     )
+    NEEDS_TOKEN = (
+        "credential.needs_token",
+        gettext_noop("The credential “%(name)s” needs a token, and none was requested."),
+    )
     NOT_BASIC = "credential.not_basic", gettext_noop("The credential “%(name)s” is not a user and a password.")
     NOT_BASE64 = (
         "credential.not_base64",

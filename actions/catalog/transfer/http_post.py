@@ -103,7 +103,11 @@ class TransferHttp(OutcomeReport, Effect):
         config: TransferHttpConfig = self.config
         body = self._body(page, context)
         headers = self._headers(_key(page), body, context)
-        answer = send(context, config.method, config.url, body, headers, timeout=config.timeout)
+        answer = send(
+            *(context, config.method, config.url, body, headers),
+            timeout=config.timeout,
+            credential=config.credential,
+        )
         if answer.is_done:
             return [DONE] * len(page)
         sentence = ServiceFailure.ANSWERED(host=answer.host, code=answer.status)
@@ -126,9 +130,8 @@ class TransferHttp(OutcomeReport, Effect):
     def _headers(self, key: str, body: bytes, context: Context) -> Mapping[str, str]:
         config: TransferHttpConfig = self.config
         content_type = "application/x-ndjson" if config.format == "ndjson" else "application/json"
-        credential = context.credential(config.credential) if config.credential else {}
         signature = signed(signing_key(context, config.signature), key, body) if config.signature else {}
-        return {**config.headers, **credential, "Content-Type": content_type, "Idempotency-Key": key, **signature}
+        return {**config.headers, "Content-Type": content_type, "Idempotency-Key": key, **signature}
 
 
 def _key(page: Sequence[Pending]) -> str:

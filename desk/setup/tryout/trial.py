@@ -77,22 +77,28 @@ def test_credential(request: HttpRequest, credential_id: int) -> HttpResponse:
         raise PermissionDenied
     credential = get_object_or_404(Credential, pk=credential_id)
     shown: dict[str, Any] = {}
-    if not credential.test_url:
-        shown["problem"] = _("This credential has no URL to test with: enter one on its page.")
-    else:
+    client = credential.client
+    possible = bool(credential.test_url or client)
+    if credential.test_url:
         shown["confirm"] = _("A GET with this credential is sent to %(host)s.") % {"host": credential.test_host}
-    if credential.test_url and request.method == "POST":
+    elif client:
+        shown["confirm"] = _("A token is requested from %(host)s.") % {"host": client.host}
+    else:
+        shown["problem"] = _("This credential has no URL to test with: enter one on its page.")
+    if possible and request.method == "POST":
         found = probe(credential, reader(request).pk)
         said = sentence(found)
         LogEntry.objects.log_actions(reader(request).pk, [credential], CHANGE, said, single_object=True)
-        shown["said" if found.outcome == "accepted" else "problem"] = said
+        shown["said" if found.outcome in {"accepted", "token"} else "problem"] = said
     page = reverse("admin:actions_credential_change", args=[credential_id])
     title = _("Test the credential “%(name)s”") % {"name": credential.name}
-    return show_page(request, "trial.html", title, Credential, back=page, possible=bool(credential.test_url), **shown)
+    return show_page(request, "trial.html", title, Credential, back=page, possible=possible, **shown)
 
 
 def sentence(found: Probe) -> str:
     """Return the result of a credential's test, for people."""
+    if found.outcome == "no_token":
+        return show_text(found.why)
     texts = {
         "accepted": _("%(host)s accepted the credential (%(code)d)."),
         "refused": _("%(host)s refused the credential (%(code)d)."),
@@ -101,6 +107,7 @@ def sentence(found: Probe) -> str:
         ),
         "unreachable": _("%(host)s could not be reached, or did not answer in time."),
         "not_allowed": _("%(host)s may not be called: it is not among the allowed hosts, or its address is private."),
+        "token": _("%(host)s gave a token."),
         "cannot_open": _("The stored secret cannot be opened with the keys in ENCRYPTION_KEYS: enter it again."),
     }
     return texts[found.outcome] % {"host": found.host, "code": found.code}

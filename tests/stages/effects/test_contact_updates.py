@@ -230,7 +230,8 @@ def test_a_list_cannot_be_replaced() -> None:
     assert list(inspect.signature(ContactsApi.begin_import).parameters) == ["self", "context"]
     for folder in ("actions", "outbound", "sendouts"):
         for path in (ROOT / folder).rglob("*.py"):
-            assert not re.search(r"\bREPLACE\b", path.read_text()), path
+            # Migrations replace triggers of the database.
+            assert "migrations" in path.parts or not re.search(r"\bREPLACE\b", path.read_text()), path
 
 
 @pytest.mark.parametrize(
