@@ -219,6 +219,7 @@ JOURNAL = env.bool("JOURNAL", default=False)
 JOURNAL_DIR = DATA_DIR / "journal"
 SQS_QUEUE_URL = env.str("SQS_QUEUE_URL", default="")
 SQS_THREADS = env.int("SQS_THREADS", default=4)
+SQS_BUCKETS = tuple(env.list("SQS_BUCKETS", default=[]))
 AWS_ENDPOINT_URL = env.str("AWS_ENDPOINT_URL", default="")
 
 # --- The platform --------------------------------------------------------------------------------------------------

@@ -82,7 +82,7 @@ class WebhookAdmin(ReadOnlyAdmin, LimitedAdmin):
 
     @display(description=_("plan again"), empty_value="–")
     def shown_again(self, obj: Webhook) -> SafeString | None:
-        if obj.outcome != Webhook.Outcome.FAILED:
+        if obj.outcome not in Webhook.UNPLANNED:
             return None
         url = reverse("admin:sendouts_webhook_again", args=[obj.pk])
         return format_html('<a class="gate-link" href="{}">{}</a>', url, _("Plan again…"))
@@ -108,8 +108,8 @@ class WebhookAdmin(ReadOnlyAdmin, LimitedAdmin):
                 transaction.on_commit(partial(nudge, "hooks", [webhook.pk]))
                 messages.success(request, _("The hook is being planned again."))
                 return HttpResponseRedirect(back)
-        possible = webhook.outcome == Webhook.Outcome.FAILED and not problem
+        possible = webhook.outcome in Webhook.UNPLANNED and not problem
         title, status = _("Plan this hook again?"), 409 if problem else 200
-        return show_page(
-            request, "plan_again.html", title, Webhook, status, possible=possible, problem=problem, back=back
-        )
+        unreadable = webhook.outcome == Webhook.Outcome.UNREADABLE
+        more = {"possible": possible, "unreadable": unreadable, "problem": problem, "back": back}
+        return show_page(request, "plan_again.html", title, Webhook, status, **more)

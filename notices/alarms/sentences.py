@@ -16,6 +16,7 @@ from actions.config import durations
 from notices.models import Alarm, Code
 from sendouts.models import Attention
 from sendouts.wording.batch_sentences import number, quoted
+from sendouts.wording.sentences import show_text
 from work import lanes
 
 
@@ -82,7 +83,7 @@ def _traffic(code: str, data: dict[str, Any]) -> str:
             return text % {"n": number(data["hooks"])}
         case Code.HOOK_UNREADABLE:
             text = ngettext("%(n)s hook cannot be read.", "%(n)s hooks cannot be read.", data["hooks"])
-            return text % {"n": number(data["hooks"])}
+            return f"{text % {'n': number(data['hooks'])}} {show_text(data.get('why', ''))}".strip()
         case Code.DEADLINE_MISSED:
             text = ngettext(
                 "%(n)s batch passed its deadline before it was answered. Its contacts timed out.",

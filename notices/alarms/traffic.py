@@ -80,6 +80,7 @@ def hook_unreadable(now: datetime) -> Iterator[Finding]:
     bad = Webhook.objects.filter(outcome=Webhook.Outcome.UNREADABLE, received_at__gte=now - TOLD_SPAN)
     found = bad.aggregate(hooks=Count("pk"), first=Min("pk"))
     if found["hooks"]:
+        found["why"] = bad.filter(pk=found["first"]).values_list("detail", flat=True).first() or ""
         yield Finding(Code.HOOK_UNREADABLE, data=found)
 
 

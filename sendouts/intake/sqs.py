@@ -3,13 +3,16 @@
 A message is deleted only after its hook is stored. The hook's UUID is derived from the queue's address and the
 message's id. So a redelivered message, after a kill or a failed delete, finds its row. After any other failure the
 message stays in the queue and is redelivered: the queue is the journal of this door.
+
+A long hook may be in S3, with a pointer to it in the queue, as the extended clients of SQS and SNS write them. It is
+fetched from the buckets in SQS_BUCKETS alone.
 """
 
-import json
 import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import cache, partial
 from typing import Any, NotRequired, TypedDict
 from uuid import UUID, uuid5
 
@@ -22,7 +25,8 @@ from sendouts.intake.hook import Received
 from sendouts.intake.journal_loader import insert
 from sendouts.intake.store import seal_hook, store
 from sendouts.models import Webhook
-from sendouts.symplify.payload import Unreadable, is_readable
+from sendouts.symplify.envelopes import find_pointer, unpack
+from sendouts.symplify.payload import Unreadable, parse
 from work import pulses
 from work.nudges import nudge
 from work.retry import backoff
@@ -35,12 +39,14 @@ MESSAGES = 10
 WAIT_SECONDS = 10
 # While the database is away, extend the visibility timeout of the received messages by this after each try.
 HOLD_SECONDS = 120
+# Show a message whose object in S3 could not be fetched after so many tries: the failure is not transient.
+FETCHES = 3
 _IDS = UUID("5f0d4a0e-3f9c-4d55-9d8e-2a4f1f8f4f0b")
 _REGION = re.compile(r"//(?:sqs\.|queue\.)?([a-z]{2}(?:-[a-z]+)+-\d)\.")
 
 
-def make_client(queue_url: str, endpoint: str = "") -> Any:
-    """Return a client for the queue, with AWS's own credential chain.
+def make_client(queue_url: str, endpoint: str = "", service: str = "sqs") -> Any:
+    """Return a client for the queue, or for another service in its region, with AWS's own credential chain.
 
     The region comes from the environment or the queue's address. endpoint: a URL to use instead of AWS's own, for
     stand-ins and private endpoints.
@@ -54,7 +60,7 @@ def make_client(queue_url: str, endpoint: str = "") -> Any:
     region = session.region_name or (found.group(1) if found else "us-east-1")
     # Our own loop retries; the read timeout is longer than a long poll.
     config = Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=WAIT_SECONDS + 10)
-    return session.client("sqs", region_name=region, endpoint_url=endpoint or None, config=config)
+    return session.client(service, region_name=region, endpoint_url=endpoint or None, config=config)
 
 
 class QueueMessage(TypedDict):
@@ -67,12 +73,25 @@ class QueueMessage(TypedDict):
 
 
 class Consumer:
-    """Takes hooks from one queue with several threads; several consumers may share a queue."""
+    """Takes hooks from one queue with several threads; several consumers may share a queue.
 
-    def __init__(self, queue_url: str, client: Any, *, threads: int = 4) -> None:
+    buckets: what a message in the queue may point to; `make_s3` returns the client for them.
+    """
+
+    def __init__(
+        self,
+        queue_url: str,
+        client: Any,
+        *,
+        threads: int = 4,
+        buckets: Sequence[str] = (),
+        make_s3: Callable[[], Any] | None = None,
+    ) -> None:
         self._url = queue_url
         self._client = client
         self._threads = threads
+        self._buckets = frozenset(buckets)
+        self._s3 = cache(make_s3 or partial(make_client, queue_url, service="s3"))
         self._stop = threading.Event()
         self._leaves_unreadable = False
 
@@ -138,18 +157,53 @@ class Consumer:
 
     def _store_and_delete(self, messages: Sequence[QueueMessage]) -> None:
         """Store the hooks of these messages, then delete the messages."""
-        hooks = {message["MessageId"]: self._received(message) for message in messages}
+        bodies = {message["MessageId"]: self._body(message) for message in messages}
+        shown = [each for each in messages if bodies[each["MessageId"]] is not None or self._shows_pointer(each)]
+        hooks = {each["MessageId"]: self._received(each, bodies[each["MessageId"]]) for each in shown}
         stored = self._store(messages, list(hooks.values()))
-        done = [message for message in messages if hooks[message["MessageId"]].uuid in stored]
-        read = [message for message in done if not self._leaves_in_queue(message, hooks[message["MessageId"]])]
-        self._ask("delete_message_batch", read)
+        done = []
+        for message in shown:
+            hook, body = hooks[message["MessageId"]], bodies[message["MessageId"]]
+            if hook.uuid in stored and body is not None and not self._leaves_in_queue(message, hook, body):
+                done.append(message)
+        self._ask("delete_message_batch", done)
 
-    def _received(self, message: QueueMessage) -> Received:
-        """Return the hook in a message; its time of receipt is when it was sent to the queue."""
+    def _body(self, message: QueueMessage) -> bytes | None:
+        """Return the body of a message, from S3 if it points there; None if it cannot be fetched."""
+        pointer = find_pointer(message["Body"])
+        if pointer is None:
+            # Do not lose a hook over a lone surrogate: the encoder replaces it with "?".
+            return message["Body"].encode("utf-8", "replace")
+        bucket, key = pointer
+        if bucket not in self._buckets:
+            log.error("sqs_bucket_not_listed", message=message["MessageId"])
+            return None
+        most = settings.WEBHOOK_MAX_BYTES
+        try:
+            found = self._s3().get_object(Bucket=bucket, Key=key)
+            with found["Body"] as stream:
+                body = stream.read(most + 1)
+            return unpack(body, found.get("ContentEncoding", ""), found.get("ContentType", ""), most)
+        except Exception as error:
+            log.error("sqs_object_not_fetched", message=message["MessageId"], error=_error_code(error))
+            return None
+
+    def _shows_pointer(self, message: QueueMessage) -> bool:
+        """Return whether to store a message that is a pointer, so that people see it; it stays in the queue."""
+        bucket, _ = find_pointer(message["Body"]) or ("", "")
+        count = message.get("Attributes", {}).get("ApproximateReceiveCount", "")
+        return bucket not in self._buckets or not count.isdigit() or int(count) >= FETCHES
+
+    def _received(self, message: QueueMessage, body: bytes | None) -> Received:
+        """Return the hook in a message; its time of receipt is when it was sent to the queue.
+
+        Without a body it is the pointer, under an id of its own: the hook to which it points may be fetched later.
+        """
         sent = message.get("Attributes", {}).get("SentTimestamp", "")
         at = datetime.fromtimestamp(int(sent) / 1000, UTC) if sent.isdigit() else timezone.now()
-        uuid = uuid5(_IDS, f"{self._url}\n{message['MessageId']}")
-        return seal_hook(unwrap(message["Body"]), "application/json", at, Webhook.Source.SQS, uuid)
+        name = f"{self._url}\n{message['MessageId']}" + ("\npointer" if body is None else "")
+        body = message["Body"].encode("utf-8", "replace") if body is None else body
+        return seal_hook(body, "application/json", at, Webhook.Source.SQS, uuid5(_IDS, name))
 
     def _store(self, messages: Sequence[QueueMessage], hooks: list[Received]) -> set[UUID]:
         """Retry until the database stores the hooks or the consumer stops; return the ids of the stored hooks."""
@@ -172,10 +226,10 @@ class Consumer:
                 self._extend_visibility(messages, 0)
                 return set()
 
-    def _leaves_in_queue(self, message: QueueMessage, hook: Received) -> bool:
+    def _leaves_in_queue(self, message: QueueMessage, hook: Received, body: bytes) -> bool:
         """Return whether to leave a stored but unreadable message to the queue's dead-letter policy."""
         try:
-            is_readable(unwrap(message["Body"]))
+            parse(body)
         except Unreadable:
             count = message.get("Attributes", {}).get("ApproximateReceiveCount", "")
             log.error("sqs_hook_unreadable", hook=str(hook.uuid), received=count, left=self._leaves_unreadable)
@@ -203,25 +257,10 @@ class Consumer:
             log.warning("sqs_call_failed", call=call, messages=failed, error=why)
 
 
-def unwrap(body: str) -> bytes:
-    """Return the hook inside a message's body, as the bytes that HTTP would have delivered.
-
-    SNS puts the hook as text under `Message` unless raw delivery is on. Any other body is returned unchanged.
-    """
-    try:
-        given = json.loads(body) if '"Notification"' in body else None
-    except (ValueError, RecursionError):
-        given = None
-    if isinstance(given, dict) and given.get("Type") == "Notification" and isinstance(given.get("Message"), str):
-        body = given["Message"]
-    # Do not lose a hook over a lone surrogate: the encoder replaces it with "?".
-    return body.encode("utf-8", "replace")
-
-
 def configured_consumer() -> Consumer:
     """Return the consumer of the queue in the settings."""
     client = make_client(settings.SQS_QUEUE_URL, settings.AWS_ENDPOINT_URL)
-    return Consumer(settings.SQS_QUEUE_URL, client, threads=settings.SQS_THREADS)
+    return Consumer(settings.SQS_QUEUE_URL, client, threads=settings.SQS_THREADS, buckets=settings.SQS_BUCKETS)
 
 
 def _error_code(error: Exception) -> str:

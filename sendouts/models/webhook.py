@@ -16,6 +16,8 @@ class HookProblem(models.TextChoices):
     ACTIONS_NOT_A_LIST = "actions_not_a_list", _("its actions are not a list")
     UNREADABLE_ACTION = "unreadable_action", _("one of its actions has no name")
     DOWNLOAD_URI_NOT_TEXT = "download_uri_not_text", _("its download address cannot be read")
+    UNKNOWN_ENVELOPE = "unknown_envelope", _("it came inside a message of an unknown form")
+    CHARSET_GUESSED = "charset_guessed", _("its text is not in UTF-8, so letters may be wrong")
 
 
 class Webhook(WorkRow):
@@ -32,6 +34,9 @@ class Webhook(WorkRow):
         UNREADABLE = "unreadable", _("unreadable")
         OTHER = "other", _("another event")
         FAILED = "failed", _("could not be planned")
+
+    # A person may have these planned again.
+    UNPLANNED = (Outcome.FAILED, Outcome.UNREADABLE)
 
     uuid = models.UUIDField(unique=True, editable=False)
     # Sealed; empty after wiping.

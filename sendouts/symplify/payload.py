@@ -4,22 +4,28 @@ import hashlib
 import json
 import unicodedata
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
+from operator import itemgetter
 from typing import Any
 
-from actions.contract import Sentences, gettext_noop
-from actions.sentences import write
 from sendouts.symplify import plain
+from sendouts.symplify.envelopes import (
+    BodyProblem,
+    NotUnderstood,
+    Search,
+    Unreadable,
+    check_size,
+    not_text,
+    read_json,
+)
 from sendouts.symplify.rows import MAX_URI, Row, RowFindings, RowMaker, named
 
 MAX_NAME = 255  # characters
 # Number of characters of a name that are read before accents are composed. No name of MAX_NAME characters needs more,
 # and the time for composing grows with the square of a run of accents.
 _READ_OF_NAME = 4 * MAX_NAME
-# Approximate maximum number of values in one body, counted as commas, and above any accepted hook. Five megabytes of
-# commas would become hundreds of megabytes of objects.
-MAX_VALUES = 250_000
 # Maximum number of actions that are read one by one. The others become one unreadable action, so that the batch goes to
 # review.
 MAX_ACTIONS = 500
@@ -27,28 +33,6 @@ UNREADABLE = "(unreadable)"
 
 _IDENTIFIER_KEYS = ("identifier", "id", "name", "action", "type")
 _NAMED_KEYS = ("finishUri", "itemDownloadUri", "actions", "projectName", "journeyName", "sendoutName", "items")
-
-
-class BodyProblem(Sentences):
-    """Reasons why a body cannot be read; they quote nothing of the body."""
-
-    EMPTY = "body.empty", gettext_noop("The body is empty.")
-    NOT_TEXT = "body.not_text", gettext_noop("The body is not text in UTF-8: byte %(byte)s is the first bad one.")
-    NOT_JSON = "body.not_json", gettext_noop("The body is not JSON: line %(line)s, column %(column)s.")
-    NOT_AN_OBJECT = "body.not_an_object", gettext_noop("The body is JSON, but it is not an object.")
-    TOO_DEEP = "body.too_deep", gettext_noop("The body is JSON nested more than %(levels)s levels deep.")
-    TOO_MANY_VALUES = "body.too_many_values", gettext_noop("The body holds more than %(number)s values.")
-
-
-class Unreadable(ValueError):
-    """The body is not a JSON object or is too large; `text` is the reason as it is stored."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(text)
-        self.text = text
-
-    def __str__(self) -> str:
-        return write(self.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,34 +66,67 @@ class Hook:
 
 @dataclass(frozen=True, slots=True)
 class OtherEvent:
-    """A JSON object without a `finishUri`: another event of the account. `keys` are cut at 255 characters."""
+    """A JSON object that names no hook: another event of the account. `keys` are cut at 255 characters."""
 
     keys: tuple[str, ...]
 
 
 def parse(body: bytes) -> Hook | OtherEvent:
     """Parse a body; raise Unreadable. Invalid parts of a hook never raise: its problems name them."""
-    given = _object(body)
-    found = {key: name for key in _NAMED_KEYS if (name := named(list(given), (key,))) is not None}
-    finish_uri = _text(given.get(found.get("finishUri", "")))
-    if "finishUri" not in found or not finish_uri:
-        return OtherEvent(tuple(_cut(plain.scrub(key)) for key in given))
-    return _Parts(given, found).hook(finish_uri)
+    value, problems = read_json(body)
+    if isinstance(value, dict) and _finish_uri(value):
+        return _hook(value, problems)
+    search = Search(value)
+    hooks = {
+        hook.delivery_key: hook
+        for hook in (_hook(each, problems, known=known) for each, known in sorted(search.found, key=itemgetter(1)))
+    }
+    if search.pointer:
+        raise NotUnderstood(BodyProblem.S3_POINTER())
+    if len(hooks) > 1:
+        raise NotUnderstood(BodyProblem.SEVERAL_HOOKS(number=len(hooks)))
+    if search.without_uri:
+        raise NotUnderstood(BodyProblem.NO_FINISH_URI())
+    if hooks:
+        return hooks.popitem()[1]
+    if search.named:
+        raise NotUnderstood(BodyProblem.NOT_UNDERSTOOD())
+    if search.old_gate:
+        raise NotUnderstood(BodyProblem.OLD_GATE())
+    if not isinstance(value, dict):
+        raise Unreadable(BodyProblem.NOT_AN_OBJECT())
+    if problems:
+        raise not_text(body)
+    return OtherEvent(tuple(_cut(plain.scrub(key)) for key in value))
 
 
 def is_readable(body: bytes) -> None:
-    """Raise Unreadable for exactly the bodies for which parse() raises it."""
-    _object(body)
+    """Raise Unreadable for exactly the bodies for which parse() raises it, except NotUnderstood."""
+    check_size(body)
+    try:
+        plain.decode_object(body)
+    except plain.NOT_FAST:
+        with suppress(NotUnderstood):
+            parse(body)
+
+
+def _hook(value: dict[str, Any], problems: Sequence[str], *, known: bool = True) -> Hook:
+    found = {key: name for key in _NAMED_KEYS if (name := named(list(value), (key,))) is not None}
+    return _Parts(value, found, [*problems, *([] if known else ["unknown_envelope"])]).hook(_finish_uri(value))
+
+
+def _finish_uri(value: dict[str, Any]) -> str:
+    return _text(value.get(named(list(value), ("finishUri",)) or ""))
 
 
 class _Parts:
     """Reader of the parts of one hook that collects their problems."""
 
-    def __init__(self, given: dict[str, Any], found: dict[str, str]) -> None:
+    def __init__(self, given: dict[str, Any], found: dict[str, str], problems: list[str]) -> None:
         known = set(found.values())
         self._values = {key: given[name] for key, name in found.items() if given[name] is not None}
         self._extra = {key: value for key, value in given.items() if key not in known}
-        self._problems: list[str] = []
+        self._problems = problems
 
     def hook(self, finish_uri: str) -> Hook:
         download_uri = self._download_uri()
@@ -201,30 +218,6 @@ class _Parts:
         if rest:
             content.append(rest)
         return hashlib.sha256(_canonical(content).encode("ascii")).hexdigest()
-
-
-def _object(body: bytes) -> dict[str, Any]:
-    if body.count(b",") > MAX_VALUES:
-        raise Unreadable(BodyProblem.TOO_MANY_VALUES(number=MAX_VALUES))
-    try:
-        return plain.decode_object(body)
-    except plain.NOT_FAST:
-        pass
-    try:
-        text = body.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise Unreadable(BodyProblem.NOT_TEXT(byte=error.start + 1)) from None
-    if not text.strip():
-        raise Unreadable(BodyProblem.EMPTY())
-    try:
-        value = plain.careful(text)
-    except plain.NotJson as error:
-        raise Unreadable(BodyProblem.NOT_JSON(line=error.line, column=error.column)) from None
-    except plain.TooDeep:
-        raise Unreadable(BodyProblem.TOO_DEEP(levels=plain.MAX_DEPTH)) from None
-    if not isinstance(value, dict):
-        raise Unreadable(BodyProblem.NOT_AN_OBJECT())
-    return value
 
 
 def _asked_by_text(text: str) -> AskedAction:

@@ -64,9 +64,9 @@ class RunAgain(Verb[None]):
 
 
 def plan_again(webhook_id: int, *, user: User) -> None:
-    """Plan a failed hook again. Raises NotDone."""
+    """Plan a failed or unreadable hook again: a newer version may read it. Raises NotDone."""
     base.check_permission(user, base.REVIEW)
-    failed = Webhook.objects.filter(pk=webhook_id, outcome=Webhook.Outcome.FAILED)
+    failed = Webhook.objects.filter(pk=webhook_id, outcome__in=Webhook.UNPLANNED).exclude(body=b"")
     again = {"outcome": Webhook.Outcome.WAITING, "detail": "", "attempts": 0, "deaths": 0}
     if not failed.update(due_at=claims.due_in(), **again):
         raise NotDone(NotDoneCode.MOVED_ON, gettext("This hook is not waiting for anybody. Nothing was changed."))

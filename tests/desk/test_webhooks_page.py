@@ -4,6 +4,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from sendouts.models import Webhook
 from sendouts.symplify.payload import BodyProblem
 from tests.factories import SECRET, batch, client_of, page_url, text_of, webhook
 
@@ -15,6 +16,17 @@ def test_a_hook_that_is_not_json_is_shown_with_the_reason(viewer: Client) -> Non
     webhook("unreadable", detail=BodyProblem.NOT_JSON(line=3, column=7))
     text = text_of(viewer.get(LIST))
     assert "unreadable" in text and "The body is not JSON: line 3, column 7." in text
+
+
+def test_a_reviewer_may_have_an_unreadable_hook_planned_again_while_its_body_is_there() -> None:
+    client = client_of("Reviewer")
+    hook, wiped = webhook("unreadable"), webhook("unreadable", body=b"")
+    page = reverse("admin:sendouts_webhook_again", args=[hook.pk])
+    assert page in text_of(client.get(reverse("admin:sendouts_webhook_change", args=[hook.pk])))
+    assert "if a newer version of the gateway can" in text_of(client.get(page))
+    assert client.post(page).status_code == 302
+    assert client.post(reverse("admin:sendouts_webhook_again", args=[wiped.pk])).status_code == 409
+    assert dict(Webhook.objects.values_list("pk", "outcome")) == {hook.pk: "", wiped.pk: "unreadable"}
 
 
 def test_a_hook_leads_to_its_batch_and_its_body_and_addresses_are_nowhere(viewer: Client) -> None:

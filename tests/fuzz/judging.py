@@ -387,19 +387,26 @@ def judge_hook(body: bytes) -> str:
             raise Breach("an unreadable hook without a sentence") from None
     try:
         read = payload.parse(body)
+    except payload.NotUnderstood:
+        if not readable:
+            raise Breach("unreadable at the door, not understood behind it") from None
+        return "not understood"
     except payload.Unreadable:
         if readable:
             raise Breach("readable at the door, unreadable behind it") from None
         return "unreadable"
     if not readable:
         raise Breach("unreadable at the door, readable behind it")
-    value = _loads(body.decode("utf-8-sig"))
-    if not isinstance(value, dict):
-        raise Breach("a hook that is no object")
-    if isinstance(read, payload.OtherEvent):
-        return "other event"
     if payload.parse(body) != read:
         raise Breach("read twice, and differently")
+    if isinstance(read, payload.OtherEvent):
+        if b"finishuri" in body.lower() or b"itemdownloaduri" in body.lower():
+            raise Breach("a body that names a hook is taken for another event")
+        return "other event"
+    guessed = "charset_guessed" in read.problems
+    value = _loads(body.decode("cp1252", "replace") if guessed else body.decode("utf-8-sig"))
+    if not isinstance(value, dict):
+        raise Breach("a hook that is no object")
     _items_stand(value, read)
     canonical(list(read.items))
     details = [[each.identifier, each.details] for each in read.asked]

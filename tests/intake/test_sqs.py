@@ -1,5 +1,6 @@
 """Hooks through a queue: stored once, deleted only then, and left to the queue where nobody can read them."""
 
+import gzip
 import json
 import threading
 import time
@@ -8,12 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from django.db import DataError, OperationalError
 from django.utils import timezone
 
+from actions.sentences import write
 from sendouts.intake import sqs
 from sendouts.intake.sqs import Consumer
 from sendouts.models import Webhook
@@ -54,9 +55,9 @@ def hook(number: int = 1) -> str:
 
 
 @contextmanager
-def consuming(queue: Queue, *, threads: int = 2, client: Any = None) -> Iterator[None]:
+def consuming(queue: Queue, *, threads: int = 2, client: Any = None, **more: Any) -> Iterator[None]:
     stop = threading.Event()
-    consumer = Consumer(queue.url, client or queue.client, threads=threads)
+    consumer = Consumer(queue.url, client or queue.client, threads=threads, **more)
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(consumer.run, stop)
         try:
@@ -91,13 +92,14 @@ def test_a_hook_is_stored_as_it_came_and_then_deleted(queue: Queue, monkeypatch:
     assert before <= row.received_at <= sent_by
 
 
-def test_a_notification_is_unwrapped_and_any_other_text_is_stored_as_it_is(queue: Queue) -> None:
+def test_a_message_is_stored_as_it_came_and_its_envelope_is_opened_by_planning(queue: Queue) -> None:
     wrapped = json.dumps({"Type": "Notification", "MessageId": "1", "TopicArn": "arn:aws:sns:x", "Message": hook()})
-    others = [" ", '{"Type": "Notification", "Message": 7}', '"Notification"', "[" * 10_000, str(uuid4())]
+    others = {" ": "unreadable", '{"Type": "Notification", "Message": 7}': "other", "[" * 10_000: "unreadable"}
     queue.send(wrapped, *others)
     with consuming(queue):
-        until(lambda: Webhook.objects.count() == 6 and queue.counts() == (0, 0))
-    assert {body_of(row).decode() for row in stored()} == {hook(), *others}
+        until(lambda: Webhook.objects.count() == 4 and queue.counts() == (0, 0))
+    plan_hooks([row.pk for row in stored()])
+    assert {body_of(row).decode(): row.outcome for row in stored()} == {wrapped: "planned", **others}
 
 
 class Stubborn:
@@ -126,14 +128,14 @@ def test_what_nobody_can_read_is_shown_and_left_to_the_dead_letter_policy(aws: Q
     dead = aws.make()
     policy = {"deadLetterTargetArn": aws.arn(dead), "maxReceiveCount": "2"}
     queue = aws.make(VisibilityTimeout="1", RedrivePolicy=json.dumps(policy))
-    queue.send("no hook", hook())
+    without_address = '{"finishUri": null}'
+    queue.send("no hook", without_address, hook())
     with consuming(queue):
-        until(lambda: dead.counts() == (1, 0) and queue.counts() == (0, 0))
+        until(lambda: dead.counts() == (2, 0) and queue.counts() == (0, 0))
     rows = stored()
     plan_hooks([row.pk for row in rows])
-    assert sorted((body_of(row), row.outcome) for row in stored()) == sorted(
-        [(b"no hook", "unreadable"), (hook().encode(), "planned")]
-    )
+    outcomes = {"no hook": "unreadable", without_address: "unreadable", hook(): "planned"}
+    assert {body_of(row).decode(): row.outcome for row in stored()} == outcomes
 
 
 def test_without_a_dead_letter_policy_it_is_deleted_once_it_is_stored(queue: Queue) -> None:
@@ -141,6 +143,71 @@ def test_without_a_dead_letter_policy_it_is_deleted_once_it_is_stored(queue: Que
     with consuming(queue):
         until(lambda: Webhook.objects.exists() and queue.counts() == (0, 0))
     assert body_of(stored()[0]) == b"no hook"
+
+
+POINTER = ["software.amazon.payloadoffloading.PayloadS3Pointer", {"s3BucketName": "example-gate", "s3Key": "hook-1"}]
+OLD_POINTER = ["com.amazon.sqs.javamessaging.MessageS3Pointer", POINTER[1]]
+
+
+@pytest.fixture(scope="module")
+def s3(aws: Queues) -> Iterator[Any]:
+    client = sqs.make_client("", aws.endpoint, "s3")
+    location = {"LocationConstraint": "eu-west-1"}
+    client.create_bucket(Bucket="example-gate", CreateBucketConfiguration=location)
+    yield client
+    client.close()
+
+
+@pytest.mark.parametrize(
+    ("pointer", "kept"),
+    [
+        (POINTER, {"Body": hook().encode()}),
+        (OLD_POINTER, {"Body": gzip.compress(hook().encode())}),
+        ({"Type": "Notification", "Message": json.dumps(POINTER)}, {"Body": hook().encode()}),
+        (POINTER, {"Body": hook().encode("latin-1"), "ContentType": "application/json; charset=latin-1"}),
+    ],
+    ids=["SQS", "older client, gzip", "SNS", "latin-1"],
+)
+def test_a_long_hook_is_fetched_from_a_listed_bucket(queue: Queue, s3: Any, pointer: Any, kept: dict[str, Any]) -> None:
+    s3.put_object(Bucket="example-gate", Key="hook-1", **kept)
+    queue.send(json.dumps(pointer))
+    with consuming(queue, buckets=["other", "example-gate"], make_s3=lambda: s3):
+        until(lambda: Webhook.objects.exists() and queue.counts() == (0, 0))
+    [row] = stored()
+    assert json.loads(body_of(row)) == json.loads(hook())
+
+
+def test_a_pointer_that_leads_nowhere_stays_in_the_queue_is_shown_and_may_be_fetched_later(
+    queue: Queue, s3: Any
+) -> None:
+    s3.put_object(Bucket="example-gate", Key="hook-1", Body=hook().encode())
+    queue.send(json.dumps(POINTER))
+    with consuming(queue, buckets=["other"], make_s3=lambda: pytest.fail("not on the list")):
+        until(Webhook.objects.exists)
+    [row] = stored()
+    plan_hooks([row.pk])
+    row.refresh_from_db()
+    assert row.outcome == "unreadable" and "SQS_BUCKETS" in write(row.detail)
+    assert sum(queue.counts()) == 1
+    with consuming(queue, buckets=["example-gate"], make_s3=lambda: s3):
+        until(lambda: queue.counts() == (0, 0))
+    plan_hooks([row.pk for row in stored()])
+    assert [row.outcome for row in stored()] == ["unreadable", "planned"]
+
+
+@pytest.mark.parametrize("size", [None, 2_000], ids=["gone", "too long"])
+def test_an_object_that_cannot_be_fetched_is_tried_again_and_then_shown(
+    queue: Queue, s3: Any, settings: Any, size: int | None
+) -> None:
+    settings.WEBHOOK_MAX_BYTES = 1_000
+    s3.delete_object(Bucket="example-gate", Key="hook-1")
+    if size:
+        s3.put_object(Bucket="example-gate", Key="hook-1", Body=b" " * size)
+    queue.send(json.dumps(POINTER))
+    with consuming(queue, threads=1, buckets=["example-gate"], make_s3=lambda: s3):
+        until(Webhook.objects.exists)
+    assert sum(queue.counts()) == 1
+    assert [body_of(row).decode() for row in stored()] == [json.dumps(POINTER)]
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ DOOR, RECORD, PLAN, RUN = (
 GUARD, SESSION = "outbound/guard.py", "outbound/session.py"
 LISTS, MERGING, RUNNING = (f"tests/actions/test_{name}.py" for name in ("suppression_lists", "merging", "running"))
 ADDRESSES, URIS = "tests/outbound/test_guard_addresses.py", "tests/outbound/test_guard_uris.py"
+ENVELOPES = "tests/symplify/test_envelopes.py"
 DOOR_TESTS, RECORDS = "tests/intake/test_door.py", "tests/intake/test_journal_records.py"
 
 FAULTS = (
@@ -69,6 +70,41 @@ FAULTS = (
         "        if not inflater.eof:",
         "        if False:",
         f"{DOOR_TESTS}::test_what_cannot_be_unpacked_whole_is_stored_as_it_came_and_is_unreadable",
+    ),
+    Fault(
+        "what names a hook is another event",
+        "sendouts/symplify/payload.py",
+        "    if search.named:",
+        "    if False:",
+        f"{ENVELOPES}::test_what_names_a_hook_and_is_not_understood_is_told",
+    ),
+    Fault(
+        "a hook under unknown keys is trusted",
+        "sendouts/symplify/envelopes.py",
+        "known=known and name.strip().lower() in _ENVELOPES",
+        "known=known",
+        f"{ENVELOPES}::test_a_hook_under_unknown_keys_waits_for_a_person",
+    ),
+    Fault(
+        "one of several hooks is taken",
+        "sendouts/symplify/payload.py",
+        "    if len(hooks) > 1:",
+        "    if False:",
+        f"{ENVELOPES}::test_what_names_a_hook_and_is_not_understood_is_told",
+    ),
+    Fault(
+        "any bucket is read",
+        "sendouts/intake/sqs.py",
+        "        if bucket not in self._buckets:",
+        "        if False:",
+        "tests/intake/test_sqs.py::test_a_pointer_that_leads_nowhere_stays_in_the_queue_is_shown_and_may_be_fetched_later",
+    ),
+    Fault(
+        "a pointer that was not followed is deleted",
+        "sendouts/intake/sqs.py",
+        "hook.uuid in stored and body is not None and",
+        "hook.uuid in stored and",
+        "tests/intake/test_sqs.py::test_a_pointer_that_leads_nowhere_stays_in_the_queue_is_shown_and_may_be_fetched_later",
     ),
     Fault(
         "what could not be stored is acknowledged",
