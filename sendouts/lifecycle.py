@@ -119,7 +119,8 @@ def record(
 
     revisions: the batches' new revisions, if the event reports a change that raised them.
     """
-    same = {"at": now, "word": word, "old": old, "new": new, "user": user, "note": note}
+    who = user.get_username() if user is not None else ""
+    same = {"at": now, "word": word, "old": old, "new": new, "user": user, "who": who, "note": note}
     Event.objects.bulk_create(
         Event(batch_id=pk, data=dict((data or {}).get(pk, {})), revision=(revisions or {}).get(pk, 0), **same)
         for pk in ids

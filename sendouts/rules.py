@@ -1,4 +1,8 @@
-"""The rules of when a second person must accept a batch; `verbs.second_person` applies them."""
+"""The rules of when a second person must accept a batch; `verbs.second_person` applies them.
+
+A batch keeps the rules of its project as they were when it came. Of these and the present ones the stricter hold, so
+that nobody lifts a rule for a batch that is held already.
+"""
 
 from typing import Any
 
@@ -18,35 +22,48 @@ NOBODY: dict[str, Any] = {
 }
 
 
+def least_for_two(batch: Batch) -> int | None:
+    """Return the number of contacts from which on two people must accept a batch; None if there is no such number."""
+    known = (batch.second_person_from, batch.project.second_person_from)
+    return min((least for least in known if least is not None), default=None)
+
+
+def bars_own_changes(batch: Batch) -> bool:
+    """Return whether a person must not accept alone what they decided in this batch."""
+    return batch.no_own_changes or batch.project.no_own_changes
+
+
 def by_size(batch: Batch, together: int = 0) -> bool:
     """Return whether a batch is so large that two people must accept it.
 
     together: the contacts of all batches accepted by the same act; a set counts with its total size.
     """
-    least = batch.project.second_person_from
+    least = least_for_two(batch)
     return least is not None and max(batch.total, together) >= least
 
 
 def changed_by(batch: Batch, user: User) -> int:
-    """Return how many decisions of a batch the person changed; 0 if the project allows accepting one's own changes."""
-    if not batch.project.no_own_changes:
+    """Return how many decisions of a batch the person changed; 0 if one may accept one's own changes."""
+    if not bars_own_changes(batch):
         return 0
     events = Event.objects.filter(batch=batch, word__in=CHANGES, user=user).values_list("data", flat=True)
     return sum(max(1, data.get("contacts", len(data.get("rows", [])))) for data in events)
 
 
-def needed(batch: Batch, user: User, together: int = 0) -> bool:
+def needed(batch: Batch, user: User, together: int = 0, *, vouches: bool = False) -> bool:
     """Return whether this person's acceptance alone is not enough.
 
+    vouches: the acceptance releases contacts that no check accepted, which is a change by the person like any other.
     After a first acceptance, also as part of a set, the second one is required until the first is taken back.
     """
-    return is_first_accepted(batch) or by_size(batch, together) or changed_by(batch, user) > 0
+    if is_first_accepted(batch) or by_size(batch, together):
+        return True
+    return (vouches and bars_own_changes(batch)) or changed_by(batch, user) > 0
 
 
 def changed_by_people(batch: Batch) -> bool:
-    """Return whether people changed decisions of a batch and its project has such a rule: a person must accept, too."""
-    project = batch.project
-    if project.second_person_from is None and not project.no_own_changes:
+    """Return whether people changed decisions of a batch for which a rule of two exists: a person must accept, too."""
+    if least_for_two(batch) is None and not bars_own_changes(batch):
         return False
     return Event.objects.filter(batch=batch, word__in=CHANGES, user__isnull=False).exists()
 

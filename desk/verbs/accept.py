@@ -14,7 +14,7 @@ from desk.batch.contacts import unread_without_address
 from desk.verbs.base import VerbPage, VerbWords
 from desk.verbs.forms import AcceptForm, NoteForm
 from sendouts import rules
-from sendouts.models import Batch
+from sendouts.models import Batch, Status
 from sendouts.outlook import forecast
 from sendouts.stages import review
 from sendouts.verbs import Accept, Reject, TakeBack, base, second_person
@@ -91,6 +91,16 @@ class AcceptPage(VerbPage):
         return Second.of(self.batch, self.user)
 
     @property
+    def least_for_two(self) -> int | None:
+        """Return from how many contacts on two people must accept this batch."""
+        return rules.least_for_two(self.batch)
+
+    @property
+    def vouching_needs_two(self) -> bool:
+        """Return whether a second person is needed to release contacts that no check accepted."""
+        return rules.bars_own_changes(self.batch) and self.batch.undecided + self.batch.unread > 0
+
+    @property
     def own_changes(self) -> int:
         """Count the person's own changes, which somebody else must accept."""
         return rules.changed_by(self.batch, cast(User, self.user))
@@ -140,7 +150,7 @@ class AcceptPage(VerbPage):
 
     @property
     def done(self) -> str:
-        if self.second == Second.FIRST:
+        if self.second == Second.FIRST or self.result.status == Status.IN_REVIEW:
             return _("Recorded: you accepted as first person. Nothing goes out until a second person accepts.")
         return super().done
 

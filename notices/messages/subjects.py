@@ -109,7 +109,7 @@ def decided_by(batch: Batch) -> str:
         if (verdict.data or {}).get("by") == "at_deadline":
             return _("Decided by the gateway, as declared for the deadline.")
         return _("It went on by itself: nothing needed a person.")
-    words = {"who": plain(verdict.user.get_username()), "time": in_full(verdict.at)}
+    words = {"who": plain(verdict.author), "time": in_full(verdict.at)}
     if verdict.new == Status.REFUSED:
         return _("Rejected by %(who)s at %(time)s.") % words
     return _("Accepted by %(who)s at %(time)s.") % words

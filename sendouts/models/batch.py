@@ -131,6 +131,9 @@ class Batch(WorkRow):
     # When the alert was sent, once, that its rejections will not be confirmed before the deadline.
     late_told_at = models.DateTimeField(null=True)
 
+    # The project's rules of two people when the batch came (sendouts.rules).
+    second_person_from = models.PositiveIntegerField(null=True)
+    no_own_changes = models.BooleanField(default=False, db_default=False)
     # If two people must accept: the first person, the time, their choice for the undecided, and the revision of the
     # batch after it. The first acceptance is valid while the batch has that revision. second_accepted_by completed it.
     first_accepted_by = models.ForeignKey(

@@ -31,7 +31,7 @@ class EventWord(models.TextChoices):
 
 
 class Event(models.Model):
-    """One status change, human act or trouble of a batch; append-only (a trigger refuses updates)."""
+    """One status change, human act or trouble of a batch; append-only (triggers refuse UPDATE and DELETE)."""
 
     batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="events")
     at = models.DateTimeField(_("time"))
@@ -41,6 +41,8 @@ class Event(models.Model):
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, verbose_name=_("who"), null=True, on_delete=models.PROTECT, related_name="+"
     )
+    # Their name at the time: an account may be renamed.
+    who = models.CharField(max_length=150, blank=True, default="", db_default="")
     note = models.TextField(_("note"), blank=True, default="")
     data = models.JSONField(default=dict, blank=True)
     # The revision of the batch from this event on; 0 if the event did not raise it.
@@ -53,3 +55,8 @@ class Event(models.Model):
 
     def __str__(self) -> str:
         return f"{self.batch_id} {self.word}"
+
+    @property
+    def author(self) -> str:
+        """Return the name that the person had at the time; empty if the gateway acted."""
+        return self.who or (self.user.get_username() if self.user else "")

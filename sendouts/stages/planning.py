@@ -186,6 +186,8 @@ class Catalog:
             plan=self._plan(hook, sendout),
             review=rules.review,
             at_deadline=rules.at_deadline,
+            second_person_from=sendout.project.second_person_from,
+            no_own_changes=sendout.project.no_own_changes,
             status=Status.EXPIRED if late else Status.PLANNED,
             attention=attention,
             attention_data={"problems": list(hook.problems)} if attention == Attention.HOOK_UNCLEAR else {},

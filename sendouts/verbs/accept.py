@@ -43,7 +43,8 @@ class Accept(Verb[Batch]):
         if taken_on or (batch.unread and choice is DecisionVerdict.ACCEPTED):
             # No check judged these rows, not even in part: the person who releases them answers for them.
             base.check_permission(act.user, base.TAKE_ON)
-        persons = second_person.accept(batch, act, self.undecided, together=self.together)
+        vouches = bool(taken_on) or (choice is DecisionVerdict.ACCEPTED and batch.undecided + batch.unread > 0)
+        persons = second_person.accept(batch, act, self.undecided, together=self.together, vouches=vouches)
         if persons is not None:
             release(batch, **act.by, undecided=choice, taken_on=taken_on, persons=persons)
             batch.status = Status.ACCEPTED

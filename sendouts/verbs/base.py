@@ -169,7 +169,7 @@ def moved_on(batch: Batch, now: datetime, act: str = "") -> str:
     if (batch.is_open and now >= batch.deadline) or batch.status == Status.EXPIRED:
         return _too_late(batch, now, act)
     event = Event.objects.filter(batch=batch, word=EventWord.MOVED, new=batch.status).select_related("user").last()
-    who = event.user.get_username() if event is not None and event.user is not None else ""
+    who = event.author if event is not None else ""
     words: dict[str, Any] = {"who": who, "status": batch.get_status_display()}
     nothing = _("Your “%(act)s” was not carried out.") % {"act": act} if act else _("Nothing was changed by you.")
     if batch.status == Status.ACCEPTED and who:

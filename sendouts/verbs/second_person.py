@@ -14,13 +14,15 @@ from sendouts.verbs.base import Act, NotDone, NotDoneCode, Verb
 from sendouts.wording.batch_sentences import time_of
 
 
-def accept(batch: Batch, act: Act, undecided: str, *, together: int = 0) -> dict[str, Any] | None:
+def accept(
+    batch: Batch, act: Act, undecided: str, *, together: int = 0, vouches: bool = False
+) -> dict[str, Any] | None:
     """Record one person's acceptance of a batch that the caller has locked.
 
-    undecided: `reject` or `accept`. Returns the columns with which the batch is accepted, or None after recording the
+    undecided: `reject` or `accept`. vouches: it releases contacts that no check accepted. Returns the columns with which the batch is accepted, or None after recording the
     first acceptance of two. Raises NotDone if the same person accepts twice, or if the second person chose differently.
     """
-    if not rules.needed(batch, act.user, together):
+    if not rules.needed(batch, act.user, together, vouches=vouches):
         return rules.NOBODY
     if not rules.is_first_accepted(batch):
         _record(batch, act, undecided)

@@ -93,7 +93,7 @@ def _line(event: Event, batch: Batch) -> str:
     words = {"what": what[:1].lower() + what[1:], "time": clock(event.at)}
     if event.user is None:
         return _("%(what)s at %(time)s") % words
-    return _("%(who)s: %(what)s at %(time)s") % {**words, "who": event.user.get_username()}
+    return _("%(who)s: %(what)s at %(time)s") % {**words, "who": event.author}
 
 
 def clock(moment: datetime) -> str:

@@ -200,4 +200,18 @@ FAULTS = (
         "batches",
         f"{IN_DOUBT}::test_no_release_is_called_after_the_deadline",
     ),
+    Fault(
+        "a lifted rule of two is lifted for held batches",
+        "sendouts/rules.py",
+        "known = (batch.second_person_from, batch.project.second_person_from)",
+        "known = (batch.project.second_person_from,)",
+        f"{TWO}::test_a_rule_that_held_when_the_batch_came_is_not_lifted_for_it",
+    ),
+    Fault(
+        "undecided contacts are released alone",
+        "sendouts/rules.py",
+        "return (vouches and bars_own_changes(batch)) or changed_by(batch, user) > 0",
+        "return changed_by(batch, user) > 0",
+        f"{TWO}::test_nobody_releases_alone_what_no_check_accepted_where_nobody_accepts_own_changes",
+    ),
 )

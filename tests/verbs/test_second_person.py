@@ -117,11 +117,38 @@ def test_nobody_accepts_alone_what_they_changed(anna: User, ben: User) -> None:
     assert (done.status, done.first_accepted_by) == ("accepted", None)
 
 
+@pytest.mark.parametrize("columns", [{"undecided": 2}, {"unread": 1}])
+def test_nobody_releases_alone_what_no_check_accepted_where_nobody_accepts_own_changes(
+    ben: User, columns: dict[str, int]
+) -> None:
+    carla = person("carla", "view_batch", "review_batch", "take_on_batch")
+    rule: dict[str, Any] = {"second_person_from": None, "no_own_changes": True}
+    first = accept(held(**rule, **columns), carla, undecided="accept")
+    assert (first.status, first.first_accepted_by) == ("in_review", carla)
+    assert accept(held(**rule, **columns), carla).status == "accepted", "who rejects them needs nobody"
+    assert accept(held(second_person_from=None, **columns), carla, undecided="accept").status == "accepted"
+
+
+def test_a_rule_that_held_when_the_batch_came_is_not_lifted_for_it(anna: User) -> None:
+    made = held(second_person_from=None)
+    Batch.objects.filter(pk=made.pk).update(second_person_from=5)
+    assert accept(made, anna).status == "in_review"
+    changed = change(held(second_person_from=None), anna)
+    Batch.objects.filter(pk=changed.pk).update(no_own_changes=True)
+    assert accept(changed, anna).status == "in_review"
+
+
 def test_who_changed_many_at_once_accepts_nothing_alone(anna: User) -> None:
     made = held(second_person_from=None, no_own_changes=True)
     do(ChangeAlike(Which(DecisionVerdict.REJECTED), DecisionVerdict.ACCEPTED), made, anna)
     assert rules.changed_by(now_of(made), anna) == 2
     assert accept(made, anna).status == "in_review"
+
+
+def test_the_record_keeps_the_name_of_the_time(anna: User) -> None:
+    made = accept(held(), anna)
+    User.objects.filter(pk=anna.pk).update(username="anna.married")
+    assert Event.objects.filter(batch=made).latest("id").author == "anna"
 
 
 def test_the_first_person_takes_it_back_and_nobody_else(anna: User, ben: User) -> None:

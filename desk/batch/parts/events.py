@@ -31,7 +31,7 @@ def history(batch: Batch, now: datetime) -> list[EventLine]:
 
 def _lines(batch: Batch, now: datetime) -> Iterator[EventLine]:
     for event in Event.objects.filter(batch=batch).select_related("user").order_by("-pk")[:SHOWN]:
-        who = event.user.get_username() if event.user is not None else ""
+        who = event.author
         yield EventLine(
             column_time(event.at, now, seconds=True), who, event_sentence(event, batch), event.note, *_look(event)
         )

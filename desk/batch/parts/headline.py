@@ -102,7 +102,7 @@ def _person_at_end(batch: Batch) -> str:
         return ""
     events = Event.objects.filter(batch=batch, word=EventWord.MOVED, new__in=ends).select_related("user")
     last = events.order_by("pk").last()
-    return last.user.get_username() if last is not None and last.user is not None else _("the gateway")
+    return (last.author if last is not None else "") or _("the gateway")
 
 
 def _main_reason(batch: Batch) -> tuple[str, bool]:

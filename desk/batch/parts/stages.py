@@ -71,7 +71,7 @@ def moments(batch: Batch) -> Moments:
         screened=last[Status.SCREENED].at if Status.SCREENED in last else None,
         held=held.at if held else None,
         decided=decision.at if decision else batch.decided_at,
-        decided_by=decision.user.get_username() if decision and decision.user else "",
+        decided_by=decision.author if decision else "",
         delivered=delivered.at if delivered else None,
     )
 
