@@ -124,7 +124,7 @@ FAULTS = (
     Fault(
         "people accept alone what they changed",
         RULES,
-        "if not batch.project.no_own_changes:",
+        "if not bars_own_changes(batch):",
         "if True:",
         f"{TWO}::test_nobody_accepts_alone_what_they_changed",
     ),
