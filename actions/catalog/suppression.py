@@ -20,6 +20,7 @@ from actions.contract import (
     reject,
     undecided,
 )
+from actions.names import visible
 
 CONTACT_ID = "contact.id"
 # Bound on the counted reasons: a list with a reason for each entry would fill the screen, and memory for a large batch.
@@ -84,7 +85,7 @@ class Suppression(Check):
         if value is None or value is MISSING:
             return ""
         if isinstance(value, str):
-            return value.strip()
+            return visible(value)
         return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
 
     def _verdict(self, value: str | None, found: Listed, rejected: dict[str, Verdict]) -> Verdict:

@@ -7,26 +7,53 @@ import csv
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from actions.columns import UnclearColumn, choose_column, find_column, fold, in_words
+from actions.suppression.values import Spelling, Unlike
+
 LONGEST_LINE = 64_000
 _BOM = b"\xef\xbb\xbf"
-_DELIMITERS = ",;\t"
-# Accepted column names, ignoring case. Messages use the first one.
+DELIMITERS = ",;\t"
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+# Known headings, folded. The first tier of ids is the platform's own name for them.
 _VALUES = {
-    "contact_id": ("contact_id", "contactid", "contact id", "original_id", "originalid", "id"),
-    "email": ("email", "e-mail", "mail", "courriel", "e_mail"),
-    "phone": ("phone", "phone_number", "mobile", "telephone", "téléphone", "portable"),
+    "contact_id": (
+        _words("contactid originalid"),
+        _words(
+            "id identifiant idcontact identifiantcontact contactidentifier contactkey kontaktid userid externalid "
+            "customerid customernumber clientid idclient identifiantclient numeroclient numerodeclient "
+            "subscriberid subscriberkey kundennummer kundennr kundenid"
+        ),
+    ),
+    "email": (
+        _words(
+            "email mail courriel emailaddress mailaddress adresseemail adressemail adressecourriel adresseelectronique "
+            "emailadresse mailadresse"
+        ),
+    ),
+    "phone": (
+        _words(
+            "phone phonenumber mobile mobilephone mobilenumber tel telmobile telephone telephonenumber telephonemobile "
+            "numerotelephone numerodetelephone portable numeroportable gsm telefon telefonnummer handy handynummer "
+            "mobilnummer"
+        ),
+    ),
 }
-_ANY = ("value", "valeur", "sha256")
-_REASON = ("reason", "motif")
-_EXPIRES = ("expires", "expires_at", "expiration")
+_ANY = frozenset({"value", "valeur", "wert", "sha256"})
+_REASON = frozenset({"reason", "motif", "raison", "grund"})
+_EXPIRES = frozenset({"expires", "expiresat", "expiration", "expire", "expirele"})
 
 
 class NotReadable(Exception):
-    """The file does not contain entries; `code` gives the reason."""
+    """The file does not contain entries; `code` gives the reason, and `columns` names its columns if they matter."""
 
-    def __init__(self, code: str) -> None:
+    def __init__(self, code: str, columns: str = "") -> None:
         super().__init__(code)
-        self.code = code
+        self.code, self.columns = code, columns
 
 
 class BadLine(Exception):
@@ -39,13 +66,17 @@ class BadLine(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Meaning of the columns; `header` tells whether the first line names them."""
+    """Meaning of the columns; `header` tells whether the first line names them.
+
+    `columns` is their number in the first line; 0 means unknown.
+    """
 
     delimiter: str
     value: int = 0
     reason: int | None = None
     expires: int | None = None
     header: bool = False
+    columns: int = 0
 
 
 def lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
@@ -68,28 +99,58 @@ def _bounded(line: bytes) -> bytes:
     return line
 
 
-def layout_of(first: bytes, holds: str) -> Layout:
-    """Read the first line; raise NotReadable. Without a named value column, the first one has the values."""
+def layout_of(first: bytes, writing: Spelling, chosen: str = "") -> Layout:
+    """Read the first line; raise NotReadable if the column of the values is not certain.
+
+    It is the one that a person chose, or has a known heading, or is the only one, or is the only one with an address or
+    a number. Any text could be a contact id: among several columns only a heading tells.
+    """
     if b"\x00" in first:
         raise NotReadable("not_text")
     text = first.removeprefix(_BOM).decode("utf-8", "replace")
     # Take the delimiter that occurs first: values contain none of them.
-    delimiter = min(_DELIMITERS, key=lambda each: text.find(each) if each in text else len(text))
+    delimiter = min(DELIMITERS, key=lambda each: text.find(each) if each in text else len(text))
     try:
-        names = [name.strip().casefold() for name in cells(first, delimiter)]
+        names = cells(first, delimiter)
     except BadLine:
         return Layout(delimiter)
-    own, others = _VALUES[holds], {name for each, known in _VALUES.items() if each != holds for name in known}
-    value = _place(names, (*own, *_ANY))
-    reason, expires = _place(names, _REASON), _place(names, _EXPIRES)
-    if value is None and others & set(names):
+    try:
+        reason, expires = find_column(names, _REASON), find_column(names, _EXPIRES)
+        if chosen.strip():
+            value, header = choose_column(names, chosen.strip())
+        else:
+            value, header = _find_values(names, writing, {reason, expires} - {None})
+    except UnclearColumn as unclear:
+        raise NotReadable("choose_column", unclear.columns) from None
+    header = header or reason is not None or expires is not None
+    return Layout(delimiter, value, reason, expires, header, len(names))
+
+
+def _find_values(names: list[str], writing: Spelling, taken: set[int | None]) -> tuple[int, bool]:
+    """Return the place of the values, and whether its heading is known; raise NotReadable or UnclearColumn."""
+    known = find_column(names, *_VALUES[writing.holds], _ANY)
+    if known is not None:
+        return known, True
+    others = {name for holds, tiers in _VALUES.items() if holds != writing.holds for tier in tiers for name in tier}
+    if others & set(map(fold, names)):
         raise NotReadable("other_column")
-    header = any(place is not None for place in (value, reason, expires))
-    return Layout(delimiter, value or 0, reason, expires, header)
+    left = [place for place, name in enumerate(names) if place not in taken and (name.strip() or len(names) == 1)]
+    if writing.holds == "contact_id":
+        # A word without any digit may be a heading as well as an id.
+        if len(names) == 1 and any(char.isdigit() for char in names[0]):
+            return 0, False
+        raise UnclearColumn(in_words(names))
+    fitting = [place for place in left if _fits(names[place], writing)]
+    if len(fitting) == 1 or (not fitting and len(left) == 1):
+        return (fitting or left)[0], False
+    raise UnclearColumn(in_words(names))
 
 
-def _place(names: list[str], known: Iterable[str]) -> int | None:
-    return next((names.index(name) for name in known if name in names), None)
+def _fits(text: str, writing: Spelling) -> bool:
+    try:
+        return bool(writing.key(text))
+    except Unlike:
+        return False
 
 
 def cells(line: bytes, delimiter: str) -> list[str]:

@@ -13,6 +13,7 @@ from actions.suppression.values import LONGEST, Spelling
 from work.models import WorkRow
 
 REASON_LENGTH = 200
+COLUMN_LENGTH = 100
 _CALLING_CODE = RegexValidator(r"^[1-9][0-9]{0,2}\Z", _("Give the digits only, such as 33."))
 
 
@@ -132,6 +133,13 @@ class SuppressionUpload(WorkRow):
         NOT_TEXT = "not_text", _("This is not a CSV file. Save it as CSV with your spreadsheet, then send it again.")
         LINE_TOO_LONG = "long_line", _("A line of the file is too long. Write one entry a line, then send it again.")
         OTHER_COLUMN = "other_column", _("The file has no column of what this list holds. Name it in the first line.")
+        CHOOSE_COLUMN = (
+            "choose_column",
+            _(
+                "It is not certain which column holds the entries: %(columns)s. Send the file again, and name the "
+                "column by its heading, or by its number if the file has no headings."
+            ),
+        )
         ARCHIVED = "archived", _("The list was archived meanwhile.")
         FORSAKEN = "forsaken", _("The file was never sent to its end. Send it again.")
         UNEXPECTED = "unexpected", _("The file could not be read for a reason that the log of the server tells.")
@@ -150,6 +158,9 @@ class SuppressionUpload(WorkRow):
     ended_at = models.DateTimeField(_("ended"), null=True)
     status = models.CharField(_("status"), max_length=10, choices=Status, default=Status.RECEIVING)
     error = models.CharField(max_length=20, choices=Error, blank=True, default=Error.NONE)
+    # Heading or number of the column with the entries, as a person chose it; and the columns, if the choice is missing.
+    column = models.CharField(max_length=COLUMN_LENGTH, blank=True, default="", db_default="")
+    columns = models.CharField(max_length=1_000, blank=True, default="", db_default="")
     # In bytes: of the whole file, received, and read and stored.
     size = models.PositiveBigIntegerField()
     received = models.PositiveBigIntegerField(default=0)

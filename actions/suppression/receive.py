@@ -18,11 +18,24 @@ class OutOfStep(Exception):
 
 
 def begin(
-    of: SuppressionList, *, by: int, file_name: str, size: int, reason: str = "", expires_at: datetime | None = None
+    of: SuppressionList,
+    *,
+    by: int,
+    file_name: str,
+    size: int,
+    reason: str = "",
+    expires_at: datetime | None = None,
+    column: str = "",
 ) -> SuppressionUpload:
-    """Announce a file of `size` bytes."""
+    """Announce a file of `size` bytes; `column` is the heading or number of the one with the entries, if chosen."""
     return SuppressionUpload.objects.create(
-        suppression_list=of, by_id=by, file_name=file_name[-255:], size=size, reason=reason, expires_at=expires_at
+        suppression_list=of,
+        by_id=by,
+        file_name=file_name[-255:],
+        size=size,
+        reason=reason,
+        expires_at=expires_at,
+        column=column,
     )
 
 

@@ -18,7 +18,7 @@ from actions.suppression import csvfile, entries
 from actions.suppression.csvfile import BadLine, Layout, NotReadable
 from actions.suppression.entries import NewEntry
 from actions.suppression.models import REASON_LENGTH, SuppressionList, SuppressionPiece, SuppressionUpload
-from actions.suppression.values import Unlike
+from actions.suppression.values import Unlike, find_fault
 from work import claims
 
 log = structlog.get_logger(__name__)
@@ -35,7 +35,7 @@ def read(claim: claims.Claim, upload_ids: Sequence[int]) -> None:
         try:
             _read(claim, upload)
         except NotReadable as problem:
-            _end(claim, upload, Error(problem.code))
+            _end(claim, upload, Error(problem.code), problem.columns)
         except SuppressionList.DoesNotExist:
             _end(claim, upload, Error.ARCHIVED)
 
@@ -58,13 +58,13 @@ def _read(claim: claims.Claim, upload: SuppressionUpload) -> None:
     _end(claim, upload)
 
 
-def _end(claim: claims.Claim, upload: SuppressionUpload, error: str = "") -> None:
+def _end(claim: claims.Claim, upload: SuppressionUpload, error: str = "", columns: str = "") -> None:
     """End an upload, successfully or with an error; delete its pieces."""
     status = Status.FAILED if error else Status.DONE
     with transaction.atomic():
         claim.extend([upload.pk])
         rows = SuppressionUpload.objects.filter(pk=upload.pk)
-        rows.update(status=status, error=error, ended_at=timezone.now(), due_at=None)
+        rows.update(status=status, error=error, columns=columns, ended_at=timezone.now(), due_at=None)
         SuppressionPiece.objects.filter(upload=upload).delete()
     log.info("upload_ended", upload=upload.pk, list=upload.suppression_list_id, error=str(error))
 
@@ -90,7 +90,7 @@ def parts(upload: SuppressionUpload, rows: int) -> Iterator[Part]:
     part: Part | None = None
     for line in csvfile.lines(_blocks(upload)):
         first = layout is None
-        layout = layout or csvfile.layout_of(line, upload.suppression_list.holds)
+        layout = layout or csvfile.layout_of(line, writing, upload.column)
         part = part or Part(layout, upload.read)
         number += 1
         part.lines += 1
@@ -98,7 +98,9 @@ def parts(upload: SuppressionUpload, rows: int) -> Iterator[Part]:
         if line.strip() and not (first and layout.header):
             part.rows += 1
             try:
-                text, entry = _entry(csvfile.cells(line, layout.delimiter), layout, said)
+                cells = csvfile.cells(line, layout.delimiter)
+                _check(cells, layout, writing.holds)
+                text, entry = _entry(cells, layout, said)
                 _want(part, writing.key(text), entry)
             except Unlike:
                 _leave_out(part, number, upload.suppression_list.holds)
@@ -118,6 +120,18 @@ def _blocks(upload: SuppressionUpload) -> Iterator[bytes]:
         piece = SuppressionPiece.objects.get(upload=upload, start__lte=at, end__gt=at)
         yield bytes(piece.content)[at - piece.start :]
         at = piece.end
+
+
+def _check(cells: list[str], layout: Layout, holds: str) -> None:
+    """Raise BadLine for a line that a spreadsheet has changed, or that is no single entry."""
+    value = _cell(cells, layout.value)
+    # A rounded number with a decimal comma is cut in two where the comma delimits.
+    rest = cells[layout.value + 1] if layout.delimiter == "," and layout.value + 1 < len(cells) else ""
+    if fault := find_fault(value, holds) or (rest and find_fault(f"{value},{rest.strip()}", "")):
+        raise BadLine(fault)
+    several = layout.columns == 1 and any(each in value for each in csvfile.DELIMITERS)
+    if several or (layout.columns and any(cell.strip() for cell in cells[layout.columns :])):
+        raise BadLine("columns")
 
 
 def _entry(cells: list[str], layout: Layout, said: NewEntry) -> tuple[str, NewEntry]:

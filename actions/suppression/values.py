@@ -5,6 +5,9 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
+from actions.names import visible
+from actions.spreadsheet import mangled
+
 LONGEST = 255
 _HASH = re.compile(r"[0-9a-fA-F]{64}")
 # Exactly one address; whether it is in use is not checked.
@@ -30,14 +33,16 @@ class Spelling:
 
         In a hashed list, 64 hexadecimal digits are a SHA-256 already.
         """
-        if self.hashed and _HASH.fullmatch(text.strip()):
-            return text.strip().lower()
+        if self.hashed and _HASH.fullmatch(visible(text)):
+            return visible(text).lower()
         value = self.normal(text)
         return hashlib.sha256(value.encode()).hexdigest() if self.hashed else value
 
     def normal(self, text: str) -> str:
         """Return a value as it is before hashing, if any; raise Unlike."""
-        text = text.strip() if text.isascii() else unicodedata.normalize("NFC", text).strip()
+        text = visible(text)
+        if not text.isascii():
+            text = unicodedata.normalize("NFC", text)
         if self.holds == "email":
             text = _email(text)
         elif self.holds == "phone":
@@ -45,6 +50,15 @@ class Spelling:
         if not text or len(text) > LONGEST or not _is_storable(text):
             raise Unlike
         return text
+
+
+def find_fault(text: str, holds: str) -> str:
+    """Return the code of what makes a line no entry although the list could contain its value; "" if nothing does."""
+    if made := mangled(visible(text)):
+        return made.code
+    if holds == "email" and "|" in text:
+        return "separator"
+    return "wildcard" if holds == "email" and "*" in text else ""
 
 
 def _email(text: str) -> str:

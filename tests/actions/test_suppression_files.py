@@ -1,9 +1,11 @@
 """Files as spreadsheets write them, in any pieces: what can be read goes on the list, and the rest is named by its line."""
 
 from datetime import timedelta
+from importlib import import_module
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.contrib.auth.models import User
 from django.utils import timezone
 from hypothesis import given
@@ -13,28 +15,69 @@ from actions.models import SuppressionEntry, SuppressionList, SuppressionPiece, 
 from actions.suppression import csvfile, receive, upload_work
 from actions.suppression.csvfile import BadLine, Layout, NotReadable
 from actions.suppression.receive import OutOfStep
+from actions.suppression.values import Spelling
+from desk.setup.suppression import states
+from tests.lanes import work_on
 
 
-def lay_out(first: str, holds: str = "email") -> Layout:
-    return csvfile.layout_of(first.encode(), holds)
+def lay_out(first: str, holds: str = "email", chosen: str = "") -> Layout:
+    return csvfile.layout_of(first.encode(), Spelling(holds), chosen)
 
 
 LAYOUTS = [
-    ("a@example.com", Layout(",")),
-    ("a@example.com;Complaint, by phone;2027-01-31", Layout(";")),
-    ("email", Layout(",", header=True)),
-    ("\ufeffE-Mail;Motif", Layout(";", 0, 1, header=True)),
-    ('"expires"\t"reason"\t"value"', Layout("\t", 2, 1, 0, header=True)),
-    ("contact_id,email", Layout(",", 1, header=True)),
-    ("sha256", Layout(",", header=True)),
-    ("Address;Reason", Layout(";", 0, 1, header=True)),
-    ("Address;Why", Layout(";")),
+    ("a@example.com", Layout(",", columns=1)),
+    ("a@example.com;Complaint, by phone;2027-01-31", Layout(";", columns=3)),
+    ("Dupont;a@example.com;x", Layout(";", 1, columns=3)),
+    ("email", Layout(",", header=True, columns=1)),
+    ("\ufeffE-Mail;Motif", Layout(";", 0, 1, header=True, columns=2)),
+    ("Nom;Adresse\u200b e-mail;T\u00e9l\u00e9phone", Layout(";", 1, header=True, columns=3)),
+    ('"expires"\t"reason"\t"value"', Layout("\t", 2, 1, 0, header=True, columns=3)),
+    ("contact_id,email", Layout(",", 1, header=True, columns=2)),
+    ("sha256", Layout(",", header=True, columns=1)),
+    ("Address;Reason", Layout(";", 0, 1, header=True, columns=2)),
 ]
 
 
 @pytest.mark.parametrize(("first", "layout"), LAYOUTS)
 def test_the_first_line_tells_which_column_is_what(first: str, layout: Layout) -> None:
     assert lay_out(first) == layout
+
+
+IDS = [
+    ("A-17", "", Layout(",", columns=1)),
+    ("Nom;Identifiant", "", Layout(";", 1, header=True, columns=2)),
+    ("id;contactId;Kundennummer", "", Layout(";", 1, header=True, columns=3)),
+    ("Nom;Num\u00e9ro;R\u00e9f", "num\u00e9ro", Layout(";", 1, header=True, columns=3)),
+    ("Dupont;A-17", "2", Layout(";", 1, columns=2)),
+    ("Mitglied", "mitglied", Layout(",", header=True, columns=1)),
+    ("SUMMER", "1", Layout(",", columns=1)),
+]
+
+
+@pytest.mark.parametrize(("first", "chosen", "layout"), IDS)
+def test_a_column_of_ids_has_a_known_heading_or_is_chosen(first: str, chosen: str, layout: Layout) -> None:
+    assert lay_out(first, "contact_id", chosen) == layout
+
+
+UNCLEAR = [
+    ("Address;Why", "email", "", "\u201cAddress\u201d, \u201cWhy\u201d"),
+    ("a@example.com;b@example.com", "email", "", "1, 2"),
+    ("email;E-Mail", "email", "", "\u201cemail\u201d, \u201cE-Mail\u201d"),
+    ("mobile;phone", "phone", "", "\u201cmobile\u201d, \u201cphone\u201d"),
+    ("Nom;Pr\u00e9nom", "contact_id", "", "\u201cNom\u201d, \u201cPr\u00e9nom\u201d"),
+    ("A-17;A-18", "contact_id", "", "1, 2"),
+    ("Nom;Motif", "contact_id", "", "\u201cNom\u201d, \u201cMotif\u201d"),
+    ("Mitglied", "contact_id", "", "\u201cMitglied\u201d"),
+    ("Nom;Num\u00e9ro", "contact_id", "id", "\u201cNom\u201d, \u201cNum\u00e9ro\u201d"),
+    ("Nom;Num\u00e9ro", "contact_id", "3", "\u201cNom\u201d, \u201cNum\u00e9ro\u201d"),
+]
+
+
+@pytest.mark.parametrize(("first", "holds", "chosen", "columns"), UNCLEAR)
+def test_a_column_is_never_guessed(first: str, holds: str, chosen: str, columns: str) -> None:
+    with pytest.raises(NotReadable) as caught:
+        lay_out(first, holds, chosen)
+    assert (caught.value.code, caught.value.columns) == ("choose_column", columns)
 
 
 REFUSED = [
@@ -47,7 +90,7 @@ REFUSED = [
 @pytest.mark.parametrize(("first", "code"), REFUSED)
 def test_what_is_no_text_or_has_only_columns_of_another_kind_is_refused_whole(first: bytes, code: str) -> None:
     with pytest.raises(NotReadable) as caught:
-        csvfile.layout_of(first, "email")
+        csvfile.layout_of(first, Spelling("email"))
     assert caught.value.code == code
 
 
@@ -88,6 +131,27 @@ def test_a_line_that_never_ends_is_given_up_before_it_fills_the_memory() -> None
 
 
 pytestmark = pytest.mark.django_db
+
+
+def test_stored_entries_lose_what_hid_them_and_the_longer_of_two_stays() -> None:
+    migration = import_module("actions.migrations.0004_visible_entries")
+    found, hashed, now = make(), make(hashed=True), timezone.now()
+    rows = [
+        *((found, "\u200bperson1@example.com", None), (found, "person1@example.com", now + timedelta(days=1))),
+        *(
+            (found, "person2@example.com\u200b", None),
+            (found, "m\u00fcller@example.com", None),
+            (hashed, "\u200bx", None),
+        ),
+    ]
+    for of, value, end in rows:
+        SuppressionEntry.objects.create(suppression_list=of, value=value, expires_at=end, added_at=now)
+    SuppressionList.objects.filter(pk=found.pk).update(entries=4)
+    migration._clean(apps, None)
+    values = ["m\u00fcller@example.com", "person1@example.com", "person2@example.com"]
+    assert stored(found) == dict.fromkeys(values, ("", None)) and list(stored(hashed)) == ["\u200bx"]
+    found.refresh_from_db()
+    assert found.entries == 3
 
 
 def make(holds: str = "email", **columns: Any) -> SuppressionList:
@@ -160,6 +224,70 @@ def test_of_two_lines_with_one_value_the_longer_counts_also_across_parts() -> No
     upload = read(send(found, "\n".join(lines).encode()), rows=3)
     assert stored(found) == {"a@x.fr": ("", "2027-03-02"), "b@x.fr": ("", None)}
     assert (upload.rows, upload.added, upload.there) == (5, 2, 3)
+
+
+# The kind of list, the lines of a file, what is stored, and which lines are not.
+MANGLED = [
+    (
+        "contact_id",
+        "contact_id|1,23457E+16|9,87654E+15|A-1",
+        ["A-1"],
+        {2: "spreadsheet.rounded", 3: "spreadsheet.rounded"},
+    ),
+    ("contact_id", "contact_id,reason|1,23457E+16|A-1,x", ["A-1"], {2: "spreadsheet.rounded"}),
+    (
+        "contact_id",
+        "id;motif|1,2E+16;x|########;x|#N/A;x",
+        [],
+        {2: "spreadsheet.rounded", 3: "spreadsheet.narrow", 4: "spreadsheet.error"},
+    ),
+    (
+        "contact_id",
+        'id|="A1"|31/01/2026|\'0012',
+        [],
+        {2: "spreadsheet.formula", 3: "spreadsheet.date", 4: "spreadsheet.apostrophe"},
+    ),
+    ("contact_id", "A-1|A-2|A-3;A-4|A-5\tx", ["A-1", "A-2"], {3: "columns", 4: "columns"}),
+    ("email", "email|*@example.com|a@example.com", ["a@example.com"], {2: "wildcard"}),
+    ("email", "email|b@example.com,Anna|a@example.com,", ["a@example.com"], {2: "columns"}),
+    (
+        "phone",
+        "mobile|3,36123E+10|01/02/2026|+33612345678",
+        ["+33612345678"],
+        {2: "spreadsheet.rounded", 3: "spreadsheet.date"},
+    ),
+]
+
+
+@pytest.mark.parametrize(("holds", "lines", "there", "left_out"), MANGLED)
+def test_a_line_that_a_spreadsheet_changed_is_named_and_not_stored(
+    holds: str, lines: str, there: list[str], left_out: dict[int, str]
+) -> None:
+    found = make(holds)
+    upload = read(send(found, lines.replace("|", "\n").encode()))
+    assert dict(upload.first_unreadable) == left_out
+    assert sorted(stored(found)) == there
+
+
+def test_an_address_with_a_separator_is_no_entry() -> None:
+    upload = read(send(make(), b"a@example.com|x\nb@example.com\n"))
+    assert (upload.first_unreadable, upload.added) == ([[1, "separator"]], 1)
+
+
+def test_a_file_whose_column_is_unclear_says_which_there_are_and_is_read_once_it_is_chosen() -> None:
+    found = make("contact_id")
+    content = "Nom;Num\u00e9ro\nDupont;A-17\n".encode()
+    upload = send(found, content)
+    work_on("uploads", [upload.pk])
+    upload.refresh_from_db()
+    assert (upload.status, upload.error, upload.columns) == (
+        "failed",
+        "choose_column",
+        "\u201cNom\u201d, \u201cNum\u00e9ro\u201d",
+    )
+    assert "\u201cNom\u201d, \u201cNum\u00e9ro\u201d" in states.sentence(upload)
+    read(send(found, content, column="Num\u00e9ro"))
+    assert list(stored(found)) == ["A-17"]
 
 
 @pytest.mark.parametrize("stop", range(1, 6))

@@ -46,6 +46,22 @@ def test_a_value_is_found_however_the_contact_writes_it_and_told_as_it_was_asked
     assert (found.reasons, found.unlike) == ({"READER@example.com": "Complaint"}, {"nobody"})
 
 
+@pytest.mark.parametrize("hashed", [False, True])
+def test_invisible_characters_hide_nobody_on_either_side(hashed: bool) -> None:
+    listed = [
+        "\u200bperson1@example.com",
+        "person2@example.com\u200b",
+        "person\xad3@example.com",
+        "person4@example.com\xa0",
+    ]
+    put(make(holds="email", hashed=hashed), *listed)
+    asked = [f"person{number}@example.com" for number in range(1, 5)]
+    assert set(on("Opposition", *asked)) == set(asked)
+    assert set(on("Opposition", "\ufeffperson1@example.com", "person1@exam\u200dple.com")) == {
+        *("\ufeffperson1@example.com", "person1@exam\u200dple.com")
+    }
+
+
 def test_a_hashed_list_holds_no_address() -> None:
     put(make(holds="email", hashed=True), "reader@example.com")
     assert on("Opposition", "Reader@Example.com") == {"Reader@Example.com": ""}

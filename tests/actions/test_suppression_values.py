@@ -13,6 +13,10 @@ SAME = [
     (IDS, " A-17 ", "A-17"),
     (IDS, "Ame\u0301lie", "Am\u00e9lie"),
     (EMAILS, " Reader.One@Example.COM\t", "reader.one@example.com"),
+    (IDS, "\u200bA\u200d-17\ufeff", "A-17"),
+    (EMAILS, "person\xad3@example.com\u00a0", "person3@example.com"),
+    (EMAILS, "\u200banna@example.com\u202c", "anna@example.com"),
+    (PHONES, "\u202d+33\u202f6 12 34 56 78\u202c", "+33612345678"),
     (EMAILS, "anna@bücher.example", "anna@xn--bcher-kva.example"),
     (EMAILS, "ANNA@BÜCHER.example", "anna@xn--bcher-kva.example"),
     (PHONES, "+33 6 12 34 56 78", "+33612345678"),
@@ -30,7 +34,7 @@ def test_a_value_is_written_in_one_way(writing: Spelling, typed: str, stored: st
 
 
 UNLIKE = [
-    (IDS, ["", "   ", "A\x0017", "A\ud800", "x" * 256, "a\nb"]),
+    (IDS, ["", "   ", "\u200b", "A\x0017", "A\ud800", "x" * 256, "a\nb"]),
     (EMAILS, ["anna", "anna@", "@example.com", "a@b@example.com", "Anna <anna@example.com>", "a b@example.com"]),
     (EMAILS, ["a@..bücher"]),
     (PHONES, ["612345678", "+33", "call me", "+33 6 12 34 56 78 90 12 34", "+٣٣٦١٢٣٤٥٦٧٨"]),

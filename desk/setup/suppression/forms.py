@@ -10,8 +10,8 @@ from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 from actions.models import ActionDefinition
 from actions.suppression import entries
 from actions.suppression.entries import NewEntry
-from actions.suppression.models import REASON_LENGTH, SuppressionList
-from actions.suppression.values import Unlike
+from actions.suppression.models import COLUMN_LENGTH, REASON_LENGTH, SuppressionList
+from actions.suppression.values import Unlike, find_fault
 from desk.setup.suppression import states
 
 # Lines added by hand at once; longer lists are uploaded as a file.
@@ -67,7 +67,22 @@ class _SaidForm(forms.Form):
         return NewEntry(self.cleaned_data["reason"], self.cleaned_data["last_day"])
 
 
-class FileForm(_SaidForm):
+class _ColumnForm(_SaidForm):
+    """Fields of a file."""
+
+    column = forms.CharField(
+        label=_("Column with the entries"),
+        required=False,
+        max_length=COLUMN_LENGTH,
+        widget=UnfoldAdminTextInputWidget,
+        help_text=_(
+            "Its heading in the file, or its number if the file has no headings. Empty: the column is known by its "
+            "heading, such as contact_id, email or phone."
+        ),
+    )
+
+
+class FileForm(_ColumnForm):
     """A whole file at once, as browsers without scripts send it."""
 
     file = forms.FileField(
@@ -78,10 +93,10 @@ class FileForm(_SaidForm):
             "2027-01-31)."
         ),
     )
-    field_order = ("file", "reason", "last_day")
+    field_order = ("file", "column", "reason", "last_day")
 
 
-class AnnouncedForm(_SaidForm):
+class AnnouncedForm(_ColumnForm):
     """A file that will come in pieces."""
 
     file_name = forms.CharField(max_length=1_000)
@@ -111,6 +126,9 @@ class AddForm(_SaidForm):
         keys, wrong = [], []
         for number, line in typed:
             try:
+                if fault := find_fault(line, self._of.holds):
+                    wrong.append((number, fault))
+                    continue
                 keys.append(self._of.writing.key(line))
             except Unlike:
                 wrong.append((number, self._of.holds))

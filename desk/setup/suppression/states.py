@@ -6,13 +6,19 @@ from typing import Any
 from django.utils.formats import localize
 from django.utils.translation import gettext as _
 
+from actions.spreadsheet import Mangled
 from actions.suppression.models import SuppressionUpload
 
-Status = SuppressionUpload.Status
+Status, Error = SuppressionUpload.Status, SuppressionUpload.Error
+
+
+_MANGLED = {each.code: each for each in Mangled}
 
 
 def problem(code: str) -> str:
     """Return what is wrong with one line."""
+    if code in _MANGLED:
+        return _(_MANGLED[code].template)
     return {
         "contact_id": _("there is no contact id"),
         "email": _("this is no e-mail address"),
@@ -20,6 +26,9 @@ def problem(code: str) -> str:
         "date": _("the date is not written like 2027-01-31"),
         "quotes": _("a quotation mark is missing"),
         "text": _("it holds characters that are no text"),
+        "columns": _("it has more columns than the first line"),
+        "separator": _("“|” separates no columns here: use a comma, a semicolon or a tab"),
+        "wildcard": _("“*” stands for nothing here: only whole addresses can be on a list"),
     }.get(code, code)
 
 
@@ -45,7 +54,8 @@ def state(upload: SuppressionUpload) -> dict[str, Any]:
 def sentence(upload: SuppressionUpload) -> str:
     """Return the current state or the result of an upload."""
     if upload.status == Status.FAILED:
-        return str(upload.get_error_display())
+        sentence = str(upload.get_error_display())
+        return sentence % {"columns": upload.columns} if upload.error == Error.CHOOSE_COLUMN else sentence
     if upload.status == Status.RECEIVING:
         return _("The file is being sent.")
     if upload.status == Status.RECEIVED:

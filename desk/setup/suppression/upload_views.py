@@ -60,6 +60,7 @@ def _begin(
         size=size,
         reason=said.reason,
         expires_at=said.expires_at,
+        column=form.cleaned_data["column"],
     )
     admin.log_change(request, found, _("File “%(name)s” sent.") % {"name": begun.file_name})
     return begun

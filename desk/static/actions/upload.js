@@ -32,6 +32,7 @@ async function send(form) {
         csrfmiddlewaretoken: token,
         file_name: file.name,
         size: file.size,
+        column: form.elements.column.value,
         reason: form.elements.reason.value,
         last_day: form.elements.last_day.value,
     });
