@@ -1,10 +1,14 @@
 """Received hooks, and the counts of the door."""
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Length
 from django.utils.translation import gettext_lazy as _
 
 from work.models import WorkRow
+
+# Bytes of the bodies that are read into memory together. A body makes objects of about ten times its size.
+SET_BYTES = 2_000_000
 
 
 class HookProblem(models.TextChoices):
@@ -71,6 +75,23 @@ class Webhook(WorkRow):
 
     def __str__(self) -> str:
         return str(self.uuid)
+
+
+def in_sets(hooks: QuerySet[Webhook], column: str = "pk") -> tuple[list[list[int]], list[int]]:
+    """Return the values of a column in sets of hooks that fit into memory together, and those of hooks above that."""
+    sets: list[list[int]] = []
+    long: list[int] = []
+    room = 0
+    for value, size in hooks.order_by("pk").annotate(size=Length("body")).values_list(column, "size"):
+        if size > SET_BYTES:
+            long.append(value)
+            continue
+        if size > room:
+            sets.append([])
+            room = SET_BYTES
+        sets[-1].append(value)
+        room -= size
+    return sets, long
 
 
 class DoorWindow(models.Model):

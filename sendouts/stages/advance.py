@@ -9,8 +9,9 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from sendouts import lifecycle
-from sendouts.models import Attention, Batch, Plan, Status
+from sendouts.models import Attention, Batch, Plan, Status, Webhook
 from sendouts.models.attention import AttentionData
+from sendouts.models.webhook import in_sets
 from sendouts.stages import delivery, enrichment, finishing, review
 from sendouts.stages.screening.contact_file import screen_file
 from sendouts.stages.screening.judge import calls_services
@@ -28,11 +29,22 @@ def _screen(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> Non
         # A slow service of one sendout must not delay the other sendouts.
         claim.give_back([batch.pk for batch in singles if calls_services(batch.plan)])
         singles = [batch for batch in singles if not calls_services(batch.plan)]
-    if singles:
-        screen_items(claim, singles, now)
+    for part in _fitting(singles):
+        screen_items(claim, part, now)
     for batch in batches:
         if not batch.is_single:
             screen_file(claim, batch, now)
+
+
+def _fitting(singles: Sequence[Batch]) -> Iterator[list[Batch]]:
+    """Yield singles in sets whose hooks fit into memory together."""
+    hooks = Webhook.objects.filter(batch__in=singles, outcome=Webhook.Outcome.PLANNED)
+    sets, long = in_sets(hooks, "batch_id") if singles else ([], [])
+    known = {pk for ids in sets for pk in ids} | set(long)
+    by_id = {batch.pk: batch for batch in singles}
+    for ids in ([pk for pk in by_id if pk not in known], *sets, *([pk] for pk in long)):
+        if ids:
+            yield [by_id[pk] for pk in ids]
 
 
 # In the order of the data flow, so that one pass takes a batch through several stages.

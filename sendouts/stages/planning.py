@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import threading
+import time
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,10 +18,12 @@ from actions.plan import merge
 from actions.secrets.keys import CannotOpen, keyring
 from sendouts import lifecycle
 from sendouts.models import Attention, Batch, EventWord, Plan, Status, Webhook
+from sendouts.models.webhook import in_sets
 from sendouts.privacy import sealing
 from sendouts.symplify.payload import Hook, OtherEvent, Unreadable, parse
 from sendouts.wording.sentences import HookDetail
 from work import claims
+from work.nudges import nudge
 from work.retry import backoff
 
 log = structlog.get_logger(__name__)
@@ -27,12 +31,47 @@ log = structlog.get_logger(__name__)
 CLOCK_DOUBT = timedelta(seconds=60)
 # Retry a hook at least this often.
 LONGEST_PAUSE = timedelta(minutes=1)
+# Time for long hooks in one turn; their batches go on afterwards.
+LONG_SECONDS = 2.0
+_one_long = threading.Lock()
 _DONE: dict[str, Any] = {"due_at": None, "claim_id": None, "claimed_until": None}
 
 
-@transaction.atomic
 def plan(claim: claims.Claim, webhook_ids: Sequence[int]) -> list[int]:
-    """Plan claimed hooks in one transaction; return the ids of the new open batches."""
+    """Plan claimed hooks; return the ids of the new open batches.
+
+    Long hooks are planned one by one, by one thread of a process, and after the others: memory stays flat, and short
+    hooks wait for none of them.
+    """
+    # After a failure the set comes again in halves: without the hooks that are planned already.
+    sets, long = in_sets(Webhook.objects.filter(pk__in=webhook_ids, due_at__isnull=False))
+    came = [pk for ids in sets for pk in _plan_set(claim, ids)]
+    if long:
+        came += _plan_long(claim, long, others_first=bool(sets))
+    return came
+
+
+def _plan_long(claim: claims.Claim, ids: Sequence[int], *, others_first: bool) -> list[int]:
+    came: list[int] = []
+    until = time.monotonic() + LONG_SECONDS
+    done = 0
+    if not others_first and _one_long.acquire(blocking=False):
+        try:
+            while done < len(ids) and time.monotonic() < until:
+                came += _plan_set(claim, ids[done : done + 1])
+                done += 1
+        finally:
+            _one_long.release()
+    if left := ids[done:]:
+        claim.give_back(left)
+        if done or others_first:
+            nudge("hooks", left)
+    return came
+
+
+@transaction.atomic
+def _plan_set(claim: claims.Claim, webhook_ids: Sequence[int]) -> list[int]:
+    """Plan some hooks in one transaction."""
     claim.extend(webhook_ids)
     now = timezone.now()
     hooks: dict[int, Hook] = {}
