@@ -15,11 +15,13 @@ from notices.alarms.watch import Watch
 from notices.messages import send as messages
 from outbound.retry_after import MAX_WAIT
 from sendouts import lifecycle
-from sendouts.models import Batch, BulkChange, EffectRun, Status, Webhook
+from sendouts.models import Batch, BulkChange, EffectRun, Spool, Status, Webhook
 from sendouts.outlook import forecast
 from sendouts.privacy import retention
+from sendouts.spool import spooled
 from sendouts.stages import advance, finishing, planning, transfers
 from sendouts.stages.effects import give_back_codes, has_unused_codes
+from sendouts.stages.screening import download
 from sendouts.verbs import change_many
 from work import pulses
 from work.lanes import Lane, registered
@@ -51,6 +53,17 @@ FILES = replace(
     rows=lambda: Batch.objects.filter(source=Batch.Source.BATCH),
     together=False,
 )
+DOWNLOADS = Lane(
+    "downloads",
+    "sendouts.download",
+    pulses.DOWNLOADS,
+    Spool.objects.all,
+    download.load,
+    download.escalate,
+    onward=(FILES,),
+    early=lambda rows: rows,
+    vital=True,
+)
 HOOKS = Lane(
     "hooks",
     "sendouts.plan",
@@ -63,7 +76,7 @@ HOOKS = Lane(
     # Under load, hooks are processed in sets.
     along=200,
     note=planning.describe_failure,
-    onward=(SINGLES, FILES),
+    onward=(SINGLES, DOWNLOADS),
     early=lambda rows: rows,
     pauses=((Q(), planning.LONGEST_PAUSE),),
     vital=True,
@@ -104,11 +117,14 @@ CHANGES = Lane(
     pauses=((Q(), _SECONDS),),
     overdue=timedelta(minutes=5),
 )
-LANES = (HOOKS, SINGLES, FILES, EFFECTS, UPLOADS, CHANGES)
+LANES = (HOOKS, SINGLES, DOWNLOADS, FILES, EFFECTS, UPLOADS, CHANGES)
+# Contact files that one worker downloads at a time; its threads wait for the network.
+DOWNLOADS_AT_ONCE = 8
 CHORES = (
     Chore("expire", lifecycle.expire, trusts_clock=True),
     Chore("foresee", forecast.foresee, wait=15.0),
     # Promo codes returned to their pools have no rows of their own; one thread at a time is enough.
+    Chore("spool", lambda now: spooled.remove_orphans(), wait=600.0),
     Chore("codes", lambda now: give_back_codes(), needed=has_unused_codes),
 )
 
@@ -124,5 +140,5 @@ def make_sweep() -> Sweep:
 
 def threads() -> dict[str, int]:
     """Return how many rows the worker of each queue processes at a time."""
-    at_a_time = {pulses.SMALL: settings.WORKER_CONCURRENCY}
+    at_a_time = {pulses.SMALL: settings.WORKER_CONCURRENCY, pulses.DOWNLOADS: DOWNLOADS_AT_ONCE}
     return {lane.queue: at_a_time.get(lane.worker, 2) for lane in registered()}

@@ -217,6 +217,9 @@ WEBHOOK_MAX_BYTES = env.int("WEBHOOK_MAX_BYTES", default=5_000_000)
 # Whether DATA_DIR is on its own durable disk; existing files are loaded in any case.
 JOURNAL = env.bool("JOURNAL", default=False)
 JOURNAL_DIR = DATA_DIR / "journal"
+# The most that the kept contact files of open batches may occupy, in GB; 0 keeps none.
+SPOOL_GB = env.float("SPOOL_GB", default=10.0)
+SPOOL_DIR = DATA_DIR / "spool"
 SQS_QUEUE_URL = env.str("SQS_QUEUE_URL", default="")
 SQS_THREADS = env.int("SQS_THREADS", default=4)
 SQS_BUCKETS = tuple(env.list("SQS_BUCKETS", default=[]))

@@ -31,7 +31,8 @@ class Download:
 
     `content_encoding` is the header in lower case; blocks() does not decode it. `least_rate` is the least rate in bytes
     a second in each window of 30 s. All of the body must have arrived within `seconds`. Both bounds are needed, since a
-    body that drips would otherwise occupy its reader for ever: no single wait is long.
+    body that drips would otherwise occupy its reader for ever: no single wait is long. `resumed`: the body continues
+    the part that was asked for.
     """
 
     def __init__(
@@ -46,12 +47,20 @@ class Download:
         self.headers: Mapping[str, str] = response.headers
         self.content_encoding: str = response.headers.get("Content-Encoding", "").strip().lower()
         self.received = 0
+        self.resumed = False
         self._response = response
         self._block = block
         self._ended = False
         self._least = least_rate * WINDOW
         self._clock = clock
         self._ends = clock() + seconds
+
+    def start(self, limit: int) -> bytes:
+        """Return the first bytes of the body, for a look at an error page; the rest is not read."""
+        try:
+            return bytes(self._response.raw.read(limit, decode_content=True))
+        except (HTTPError, OSError):
+            return b""
 
     def blocks(self) -> Iterator[bytes]:
         """Yield the body undecoded, in blocks of about `block` bytes; raise BrokenDownload after the last data."""

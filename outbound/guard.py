@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
-from urllib.parse import quote
+from urllib.parse import quote, urljoin
 
 import idna
 
@@ -16,6 +16,7 @@ MAX_URI = 8_000
 KEPT_IN_PATH = "!#$%&'()*+,-./:;=?@_~[]"
 
 _URI = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#]*)(/[^?#]*)?(\?[^#]*)?(?:#.*)?", re.DOTALL)
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _PLAIN = re.compile(r"[A-Za-z0-9!$%&'()*+,\-./:;=?@_~\[\]]*")
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
@@ -122,6 +123,27 @@ def address_allowed(ip: str, target: Target) -> bool:
     if literal is not None and literal != address:
         return False
     return is_public(address) or (target.may_be_private and is_private(address))
+
+
+def resolve(base: str, reference: str) -> str:
+    """Return the URI that a Location header means at `base`, with path and query as they are written."""
+    found = _URI.fullmatch(base)
+    if found is None or _SCHEME.match(reference):
+        return reference
+    scheme, authority, path, _ = found.groups()
+    if reference.startswith("//"):
+        return f"{scheme}:{reference}"
+    if reference.startswith("/"):
+        return f"{scheme}://{authority}{reference}"
+    if reference.startswith("?"):
+        return f"{scheme}://{authority}{path or '/'}{reference}"
+    return urljoin(base, reference)
+
+
+def origin(uri: str) -> str:
+    """Return scheme and authority of a URI, for a comparison; empty if it has none."""
+    found = _URI.fullmatch(uri)
+    return f"{found[1]}://{found[2]}".lower() if found else ""
 
 
 # Cached per host: a batch contains thousands of URIs, but only one or two hosts.

@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import Case, DateTimeField, F, Value, When
 from django.db.models.functions import Now
 
-from sendouts.models import Attention, Batch, Chunk, Decision, EffectRun, Event, EventWord, PendingEffect, Status
+from sendouts.models import Attention, Batch, Chunk, Decision, EffectRun, Event, EventWord, PendingEffect, Spool, Status
 from sendouts.models.attention import AttentionData
 from sendouts.models.batch import OPEN
 from sendouts.models.decision import rows_of
@@ -84,6 +84,8 @@ def move(
         if moved and new not in OPEN:
             # Transfers of the outcome start; prepared effects that are no longer needed are cleared.
             EffectRun.objects.filter(batch_id__in=moved, ended_at__isnull=True).update(due_at=claims.due_in())
+            # The contact file is removed.
+            Spool.objects.filter(pk__in=moved).update(state=Spool.State.OVER, due_at=claims.due_in())
     if moved:
         log.info("moved", old=old.value, new=new.value, batches=len(moved), first=moved[0])
     return moved

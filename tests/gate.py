@@ -10,7 +10,7 @@ from actions.models import ActionDefinition, Project, Sendout
 from actions.secrets.keys import keyring
 from sendouts.intake import store as intake_store
 from sendouts.intake.hook import Received
-from sendouts.models import Batch, Decision, Event, Webhook
+from sendouts.models import Batch, Decision, Event, Spool, Webhook
 from sendouts.models.decision import rows_of
 from sendouts.privacy import sealing
 from sendouts.verbs.base import Act, Result, Verb
@@ -56,14 +56,19 @@ class Gate:
         return intake_store.store([intake_store.seal_hook(body, "application/json", timezone.now()) for body in bodies])
 
     def plan(self) -> list[int]:
+        """Plan what is stored; batches are due at once, and not only when their files are there."""
         due = Webhook.objects.filter(due_at__isnull=False).values_list("pk", flat=True)
-        return plan_hooks(list(due))
+        planned = plan_hooks(list(due))
+        Batch.objects.filter(pk__in=planned).update(due_at=timezone.now())
+        return planned
 
     def work(self, rounds: int = 1) -> None:
         """Take every batch as far as it goes; each further round finds what waits for another attempt due at once."""
         self.plan()
         for _ in range(rounds):
-            Batch.objects.filter(due_at__gt=timezone.now()).exclude(status="in_review").update(due_at=timezone.now())
+            now = timezone.now()
+            Batch.objects.filter(due_at__gt=now).exclude(status="in_review").update(due_at=now)
+            Spool.objects.filter(due_at__gt=now).update(due_at=now)
             advance_batches(list(Batch.objects.filter(due_at__isnull=False).values_list("pk", flat=True)))
 
     def batch(self) -> Batch:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from work import claims
 from work.lanes import named
 from work.run import run
 
@@ -17,8 +18,19 @@ def plan_hooks(webhook_ids: Sequence[int]) -> list[int]:
     return run(replace(named("hooks"), onward=()), webhook_ids)
 
 
+def download_files(batch_ids: Sequence[int]) -> None:
+    """Download the contact files of batches, and leave the batches where they are."""
+    run(replace(named("downloads"), onward=()), batch_ids)
+
+
 def advance_batches(batch_ids: Sequence[int]) -> None:
-    """Take batches as far as they go, singles first."""
-    for lane in (named("singles"), named("files")):
-        own = set(lane.rows().filter(pk__in=batch_ids).values_list("pk", flat=True))
-        run(lane, [pk for pk in batch_ids if pk in own])
+    """Take batches as far as they go, singles first; files may ask for their download once more."""
+    run(named("singles"), _due("singles", batch_ids))
+    for _ in range(2):
+        download_files(_due("downloads", batch_ids))
+        run(named("files"), _due("files", batch_ids))
+
+
+def _due(lane: str, ids: Sequence[int]) -> list[int]:
+    own = set(named(lane).rows().filter(claims.due(), pk__in=ids).values_list("pk", flat=True))
+    return [pk for pk in ids if pk in own]

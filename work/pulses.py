@@ -15,7 +15,7 @@ from django.db.models.functions import Now
 from work.models import Pulse
 
 SWEEP, BEAT = "sweep", "beat"
-SMALL, FILES = "worker-small", "worker-files"
+SMALL, FILES, DOWNLOADS = "worker-small", "worker-files", "worker-downloads"
 QUEUE = "sqs"
 DOOR, ROUNDS, CLOCK = "door@", "rounds@", "clock@"
 # A busy process writes no more often than this; checks must allow for a longer silence.

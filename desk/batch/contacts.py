@@ -12,8 +12,7 @@ from django.utils.translation import gettext as _
 
 from actions.whole import whole
 from sendouts.models import Answer, Batch, Decision, DecisionVerdict
-from sendouts.models.decision import rows_of
-from sendouts.models.paging import through_an_index
+from sendouts.models.decision import rows_of, through_an_index
 from sendouts.privacy.masking import masked
 from sendouts.wording.batch_sentences import column_time, number, reason
 

@@ -15,8 +15,8 @@ from actions.effect import Preparing
 from actions.models import Draw
 from actions.plan.build import build
 from sendouts.models import Batch, Decision, DecisionVerdict, EffectRun, PendingEffect
+from sendouts.models.decision import through_an_index
 from sendouts.models.effect import effects_of
-from sendouts.models.paging import through_an_index
 from sendouts.wording.batch_sentences import number
 from sendouts.wording.sentences import show_text
 

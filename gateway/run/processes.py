@@ -13,7 +13,7 @@ from functools import partial
 import structlog
 from django.conf import settings
 
-from gateway.lanes import threads
+from gateway.lanes import DOWNLOADS, threads
 
 log = structlog.get_logger(__name__)
 STOP_SECONDS = 15.0
@@ -30,7 +30,9 @@ def commands() -> Mapping[str, list[str]]:
     found = {"web": [python, "manage.py", "serve"]}
     for queue, at_a_time in threads().items():
         name = "worker" if queue == settings.CELERY_TASK_DEFAULT_QUEUE else f"worker-{queue}"
-        found[name] = [*worker, "-Q", queue, "-c", str(at_a_time), "-n", f"{queue}@%h"]
+        # Downloads wait for the network: threads suffice.
+        pool = ["--pool", "threads"] if queue == DOWNLOADS.queue else []
+        found[name] = [*worker, *pool, "-Q", queue, "-c", str(at_a_time), "-n", f"{queue}@%h"]
     found |= {"sweep": [python, "manage.py", "sweep"], "beat": [*celery, "beat", *quiet]}
     return found | ({"sqs": [python, "manage.py", "consume_sqs"]} if settings.SQS_QUEUE_URL else {})
 

@@ -8,6 +8,7 @@ from sendouts.models.effect import EffectRun, PendingEffect
 from sendouts.models.event import Event, EventWord
 from sendouts.models.export_progress import Export
 from sendouts.models.platform import AllowedHost, Tempo
+from sendouts.models.spool import Spool
 from sendouts.models.webhook import DoorWindow, Webhook
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "Outcome",
     "PendingEffect",
     "Plan",
+    "Spool",
     "Status",
     "Tempo",
     "Webhook",

@@ -39,6 +39,8 @@ class AttentionData(TypedDict, total=False):
     held: bool
     # The status of an answer confirms, and its body does not.
     said_no: bool
+    # The link to the contact file worked before, or says itself that it has expired.
+    expired: bool
     # The host that the guard refused. `code` says why; for a contact file, it is the reader's code.
     host: str
     code: str

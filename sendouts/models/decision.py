@@ -1,13 +1,17 @@
 """Decisions: one for each contact of a batch."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 from django.conf import settings
-from django.db import models
+from django.db import connection, models, transaction
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from actions.plan.failures import FAILED
+
+# Without fresh statistics, PostgreSQL reads and sorts all of a million rows to return the first few.
+_WITHOUT = ("enable_seqscan", "enable_bitmapscan", "enable_sort")
 
 
 class DecisionVerdict(models.IntegerChoices):
@@ -159,3 +163,19 @@ class KeptDecision(models.Model):
 
     def __str__(self) -> str:
         return f"{self.pk >> 32}/{self.pk & 0xFFFF_FFFF}"
+
+
+@contextmanager
+def through_an_index() -> Iterator[None]:
+    """Make PostgreSQL follow an index and stop at the end of the page.
+
+    Directly after a large batch it has no statistics of its rows, and takes a second instead of a millisecond.
+    """
+    if connection.vendor != "postgresql":
+        yield
+        return
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("; ".join(f"SET LOCAL {name} = off" for name in _WITHOUT))
+        yield
+        # An outer transaction continues with the defaults.
+        cursor.execute("; ".join(f"SET LOCAL {name} = on" for name in _WITHOUT))

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from django.db import models, transaction
 
 from actions.secrets.keys import Stored, rotate
-from sendouts.models import Batch, Decision, Webhook
+from sendouts.models import Batch, Decision, Spool, Webhook
 from sendouts.models.batch import OPEN
 from sendouts.models.decision import rows_in_steps
-from sendouts.privacy.sealing import of_decision, of_download, of_finish, of_hook
+from sendouts.privacy.sealing import of_decision, of_download, of_finish, of_hook, of_spool
 
 # Rows per transaction: it blocks deliveries of the same batch, and on SQLite every other writer.
 ROWS = 2_000
@@ -52,6 +52,10 @@ class Resealed:
             opened &= self.rotate_hooks(Webhook.objects.filter(batch_id=pk))
             opened &= self.rotate(Batch, "finish_uri", [(pk, batch.finish_uri, of_finish(batch.delivery_key))])
             opened &= self.rotate(Batch, "download_uri", [(pk, batch.download_uri, of_download(batch.delivery_key))])
+            # The keys of its contact file; the file itself stays as it is.
+            for column in ("sealed", "earlier_sealed"):
+                kept = Spool.objects.filter(pk=pk).values_list(column, flat=True)
+                opened &= self.rotate(Spool, column, [(pk, sealed, of_spool(pk)) for sealed in kept])
         if not opened:
             self.shut_batches.add(pk)
 

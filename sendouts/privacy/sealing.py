@@ -21,3 +21,8 @@ def of_download(delivery_key: str) -> bytes:
 def of_hook(uuid: UUID) -> bytes:
     """Return the place of a raw hook, in a journal and in its row."""
     return b"hook" + uuid.bytes
+
+
+def of_spool(pk: int) -> bytes:
+    """Return the place of the description of a kept contact file."""
+    return b"spool" + pk.to_bytes(8, "big")

@@ -17,7 +17,7 @@ from actions.models import Policy, Project, Sendout, definitions_for, normal_nam
 from actions.plan import merge
 from actions.secrets.keys import CannotOpen, keyring
 from sendouts import lifecycle
-from sendouts.models import Attention, Batch, EventWord, Plan, Status, Webhook
+from sendouts.models import Attention, Batch, EventWord, Plan, Spool, Status, Webhook
 from sendouts.models.webhook import in_sets
 from sendouts.privacy import sealing
 from sendouts.symplify.payload import Hook, OtherEvent, Unreadable, parse
@@ -34,6 +34,8 @@ LONGEST_PAUSE = timedelta(minutes=1)
 # Time for long hooks in one turn; their batches go on afterwards.
 LONG_SECONDS = 2.0
 _one_long = threading.Lock()
+# A batch with a contact file looks after its download, even if nobody wakes it.
+WAITING_FOR_FILE = timedelta(minutes=1)
 _DONE: dict[str, Any] = {"due_at": None, "claim_id": None, "claimed_until": None}
 
 
@@ -100,6 +102,8 @@ def _plan_set(claim: claims.Claim, webhook_ids: Sequence[int]) -> list[int]:
         batches.append(catalog.batch(hook, received[pk], now, finish, attention))
         same_finish.add(finish)
     Batch.objects.bulk_create(batches)
+    files = [batch.pk for batch in batches if batch.is_open and not batch.is_single]
+    Spool.objects.bulk_create(Spool(pk=pk, batch_id=pk, due_at=claims.due_in()) for pk in files)
     by_key = known | {batch.delivery_key: batch.pk for batch in batches}
     _record(batches, now)
     _settle_hooks(hooks, set(fresh), by_key, now)
@@ -232,7 +236,8 @@ class Catalog:
             attention_data={"problems": list(hook.problems)} if attention == Attention.HOOK_UNCLEAR else {},
             received_at=received_at,
             deadline=deadline,
-            due_at=None if late else self._database_now,
+            # The download of its file makes it due.
+            due_at=None if late else self._database_now + (WAITING_FOR_FILE if hook.download_uri else timedelta()),
             ended_at=now if late else None,
             tell_at=now if late or attention else None,
         )

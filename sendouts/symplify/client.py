@@ -1,6 +1,7 @@
 """HTTP calls to the platform: send rejections and the finish, download the contact file."""
 
 import os
+import re
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -13,15 +14,20 @@ import re2
 
 from outbound.body import BodyFault, find_fault
 from outbound.breaker import breakers
-from outbound.download import Download, download
+from outbound.download import BLOCK, Download, download
 from outbound.fanout import Fanout, FanoutAnswer, FanoutCall, never
-from outbound.guard import AllowList, Refused
+from outbound.guard import AllowList, Refused, origin, resolve
 from outbound.retry_after import read_retry_after
 from outbound.session import GuardedSession, Unreachable
 
 CONFIRMING = frozenset(range(200, 300))
 GONE = frozenset({409, 410})
 LATER = frozenset({408, 429})
+# Of a download: the file is not ready yet.
+NOT_YET = frozenset({202, 204})
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+MAX_REDIRECTS = 3
+_CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
 # Number of settings for which one thread keeps connections: the current account's, and those before the last changes of
 # the host list.
 KEPT_CLIENTS = 4
@@ -94,14 +100,18 @@ class DownloadFailed(Exception):
     """The platform did not give the contact file.
 
     `status` is the HTTP status, 0 without an answer. `retry_after` is the pause that the platform asked for, in
-    seconds. `held`: no call was made, because calls are blocked. The URI is not kept, because it is a capability.
+    seconds. `held`: no call was made, because calls are blocked. `expired`: the answer says that the link has expired.
+    The URI is not kept, because it is a capability.
     """
 
-    def __init__(self, status: int = 0, retry_after: float | None = None, held: bool = False) -> None:
+    def __init__(
+        self, status: int = 0, retry_after: float | None = None, held: bool = False, expired: bool = False
+    ) -> None:
         super().__init__(status, retry_after)
         self.status = status
         self.retry_after = retry_after
         self.held = held
+        self.expired = expired
 
 
 class RetryableFailure(DownloadFailed):
@@ -252,27 +262,79 @@ def wait_before(platform: Platform, uri: str) -> float:
     return breakers.of(target.host, target.port).wait()
 
 
-def open_contacts(platform: Platform, uri: str, *, seconds: float = float("inf")) -> Download:
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The part of a contact file that came already: its bytes, and the headers of its answer by lower-case name."""
+
+    received: int
+    headers: Mapping[str, str]
+
+    def asks(self) -> dict[str, str]:
+        """Return the headers that ask for the rest, if the file is still the same; empty if the server marked none."""
+        tag = self.headers.get("etag", "")
+        mark = tag if tag.startswith('"') else self.headers.get("last-modified", "")
+        return {"Range": f"bytes={self.received}-", "If-Range": mark} if mark and self.received else {}
+
+    def continues(self, headers: Mapping[str, str]) -> bool:
+        """Return whether an answer with status 206 is the rest of this file."""
+        found = _CONTENT_RANGE.fullmatch(headers.get("Content-Range", ""))
+        if found is None or int(found[1]) != self.received or (found[3] != "*" and int(found[3]) != int(found[2]) + 1):
+            return False
+        return headers.get("Content-Encoding", "") == self.headers.get("content-encoding", "")
+
+
+def open_contacts(
+    platform: Platform, uri: str, *, seconds: float = float("inf"), part: Part | None = None, block: int = BLOCK
+) -> Download:
     """Start the download of a contact file, which must end within `seconds`; return a context manager.
 
-    Raises RetryableFailure (no answer, 408, 429, 5xx, or calls are blocked) and NotAllowed if the guard refuses the
-    host. Every other status except 200 raises PermanentFailure.
+    `part`: ask for the rest only; the result says in `resumed` whether it is the rest, or the whole file again. Up to
+    three redirects to hosts of the list are followed. `block`: as for outbound.download.download().
+
+    Raises RetryableFailure (no answer, 202, 204, 408, 429, 5xx, or calls are blocked) and NotAllowed if the guard
+    refuses the host. Every other status except 200 raises PermanentFailure.
     """
-    try:
-        source = download(
-            _session(platform),
-            uri,
-            headers=platform.download_headers,
-            least_rate=platform.slowest_download,
-            seconds=seconds,
-        )
-    except Refused as refusal:
-        raise NotAllowed(refusal.code, refusal.host) from refusal
-    except Unreachable as error:
-        raise RetryableFailure(retry_after=error.retry_after, held=error.word == "held") from error
+    asks = part.asks() if part else {}
+    source = _follow(platform, uri, seconds, asks, block)
+    if asks and part is not None and source.status != 200:
+        if source.status == 206 and part.continues(source.headers):
+            source.resumed = True
+            return source
+        source.close()
+        if source.status in {206, 412, 416}:
+            source = _follow(platform, uri, seconds, {}, block)
     if source.status == 200:
         return source
-    source.close()
-    if source.status in LATER or source.status >= 500:
-        raise RetryableFailure(source.status, read_retry_after(source.headers.get("Retry-After", "")))
+    with source:
+        if source.status in NOT_YET or source.status in LATER or source.status >= 500:
+            raise RetryableFailure(source.status, read_retry_after(source.headers.get("Retry-After", "")))
+        raise PermanentFailure(source.status, expired=source.status == 403 and b"expired" in source.start(4096).lower())
+
+
+def _follow(platform: Platform, uri: str, seconds: float, asks: Mapping[str, str], block: int) -> Download:
+    """Return the answer to a GET, behind up to MAX_REDIRECTS redirects, each checked like the first address."""
+    headers = {**platform.download_headers, **asks}
+    for _ in range(MAX_REDIRECTS + 1):
+        try:
+            source = download(
+                _session(platform),
+                uri,
+                block=block,
+                headers=headers,
+                least_rate=platform.slowest_download,
+                seconds=seconds,
+            )
+        except Refused as refusal:
+            raise NotAllowed(refusal.code, refusal.host) from refusal
+        except Unreachable as error:
+            raise RetryableFailure(retry_after=error.retry_after, held=error.word == "held") from error
+        place = source.headers.get("Location", "")
+        if source.status not in REDIRECTS or not place:
+            return source
+        source.close()
+        found = resolve(uri, place)
+        if origin(found) != origin(uri):
+            # What authorises us at one host is not for another.
+            headers = dict(asks)
+        uri = found
     raise PermanentFailure(source.status)

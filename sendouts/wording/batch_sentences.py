@@ -160,6 +160,10 @@ def trouble(batch: Batch) -> str:
 def _trouble(batch: Batch) -> str:
     data = cast(AttentionData, batch.attention_data or {})
     match batch.attention:
+        case Attention.NO_DOWNLOAD if data.get("expired"):
+            return _("the link to the contact file has expired, Symplify answered with code %(status)s") % data
+        case Attention.NO_DOWNLOAD if data.get("status") in {202, 204}:
+            return _("the contact file is not ready yet, Symplify answered with code %(status)s") % data
         case Attention.NO_DOWNLOAD if data.get("status"):
             return _("the contacts cannot be downloaded, Symplify answered with code %(status)s") % data
         case Attention.NO_DOWNLOAD:

@@ -10,6 +10,7 @@ SIGNS = {
     "web": "manage.py serve",
     "worker": "-Q small",
     "worker-files": "-Q files",
+    "worker-downloads": "-Q downloads",
     "sweep": "manage.py sweep",
     "beat": "gateway beat",
 }

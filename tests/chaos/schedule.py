@@ -25,6 +25,7 @@ ROLES = {
     "worker child": 5,
     "worker-files": 2,
     "worker-files child": 5,
+    "worker-downloads": 4,
     "sweep": 2,
     "beat": 1,
     "supervisor": 1,

@@ -142,7 +142,7 @@ def compose() -> dict[str, dict[str, object]]:
     return yaml.safe_load((ROOT / "docker/compose.yaml").read_text())["services"]  # type: ignore[no-any-return]
 
 
-@pytest.mark.parametrize("name", ["web", "worker", "worker-files", "sweep", "beat"])
+@pytest.mark.parametrize("name", ["web", "worker", "worker-files", "worker-downloads", "sweep", "beat"])
 def test_compose_runs_what_the_supervisor_runs(name: str) -> None:
     expected = ["python", *processes.commands()[name][1:]]
     written = [
@@ -155,7 +155,7 @@ def test_compose_runs_what_the_supervisor_runs(name: str) -> None:
 def test_compose_is_one_image_with_one_published_port_and_no_secret() -> None:
     services = compose()
     ours = {name for name in services if services[name]["image"] == "send-gate-gateway"}
-    assert ours == {"door", "web", "migrate", "worker", "worker-files", "sweep", "beat", "sqs"}
+    assert ours == {"door", "web", "migrate", "worker", "worker-files", "worker-downloads", "sweep", "beat", "sqs"}
     assert [name for name in services if "build" in services[name]] == ["migrate"]
     assert [name for name in services if "ports" in services[name]] == ["proxy"]
     assert services["door"]["command"] == ["python", "manage.py", "serve", "--door"]
@@ -170,8 +170,8 @@ def test_compose_is_one_image_with_one_published_port_and_no_secret() -> None:
         assert "healthcheck" in service or name == "web", name
 
 
-def test_who_writes_or_reads_the_journal_does_so_on_a_named_volume() -> None:
-    for name in ("door", "web", "sweep"):
+def test_who_writes_or_reads_the_journal_or_the_spool_does_so_on_a_named_volume() -> None:
+    for name in ("door", "web", "worker-files", "worker-downloads", "sweep"):
         service = compose()[name]
         assert service["volumes"] == [f"data:{service['environment']['DATA_DIR']}"], name
     assert "data" in yaml.safe_load((ROOT / "docker/compose.yaml").read_text())["volumes"]

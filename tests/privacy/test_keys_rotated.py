@@ -66,8 +66,8 @@ def test_what_is_under_way_moves_to_the_first_key_and_goes_on_without_the_old_on
     monkeypatch.setattr(rotation, "ROWS", 7)
     sent = under_way(gate)
     settings.ENCRYPTION_KEYS = (NEW, OLD)
-    # 33 rejections, 4 releases and a download of 4 batches; 5 hooks, of which one is not planned.
-    assert "0 secrets, 43 URIs and hooks" in rotate()
+    # 33 rejections, 4 releases, a download and its file of 4 batches; 5 hooks, of which one is not planned.
+    assert "0 secrets, 44 URIs and hooks" in rotate()
     assert "0 secrets, 0 URIs and hooks" in rotate()
     settings.ENCRYPTION_KEYS = (NEW,)
     assert all(keyring().is_current(each) for each in stored())

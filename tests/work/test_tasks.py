@@ -58,7 +58,7 @@ def test_contact_files_are_left_to_their_own_workers(gate: Gate, nudged: list[An
     gate.project()
     gate.fire()
     TASKS["hooks"]([])
-    assert nudged == [("files", [gate.batch().pk])] and gate.batch().status == "planned"
+    assert nudged == [("downloads", [gate.batch().pk])] and gate.batch().status == "planned"
 
 
 def test_a_change_of_many_decisions_is_carried_on_by_the_workers_for_files(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,12 @@
-"""Screen a contact file: stream it once, and store it in chunks together with the verdicts."""
+"""Screen a contact file: read it once from the spool, and store it in chunks together with the verdicts.
+
+Where there is no room in the spool, it is read from the platform instead.
+"""
 
 import hashlib
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from itertools import chain, pairwise
 from typing import Any
@@ -13,29 +18,34 @@ from django.db.models import F, Sum
 from django.utils import timezone
 
 from actions.secrets.keys import CannotOpen, keyring
+from outbound.download import Download
 from sendouts import lifecycle
 from sendouts.deadlines import screening_ends
-from sendouts.models import Attention, Batch, Chunk, EventWord, Status
+from sendouts.models import Attention, Batch, Chunk, EventWord, Spool, Status
 from sendouts.models.attention import AttentionData
 from sendouts.models.counts import sum_failures, sum_reasons
 from sendouts.privacy import sealing
 from sendouts.services.hosts import platform
+from sendouts.spool import spooled
+from sendouts.spool.spooled import Behind, Lost, SpooledFile
 from sendouts.stages import effects
+from sendouts.stages.planning import WAITING_FOR_FILE
 from sendouts.stages.screening import own_decisions
+from sendouts.stages.screening.download import FILE_TRIES, describe
 from sendouts.stages.screening.judge import Judge, Judged, complete
 from sendouts.stages.storage import insert_decisions, insert_effects
 from sendouts.symplify import client
-from sendouts.symplify.client import PermanentFailure, RetryableFailure
+from sendouts.symplify.client import DownloadFailed, RetryableFailure
 from sendouts.symplify.items import ItemReader, Row, canonical
 from work import claims
+from work.nudges import nudge
 from work.retry import backoff
 
 log = structlog.get_logger(__name__)
-# Downloads of a file without a proven end before it is escalated.
-FILE_TRIES = 3
-# After this time a file yields to waiting ones. Its next turn downloads it again and skips the stored rows.
+# After this time a file yields to waiting ones. Its next turn reads it again and skips the stored rows.
 TURN_SECONDS = 30.0
 WAITING = timedelta(seconds=1)
+
 # After the last chunk; no chunk of the reader is empty.
 _END: list[list[Row]] = [[]]
 _COUNTS = ("accepted", "rejected", "undecided", "unread")
@@ -55,46 +65,123 @@ class NotProven(Exception):
 
 def screen_file(claim: claims.Claim, batch: Batch, now: datetime) -> None:
     """Screen a planned batch with a contact file, or store the failure and the time of the retry."""
-    last_try = batch.attempts + 1 >= FILE_TRIES
+    spool = Spool.objects.filter(pk=batch.pk).first()
+    kept = spool is not None and spool.state in {Spool.State.LOADING, Spool.State.COMPLETE}
+    tries = spool.tries if kept and spool is not None else batch.attempts + 1
     try:
-        _screen(claim, batch, now, keep_broken=last_try)
+        if spool is not None and spool.failure and spool.state != Spool.State.COMPLETE:
+            _tell_failure(claim, batch, spool, now)
+        else:
+            _screen(claim, batch, spool if kept else None, now, keep_broken=tries >= FILE_TRIES)
     except CannotOpen:
         lifecycle.cannot_open(batch.pk, now=now, claim=claim)
     except TurnOver:
         # It is due again behind the batches that are due already.
         lifecycle.look_again(batch.pk, claim=claim)
         log.info("let_others_go_first", batch=batch.pk)
+    except Behind:
+        _await_file(claim, batch)
+    except Lost:
+        log.error("spool_lost", batch=batch.pk)
+        _load_again(claim, batch, timedelta())
     except FileChanged:
-        _start_over(claim, batch, now)
+        _start_over(claim, batch, now, most=FILE_TRIES if kept else 1)
     except NotProven:
-        lifecycle.look_again(batch.pk, claim=claim, pause=backoff(batch.attempts + 1), failed=True)
-    except RetryableFailure as problem:
+        if kept:
+            _load_again(claim, batch, backoff(tries))
+        else:
+            lifecycle.look_again(batch.pk, claim=claim, pause=backoff(batch.attempts + 1), failed=True)
+    except DownloadFailed as problem:
+        _store_failure(claim, batch, describe(problem), now, problem)
+
+
+def _tell_failure(claim: claims.Claim, batch: Batch, spool: Spool, now: datetime) -> None:
+    """Tell people of a download that failed; one that failed for good starts again when they ask for it."""
+    data: AttentionData = spool.failure
+    if data.get("code") == "key_missing":
+        raise CannotOpen
+    failed = spool.state == Spool.State.FAILED
+    code = Attention.HOST_NOT_LISTED if data.get("host") else Attention.NO_DOWNLOAD
+    if not failed and spool.attempts < lifecycle.QUIET_ATTEMPTS:
+        _await_file(claim, batch)
+        return
+    with transaction.atomic():
+        claim.extend([batch.pk])
+        pause = None if failed else _pause_for_file(batch.pk)
+        lifecycle.attention(batch.pk, code, now=now, claim=claim, pause=pause, data=data)
+        if failed:
+            Spool.objects.filter(pk=batch.pk).update(state=Spool.State.LOADING, failure={}, attempts=0)
+
+
+def _await_file(claim: claims.Claim, batch: Batch) -> None:
+    """Wait for the download: it makes the batch due. A download that nobody works on begins."""
+    with transaction.atomic():
+        claim.extend([batch.pk])
+        idle = Spool.objects.filter(pk=batch.pk, state=Spool.State.LOADING, due_at__isnull=True)
+        begun = idle.update(due_at=claims.due_in())
+        lifecycle.look_again(batch.pk, claim=claim, pause=_pause_for_file(batch.pk))
+    if begun:
+        nudge("downloads", [batch.pk])
+
+
+def _pause_for_file(batch_id: int) -> timedelta:
+    """Return how long a batch waits; the lock on its row orders this before, or after, the end of its download."""
+    loading = Spool.objects.filter(pk=batch_id, state=Spool.State.LOADING).exists()
+    return WAITING_FOR_FILE if loading else timedelta()
+
+
+def _load_again(claim: claims.Claim, batch: Batch, pause: timedelta) -> None:
+    with transaction.atomic():
+        claim.extend([batch.pk])
+        spooled.load_again(batch.pk, pause)
+        lifecycle.look_again(batch.pk, claim=claim, pause=pause + WAITING_FOR_FILE)
+    nudge("downloads", [batch.pk])
+
+
+def _store_failure(
+    claim: claims.Claim, batch: Batch, data: AttentionData, now: datetime, problem: DownloadFailed
+) -> None:
+    """Store what a download without spool came to."""
+    if isinstance(problem, RetryableFailure):
         pause = max(backoff(batch.attempts + 1), timedelta(seconds=problem.retry_after or 0))
-        data: AttentionData = {"status": problem.status}
-        if problem.held:
-            data["held"] = True
         lifecycle.schedule_retry(batch, Attention.NO_DOWNLOAD, now=now, claim=claim, pause=pause, data=data)
-    except client.NotAllowed as problem:
-        data = {"host": problem.host, "code": problem.code}
-        lifecycle.attention(batch.pk, Attention.HOST_NOT_LISTED, now=now, claim=claim, pause=None, data=data)
-    except PermanentFailure as problem:
-        data = {"status": problem.status}
-        lifecycle.attention(batch.pk, Attention.NO_DOWNLOAD, now=now, claim=claim, pause=None, data=data)
+        return
+    code = Attention.HOST_NOT_LISTED if data.get("host") else Attention.NO_DOWNLOAD
+    lifecycle.attention(batch.pk, code, now=now, claim=claim, pause=None, data=data)
 
 
-def _screen(claim: claims.Claim, batch: Batch, now: datetime, *, keep_broken: bool) -> None:
+@contextmanager
+def _open(claim: claims.Claim, batch: Batch, spool: Spool | None) -> Iterator[Download | SpooledFile]:
+    """Open the kept file, or the download of a batch that has none."""
+    if spool is None:
+        uri = keyring().open(batch.download_uri, sealing.of_download(batch.delivery_key)).decode()
+        seconds = (screening_ends(batch.received_at, batch.deadline) - timezone.now()).total_seconds()
+        with client.open_contacts(platform(), uri, seconds=seconds) as download:
+            yield download
+        return
+    if not spool.token:
+        raise Behind
+    waits = spool.state == Spool.State.LOADING and spool.claim_id is not None
+    try:
+        with spooled.open_file(spool, claim.keep if waits else None) as found:
+            yield found
+    except Lost:
+        if spool.state == Spool.State.LOADING:
+            # Its row is written before the file, and another attempt may have replaced the file.
+            raise Behind from None
+        raise
+
+
+def _screen(claim: claims.Claim, batch: Batch, spool: Spool | None, now: datetime, *, keep_broken: bool) -> None:
     started = time.monotonic()
     size = batch.chunk_rows or settings.CHUNK_ROWS
     if not batch.chunk_rows:
         Batch.objects.filter(pk=batch.pk, claim_id=claim.id).update(chunk_rows=size)
     stored = dict(Chunk.objects.filter(batch=batch).values_list("number", "digest"))
-    uri = keyring().open(batch.download_uri, sealing.of_download(batch.delivery_key)).decode()
     judge = Judge(batch, tick=claim.keep)
     kept = bool(own_decisions.batches_with([batch.pk]))
-    seconds = (screening_ends(batch.received_at, batch.deadline) - timezone.now()).total_seconds()
-    with client.open_contacts(platform(), uri, seconds=seconds) as download:
-        encoding, proves_end = download.content_encoding, download.proves_end
-        reader = ItemReader(download.blocks(), content_encoding=encoding, transport_proves_end=proves_end)
+    with _open(claim, batch, spool) as file:
+        reader = ItemReader(file.blocks(), content_encoding=file.content_encoding, transport_proves_end=file.proves_end)
         digest = hashlib.sha256()
         number = -1
         for number, (rows, following) in enumerate(pairwise(chain(reader.chunks(size), _END))):
@@ -111,7 +198,7 @@ def _screen(claim: claims.Claim, batch: Batch, now: datetime, *, keep_broken: bo
             own = own_decisions.apply(batch.pk, judged.decisions) if kept else None
             if own is not None:
                 judged = judged._replace(decisions=own.decisions)
-            _store_chunk(claim, batch.pk, number, judged, digest.digest(), download.share, own)
+            _store_chunk(claim, batch.pk, number, judged, digest.digest(), file.share, own)
             if not last and time.monotonic() - started > TURN_SECONDS and _are_others_due(batch.pk):
                 raise TurnOver
         if len(stored) > number + 1:
@@ -181,9 +268,9 @@ def _find_trouble(batch: Batch, reader: ItemReader) -> tuple[str, AttentionData]
     return lifecycle.found_in_hook(batch)
 
 
-def _start_over(claim: claims.Claim, batch: Batch, now: datetime) -> None:
-    """Delete the stored rows and screen from the start, once. A file that changes again is escalated."""
-    if batch.restarts:
+def _start_over(claim: claims.Claim, batch: Batch, now: datetime, most: int) -> None:
+    """Delete the stored rows and screen from the start. A file that changes more often than `most` is escalated."""
+    if batch.restarts >= most:
         lifecycle.attention(batch.pk, Attention.FILE_CHANGED, now=now, claim=claim, pause=None, data={})
         return
     with transaction.atomic():
