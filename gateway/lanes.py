@@ -62,6 +62,7 @@ DOWNLOADS = Lane(
     download.escalate,
     onward=(FILES,),
     early=lambda rows: rows,
+    pauses=((Q(), _HOUR),),
     vital=True,
 )
 HOOKS = Lane(

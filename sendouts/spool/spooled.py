@@ -6,14 +6,13 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeAlias
 
 from django.conf import settings
 from django.db import transaction
-from django.utils import timezone
 
 from actions.secrets.at_rest import AtRest
 from actions.secrets.keys import keyring
@@ -22,6 +21,7 @@ from sendouts.models import Batch, Spool
 from sendouts.privacy import sealing
 from sendouts.spool.disk import DiskReader, DiskStore, DiskWriter
 from sendouts.spool.frames import KEY_BYTES, Damaged, FrameCipher
+from work import claims
 
 Store: TypeAlias = DiskStore
 Writer: TypeAlias = DiskWriter
@@ -37,7 +37,7 @@ class Behind(Exception):
     """The reader has read all that is there, and the download is not at its end."""
 
 
-class Lost(Exception):
+class LostFile(Exception):
     """The kept file is gone or damaged."""
 
 
@@ -81,10 +81,10 @@ class SpooledFile:
         try:
             self._reader: Reader = store().read(token)
         except FileNotFoundError:
-            raise Lost from None
+            raise LostFile from None
 
     def blocks(self) -> Iterator[bytes]:
-        """Yield the body as it came; raise Behind, Lost, or BrokenDownload if the download was cut for good."""
+        """Yield the body as it came; raise Behind, LostFile, or BrokenDownload if the download was cut for good."""
         number = 0
         while not self._end:
             plain, last = self._cipher_opens(number, self._await_frame())
@@ -102,20 +102,20 @@ class SpooledFile:
         try:
             while (frame := self._reader.next_frame()) is None:
                 if self._whole:
-                    raise Lost
+                    raise LostFile
                 if self._tick is None or time.monotonic() > until:
                     raise Behind
                 self._tick()
                 time.sleep(_TICK)
         except Damaged:
-            raise Lost from None
+            raise LostFile from None
         return frame
 
     def _cipher_opens(self, number: int, frame: bytes) -> tuple[bytes, bool]:
         try:
             return self._cipher.open(number, frame)
         except Damaged:
-            raise Lost from None
+            raise LostFile from None
 
     def proves_end(self) -> bool:
         """Return whether the transport proved the end of the file."""
@@ -179,27 +179,27 @@ def find(batch_id: int) -> Spool | None:
 
 @contextmanager
 def open_file(spool: Spool, tick: Callable[[], object] | None = None) -> Iterator[SpooledFile]:
-    """Open the kept file of a row from its start. Raises CannotOpen and Lost; see SpooledFile.blocks()."""
+    """Open the kept file of a row from its start. Raises CannotOpen and LostFile; see SpooledFile.blocks()."""
     about, whole = Description.open(spool.sealed, spool.pk), spool.state == Spool.State.COMPLETE
     with SpooledFile(spool.token, about, tick, whole=whole) as found:
         yield found
 
 
 def measure(token: str, about: Description) -> tuple[int, int, int]:
-    """Return bytes, frames and plain bytes of the whole part of a file without an end; raise Lost if there is none."""
+    """Return bytes, frames and plain bytes of the whole part of a file without an end; raise LostFile without one."""
     size = frames = 0
     with SpooledFile(token, about) as found:
         try:
             for _ in found.blocks():
                 frames, size = frames + 1, found.size
-        except (Behind, Lost):
+        except (Behind, LostFile):
             return size, frames, found.received
         except BrokenDownload:
             pass
-    raise Lost
+    raise LostFile
 
 
-def replace(batch_id: int, blocks: Iterable[bytes], headers: Mapping[str, str], now: datetime | None = None) -> None:
+def replace(batch_id: int, blocks: Iterable[bytes], headers: Mapping[str, str]) -> None:
     """Keep these plain bytes as the whole contact file of a batch, instead of what came; what came stays as `earlier`.
 
     `headers` may hold content-type and content-encoding. The caller starts the screening.
@@ -245,7 +245,7 @@ def remove(spool: Spool) -> None:
     Spool.objects.filter(pk=spool.pk).delete()
 
 
-def remove_orphans(now: datetime | None = None) -> int:
+def remove_orphans() -> int:
     """Remove old files that no row names, such as those of a database that was restored; return their number."""
     old = [token for token, _, age in store().files() if age > ORPHAN_SECONDS]
     removed = 0
@@ -257,15 +257,15 @@ def remove_orphans(now: datetime | None = None) -> int:
     return removed
 
 
-def load_again(batch_id: int, now: datetime | None = None) -> None:
-    """Start the download of a batch's file again, in the caller's transaction; keep what came until then."""
+def load_again(batch_id: int, pause: timedelta) -> None:
+    """Start the download of a batch's file again after a pause, in the caller's transaction; what came stays."""
     row = Spool.objects.select_for_update().filter(pk=batch_id).first()
     if row is None:
         return
     earlier = {"earlier_token": row.token, "earlier_sealed": row.sealed, "token": "", "sealed": b""}
     Spool.objects.filter(pk=batch_id).update(
         state=Spool.State.LOADING,
-        due_at=now or timezone.now(),
+        due_at=claims.due_in(pause),
         attempts=0,
         failure={},
         **(earlier if row.state == Spool.State.COMPLETE and row.token else {}),

@@ -263,7 +263,7 @@ def wait_before(platform: Platform, uri: str) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class KnownPart:
     """The part of a contact file that came already: its bytes, and the headers of its answer by lower-case name."""
 
     received: int
@@ -284,7 +284,7 @@ class Part:
 
 
 def open_contacts(
-    platform: Platform, uri: str, *, seconds: float = float("inf"), part: Part | None = None, block: int = BLOCK
+    platform: Platform, uri: str, *, seconds: float = float("inf"), part: KnownPart | None = None, block: int = BLOCK
 ) -> Download:
     """Start the download of a contact file, which must end within `seconds`; return a context manager.
 

@@ -19,8 +19,9 @@ def accept(
 ) -> dict[str, Any] | None:
     """Record one person's acceptance of a batch that the caller has locked.
 
-    undecided: `reject` or `accept`. vouches: it releases contacts that no check accepted. Returns the columns with which the batch is accepted, or None after recording the
-    first acceptance of two. Raises NotDone if the same person accepts twice, or if the second person chose differently.
+    undecided: `reject` or `accept`. vouches: it releases contacts that no check accepted. Returns the columns with
+    which the batch is accepted, or None after recording the first acceptance of two. Raises NotDone if the same person
+    accepts twice, or if the second person chose differently.
     """
     if not rules.needed(batch, act.user, together, vouches=vouches):
         return rules.NOBODY

@@ -146,4 +146,4 @@ def test_run_again_takes_todays_definitions(gate: Gate) -> None:
     do(RunAgain(), gate.batch())
     gate.work()
     seen = gate.platform.sendout(sent["id"])
-    assert (gate.batch().status, seen["rejected"], seen["calls"]["download"]) == ("finished", 10, 2)
+    assert (gate.batch().status, seen["rejected"], seen["calls"]["download"]) == ("finished", 10, 1)

@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from actions.secrets.keys import make_key
 from sendouts.models import Batch, Spool
+from sendouts.privacy.rotation import reseal
 from sendouts.spool import disk, spooled
 from sendouts.spool.spooled import SpoolWriter
 from sendouts.stages.screening import download
@@ -277,6 +279,20 @@ def test_a_file_that_a_person_put_in_its_place_is_read_and_what_came_is_kept_bes
     carry_out(RunAgain(), gate.batch(), reviewer())
     gate.work()
     assert (gate.batch().total, len(files.gets)) == (0, 1)
+
+
+def test_a_rotation_of_keys_leaves_a_kept_file_open(gate: Gate, files: Files, folder: Path, settings: Any) -> None:
+    made = planned(gate, files, review="always")
+    files.in_turn(lambda _: files.cut(10_000), lambda request: files.rest(request, 10_000))
+    download_files([made.pk])
+    before = [path.read_bytes() for path in folder.iterdir()]
+    (old,) = settings.ENCRYPTION_KEYS
+    settings.ENCRYPTION_KEYS = (make_key(), old)
+    assert not reseal().shut_batches
+    settings.ENCRYPTION_KEYS = settings.ENCRYPTION_KEYS[:1]
+    assert [path.read_bytes() for path in folder.iterdir()] == before
+    gate.work(rounds=2)
+    assert kept(made) == files.rows and gate.batch().status == "in_review"
 
 
 def test_files_that_no_row_names_are_removed_after_a_while(

@@ -27,7 +27,7 @@ from sendouts.models.counts import sum_failures, sum_reasons
 from sendouts.privacy import sealing
 from sendouts.services.hosts import platform
 from sendouts.spool import spooled
-from sendouts.spool.spooled import Behind, Lost, SpooledFile
+from sendouts.spool.spooled import Behind, LostFile, SpooledFile
 from sendouts.stages import effects
 from sendouts.stages.planning import WAITING_FOR_FILE
 from sendouts.stages.screening import own_decisions
@@ -81,7 +81,7 @@ def screen_file(claim: claims.Claim, batch: Batch, now: datetime) -> None:
         log.info("let_others_go_first", batch=batch.pk)
     except Behind:
         _await_file(claim, batch)
-    except Lost:
+    except LostFile:
         log.error("spool_lost", batch=batch.pk)
         _load_again(claim, batch, timedelta())
     except FileChanged:
@@ -165,7 +165,7 @@ def _open(claim: claims.Claim, batch: Batch, spool: Spool | None) -> Iterator[Do
     try:
         with spooled.open_file(spool, claim.keep if waits else None) as found:
             yield found
-    except Lost:
+    except LostFile:
         if spool.state == Spool.State.LOADING:
             # Its row is written before the file, and another attempt may have replaced the file.
             raise Behind from None

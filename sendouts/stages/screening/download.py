@@ -12,6 +12,7 @@ from typing import Any
 
 import structlog
 from django.db import transaction
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from actions.secrets.keys import CannotOpen, keyring
@@ -23,7 +24,7 @@ from sendouts.models.attention import AttentionData
 from sendouts.privacy import sealing
 from sendouts.services.hosts import platform
 from sendouts.spool import spooled
-from sendouts.spool.spooled import Description, Lost, SpoolWriter
+from sendouts.spool.spooled import Description, LostFile, SpoolWriter
 from sendouts.symplify import client
 from work import claims
 from work.nudges import nudge
@@ -74,14 +75,14 @@ def _load(claim: claims.Claim, row: Spool, now: datetime) -> None:
         uri = keyring().open(batch.download_uri, sealing.of_download(batch.delivery_key)).decode()
         size, frames, received, about = _find_part(row)
     except CannotOpen:
-        _store(claim, row, due_at=now + lifecycle.KEY_PAUSE, failure={"code": "key_missing"})
+        _store(claim, row, due_at=claims.due_in(lifecycle.KEY_PAUSE), failure={"code": "key_missing"})
         return
     seconds = (screening_ends(batch.received_at, batch.deadline) - now).total_seconds()
     try:
         store = spooled.store()
         if not store.has_room():
             raise Full
-        part = client.Part(received, about.headers) if about else None
+        part = client.KnownPart(received, about.headers) if about else None
         with client.open_contacts(platform(), uri, seconds=seconds, part=part, block=store.block) as download:
             if about is None or not download.resumed:
                 about, size, frames, received = _begin(claim, row, download), 0, 0, 0
@@ -92,7 +93,7 @@ def _load(claim: claims.Claim, row: Spool, now: datetime) -> None:
         spooled.drop(row)
         _store(claim, row, state=Spool.State.STREAMED, due_at=None, token="", sealed=b"")
     except client.DownloadFailed as problem:
-        _fail(claim, row, problem, now)
+        _fail(claim, row, problem)
 
 
 def _find_part(row: Spool) -> tuple[int, int, int, Description | None]:
@@ -102,7 +103,7 @@ def _find_part(row: Spool) -> tuple[int, int, int, Description | None]:
     about = Description.open(row.sealed, row.pk)
     try:
         return (*spooled.measure(row.token, about), about)
-    except Lost:
+    except LostFile:
         return 0, 0, 0, None
 
 
@@ -149,14 +150,13 @@ def _check(claim: claims.Claim, row: Spool) -> None:
 
 
 def _end(claim: claims.Claim, row: Spool, writer: SpoolWriter, broken: str, *, proven: bool) -> None:
-    now = timezone.now()
     further = writer.received > row.reached
     tries = 1 if further and broken else row.tries + 1
     reached = max(row.reached, writer.received)
     if broken and tries < FILE_TRIES:
         log.warning("download_cut", batch=row.pk, word=broken, received=writer.received, tries=tries)
         writer.close()
-        _store(claim, row, due_at=now + backoff(tries), tries=tries, reached=reached)
+        _store(claim, row, due_at=claims.due_in(backoff(tries)), tries=tries, reached=reached)
         return
     writer.end(proven=proven, broken=broken)
     writer.close()
@@ -167,7 +167,7 @@ def _end(claim: claims.Claim, row: Spool, writer: SpoolWriter, broken: str, *, p
     log.info("downloaded", batch=row.pk, bytes=writer.received, proven=proven)
 
 
-def _fail(claim: claims.Claim, row: Spool, problem: client.DownloadFailed, now: datetime) -> None:
+def _fail(claim: claims.Claim, row: Spool, problem: client.DownloadFailed) -> None:
     """Store a download that was not given: when to retry, or that people must act."""
     attempts = row.attempts + 1
     data = describe(problem, worked=bool(row.token))
@@ -184,8 +184,8 @@ def _fail(claim: claims.Claim, row: Spool, problem: client.DownloadFailed, now: 
         if row.token:
             spooled.store().remove(row.token)
     elif retried:
-        due_at = now + max(backoff(attempts), timedelta(seconds=problem.retry_after or 0))
-        _store(claim, row, due_at=due_at, attempts=attempts, failure=data)
+        pause = max(backoff(attempts), timedelta(seconds=problem.retry_after or 0))
+        _store(claim, row, due_at=claims.due_in(pause), attempts=attempts, failure=data)
     else:
         _store(claim, row, state=Spool.State.FAILED, due_at=None, failure=data)
 
@@ -214,5 +214,4 @@ def _store(claim: claims.Claim, row: Spool, *, wake: bool = True, **columns: Any
 
 def _wake(batch_id: int) -> None:
     """Make a batch due that waits for its file; one that waits for a person stays as it is."""
-    now = timezone.now()
-    Batch.objects.filter(pk=batch_id, status=Status.PLANNED, due_at__gt=now).update(due_at=now)
+    Batch.objects.filter(pk=batch_id, status=Status.PLANNED, due_at__gt=Now()).update(due_at=claims.due_in())
