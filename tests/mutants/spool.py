@@ -80,7 +80,7 @@ FAULTS = (
     Fault(
         "a contact file outlives its batch",
         "sendouts/lifecycle.py",
-        "update(state=Spool.State.OVER, due_at=now)",
+        "update(state=Spool.State.OVER, due_at=claims.due_in())",
         "update(state=Spool.State.OVER)",
         f"{TESTS}::test_one_download_serves_screening_and_every_further_run_and_goes_with_the_batch",
     ),
