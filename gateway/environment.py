@@ -1,5 +1,6 @@
 """Environment values that need more than a type: credentials, a generated key, the database."""
 
+import re
 import secrets
 from base64 import b64encode
 from collections.abc import Callable
@@ -85,6 +86,32 @@ def secret_texts(*values: Any) -> tuple[str, ...]:
     return tuple(text for text in found if text)
 
 
+def check_url(name: str, text: str) -> None:
+    """Refuse the URL of a server that another reading would send to another host; the message does not repeat it."""
+    scheme, _, rest = text.partition("://")
+    authority = re.split("[/?#]", rest, maxsplit=1)[0]
+    if scheme == "sqlite" or not rest:
+        return
+    behind = rest.removeprefix(authority)
+    user = authority.rpartition("@")[0]
+    if "#" in behind or "@" in behind or "@" in user or re.search("%(?![0-9A-Fa-f]{2})", user):
+        raise ImproperlyConfigured(
+            f"{name}: write '#', '/', '?', '@' and '%' inside the user or the password percent-encoded "
+            "(%23, %2F, %3F, %40, %25)."
+        )
+    for host in authority.rpartition("@")[2].split(","):
+        if not re.fullmatch(r"(\[[^\]]*\]|[^\[\]:]*)(:\d*)?", host):
+            raise ImproperlyConfigured(f"{name}: after the host stands ':' and the number of the port.")
+
+
+def broker(url: str) -> str:
+    """Return the URL of the broker; over TLS its certificate is checked, unless the URL says otherwise."""
+    check_url("CELERY_BROKER_URL", url)
+    if url.startswith("rediss://") and "ssl_cert_reqs=" not in url:
+        url += ("&" if "?" in url else "?") + "ssl_cert_reqs=required"
+    return url
+
+
 def database(parsed: dict[str, Any]) -> dict[str, Any]:
     """Add the options that each database engine needs here to the parsed DATABASE_URL."""
     if parsed["ENGINE"].endswith("sqlite3"):
@@ -114,7 +141,7 @@ def database(parsed: dict[str, Any]) -> dict[str, Any]:
         }
         # After a restart of the database the pool is full of dead connections: check each before use.
         return parsed | {
-            "ENGINE": "django.db.backends.postgresql",
+            "ENGINE": "work.postgresql",
             "OPTIONS": options,
             "CONN_HEALTH_CHECKS": True,
         }

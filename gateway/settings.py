@@ -23,6 +23,7 @@ if not DATA_DIR.is_absolute():
     DATA_DIR = BASE_DIR / DATA_DIR
 
 # --- Database and broker -------------------------------------------------------------------------------------------
+environment.check_url("DATABASE_URL", env.str("DATABASE_URL", default=""))
 DATABASES = {
     "default": environment.database(env.db_url("DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'gateway.sqlite3'}"))
 }
@@ -31,7 +32,7 @@ USES_SQLITE = DATABASES["default"]["ENGINE"] == "work.sqlite"
 if USES_SQLITE:
     DATA_DIR.mkdir(parents=True, exist_ok=True)
 
-BROKER = env.str("CELERY_BROKER_URL", default="")
+BROKER = environment.broker(env.str("CELERY_BROKER_URL", default=""))
 EMBEDDED = not BROKER
 if USES_SQLITE and not EMBEDDED:
     raise ImproperlyConfigured(
@@ -51,6 +52,9 @@ CELERY_BROKER_TRANSPORT_OPTIONS = (
     }
 )
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+# A Redis that turned replica refuses commands: connect again instead of ending the worker.
+CELERY_BROKER_CHANNEL_ERROR_RETRY = True
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 8 if EMBEDDED else 1

@@ -2,7 +2,7 @@
 
 A claim is a random id and an expiry. A worker commits only in a transaction that also matches its claim. The claim of a
 killed worker expires. The next worker counts a death on such a row and works on it alone: a row that kills workers must
-not affect its neighbours, and must not be tried for ever.
+not affect its neighbours, and must not be tried for ever. If the surroundings failed meanwhile, no death is counted.
 """
 
 import threading
@@ -14,11 +14,13 @@ from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import Error, connection, transaction
 from django.db.models import Expression, F, Model, Q
 from django.db.models.expressions import CombinedExpression
 from django.db.models.functions import Now
 from django.utils import timezone
+
+from work import outages
 
 # Deadlines are written on the clock of a process, and found on the database's. This slack bridges some milliseconds.
 SLACK = timedelta(seconds=0.25)
@@ -102,7 +104,13 @@ class Claim:
             self.given_back.extend(ids)
 
     def release(self) -> None:
-        self.model._default_manager.filter(claim_id=self.id).update(claim_id=None, claimed_until=None)
+        """Free the rows; on another connection if this one broke, so that its end does not pass for a death."""
+        rows = self.model._default_manager.filter(claim_id=self.id)
+        try:
+            rows.update(claim_id=None, claimed_until=None)
+        except Error:
+            outages.reconnect()
+            rows.update(claim_id=None, claimed_until=None)
 
 
 def free() -> Q:
@@ -123,13 +131,13 @@ def due_in(pause: timedelta = timedelta()) -> Expression:
 def take(model: type[Model], ids: Collection[int]) -> Claim:
     """Claim those of the given rows that are due and free, except rows on which a worker died."""
     token = uuid4()
+    outages.tell()
     with transaction.atomic():
         rows = _due(model, ids)
-        taken = tuple(pk for pk, left, deaths in rows if left is None and not deaths)
+        taken = tuple(pk for pk, died, deaths in rows if not died and not deaths)
         if taken:
             model._default_manager.filter(pk__in=taken).update(claim_id=token, claimed_until=latest_end())
-    # A claim that expired without being released belongs to a worker that died, or was stopped for that long.
-    return Claim(token, model, taken, tuple(pk for pk, left, deaths in rows if left is not None or deaths))
+    return Claim(token, model, taken, tuple(pk for pk, died, deaths in rows if died or deaths))
 
 
 @contextmanager
@@ -152,19 +160,30 @@ def alone(model: type[Model], pk: int) -> Iterator[Claim]:
 
 
 def _take_over(claim: Claim, pk: int) -> Claim:
+    outages.tell()
     with transaction.atomic():
-        for _, left, deaths in _due(claim.model, [pk]):
-            deaths += left is not None
+        for _, died, deaths in _due(claim.model, [pk]):
+            deaths += died
             columns = {"claim_id": claim.id, "claimed_until": latest_end(), "deaths": deaths}
             claim.model._default_manager.filter(pk=pk).update(**columns)
             return replace(claim, ids=(pk,), deaths=deaths)
     return claim
 
 
-def _due(model: type[Model], ids: Collection[int]) -> list[tuple[int, UUID | None, int]]:
-    """Lock those of the rows that are due and free; return (id, expired claim id or None, earlier deaths) for each."""
+def _due(model: type[Model], ids: Collection[int]) -> list[tuple[int, bool, int]]:
+    """Lock those of the rows that are due and free; return (id, whether a worker died on it, earlier deaths) for each.
+
+    A claim that expired without being released belongs to a worker that died, or was stopped for that long. It proves
+    nothing if the surroundings failed meanwhile: then others ended too.
+    """
     found = model._default_manager.select_for_update(skip_locked=True).filter(free(), due(), pk__in=ids).order_by("pk")
-    return list(found.values_list("pk", "claim_id", "deaths"))
+    rows = list(found.values_list("pk", "claim_id", "claimed_until", "deaths"))
+    since = outages.last() if any(left is not None for _, left, _, _ in rows) else None
+    held = timedelta(seconds=settings.CLAIM_SECONDS)
+    return [
+        (pk, left is not None and not (since is not None and until is not None and until - held <= since), deaths)
+        for pk, left, until, deaths in rows
+    ]
 
 
 def drop_all(model: type[Model]) -> int:

@@ -17,7 +17,9 @@ from work.models import Pulse
 SWEEP, BEAT = "sweep", "beat"
 SMALL, FILES, DOWNLOADS = "worker-small", "worker-files", "worker-downloads"
 QUEUE = "sqs"
-DOOR, ROUNDS, CLOCK = "door@", "rounds@", "clock@"
+DOOR, ROUNDS, CLOCK, HEALTH = "door@", "rounds@", "clock@", "health@"
+# When the surroundings failed last: a claim from before proves nothing about its row.
+OUTAGE = "outage"
 # A busy process writes no more often than this; checks must allow for a longer silence.
 SIGN_SECONDS = 5.0
 _signed: dict[str, float] = {}

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import structlog
-from django.db import DatabaseError, InterfaceError, OperationalError, transaction
+from django.db import DatabaseError, transaction
 
-from work import claims
+from work import claims, outages
 from work.claims import Claim
 from work.lanes import Lane
 from work.nudges import nudge
@@ -75,14 +75,15 @@ def _work(lane: Lane, claim: Claim) -> list[int]:
 
 
 def _try_or_halve(lane: Lane, claim: Claim, ids: Sequence[int]) -> list[int]:
-    """Process a set; halve a set that fails, until the faulty row is alone. A lost claim or database outage is not
-    halved.
-    """
+    """Process a set; halve a set that fails, until the faulty row is alone. A lost claim or an outage is not halved."""
     try:
         return list(lane.work(claim, ids) or ())
-    except (OperationalError, InterfaceError, claims.ClaimLost):
+    except claims.ClaimLost:
         raise
     except Exception as error:
+        if outages.is_outage(error):
+            outages.saw()
+            raise
         # Any other error may come from a single row, which must not affect its neighbours.
         if len(ids) == 1:
             _retry_or_escalate(lane, claim, ids[0], error)

@@ -18,7 +18,7 @@ from django.db import Error, close_old_connections, connection
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from work import claims
+from work import claims, outages
 from work.lanes import Lane
 from work.nudges import nudge
 from work.rounds import Rounds
@@ -87,10 +87,16 @@ class Sweep:
         """Sweep until `stop` is set; log a round that fails, and continue with the next."""
         for start in self._beside:
             start(stop)
+        started = False
         while not stop.is_set():
             try:
+                if not started:
+                    outages.tell_start()
+                    started = True
+                outages.tell()
                 self.round()
             except Error as error:
+                outages.saw()
                 log.warning("sweep_failed", error=type(error).__name__)
             finally:
                 close_old_connections()

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from datetime import datetime
 
-from django.db import InterfaceError, OperationalError, connection
+from django.db import Error
 from django.db.models import Q
 from django.utils import timezone
 
@@ -11,6 +11,7 @@ from actions.contract import Listed, NoList, Permanent, Retryable, Sentences, ge
 from actions.suppression import entries
 from actions.suppression.models import SuppressionList
 from actions.suppression.values import Unlike
+from work import outages
 
 # Values in one statement.
 AT_ONCE = 5_000
@@ -34,10 +35,11 @@ def suppressed(name: str, values: Collection[str], *, project: str) -> Listed:
         if found is None:
             raise Permanent(NoList.NO_LIST(name=name))
         return _look_up(found, values)
-    except (OperationalError, InterfaceError) as error:
-        if not connection.in_atomic_block:
-            # The next attempt gets a new one.
-            connection.close()
+    except Error as error:
+        if not outages.is_outage(error):
+            raise
+        # The next attempt gets another connection.
+        outages.reconnect()
         raise Retryable(LookupFailure.NO_DATABASE()) from error
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import DatabaseError
 from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
 
@@ -14,7 +14,7 @@ from notices.alarms.findings import NOT_READY, OF_MACHINES, Finding
 from notices.alarms.traffic import JOURNAL_WAITS
 from notices.models import Alarm
 from sendouts.intake.journal import depth
-from work import lanes
+from work import lanes, outages, pulses
 
 
 def live(request: HttpRequest) -> JsonResponse:
@@ -25,23 +25,23 @@ def live(request: HttpRequest) -> JsonResponse:
 def ready(request: HttpRequest) -> JsonResponse:
     """Answer 200 if the gateway can work, else 503 with the reasons.
 
-    It is ready if the database answers, due work is begun, the sweep runs, and no journal waits for long. `alarms`
-    lists the open alarms by code; warnings alone leave the status at 200. The page needs no login, so it contains no
-    names.
+    It is ready if the database takes changes, due work is begun, the sweep runs, and no journal waits for long.
+    `alarms` lists the open alarms by code; warnings alone leave the status at 200. The page needs no login, so it
+    contains no names.
     """
     found: dict[str, Any] = {"database": "ok", "work": "ok", "sweep": "ok", "journal": "ok"}
     now = timezone.now()
     alarms: list[dict[str, str]] = []
     try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
+        # A write: after a failover, a read alone may be answered.
+        pulses.sign(f"{pulses.HEALTH}{pulses.machine()}")
         for finding in (*progress.work_waits(now), *progress.sweep_silent(now)):
             if not finding.subject or lanes.named(finding.subject).vital:
                 found["work" if finding.subject else "sweep"] = _sentence(finding)
             alarms.append(_entry(finding.code.value, finding.subject, now))
         alarms += _other_alarms()
-    except DatabaseError:
-        found["database"] = "The database does not answer."
+    except DatabaseError as error:
+        found["database"] = outages.describe(error)
         alarms = [_entry("database", "", now)]
     # The journal is on this machine's disk, so it is checked during a database outage too.
     waiting = depth(settings.JOURNAL_DIR)

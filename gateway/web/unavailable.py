@@ -7,7 +7,6 @@ from typing import Any
 
 import structlog
 from django.core.handlers.asgi import ASGIRequest
-from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import translation
 from django.utils.deprecation import MiddlewareMixin
@@ -15,8 +14,9 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.views.defaults import server_error
 
+from work.outages import is_outage
+
 log = structlog.get_logger(__name__)
-AWAY = (OperationalError, InterfaceError)
 # Paths that programs call.
 PROGRAMS = ("/api/", "/health/", "/metrics")
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -53,7 +53,7 @@ class Middleware(MiddlewareMixin):
     """Turns errors of an unavailable database, or of a used-up connection pool, into the 503 response."""
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        if not isinstance(exception, AWAY):
+        if not is_outage(exception):
             return None
         log.error("database_away", path=request.path, error=type(exception).__name__, exc_info=exception)
         return unavailable(request)
@@ -61,6 +61,7 @@ class Middleware(MiddlewareMixin):
 
 def handler500(request: HttpRequest) -> HttpResponse:
     """Return the same 503 if the error occurs outside a view, such as when the session is stored."""
-    if isinstance(sys.exc_info()[1], AWAY):
+    error = sys.exc_info()[1]
+    if error is not None and is_outage(error):
         return unavailable(request)
     return server_error(request)

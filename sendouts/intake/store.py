@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import structlog
-from django.db import DataError, IntegrityError, InterfaceError, OperationalError, connection, transaction
+from django.db import DataError, Error, IntegrityError, connection, transaction
 
 from actions.secrets.keys import keyring
 from sendouts.intake.hook import Received
@@ -20,6 +20,7 @@ from sendouts.intake.queue import Group, HookThread, Promise, settle, wait_durab
 from sendouts.models import Webhook
 from sendouts.privacy.sealing import of_hook
 from work.nudges import nudge
+from work.outages import is_outage
 from work.sqlite.gate import urgent
 
 log = structlog.get_logger(__name__)
@@ -54,7 +55,7 @@ def seal_hook(
 def store(hooks: list[Received]) -> list[int]:
     """Write the hooks with one INSERT and return their row ids; existing rows are left unchanged.
 
-    Without hooks, only check whether the database answers.
+    Without hooks, only check whether the database takes changes.
     """
     columns = "uuid, body, content_type, source, received_at, outcome, detail, due_at, attempts"
     # The clock of the door may be ahead of the database's, on which rows are due.
@@ -69,7 +70,8 @@ def store(hooks: list[Received]) -> list[int]:
         values += [key, hook.body, kind, hook.source, at, at]
     with transaction.atomic(), connection.cursor() as cursor:
         if not hooks:
-            cursor.execute("SELECT 1")
+            # It changes nothing, and a read-only session refuses it.
+            cursor.execute(f"UPDATE {Webhook._meta.db_table} SET attempts = 0 WHERE FALSE")
             return []
         cursor.execute(
             f"INSERT INTO {Webhook._meta.db_table} ({columns}) VALUES {', '.join([one] * len(hooks))} "
@@ -196,20 +198,21 @@ class Store(HookThread):
         try:
             if was_away:
                 self._watched_write([])
-                log.warning("database_back")
             self._more_to_load = loader.step()
+            if was_away:
+                log.warning("database_back")
         except Exception:
             # Log it once, not twice a second while the database is away.
             if not was_away:
                 log.exception("journal_not_loaded")
 
     def _write_again(self, hooks: list[Received]) -> list[int]:
-        """Write the hooks; retry once after a dead connection, as after a restart of the database."""
+        """Write the hooks; retry once on another connection, as after a restart or a failover of the database."""
         had_connection = connection.connection is not None
         try:
             return self._write(hooks)
-        except (OperationalError, InterfaceError):
-            if not had_connection:
+        except Error as error:
+            if not had_connection or not is_outage(error):
                 raise
             connection.close()
             return self._write(hooks)

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
-from django.db import transaction
+from django.db import Error, transaction
 from django.db.models import F, QuerySet
 
 from actions.contract import Context, Permanent, Retryable, Word
@@ -22,6 +22,7 @@ from actions.plan.merge import from_data
 from actions.sentences import write
 from sendouts.models import Batch, Decision, DecisionVerdict, EffectRun, PendingEffect
 from sendouts.services.context import Contexts, own_pool
+from work.claims import ClaimLost
 from work.retry import backoff
 
 log = structlog.get_logger(__name__)
@@ -159,6 +160,8 @@ class EffectWork:
         except Permanent:
             raise
         except Exception as error:
+            if isinstance(error, ClaimLost | Error):
+                raise
             raise Permanent(PlanFailure.RAISED(name=kind.name, error=type(error).__name__)) from error
         if pause is not None:
             return Passed(False, again_in=pause.seconds, working=True)
@@ -237,6 +240,9 @@ def _applied(kind: Effect, context: Context, page: Sequence[Pending]) -> Sequenc
     except (Retryable, Permanent):
         raise
     except Exception as error:
+        if isinstance(error, Error):
+            # The gateway's own database: the caller handles it.
+            raise
         # The text of an unforeseen error may hold contact data, so only its class is named.
         raise Permanent(PlanFailure.RAISED(name=kind.name, error=type(error).__name__)) from error
     if not isinstance(answers, Sequence) or len(answers) != len(page):

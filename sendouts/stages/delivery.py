@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import Error, transaction
 from django.db.models import Count, F
 from django.utils import timezone
 
@@ -26,7 +26,7 @@ from sendouts.stages import storage
 from sendouts.stages.chunks import Pass, read_rejections
 from sendouts.symplify import client
 from sendouts.symplify.client import Attempt
-from work import claims
+from work import claims, outages
 from work.retry import backoff
 
 # Store answers after this many, or after this many seconds, whichever comes first.
@@ -53,10 +53,11 @@ def deliver(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> Non
     try:
         for attempts in client.reject_many(platform(), read_rejections(work, with_rejections)):
             _collect(work, attempts)
-    except (OperationalError, InterfaceError):
+    except Exception as error:
         # The database failed during a read: store the known answers, so that they are not asked for again.
-        if work.answers:
-            with suppress(OperationalError, InterfaceError):
+        if work.answers and outages.is_outage(error):
+            outages.reconnect()
+            with suppress(Error):
                 _store(work)
         raise
     _store(work, done=True)

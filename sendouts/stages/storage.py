@@ -50,7 +50,7 @@ def insert_decisions(decisions: Iterable[NewDecision]) -> None:
     """Store new decisions in the caller's transaction; raise IntegrityError if a row exists already."""
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            with cursor.copy(f"COPY {_TABLE} ({_COLUMNS}) FROM STDIN") as copy:
+            with connection.wrap_database_errors, cursor.copy(f"COPY {_TABLE} ({_COLUMNS}) FROM STDIN") as copy:
                 for row in decisions:
                     copy.write_row((*row, 0, 0))
             return
@@ -80,7 +80,7 @@ def insert_effects(effects: Sequence[NewEffect]) -> None:
     table, columns = PendingEffect._meta.db_table, "decision_id, step, payload, state, text"
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            with cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
+            with connection.wrap_database_errors, cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
                 for row in effects:
                     copy.write_row((*row, 0, ""))
             return

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
 import redis
@@ -64,9 +65,33 @@ def _cut(servers: Servers, draw: random.Random) -> None:
         connection.execute(_BACKENDS, [str(draw.random())])
 
 
+def _replicate(*of: str) -> Callable[[Servers], None]:
+    """Have Redis follow another server, or nobody: a replica takes no commands that write."""
+
+    def told(servers: Servers) -> None:
+        with redis.Redis.from_url(servers.broker, socket_timeout=5) as client:
+            client.execute_command("REPLICAOF", *of)
+
+    return told
+
+
+def _fail_over(state: str) -> Callable[[Servers], None]:
+    """Begin all sessions anew, as after a failover. Those that begin while the server is read-only stay so afterwards."""
+
+    def told(servers: Servers) -> None:
+        name = urlsplit(servers.database).path.lstrip("/")
+        with psycopg.connect(servers.postgresql.url, autocommit=True, dbname="postgres") as connection:
+            connection.execute(f'ALTER DATABASE "{name}" {state}'.encode())
+            if state.startswith("SET"):
+                connection.execute(b"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
+
+    return told
+
+
 OUTAGES = (
     Outage("Redis stopped", begin=lambda s: s.redis.stop(), end=lambda s: s.redis.start()),
     Outage("Redis hangs", begin=lambda s: s.redis.pause(), end=lambda s: s.redis.resume()),
+    Outage("Redis turned replica", begin=_replicate("127.0.0.1", "1"), end=_replicate("NO", "ONE")),
     Outage("FLUSHALL", again=_flush, rhythm=1.0),
     Outage(
         "PostgreSQL stopped, fast",
@@ -88,6 +113,13 @@ OUTAGES = (
         loses=True,
         begin=lambda s: s.postgresql.pause(),
         end=lambda s: s.postgresql.resume(),
+    ),
+    Outage(
+        "sessions read-only after a failover",
+        stores=False,
+        loses=True,
+        begin=_fail_over("SET default_transaction_read_only = on"),
+        end=_fail_over("RESET default_transaction_read_only"),
     ),
     Outage("connections cut", stores=False, loses=True, again=_cut, rhythm=0.4),
     Outage(

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -33,13 +34,19 @@ def start(tmp_path: Path, *command: str, **environment: str) -> subprocess.Compl
         ({"ALARM_LANGUAGE": "de"}, "ALARM_LANGUAGE"),
         ({"DATABASE_URL": "mysql://db.example.com/x", "SECRET_KEY": "x" * 50}, "DATABASE_URL: use postgres"),
         ({"CELERY_BROKER_URL": "redis://127.0.0.1:9/0"}, "DATABASE_URL=postgres://"),
+        *(
+            ({name: f"{scheme}://gateway:{password}@db.example.com/0"}, f"{name}: write '#', '/', '?', '@' and '%'")
+            for name, scheme in (("DATABASE_URL", "postgres"), ("CELERY_BROKER_URL", "redis"))
+            for password in ("secret#key", "secret/key", "12/key", "secret?key", "secret@key", "secret%key")
+        ),
+        ({"DATABASE_URL": "postgres://db.example.com:secret-key/gateway"}, "number of the port"),
         ({"ENCRYPTION_KEY": "secret-key"}, "ENCRYPTION_KEY is not a setting (did you mean ENCRYPTION_KEYS?)."),
     ],
 )
 def test_settings_that_cannot_work_are_refused(tmp_path: Path, environment: dict[str, str], words: str) -> None:
     said = start(tmp_path, "-c", "import gateway.settings", **environment)
     assert said.returncode != 0 and words in said.stderr
-    assert "secret-key" not in said.stderr
+    assert not re.search("secret[-#/?@%]key", said.stderr)
 
 
 def test_without_a_credential_for_the_webhook_nothing_runs(tmp_path: Path) -> None:

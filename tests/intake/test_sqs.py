@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import DataError, OperationalError
+from django.db import DataError, InternalError
 from django.utils import timezone
 
 from actions.sentences import write
@@ -218,7 +218,7 @@ def database(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
 
     def try_to_store(hooks: list[Any]) -> list[int]:
         if not back.is_set():
-            raise OperationalError("the database is away")
+            raise InternalError("cannot execute INSERT in a read-only transaction")
         return store(hooks)
 
     monkeypatch.setattr(sqs, "store", try_to_store)

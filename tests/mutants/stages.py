@@ -161,8 +161,8 @@ FAULTS = (
     Fault(
         "answers are lost where the database fails",
         SEND,
-        "        if work.answers:\n            with suppress",
-        "        if False:\n            with suppress",
+        "if work.answers and outages.is_outage(error):",
+        "if False:",
         f"{ANSWERS}::test_answers_are_kept_where_the_database_fails_at_the_next_rejections",
     ),
     Fault(

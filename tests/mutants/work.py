@@ -5,6 +5,7 @@ from tests.mutants.fault import Fault
 CLAIMS, RUN, SWEEP, LIFECYCLE = "work/claims.py", "work/run.py", "work/sweep.py", "sendouts/lifecycle.py"
 TABLES = "sendouts/migrations/0001_initial.py"
 LANES, POISON, ROWS = (f"tests/work/test_{name}.py" for name in ("lanes", "poison", "claims"))
+OUTAGES = "tests/work/test_outages.py"
 CLOCKS, SILENT = "tests/work/test_clocks_apart.py", "tests/work/test_silent_loops.py"
 IN_DOUBT = "tests/stages/test_rows_in_doubt.py"
 
@@ -82,21 +83,21 @@ FAULTS = (
     Fault(
         "a claim gives back rows that another has",
         CLAIMS,
-        "self.model._default_manager.filter(claim_id=self.id).update(claim_id=None, claimed_until=None)",
-        "self.model._default_manager.filter(pk__in=self.ids).update(claim_id=None, claimed_until=None)",
+        "rows = self.model._default_manager.filter(claim_id=self.id)\n",
+        "rows = self.model._default_manager.filter(pk__in=self.ids)\n",
         f"{ROWS}::test_a_claim_gives_back_its_own_rows_only",
     ),
     Fault(
         "a row at which a worker died is taken with others",
         CLAIMS,
-        "for pk, left, deaths in rows if left is None and not deaths)",
-        "for pk, left, deaths in rows)",
+        "for pk, died, deaths in rows if not died and not deaths)",
+        "for pk, died, deaths in rows)",
         f"{POISON}::test_who_takes_over_a_claim_that_ran_out_counts_a_death_and_works_alone",
     ),
     Fault(
         "deaths are not counted",
         CLAIMS,
-        "deaths += left is not None",
+        "deaths += died",
         "deaths += 0",
         f"{POISON}::test_who_takes_over_a_claim_that_ran_out_counts_a_death_and_works_alone",
     ),
@@ -124,9 +125,65 @@ FAULTS = (
     Fault(
         "a database that went away counts as a failure of the row",
         RUN,
-        "except (OperationalError, InterfaceError, claims.ClaimLost):",
-        "except claims.ClaimLost:",
+        "if outages.is_outage(error):",
+        "if False:",
         f"{LANES}::test_a_database_that_goes_away_is_no_failure_of_the_row",
+    ),
+    Fault(
+        "a claim is not released once its connection broke",
+        CLAIMS,
+        "            outages.reconnect()\n            rows.update(claim_id=None, claimed_until=None)\n",
+        "            raise\n",
+        f"{OUTAGES}::test_a_claim_is_released_though_its_connection_broke",
+    ),
+    Fault(
+        "a claim that ran out in an outage counts as a death",
+        CLAIMS,
+        "until - held <= since",
+        "False",
+        f"{POISON}::test_a_claim_that_ran_out_while_the_surroundings_failed_is_no_death",
+    ),
+    Fault(
+        "a row that ends every process is excused each time",
+        "work/outages.py",
+        "if not Pulse.objects.filter(pk=pulses.OUTAGE, at__gt=Now() - RESTART_PAUSE).exists():",
+        "if True:",
+        f"{POISON}::test_a_start_excuses_the_claims_before_it_but_no_start_soon_after_another",
+    ),
+    Fault(
+        "an error is judged without what it came of",
+        "work/outages.py",
+        "any(_is_outage(each) for each in _chain(error))",
+        "_is_outage(error)",
+        f"{OUTAGES}::test_an_error_of_the_surroundings_is_told_from_one_of_a_row",
+    ),
+    Fault(
+        "a session that cannot write stays in use",
+        "work/postgresql/base.py",
+        'return bool(row and row[0] == "on")',
+        "return False",
+        f"{OUTAGES}::test_a_session_that_a_failover_left_read_only_is_replaced",
+    ),
+    Fault(
+        "a database that is read-only is ready",
+        "gateway/ops/health.py",
+        'pulses.sign(f"{pulses.HEALTH}{pulses.machine()}")',
+        "pulses.Pulse.objects.exists()",
+        f"{OUTAGES}::test_a_database_that_is_read_only_is_not_ready_and_says_so",
+    ),
+    Fault(
+        "the URL of a server is not checked",
+        "gateway/environment.py",
+        'if "#" in behind or "@" in behind or "@" in user',
+        'if "#" in behind',
+        "tests/gateway/test_starting.py::test_settings_that_cannot_work_are_refused",
+    ),
+    Fault(
+        "the certificate of the broker is not checked",
+        "gateway/environment.py",
+        '"ssl_cert_reqs=required"',
+        '"ssl_cert_reqs=none"',
+        "tests/outbound/test_tls.py::test_the_broker_is_talked_to_only_if_somebody_vouches_for_its_certificate",
     ),
     Fault(
         "claims are not released",

@@ -1,14 +1,19 @@
-"""Certificates are checked by both clients."""
+"""Certificates are checked by both clients, and by that of the broker."""
 
 import shutil
+import socket
 import ssl
 import subprocess
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import certifi
+import kombu
 import pytest
 
+from gateway.environment import broker
 from outbound.session import Unreachable
 from tests.outbound.net import Net
 from tests.outbound.site import Site, reply
@@ -69,3 +74,37 @@ def test_a_trusted_certificate_is_talked_to_and_the_connection_kept(
     assert [net.send(out, uri, uri)[place].status for place in (0, 1)] == [200, 200]
     assert [calls.get(uri, verify=str(certificate[0])).json() for _ in range(2)] == [[], []]
     assert home.connections == 2
+
+
+@pytest.mark.parametrize(
+    ("query", "trusted"),
+    [("", False), ("?ssl_ca_certs={}", True), ("?ssl_cert_reqs=none&ssl_check_hostname=false", True)],
+)
+def test_the_broker_is_talked_to_only_if_somebody_vouches_for_its_certificate(
+    certificate: tuple[Path, Path], query: str, trusted: bool
+) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+    heard: list[bytes] = []
+    begun = threading.Event()
+
+    def serve(listening: socket.socket) -> None:
+        plain, _ = listening.accept()
+        assert plain.recv(1, socket.MSG_PEEK) == b"\x16", "a handshake of TLS"
+        begun.set()
+        with suppress(OSError), context.wrap_socket(plain, server_side=True) as wire:
+            heard.append(wire.recv(100))
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=serve, args=(listening,))
+        thread.start()
+        url = f"rediss://127.0.0.1:{listening.getsockname()[1]}/0" + query.format(certificate[0])
+        once = {"max_retries": 1, "interval_start": 0, "socket_timeout": 1, "socket_connect_timeout": 1}
+        with (
+            kombu.Connection(broker(url), transport_options=once) as client,
+            pytest.raises(kombu.exceptions.OperationalError),
+        ):
+            # What the other side does not answer ends with an error too.
+            client.default_channel  # noqa: B018
+        thread.join()
+    assert begun.is_set() and bool(heard and heard[0]) == trusted

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from django.apps.registry import Apps
-from django.db import OperationalError, connection, models, transaction
+from django.db import InternalError, OperationalError, connection, models, transaction
 from django.test import Client
 from django.utils import timezone, translation
 
@@ -28,7 +28,13 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 # What becomes of errands with these texts.
-ERRORS: dict[str, type[Exception]] = {"broken": ValueError, "away": OperationalError}
+class ReadOnly(InternalError):
+    """What Django makes of the refusal of a read-only session."""
+
+    sqlstate = "25006"
+
+
+ERRORS: dict[str, type[Exception]] = {"broken": ValueError, "away": OperationalError, "read-only": ReadOnly}
 
 
 class Errand(WorkRow):
@@ -159,9 +165,10 @@ def test_a_claim_that_was_lost_stores_nothing_and_fails_nothing() -> None:
     assert done() == [] and Errand.objects.get().attempts == 0
 
 
-def test_a_database_that_goes_away_is_no_failure_of_the_row() -> None:
-    errand("away")
-    with pytest.raises(OperationalError):
+@pytest.mark.parametrize("text", ["away", "read-only"])
+def test_a_database_that_goes_away_is_no_failure_of_the_row(text: str) -> None:
+    errand(text)
+    with pytest.raises(ERRORS[text]):
         work_on("errands", all_ids())
     row = Errand.objects.get()
     assert (row.attempts, row.claim_id) == (0, None) and row.due_at is not None

@@ -12,7 +12,8 @@ from sendouts.stages.screening import contact_file, singles
 from sendouts.verbs import RunAgain, TryAgain
 from tests.factories import batch, client_of, plain_english, text_of
 from tests.gate import Gate, carry_out, reviewer
-from work import claims
+from work import claims, outages, pulses
+from work.models import Pulse
 
 pytestmark = pytest.mark.django_db
 
@@ -47,6 +48,30 @@ def test_who_takes_over_a_claim_that_ran_out_counts_a_death_and_works_alone() ->
         with claims.alone(Batch, ids[1]) as another:
             assert another.ids == (ids[1],), "what has got further is no suspect any more"
     assert Batch.objects.get(pk=ids[0]).deaths == 0
+
+
+@pytest.mark.parametrize(("failed_before", "died"), [(timedelta(0), False), (timedelta(hours=1), True)])
+def test_a_claim_that_ran_out_while_the_surroundings_failed_is_no_death(failed_before: timedelta, died: bool) -> None:
+    (pk,) = due(1)
+    die(Batch, pk)
+    outages.saw()
+    outages.tell()
+    Pulse.objects.filter(pk=pulses.OUTAGE).update(at=timezone.now() - failed_before)
+    claim = claims.take(Batch, [pk])
+    assert (claim.ids, claim.suspects) == (((), (pk,)) if died else ((pk,), ()))
+    claim.release()
+
+
+def test_a_start_excuses_the_claims_before_it_but_no_start_soon_after_another() -> None:
+    (pk,) = due(1)
+    outages.tell_start()
+    Pulse.objects.filter(pk=pulses.OUTAGE).update(at=timezone.now() - timedelta(minutes=9))
+    die(Batch, pk)
+    outages.tell_start()
+    assert claims.take(Batch, [pk]).suspects == (pk,)
+    Pulse.objects.filter(pk=pulses.OUTAGE).update(at=timezone.now() - timedelta(minutes=11))
+    outages.tell_start()
+    assert claims.take(Batch, [pk]).ids == (pk,)
 
 
 def test_a_claim_that_was_given_back_or_taken_away_is_no_death(gate: Gate) -> None:
