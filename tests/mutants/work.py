@@ -163,6 +163,7 @@ FAULTS = (
         'return bool(row and row[0] == "on")',
         "return False",
         f"{OUTAGES}::test_a_session_that_a_failover_left_read_only_is_replaced",
+        postgresql=True,
     ),
     Fault(
         "a database that is read-only is ready",
@@ -170,6 +171,7 @@ FAULTS = (
         'pulses.sign(f"{pulses.HEALTH}{pulses.machine()}")',
         "pulses.Pulse.objects.exists()",
         f"{OUTAGES}::test_a_database_that_is_read_only_is_not_ready_and_says_so",
+        postgresql=True,
     ),
     Fault(
         "the URL of a server is not checked",
