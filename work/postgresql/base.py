@@ -13,7 +13,7 @@ RENEW_SECONDS = 1.0
 _Base: Any = django_postgresql.DatabaseWrapper
 
 
-class DatabaseWrapper(_Base):
+class RenewedSessions(_Base):
     """Takes a read-only session from the pool only if a new session is read-only too."""
 
     _renewed = float("-inf")
@@ -22,11 +22,15 @@ class DatabaseWrapper(_Base):
         session = super().get_new_connection(conn_params)
         if not self.pool or not _is_read_only(session) or time.monotonic() - self._renewed < RENEW_SECONDS:
             return session
-        DatabaseWrapper._renewed = time.monotonic()
+        RenewedSessions._renewed = time.monotonic()
         # The other sessions are of the same age: the pool closes all of them, this one when it is returned.
         self.pool.drain()
         self.pool.putconn(session)
         return super().get_new_connection(conn_params)
+
+
+# The name by which Django finds a backend.
+DatabaseWrapper = RenewedSessions
 
 
 def _is_read_only(session: Any) -> bool:
