@@ -11,7 +11,19 @@ from django.db import transaction
 from django.db.models import Case, DateTimeField, F, Value, When
 from django.db.models.functions import Now
 
-from sendouts.models import Attention, Batch, Chunk, Decision, EffectRun, Event, EventWord, PendingEffect, Spool, Status
+from sendouts.models import (
+    Attention,
+    Batch,
+    Chunk,
+    Decision,
+    EffectRun,
+    Event,
+    EventWord,
+    PendingEffect,
+    SharedUri,
+    Spool,
+    Status,
+)
 from sendouts.models.attention import AttentionData
 from sendouts.models.batch import OPEN
 from sendouts.models.decision import rows_of
@@ -100,6 +112,7 @@ def _due_now(columns: Mapping[str, Any], now: datetime) -> dict[str, Any]:
 def forget_screening(batch_id: int) -> None:
     """Delete the results of a batch's screening, in the caller's transaction."""
     Decision.objects.filter(rows_of(batch_id)).delete()
+    SharedUri.objects.filter(rows_of(batch_id)).delete()
     Chunk.objects.filter(batch_id=batch_id).delete()
     PendingEffect.objects.filter(effects_of(batch_id)).delete()
     EffectRun.objects.filter(batch_id=batch_id).delete()

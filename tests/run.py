@@ -30,6 +30,8 @@ ON_SQLITE = [
     "tests/stages/test_way_of_a_batch.py",
     "tests/stages/test_deadlines.py",
     "tests/stages/test_answers.py",
+    "tests/stages/test_shared_uris.py",
+    "tests/stages/test_addresses.py",
     "tests/stages/test_effects.py",
     "tests/stages/effects/test_promo_codes.py",
     "tests/outlook/test_forecast.py",

@@ -13,7 +13,15 @@ from desk.verbs.accept import AcceptPage, RejectPage, TakeBackPage
 from desk.verbs.base import VerbPage
 from desk.verbs.change import CancelChangePage
 from desk.verbs.hold import HoldPage, LiftHoldPage
-from desk.verbs.settle import GiveUpPage, GoWithoutPage, RunAgainPage, SendAgainPage, TakeOnPage, TryAgainPage
+from desk.verbs.settle import (
+    AllowHostPage,
+    GiveUpPage,
+    GoWithoutPage,
+    RunAgainPage,
+    SendAgainPage,
+    TakeOnPage,
+    TryAgainPage,
+)
 from desk.verbs.stop import StopPage
 from sendouts.models import Batch
 
@@ -21,7 +29,7 @@ VERBS: Mapping[str, type[VerbPage]] = {
     verb.name: verb
     for verb in (
         *(AcceptPage, RejectPage, TakeBackPage, TryAgainPage, TakeOnPage, GoWithoutPage, SendAgainPage, StopPage),
-        *(CancelChangePage, LiftHoldPage, HoldPage, RunAgainPage, GiveUpPage),
+        *(AllowHostPage, CancelChangePage, LiftHoldPage, HoldPage, RunAgainPage, GiveUpPage),
     )
 }
 

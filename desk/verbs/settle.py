@@ -9,7 +9,7 @@ from sendouts import rules
 from sendouts.models import Attention, Status
 from sendouts.models.decision import DecisionReason
 from sendouts.stages import effects
-from sendouts.verbs import GiveUp, GoWithout, RunAgain, SendAgain, TakeOn, TryAgain, run_again, stop
+from sendouts.verbs import AllowHost, GiveUp, GoWithout, RunAgain, SendAgain, TakeOn, TryAgain, run_again, stop
 from sendouts.wording.batch_sentences import number, quoted
 
 
@@ -60,6 +60,32 @@ class RunAgainPage(VerbPage):
         """Return whether the batch needs no review if the checks find nothing."""
         waits = run_again.still_held(self.batch) or rules.changed_by_people(self.batch)
         return self.batch.review != Review.ALWAYS and not waits
+
+
+class AllowHostPage(RunAgainPage):
+    """Allow the hosts of the batch's addresses, then screen from the start."""
+
+    verb = AllowHost
+    name, tone = "allow-host", "primary"
+    quiet = False
+    words = VerbWords(
+        button=gettext_lazy("Allow this host…"),
+        question=gettext_lazy("Allow the gateway to call the addresses of “%(name)s”?"),
+        confirm=gettext_lazy("Allow and check again"),
+        done=gettext_lazy("The host is allowed. The checks run again."),
+    )
+
+    @property
+    def is_permitted(self) -> bool:
+        return super().is_permitted and self.user.has_perm(RunAgain.permission)
+
+    @property
+    def is_possible(self) -> bool:
+        return super().is_possible and bool(self.hosts)
+
+    @property
+    def hosts(self) -> list[str]:
+        return run_again.allowable(self.batch)
 
 
 class TryAgainPage(_FailedEffectPage):

@@ -3,7 +3,7 @@
 from sendouts.models.attention import Attention
 from sendouts.models.batch import Batch, Chunk, Hold, Outcome, Plan, Status
 from sendouts.models.bulk_change import BulkChange
-from sendouts.models.decision import Answer, Decision, DecisionVerdict, KeptDecision
+from sendouts.models.decision import Answer, Decision, DecisionVerdict, KeptDecision, SharedUri
 from sendouts.models.effect import EffectRun, PendingEffect
 from sendouts.models.event import Event, EventWord
 from sendouts.models.export_progress import Export
@@ -30,6 +30,7 @@ __all__ = [
     "Outcome",
     "PendingEffect",
     "Plan",
+    "SharedUri",
     "Spool",
     "Status",
     "Tempo",

@@ -41,6 +41,11 @@ class AttentionData(TypedDict, total=False):
     said_no: bool
     # The link to the contact file worked before, or says itself that it has expired.
     expired: bool
+    # A reject address belongs to accepted contacts, too.
+    shared: bool
+    # The hosts that somebody may allow; the address of the release is on one that may not be called.
+    hosts: list[str]
+    finish: bool
     # The host that the guard refused. `code` says why; for a contact file, it is the reader's code.
     host: str
     code: str

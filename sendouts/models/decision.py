@@ -27,6 +27,7 @@ class DecisionReason(models.TextChoices):
     REFUSED = "refused", _("The whole batch was rejected")
     STOPPED = "stopped", _("Undecided again, since the release was stopped")
     AT_DEADLINE = "at_deadline", _("Undecided when the deadline came near")
+    SHARED_URI = "shared_uri", _("Shares its reject address with a contact that is decided otherwise")
     ACTION_FAILED = FAILED, _("An action failed")
 
 
@@ -73,6 +74,8 @@ class Decision(models.Model):
     contact_id = models.CharField(_("contact"), max_length=255, blank=True, default="")
     # Sealed; empty if the row has none, or after wiping.
     uri = models.BinaryField(blank=True, default=b"")
+    # The first 8 bytes of the URI's SHA-256, for finding contacts that share one; null if the gateway may not call it.
+    uri_mark = models.BigIntegerField(null=True)
     verdict = models.SmallIntegerField(_("decision"), choices=DecisionVerdict)
     # `reason` is a code: of DecisionReason, of the kind that judged, or of RowProblem if the row is unread. For an
     # unread row, `kept["place"]` is its position.
@@ -128,6 +131,19 @@ class Decision(models.Model):
     def row(self) -> int:
         """Return the position in the file or hook, counted from 0."""
         return self.pk & 0xFFFF_FFFF
+
+
+class SharedUri(models.Model):
+    """One contact whose reject URI is another contact's, too; `id` is that of its decision.
+
+    `first` is the lowest id of those that share the URI, which is called once, for that decision.
+    """
+
+    id = models.BigIntegerField(primary_key=True)
+    first = models.BigIntegerField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.pk >> 32}/{self.pk & 0xFFFF_FFFF}"
 
 
 def rows_of(batch_id: int, first: int = 0, rows: int = 1 << 32) -> Q:

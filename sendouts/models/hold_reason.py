@@ -14,6 +14,10 @@ class HoldReason(models.TextChoices):
         _("No action was asked for and none always runs, so nobody has checked these contacts."),
     )
     UNDECIDED = "undecided", _("Some contacts could not be judged.")
+    SHARED_URI = (
+        "shared_uri",
+        _("Contacts share one reject address and are decided differently: one rejection would stop all of them."),
+    )
     NO_CONTACTS = "no_contacts", _("The contact file is complete, but there is nobody in it.")
     ACTION_FAILED = "action_failed", _("An action failed.")
     EVERYBODY_REJECTED = "everybody_rejected", _("The checks rejected everybody.")

@@ -18,7 +18,7 @@ from django.db.models import Min, Q, QuerySet
 from django.utils import timezone
 
 from actions.codes.draw import forget_holders
-from sendouts.models import Batch, Chunk, Decision, Event, KeptDecision, PendingEffect, Webhook
+from sendouts.models import Batch, Chunk, Decision, Event, KeptDecision, PendingEffect, SharedUri, Webhook
 from work import loops
 
 log = structlog.get_logger(__name__)
@@ -28,7 +28,12 @@ AT_ONCE = 200
 ROWS = 2_000
 PAUSE_SECONDS = 60.0
 # Tables with rows of contacts, and the column that holds (batch << 32) + row.
-_CONTACTS: tuple[tuple[Any, str], ...] = ((PendingEffect, "decision_id"), (KeptDecision, "id"), (Decision, "id"))
+_CONTACTS: tuple[tuple[Any, str], ...] = (
+    (PendingEffect, "decision_id"),
+    (KeptDecision, "id"),
+    (SharedUri, "id"),
+    (Decision, "id"),
+)
 _SINGLE = Batch.Source.SINGLE
 
 

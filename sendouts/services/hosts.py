@@ -34,6 +34,11 @@ def services() -> AllowList:
     return _allow(AllowedHost.Use.SERVICES, settings.OUTBOUND_ALLOWED_HOSTS, settings.OUTBOUND_ALLOW_HTTP)
 
 
+def forget_known() -> None:
+    """Ask the database for the hosts again at the next call, in this process."""
+    _known.clear()
+
+
 def _allow(use: AllowedHost.Use, configured: Iterable[str], allow_http: bool) -> AllowList:
     asked_at, entries = _known.get(use, (-FRESH_SECONDS, ()))
     if time.monotonic() - asked_at >= FRESH_SECONDS:

@@ -18,6 +18,7 @@ from actions.secrets.keys import CannotOpen, keyring
 from sendouts.models import Answer, Batch, Chunk, Decision, DecisionVerdict, Event, EventWord, Status
 from sendouts.models.decision import TO_SEND, DecisionReason, rows_of
 from sendouts.privacy import sealing
+from sendouts.stages.screening import shared_uris
 from sendouts.symplify.client import Ask
 from work import claims
 
@@ -35,7 +36,8 @@ class Pass:
 
     `in_doubt`: chunks during which an earlier pass was killed. `held`: seconds to wait, by batch, while the platform
     takes no calls. `shut`: batches with a URI that no key opens. `said_no`: batches with an answer whose status
-    confirms and whose body does not.
+    confirms and whose body does not. `shared`: decisions that are sent for all who share their URI. `mixed`: batches
+    with such a URI that is not called, since not all of them are rejected.
     """
 
     claim: claims.Claim
@@ -51,6 +53,8 @@ class Pass:
     pauses: dict[int, float] = field(default_factory=dict)
     hosts: dict[int, tuple[str, str]] = field(default_factory=dict)
     said_no: set[int] = field(default_factory=set)
+    shared: set[int] = field(default_factory=set)
+    mixed: set[int] = field(default_factory=set)
     _refused_by: dict[int, int | None] = field(default_factory=dict)
 
     def refused_by(self, batch: Batch) -> int | None:
@@ -111,8 +115,14 @@ def _marked(work: Pass, chunks: list[tuple[Batch, Chunk]]) -> Iterator[Ask]:
         # A person may have stopped the release and changed a decision since the chunks were marked. The claim, checked
         # after the read, proves that these rows were still to be sent.
         work.claim.check(work.ids)
+        firsts = shared_uris.first_of(where) if rows else {}
+        kept_back = shared_uris.not_all_rejected(set(firsts.values())) if firsts else set()
+        work.shared |= set(firsts.values()) - kept_back
+        work.mixed |= {pk >> 32 for pk in kept_back}
         now = timezone.now()
         for count, (pk, sealed, answer) in enumerate(rows):
+            if firsts.get(pk, pk) != pk or pk in kept_back:
+                continue
             batch = by_id[pk >> 32]
             if count % 100 == 0:
                 now = timezone.now()
@@ -150,6 +160,9 @@ def conditions_of(chunks: Sequence[tuple[Batch, Chunk]]) -> Iterator[Q]:
 
 def _refuse_rows(batch: Batch, chunk: Chunk, user_id: int | None) -> None:
     """Turn the decisions of a refused batch's chunk to rejected, in the name of the person who refused it."""
-    span = rows_of(batch.pk, chunk.number * batch.chunk_rows, chunk.rows)
-    rows = Decision.objects.filter(span).exclude(verdict=DecisionVerdict.REJECTED).exclude(uri=b"")
-    rows.update(verdict=DecisionVerdict.REJECTED, reason=DecisionReason.REFUSED, text="", action="", decided_by=user_id)
+    span = batch.pk, chunk.number * batch.chunk_rows, chunk.rows
+    refused = {"verdict": DecisionVerdict.REJECTED, "reason": DecisionReason.REFUSED, "decided_by": user_id}
+    # Also who shares a URI of this chunk: it is called now, for all of them.
+    for where in (rows_of(*span), shared_uris.with_them(*span)):
+        rows = Decision.objects.filter(where).exclude(verdict=DecisionVerdict.REJECTED).exclude(uri=b"")
+        rows.update(text="", action="", **refused)

@@ -5,7 +5,7 @@ No worker sleeps.
 """
 
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -24,6 +24,7 @@ from sendouts.outlook import forecast
 from sendouts.services.hosts import platform
 from sendouts.stages import storage
 from sendouts.stages.chunks import Pass, read_rejections
+from sendouts.stages.screening import shared_uris
 from sendouts.symplify import client
 from sendouts.symplify.client import Attempt
 from work import claims, outages
@@ -105,12 +106,25 @@ def _store(work: Pass, *, done: bool = False) -> None:
             Chunk.objects.filter(pk__in=settled).update(sending=False)
         if answers:
             storage.store_answers(answers)
+            for (batch_id, word, status), firsts in _group_shared(work, answers).items():
+                others = shared_uris.store_answer(firsts, word, status)
+                if word == Answer.CONFIRMED:
+                    confirmed[batch_id] += others
         if confirmed:
             storage.add_confirmed(dict(confirmed))
         for pk, count in repeated.items():
             Batch.objects.filter(pk=pk).update(repeated=F("repeated") + count)
     if time.monotonic() - work.measured_at >= MEASURED_SECONDS:
         _measure(work)
+
+
+def _group_shared(work: Pass, answers: list[tuple[int, int, int]]) -> dict[tuple[int, Answer, int], list[int]]:
+    """Group the decisions whose answer holds for other contacts too, by batch, answer and status."""
+    alike: dict[tuple[int, Answer, int], list[int]] = defaultdict(list)
+    for pk, word, status in answers:
+        if pk in work.shared:
+            alike[pk >> 32, Answer(word), status].append(pk)
+    return alike
 
 
 def _conclude(work: Pass, batches: Sequence[Batch], now: datetime, seconds: float) -> None:
@@ -172,6 +186,8 @@ def _try_later(work: Pass, batch: Batch, now: datetime) -> None:
     data: AttentionData = {"rows": sum(by_answer.values())}
     if batch.pk in work.hosts:
         data["code"], data["host"] = work.hosts[batch.pk]
+    if batch.pk in work.mixed:
+        data["shared"] = True
     if batch.pk in work.said_no:
         data["said_no"] = True
     held = work.held.get(batch.pk)

@@ -18,6 +18,7 @@ from sendouts.models.decision import DecisionReason, rows_of
 from sendouts.models.hold_reason import HoldReason
 from sendouts.outlook import anomalies, forecast
 from sendouts.outlook.history import earlier, screened
+from sendouts.stages.screening import shared_uris
 from work import claims
 
 # Attention that no acceptance can lift: contacts missing from the file would be released without a check.
@@ -40,6 +41,8 @@ def reasons_to_hold(batch: Batch) -> list[str]:
         held.append(HoldReason.EMPTY_PLAN)
     if batch.undecided:
         held.append(HoldReason.UNDECIDED)
+    if any(code == DecisionReason.SHARED_URI for _verdict, code, *_rest in batch.reasons):
+        held.append(HoldReason.SHARED_URI)
     if not batch.total:
         held.append(HoldReason.NO_CONTACTS)
     if batch.review != Review.NEVER:
@@ -99,12 +102,17 @@ def at_deadline(claim: claims.Claim, batches: Sequence[Batch], now: datetime) ->
             if batch.status != Status.IN_REVIEW or batch.due_at is None or batch.due_at > moment:
                 continue
             accepts = batch.at_deadline == AtDeadline.ACCEPT
-            if batch.attention or batch.at_deadline == AtDeadline.LEAVE or (accepts and rules.clock_waits(batch)):
+            if batch.attention or batch.at_deadline == AtDeadline.LEAVE or (accepts and _clock_waits(batch)):
                 Batch.objects.filter(pk=batch.pk).update(due_at=None)
             elif accepts:
                 release(batch, now=now, undecided=DecisionVerdict.REJECTED)
             else:
                 reject_all(batch, now=now)
+
+
+def _clock_waits(batch: Batch) -> bool:
+    """Return whether the clock must leave the acceptance to a person."""
+    return rules.clock_waits(batch) or bool(shared_uris.count_mixed(batch.pk, DecisionVerdict.REJECTED))
 
 
 def unread_without_address(batch: Batch) -> int:
@@ -182,15 +190,21 @@ def _decide(
 
 def recount(batch: Batch, now: datetime) -> dict[str, Any]:
     """Return the columns that update a held batch's counts, attention, hold and due time from its decisions."""
-    sums = Decision.objects.filter(rows_of(batch.pk)).aggregate(
+    sums = count_decisions(batch.pk)
+    for name, value in sums.items():
+        setattr(batch, name, value)
+    return {**sums, **standing(batch, now)}
+
+
+def count_decisions(batch_id: int) -> dict[str, Any]:
+    """Count the decisions of a batch anew, and their reasons."""
+    sums = Decision.objects.filter(rows_of(batch_id)).aggregate(
         accepted=Count("pk", filter=Q(verdict=DecisionVerdict.ACCEPTED)),
         rejected=Count("pk", filter=Q(verdict=DecisionVerdict.REJECTED)),
         undecided=Count("pk", filter=Q(verdict=DecisionVerdict.UNDECIDED, unread=False)),
         unread=Count("pk", filter=Q(verdict=DecisionVerdict.UNDECIDED, unread=True)),
     )
-    for name, value in sums.items():
-        setattr(batch, name, value)
-    return {**sums, "reasons": count_reasons(batch.pk), **standing(batch, now)}
+    return {**sums, "reasons": count_reasons(batch_id)}
 
 
 def standing(batch: Batch, now: datetime) -> dict[str, Any]:
@@ -198,7 +212,7 @@ def standing(batch: Batch, now: datetime) -> dict[str, Any]:
     if batch.attention == Attention.UNREAD_ROWS and not batch.unread:
         batch.attention, batch.attention_data = "", {}
     if not batch.undecided and HoldReason.UNDECIDED in batch.held_for:
-        left = [code for code in batch.held_for if code != HoldReason.UNDECIDED]
+        left = [code for code in batch.held_for if code not in {HoldReason.UNDECIDED, HoldReason.SHARED_URI}]
         batch.held_for = left or [HoldReason.CHANGED]
     held = {name: getattr(batch, name) for name in ("attention", "attention_data", "held_for")}
     return {**held, "due_at": forecast.acts_at(batch, forecast.lately(now), now)}

@@ -29,6 +29,7 @@ class NewDecision(NamedTuple):
     action: str
     kept: str | None
     evidence_at: datetime | None = None
+    uri_mark: int | None = None
 
 
 class NewEffect(NamedTuple):

@@ -8,7 +8,7 @@ from sendouts.verbs.base import Verb
 from sendouts.verbs.change import ChangeDecisions
 from sendouts.verbs.change_many import CancelChange, ChangeAlike
 from sendouts.verbs.hold import LiftHold, PutOnHold
-from sendouts.verbs.run_again import RunAgain
+from sendouts.verbs.run_again import AllowHost, RunAgain
 from sendouts.verbs.second_person import TakeBack
 from sendouts.verbs.settle import GiveUp, GoWithout, SendAgain, TakeOn, TryAgain
 from sendouts.verbs.stop import StopRelease
@@ -17,6 +17,6 @@ VERBS: Mapping[str, type[Verb[Any]]] = {
     verb.name: verb
     for verb in (
         *(Accept, Reject, TakeBack, ChangeDecisions, ChangeAlike, CancelChange, PutOnHold, LiftHold),
-        *(RunAgain, TryAgain, TakeOn, GoWithout, SendAgain, GiveUp, StopRelease),
+        *(RunAgain, AllowHost, TryAgain, TakeOn, GoWithout, SendAgain, GiveUp, StopRelease),
     )
 }

@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass
 
+from django.utils.formats import localize
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from sendouts.models import Batch, DecisionVerdict, Status
+from sendouts.models import Attention, Batch, Decision, DecisionVerdict, Status
+from sendouts.models.decision import rows_of
 from sendouts.stages.review import BLOCKS_ACCEPTANCE, reject_all, release, unread_without_address
+from sendouts.stages.screening import shared_uris
 from sendouts.verbs import base, second_person
 from sendouts.verbs.base import Act, NotDone, NotDoneCode, Verb
 
@@ -35,6 +38,7 @@ class Accept(Verb[Batch]):
         if batch.attention in BLOCKS_ACCEPTANCE or not batch.file_complete:
             sentence = _("The contact file is not complete: whoever is missing from it would get the message unseen.")
             raise NotDone(NotDoneCode.NOT_COMPLETE, sentence + " " + _("Download it again, or reject the batch."))
+        _require_addresses(batch, choice)
         taken_on = unread_without_address(batch)
         if taken_on:
             if not self.take_on:
@@ -49,6 +53,34 @@ class Accept(Verb[Batch]):
             release(batch, **act.by, undecided=choice, taken_on=taken_on, persons=persons)
             batch.status = Status.ACCEPTED
         return batch
+
+
+def _require_addresses(batch: Batch, undecided: DecisionVerdict) -> None:
+    """Raise NotDone if a rejection could not be sent, or would stop the message of a contact that is accepted."""
+    mixed = shared_uris.count_mixed(batch.pk, undecided)
+    if mixed:
+        sentence = ngettext(
+            "%(n)s reject address belongs to accepted and to rejected contacts: calling it would stop the messages of "
+            "all of them. Accept all of them, or reject all of them.",
+            "%(n)s reject addresses belong to accepted and to rejected contacts: calling them would stop the messages "
+            "of all of them. Accept all who share an address, or reject all of them.",
+            mixed,
+        )
+        raise NotDone(NotDoneCode.SHARED_URI, sentence % {"n": localize(mixed)})
+    if batch.attention != Attention.HOST_NOT_LISTED:
+        return
+    verdicts = [DecisionVerdict.REJECTED]
+    if undecided == DecisionVerdict.REJECTED:
+        verdicts.append(DecisionVerdict.UNDECIDED)
+    unsendable = Decision.objects.filter(rows_of(batch.pk), uri_mark__isnull=True, verdict__in=verdicts)
+    if batch.attention_data.get("finish") or unsendable.exclude(uri=b"").exists():
+        sentence = _("The host %(host)s may not be called, so this batch could not be answered.")
+        raise NotDone(
+            NotDoneCode.HOST_NOT_LISTED,
+            sentence % {"host": batch.attention_data.get("host") or "–"}
+            + " "
+            + _("Allow the host, or reject nobody whose address is there."),
+        )
 
 
 def _unread_sentence(rows: int) -> str:

@@ -52,6 +52,8 @@ class NotDoneCode(StrEnum):
     FINAL = "final"
     SENT = "sent"
     KEY_MISSING = "key_missing"
+    SHARED_URI = "shared_uri"
+    HOST_NOT_LISTED = "host_not_listed"
 
 
 class NotDone(Exception):

@@ -1,16 +1,31 @@
 """Run the checks of a batch again, or plan a hook again."""
 
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import structlog
 from django.contrib.auth.models import User
+from django.db import transaction
 from django.utils.translation import gettext, ngettext
 
 from actions.secrets.keys import CannotOpen
 from sendouts import lifecycle
-from sendouts.models import Answer, Attention, Batch, Decision, DecisionVerdict, EventWord, Hold, Status, Webhook
+from sendouts.models import (
+    AllowedHost,
+    Answer,
+    Attention,
+    Batch,
+    Decision,
+    DecisionVerdict,
+    EventWord,
+    Hold,
+    Status,
+    Webhook,
+)
 from sendouts.models.decision import rows_of
 from sendouts.models.hold_reason import HoldReason
+from sendouts.services.hosts import FRESH_SECONDS, forget_known
 from sendouts.stages.planning import Catalog, read_hook
 from sendouts.stages.screening import own_decisions
 from sendouts.symplify.payload import Hook
@@ -61,6 +76,37 @@ class RunAgain(Verb[None]):
             lifecycle.change(batch, EventWord.RESTARTED, deaths=0, **act.by, **columns)
         else:
             lifecycle.move({batch.pk: columns}, Status.IN_REVIEW, Status.PLANNED, **act.by)
+
+
+@dataclass(frozen=True)
+class AllowHost(RunAgain):
+    """Put the hosts of a batch's addresses on the list of allowed hosts, and run its checks again."""
+
+    name = "allow-host"
+    permission = "sendouts.add_allowedhost"
+
+    def carry_out(self, batch: Batch, act: Act) -> None:
+        base.check_permission(act.user, base.REVIEW)
+        hosts = allowable(batch)
+        if not hosts:
+            raise NotDone(NotDoneCode.NOTHING, gettext("There is nothing to allow: this batch waits for no host."))
+        for host in hosts:
+            note = gettext("For batch %(batch)s") % {"batch": batch.pk}
+            AllowedHost.objects.get_or_create(use=AllowedHost.Use.PLATFORM, entry=host, defaults={"note": note})
+        log.warning("hosts_allowed", batch=batch.pk, user=act.user.pk, hosts=len(hosts))
+        super().carry_out(batch, act)
+        # Every process knows the hosts by then.
+        due_at = act.now + timedelta(seconds=FRESH_SECONDS + 1)
+        Batch.objects.filter(pk=batch.pk).update(due_at=due_at)
+        transaction.on_commit(forget_known)
+
+
+def allowable(batch: Batch) -> list[str]:
+    """Return the hosts that a person may allow, so that the batch goes on."""
+    if batch.attention != Attention.HOST_NOT_LISTED:
+        return []
+    data = batch.attention_data
+    return list(data.get("hosts") or ([data["host"]] if data.get("code") == "host_not_listed" else []))
 
 
 def plan_again(webhook_id: int, *, user: User) -> None:

@@ -217,12 +217,24 @@ def _effect(data: AttentionData) -> str:
 
 def _host(data: AttentionData) -> str:
     host = {"host": data.get("host") or "–"}
+    if rows := data.get("rows", 0):
+        sentence = ngettext(
+            "%(n)s contact has an address that may not be called: %(why)s",
+            "%(n)s contacts have an address that may not be called: %(why)s",
+            rows,
+        )
+        return sentence % {"n": number(rows), "why": _refused_host(data) % host}
+    return _refused_host(data) % host
+
+
+def _refused_host(data: AttentionData) -> str:
     return {
         "private_address": _("the address %(host)s leads into a private network, which is not allowed"),
         "scheme": _("the address %(host)s is not HTTPS"),
         "userinfo": _("the address of %(host)s carries a login, which is not allowed"),
         "bad_uri": _("an address of the hook cannot be read"),
-    }.get(data.get("code", ""), _("the host %(host)s is not on the list of allowed hosts")) % host
+        "relative": _("the address has no host"),
+    }.get(data.get("code", ""), _("the host %(host)s is not on the list of allowed hosts"))
 
 
 def _broken(data: AttentionData) -> str:
@@ -261,6 +273,12 @@ def _unconfirmed(data: AttentionData) -> str:
         sentence = ngettext(
             "%(n)s rejection is not confirmed, the host %(host)s may not be called",
             "%(n)s rejections are not confirmed, the host %(host)s may not be called",
+            rows,
+        )
+    elif data.get("shared"):
+        sentence = ngettext(
+            "%(n)s rejection is not confirmed, since its address is shared with a contact that is accepted",
+            "%(n)s rejections are not confirmed, since their address is shared with contacts that are accepted",
             rows,
         )
     elif data.get("said_no"):

@@ -66,13 +66,21 @@ class Rows:
         return {key: value for key, value in row.items() if key in (self.spec.id_key, self.spec.uri_key)}
 
     def given(self, index: int) -> dict[str, Any]:
-        """Return one row from the control request with its URI; in `_raw` rows the URI only replaces {uri}."""
+        """Return one row from the control request with its URI; in `_raw` rows it only replaces {uri} and {path}.
+
+        `_uri_of` takes the URI of another row, counted from 0.
+        """
         assert self.spec.rows is not None
         row = dict(self.spec.rows[index])
+        index = row.pop("_uri_of", index)
         if "_raw" in row:
             del row["_raw"]
             uri = self.uri(index)
-            return {key: value.replace("{uri}", uri) if isinstance(value, str) else value for key, value in row.items()}
+            path = uri[uri.index("/", 8) :]
+            return {
+                key: value.replace("{uri}", uri).replace("{path}", path) if isinstance(value, str) else value
+                for key, value in row.items()
+            }
         row.setdefault(self.spec.uri_key, self.uri(index))
         return row
 

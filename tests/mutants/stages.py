@@ -70,15 +70,15 @@ FAULTS = (
     Fault(
         "a screening ends in the hands of a worker that lost it",
         FILES,
-        "        claim.extend([batch.pk])\n        prepared",
-        "        prepared",
+        "        claim.extend([batch.pk])\n        if shared",
+        "        if shared",
         "tests/stages/test_keeping.py::test_a_worker_that_lost_its_claim_ends_no_screening",
     ),
     Fault(
         "an unreadable row counts as accepted",
         "sendouts/stages/screening/judge.py",
-        "Verdict.UNDECIDED, True, row.problem",
-        "Verdict.ACCEPTED, False, row.problem",
+        "row.contact_id, uri, DecisionVerdict.UNDECIDED, True, *why",
+        "row.contact_id, uri, DecisionVerdict.ACCEPTED, False, *why",
         f"{WAITS}::test_a_row_that_cannot_be_read_is_counted_and_named",
     ),
     Fault(
@@ -112,8 +112,8 @@ FAULTS = (
     Fault(
         "the clock accepts where two people must",
         REVIEW,
-        " or (accepts and rules.clock_waits(batch)):",
-        ":",
+        "return rules.clock_waits(batch) or bool(",
+        "return bool(",
         f"{TWO}::test_the_clock_is_no_second_person",
     ),
     Fault(

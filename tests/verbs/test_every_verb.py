@@ -51,6 +51,7 @@ RULES = {
     "hold": Rule("in_review", "Reviewer", True, "held", ("hold",), "hold"),
     "lift-hold": Rule("in_review", "Reviewer", False, "hold_lifted", ("lift-hold",), "lift-hold"),
     "run-again": Rule("planned in_review", "Reviewer", False, "planned restarted", ("run-again",)),
+    "allow-host": Rule("planned in_review", "Manager", False, "planned restarted", ("allow-host",)),
     "retry": Rule("planned screened accepted refused delivered", "Reviewer", False, "retried", ("retry",)),
     "undo": Rule("accepted refused delivered", "Reviewer", False, "in_review", ("undo",), "undo"),
     "give-up": Rule("planned in_review accepted refused delivered", "Reviewer", True, "abandoned", ("give-up",)),
@@ -112,6 +113,9 @@ def ready(name: str, status: str, colleague: User) -> Batch:
     columns: dict[str, Any] = {"accepted": 3, "rejected": 2, "revision": 3}
     if name in {"retry", "take-on", "go-without"} or (name == "run-again" and status == Status.PLANNED):
         columns["attention"] = {"take-on": "unconfirmed", "go-without": "effect_failed"}.get(name, "worker_died")
+    if name == "allow-host":
+        waits = {"rows": 1, "code": "host_not_listed", "host": "a.example.com", "hosts": ["a.example.com"]}
+        columns |= {"attention": "host_not_listed", "attention_data": waits}
     if status == Status.FINISHED:
         columns |= {"outcome": "released", "finish_sent_at": now, "confirmed": 2}
     if status not in OPEN.split():

@@ -28,9 +28,9 @@ from sendouts.privacy import sealing
 from sendouts.services.hosts import platform
 from sendouts.spool import spooled
 from sendouts.spool.spooled import Behind, LostFile, SpooledFile
-from sendouts.stages import effects
+from sendouts.stages import effects, review
 from sendouts.stages.planning import WAITING_FOR_FILE
-from sendouts.stages.screening import own_decisions
+from sendouts.stages.screening import addresses, own_decisions, shared_uris
 from sendouts.stages.screening.download import FILE_TRIES, describe
 from sendouts.stages.screening.judge import Judge, Judged, complete
 from sendouts.stages.storage import insert_decisions, insert_effects
@@ -178,7 +178,8 @@ def _screen(claim: claims.Claim, batch: Batch, spool: Spool | None, now: datetim
     if not batch.chunk_rows:
         Batch.objects.filter(pk=batch.pk, claim_id=claim.id).update(chunk_rows=size)
     stored = dict(Chunk.objects.filter(batch=batch).values_list("number", "digest"))
-    judge = Judge(batch, tick=claim.keep)
+    uri = keyring().open(batch.download_uri, sealing.of_download(batch.delivery_key)).decode()
+    judge = Judge(batch, tick=claim.keep, base=uri)
     kept = bool(own_decisions.batches_with([batch.pk]))
     with _open(claim, batch, spool) as file:
         reader = ItemReader(file.blocks(), content_encoding=file.content_encoding, transport_proves_end=file.proves_end)
@@ -252,8 +253,11 @@ def _finish(claim: claims.Claim, batch: Batch, reader: ItemReader, now: datetime
         "attention": attention,
         "attention_data": data,
     }
+    shared = shared_uris.are_there(batch.pk)
     with transaction.atomic():
         claim.extend([batch.pk])
+        if shared and shared_uris.record(batch.pk):
+            columns |= review.count_decisions(batch.pk)
         prepared = {batch.pk: effects.count_prepared(batch)}
         complete(claim, [batch], {batch.pk: columns}, prepared, now, decided=[batch.pk])
 
@@ -262,6 +266,10 @@ def _find_trouble(batch: Batch, reader: ItemReader) -> tuple[str, AttentionData]
     """Return the attention that the file needs, most serious first; a problem found by planning stays."""
     if not reader.complete:
         return Attention.NO_PROVEN_END, {"code": reader.broken, "rows": reader.rows, "format": reader.format}
+    refused, first = addresses.find_refused(batch.pk)
+    attention, data = addresses.find_trouble(batch, refused, first)
+    if attention:
+        return attention, data
     if reader.unread and reader.first_problem:
         code, place = reader.first_problem
         return Attention.UNREAD_ROWS, {"rows": reader.unread, "code": code, "place": place, "format": reader.format}

@@ -25,6 +25,7 @@ from sendouts.privacy import sealing
 from sendouts.services.context import Contexts, own_pool
 from sendouts.stages import effects
 from sendouts.stages.screening import own_decisions
+from sendouts.stages.screening.addresses import Addresses
 from sendouts.stages.storage import NewDecision, NewEffect
 from sendouts.symplify.items import Row
 from work import claims
@@ -88,10 +89,17 @@ def calls_services(plan: Plan) -> bool:
 class Judge:
     """Judge of the rows of batches that share plan, project and sendout; `batch` is any of them.
 
-    `tick` is called about once a second while a service is pending.
+    `tick` is called about once a second while a service is pending. `base`: the URI of their file, for relative ones.
     """
 
-    def __init__(self, batch: Batch, ends: datetime | None = None, tick: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        batch: Batch,
+        ends: datetime | None = None,
+        tick: Callable[[], None] | None = None,
+        base: str = "",
+    ) -> None:
+        self._addresses = Addresses(base)
         self._plan = from_data(batch.plan.content)
         self._tick = tick
         self._ends = ends or screening_ends(batch.received_at, batch.deadline)
@@ -112,16 +120,18 @@ class Judge:
         decisions = []
         seal, place = keyring().seal, sealing.of_decision
         for pk, row in pairs:
-            uri = seal(row.uri.encode(), place(pk))
+            address, mark = self._addresses.read(row.uri)
+            uri = seal(address.encode(), place(pk))
             if row.problem:
-                decisions.append(_unread(pk, row, uri))
+                decisions.append(_unread(pk, row, uri, mark))
                 continue
             contact, verdict, action = next(judged)
             word = VERDICTS[verdict.word]
             keeps = self._keeps_accepted if word == DecisionVerdict.ACCEPTED else self._keeps_rejected
             kept = self._kept(contact) if keeps else None
             why = verdict.code, verdict.text, action
-            decisions.append(NewDecision(pk, row.contact_id, uri, word, False, *why, kept, verdict.evidence_at))
+            found = NewDecision(pk, row.contact_id, uri, word, False, *why, kept, verdict.evidence_at, mark)
+            decisions.append(found)
         effects = [NewEffect(contacts[place].key, step, payload) for place, step, payload in result.payloads]
         return Judged(decisions, list(result.failures), effects)
 
@@ -135,10 +145,11 @@ class Judge:
         return json.dumps({name: value for name, value in found.items() if value is not MISSING}, default=str)
 
 
-def _unread(pk: int, row: Row, uri: AtRest) -> NewDecision:
+def _unread(pk: int, row: Row, uri: AtRest, mark: int | None) -> NewDecision:
     """Return an undecided decision for an unreadable row, with the row's position for the screen."""
     place = json.dumps({"place": row.place})
-    return NewDecision(pk, row.contact_id, uri, DecisionVerdict.UNDECIDED, True, row.problem, "", "", place)
+    why = row.problem, "", ""
+    return NewDecision(pk, row.contact_id, uri, DecisionVerdict.UNDECIDED, True, *why, place, uri_mark=mark)
 
 
 def complete(

@@ -16,7 +16,8 @@ from sendouts.deadlines import screening_ends
 from sendouts.models import Attention, Batch, Chunk, Webhook
 from sendouts.models.decision import DecisionReason
 from sendouts.privacy import sealing
-from sendouts.stages.screening import own_decisions
+from sendouts.stages import review
+from sendouts.stages.screening import addresses, own_decisions, shared_uris
 from sendouts.stages.screening.judge import Judge, Judged, Sums, complete
 from sendouts.stages.storage import NewDecision, insert_decisions, insert_effects
 from sendouts.symplify.items import Row
@@ -47,6 +48,10 @@ def screen_items(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -
         Chunk.objects.bulk_create(chunks)
         insert_decisions(decision for result in judged.values() for decision in result.decisions)
         insert_effects([effect for result in judged.values() for effect in result.effects])
+        for pk, result in judged.items():
+            marks = [row.uri_mark for row in result.decisions if row.uri_mark is not None]
+            if len(set(marks)) < len(marks) and shared_uris.record(pk):
+                columns[pk] |= review.count_decisions(pk)
         for applied in own.values():
             own_decisions.store(applied)
         prepared = {pk: Counter(effect.step for effect in result.effects) for pk, result in judged.items()}
@@ -102,7 +107,10 @@ def _failures(decisions: list[NewDecision], failures: Iterable[Failure]) -> list
 
 
 def _columns(batch: Batch, decisions: list[NewDecision], sums: Sums) -> dict[str, Any]:
-    attention, data = lifecycle.found_in_hook(batch)
+    refused = [(row.id, row.uri) for row in decisions if row.uri_mark is None and row.uri]
+    attention, data = addresses.find_trouble(batch, len(refused), refused[: addresses.LOOKED_AT])
+    if not attention:
+        attention, data = lifecycle.found_in_hook(batch)
     if not attention and sums["unread"]:
         first = next(decision for decision in decisions if decision.unread)
         place = json.loads(first.kept or "{}").get("place", 0)

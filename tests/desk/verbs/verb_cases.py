@@ -9,7 +9,19 @@ from django.utils import timezone
 
 from actions.catalog.shared.http import ServiceFailure
 from sendouts.lifecycle import record
-from sendouts.models import Answer, Batch, BulkChange, Decision, DecisionVerdict, EffectRun, Event, EventWord, Status
+from sendouts.models import (
+    AllowedHost,
+    Answer,
+    Attention,
+    Batch,
+    BulkChange,
+    Decision,
+    DecisionVerdict,
+    EffectRun,
+    Event,
+    EventWord,
+    Status,
+)
 from sendouts.verbs import PutOnHold
 from tests.factories import CONSENT, batch, page_url, plan, user_in, verb_url
 from tests.gate import carry_out
@@ -99,11 +111,18 @@ def changing_many(**values: Any) -> Batch:
     return made
 
 
+def waiting_for_host() -> Batch:
+    hosts = ["a.example.com", "b.example.com"]
+    data = {"rows": 2, "code": "host_not_listed", "host": hosts[0], "hosts": hosts}
+    return held(attention=Attention.HOST_NOT_LISTED, attention_data=data)
+
+
 # Each verb: a batch for which it is possible, what is given, and what must be true afterwards.
 VERBS: dict[str, tuple[Callable[[], Batch], dict[str, str], Callable[[Batch], bool]]] = {
     "accept": (held, {}, lambda b: b.status == Status.ACCEPTED and b.accepted == 3),
     "refuse": (held, {"note": "wrong picture"}, lambda b: b.status == Status.REFUSED and b.rejected == 5),
     "run-again": (held, {}, lambda b: b.status == Status.PLANNED and b.due_at is not None),
+    "allow-host": (waiting_for_host, {}, lambda b: b.status == Status.PLANNED and AllowedHost.objects.count() == 2),
     "retry": (unconfirmed, {}, lambda b: not b.attention and b.due_at is not None),
     "take-on": (unconfirmed, {"note": "known"}, lambda b: b.taken_on == 1 and not b.attention),
     "go-without": (not_written, {"note": "known"}, lambda b: b.enrichments == 0 and not b.attention),
