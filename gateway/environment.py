@@ -112,6 +112,32 @@ def broker(url: str) -> str:
     return url
 
 
+# File systems of local disks that keep what was synced. Others lie in memory (tmpfs), end with their container
+# (overlay) or are a network's, whose locks and syncs cannot be relied upon.
+DISKS = frozenset({"ext2", "ext3", "ext4", "xfs", "btrfs", "zfs", "f2fs", "jfs", "bcachefs"})
+
+
+def is_on_disk(path: Path, mounts: str | None = None) -> bool:
+    """Return whether a path is on a local disk, by the file system of its mount; False if this cannot be told.
+
+    mounts: the content of /proc/self/mountinfo.
+    """
+    if mounts is None:
+        try:
+            mounts = Path("/proc/self/mountinfo").read_text()
+        except OSError:
+            return False
+    real, found, kind = path.resolve(), Path("/nowhere"), ""
+    for line in mounts.splitlines():
+        left, _, right = line.partition(" - ")
+        # A space in a name is written as an escape.
+        point = Path(left.split(" ")[4].encode().decode("unicode_escape"))
+        # Of several mounts at one point the last one is seen.
+        if real.is_relative_to(point) and (not kind or point.is_relative_to(found)):
+            found, kind = point, right.split(" ")[0]
+    return kind in DISKS
+
+
 def database(parsed: dict[str, Any]) -> dict[str, Any]:
     """Add the options that each database engine needs here to the parsed DATABASE_URL."""
     if parsed["ENGINE"].endswith("sqlite3"):

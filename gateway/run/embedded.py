@@ -1,11 +1,13 @@
 """The whole gateway in one process: the door, Django, workers in threads, beat and sweep. It needs no broker."""
 
 import fcntl
+import os
+import signal
+import sys
 import threading
 from typing import IO
 
 import structlog
-import uvicorn
 from celery.beat import EmbeddedService
 from django.conf import settings
 from django.core.management.base import CommandError
@@ -13,12 +15,16 @@ from django.core.management.base import CommandError
 from gateway.celery import app, make_app
 from gateway.lanes import make_sweep, threads
 from gateway.ops.startup import report_aside
+from gateway.run.door_socket import DoorSocket, keeper_name
+from gateway.run.doors import has_lost_terminal
+from gateway.run.web import DoorServer, web_config
 from sendouts.intake.sqs import configured_consumer
 from work import claims
 from work.lanes import registered
 
 log = structlog.get_logger(__name__)
 STOP_SECONDS = 10
+LOOK_SECONDS = 0.2
 
 
 def lock_data_dir() -> IO[str]:
@@ -40,7 +46,12 @@ def lock_data_dir() -> IO[str]:
 
 
 def serve() -> None:
-    """Run until SIGTERM or SIGINT, then stop every part. The caller holds `lock_data_dir`."""
+    """Run until SIGTERM or SIGINT, then stop every part; SIGHUP starts the program anew, while hooks wait.
+
+    The caller holds `lock_data_dir`.
+    """
+    door = DoorSocket()
+    door.open()
     # No other process works on these rows, so any remaining claim belongs to a process that died.
     dropped = sum(claims.drop_all(model) for model in {lane.model for lane in registered()})
     if dropped:
@@ -63,31 +74,37 @@ def serve() -> None:
     sweep.start()
     if settings.SQS_QUEUE_URL:
         threading.Thread(target=configured_consumer().run, args=(stop,), name="sqs", daemon=True).start()
+    watch = threading.Thread(target=_watch, args=(door, stop), name="keeper-watch", daemon=True)
+    watch.start()
+    server = DoorServer(web_config("gateway.asgi:application"), door.listener, keeper_name())
+    again = threading.Event()
+
+    def begin_again(*_: object) -> None:
+        if not has_lost_terminal():
+            again.set()
+        server.should_exit = True
+
+    signal.signal(signal.SIGHUP, begin_again)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # The server raises the signal that has ended it once more.
+        signal.signal(number, lambda *_: None)
     try:
-        uvicorn.Server(web_config("gateway.asgi:application")).run()
+        server.run()
     finally:
         stop.set()
+        watch.join()
+        if not again.is_set():
+            door.close()
         beat.stop()
         for worker in workers:
             worker.stop()
         sweep.join(STOP_SECONDS)
+    if again.is_set():
+        # The keeper has the socket meanwhile.
+        os.execv(sys.executable, [sys.executable, *sys.argv])
 
 
-def web_config(application: str) -> uvicorn.Config:
-    """Return uvicorn's configuration for the web process: fast parser and loop, and our own logging."""
-    return uvicorn.Config(
-        application,
-        host=settings.HOST,
-        port=settings.PORT,
-        loop="uvloop",
-        http="httptools",
-        ws="none",
-        lifespan="on",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=settings.BEHIND_TLS,
-        forwarded_allow_ips=settings.TRUSTED_PROXIES,
-        timeout_keep_alive=75,
-        timeout_graceful_shutdown=5,
-    )
+def _watch(door: DoorSocket, stop: threading.Event) -> None:
+    """See to it that a keeper runs."""
+    while not stop.wait(LOOK_SECONDS):
+        door.watch()

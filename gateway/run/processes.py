@@ -1,4 +1,4 @@
-"""The gateway as several processes on one machine, started and stopped together."""
+"""The gateway as several processes on one machine, started, replaced and stopped together."""
 
 import ctypes
 import os
@@ -14,11 +14,16 @@ import structlog
 from django.conf import settings
 
 from gateway.lanes import DOWNLOADS, threads
+from gateway.run.doors import has_lost_terminal
 
 log = structlog.get_logger(__name__)
 STOP_SECONDS = 15.0
-# Least delay before the restart of a process that died.
+LOOK_SECONDS = 0.1
+# Least time between two starts of one process. A process that lived longer starts again at once.
 RESTART_SECONDS = 1.0
+NICE = 5
+# The master of the doors.
+WEB = "web"
 
 
 def commands() -> Mapping[str, list[str]]:
@@ -27,7 +32,7 @@ def commands() -> Mapping[str, list[str]]:
     celery = [python, "-m", "celery", "-A", "gateway"]
     quiet = ["--loglevel", "WARNING"]
     worker = [*celery, "worker", *quiet, "--without-gossip", "--without-mingle"]
-    found = {"web": [python, "manage.py", "serve"]}
+    found = {WEB: [python, "manage.py", "serve"]}
     for queue, at_a_time in threads().items():
         name = "worker" if queue == settings.CELERY_TASK_DEFAULT_QUEUE else f"worker-{queue}"
         # Downloads wait for the network: threads suffice.
@@ -38,32 +43,69 @@ def commands() -> Mapping[str, list[str]]:
 
 
 class Supervisor:
-    """Starts the processes, restarts those that die, and stops all of them on SIGTERM or SIGINT."""
+    """Starts the processes, and starts again those that die.
+
+    SIGHUP replaces them one after the other; SIGTERM and SIGINT stop all of them. The doors outlive a supervisor that
+    is killed, and take hooks until the next one has doors of its own.
+    """
 
     def __init__(self, wanted: Mapping[str, list[str]]) -> None:
         self._wanted = wanted
         self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._started: dict[str, float] = {}
+        self._died: set[str] = set()
         self._stop = threading.Event()
+        self._replace = threading.Event()
 
     def run(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stop.set())
-        for name in self._wanted:
-            self._start(name)
-        while not self._stop.wait(0.2):
-            for name, process in list(self._running.items()):
-                if process.poll() is not None:
-                    log.error("process_died", name=name, code=process.returncode)
-                    self._stop.wait(RESTART_SECONDS)
-                    if not self._stop.is_set():
-                        self._start(name)
+        signal.signal(signal.SIGHUP, lambda *_: (self._stop if has_lost_terminal() else self._replace).set())
+        while not self._stop.wait(LOOK_SECONDS):
+            self._look()
+            if self._replace.is_set():
+                self._replace.clear()
+                self._replace_all()
         self._end()
+
+    def _look(self, besides: str = "") -> None:
+        """Start what is not running."""
+        for name in self._wanted:
+            process = self._running.get(name)
+            if name == besides or (process is not None and process.poll() is None):
+                continue
+            if process is not None and name not in self._died:
+                log.error("process_died", name=name, code=process.returncode)
+                self._died.add(name)
+            if time.monotonic() >= self._started.get(name, float("-inf")) + RESTART_SECONDS:
+                self._start(name)
 
     def _start(self, name: str) -> None:
         # Each child has its own process group: Ctrl+C reaches only this process, which then stops the others in order.
+        prepare = None if name == WEB else partial(_stand_back, os.getpid())
+        command = [*self._wanted[name], *(["--supervisor", str(os.getpid())] if name == WEB else [])]
         self._running[name] = subprocess.Popen(
-            self._wanted[name], cwd=settings.BASE_DIR, start_new_session=True, preexec_fn=partial(die_with, os.getpid())
+            command, cwd=settings.BASE_DIR, start_new_session=True, preexec_fn=prepare
         )
+        self._started[name] = time.monotonic()
+        self._died.discard(name)
+
+    def _replace_all(self) -> None:
+        """Have the doors replace themselves, and replace the other processes one after the other."""
+        self._running[WEB].send_signal(signal.SIGHUP)
+        for name in self._wanted:
+            old = self._running[name]
+            if name == WEB or self._stop.is_set():
+                continue
+            old.terminate()
+            until = time.monotonic() + STOP_SECONDS
+            while old.poll() is None and not self._stop.wait(LOOK_SECONDS):
+                if time.monotonic() > until:
+                    os.killpg(old.pid, signal.SIGKILL)
+                self._look(besides=name)
+            if not self._stop.is_set():
+                self._start(name)
+                log.info("process_replaced", name=name)
 
     def _end(self) -> None:
         for process in self._running.values():
@@ -77,10 +119,16 @@ class Supervisor:
                 os.killpg(process.pid, signal.SIGKILL)
 
 
+def _stand_back(supervisor: int) -> None:
+    """Leave the processor to the doors first: an acknowledgement has a second, work has minutes."""
+    die_with(supervisor)
+    os.nice(NICE)
+
+
 def die_with(parent: int) -> None:
     """Have Linux end this child when its parent is killed; elsewhere nothing is lost, since rows carry the work."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGTERM)
         if os.getppid() != parent:
-            # The parent died before prctl took effect. A remaining web process would keep the port occupied.
+            # The parent died before prctl took effect.
             os._exit(1)

@@ -13,7 +13,7 @@ from django.test import Client
 from django.utils import timezone
 
 from gateway import checks
-from gateway.run.embedded import web_config
+from gateway.run.web import web_config
 from gateway.tasks import tidy
 
 pytestmark = pytest.mark.django_db

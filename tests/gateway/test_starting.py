@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
+from gateway.environment import is_on_disk
 from gateway.names import CheckedEnv
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -117,3 +118,30 @@ def test_a_variable_that_begins_like_a_setting_and_is_none(read: Any, name: str,
 def test_names_of_other_programs_and_services_are_left_alone(read: Any) -> None:
     read("AWS_REGION=eu-west-3\nPOSTGRES_PASSWORD=x\nhttps_proxy=\nCREDENTIAL_CRM=bearer:x\n  # spaces\n")
     read("", WEBHOOK_SERVICE_HOST="10.0.0.1", WEBHOOK_PORT_80_TCP_ADDR="10.0.0.1", SETTINGS_OF_OTHERS="1")
+
+
+MOUNTS = r"""22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/vda rw
+23 22 0:21 / /run rw - tmpfs tmpfs rw
+24 22 0:40 / /srv/net rw master:5 - nfs4 server:/x rw
+25 24 8:2 / /srv/net/disk rw - xfs /dev/vdb rw
+26 22 0:41 / /mnt/my\040disk rw - btrfs /dev/vdc rw
+27 22 8:3 / /twice rw - ext4 /dev/vdd rw
+28 27 0:42 / /twice rw - overlay overlay rw
+"""
+
+
+@pytest.mark.parametrize(
+    ("folder", "disk"),
+    [
+        ("/var/lib/gateway", True),
+        ("/run/gateway", False),
+        ("/runner", True),
+        ("/srv/net/x", False),
+        ("/srv/net/disk/x", True),
+        ("/mnt/my disk/x", True),
+        ("/twice/x", False),
+    ],
+)
+def test_the_journal_is_on_by_default_where_the_folder_is_on_a_local_disk(folder: str, disk: bool) -> None:
+    assert is_on_disk(Path(folder), MOUNTS) is disk
+    assert not is_on_disk(Path(folder), "")

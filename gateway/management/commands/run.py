@@ -18,7 +18,7 @@ PAUSE = 0.5
 
 
 class Command(BaseCommand):
-    help = "Run door, screens, workers, sweep and beat; SIGTERM or Ctrl+C ends all of it."
+    help = "Run door, screens, workers, sweep and beat; SIGTERM or Ctrl+C ends all of it, SIGHUP replaces it."
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not has_door() and not settings.DEBUG:
