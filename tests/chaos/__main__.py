@@ -17,7 +17,7 @@ import tests.environment  # noqa: F401  (it sets the environment)
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gateway.settings")
 django.setup()
 
-from tests.chaos import kills, outages, points  # noqa: E402
+from tests.chaos import door, kills, outages, points  # noqa: E402
 from tests.chaos.outages import Demands  # noqa: E402
 from tests.chaos.reporting import Row, table  # noqa: E402
 from tests.chaos.robbing import OUTAGES, Outage  # noqa: E402
@@ -49,6 +49,9 @@ def main() -> int:
             for mode in modes:
                 with scene(folder / f"points-{mode}", mode, schedule) as made:
                     rows.append(_said(points.run(made)))
+        if asked.only in ("", "door"):
+            with scene(folder / "door", "processes", schedule, JOURNAL="1") as made:
+                rows.append(_said(door.run(made, asked.kills, asked.replacements, prompt=not asked.short)))
         if asked.only in ("", "outages"):
             for outage in OUTAGES:
                 if asked.outage in outage.name:
@@ -92,14 +95,18 @@ def _arguments() -> argparse.Namespace:
         "--seed", type=int, default=secrets.randbelow(1_000_000), help="the same seed, the same schedule"
     )
     parser.add_argument("--kills", type=int, default=200, help="random kills in each mode")
+    parser.add_argument(
+        "--replacements", type=int, default=20, help="how often all parts are replaced beside the kills"
+    )
     parser.add_argument("--mode", choices=[*MODES, "both"], default="both")
-    parser.add_argument("--only", choices=["kills", "points", "outages"], default="")
+    parser.add_argument("--only", choices=["kills", "points", "door", "outages"], default="")
     parser.add_argument("--outage", default="", help="only outages whose name holds this")
     parser.add_argument("--seconds", type=float, default=60.0, help="how long each outage lasts")
     parser.add_argument("--journal", action="store_true", help="with JOURNAL=1: no hook may be refused")
     parser.add_argument("--short", action="store_true", help="the round that is part of `make test`")
     parser.add_argument("--keep", type=Path, help="a folder for the gateway's logs")
     asked = parser.parse_args()
+    asked.replacements = 1 if asked.short else max(0, min(asked.replacements, MOST_KILLS))
     asked.kills = SHORT_KILLS if asked.short else max(1, min(asked.kills, MOST_KILLS))
     asked.seconds = SHORT_OUTAGE if asked.short else max(1.0, min(asked.seconds, LONGEST_OUTAGE))
     return asked

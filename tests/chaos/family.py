@@ -12,10 +12,11 @@ SIGNS = {
     "worker-files": "-Q files",
     "worker-downloads": "-Q downloads",
     "sweep": "manage.py sweep",
+    "keeper": "run/keeper.py",
     "beat": "gateway beat",
 }
 # A kill of these loses no answer of the platform: they never call it.
-CALL_NOBODY = frozenset({"web", "beat"})
+CALL_NOBODY = frozenset({"web", "keeper", "beat"})
 
 
 def parts(gateway: Deployment) -> dict[str, list[psutil.Process]]:

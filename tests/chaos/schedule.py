@@ -21,6 +21,7 @@ EFFECTS = "Effects"
 # How likely each part of the gateway is to be the next that dies. Those that hold work are hit most.
 ROLES = {
     "web": 3,
+    "keeper": 1,
     "worker": 2,
     "worker child": 5,
     "worker-files": 2,

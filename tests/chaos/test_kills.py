@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos import kills, points
+from tests.chaos import door, kills, points
 from tests.chaos.arming import POINTS
 from tests.chaos.scene import scene
 from tests.chaos.schedule import short
@@ -25,3 +25,10 @@ def test_whatever_dies_at_whatever_moment_everything_ends_right(
         row = kills.run(made, count)
     assert row.wrong == ()
     assert row.kills == count and row.verdict.acknowledged > 0 and row.verdict.ends["finished"] > 0
+
+
+def test_whatever_dies_or_is_replaced_no_hook_meets_a_closed_door(tmp_path: Path) -> None:
+    with scene(tmp_path, "processes", short(5), JOURNAL="1") as made:
+        row = door.run(made, 8, 1, prompt=False)
+    assert row.wrong == ()
+    assert row.verdict.acknowledged > 100
