@@ -20,6 +20,7 @@ from actions.contract import gettext_noop
 from actions.names import NAME_LENGTH as NAME_LENGTH
 from actions.names import normal_name as normal_name
 from actions.plan.merge import Definition, canonical, normal_identifier
+from actions.rule_request import RuleRequest as RuleRequest
 from actions.secrets.credential import Credential as Credential
 from actions.suppression.models import SuppressionEntry as SuppressionEntry
 from actions.suppression.models import SuppressionList as SuppressionList

@@ -15,12 +15,12 @@ from actions.config.versions import BY_FILE, Configured
 from actions.contract import Config, NoList
 from actions.models import ActionDefinition, Project, Sendout, unattended
 from actions.plan.merge import canonical, folded
+from actions.rule_request import RULES, is_weaker, keep_rules
 from actions.sentences import write
 
 Owner = Project | Sendout
 # Settings that rows and entries of the file have under one name.
 _POLICY = ("review", "at_deadline", "answer_within")
-_SECOND_PERSON = ("second_person_from", "no_own_changes")
 _OF_SENDOUT = (*_POLICY, "expect_every")
 _OF_ACTION = ("identifier", "kind", "config", "on_failure", "run")
 
@@ -68,7 +68,7 @@ def _dangling(content: ConfigFile) -> Iterator[tuple[Path, str]]:
 
 def _require_two_people(project: Project, entry: ProjectEntry, created: bool, number: int) -> None:
     """Raise FaultyFile if a second person becomes required, but fewer than two people may accept."""
-    for name in _SECOND_PERSON:
+    for name in RULES:
         wanted = getattr(entry, name)
         new = created or wanted != getattr(project, name)
         if wanted and new and (problem := reviewers.too_few(project)):
@@ -82,14 +82,14 @@ def _project(entry: ProjectEntry, number: int) -> Iterator[str]:
         "keep_contacts": entry.keep.contacts,
         "keep_fields": entry.keep.fields,
         "show_fields": entry.keep.show,
-        **_settings(entry, _SECOND_PERSON),
+        **_settings(entry, RULES),
         "archived": False,
     }
     label = f"project {entry.name}"
     # Lock the row, so that two concurrent runs do not archive each other's work.
     project, created = Project.objects.select_for_update().get_or_create(name=entry.name, defaults=values)
     _require_two_people(project, entry, created, number)
-    yield from _mark_created(project, label) if created else _change(project, values, label)
+    yield from _mark_created(project, label) if created else _change_project(project, values, label)
     yield from _actions(project, entry.actions, label)
     yield from _sendouts(project, entry.sendouts, label)
 
@@ -194,6 +194,18 @@ def _change(row: Model, values: dict[str, Any], label: str) -> Iterator[str]:
         yield f"changed {label}: {', '.join(changed)}"
 
 
+def _change_project(project: Project, values: dict[str, Any], label: str) -> Iterator[str]:
+    """Change a project, except that a weaker rule about two people waits for a person on the desk."""
+    wanted = {name: values[name] for name in RULES}
+    if is_weaker(wanted, _settings(project, RULES)):
+        for name, value in wanted.items():
+            setattr(project, name, value)
+        keep_rules(project, None)
+        values = values | _settings(project, RULES)
+        yield f"kept {label}: {', '.join(RULES)}; a person must confirm on the project's page that the rule is lifted"
+    yield from _change(project, values, label)
+
+
 def _mark_created(row: Configured, label: str) -> Iterator[str]:
     """Record in the history of a new row that a file made it, not a person."""
     row.history.update(history_change_reason=BY_FILE)
@@ -222,7 +234,7 @@ def _project_entry(project: Project) -> ProjectEntry:
             for each in sendouts
             if _has_own_settings(each)
         ],
-        **_settings(project, (*_POLICY, *_SECOND_PERSON)),
+        **_settings(project, (*_POLICY, *RULES)),
     )
 
 

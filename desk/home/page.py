@@ -32,6 +32,7 @@ from sendouts.verbs import base
 from sendouts.wording.batch_sentences import number
 
 VIEW = "sendouts.view_batch"
+CONFIGURE = "actions.change_project"
 EVERY = 10
 # The parts replaced while the page is open: the id of an element, and its template.
 REGIONS = {
@@ -80,7 +81,12 @@ def home(user: User, now: datetime, shown: Collection[str] | None = None) -> dic
         "every": EVERY,
         "decides": user.has_perm(base.REVIEW),
         "unusual": unusual(
-            seen, waits, now, sees_alarms=user.has_perm(LOOK), sees_all=access.projects_seen(user) is None
+            seen,
+            waits,
+            now,
+            sees_alarms=user.has_perm(LOOK),
+            sees_all=access.projects_seen(user) is None,
+            confirms=user if user.has_perm(CONFIGURE) else None,
         ),
         "is_new": not (waits.lines or works.lines or Batch.objects.exists()),
         "hook_url": f"{settings.BASE_URL}/webhooks/symplify/",

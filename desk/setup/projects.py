@@ -1,5 +1,6 @@
 """The screens on which staff set up projects, sendouts and actions."""
 
+from copy import copy
 from typing import Any
 
 from django.contrib import admin, messages
@@ -12,21 +13,23 @@ from django.http import (
     HttpResponseRedirect,
 )
 from django.urls import URLPattern, path, reverse
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.text import format_lazy
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
 
-from actions import catalog
+from actions import catalog, rule_request
 from actions.access import projects_seen, sees_all
 from actions.config import reviewers
 from actions.config.describe import described, kind_title, without_questions
+from actions.config.versions import changes
 from actions.contract import Kind
 from actions.models import ActionDefinition, Project, Sendout, policy, unattended
 from actions.plan.merge import canonical
 from actions.whole import whole
-from desk.bases import SeenProjects, show_page
+from desk.bases import SeenProjects, reader, show_page
 from desk.setup.forms import ProjectForm, SendoutForm, action_form, config_fields
 from desk.setup.history import ConfigurationAdmin, leads_to
 from desk.setup.ordering import OwnerAdmin
@@ -61,7 +64,7 @@ class ProjectAdmin(OwnerAdmin):
     search_fields = ("name",)
     actions = ("declare_selected",)
     actions_detail = ("add_action", "rehearse")
-    change_form_outer_before_template = "desk/setup/undeclared.html"
+    change_form_outer_before_template = "desk/setup/project_notes.html"
     fieldsets = (
         (None, {"fields": ("name",)}),
         (
@@ -107,12 +110,53 @@ class ProjectAdmin(OwnerAdmin):
         return ("declared", _("declared")) if obj.declared else ("met", _("met in a hook, not set up"))
 
     def save_model(self, request: HttpRequest, obj: Project, form: Any, change: bool) -> None:
+        if change and rule_request.keep_rules(obj, reader(request)):
+            messages.warning(
+                request, gettext("The rule about two people stays until another person confirms the change.")
+            )
         super().save_model(request, obj, form, change)
         warn_unattended(request, obj.review, obj.at_deadline)
 
     def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self.declare)
-        return [path("<path:object_id>/declare/", view, name="actions_project_declare"), *super().get_urls()]
+        own = {"declare": self.declare, "lift-rule": self.lift_rule}
+        urls = [
+            path(f"<path:object_id>/{name}/", self.admin_site.admin_view(view), name=f"actions_project_{name}")
+            for name, view in own.items()
+        ]
+        return [*urls, *super().get_urls()]
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        obj = kwargs.get("obj")
+        if obj is not None and (asked := rule_request.open_request(obj)) is not None:
+            weaker = copy(obj)
+            for name, value in asked.wanted().items():
+                setattr(weaker, name, value)
+            context |= {
+                "asked": asked,
+                "asked_changes": tuple(changes(obj, weaker)),
+                "may_confirm": asked.may_confirm(reader(request)),
+            }
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def lift_rule(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Confirm or withdraw, by POST, what somebody asked about the rule of two people. `request`: its id."""
+        project = self.changeable(request, object_id)
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        confirmed = "confirm" in request.POST
+        asked = rule_request.open_request(project)
+        if asked is None or str(asked.pk) != request.POST.get("request"):
+            messages.error(request, gettext("This request is over. Nothing was changed."))
+        elif not rule_request.end(asked.pk, reader(request), timezone.now(), confirmed=confirmed):
+            messages.error(request, gettext("Somebody else must confirm what you asked for yourself."))
+        elif confirmed:
+            self.log_change(request, project, "Rule lifted.")
+            said = gettext("The rule is changed. Batches that are here already keep the rule of their arrival.")
+            messages.success(request, said)
+        else:
+            self.log_change(request, project, "Rule kept.")
+            messages.success(request, gettext("Withdrawn. The rule about two people stays."))
+        return HttpResponseRedirect(reverse("admin:actions_project_change", args=[project.pk]))
 
     def declare(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Declare a project known from a hook without changes, by POST; redirect to `next`, or to its page."""

@@ -14,6 +14,7 @@ from actions.config import references
 from actions.config.versions import Configured, VersionChange, changes
 from actions.contract import Kind
 from actions.models import ActionDefinition, Credential, Project
+from actions.rule_request import keep_rules
 from desk.setup.forms import PREFIX, ProjectForm, SendoutForm, action_form, config_initial
 
 # Restoring keeps the row's place, the kind of an action, and that a project is declared.
@@ -45,6 +46,8 @@ def bring_back(row: Configured, record: Any, user: User) -> tuple[VersionChange,
         form = _form(fresh, wanted)
         _check(form)
         form.instance._history_user = user
+        if isinstance(form.instance, Project):
+            keep_rules(form.instance, user)
         form.save()
     return found
 

@@ -4,13 +4,19 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import IntegrityError
+from django.test import Client
+from django.utils import timezone
 
+from actions import rule_request
 from actions.access_models import Reach
 from actions.config import apply as config_apply
 from actions.config import file, reviewers
 from actions.models import Project
+from actions.rule_request import RuleRequest
 from desk.setup.forms import ProjectForm
-from tests.factories import client_of, plain_english, text_of
+from desk.setup.way_back import bring_back
+from tests.factories import client_of, plain_english, text_of, user_in
 from tests.gate import person, reviewer
 
 pytestmark = pytest.mark.django_db
@@ -91,8 +97,64 @@ def test_a_file_says_it_and_is_written_back(project: Project) -> None:
     assert apply(**RULES) == []
     written = file.write(config_apply.collect())
     assert "second_person_from: 10000" in written and "no_own_changes: true" in written
-    assert apply() == ["changed project Newsletter: second_person_from, no_own_changes"]
+    # A file alone does not lift a rule: a person confirms it on the desk.
+    kept = "kept project Newsletter: second_person_from, no_own_changes; a person must confirm on the project's page"
+    for _ in range(2):
+        [said] = apply()
+        assert said.startswith(kept)
+    asked = RuleRequest.objects.get()
+    assert rule_request.end(asked.pk, reviewer("carla"), timezone.now(), confirmed=True)
     assert "second_person" not in file.write(config_apply.collect())
+    assert apply() == []
+
+
+def test_a_weaker_rule_needs_two_people_and_a_stricter_one_does_not(project: Project) -> None:
+    reviewer("anna"), reviewer("ben")
+    apply(**RULES)
+    manager, other = Client(), Client()
+    manager.force_login(user_in("Manager"))
+    other.force_login(User.objects.create_superuser("root"))
+    url = f"/admin/actions/project/{project.pk}"
+    typed = {**FORM, "second_person_from": "20000", "no_own_changes": "on"}
+    page = text_of(manager.post(f"{url}/change/", typed, follow=True))
+    assert "The rule about two people stays until another person confirms the change." in page
+    project.refresh_from_db()
+    assert project.second_person_from == 10_000
+    given = {"request": str(RuleRequest.objects.get().pk), "confirm": ""}
+    page = text_of(manager.get(f"{url}/change/"))
+    assert "A rule about two people is to be lifted" in page
+    assert "Change the rule" not in page and "Keep the rule" in page
+    assert "Somebody else must confirm" in text_of(manager.post(f"{url}/lift-rule/", given, follow=True))
+    assert "Change the rule" in text_of(other.get(f"{url}/change/"))
+    lifted = "Newsletter: a rule about two people is to be lifted."
+    assert lifted in text_of(other.get("/admin/")) and lifted not in text_of(manager.get("/admin/"))
+    assert "The rule is changed." in text_of(other.post(f"{url}/lift-rule/", given, follow=True))
+    assert "This request is over." in text_of(other.post(f"{url}/lift-rule/", given, follow=True))
+    project.refresh_from_db()
+    assert project.second_person_from == 20_000
+    assert project.history.first().history_user.username == "root"
+    # Stricter is done at once.
+    manager.post(f"{url}/change/", {**typed, "second_person_from": "500"})
+    project.refresh_from_db()
+    assert project.second_person_from == 500 and not RuleRequest.objects.filter(ended_at=None).exists()
+
+
+def test_a_former_version_does_not_bring_a_weaker_rule_back_alone(project: Project) -> None:
+    reviewer("anna"), reviewer("ben")
+    before = project.history.first()
+    apply(**RULES)
+    fresh = Project.objects.get()
+    bring_back(fresh, before, reviewer("carla"))
+    fresh.refresh_from_db()
+    assert (fresh.second_person_from, fresh.no_own_changes) == (10_000, True)
+    assert RuleRequest.objects.get().wanted() == {"second_person_from": None, "no_own_changes": False}
+
+
+def test_the_database_holds_that_another_person_confirms(project: Project) -> None:
+    anna = reviewer("anna")
+    columns: dict[str, Any] = {"no_own_changes": False, "asked_at": timezone.now(), "asked_by": anna}
+    with pytest.raises(IntegrityError):
+        RuleRequest.objects.create(project=project, **columns, ended_by=anna, confirmed=True)
 
 
 def test_a_size_that_is_none_is_refused() -> None:

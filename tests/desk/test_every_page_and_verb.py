@@ -150,6 +150,7 @@ MORE = {
     "admin/actions/project/<path:object_id>/order/": ("302 403 403 403 405 405", "302 403 403 403 302 302"),
     "admin/actions/sendout/<path:object_id>/order/": ("302 403 403 403 405 405", "302 403 403 403 302 302"),
     "admin/actions/project/<path:object_id>/declare/": ("302 403 403 403 405 405", "302 403 403 403 302 302"),
+    "admin/actions/project/<path:object_id>/lift-rule/": ("302 403 403 403 405 405", "302 403 403 403 302 302"),
     # The only version that the sample has is the present one.
     **{
         f"admin/actions/{model}/<path:object_id>/history/<int:version_id>/bring-back/": (

@@ -233,4 +233,11 @@ FAULTS = (
         "Batch.objects.filter(pk__in=ids)",
         "tests/inquiries/test_finding.py::test_a_person_finds_only_what_is_in_their_projects",
     ),
+    Fault(
+        "one person lifts a rule of two",
+        "actions/rule_request.py",
+        "return self.ended_at is None and self.asked_by_id != user.pk",
+        "return self.ended_at is None",
+        "tests/actions/test_second_person_rule.py::test_a_weaker_rule_needs_two_people_and_a_stricter_one_does_not",
+    ),
 )

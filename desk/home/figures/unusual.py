@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.contrib.auth.models import User
 from django.db.models import Case, CharField, Count, IntegerField, Min, Q, Sum, Value, When
 from django.db.models.functions import Cast
 
 from actions.models import Project, Sendout
+from actions.rule_request import RuleRequest, to_confirm
 from desk.home.figures import ended
 from desk.home.figures.cached import kept
 from desk.home.figures.in_review import ReviewLine, Waiting
@@ -37,10 +39,12 @@ class Share:
 class Unusual:
     """Everything that is unusual, gravest first: at most LINES of each, and whether there are more.
 
-    `troubled`: waiting lines that need attention. `alarms`: (id, sentence, advice) of open alarms. `timed_out`: batches
+    `asked`: open requests to lift a rule of two people that the reader may confirm. `troubled`: waiting lines that need
+    attention. `alarms`: (id, sentence, advice) of open alarms. `timed_out`: batches
     and contacts of the last 24 hours that took the “timed out” way, and the id of the first batch.
     """
 
+    asked: list[RuleRequest]
     troubled: list[ReviewLine]
     more_troubled: int
     alarms: list[tuple[int, str, str]]
@@ -50,17 +54,21 @@ class Unusual:
     days: int = DAYS.remembered
 
     def __bool__(self) -> bool:
-        return bool(self.troubled or self.alarms or self.timed_out["batches"] or self.shares)
+        return bool(self.asked or self.troubled or self.alarms or self.timed_out["batches"] or self.shares)
 
 
-def unusual(seen: Q, waiting: Waiting, now: datetime, *, sees_alarms: bool, sees_all: bool) -> Unusual:
+def unusual(
+    seen: Q, waiting: Waiting, now: datetime, *, sees_alarms: bool, sees_all: bool, confirms: User | None = None
+) -> Unusual:
     """Return everything that is unusual now. waiting: the waiting batches, including those that need attention.
 
     sees_alarms: the reader may look at alarms; sees_all: the reader sees all projects, and so the gateway's alarms.
+    confirms: the reader, if they may change projects.
     """
     troubled = [line for line in waiting.lines if line.troubled]
     open_alarms = _find_alarms(seen, sees_all=sees_all) if sees_alarms else []
     return Unusual(
+        asked=to_confirm(seen, confirms, LINES) if confirms is not None else [],
         troubled=troubled[:LINES],
         more_troubled=max(0, len(troubled) - LINES),
         alarms=[(each.pk, alarms.sentence(each), alarms.advice(each.code)) for each in open_alarms[:LINES]],
