@@ -1,14 +1,37 @@
-"""Access of one user: every list, page, figure, search, export and message filters through this module.
-
-The limit itself is the model Reach, read through its relation on users.
-"""
+"""Access of one user: every list, page, figure, search, export and message filters through this module."""
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 Person = AbstractBaseUser | AnonymousUser
+
+
+class Reach(models.Model):
+    """The only projects that a user sees; a user without this row sees all, a user with an empty one sees none."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, primary_key=True, on_delete=models.CASCADE, related_name="reach"
+    )
+    projects = models.ManyToManyField(
+        "actions.Project",
+        blank=True,
+        related_name="+",
+        verbose_name=_("projects"),
+        help_text=_("Batches, contacts and figures of other projects are not shown to this person."),
+    )
+
+    class Meta:
+        app_label = "sendouts"
+        verbose_name = _("limit to projects")
+        verbose_name_plural = _("limits to projects")
+
+    def __str__(self) -> str:
+        return str(self.user)
 
 
 def within(user: Person, path: str = "project", *others: str) -> Q:

@@ -13,7 +13,7 @@ from unfold.widgets import (
     UnfoldBooleanSwitchWidget,
 )
 
-from actions.access_models import Reach
+from actions.access import Reach
 from actions.models import Project
 from desk.people import roles
 

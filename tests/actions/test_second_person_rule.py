@@ -9,7 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from actions import rule_request
-from actions.access_models import Reach
+from actions.access import Reach
 from actions.config import apply as config_apply
 from actions.config import file, reviewers
 from actions.models import Project

@@ -13,7 +13,7 @@ from django.test import Client
 from django.urls import reverse
 
 from actions import access
-from actions.access_models import Reach
+from actions.access import Reach
 from actions.models import Project
 from api.models import ApiToken
 from tests.factories import plain_english, text_of

@@ -15,7 +15,7 @@ from django.db.models import F, Value
 from django.db.models.functions import Concat
 from django.test import Client
 
-from actions.access_models import Reach
+from actions.access import Reach
 from actions.models import ActionDefinition, CodePool, Project, Sendout, SuppressionList
 from actions.suppression.models import SuppressionUpload
 from api.models import ApiToken

@@ -7,7 +7,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from actions.access_models import Reach
+from actions.access import Reach
 from actions.models import Project
 from sendouts.models import Batch
 from tests.api.api_cases import client_of as program_of

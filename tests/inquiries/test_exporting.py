@@ -17,7 +17,7 @@ from django.test import AsyncClient, Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from actions.access_models import Reach
+from actions.access import Reach
 from gateway.tasks import retire
 from sendouts.inquiries import export
 from sendouts.inquiries.csv import CsvForm

@@ -10,7 +10,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from actions.access_models import Reach
+from actions.access import Reach
 from actions.codes.draw import holder_of
 from actions.models import CodePool, PromoCode
 from desk.find import hit

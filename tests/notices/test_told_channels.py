@@ -9,7 +9,7 @@ from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django.utils import timezone, translation
 
-from actions.access_models import Reach
+from actions.access import Reach
 from actions.models import Project
 from notices.messages.chat import slack, teams
 from notices.messages.content import MessageText, digest

@@ -8,7 +8,7 @@ from django.db.models import F
 from django.test import Client
 from django.utils import timezone
 
-from actions.access_models import Reach
+from actions.access import Reach
 from actions.models import Project
 from sendouts.models import Batch, Event, Status
 from sendouts.outlook import forecast

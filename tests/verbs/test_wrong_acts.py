@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 
-from actions.access_models import Reach
+from actions.access import Reach
 from sendouts.models import Attention, Batch, Decision, DecisionVerdict, Status
 from sendouts.stages import review
 from sendouts.verbs import Accept, ChangeDecisions, LiftHold, PutOnHold, Reject, TakeBack

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from django.utils.html import strip_tags
 
-from actions.access_models import Reach
+from actions.access import Reach
 from desk.home.figures.in_progress import Working, WorkInProgress
 from desk.home.figures.unusual import shares
 from notices.models import Alarm, Code

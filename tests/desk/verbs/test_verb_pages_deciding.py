@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from actions.access_models import Reach
+from actions.access import Reach
 from sendouts.models import Batch, Status
 from sendouts.verbs import Accept
 from sendouts.verbs.base import Act

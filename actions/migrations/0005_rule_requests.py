@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('actions', '0002_oauth2'),
+        ('actions', "0004_visible_entries"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
