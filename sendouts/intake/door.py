@@ -8,8 +8,9 @@ import base64
 import binascii
 import hmac
 from collections.abc import Awaitable, Callable, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import structlog
@@ -23,6 +24,7 @@ from work.throttled_log import Knocks
 log = structlog.get_logger(__name__)
 # Count failed logins without throttling: the caller may be the platform, right after its credential was changed.
 not_authenticated = Knocks("hook_not_authenticated")
+Result = TypeVar("Result")
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -34,7 +36,7 @@ PROBES = frozenset({"GET", "HEAD", "OPTIONS"})
 METHODS = b"POST, GET, HEAD, OPTIONS"
 HINT = "The webhook is called with POST. Enter this address in the platform's account settings."
 BODY_SECONDS = 10.0
-# Seal and check a body above this size in another thread, so that it delays no other acknowledgement.
+# Unpack and seal a body above this size in another thread, one at a time: threads delay each other, and the short ones.
 SMALL_BODY = 100_000
 
 
@@ -62,6 +64,7 @@ class Door:
         self._max_bytes = max_bytes
         self._store = store or Store()
         self._watch = watch or DoorWatch()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="long-hook")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -95,7 +98,7 @@ class Door:
         encodings = headers.get(b"content-encoding", b"").decode("latin-1")
         try:
             if encodings or len(body) > SMALL_BODY or body.startswith(GZIP):
-                body = await asyncio.to_thread(unpack, body, encodings, kind, self._max_bytes)
+                body = await self._aside(unpack, body, encodings, kind, self._max_bytes)
             else:
                 body = unpack(body, encodings, kind, self._max_bytes)
         except TooLarge:
@@ -103,7 +106,7 @@ class Door:
         if encodings:
             kind = f"{kind}; content-encoding={encodings}"
         if len(body) > SMALL_BODY:
-            hook = await asyncio.to_thread(seal_hook, body, kind, received_at)
+            hook = await self._aside(seal_hook, body, kind, received_at)
         else:
             hook = seal_hook(body, kind, received_at)
         try:
@@ -113,13 +116,16 @@ class Door:
             log.error("hook_refused", hook=str(hook.uuid))
             return await _answer(send, 503, "The hook could not be stored. Send it again.", (b"retry-after", b"5"))
         try:
-            if len(body) > SMALL_BODY:
-                await asyncio.to_thread(is_readable, body)
-            else:
+            # To read a long body would delay other acknowledgements. Planning tells if nobody can read it.
+            if len(body) <= SMALL_BODY:
                 is_readable(body)
         except Unreadable as problem:
             return await _answer(send, 400, str(problem), id=str(hook.uuid))
         return await _answer(send, 202, "", id=str(hook.uuid))
+
+    async def _aside(self, work: Callable[..., Result], *given: Any) -> Result:
+        """Do the work on a long body in its thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work, *given)
 
     def _may_enter(self, headers: dict[bytes, bytes]) -> bool:
         """Return whether the headers hold a valid credential; compare with each one, in constant time."""

@@ -10,8 +10,11 @@ from itertools import islice
 from sendouts.intake.hook import Received
 
 # Limits of one INSERT or journal write: PostgreSQL takes at most 65,535 parameters; the bytes limit memory.
+# Two long hooks fit beside the short ones: more would keep those behind them waiting.
 GROUP_HOOKS = 500
-GROUP_BYTES = 20_000_000
+GROUP_BYTES = 10_000_000
+# A hook above this size comes after those that arrived later.
+SHORT_BYTES = 100_000
 
 Promise = asyncio.Future[bool]
 Group = dict[Promise, Received]
@@ -50,10 +53,11 @@ class HookThread(ABC):
             self._waiting.pop(promise, None)
 
     def take(self, timeout: float | None = None) -> Group:
-        """Return the next hooks in order of arrival; none after `timeout` seconds, or if the queue has stopped."""
+        """Return the next hooks, short ones first; none after `timeout` seconds, or if the queue has stopped."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._stopped, timeout)
-            group = dict(islice(self._waiting.items(), fitting(self._waiting.values(), GROUP_HOOKS, GROUP_BYTES)))
+            waiting = dict(sorted(self._waiting.items(), key=_is_long))
+            group = dict(islice(waiting.items(), fitting(waiting.values(), GROUP_HOOKS, GROUP_BYTES)))
             for promise in group:
                 del self._waiting[promise]
             return group
@@ -77,6 +81,10 @@ class HookThread(ABC):
     @abstractmethod
     def _run(self) -> None:
         """Work until the queue has stopped and is empty."""
+
+
+def _is_long(waiting: tuple[Promise, Received]) -> bool:
+    return len(waiting[1].body) > SHORT_BYTES
 
 
 def fitting(hooks: Iterable[Received], most: int, most_bytes: int) -> int:
