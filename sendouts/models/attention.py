@@ -52,6 +52,8 @@ class AttentionData(TypedDict, total=False):
     rows: int
     place: int
     format: str
+    # First lines of a file that is mostly unreadable, masked.
+    example: str
     # Codes of HookProblem.
     problems: list[str]
     # The action that failed, and its text.

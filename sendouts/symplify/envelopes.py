@@ -54,6 +54,10 @@ class BodyProblem(Sentences):
             "It holds %(number)s hooks, and the gateway reads one per message. Check the sendouts in the platform."
         ),
     )
+    MOSTLY_UNREAD = (
+        "body.mostly_unread",
+        gettext_noop("Most of the items of the hook are no contacts: %(number)s cannot be read. Nothing was stored."),
+    )
     OLD_GATE = (
         "body.old_gate",
         gettext_noop(

@@ -11,6 +11,8 @@ from sendouts.symplify.source import Source, Window
 
 __all__ = ["ItemReader", "Row", "canonical"]
 
+# Give a file up once so many rows, and most of them, cannot be read: it is no contact file, or a bomb.
+MAX_UNREAD = 10_000
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
 
@@ -24,7 +26,7 @@ class ItemReader(RowFindings):
 
     `transport_proves_end` is called after the last block. Faults in the content never raise: each becomes a row with a
     problem, or ends the reading with a code in `broken` (cut, bad_gzip, bad_json, not_a_contact_file, too_deep,
-    too_big, two_arrays).
+    too_big, two_arrays, mostly_unread).
     """
 
     def __init__(
@@ -37,16 +39,26 @@ class ItemReader(RowFindings):
         # Set after the last chunk if the end of the file is proven. Some rows may still have a problem.
         self.complete = False
 
+    @property
+    def head(self) -> bytes:
+        """Return the first bytes of the plain file."""
+        return self._source.head
+
     def chunks(self, size: int) -> Iterator[list[Row]]:
         """Yield lists of `size` rows, the last one shorter; all errors of the blocks but BrokenDownload propagate."""
         held: list[Row] = []
         for page in self._pages():
             held += page
+            if self.unread > MAX_UNREAD and 2 * self.unread > self.rows:
+                self.stop("mostly_unread", 1)
+                del held[MAX_UNREAD:]
             if len(held) >= size:
                 whole = len(held) - len(held) % size
                 for start in range(0, whole, size):
                     yield held[start : start + size]
                 held = held[whole:]
+            if self.broken == "mostly_unread":
+                break
         if held:
             yield held
 

@@ -29,6 +29,8 @@ _READ_OF_NAME = 4 * MAX_NAME
 # Maximum number of actions that are read one by one. The others become one unreadable action, so that the batch goes to
 # review.
 MAX_ACTIONS = 500
+# A hook with more items that are no contacts, if they are most of its items, is unreadable: none of them is stored.
+MAX_UNREAD = 1_000
 UNREADABLE = "(unreadable)"
 
 _IDENTIFIER_KEYS = ("identifier", "id", "name", "action", "type")
@@ -72,7 +74,7 @@ class OtherEvent:
 
 
 def parse(body: bytes) -> Hook | OtherEvent:
-    """Parse a body; raise Unreadable. Invalid parts of a hook never raise: its problems name them."""
+    """Parse a body; raise Unreadable. Invalid parts of a hook are its problems; they raise only if most items are."""
     value, problems = read_json(body)
     if isinstance(value, dict) and _finish_uri(value):
         return _hook(value, problems)
@@ -184,10 +186,13 @@ class _Parts:
             return ()
         maker = RowMaker(RowFindings())
         # Copy the fields: a row takes over its object, and the original values may still be needed.
-        return tuple(
+        rows = tuple(
             maker.single(dict(item) if isinstance(item, dict) else item, "", place)
             for place, item in enumerate(items, 1)
         )
+        if MAX_UNREAD < maker.findings.unread > len(rows) / 2:
+            raise NotUnderstood(BodyProblem.MOSTLY_UNREAD(number=maker.findings.unread))
+        return rows
 
     def _asked(self) -> tuple[AskedAction, ...]:
         actions = self._values.get("actions", [])

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from outbound.download import BrokenDownload
 
 PIECE = 1 << 18  # bytes; fits the processor's cache, and is large enough to make the overhead per page negligible
+_HEAD = 1_000  # bytes
 MAX_LAYERS = 2  # a .gz file sent with Content-Encoding: gzip
 _GZIP_MAGIC = b"\x1f\x8b"
 # Highest ratio of unpacked to sent bytes; above it, the file is a gzip bomb. Rows with a URI each pack to a tenth, and
@@ -31,6 +32,8 @@ class Source:
         self, blocks: Iterable[bytes], content_encoding: str, transport_proves_end: Callable[[], bool]
     ) -> None:
         self.broken = ""
+        # The first plain bytes, for an example of what cannot be read.
+        self.head = b""
         self._blocks = blocks
         self._encodings = {name.strip().lower() for name in content_encoding.split(",")}
         self._transport_proves_end = transport_proves_end
@@ -48,6 +51,7 @@ class Source:
                 stream = self._gunzipped(stream)
         any_bytes = False
         for piece in _in_pieces(stream):
+            self.head = self.head or piece[:_HEAD]
             any_bytes = True
             yield piece
         if not any_bytes and not self._trailer_seen and self._encodings & {"gzip", "x-gzip"}:

@@ -243,9 +243,10 @@ def _broken(data: AttentionData) -> str:
         "bad_gzip": _("the contact file is damaged after %(rows)s rows, its compression cannot be read"),
         "bad_json": _("the contact file is damaged after %(rows)s rows, the rest is not JSON"),
         "not_a_contact_file": _("what was downloaded is not a contact file"),
+        "mostly_unread": _("most of the first %(rows)s rows of the contact file cannot be read, as in “%(example)s”"),
         "two_arrays": _("the contact file holds several lists, and it is unclear which are the contacts"),
     }.get(data.get("code", ""), _("the contact file could not be read after %(rows)s rows"))
-    return why % {"rows": number(data.get("rows", 0))}
+    return why % {"rows": number(data.get("rows", 0)), "example": data.get("example", "")}
 
 
 def _unread(data: AttentionData) -> str:

@@ -4,6 +4,7 @@ All bad rows are in one file, and all strange hooks in one gateway, so that each
 others. They go through the real stages to the database: this runs on SQLite and on PostgreSQL.
 """
 
+import gzip
 import json
 from collections.abc import Callable, Iterator, Mapping
 from itertools import count
@@ -136,9 +137,14 @@ def test_strange_rows_are_contacts_like_any_other(gate: Gate, served: Callable[[
     ("spoil", "attention", "code"),
     [
         (lambda rows: json.dumps(rows).encode()[:-40], "no_proven_end", "cut"),
+        (
+            lambda rows: gzip.compress(b"contactId;cancelUri\n" + b"1;2;3\n" * 2_000_010),
+            "no_proven_end",
+            "mostly_unread",
+        ),
         (lambda rows: b"[" * 100_000 + b"]" * 100_000, "unread_rows", "too_deep"),
     ],
-    ids=["cut", "deep"],
+    ids=["cut", "bomb of rows", "deep"],
 )
 def test_a_hostile_file_waits_for_a_person_with_a_sentence(
     gate: Gate, served: Callable[[bytes], str], spoil: Callable[[Rows], bytes], attention: str, code: str
@@ -149,6 +155,7 @@ def test_a_hostile_file_waits_for_a_person_with_a_sentence(
     batch = gate.batch()
     assert (batch.attention, batch.attention_data["code"]) == (attention, code)
     assert batch.status in {"planned", "in_review"} and batch_sentences.attention(batch)
+    assert Decision.objects.count() <= 20_000
     seen = nobody_wrongly(gate, sent)
     assert (seen["calls"]["finish"], seen["calls"]["reject"]) == (0, 0)
 

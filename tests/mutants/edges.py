@@ -128,6 +128,27 @@ FAULTS = (
         "tests/stages/test_long_hooks.py::test_long_hooks_are_planned_after_the_others_and_in_flat_memory",
     ),
     Fault(
+        "a file of nothing but unreadable rows is read on",
+        "sendouts/symplify/items.py",
+        "if self.unread > MAX_UNREAD and 2 * self.unread > self.rows:",
+        "if False:",
+        "tests/symplify/test_mostly_unread.py::test_reading_stops_where_the_file_is_given_up",
+    ),
+    Fault(
+        "lines are shown as they are",
+        "sendouts/privacy/masking.py",
+        '_LETTER.sub("x", raw.decode("utf-8", "replace"))',
+        'raw.decode("utf-8", "replace")',
+        "tests/symplify/test_mostly_unread.py::test_an_example_shows_the_form_of_lines_and_nothing_of_anybody",
+    ),
+    Fault(
+        "short hooks wait behind long ones",
+        "sendouts/intake/queue.py",
+        "sorted(self._waiting.items(), key=_is_long)",
+        "list(self._waiting.items())",
+        "tests/intake/test_long_bodies.py::test_short_hooks_are_written_before_long_ones",
+    ),
+    Fault(
         "what could not be stored is acknowledged",
         DOOR,
         "        except NotStored:",

@@ -25,6 +25,7 @@ from sendouts.models import Attention, Batch, Chunk, EventWord, Spool, Status
 from sendouts.models.attention import AttentionData
 from sendouts.models.counts import sum_failures, sum_reasons
 from sendouts.privacy import sealing
+from sendouts.privacy.masking import masked_lines
 from sendouts.services.hosts import platform
 from sendouts.spool import spooled
 from sendouts.spool.spooled import Behind, LostFile, SpooledFile
@@ -192,6 +193,8 @@ def _screen(claim: claims.Claim, batch: Batch, spool: Spool | None, now: datetim
                 if bytes(stored[number]) != digest.digest():
                     raise FileChanged
                 continue
+            # A further download of what is mostly unreadable would find the same.
+            keep_broken = keep_broken or reader.broken == "mostly_unread"
             if last and not reader.complete and not keep_broken:
                 raise NotProven
             first = batch.first_decision + number * size
@@ -265,7 +268,10 @@ def _finish(claim: claims.Claim, batch: Batch, reader: ItemReader, now: datetime
 def _find_trouble(batch: Batch, reader: ItemReader) -> tuple[str, AttentionData]:
     """Return the attention that the file needs, most serious first; a problem found by planning stays."""
     if not reader.complete:
-        return Attention.NO_PROVEN_END, {"code": reader.broken, "rows": reader.rows, "format": reader.format}
+        data: AttentionData = {"code": reader.broken, "rows": reader.rows, "format": reader.format}
+        if reader.broken == "mostly_unread":
+            data["example"] = masked_lines(reader.head)
+        return Attention.NO_PROVEN_END, data
     refused, first = addresses.find_refused(batch.pk)
     attention, data = addresses.find_trouble(batch, refused, first)
     if attention:
