@@ -86,7 +86,7 @@ def in_sets(hooks: QuerySet[Webhook], column: str = "pk") -> tuple[list[list[int
         if size > SET_BYTES:
             long.append(value)
             continue
-        if size > room:
+        if not sets or size > room:
             sets.append([])
             room = SET_BYTES
         sets[-1].append(value)

@@ -72,6 +72,7 @@ def test_a_set_that_failed_is_planned_again_without_what_is_planned(gate: Gate, 
     ("sizes", "sets", "long"),
     [
         ([], [], []),
+        ([0, 0], [[0, 1]], []),
         ([1, 2, 3], [[0, 1, 2]], []),
         ([SET_BYTES], [[0]], []),
         ([SET_BYTES + 1], [], [0]),
