@@ -43,12 +43,12 @@ def choose_column(headings: Sequence[str], wanted: str) -> tuple[int, bool]:
 
     They write its heading, or its number from 1 if the file has no headings. Raise UnclearColumn.
     """
+    number = int(wanted) if wanted.isascii() and wanted.isdigit() and len(wanted) < 4 else 0
+    if 1 <= number <= len(headings):
+        return number - 1, False
     named = [place for place, each in enumerate(headings) if fold(each) == fold(wanted)]
     if len(named) == 1 and fold(wanted):
         return named[0], True
-    number = int(wanted) if wanted.isascii() and wanted.isdigit() and len(wanted) < 4 else 0
-    if not named and 1 <= number <= len(headings):
-        return number - 1, False
     raise UnclearColumn(in_words(headings))
 
 

@@ -1,81 +1,121 @@
-"""Intake of codes into a pool from a file or a text. Codes that the pool already has are skipped."""
+"""Intake of codes into a pool. Codes that are there already are skipped, and so are those that a shop takes for one."""
 
-from collections.abc import Iterable, Iterator
+import hashlib
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import islice
 
 from django.db import connection, transaction
 
+from actions.codes.codefile import BadCode as BadCode
+from actions.codes.codefile import read as read
 from actions.codes.models import CODE_LENGTH, CodePool, PromoCode
+from actions.names import visible
 
 # Codes stored in one transaction: on SQLite every other writer waits for it.
 AT_ONCE = 5_000
 MOST = 200_000
-HEADERS = frozenset({"code", "codes", "promo_code", "promocode", "coupon", "voucher"})
-_SEPARATORS = ";\t,"
+# Letters of other scripts, and characters, that look like these.
+_LOOKS = str.maketrans(
+    {
+        **dict(zip("авекмнорстухіјѕӏԁԛԝ", "abekmhopctyxijsldqw", strict=True)),
+        **dict(zip("αβεζηικμνορτυχ", "abezhikmnoptyx", strict=True)),
+        **dict.fromkeys("‐‑‒–—―−⁃", "-"),
+        "o": "0",
+        "о": "0",
+        "ο": "0",
+        "i": "1",
+        "l": "1",
+        "|": "1",
+        "ı": "1",
+        "і": "1",
+        "ι": "1",
+        "ӏ": "1",
+    }
+)
+# A code without any alike in its pool; no folded code begins so.
+_ALONE = "="
 
 
-class BadCode(ValueError):
-    """Not a valid code. `line` is its line, counted from 1; 0 if there are no lines."""
+@dataclass(frozen=True, slots=True)
+class TakenIn:
+    """How many codes are new, were there already, and were left out since a shop may take them for one in the pool."""
 
-    def __init__(self, line: int = 0) -> None:
-        super().__init__(line)
-        self.line = line
+    new: int = 0
+    there: int = 0
+    left_out: int = 0
 
-
-def clean(text: str, line: int = 0) -> str:
-    """Return a code as it is stored; raise BadCode if it is empty, too long or not printable."""
-    code = text.strip().strip('"').strip()
-    if not code or len(code) > CODE_LENGTH or not code.isprintable():
-        raise BadCode(line)
-    return code
+    def __add__(self, other: "TakenIn") -> "TakenIn":
+        return TakenIn(self.new + other.new, self.there + other.there, self.left_out + other.left_out)
 
 
-def read(lines: Iterable[bytes]) -> Iterator[str]:
-    """Yield the codes of a text or CSV file in UTF-8, one per line; raise BadCode.
-
-    Take the first column, and skip a heading.
-    """
-    for number, raw in enumerate(lines, start=1):
-        try:
-            line = raw.decode("utf-8-sig" if number == 1 else "utf-8").strip()
-        except UnicodeDecodeError:
-            raise BadCode(number) from None
-        if not line:
-            continue
-        first = line
-        for separator in _SEPARATORS:
-            first = first.partition(separator)[0]
-        if number == 1 and first.strip().strip('"').lower() in HEADERS:
-            continue
-        yield clean(first, number)
+def alike(code: str) -> str:
+    """Return what a shop, or a person who types the code, may take it for: without case, spaces and look-alikes."""
+    folded = unicodedata.normalize("NFKC", visible(code)).casefold()
+    folded = "".join(folded.split()).translate(_LOOKS)
+    return folded if len(folded) <= CODE_LENGTH else hashlib.sha256(folded.encode()).hexdigest()
 
 
 def take_in(pool: CodePool, codes: Iterable[str]) -> int:
-    """Store codes, some thousands per transaction; return how many are new. Idempotent."""
-    new = 0
+    """Store codes; return how many are new. Idempotent."""
+    return take_in_all(pool, codes).new
+
+
+def take_in_all(pool: CodePool, codes: Iterable[str]) -> TakenIn:
+    """Store codes, some thousands per transaction; return what became of them. Idempotent."""
+    if not pool.exact:
+        _complete(pool)
+    done = TakenIn()
     left = iter(codes)
-    while part := list(islice(left, AT_ONCE)):
+    while part := list(dict.fromkeys(islice(left, AT_ONCE))):
         with transaction.atomic():
-            new += _insert(pool, sorted(set(part)))
-    if new >= AT_ONCE and connection.vendor == "postgresql":
+            done += _store(pool, part)
+    if done.new >= AT_ONCE and connection.vendor == "postgresql":
         # Autovacuum would analyse a minute later; until then each query for the next codes sorts all free ones.
         with connection.cursor() as cursor:
             cursor.execute(f"ANALYZE {PromoCode._meta.db_table}")
-    return new
+    return done
 
 
-def _insert(pool: CodePool, part: list[str]) -> int:
+def _store(pool: CodePool, part: Sequence[str]) -> TakenIn:
     """Insert in order, so that two transactions that store the same codes wait instead of deadlocking."""
+    rows = sorted(((alike(code), code) for code in part), key=lambda row: row[0])
+    before = PromoCode.objects.filter(pool=pool, text__in=part).count()
+    new = _insert(pool, [("" if pool.exact else same, code) for same, code in rows])
+    return TakenIn(new, before, len(part) - before - new)
+
+
+def _insert(pool: CodePool, rows: Sequence[tuple[str, str]]) -> int:
     table = PromoCode._meta.db_table
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute(
-                f"INSERT INTO {table} (pool_id, text) SELECT %s, unnest(%s::text[]) ON CONFLICT DO NOTHING",
-                [pool.pk, part],
+                f"INSERT INTO {table} (pool_id, alike, text) SELECT %s, unnest(%s::text[]), unnest(%s::text[])"
+                " ON CONFLICT DO NOTHING",
+                [pool.pk, [same for same, _ in rows], [code for _, code in rows]],
             )
         else:
             cursor.executemany(
-                f"INSERT INTO {table} (pool_id, text) VALUES (%s, %s) ON CONFLICT DO NOTHING",
-                [(pool.pk, code) for code in part],
+                f"INSERT INTO {table} (pool_id, alike, text) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
+                [(pool.pk, same, code) for same, code in rows],
             )
         return int(cursor.rowcount)
+
+
+def _complete(pool: CodePool) -> None:
+    """Note what the codes are taken for that came before this counted; of several alike, for the first one."""
+    while True:
+        with transaction.atomic():
+            CodePool.objects.select_for_update().get(pk=pool.pk)
+            rows = list(PromoCode.objects.filter(pool=pool, alike="").order_by("pk")[:AT_ONCE])
+            if not rows:
+                return
+            keys = {row.pk: alike(row.text) for row in rows}
+            taken = set(
+                PromoCode.objects.filter(pool=pool, alike__in=set(keys.values())).values_list("alike", flat=True)
+            )
+            for row in rows:
+                row.alike = keys[row.pk] if keys[row.pk] not in taken else f"{_ALONE}{row.pk}"
+                taken.add(row.alike)
+            PromoCode.objects.bulk_update(rows, ["alike"], batch_size=500)

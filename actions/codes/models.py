@@ -56,6 +56,15 @@ class CodePool(models.Model):
         validators=[MinValueValidator(1), MaxValueValidator(20_000)],
         help_text=_("At least so many are asked of the service at a time."),
     )
+    exact = models.BooleanField(
+        _("capitals and look-alikes count"),
+        default=False,
+        db_default=False,
+        help_text=_(
+            "Whether “abc-01” and “ABC-O1” are other codes than “ABC-01”. Most shops take them for one: then only one "
+            "of them is taken in."
+        ),
+    )
     archived = models.BooleanField(_("archived"), default=False, help_text=_("Nothing is drawn from it any more."))
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
     history = HistoricalRecords()
@@ -92,6 +101,8 @@ class PromoCode(models.Model):
     id = models.BigAutoField(primary_key=True)
     pool = models.ForeignKey(CodePool, on_delete=models.PROTECT, related_name="codes")
     text = models.CharField(_("code"), max_length=CODE_LENGTH)
+    # What a shop may take the code for, a SHA-256 if it is long; empty if that does not count, or is not yet known.
+    alike = models.CharField(max_length=CODE_LENGTH, default="", db_default="", editable=False)
     # The number of the batch, and a fingerprint of the contact's id; deleted with the contacts of the batch.
     reserved_for = models.BigIntegerField(null=True)
     holder = models.UUIDField(null=True)
@@ -102,6 +113,7 @@ class PromoCode(models.Model):
         verbose_name_plural = _("codes")
         constraints = [
             models.UniqueConstraint(fields=["pool", "text"], name="promo_code_once"),
+            models.UniqueConstraint(fields=["pool", "alike"], condition=~Q(alike=""), name="promo_code_alike_once"),
             # One code for each contact of a batch, even with concurrent draws. The fingerprint belongs to a contact in
             # a batch. It comes first, since a batch's codes are too many to scan.
             models.UniqueConstraint(fields=["holder", "pool"], name="promo_code_one_a_holder"),

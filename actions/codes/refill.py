@@ -12,7 +12,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from actions.catalog.shared.http import ask
-from actions.codes.intake import BadCode, clean, take_in
+from actions.codes.codefile import BadCode, clean
+from actions.codes.intake import take_in
 from actions.codes.models import CodePool, Refill
 from actions.contract import Context, Permanent, Sentences, gettext_noop
 

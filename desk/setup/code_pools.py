@@ -14,11 +14,14 @@ from django.utils.formats import localize
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
-from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminTextareaWidget
+from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from actions.codes import runway
-from actions.codes.intake import MOST, BadCode, read, take_in
+from actions.codes.codefile import BadCode, Fault, read
+from actions.codes.intake import MOST, TakenIn, take_in_all
 from actions.codes.models import CodePool, PromoCode
+from actions.columns import UnclearColumn
+from actions.spreadsheet import Mangled
 from desk.bases import LimitedAdmin, SeenProjects, show_page
 from desk.setup.history import HistoryAdmin
 
@@ -33,41 +36,74 @@ class AddCodes(forms.Form):
         label=_("File"),
         required=False,
         widget=UnfoldAdminFileFieldWidget,
-        help_text=_("Text or CSV in UTF-8: one code a line, in the first column. At most 20 MB and 200,000 codes."),
+        help_text=_("Text or CSV in UTF-8: one code a line. At most 20 MB and 200,000 codes."),
+    )
+    column = forms.CharField(
+        label=_("Column with the codes"),
+        required=False,
+        max_length=100,
+        widget=UnfoldAdminTextInputWidget,
+        help_text=_(
+            "Its heading in the file, or its number if the file has no headings. Empty: the only column, or the one "
+            "with a known heading, such as Code, Promo code or Voucher."
+        ),
     )
     pasted = forms.CharField(
         label=_("Codes"), required=False, widget=UnfoldAdminTextareaWidget, help_text=_("One a line.")
     )
 
-    def clean_file(self) -> list[str]:
+    def clean_file(self) -> UploadedFile | None:
         file: UploadedFile | None = self.cleaned_data["file"]
-        if file is None:
-            return []
-        if (file.size or 0) > FILE_BYTES:
+        if file is not None and (file.size or 0) > FILE_BYTES:
             raise forms.ValidationError(_("The file is larger than 20 MB."))
-        return _codes(file)
-
-    def clean_pasted(self) -> list[str]:
-        return _codes(line.encode() for line in self.cleaned_data["pasted"].splitlines())
+        return file
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
+        if self.errors:
+            return cleaned
+        file, pasted = cleaned["file"], cleaned["pasted"].splitlines()
+        cleaned["file"] = self._read("file", file or (), cleaned["column"])
+        cleaned["pasted"] = self._read("pasted", (line.encode() for line in pasted), "" if file else cleaned["column"])
         if not self.errors and not (cleaned["file"] or cleaned["pasted"]):
             raise forms.ValidationError(_("Choose a file, or enter codes."))
         return cleaned
 
+    def _read(self, field: str, lines: Any, column: str) -> list[str]:
+        """Return the codes of a field; a fault is told at the field."""
+        found: list[str] = []
+        try:
+            for code in read(lines, column):
+                found.append(code)
+                if len(found) > MOST:
+                    self.add_error(field, _("These are more than 200,000 codes."))
+                    break
+        except BadCode as error:
+            self.add_error(field, _sentence(error))
+        except UnclearColumn as unclear:
+            text = _(
+                "It is not certain which column holds the codes: %(columns)s. Name it by its heading, or by its number "
+                "if there are no headings. Nothing was taken in."
+            )
+            self.add_error(field, text % {"columns": unclear.columns})
+        return found
 
-def _codes(lines: Any) -> list[str]:
-    found: list[str] = []
-    try:
-        for code in read(lines):
-            found.append(code)
-            if len(found) > MOST:
-                raise forms.ValidationError(_("These are more than 200,000 codes."))
-    except BadCode as error:
-        text = _("Line %(line)s is not a code. Nothing was taken in.") % {"line": localize(error.line)}
-        raise forms.ValidationError(text) from None
-    return found
+
+_MANGLED = {each.code: each for each in Mangled}
+
+
+def _sentence(error: BadCode) -> str:
+    line = {"line": localize(error.line)}
+    if error.why in _MANGLED:
+        problem = gettext(_MANGLED[error.why].template)
+        return gettext("Line %(line)s: %(problem)s. Nothing was taken in.") % {**line, "problem": problem}
+    sentences: dict[str, str] = {
+        Fault.MARKUP: gettext("Line %(line)s is HTML or JSON, and not a code. Nothing was taken in."),
+        Fault.COMMENT: gettext("Line %(line)s is a comment, and not a code. Nothing was taken in."),
+        Fault.COLUMNS: gettext("Line %(line)s has more columns than the first one. Nothing was taken in."),
+        Fault.QUOTES: gettext("In line %(line)s a quotation mark is missing. Nothing was taken in."),
+    }
+    return sentences.get(error.why, gettext("Line %(line)s is not a code. Nothing was taken in.")) % line
 
 
 @admin.register(CodePool)
@@ -90,7 +126,7 @@ class CodePoolAdmin(LimitedAdmin, HistoryAdmin):
             "fields": ("url", "credential", "ask_for"),
             "description": _("Only for a pool whose codes are asked of a service."),
         }
-        pool = (None, {"fields": ("name", "project", "source", "low", "archived")})
+        pool = (None, {"fields": ("name", "project", "source", "exact", "low", "archived")})
         shown = "next_codes" if self.has_change_permission(request, obj) else "next_codes_masked"
         codes = [(_("Codes"), {"fields": ("stock", "reach", shown)})] if obj else []
         return (*codes, pool, (_("Service"), service))
@@ -147,18 +183,28 @@ class CodePoolAdmin(LimitedAdmin, HistoryAdmin):
         back = reverse("admin:actions_codepool_change", args=[pool.pk])
         if request.method == "POST" and form.is_valid():
             codes = dict.fromkeys([*form.cleaned_data["file"], *form.cleaned_data["pasted"]])
-            new = take_in(pool, codes)
-            text = ngettext("%(n)s new code was taken in.", "%(n)s new codes were taken in.", new) % {
-                "n": localize(new)
-            }
-            known = len(codes) - new
-            if known:
-                more = ngettext("%(n)s was there already.", "%(n)s were there already.", known) % {"n": localize(known)}
-                text = f"{text} {more}"
-            messages.success(request, text)
+            messages.success(request, _result(take_in_all(pool, codes)))
             return HttpResponseRedirect(back)
         title = gettext("Add codes to %(pool)s") % {"pool": pool.name}
         return show_page(request, "setup/add_codes.html", title, CodePool, form=form, back=back)
+
+
+def _result(found: TakenIn) -> str:
+    parts = [ngettext("%(n)s new code was taken in.", "%(n)s new codes were taken in.", found.new)]
+    numbers = [found.new]
+    if found.there:
+        parts.append(ngettext("%(n)s was there already.", "%(n)s were there already.", found.there))
+        numbers.append(found.there)
+    if found.left_out:
+        parts.append(
+            ngettext(
+                "%(n)s code was left out because a shop may take it for one that is there.",
+                "%(n)s codes were left out because a shop may take them for one that is there.",
+                found.left_out,
+            )
+        )
+        numbers.append(found.left_out)
+    return " ".join(part % {"n": localize(number)} for part, number in zip(parts, numbers, strict=True))
 
 
 def _next(pool: CodePool) -> list[str]:
