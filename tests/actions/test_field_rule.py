@@ -44,7 +44,7 @@ CASES: list[tuple[dict[str, Any], dict[Word, list[Any]]]] = [
     ({"not_in": [1, 2]}, {UNDECIDED: ["many"]}),
     ({"greater": 3}, {REJECT: ["3,5"], ACCEPT: [3], UNDECIDED: ["1_000", "nan", "1e999", True]}),
     ({"less": 18}, {REJECT: ["17.5", "-1"], ACCEPT: [10**30]}),
-    ({"missing": True}, {REJECT: [ABSENT, "", None], ACCEPT: [0, []]}),
+    ({"missing": True}, {REJECT: [ABSENT, "", None, [], {}], ACCEPT: [0, False, [0], {"a": None}]}),
     ({"matches": r"@example\.com$"}, {REJECT: ["a@example.com"]}),
     ({"matches": "^33"}, {REJECT: [3312], ACCEPT: ["+3312"]}),
     ({"matches": "true"}, {REJECT: [True]}),
@@ -62,8 +62,8 @@ def test_a_rule_says_the_same_of_a_value_in_every_spelling(
 
 @pytest.mark.parametrize(("choice", "word"), [("hold", UNDECIDED), ("accept", ACCEPT), ("reject", REJECT)])
 def test_a_missing_field_is_treated_as_the_rule_says(choice: str, word: Word) -> None:
-    missing = [ABSENT, None, "", "   "]
-    assert [say({"equals": False}, value, if_missing=choice) for value in missing] == [word] * 4
+    missing = [ABSENT, None, "", "   ", [], {}]
+    assert [say({"equals": False}, value, if_missing=choice) for value in missing] == [word] * len(missing)
     assert say({"equals": False}, ABSENT) == UNDECIDED
 
 

@@ -4,11 +4,12 @@ Only imports that add are possible here: another type would empty the list. An i
 contain neither the delimiter nor a line end.
 """
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from os import SEEK_END
 from typing import IO, Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from pydantic import Field
 from pydantic_core import PydanticCustomError
@@ -16,6 +17,7 @@ from pydantic_core import PydanticCustomError
 from actions.catalog.shared.http import Call, Declined, call, read_json, url_in_form
 from actions.contract import Context, Permanent, Retryable, Sentences, gettext_noop
 from actions.effect import DONE, Applied, failed, later
+from outbound.body import BodyFault, find_fault
 
 DELIMITER = "|"
 ID_COLUMN = "originalId"
@@ -26,6 +28,8 @@ UPLOAD_TIMEOUT = 30.0
 FINISHED, ERROR = "FINISHED", "ERROR"
 # Codes that concern one contact; any other refusal concerns all contacts.
 _THIS_ONE = frozenset({400, 404, 409, 410, 422})
+# Keys of an answer that hold what was written.
+_OWN_VALUES = frozenset({"properties", "contact", "data"})
 # After this many failures in a row the rest of a page waits for a later pass.
 _IN_A_ROW = 3
 # What the configuration of each kind that writes contacts says about the list.
@@ -46,11 +50,31 @@ class PlatformFailure(Sentences):
     NO_NUMBER = "platform.no_number", gettext_noop("The platform did not give the import a number.")
     NO_STATUS = "platform.no_status", gettext_noop("The platform did not say how the import stands.")
     NOT_CARRIED_OUT = "platform.not_carried_out", gettext_noop("The platform could not carry out the import.")
+    PAGE = "platform.page", gettext_noop("%(host)s answered with a web page, and not as the platform does.")
+    SAID_NO = (
+        "platform.said_no",
+        gettext_noop("The platform answered %(status)s, and that it did not write the contact."),
+    )
     TOO_LATE = "platform.too_late", gettext_noop("The platform takes the next import too late for this sendout.")
     NOT_BEGUN = (
         "platform.not_begun",
         gettext_noop("An import might not end before the deadline, so that none was begun."),
     )
+
+
+class SaidNo(Permanent):
+    """The platform answered 2xx, and in the body that it did not write this contact."""
+
+
+def _without_properties(answer: bytes) -> bytes:
+    """Return an answer without the contact's own values, which may be any words."""
+    try:
+        content = json.loads(answer)
+    except (ValueError, RecursionError):
+        return answer
+    if isinstance(content, dict):
+        content = {name: value for name, value in content.items() if name.casefold() not in _OWN_VALUES}
+    return json.dumps(content).encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +89,13 @@ class ContactsApi:
     def update(self, context: Context, contact_id: str, properties: Mapping[str, str]) -> None:
         """Set properties of one contact; raise Retryable, Declined or Permanent."""
         url = f"{self._list()}/contacts/{quote(contact_id, safe='')}/update?force=true"
-        self._call(context, "PUT", url, body={"properties": dict(properties)})
+        status, answer = self._ask(context, "PUT", url, body={"properties": dict(properties)})
+        fault = find_fault(_without_properties(answer))
+        if fault is BodyFault.HTML:
+            # A page to log in, or of a proxy: nobody was written.
+            raise Permanent(PlatformFailure.PAGE(host=urlsplit(url).hostname or ""))
+        if fault:
+            raise SaidNo(PlatformFailure.SAID_NO(status=status))
 
     def begin_import(self, context: Context) -> str:
         """Start an import that adds to the list; return its id."""
@@ -100,10 +130,12 @@ class ContactsApi:
         return f"{self._base()}/lists/{quote(self.list_id, safe='')}"
 
     def _call(self, context: Context, method: str, url: str, *, timeout: float = TIMEOUT, **content: Any) -> Any:
-        asked = Call(url, method, credential=self.credential, timeout=timeout, **content)
-        _, answer = call(context, asked)
-        # The answer to a single update has no use; only its status counts.
-        return read_json(url, answer) if method != "PUT" else None
+        return read_json(url, self._ask(context, method, url, timeout=timeout, **content)[1])
+
+    def _ask(
+        self, context: Context, method: str, url: str, *, timeout: float = TIMEOUT, **content: Any
+    ) -> tuple[int, bytes]:
+        return call(context, Call(url, method, credential=self.credential, timeout=timeout, **content))
 
     @staticmethod
     def _read_id(answer: Any, name: str) -> str:
@@ -172,8 +204,8 @@ def write_each(api: ContactsApi, contacts: Sequence[tuple[str, Mapping[str, str]
             answers.append(later(error.text, error.retry_after or 0.0))
             if error.retry_after or in_a_row >= _IN_A_ROW or context.time_left() <= 0:
                 pause = answers[-1]
-        except Declined as error:
-            if error.status not in _THIS_ONE:
+        except (Declined, SaidNo) as error:
+            if isinstance(error, Declined) and error.status not in _THIS_ONE:
                 raise
             in_a_row = 0
             answers.append(failed(error.text))

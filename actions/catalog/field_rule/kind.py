@@ -113,7 +113,7 @@ class FieldRuleConfig(Config):
 
 
 class FieldRule(Check):
-    """Rejects contacts by one field. Incomparable values are undecided; null and empty text count as missing."""
+    """Rejects contacts by one field. Incomparable values are undecided; null and whatever is empty count as missing."""
 
     name = "field_rule"
     title = gettext_noop("Rule on a field")
@@ -161,7 +161,8 @@ def _judge(config: FieldRuleConfig) -> Callable[[Any], Verdict]:
     answers: dict[Any, Verdict] = {True: rejected, False: ACCEPT, None: unlike, TooLong: too_long}
 
     def judge(value: Any) -> Verdict:
-        if value is None or value is MISSING or (isinstance(value, str) and not value.strip()):
+        empty = isinstance(value, list | dict) and not value
+        if empty or value is None or value is MISSING or (isinstance(value, str) and not value.strip()):
             return missing
         return answers[applies(value)]
 
