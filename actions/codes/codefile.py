@@ -24,7 +24,7 @@ _HEADINGS = (
 )
 
 
-class Fault(StrEnum):
+class CodeFault(StrEnum):
     """What is wrong with a line; besides these there are the codes of `spreadsheet.Mangled`."""
 
     NO_CODE = "no_code"
@@ -37,7 +37,7 @@ class Fault(StrEnum):
 class BadCode(ValueError):
     """Not a valid code. `line` is its line, counted from 1; 0 if there are no lines. `why` is the code of its fault."""
 
-    def __init__(self, line: int = 0, why: str = Fault.NO_CODE) -> None:
+    def __init__(self, line: int = 0, why: str = CodeFault.NO_CODE) -> None:
         super().__init__(line)
         self.line, self.why = line, why
 
@@ -86,7 +86,7 @@ def read(lines: Iterable[bytes], column: str = "") -> Iterator[str]:
         if rounded or (separator == "," and (rounded := mangled(",".join(cells[place : place + 2])))):
             raise BadCode(number, rounded.code)
         if any(cell.strip() for cell in cells[columns:]) or (columns == 1 and _is_split(line)):
-            raise BadCode(number, Fault.COLUMNS)
+            raise BadCode(number, CodeFault.COLUMNS)
         yield clean(cells[place] if place < len(cells) else "", number)
 
 
@@ -100,9 +100,9 @@ def _text(raw: bytes, number: int) -> str:
     except UnicodeDecodeError:
         raise BadCode(number) from None
     if line.startswith(("<", "{", "[")):
-        raise BadCode(number, Fault.MARKUP)
+        raise BadCode(number, CodeFault.MARKUP)
     if line.startswith(("#", "//", "--")) and not mangled(line):
-        raise BadCode(number, Fault.COMMENT)
+        raise BadCode(number, CodeFault.COMMENT)
     return line
 
 
@@ -112,7 +112,7 @@ def _cells(line: str, separator: str, number: int) -> list[str]:
     try:
         return next(csv.reader([line], delimiter=separator, strict=True), [])
     except csv.Error:
-        raise BadCode(number, Fault.QUOTES) from None
+        raise BadCode(number, CodeFault.QUOTES) from None
 
 
 def _find(cells: list[str], column: str) -> tuple[int, bool]:

@@ -17,7 +17,7 @@ from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from actions.codes import runway
-from actions.codes.codefile import BadCode, Fault, read
+from actions.codes.codefile import BadCode, CodeFault, read
 from actions.codes.intake import MOST, TakenIn, take_in_all
 from actions.codes.models import CodePool, PromoCode
 from actions.columns import UnclearColumn
@@ -98,10 +98,10 @@ def _sentence(error: BadCode) -> str:
         problem = gettext(_MANGLED[error.why].template)
         return gettext("Line %(line)s: %(problem)s. Nothing was taken in.") % {**line, "problem": problem}
     sentences: dict[str, str] = {
-        Fault.MARKUP: gettext("Line %(line)s is HTML or JSON, and not a code. Nothing was taken in."),
-        Fault.COMMENT: gettext("Line %(line)s is a comment, and not a code. Nothing was taken in."),
-        Fault.COLUMNS: gettext("Line %(line)s has more columns than the first one. Nothing was taken in."),
-        Fault.QUOTES: gettext("In line %(line)s a quotation mark is missing. Nothing was taken in."),
+        CodeFault.MARKUP: gettext("Line %(line)s is HTML or JSON, and not a code. Nothing was taken in."),
+        CodeFault.COMMENT: gettext("Line %(line)s is a comment, and not a code. Nothing was taken in."),
+        CodeFault.COLUMNS: gettext("Line %(line)s has more columns than the first one. Nothing was taken in."),
+        CodeFault.QUOTES: gettext("In line %(line)s a quotation mark is missing. Nothing was taken in."),
     }
     return sentences.get(error.why, gettext("Line %(line)s is not a code. Nothing was taken in.")) % line
 
