@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('actions', '0004_visible_entries'),
+        ('actions', '0005_rule_requests'),
     ]
 
     operations = [
