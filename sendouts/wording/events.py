@@ -97,8 +97,13 @@ def _line(event: Event, batch: Batch) -> str:
 
 
 def clock(moment: datetime) -> str:
-    """Return a time of day for a sentence; the foot of each page names the zone."""
-    return timezone.localtime(moment).strftime(str(_("%H:%M")))
+    """Return a time of day for a sentence; with the zone where the clock repeats the hour, since the foot of a page
+    names only the zone of now.
+    """
+    local = timezone.localtime(moment)
+    text = local.strftime(str(_("%H:%M")))
+    repeated = local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset()
+    return f"{text} {local.tzname()}" if repeated else text
 
 
 def event_sentence(event: Event, batch: Batch) -> str:

@@ -174,6 +174,13 @@ FAULTS = (
         postgresql=True,
     ),
     Fault(
+        "a time that comes twice is told without its zone",
+        "sendouts/wording/events.py",
+        "if repeated else text",
+        "if False else text",
+        "tests/outlook/test_repeated_hour.py::test_a_time_that_comes_twice_is_told_with_its_zone",
+    ),
+    Fault(
         "the URL of a server is not checked",
         "gateway/environment.py",
         'if "#" in behind or "@" in behind or "@" in user',
