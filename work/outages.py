@@ -13,6 +13,7 @@ from work.models import Pulse
 
 # SQLSTATE classes: connection, rollback, resources, object in use, intervention of an operator, system. And read-only.
 _STATES = ("08", "40", "53", "55", "57", "58", "25006")
+_CONFLICTS = ("40", "55", "57014")
 # SQLite: busy, locked, out of memory, read-only, interrupted, disk error, full, cannot open, locking protocol.
 _CODES = frozenset({5, 6, 7, 8, 9, 10, 13, 14, 15})
 _ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EROFS})
@@ -69,9 +70,10 @@ def reconnect() -> None:
         connection.close()
 
 
-def saw() -> None:
-    """Remember that the surroundings failed, until `tell` can write it."""
-    _seen.set()
+def saw(error: BaseException) -> None:
+    """Remember that the surroundings failed, until `tell` can write it. A conflict of two transactions is no outage."""
+    if not any((getattr(each, "sqlstate", None) or "").startswith(_CONFLICTS) for each in _chain(error)):
+        _seen.set()
 
 
 def tell() -> None:

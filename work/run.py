@@ -82,7 +82,7 @@ def _try_or_halve(lane: Lane, claim: Claim, ids: Sequence[int]) -> list[int]:
         raise
     except Exception as error:
         if outages.is_outage(error):
-            outages.saw()
+            outages.saw(error)
             raise
         # Any other error may come from a single row, which must not affect its neighbours.
         if len(ids) == 1:

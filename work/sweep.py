@@ -96,7 +96,7 @@ class Sweep:
                 outages.tell()
                 self.round()
             except Error as error:
-                outages.saw()
+                outages.saw(error)
                 log.warning("sweep_failed", error=type(error).__name__)
             finally:
                 close_old_connections()

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
+import psycopg
 import pytest
 from django.utils import timezone
 
@@ -50,11 +51,16 @@ def test_who_takes_over_a_claim_that_ran_out_counts_a_death_and_works_alone() ->
     assert Batch.objects.get(pk=ids[0]).deaths == 0
 
 
-@pytest.mark.parametrize(("failed_before", "died"), [(timedelta(0), False), (timedelta(hours=1), True)])
-def test_a_claim_that_ran_out_while_the_surroundings_failed_is_no_death(failed_before: timedelta, died: bool) -> None:
+@pytest.mark.parametrize(
+    ("state", "failed_before", "died"),
+    [("57P01", timedelta(0), False), ("57P01", timedelta(hours=1), True), ("40P01", timedelta(0), True)],
+)
+def test_a_claim_that_ran_out_while_the_surroundings_failed_is_no_death(
+    state: str, failed_before: timedelta, died: bool
+) -> None:
     (pk,) = due(1)
     die(Batch, pk)
-    outages.saw()
+    outages.saw(psycopg.errors.lookup(state)())
     outages.tell()
     Pulse.objects.filter(pk=pulses.OUTAGE).update(at=timezone.now() - failed_before)
     claim = claims.take(Batch, [pk])
