@@ -1,6 +1,7 @@
 """Rules on permitted outbound calls: URIs, and the addresses behind their host names."""
 
 import re
+import string
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -12,13 +13,14 @@ from outbound.addresses import is_private, is_public, read_address
 
 PORTS = {"http": 80, "https": 443}
 MAX_URI = 8_000
-# Percent signs stay unchanged: the platform must get back exactly what it encoded.
-KEPT_IN_PATH = "!#$%&'()*+,-./:;=?@_~[]"
+# The platform must get back exactly what it wrote, so only what HTTP cannot carry is encoded: spaces and letters that
+# are not ASCII.
+_KEPT_IN_PATH = string.punctuation
 
 _URI = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#]*)(/[^?#]*)?(\?[^#]*)?(?:#.*)?", re.DOTALL)
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_PLAIN = re.compile(r"[A-Za-z0-9!$%&'()*+,\-./:;=?@_~\[\]]*")
+_PLAIN = re.compile(r"[\x21-\x7e]*")
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _PORT = re.compile(r"[0-9]{1,5}")
@@ -39,13 +41,25 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A permitted URI: its parts, and in `uri` the exact text to pass to an HTTP library."""
+    """A permitted URI, as a whole in `uri`, and its parts.
+
+    HTTP libraries rewrite paths. Give them `base`, and put `path` (with the query) into the request line.
+    """
 
     scheme: str
     host: str
     port: int
     may_be_private: bool
     uri: str = field(default="", repr=False)
+
+    @property
+    def base(self) -> str:
+        return self.uri[: len(self.uri) - len(self.path)] + "/"
+
+    @property
+    def path(self) -> str:
+        _, slash, path = self.uri.partition("://")[2].partition("/")
+        return slash + path
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +113,7 @@ class AllowList:
         rest = (path or "/") + (query or "")
         if not _PLAIN.fullmatch(rest):
             try:
-                rest = quote(rest, safe=KEPT_IN_PATH)
+                rest = quote(rest, safe=_KEPT_IN_PATH)
             except UnicodeEncodeError:
                 # A lone surrogate has no UTF-8 form, so no such URI exists. Raised below, so that its context omits the
                 # text.

@@ -3,6 +3,7 @@
 import socket
 import threading
 import time
+from contextvars import ContextVar
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
@@ -18,6 +19,8 @@ from outbound.guard import AllowList, Refused, address_allowed
 from outbound.retry_after import TROUBLE, read_retry_after
 
 POOL_SIZE = 16
+# Path and query of the call that a thread makes.
+_path: ContextVar[str] = ContextVar("path", default="")
 HEAD_GRACE = 1.0
 
 
@@ -41,6 +44,11 @@ class _GuardedConnection(HTTPConnection):
 
     allow: AllowList
     scheme = "http"
+
+    def putrequest(self, method: str, url: str, skip_host: bool = False, skip_accept_encoding: bool = False) -> None:
+        """Write the path of the call as it came; requests and urllib3 would rewrite it."""
+        path = _path.get() or url
+        super().putrequest(method, path, skip_host=skip_host, skip_accept_encoding=skip_accept_encoding)
 
     def _new_conn(self) -> socket.socket:
         name = self._dns_host
@@ -167,17 +175,20 @@ class GuardedSession(requests.Session):
         return self._allow
 
     def request(self, method: str | bytes, url: str | bytes, *args: Any, **options: Any) -> requests.Response:
-        """Send a request as requests does; a 3xx is an answer."""
+        """Send a request as requests does, but without its `params`; a 3xx is an answer."""
         target = self._allow.check_uri(url.decode("latin-1") if isinstance(url, bytes) else url)
         breaker = self._breakers.of(target.host, target.port) if self._breakers else None
         if breaker and (wait := breaker.admit()):
             raise Unreachable("held", target.host, sent=False, retry_after=wait)
         began = time.monotonic()
         failure = None
+        as_it_came = _path.set(target.path)
         try:
-            response = super().request(method, target.uri, *args, **options)
+            response = super().request(method, target.base, *args, **options)
         except requests.RequestException as error:
             failure = _unreachable(error, target.host)
+        finally:
+            _path.reset(as_it_came)
         if failure is not None:
             if breaker:
                 breaker.failed(time.monotonic() - began)

@@ -68,7 +68,8 @@ class Transfer:
         self.key, self.number, self.target, self.stalled_before = key, number, target, stalled
         self.sent = self.dialled = self.refused = False
         self.body, self.cut = b"", False
-        self.handle.setopt(pycurl.URL, target.uri)
+        self.handle.setopt(pycurl.URL, target.base)
+        self.handle.setopt(pycurl.REQUEST_TARGET, target.path)
 
     def _open_socket(self, purpose: int, address: tuple[int, int, int, tuple[Any, ...]]) -> socket.socket | int:
         # libcurl prints and drops exceptions of callbacks: keep the exception here, so that the fan-out can raise it.
