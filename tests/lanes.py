@@ -26,8 +26,11 @@ def download_files(batch_ids: Sequence[int]) -> None:
 def advance_batches(batch_ids: Sequence[int]) -> None:
     """Take batches as far as they go, singles first; files may ask for their download once more."""
     run(named("singles"), _due("singles", batch_ids))
+    tried: set[int] = set()
     for _ in range(2):
-        download_files(_due("downloads", batch_ids))
+        downloads = [pk for pk in _due("downloads", batch_ids) if pk not in tried]
+        download_files(downloads)
+        tried.update(downloads)
         run(named("files"), _due("files", batch_ids))
 
 

@@ -54,6 +54,8 @@ class AttentionData(TypedDict, total=False):
     format: str
     # First lines of a file that is mostly unreadable, masked.
     example: str
+    # Names of the files in an archive.
+    names: list[str]
     # Codes of HookProblem.
     problems: list[str]
     # The action that failed, and its text.

@@ -26,7 +26,7 @@ class ItemReader(RowFindings):
 
     `transport_proves_end` is called after the last block. Faults in the content never raise: each becomes a row with a
     problem, or ends the reading with a code in `broken` (cut, bad_gzip, bad_json, not_a_contact_file, too_deep,
-    too_big, two_arrays, mostly_unread).
+    too_big, two_arrays, mostly_unread, or a code of BadArchive).
     """
 
     def __init__(
@@ -43,6 +43,11 @@ class ItemReader(RowFindings):
     def head(self) -> bytes:
         """Return the first bytes of the plain file."""
         return self._source.head
+
+    @property
+    def names(self) -> list[str]:
+        """Return the names of the files in an archive that is not read."""
+        return self._source.names
 
     def chunks(self, size: int) -> Iterator[list[Row]]:
         """Yield lists of `size` rows, the last one shorter; all errors of the blocks but BrokenDownload propagate."""

@@ -4,6 +4,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 
 from outbound.download import BrokenDownload
+from sendouts.symplify.archive import Archive, BadArchive, ByteStream, unframe
 
 PIECE = 1 << 18  # bytes; fits the processor's cache, and is large enough to make the overhead per page negligible
 _HEAD = 1_000  # bytes
@@ -15,17 +16,19 @@ MAX_RATIO = 200
 _RATIO_FROM = 1 << 26
 _STEP_IN = 1 << 16  # bytes of compressed input per step
 _STEP_OUT = 1 << 18  # bytes of output per step: bounds the memory for a gzip bomb
-_READABLE_ENCODINGS = {"", "identity", "gzip", "x-gzip"}
+# What nothing here unpacks. Every other name is no encoding, such as “utf-8”, and is ignored.
+_FOREIGN_ENCODINGS = frozenset({"br", "compress", "x-compress", "dcb", "dcz", "exi", "pack200-gzip", "zstd"})
+_DEFLATE = "deflate"
 
 
 class Source:
     """Plain bytes of a contact file.
 
     Takes blocks of any size and yields pieces of exactly PIECE bytes (the last may be shorter). Results therefore
-    cannot depend on how the network split the file. gzip is recognised by its first bytes.
+    cannot depend on how the network split the file. gzip and ZIP are recognised by their first bytes.
 
-    `broken` names why the pieces ended early: cut, bad_gzip, too_big for a gzip bomb, or not_a_contact_file for an
-    unsupported encoding.
+    `broken` names why the pieces ended early: cut, bad_gzip, a code of BadArchive, too_big for a bomb, or
+    not_a_contact_file for an unsupported encoding. `names`: the files of an archive that is not read.
     """
 
     def __init__(
@@ -34,6 +37,7 @@ class Source:
         self.broken = ""
         # The first plain bytes, for an example of what cannot be read.
         self.head = b""
+        self.names: list[str] = []
         self._blocks = blocks
         self._encodings = {name.strip().lower() for name in content_encoding.split(",")}
         self._transport_proves_end = transport_proves_end
@@ -41,14 +45,23 @@ class Source:
         self._sent = 0
 
     def pieces(self) -> Iterator[bytes]:
-        if not self._encodings <= _READABLE_ENCODINGS:
+        if self._encodings & _FOREIGN_ENCODINGS:
             self.broken = "not_a_contact_file"
             return
         stream = self._transported()
+        if "aws-chunked" in self._encodings:
+            stream = self._guarded(unframe(ByteStream(stream)))
+        if _DEFLATE in self._encodings:
+            stream = self._inflated(stream)
         for _ in range(MAX_LAYERS):
-            first, stream = _peek(stream)
-            if first == _GZIP_MAGIC:
-                stream = self._gunzipped(stream)
+            bytes_of = ByteStream(stream)
+            if bytes_of.peek(len(_GZIP_MAGIC)) == _GZIP_MAGIC:
+                stream = self._gunzipped(bytes_of.rest())
+            elif Archive.begins(bytes_of):
+                stream = self._unzipped(Archive(bytes_of))
+            else:
+                stream = bytes_of.rest()
+                break
         any_bytes = False
         for piece in _in_pieces(stream):
             self.head = self.head or piece[:_HEAD]
@@ -69,9 +82,40 @@ class Source:
         except BrokenDownload:
             self.broken = self.broken or "cut"
 
-    def _gunzipped(self, stream: Iterator[bytes]) -> Iterator[bytes]:
+    def _guarded(self, stream: Iterator[bytes]) -> Iterator[bytes]:
+        """Yield what an archive yields, up to a fault or a bomb."""
+        unpacked = 0
+        try:
+            for plain in stream:
+                unpacked += len(plain)
+                if self._is_bomb(unpacked):
+                    return
+                if plain:
+                    yield plain
+        except BadArchive as reason:
+            self.broken = self.broken or str(reason)
+
+    def _is_bomb(self, unpacked: int) -> bool:
+        if unpacked > max(_RATIO_FROM, MAX_RATIO * self._sent):
+            self.broken = self.broken or "too_big"
+        return self.broken == "too_big"
+
+    def _unzipped(self, archive: Archive) -> Iterator[bytes]:
+        yield from self._guarded(archive.plain())
+        self._trailer_seen = archive.closed
+        if self.broken:
+            self.names = archive.names
+
+    def _inflated(self, stream: Iterator[bytes]) -> Iterator[bytes]:
+        """Decompress “deflate”: with the head of zlib, or, by a common mistake, without."""
+        bytes_of = ByteStream(stream)
+        head = bytes_of.peek(2)
+        zlib_head = len(head) == 2 and head[0] & 15 == 8 and (head[0] * 256 + head[1]) % 31 == 0
+        yield from self._gunzipped(bytes_of.rest(), wbits=15 if zlib_head else -15)
+
+    def _gunzipped(self, stream: Iterator[bytes], wbits: int = 31) -> Iterator[bytes]:
         """Decompress one layer of gzip, with one or more members; zero padding is allowed after the last."""
-        inflater = zlib.decompressobj(wbits=31)
+        inflater = zlib.decompressobj(wbits=wbits)
         between = False
         unpacked = 0
         for block in stream:
@@ -82,7 +126,7 @@ class Source:
                         data = data.lstrip(b"\0")
                         if not data:
                             break
-                        inflater = zlib.decompressobj(wbits=31)
+                        inflater = zlib.decompressobj(wbits=wbits)
                         between = self._trailer_seen = False
                     before = inflater.copy()
                     try:
@@ -92,8 +136,7 @@ class Source:
                         self.broken = self.broken or "bad_gzip"
                         return
                     unpacked += len(plain)
-                    if unpacked > max(_RATIO_FROM, MAX_RATIO * self._sent):
-                        self.broken = self.broken or "too_big"
+                    if self._is_bomb(unpacked):
                         return
                     if plain:
                         yield plain
@@ -112,22 +155,6 @@ def _inflate_bytewise(inflater: "zlib._Decompress", data: bytes) -> Iterator[byt
             yield inflater.decompress(data[at : at + 1])
     except zlib.error:
         return
-
-
-def _peek(stream: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
-    """Return the first two bytes, and the stream with nothing taken from it."""
-    head = b""
-    for block in stream:
-        head += block
-        if len(head) >= len(_GZIP_MAGIC):
-            break
-    return head[: len(_GZIP_MAGIC)], _chained(head, stream)
-
-
-def _chained(head: bytes, stream: Iterator[bytes]) -> Iterator[bytes]:
-    if head:
-        yield head
-    yield from stream
 
 
 def _in_pieces(stream: Iterator[bytes]) -> Iterator[bytes]:

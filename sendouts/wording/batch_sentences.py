@@ -244,9 +244,15 @@ def _broken(data: AttentionData) -> str:
         "bad_json": _("the contact file is damaged after %(rows)s rows, the rest is not JSON"),
         "not_a_contact_file": _("what was downloaded is not a contact file"),
         "mostly_unread": _("most of the first %(rows)s rows of the contact file cannot be read, as in “%(example)s”"),
+        "bad_zip": _("the contact file is a ZIP archive that is damaged or packed in an unusual way"),
+        "zip_locked": _("the contact file is a ZIP archive with a password"),
+        "zip_of_none": _("the contact file is a ZIP archive without a file"),
+        "zip_of_several": _("the contact file is a ZIP archive with several files: %(names)s"),
+        "too_big": _("the contact file unpacks to far more than it can hold"),
         "two_arrays": _("the contact file holds several lists, and it is unclear which are the contacts"),
     }.get(data.get("code", ""), _("the contact file could not be read after %(rows)s rows"))
-    return why % {"rows": number(data.get("rows", 0)), "example": data.get("example", "")}
+    names = ", ".join(data.get("names", ()))
+    return why % {"rows": number(data.get("rows", 0)), "example": data.get("example", ""), "names": names}
 
 
 def _unread(data: AttentionData) -> str:

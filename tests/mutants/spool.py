@@ -4,7 +4,9 @@ from tests.mutants.fault import Fault
 
 FRAMES, SPOOLED, DISK = (f"sendouts/spool/{name}.py" for name in ("frames", "spooled", "disk"))
 DOWNLOAD, SCREEN = (f"sendouts/stages/screening/{name}.py" for name in ("download", "contact_file"))
-CLIENT, TESTS = "sendouts/symplify/client.py", "tests/stages/test_spool.py"
+CLIENT, ARCHIVE = "sendouts/symplify/client.py", "sendouts/symplify/archive.py"
+TESTS, PACKED = "tests/stages/test_spool.py", "tests/symplify/test_items_packed.py"
+PATHS, REDIRECTS = "tests/outbound/test_exact_paths.py", "tests/outbound/test_redirects.py"
 
 FAULTS = (
     Fault(
@@ -97,5 +99,54 @@ FAULTS = (
         'for column in ("sealed", "earlier_sealed"):',
         "for column in ():",
         f"{TESTS}::test_a_rotation_of_keys_leaves_a_kept_file_open",
+    ),
+    Fault(
+        "a call leaves by a path that libcurl has rewritten",
+        "outbound/transfer.py",
+        "        self.handle.setopt(pycurl.REQUEST_TARGET, target.path)\n",
+        "        self.handle.setopt(pycurl.URL, target.uri)\n",
+        f"{PATHS}::test_what_leaves_is_what_came_for_downloads_and_for_calls",
+    ),
+    Fault(
+        "a download leaves by a path that requests has rewritten",
+        "outbound/session.py",
+        "path = _path.get() or url",
+        "path = url",
+        f"{PATHS}::test_what_leaves_is_what_came_for_downloads_and_for_calls",
+    ),
+    Fault(
+        "redirects are followed without end",
+        CLIENT,
+        "for _ in range(MAX_REDIRECTS + 1):",
+        "for _ in range(99):",
+        f"{REDIRECTS}::test_up_to_three_redirects_are_followed_also_relative_ones",
+    ),
+    Fault(
+        "another host gets what authorises us at the first",
+        CLIENT,
+        "if origin(found) != origin(uri):",
+        "if False:",
+        f"{REDIRECTS}::test_what_authorises_us_stays_with_the_host_that_it_is_for",
+    ),
+    Fault(
+        "the checksum of an archive is not looked at",
+        ARCHIVE,
+        "if (checked, found & _UNKNOWN) != (crc, size & _UNKNOWN):",
+        "if False:",
+        f"{PACKED}::test_a_damaged_archive_is_never_complete_with_other_rows",
+    ),
+    Fault(
+        "the first of several files in an archive is taken for the whole",
+        ARCHIVE,
+        "if self._files != 1:",
+        "if not self._files:",
+        f"{PACKED}::test_any_other_archive_is_held_and_its_files_are_named",
+    ),
+    Fault(
+        "a bomb in an archive is unpacked",
+        "sendouts/symplify/source.py",
+        "                if self._is_bomb(unpacked):\n                    return\n                if plain:",
+        "                if plain:",
+        f"{PACKED}::test_an_archive_that_unpacks_to_far_too_much_is_given_up_in_constant_memory",
     ),
 )

@@ -271,6 +271,8 @@ def _find_trouble(batch: Batch, reader: ItemReader) -> tuple[str, AttentionData]
         data: AttentionData = {"code": reader.broken, "rows": reader.rows, "format": reader.format}
         if reader.broken == "mostly_unread":
             data["example"] = masked_lines(reader.head)
+        if reader.names:
+            data["names"] = reader.names
         return Attention.NO_PROVEN_END, data
     refused, first = addresses.find_refused(batch.pk)
     attention, data = addresses.find_trouble(batch, refused, first)
