@@ -15,6 +15,7 @@ from actions.secrets.keys import make_key
 from sendouts.models import Batch, Spool
 from sendouts.privacy.rotation import reseal
 from sendouts.spool import disk, spooled
+from sendouts.spool.frames import HEAD
 from sendouts.spool.spooled import SpoolWriter
 from sendouts.stages.screening import download
 from sendouts.symplify import source
@@ -214,19 +215,35 @@ def test_a_killed_download_goes_on_behind_its_last_whole_block(
     assert kept(made) == files.rows and gate.batch().status == "in_review" and len(files.gets) == 2
 
 
-def _swap(data: bytes, other: bytes) -> bytes:
-    half = len(data) // 2
-    return data[half:] + data[:half]
+def frames(data: bytes) -> list[bytes]:
+    found = []
+    while data:
+        size = HEAD.size + HEAD.unpack_from(data)[0]
+        found.append(data[:size])
+        data = data[size:]
+    return found
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [_swap, lambda data, other: data[:-40], lambda data, other: other, lambda data, other: data[:-1] + b"\0", None],
-    ids=["swapped", "cut", "of another batch", "one bit", "gone"],
-)
+DAMAGE: dict[str, Callable[[list[bytes], list[bytes]], list[bytes]] | None] = {
+    "swapped": lambda own, other: [own[0], own[2], own[1], *own[3:]],
+    "left out": lambda own, other: [own[0], *own[2:]],
+    "ends early": lambda own, other: [*own[:3], own[-1]],
+    "cut": lambda own, other: own[:-1],
+    "of another batch": lambda own, other: other,
+    "one bit": lambda own, other: [*own[:-1], own[-1][:-1] + bytes([own[-1][-1] ^ 1])],
+    "gone": None,
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
 def test_a_damaged_file_is_noticed_and_downloaded_again(
-    gate: Gate, files: Files, folder: Path, damage: Callable[[bytes, bytes], bytes] | None
+    gate: Gate,
+    files: Files,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    damage: Callable[[list[bytes], list[bytes]], list[bytes]] | None,
 ) -> None:
+    monkeypatch.setattr(disk.DiskStore, "block", 1_000)
     made = planned(gate, files, review="always")
     gate.store(files.hook("other"))
     (other,) = gate.plan()
@@ -235,7 +252,7 @@ def test_a_damaged_file_is_noticed_and_downloaded_again(
     if damage is None:
         paths[0].unlink()
     else:
-        paths[0].write_bytes(damage(*(path.read_bytes() for path in paths)))
+        paths[0].write_bytes(b"".join(damage(*(frames(path.read_bytes()) for path in paths))))
     gate.work(rounds=2)
     assert kept(made) == files.rows and Batch.objects.get(pk=made.pk).total == 300 and len(files.gets) == 3
 
