@@ -42,9 +42,14 @@ class Loader:
     def step(self) -> bool:
         """Load one group; return False if nothing is left. Raises the database's errors; the files are kept then."""
         steps, self._steps = self._steps or self._load_all(), None
-        for _ in steps:
-            self._steps = steps
-            return True
+        try:
+            for _ in steps:
+                self._steps = steps
+                return True
+        except Exception:
+            if self._journal is not None:
+                self._held = self._journal.take_back(self._held)
+            raise
         return False
 
     def close(self) -> None:

@@ -7,6 +7,7 @@ from unittest.mock import patch
 
 import pytest
 from django.db import OperationalError, connection
+from django.db.models import Sum
 from django.utils import timezone
 
 from notices.alarms import traffic
@@ -86,6 +87,8 @@ def test_windows_are_kept_while_the_database_is_away_and_only_the_last_of_them()
         watch._flush_or_log(all_of_it=True)
     assert DoorWindow.objects.count() == KEPT_WINDOWS
     assert min(DoorWindow.objects.values_list("at", flat=True)) == datetime.fromtimestamp(40 * WINDOW_SECONDS, UTC)
+    refused = DoorWindow.objects.aggregate(all=Sum("refused"))["all"]
+    assert refused == KEPT_WINDOWS + 40, "every refused hook is counted"
 
 
 @pytest.mark.django_db

@@ -6,7 +6,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from fcntl import flock
 from pathlib import Path
@@ -16,6 +16,7 @@ import pytest
 from sendouts.intake.hook import Received
 from sendouts.intake.journal import Journal, JournalFile, orphans
 from sendouts.intake.journal import file as journal_file
+from tests.servers import temporary_disk
 
 
 def hooks(count: int, body: bytes = b"{}") -> list[Received]:
@@ -193,3 +194,38 @@ def test_files_of_other_names_are_left_alone(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"not ours")
     assert list(orphans(tmp_path)) == []
     assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_a_full_disk_takes_hooks_in_its_reserve_before_and_after_a_load_that_failed(tmp_path: Path) -> None:
+    with temporary_disk(tmp_path, kilobytes=2_048) as disk:
+        journal = Journal(disk / "journal", file_bytes=50_000, reserve_bytes=500_000)
+        journal.prepare()
+        fill(disk / "others")
+        written: list[Received] = []
+
+        def append_until(size: int) -> None:
+            while sum(len(hook.body) for hook in written) < size:
+                group = hooks(1, b"x" * 9_000)
+                journal.append(group)
+                written.extend(group)
+
+        append_until(200_000)
+        taken = journal.take()
+        assert len(taken) == 1 and journal.take_back(taken) == [], "the reserve stays in use"
+        append_until(450_000)
+        with pytest.raises(OSError, match="No space left"):
+            append_until(2_000_000)
+        (disk / "others").unlink()
+        append_until(600_000)
+        taken = journal.take()
+        assert [hook for file in taken for hook in file.read().hooks] == written
+        for file in taken:
+            file.remove()
+        journal.close()
+
+
+def fill(path: Path) -> None:
+    """Write until the disk is full."""
+    with path.open("wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(bytes(4_096))

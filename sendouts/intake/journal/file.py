@@ -4,6 +4,8 @@ The lock (flock) belongs to the open file and ends with the process, however it 
 orphan. If two processes race for an orphan, the second one to lock it finds that the file has lost its name.
 """
 
+import ctypes
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import suppress
@@ -16,6 +18,10 @@ from sendouts.intake.journal.record import Contents, RecordForm
 
 SUFFIX = ".journal"
 KEPT_SUFFIX = ".damaged"
+# fallocate: keep room for the file, and do not make it longer.
+_KEEP_SIZE = 1
+# The smallest reserve worth an attempt.
+_LEAST_BYTES = 65_536
 
 
 class JournalFile:
@@ -28,6 +34,19 @@ class JournalFile:
         self.size = os.fstat(descriptor).st_size
         # True after a failed write that may have left bytes in the file: later records must not follow them.
         self.spent = False
+        # Up to this size the file can grow though the disk is full; None: the file system keeps no room.
+        self.room: int | None = 0
+
+    def reserve(self, size: int) -> None:
+        """Have the disk keep room for this file, so much or as much as is left, without making it longer."""
+        fallocate = ctypes.CDLL(None, use_errno=True).fallocate
+        while size >= _LEAST_BYTES and self.room is not None and self.room < size:
+            if fallocate(self._descriptor, _KEEP_SIZE, ctypes.c_long(0), ctypes.c_long(size)) == 0:
+                self.room = size
+            elif ctypes.get_errno() in (errno.EOPNOTSUPP, errno.ENOSYS):
+                self.room = None
+            else:
+                size //= 2
 
     @classmethod
     def create(cls, folder: Path) -> "JournalFile":
@@ -109,7 +128,9 @@ class JournalFile:
 
     def _cut_back(self) -> None:
         try:
+            # This gives the reserve back as well.
             os.ftruncate(self._descriptor, self.size)
+            self.room = self.room and 0
         except OSError:
             self.spent = True
 
