@@ -30,7 +30,7 @@ def _door(inner: Any) -> Door:
         header=settings.WEBHOOK_HEADER_NAME,
         tokens=settings.WEBHOOK_HEADER_TOKENS,
         max_bytes=settings.WEBHOOK_MAX_BYTES,
-        watch=DoorWatch(partial(depth, settings.JOURNAL_DIR)),
+        watch=DoorWatch(partial(depth, settings.JOURNAL_DIR), settings.DATA_DIR),
         store=Store(folder=settings.JOURNAL_DIR, journal=Journal(settings.JOURNAL_DIR) if settings.JOURNAL else None),
     )
 

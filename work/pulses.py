@@ -17,7 +17,7 @@ from work.models import Pulse
 SWEEP, BEAT = "sweep", "beat"
 SMALL, FILES, DOWNLOADS = "worker-small", "worker-files", "worker-downloads"
 QUEUE = "sqs"
-DOOR, ROUNDS, CLOCK, HEALTH = "door@", "rounds@", "clock@", "health@"
+DOOR, CLOSED, ROUNDS, CLOCK, HEALTH = "door@", "closed@", "rounds@", "clock@", "health@"
 # When the surroundings failed last: a claim from before proves nothing about its row.
 OUTAGE = "outage"
 # A busy process writes no more often than this; checks must allow for a longer silence.

@@ -14,11 +14,15 @@ import structlog
 from django.conf import settings
 
 from gateway.run import keeper
+from sendouts.intake import closures
 
 log = structlog.get_logger(__name__)
 BACKLOG = 2_048
 END_SECONDS = 5.0
 RESTART_SECONDS = 0.5
+# How often the master leaves a trace that the door is open, and the shortest closure that is told.
+TRACE_SECONDS = 1.0
+CLOSED_SECONDS = 3.0
 # The first socket that systemd hands on.
 FIRST_SOCKET = 3
 
@@ -36,6 +40,7 @@ class DoorSocket:
         self._keeper: subprocess.Popen[bytes] | None = None
         self._wire: socket.socket | None = None
         self._started = float("-inf")
+        self._traced = float("-inf")
         # Another master has the keeper now.
         self.superseded = False
 
@@ -56,11 +61,16 @@ class DoorSocket:
         doors = self._claim()
         if self._listener is None:
             self._listener = _bind(settings.HOST, settings.PORT)
+            self._note_closure()
         self.watch()
         return doors
 
     def watch(self) -> None:
-        """Start a keeper where none is, and notice another master."""
+        """Start a keeper where none is, notice another master, and leave a trace that the door is open."""
+        if time.monotonic() >= self._traced + TRACE_SECONDS:
+            self._traced = time.monotonic()
+            with suppress(OSError):
+                closures.trace(settings.DATA_DIR)
         if self._wire is not None:
             if not select.select([self._wire], [], [], 0)[0]:
                 return
@@ -106,6 +116,11 @@ class DoorSocket:
                 self._keeper.wait(END_SECONDS)
         if self._listener is not None:
             self._listener.close()
+
+    def _note_closure(self) -> None:
+        """Note for how long no socket was open, since the last trace of a master."""
+        with suppress(OSError):
+            closures.note(settings.DATA_DIR, CLOSED_SECONDS)
 
     def _claim(self) -> set[int]:
         """Become the keeper's master, if there is a keeper; return its doors."""

@@ -12,12 +12,14 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import structlog
 from django.db import DatabaseError, close_old_connections, connection
 from django.db.models import F
 
+from sendouts.intake import closures
 from sendouts.intake.journal import Depth
 from sendouts.models import DoorWindow
 from work import pulses
@@ -45,10 +47,11 @@ class Counts:
 class DoorWatch:
     """The counts of one door. Call `note` on the door's event loop only; all else runs in the thread.
 
-    read_depth: returns the depth of the journal, if there is one.
+    read_depth: returns the depth of the journal, if there is one. folder: where closures of the door are noted.
     """
 
-    def __init__(self, read_depth: Callable[[], Depth] | None = None) -> None:
+    def __init__(self, read_depth: Callable[[], Depth] | None = None, folder: Path | None = None) -> None:
+        self._folder = folder
         self._windows: OrderedDict[int, Counts] = OrderedDict()
         self._process = f"{socket.gethostname()[:60]}:{os.getpid()}"
         self._read_depth = read_depth
@@ -99,10 +102,13 @@ class DoorWatch:
             self._write(number, self._windows[number])
             self._windows.pop(number, None)
         self._report_journal()
+        self._report_closure()
 
     def _begin(self) -> None:
         while len(self._windows) > KEPT_WINDOWS:
-            self._windows.popitem(last=False)
+            # The alarm must tell of every refused hook, even if the database is away for longer.
+            refused = self._windows.popitem(last=False)[1].refused
+            self._windows[max(self._windows)].refused += refused
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="door-watch", daemon=True)
             self._thread.start()
@@ -130,6 +136,10 @@ class DoorWatch:
             DoorWindow.objects.create(process=self._process, at=at, **added)
         if counts.refused or counts.slow:
             log.warning("door_slow", stored=counts.stored, slow=counts.slow, refused=counts.refused)
+
+    def _report_closure(self) -> None:
+        if self._folder is not None:
+            closures.report(self._folder)
 
     def _report_journal(self) -> None:
         """Report how many hooks wait in the journals, and once more when there are none."""

@@ -9,7 +9,8 @@ import sys
 import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
+from datetime import UTC, datetime
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ import requests
 
 from gateway.run.keeper import PIECE_BYTES
 from gateway.run.web import MOST_KEPT_BYTES
+from sendouts.intake import closures
 from tests.databases import copy_file
 from tests.servers import TEST_AUTH, common_environment, free_port
 
@@ -75,8 +77,11 @@ class Doors:
         return found
 
     def stored(self) -> int:
-        with sqlite3.connect(self.database.removeprefix("sqlite:///")) as connection:
-            return int(connection.execute("SELECT count(*) FROM sendouts_webhook").fetchone()[0])
+        return self.ask("SELECT count(*) FROM sendouts_webhook")
+
+    def ask(self, query: str) -> int:
+        with closing(sqlite3.connect(self.database.removeprefix("sqlite:///"))) as connection:
+            return int(connection.execute(query).fetchone()[0])
 
     def end(self) -> None:
         for each in self.processes("manage.py serve") + self.processes(KEEPER):
@@ -265,6 +270,19 @@ def test_sigterm_ends_the_doors_and_their_keeper(doors: Doors, master: psutil.Pr
     wait_until(lambda: not doors.processes("manage.py serve") and not doors.processes(KEEPER), doors.log)
     with pytest.raises(requests.ConnectionError):
         requests.post(url(doors), json={"event": "x"}, auth=auth(), timeout=10)
+
+
+def test_a_full_stop_is_told_at_the_next_start(doors: Doors, master: psutil.Process) -> None:
+    master.terminate()
+    wait_until(lambda: not doors.processes("manage.py serve"), doors.log)
+    folder = Path(doors.environment["DATA_DIR"])
+    assert not (folder / closures.NOTE).exists()
+    an_hour_ago = time.time() - 3_600
+    os.utime(folder / closures.TRACE, (an_hour_ago, an_hour_ago))
+    doors.start()
+    begun = datetime.fromtimestamp(an_hour_ago, UTC).isoformat(timespec="minutes")[:16]
+    told = f"SELECT count(*) FROM sendouts_pulse WHERE name LIKE 'closed@%' AND data LIKE '%{begun}%'"
+    wait_until(lambda: doors.ask(told) == 1 and not (folder / closures.NOTE).exists(), doors.log)
 
 
 def url(doors: Doors) -> str:

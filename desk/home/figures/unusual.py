@@ -16,6 +16,7 @@ from desk.home.figures.cached import kept
 from desk.home.figures.in_review import ReviewLine, Waiting
 from notices.alarms import sentences as alarms
 from notices.models import Alarm, Code
+from sendouts.intake.closures import Closure, recent
 from sendouts.models import Batch
 from sendouts.outlook.usual import DAYS, UsualRange
 
@@ -39,12 +40,13 @@ class Share:
 class Unusual:
     """Everything that is unusual, gravest first: at most LINES of each, and whether there are more.
 
-    `asked`: open requests to lift a rule of two people that the reader may confirm. `troubled`: waiting lines that need
-    attention. `alarms`: (id, sentence, advice) of open alarms. `timed_out`: batches
-    and contacts of the last 24 hours that took the “timed out” way, and the id of the first batch.
+    `asked`: open requests to lift a rule of two people that the reader may confirm. `closures`: times in which the door
+    was closed. `troubled`: waiting lines that need attention. `alarms`: (id, sentence, advice) of open alarms.
+    `timed_out`: batches and contacts of the last 24 hours that took the “timed out” way, and the id of the first batch.
     """
 
     asked: list[RuleRequest]
+    closures: list[Closure]
     troubled: list[ReviewLine]
     more_troubled: int
     alarms: list[tuple[int, str, str]]
@@ -54,7 +56,8 @@ class Unusual:
     days: int = DAYS.remembered
 
     def __bool__(self) -> bool:
-        return bool(self.asked or self.troubled or self.alarms or self.timed_out["batches"] or self.shares)
+        found = self.asked or self.closures or self.troubled or self.alarms
+        return bool(found or self.timed_out["batches"] or self.shares)
 
 
 def unusual(
@@ -69,6 +72,7 @@ def unusual(
     open_alarms = _find_alarms(seen, sees_all=sees_all) if sees_alarms else []
     return Unusual(
         asked=to_confirm(seen, confirms, LINES) if confirms is not None else [],
+        closures=recent(now)[-LINES:] if sees_alarms and sees_all else [],
         troubled=troubled[:LINES],
         more_troubled=max(0, len(troubled) - LINES),
         alarms=[(each.pk, alarms.sentence(each), alarms.advice(each.code)) for each in open_alarms[:LINES]],

@@ -19,6 +19,7 @@ from notices.models import Alarm, Code
 from sendouts.models import Status
 from tests.desk.home.desk_cases import ended, timed_out
 from tests.factories import SECRET, batch, client_of, page_url, sendout, text_of, user_in
+from work.models import Pulse
 
 pytestmark = pytest.mark.django_db
 HOME, LIVE = "/admin/", "/admin/desk/live/"
@@ -129,6 +130,17 @@ def test_what_is_unusual_stands_on_top_in_one_sentence_each() -> None:
         "In the 30 days before it was 4% to 4% a day.",
     ):
         assert sentence in text, sentence
+
+
+def test_a_closed_door_is_told_for_a_day_to_those_who_see_all_alarms() -> None:
+    end = timezone.now() - 2 * MINUTE
+    data = {"start": (end - MINUTE).isoformat(), "end": end.isoformat()}
+    Pulse.objects.create(name="closed@host", at=end, data=data)
+    client = client_of("Viewer")
+    text = regions(client)["home-unusual"]
+    assert "The door was closed from " in text and "Hooks of that time are lost: check the platform." in text
+    Pulse.objects.update(data=data | {"end": (end - DAY).isoformat()})
+    assert "The door was closed" not in regions(client)["home-unusual"]
 
 
 def test_more_troubles_than_fit_are_counted() -> None:

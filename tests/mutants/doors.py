@@ -1,0 +1,52 @@
+"""Faults of the doors: hooks of a killed door, open connections, the journal's reserve, closures."""
+
+from tests.mutants.fault import Fault
+
+WEB = "gateway/run/web.py"
+DOORS = "tests/gateway/test_doors.py"
+
+FAULTS = (
+    Fault(
+        "hooks that a killed door had read end with it",
+        "gateway/run/keeper.py",
+        "if dead and not kept.private:",
+        "if not dead and not kept.private:",
+        f"{DOORS}::test_a_hook_that_a_killed_door_had_read_is_answered_by_another",
+    ),
+    Fault(
+        "a door that ends closes connections on which a hook may come",
+        WEB,
+        "not self.transport.get_write_buffer_size() and self.link.give(self):",
+        "self.transport is None:",
+        f"{DOORS}::test_an_open_connection_outlives_the_door_that_is_replaced",
+    ),
+    Fault(
+        "a hook whose sender has hung up is dropped",
+        WEB,
+        "            cycle.disconnected = False\n",
+        "",
+        f"{DOORS}::test_a_hook_whose_sender_has_hung_up_is_stored_all_the_same",
+    ),
+    Fault(
+        "a journal in memory counts as durable",
+        "gateway/environment.py",
+        "return kind in DISKS",
+        'return kind != ""',
+        "tests/gateway/test_starting.py::test_the_journal_is_on_by_default_where_the_folder_is_on_a_local_disk",
+    ),
+    Fault(
+        "the reserve of a full disk is lost with a load that failed",
+        "sendouts/intake/journal/journal.py",
+        "(file.room or 0) > file.size]",
+        "not file.path]",
+        "tests/intake/test_journal_files.py"
+        "::test_a_full_disk_takes_hooks_in_its_reserve_before_and_after_a_load_that_failed",
+    ),
+    Fault(
+        "a closed door is told for ever",
+        "sendouts/intake/closures.py",
+        "if start and end and end > now - TOLD:",
+        "if start and end:",
+        "tests/intake/test_closures.py::test_the_time_since_the_last_trace_is_told_for_a_day",
+    ),
+)
