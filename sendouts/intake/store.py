@@ -26,7 +26,8 @@ from work.sqlite.gate import urgent
 log = structlog.get_logger(__name__)
 # The platform gives up after 1 s, including the round trip.
 STORE_SECONDS = 0.4
-JOURNAL_SECONDS = 0.4
+# Longer than the platform waits: on a busy machine a hook that is stored late is better than one that is lost.
+JOURNAL_SECONDS = 3.0
 # How often the thread checks whether the database is back, or whether the journal holds hooks.
 LOOK_SECONDS = 0.5
 # How often the thread looks for journals of dead processes.
