@@ -187,6 +187,8 @@ def test_the_proxy_leads_hooks_to_a_door_or_else_to_web_and_the_rest_to_web() ->
         ("/webhooks/", "@second_door"),
         ("@second_door", "@last_door"),
     ]
+    # For the whole server: it must hold where the first error arises.
+    assert text.index("recursive_error_pages on;") < text.index("location /webhooks/")
     # The platform waits one second, for all of them.
     assert int(tries[0][1]) <= 500 and sum(int(wait) for _, wait, _ in tries) < 1_000
     places = dict(re.findall(r"location (\S+) \{.*?proxy_pass (\$\w+);", text, re.DOTALL))
