@@ -131,7 +131,12 @@ def run(scene: Scene, kills: int, replacements: int, *, prompt: bool = True) -> 
     settled = settle(gateway, scene.orders)
     fired = hooks.fired
     bad = [each for each in fired if (each.is_bad if prompt else each.status == 0)]
-    notes = [f"{len(bad)} of {len(fired)} hooks were refused or late, the first: {bad[:3]}"] if bad else []
+    unanswered, refused = sum(each.status == 0 for each in bad), sum(each.status not in (0, 202) for each in bad)
+    late = len(bad) - unanswered - refused
+    notes = []
+    if bad:
+        first = next((each for each in bad if each.status == 0), bad[0])
+        notes.append(f"of {len(fired)} hooks {unanswered} had no answer, {refused} were refused, {late} late: {first}")
     if lost := _lost(gateway, fired):
         notes.append(f"{lost} acknowledged hooks are not stored")
     seen = _counted(scene.judge(), fired)
