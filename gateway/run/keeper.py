@@ -146,7 +146,10 @@ class Keeper:
         if word == OPENED:
             peer.kept[number] = Kept(descriptors[0])
             return
-        kept = peer.kept[number]
+        kept = peer.kept.get(number)
+        if kept is None:
+            # The door accepted it while no keeper was there.
+            return
         if word == DATA:
             kept.log.append(data)
         elif word in (ANSWERED, PRIVATE):
