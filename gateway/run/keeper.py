@@ -15,6 +15,7 @@ import socket
 import struct
 import sys
 import time
+from collections import deque
 from contextlib import suppress
 from functools import partial
 from itertools import count
@@ -22,8 +23,8 @@ from itertools import count
 # From a door. OPENED brings the connection itself; DATA are bytes of a hook under way. PRIVATE: something else is under
 # way, which nobody may repeat. GIVE: hand the connection to another door, and so does the keeper to that door.
 DOOR, OPENED, DATA, PRIVATE, ANSWERED, CLOSED, GIVE = b"D", b"o", b"d", b"p", b"a", b"c", b"g"
-# To a door: all bytes of a given connection were sent.
-GIVEN = b"e"
+# To a door: all bytes of a given connection were sent. From the door: it serves the oldest that was given.
+GIVEN, ADOPTED = b"e", b"n"
 # A door that takes no more connections.
 LEAVES = b"l"
 # From the master of the doors: be the only one, and get the door's socket; list the doors; end.
@@ -60,6 +61,8 @@ class Peer:
     def __init__(self, wire: socket.socket) -> None:
         self.wire = wire
         self.kept: dict[int, Kept] = {}
+        # Sent to this door, which has not taken them yet, oldest first.
+        self.given: deque[Kept] = deque()
         self.is_door = False
         self.pid, self.user = peer_of(wire)
         # Readable once the process has ended.
@@ -146,6 +149,10 @@ class Keeper:
         if word == OPENED:
             peer.kept[number] = Kept(descriptors[0])
             return
+        if word == ADOPTED:
+            adopted = peer.kept[number] = peer.given.popleft()
+            adopted.log = []
+            return
         kept = peer.kept.get(number)
         if kept is None:
             # The door accepted it while no keeper was there.
@@ -167,7 +174,7 @@ class Keeper:
         self._peers.remove(peer)
         if peer is self._master:
             self._master, self._alone_since = None, time.monotonic()
-        if not peer.kept or peer.process < 0:
+        if not (peer.kept or peer.given) or peer.process < 0:
             return self._bury(peer, dead=False)
         self._leaving[peer.pid] = peer
         self._selector.register(peer.process, selectors.EVENT_READ, partial(self._bury, peer, dead=True))
@@ -178,7 +185,7 @@ class Keeper:
         with suppress(KeyError, ValueError):
             self._selector.unregister(peer.process)
         self._leaving.pop(peer.pid, None)
-        for kept in peer.kept.values():
+        for kept in (*peer.kept.values(), *peer.given):
             if dead and not kept.private:
                 self._pass_on(kept)
             else:
@@ -193,7 +200,7 @@ class Keeper:
             pieces = [log[start : start + PIECE_BYTES] for start in range(0, len(log), PIECE_BYTES)]
             messages = [DATA + NUMBER.pack(0) + piece for piece in pieces]
             if _send(door.wire, GIVE, kept.descriptor) and all(_send(door.wire, each) for each in (*messages, GIVEN)):
-                return kept.close()
+                return door.given.append(kept)
         kept.until = time.monotonic() + WAIT_SECONDS
         return self._waiting.append(kept)
 

@@ -91,9 +91,9 @@ class _Nobody(asyncio.Transport):
 class Link:
     """A door's side of the keeper. Never waits: if the keeper is slow or gone, hooks go on without it."""
 
-    def __init__(self, name: str, adopt: Callable[[socket.socket, bytes], None]) -> None:
+    def __init__(self, name: str, take: Callable[[socket.socket, bytes], None]) -> None:
         self._name = name
-        self._adopt = adopt
+        self._take = take
         self._loop = asyncio.get_running_loop()
         self._wire: socket.socket | None = None
         self._open: dict[int, KeptProtocol] = {}
@@ -104,6 +104,10 @@ class Link:
     def opened(self, number: int, connection: socket.socket) -> None:
         """Keep a connection from its first moment, before anything else is done with it."""
         self._send(keeper.OPENED, number, b"", connection.fileno())
+
+    def adopted(self, number: int) -> None:
+        """Say that the oldest connection that was given is served."""
+        self._send(keeper.ADOPTED, number)
 
     def made(self, protocol: KeptProtocol) -> None:
         self._open[protocol.number] = protocol
@@ -202,7 +206,7 @@ class Link:
             self._log.append(data[keeper.HEAD_BYTES :])
         elif data == keeper.GIVEN and self._given is not None:
             given, self._given = self._given, None
-            self._adopt(given, b"".join(self._log))
+            self._take(given, b"".join(self._log))
         elif not data:
             self._disconnect()
 
@@ -223,7 +227,7 @@ class DoorServer(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=[])
-        self._link = Link(self._name, self._adopt)
+        self._link = Link(self._name, self._take)
         self._listener.setblocking(False)
         asyncio.get_running_loop().add_reader(self._listener, self._accept)
 
@@ -246,17 +250,23 @@ class DoorServer(uvicorn.Server):
             loop.remove_reader(self._listener)
             loop.call_later(RECONNECT_SECONDS, self._accept_again)
             return
-        self._adopt(connection)
+        number = next(self._numbers)
+        if self._link is not None:
+            self._link.opened(number, connection)
+        self._serve_connection(number, connection)
 
     def _accept_again(self) -> None:
         if not self.should_exit:
             asyncio.get_running_loop().add_reader(self._listener, self._accept)
 
-    def _adopt(self, connection: socket.socket, begun: bytes = b"") -> None:
-        """Serve a connection, whose first bytes another door may have read."""
+    def _take(self, connection: socket.socket, begun: bytes) -> None:
+        """Serve a connection that another door has left, with the bytes that it had read."""
         number = next(self._numbers)
         if self._link is not None:
-            self._link.opened(number, connection)
+            self._link.adopted(number)
+        self._serve_connection(number, connection, begun)
+
+    def _serve_connection(self, number: int, connection: socket.socket, begun: bytes = b"") -> None:
         connection.setblocking(False)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
