@@ -163,3 +163,31 @@ def test_the_clock_accepts_no_batch_whose_rejections_could_not_be_sent(gate: Gat
     gate.batch().__class__.objects.update(due_at="2020-01-01T00:00Z")
     gate.work()
     assert (gate.batch().status, gate.batch().due_at) == ("in_review", None)
+
+
+def test_a_file_on_a_host_that_is_not_allowed_is_downloaded_once_somebody_allows_it(gate: Gate, settings: Any) -> None:
+    settings.SYMPLIFY_ALLOWED_HOSTS = []
+    gate.project()
+    sent = gate.fire(contacts=20)
+    gate.work(rounds=2)
+    batch = gate.batch()
+    assert (batch.status, batch.attention, batch.attention_data["host"]) == ("planned", "host_not_listed", "127.0.0.1")
+    carry_out(AllowHost(), batch, host_adder())
+    hosts.forget_known()
+    gate.work(rounds=3)
+    seen = gate.platform.sendout(sent["id"])
+    assert (gate.batch().status, seen["rejected"], seen["violations"]) == ("finished", 2, [])
+
+
+def test_addresses_on_several_hosts_are_allowed_together_and_the_rest_is_named_next(gate: Gate) -> None:
+    gate.project()
+    gate.fire(
+        rows=rows(foreign("a.example.com"), foreign("b.example.com"), {"cancelUri": "a.example.com/1"}), contacts=5
+    )
+    gate.work()
+    carry_out(AllowHost(), gate.batch(), host_adder())
+    hosts.forget_known()
+    gate.work()
+    batch = gate.batch()
+    assert sorted(AllowedHost.objects.values_list("entry", flat=True)) == ["a.example.com", "b.example.com"]
+    assert (batch.status, batch.attention_data["code"], batch.attention_data["rows"]) == ("in_review", "relative", 1)

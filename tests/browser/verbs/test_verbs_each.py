@@ -18,6 +18,10 @@ Batch.objects.filter(pk=made.pk).update(status="accepted", confirmed=1, attentio
 Decision.objects.filter(pk=made.first_decision).update(answer=Answer.CONFIRMED)
 Decision.objects.filter(pk=made.first_decision + 1).update(answer=Answer.REFUSED)
 """
+HOST_WAITS = """
+waits = {"rows": 2, "code": "host_not_listed", "host": "mail.example.com", "hosts": ["mail.example.com"]}
+Batch.objects.filter(pk=made.pk).update(attention="host_not_listed", attention_data=waits)
+"""
 ON_HOLD = """
 from django.contrib.auth.models import User
 from sendouts.verbs import PutOnHold
@@ -67,6 +71,7 @@ CASES = [
     Case("lift-hold", ON_HOLD, "", "Lift the hold", "The hold is lifted.", "Hold lifted"),
     Case("cancel-change", CHANGING, "", "Stop the change", "The change is stopped.", "Change stopped"),
     Case("run-again", "", "", "Run again", "The checks run again.", "Checks started again"),
+    Case("allow-host", HOST_WAITS, "", "Allow and check again", "The host is allowed.", "Checks started again"),
     Case("retry", UNCONFIRMED, "", "Try again", "It is being tried again.", "Tried again"),
     Case(
         "take-on",
