@@ -10,8 +10,8 @@ from django.contrib.auth.models import User
 
 from sendouts.models import Batch, Event, EventWord
 
-# Changes of decisions by a person. If the project says so, a person must not accept their own changes alone.
-CHANGES = (EventWord.CHANGED, EventWord.CHANGE_BEGUN)
+# What a person decided in a batch. If the project says so, they must not accept it alone.
+CHANGES = (EventWord.CHANGED, EventWord.CHANGE_BEGUN, EventWord.TAKEN_ON)
 # The columns of a batch without an acceptance.
 NOBODY: dict[str, Any] = {
     "first_accepted_by": None,

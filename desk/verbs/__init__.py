@@ -21,6 +21,7 @@ from desk.verbs.settle import (
     SendAgainPage,
     TakeOnPage,
     TryAgainPage,
+    WholeFilePage,
 )
 from desk.verbs.stop import StopPage
 from sendouts.models import Batch
@@ -29,7 +30,7 @@ VERBS: Mapping[str, type[VerbPage]] = {
     verb.name: verb
     for verb in (
         *(AcceptPage, RejectPage, TakeBackPage, TryAgainPage, TakeOnPage, GoWithoutPage, SendAgainPage, StopPage),
-        *(AllowHostPage, CancelChangePage, LiftHoldPage, HoldPage, RunAgainPage, GiveUpPage),
+        *(WholeFilePage, AllowHostPage, CancelChangePage, LiftHoldPage, HoldPage, RunAgainPage, GiveUpPage),
     )
 }
 

@@ -1,5 +1,7 @@
 """The verbs that settle a batch which cannot go on: run again, try again, take on, go without, send again, give up."""
 
+from functools import cached_property
+
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -8,8 +10,20 @@ from desk.verbs.base import VerbPage, VerbWords
 from sendouts import rules
 from sendouts.models import Attention, Status
 from sendouts.models.decision import DecisionReason
+from sendouts.outlook.usual import usual_of
 from sendouts.stages import effects
-from sendouts.verbs import AllowHost, GiveUp, GoWithout, RunAgain, SendAgain, TakeOn, TryAgain, run_again, stop
+from sendouts.verbs import (
+    AllowHost,
+    GiveUp,
+    GoWithout,
+    RunAgain,
+    SendAgain,
+    TakeOn,
+    TryAgain,
+    WholeFile,
+    run_again,
+    stop,
+)
 from sendouts.wording.batch_sentences import number, quoted
 
 
@@ -137,6 +151,36 @@ class TakeOnPage(VerbPage):
     @property
     def confirm(self) -> str:
         return super().confirm if self.is_released else _("Take on %(n)s") % {"n": number(self.batch.unsettled)}
+
+
+class WholeFilePage(VerbPage):
+    """State that what was read is the whole contact file."""
+
+    verb = WholeFile
+    name, tone = "whole-file", "danger"
+    changes = True
+    words = VerbWords(
+        button=gettext_lazy("This is the whole file…"),
+        question=gettext_lazy("Is that the whole file of “%(name)s”?"),
+        confirm=gettext_lazy("State it"),
+        done=gettext_lazy("Stated. The batch waits for its acceptance. Your name and note stay with it."),
+    )
+
+    @property
+    def is_possible(self) -> bool:
+        batch = self.batch
+        return super().is_possible and batch.attention == Attention.NO_PROVEN_END and bool(batch.total)
+
+    @cached_property
+    def usual(self) -> int | None:
+        """Return how many contacts this sendout usually has."""
+        found = usual_of(self.batch)
+        return found.total if found else None
+
+    @property
+    def question(self) -> str:
+        text = ngettext("Is %(n)s contact the whole file?", "Are %(n)s contacts the whole file?", self.batch.total)
+        return text % {"n": number(self.batch.total)}
 
 
 class GoWithoutPage(_FailedEffectPage):

@@ -10,13 +10,13 @@ from sendouts.verbs.change_many import CancelChange, ChangeAlike
 from sendouts.verbs.hold import LiftHold, PutOnHold
 from sendouts.verbs.run_again import AllowHost, RunAgain
 from sendouts.verbs.second_person import TakeBack
-from sendouts.verbs.settle import GiveUp, GoWithout, SendAgain, TakeOn, TryAgain
+from sendouts.verbs.settle import GiveUp, GoWithout, SendAgain, TakeOn, TryAgain, WholeFile
 from sendouts.verbs.stop import StopRelease
 
 VERBS: Mapping[str, type[Verb[Any]]] = {
     verb.name: verb
     for verb in (
         *(Accept, Reject, TakeBack, ChangeDecisions, ChangeAlike, CancelChange, PutOnHold, LiftHold),
-        *(RunAgain, AllowHost, TryAgain, TakeOn, GoWithout, SendAgain, GiveUp, StopRelease),
+        *(RunAgain, AllowHost, TryAgain, TakeOn, GoWithout, SendAgain, GiveUp, StopRelease, WholeFile),
     )
 }

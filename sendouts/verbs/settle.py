@@ -1,4 +1,4 @@
-"""Verbs for a batch that cannot go on: retry, answer for what is unconfirmed, or give up."""
+"""Verbs for a batch that cannot go on: retry, answer for what is not proven, or give up."""
 
 from typing import Any
 
@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from sendouts import lifecycle
 from sendouts.models import Answer, Attention, Batch, Decision, DecisionVerdict, EventWord, Status
 from sendouts.models.decision import rows_of
+from sendouts.outlook import forecast
 from sendouts.stages import effects
 from sendouts.verbs import base
 from sendouts.verbs.base import Act, NotDone, NotDoneCode, Verb
@@ -65,6 +66,30 @@ def _take_on(batch: Batch, act: Act, data: dict[str, Any], **columns: Any) -> No
     columns |= {"due_at": act.now, **_SETTLED}
     lifecycle.change(batch, EventWord.TAKEN_ON, data=data, **act.by, **columns)
     log.warning("taken_on", batch=batch.pk, user=act.user.pk, **data)
+
+
+class WholeFile(Verb[Batch]):
+    """State that what was read of a contact file is all of it, though its end is not proven.
+
+    A broken last row stays unreadable. The batch goes on waiting for its acceptance.
+    """
+
+    name = "whole-file"
+    statuses = frozenset({Status.IN_REVIEW})
+    permission = base.TAKE_ON
+    needs_note = True
+
+    def carry_out(self, batch: Batch, act: Act) -> Batch:
+        if batch.attention != Attention.NO_PROVEN_END or not batch.total:
+            raise NotDone(NotDoneCode.NOTHING, _("There is nothing to state: the end of the file is not in doubt."))
+        # A problem that planning found in the hook still holds the batch.
+        attention, about = batch.attention_data.get("hook", ("", {}))
+        batch.attention, batch.attention_data, batch.file_complete = attention, about, True
+        columns = {"attention": attention, "attention_data": about, "file_complete": True}
+        columns["due_at"] = forecast.acts_at(batch, forecast.lately(act.now), act.now)
+        lifecycle.change(batch, EventWord.TAKEN_ON, data={"whole": batch.total}, **act.by, **columns)
+        log.warning("taken_on", batch=batch.pk, user=act.user.pk, whole=batch.total)
+        return batch
 
 
 class TryAgain(Verb[Batch]):

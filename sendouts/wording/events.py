@@ -47,6 +47,9 @@ _TAKEN_ON = {
         "Goes on without the failed action for %(n)s contacts",
         "number",
     ),
+    "whole": ngettext_lazy(
+        "%(n)s contact stated to be the whole file", "%(n)s contacts stated to be the whole file", "number"
+    ),
 }
 _SENT = ngettext_lazy("%(n)s rejection had left and stays", "%(n)s rejections had left and stay", "number")
 _STOPPED = {

@@ -81,7 +81,7 @@ TABLE = {
             ("accept contacts/<int:row>/<slug:to> give-up hold refuse run-again", (REVIEW, "same")),
             ("lift-hold many/<slug:to> cancel-change retry", (REVIEW, "302 403 403 409 409 409")),
             ("send-again take-back undo", (REVIEW, "302 403 403 409 409 409")),
-            ("allow-host go-without take-on", (MANAGE, "302 403 403 403 409 409")),
+            ("allow-host go-without take-on whole-file", (MANAGE, "302 403 403 403 409 409")),
         )
         for verb in verbs.split()
     },

@@ -56,6 +56,7 @@ RULES = {
     "undo": Rule("accepted refused delivered", "Reviewer", False, "in_review", ("undo",), "undo"),
     "give-up": Rule("planned in_review accepted refused delivered", "Reviewer", True, "abandoned", ("give-up",)),
     "take-on": Rule("accepted refused delivered", "Manager", True, "taken_on", ("take-on",)),
+    "whole-file": Rule("in_review", "Manager", True, "taken_on", ("whole-file",)),
     "go-without": Rule("accepted", "Manager", True, "taken_on", ("go-without",)),
     "send-again": Rule("finished", "Reviewer", False, "retried", ("send-again",)),
 }
@@ -113,6 +114,8 @@ def ready(name: str, status: str, colleague: User) -> Batch:
     columns: dict[str, Any] = {"accepted": 3, "rejected": 2, "revision": 3}
     if name in {"retry", "take-on", "go-without"} or (name == "run-again" and status == Status.PLANNED):
         columns["attention"] = {"take-on": "unconfirmed", "go-without": "effect_failed"}.get(name, "worker_died")
+    if name == "whole-file" and status == Status.IN_REVIEW:
+        columns |= {"attention": "no_proven_end", "file_complete": False}
     if name == "allow-host":
         waits = {"rows": 1, "code": "host_not_listed", "host": "a.example.com", "hosts": ["a.example.com"]}
         columns |= {"attention": "host_not_listed", "attention_data": waits}

@@ -42,6 +42,9 @@ Batch.objects.filter(pk=made.pk).update(status="accepted", confirmed=2, attentio
 Decision.objects.filter(pk__lte=made.first_decision + 1, pk__gte=made.first_decision).update(answer=Answer.CONFIRMED)
 EffectRun.objects.create(batch=made, step=1, phase="enrich", total=3, **names)
 """
+BROKEN_OFF = """
+Batch.objects.filter(pk=made.pk).update(attention="no_proven_end", file_complete=False)
+"""
 NOT_TOLD = """
 names = {"identifier": "crm", "kind": "transfer_http", "on_failure": "hold"}
 plan = admin_cases.plan(admin_cases.CONSENT, {**admin_cases.CONSENT, **names, "phase": "transfer"})
@@ -90,6 +93,14 @@ CASES = [
         "Go on without",
         "The release goes on. Your name and note",
         "Goes on without the failed action",
+    ),
+    Case(
+        "whole-file",
+        BROKEN_OFF,
+        "counted",
+        "State it",
+        "Stated. The batch waits for its acceptance.",
+        "contacts stated to be the whole file",
     ),
     Case("send-again", NOT_TOLD, "", "Send again", "It is being sent again.", "Outcome sent again"),
 ]

@@ -117,6 +117,10 @@ def waiting_for_host() -> Batch:
     return held(attention=Attention.HOST_NOT_LISTED, attention_data=data)
 
 
+def broken_off() -> Batch:
+    return held(attention=Attention.NO_PROVEN_END, file_complete=False)
+
+
 # Each verb: a batch for which it is possible, what is given, and what must be true afterwards.
 VERBS: dict[str, tuple[Callable[[], Batch], dict[str, str], Callable[[Batch], bool]]] = {
     "accept": (held, {}, lambda b: b.status == Status.ACCEPTED and b.accepted == 3),
@@ -125,6 +129,7 @@ VERBS: dict[str, tuple[Callable[[], Batch], dict[str, str], Callable[[Batch], bo
     "allow-host": (waiting_for_host, {}, lambda b: b.status == Status.PLANNED and AllowedHost.objects.count() == 2),
     "retry": (unconfirmed, {}, lambda b: not b.attention and b.due_at is not None),
     "take-on": (unconfirmed, {"note": "known"}, lambda b: b.taken_on == 1 and not b.attention),
+    "whole-file": (broken_off, {"note": "counted"}, lambda b: b.file_complete and not b.attention),
     "go-without": (not_written, {"note": "known"}, lambda b: b.enrichments == 0 and not b.attention),
     "send-again": (not_told, {}, lambda b: b.effect_runs.get().due_at is not None),
     "undo": (unconfirmed, {}, lambda b: b.status == Status.IN_REVIEW and b.final == 2),
