@@ -8,6 +8,7 @@ from django.db.models.functions import Now
 
 from notices.alarms.findings import Finding
 from notices.models import Code
+from sendouts.models import Spool
 from sendouts.privacy import retention
 from work import lanes, pulses
 from work.models import Pulse
@@ -75,6 +76,12 @@ def retention_behind(now: datetime) -> Iterator[Finding]:
     late = max(retention.behind(now).values())
     if late > RETENTION_SECONDS:
         yield Finding(Code.RETENTION_BEHIND, data={"hours": round(late / 3600)})
+
+
+def spool_full(now: datetime) -> Iterator[Finding]:
+    streamed = Spool.objects.filter(state=Spool.State.STREAMED).count() if settings.SPOOL_GB else 0
+    if streamed:
+        yield Finding(Code.SPOOL_FULL, data={"batches": streamed})
 
 
 def tell_clock(seconds: int) -> None:

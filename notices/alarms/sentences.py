@@ -59,6 +59,13 @@ def sentence(alarm: Alarm) -> str:
                 data["hours"],
             )
             return text % {"n": number(data["hours"])}
+        case Code.SPOOL_FULL:
+            text = ngettext(
+                "%(n)s contact file could not be kept on the disk, and is read from the platform instead.",
+                "%(n)s contact files could not be kept on the disk, and are read from the platform instead.",
+                data["batches"],
+            )
+            return text % {"n": number(data["batches"])}
         case Code.JOURNAL_WAITING | Code.CLOCK_JUMPED | Code.DISK_FULL | Code.DATABASE_SLOW:
             return _machine(alarm) % (data | since | {"machine": alarm.subject})
     return _traffic(alarm.code, data)
@@ -124,6 +131,7 @@ def _lane(name: str) -> str:
 
 def _worker(name: str) -> str:
     known = {"small": _("The worker for hooks and singles"), "files": _("The worker for contact files")}
+    known["downloads"] = _("The worker for downloads")
     return known.get(name, name)
 
 
@@ -152,6 +160,7 @@ def advice(code: str) -> str:
         Code.CLOCK_JUMPED: _("See to the time service of the machine."),
         Code.DISK_FULL: _("Make room, or give the disk more."),
         Code.DATABASE_SLOW: _("See what loads the database."),
+        Code.SPOOL_FULL: _("Make room on the disk, or raise SPOOL_GB. Their links must work until they are screened."),
         Code.RETENTION_BEHIND: _("See whether the sweep runs, and what its log says of retention."),
     }[Code(code)]
 

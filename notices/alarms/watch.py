@@ -42,6 +42,7 @@ CHECKS: dict[Code, Callable[[datetime], Iterable[Finding]]] = {
     Code.DISK_FULL: machine.disk_full,
     Code.DATABASE_SLOW: machine.database_slow,
     Code.RETENTION_BEHIND: progress.retention_behind,
+    Code.SPOOL_FULL: progress.spool_full,
 }
 LOOK_SECONDS = 5.0
 SEND_SECONDS = 2.0

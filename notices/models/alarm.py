@@ -27,6 +27,7 @@ class Code(models.TextChoices):
     DISK_FULL = "disk_full", _("the disk is nearly full")
     DATABASE_SLOW = "database_slow", _("the database answers slowly")
     RETENTION_BEHIND = "retention_behind", _("data is kept for too long")
+    SPOOL_FULL = "spool_full", _("the spool has no room for contact files")
 
 
 class Alarm(models.Model):

@@ -13,7 +13,7 @@ from django.utils import timezone, translation
 from notices.alarms import machine, progress, record, sentences, watch
 from notices.models import Alarm, Code
 from sendouts import lifecycle
-from sendouts.models import Batch, DoorWindow, Status, Webhook
+from sendouts.models import Batch, DoorWindow, Spool, Status, Webhook
 from tests.factories import batch, sendout, webhook
 from work import pulses
 from work.models import Pulse
@@ -135,6 +135,11 @@ CASES = {
         lambda: (batch(Status.EXPIRED), long_ago(Batch.objects, ended_at=timedelta(hours=27))),
         "Data is deleted 3 hours later than configured.",
         lambda: Batch.objects.update(finish_uri=b""),
+    ),
+    Code.SPOOL_FULL: Case(
+        lambda: Spool.objects.create(pk=(made := batch(Status.PLANNED)).pk, batch=made, state="streamed"),
+        "1 contact file could not be kept on the disk, and is read from the platform instead.",
+        lambda: Spool.objects.update(state="over"),
     ),
     Code.ATTENTION: Case(
         attention_near,

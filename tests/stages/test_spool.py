@@ -262,7 +262,9 @@ def test_without_room_a_file_is_screened_while_it_comes(
     gate: Gate, files: Files, folder: Path, settings: Any, gb: float
 ) -> None:
     settings.SPOOL_GB = gb
-    planned(gate, files)
+    made = planned(gate, files)
+    download_files([made.pk])
+    assert (Spool.objects.get().state, files.gets) == ("streamed", [])
     gate.work()
     assert (gate.batch().status, gate.batch().total, len(files.gets)) == ("finished", 300, 1)
     assert not folder.exists() or list(folder.iterdir()) == []
