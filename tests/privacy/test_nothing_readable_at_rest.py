@@ -1,4 +1,7 @@
-"""Neither the database nor the journal holds a URI of the platform, or a raw hook, that can be read."""
+"""Neither the database nor the journal holds a URI of the platform, or a raw hook, that can be read.
+
+A kept contact file cannot be read at all without the database.
+"""
 
 import json
 import re
@@ -62,7 +65,10 @@ def addresses(gate: Gate) -> Iterator[bytes]:
 
 
 @KEYS
-def test_a_whole_run_leaves_no_uri_and_no_part_of_a_hook_that_can_be_read(gate: Gate, sealed: bool) -> None:
+def test_a_whole_run_leaves_no_uri_and_no_part_of_a_hook_that_can_be_read(
+    gate: Gate, settings: Any, tmp_path: Path, sealed: bool
+) -> None:
+    settings.SPOOL_DIR = tmp_path
     gate.project(review="always")
     spec = {"project": "Newsletter", "actions": ["consent-check"], "no_consent": 0.3}
     gate.platform.create("batch", contacts=50, **spec)
@@ -77,6 +83,8 @@ def test_a_whole_run_leaves_no_uri_and_no_part_of_a_hook_that_can_be_read(gate: 
     stages = [database()]
     gate.work()
     stages.append(database())
+    (kept,) = (path.read_bytes() for path in tmp_path.iterdir())
+    assert len(kept) > 5_000 and not any(secret in kept for secret in secrets | {b"contactId", b"A-0"})
     person = reviewer()
     for batch in Batch.objects.filter(status="in_review"):
         carry_out(Accept(), batch, person)

@@ -24,6 +24,7 @@ from tests.acceptance.deployment import wait_until
 from tests.gate import Gate, carry_out, reviewer
 from tests.lanes import advance_batches, download_files
 from tests.outbound.site import Request, Site, reply
+from tests.stages.test_fairness import slow_service, worker
 
 pytestmark = pytest.mark.django_db
 
@@ -183,6 +184,32 @@ def test_a_first_answer_that_names_an_expired_link_is_told_as_such(gate: Gate, f
     files.answer = lambda _: reply(403, b"<Error><Message>Request has expired</Message></Error>")
     gate.work()
     assert gate.batch().attention_data == {"status": 403, "expired": True}
+
+
+def test_a_link_may_expire_once_the_file_is_there(gate: Gate, files: Files) -> None:
+    made = planned(gate, files, review="always")
+    download_files([made.pk])
+    files.answer = lambda _: reply(403, b"<Error><Message>Request has expired</Message></Error>")
+    gate.work()
+    carry_out(RunAgain(), gate.batch(), reviewer())
+    gate.work()
+    assert (gate.batch().status, gate.batch().total, gate.batch().attention) == ("in_review", 300, "")
+    assert len(files.gets) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_connection_ends_while_a_service_thinks(gate: Gate, files: Files) -> None:
+    with slow_service() as (running, go_on):
+        project = gate.project()
+        gate.define(project, "ask", run="always", kind="consent_check", config={"url": running.url, "timeout": 60})
+        gate.store(files.hook())
+        (made,) = gate.plan()
+        with worker(made):
+            wait_until(lambda: running.questions, 60, "the service is asked")
+            wait_until(lambda: not files.site.under_way, 60, "the platform has sent all, and waits for nobody")
+            assert Spool.objects.get().state == "complete" and gate.batch().status == "planned"
+            go_on.set()
+        assert gate.batch().status == "finished" and len(files.gets) == 1
 
 
 @pytest.mark.parametrize("status", [202, 204])
