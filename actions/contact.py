@@ -5,6 +5,8 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final
 
+from actions.names import visible
+
 
 class _Missing:
     """The value of a field that the contact does not have."""
@@ -48,8 +50,8 @@ class Contact:
     def field(self, path: str) -> Any:
         """Return the value at a path, or MISSING.
 
-        Ignore case if no key matches exactly. `properties.x` and plain `x` name the same field; if a contact has both,
-        the path as written wins. A column with dots in its name is found by that name.
+        Ignore case and invisible characters if no key matches exactly. `properties.x` and plain `x` name the same
+        field; if a contact has both, the path as written wins. A column with dots in its name is found by that name.
         """
         return reader(path)(self.fields)
 
@@ -60,7 +62,7 @@ class Contact:
 @lru_cache(maxsize=1024)
 def reader(path: str) -> Callable[[Mapping[str, Any]], Any]:
     """Compile a path into a function from fields to value, so that a page of contacts parses the path once."""
-    path = path.strip()
+    path = visible(path)
     other = path[len(_PREFIX) :] if path[: len(_PREFIX)].lower() == _PREFIX else _PREFIX + path
     candidates = tuple(tuple(each.split(".")) for each in (path, other))
     routes: dict[tuple[str, ...], _Route] = {}
@@ -152,5 +154,5 @@ def _folded(keys: tuple[str, ...]) -> Mapping[str, str]:
     """Map folded keys to the keys as written; cached, since rows of one file share their keys."""
     found: dict[str, str] = {}
     for key in keys:
-        found.setdefault(str(key).casefold(), key)
+        found.setdefault(visible(str(key)).casefold(), key)
     return found

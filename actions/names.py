@@ -10,13 +10,25 @@ NAME_LENGTH = 255
 
 # What Unicode says to ignore in display (zero-width spaces and joiners, marks of direction and of byte order, soft
 # hyphens, fillers, variation selectors), annotation marks, and control characters that are not white space.
-_INVISIBLE = re.compile(
-    "[\x01-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
+_INVISIBLE_SET = (
+    "\x01-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
     "\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3"
-    "\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+    "\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 )
+_INVISIBLE = re.compile(f"[{_INVISIBLE_SET}]")
+_EDGES = re.compile(rf"\A[\s{_INVISIBLE_SET}]+|[\s{_INVISIBLE_SET}]+\Z")
 # Characters that differ from plain ones only in that they forbid a line break.
 _UNBREAKABLE = {0xA0: " ", 0x2007: " ", 0x202F: " ", 0x2011: "-"}
+
+
+# Words that exports write for an empty value; case does not count.
+FOR_NOTHING = ("NULL", "\\N", "N/A", "#N/A", "None", "nil", "NaN", "undefined", "(null)")
+_FOLDED_NOTHING = frozenset(word.casefold() for word in FOR_NOTHING)
+
+
+def is_for_nothing(text: str) -> bool:
+    """Return whether an id or an address is only a word for an empty value."""
+    return len(text) < 10 and text.casefold() in _FOLDED_NOTHING
 
 
 def visible(text: str) -> str:
@@ -28,6 +40,16 @@ def visible(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text.strip()
     return _INVISIBLE.sub("", text).translate(_UNBREAKABLE).strip()
+
+
+def has_invisible(text: str, seen: str) -> bool:
+    """Return whether a text was written with more than its visible form and white space around that."""
+    return seen != text and seen != text.strip(" \t\r\n")
+
+
+def trim(text: str) -> str:
+    """Return a URI without white space and invisible characters around it; what is inside is called as it came."""
+    return text.strip() if text.isascii() else _EDGES.sub("", text)
 
 
 def normal_name(text: str) -> str:

@@ -28,6 +28,7 @@ ON_SQLITE = [
     "tests/intake/test_door.py",
     "tests/intake/test_door_without_database.py",
     "tests/stages/test_way_of_a_batch.py",
+    "tests/stages/test_forms_of_files.py",
     "tests/stages/test_deadlines.py",
     "tests/stages/test_answers.py",
     "tests/stages/test_shared_uris.py",

@@ -58,9 +58,12 @@ class AttentionData(TypedDict, total=False):
     names: list[str]
     # Codes of HookProblem.
     problems: list[str]
-    # The action that failed, and its text.
+    # The action that failed, and its text. For unreadable rows, the sentence about the first, if it has its own.
     identifier: str
     text: str
+    # Page of the first unreadable row, and number of contacts that the file says it has.
+    page: int
+    total: int
     # For a rejection of the whole batch: whether the file is complete, and the number of rejections.
     complete: bool
     rejected: int

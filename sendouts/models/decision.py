@@ -43,6 +43,8 @@ class RowProblem(models.TextChoices):
     TOO_LONG = "too_long", _("its id or address is too long")
     TOO_DEEP = "too_deep", _("it is nested too deeply")
     TOO_BIG = "too_big", _("it is too big for a contact")
+    TWICE = "twice", _("it has a field twice, with different values")
+    MANGLED = "mangled", _("a spreadsheet has changed its contact id")
 
 
 # An acceptance gives one of these to each contact that was undecided.

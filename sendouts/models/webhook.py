@@ -22,6 +22,7 @@ class HookProblem(models.TextChoices):
     DOWNLOAD_URI_NOT_TEXT = "download_uri_not_text", _("its download address cannot be read")
     UNKNOWN_ENVELOPE = "unknown_envelope", _("it came inside a message of an unknown form")
     CHARSET_GUESSED = "charset_guessed", _("its text is not in UTF-8, so letters may be wrong")
+    KEY_TWICE = "key_twice", _("it has a field twice, with different values")
 
 
 class Webhook(WorkRow):

@@ -1,4 +1,4 @@
-"""Contact file as JSON: an array of objects, or one object that holds the array under any key."""
+"""Contact file as JSON: an array of objects, or an object that holds the array under any key, perhaps inside others."""
 
 import re
 from collections.abc import Iterator
@@ -16,6 +16,7 @@ STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]++|\\.)*+"|["\[\]{}]', re.DOTALL)
 _OPENER = re.compile(rb'\{[ \t\r\n]*"[^"\\]*"')
 _BORDER = re.compile(rb"\}[ \t\r\n]*,[ \t\r\n]*\{")
 _BORDERS_TRIED = 4
+_MAX_LEVELS = 5  # of objects around the array of contacts
 
 
 class BrokenJson(Exception):
@@ -51,6 +52,19 @@ class Scanner:
                 return window.data[at : at + 1]
             if not window.more():
                 raise BrokenJson("cut")
+
+    def peek_object(self) -> bytes:
+        """Return the first object inside the array that begins here, without taking anything; b"" if it is another."""
+        window = self.window
+        if self.peek_inside() != b"{":
+            return b""
+        while True:
+            start = window.data.index(b"{", window.at)
+            end = _end_of_value(window.data, start, ended=window.ended)
+            if end:
+                return window.data[start:end]
+            if len(window.data) - start > rows.MAX_ROW or not window.more():
+                return b""
 
     def take(self) -> bytes:
         """Take and return the next byte that is not white space; raise BrokenJson at the end of the file."""
@@ -173,11 +187,11 @@ class ArrayFile:
         for end, following in _borders(data, at):
             page = data[at:end]
             try:
-                objects = plain.decode_objects(b"[" + page + b"]")
+                objects, doubtful = plain.decode_objects(page)
             except plain.NOT_FAST:
                 continue
             window.at = following
-            return self._maker.many(objects, self.place, suspicious=b"\\u0000" in page)
+            return self._maker.many(objects, self.place, suspicious=doubtful or plain.has_escape(page, plain.NUL))
         return []
 
 
@@ -205,83 +219,126 @@ def _borders(data: bytes, at: int) -> Iterator[tuple[int, int]]:
 class ObjectFile(ArrayFile):
     """A file that is one JSON object: it holds the array under any key, or is itself the only row.
 
-    The first array of objects is used. If another array with reject URIs follows, the choice is ambiguous: BrokenJson
-    with the code two_arrays.
+    The first array of objects is used; inside of inner objects, the first one with reject URIs. If another array with
+    reject URIs follows, the choice is ambiguous: BrokenJson with the code two_arrays. `around` has the other fields.
     """
 
     name = "json_object"
 
     def __init__(self, window: Window, maker: RowMaker) -> None:
         super().__init__(window, maker)
+        self.around: dict[str, Any] = {}
         self._found = False  # the array of objects
         self._found_empty = False  # an array without elements
         self._damaged = ""
-        self._head: dict[str, Any] = {}  # fields before the array
-        self._is_contact = False  # a reject URI is among them
-        self._head_size = 0
+        self._is_contact = False  # a reject URI is among the fields before the array
+        self._size = 0  # bytes of the fields that are kept
 
     def rows(self) -> Iterator[list[Row]]:
         scanner = self._scanner
         scanner.take()
         if scanner.peek() == b"}":
             raise BrokenJson("not_a_contact_file")
-        separator = b","
-        while separator == b",":
-            key = self._key()
-            if self._is_at_array():
-                self._found = True
-                scanner.take()
-                yield from self._elements()
-            else:
-                self._read_field(key)
-            separator = scanner.take()
-        if separator != b"}" or scanner.peek():
+        yield from self._members(self.around, 0)
+        if scanner.peek():
             raise BrokenJson("bad_json")
         if not self._found:
             yield self._object_as_row()
         self.closed = True
 
+    def _members(self, fields: dict[str, Any], level: int) -> Iterator[list[Row]]:
+        """Yield the rows of the array in the object that begins here, and take its closing brace."""
+        scanner = self._scanner
+        separator = b","
+        while separator == b",":
+            key = self._key()
+            if self._is_at_array(level):
+                self._found = True
+                scanner.take()
+                yield from self._elements()
+            elif self._is_at_object(level):
+                scanner.take()
+                inner: dict[str, Any] = {}
+                if scanner.peek() == b"}":
+                    scanner.take()
+                else:
+                    yield from self._members(inner, level + 1)
+                self._keep(fields, key, inner)
+            else:
+                self._read_field(fields, key, level)
+            separator = scanner.take()
+        if separator != b"}":
+            raise BrokenJson("bad_json")
+
     def _key(self) -> str:
         if self._scanner.peek() not in (b'"', b""):
             raise BrokenJson("bad_json")
-        key, problem = plain.decode(self._scanner.value())
+        raw = self._scanner.value()
+        key, problem = plain.decode(raw)
         if problem == "bad_json" or self._scanner.take() != b":":
             raise BrokenJson("bad_json")
         self._damaged = self._damaged or problem
+        self._has_room(raw)
         return str(key)
 
-    def _is_at_array(self) -> bool:
+    def _is_at_array(self, level: int) -> bool:
         """Return whether the array of contacts comes next; in an object with a reject URI, an array is only a field."""
         if self._found or self._scanner.peek() != b"[" or self._is_contact:
             return False
         first = self._scanner.peek_inside()
+        if level:
+            return first == b"{" and _is_contact(plain.decode(self._scanner.peek_object())[0])
         self._found_empty = self._found_empty or first == b"]"
         return first == b"{"
 
-    def _read_field(self, key: str) -> None:
+    def _is_at_object(self, level: int) -> bool:
+        return not self._found and not self._is_contact and level < _MAX_LEVELS and self._scanner.peek() == b"{"
+
+    def _read_field(self, fields: dict[str, Any], key: str, level: int) -> None:
         raw = self._scanner.value()
         value, problem = plain.decode(raw)
         if problem in ("bad_json", "too_deep"):
             raise BrokenJson(problem)
+        # Check each key alone: a check of all fields at every array takes quadratic time.
+        is_uri = not level and named([key], URI_KEYS) is not None
         if not self._found:
             self._damaged = self._damaged or problem
-            self._head[key] = value
-            # Check each key alone: a check of the whole head at every array takes quadratic time.
-            self._is_contact = self._is_contact or named([key], URI_KEYS) is not None
-            self._head_size += len(raw) + len(key)
-            if self._head_size > rows.MAX_ROW:
-                raise BrokenJson("too_big")
-        elif named([key], URI_KEYS) is not None:
+            self._is_contact = self._is_contact or is_uri
+        elif is_uri:
             raise BrokenJson("not_a_contact_file")  # the object was a contact, and the array one of its fields
-        elif isinstance(value, list) and any(isinstance(one, dict) and named(list(one), URI_KEYS) for one in value):
+        elif _holds_contacts(value):
             raise BrokenJson("two_arrays")
+        if self._has_room(raw):
+            self._keep(fields, key, value)
+
+    def _keep(self, fields: dict[str, Any], key: str, value: Any) -> None:
+        fields[key] = value if key not in fields or plain.agree(fields[key], value) else plain.Twice(value)
+
+    def _has_room(self, raw: bytes) -> bool:
+        """Count what is kept. Before the array, too much is no contact file; behind it, it is only not kept."""
+        self._size += len(raw)
+        if self._size > rows.MAX_ROW and not self._found:
+            raise BrokenJson("too_big")
+        return self._size <= rows.MAX_ROW
 
     def _object_as_row(self) -> list[Row]:
-        keys = list(self._head)
+        keys = list(self.around)
         if named(keys, URI_KEYS) is None and (self._found_empty or named(keys, ID_KEYS) is None):
             if self._found_empty:
                 return []
             raise BrokenJson("not_a_contact_file")
-        row = self._maker.single(self._head, self._damaged, self.place)
+        row = self._maker.single(self.around, self._damaged, self.place)
+        self.around = {}
         self.place += 1
         return [row]
+
+
+def _is_contact(value: Any) -> bool:
+    return isinstance(value, dict) and named(list(value), URI_KEYS) is not None
+
+
+def _holds_contacts(value: Any) -> bool:
+    """Return whether an array of contacts is anywhere in the value."""
+    if isinstance(value, dict):
+        return any(map(_holds_contacts, value.values()))
+    return isinstance(value, list) and any(_is_contact(one) or _holds_contacts(one) for one in value)

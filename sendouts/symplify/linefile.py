@@ -81,11 +81,11 @@ class NdjsonFile:
                 continue
             lines = page.split(b"\n")
             try:
-                objects = [plain.decode_object(line) for line in lines]
+                objects, doubtful = plain.decode_objects(page, lines)
             except plain.NOT_FAST:
                 yield from self._one_by_one(lines)
             else:
-                yield self._maker.many(objects, self.place, suspicious=b"\\u0000" in page)
+                yield self._maker.many(objects, self.place, suspicious=doubtful or plain.has_escape(page, plain.NUL))
                 self.place += len(lines)
         yield from self._read_last_line(self._lines.remainder)
 

@@ -51,7 +51,7 @@ class Hook:
 
     Names are trimmed, in Unicode NFC and at most 255 characters; absent URIs are "". `delivery_key` is 64 hex digits,
     equal for the same delivery. `problems` are codes of parts that could not be read as expected; `extra` keeps those
-    parts and all unknown keys.
+    parts and all unknown keys. `invisible` counts ids and URIs of items that had invisible characters.
     """
 
     finish_uri: str
@@ -64,6 +64,7 @@ class Hook:
     delivery_key: str
     extra: dict[str, Any]
     problems: tuple[str, ...]
+    invisible: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,12 +126,19 @@ class _Parts:
     """Reader of the parts of one hook that collects their problems."""
 
     def __init__(self, given: dict[str, Any], found: dict[str, str], problems: list[str]) -> None:
+        self._findings = RowFindings()
         known = set(found.values())
-        self._values = {key: given[name] for key, name in found.items() if given[name] is not None}
+        folded = {plain.fold(key) for key in found}
+        self._is_twice = plain.twice_at({key: value for key, value in given.items() if plain.fold(key) in folded}) != ""
+        self._values = {
+            key: plain.last(given[name]) for key, name in found.items() if plain.last(given[name]) is not None
+        }
         self._extra = {key: value for key, value in given.items() if key not in known}
         self._problems = problems
 
     def hook(self, finish_uri: str) -> Hook:
+        if self._is_twice:
+            self._problem("key_twice")
         download_uri = self._download_uri()
         items = self._items()
         if download_uri and items:
@@ -148,6 +156,7 @@ class _Parts:
             delivery_key=self._delivery_key(finish_uri, download_uri, items),
             extra=plain.scrub(self._extra),
             problems=tuple(self._problems),
+            invisible=self._findings.invisible,
         )
 
     def _problem(self, code: str, key: str = "") -> None:
@@ -184,7 +193,7 @@ class _Parts:
         if not isinstance(items, list):
             self._problem("items_not_a_list", "items")
             return ()
-        maker = RowMaker(RowFindings())
+        maker = RowMaker(self._findings)
         # Copy the fields: a row takes over its object, and the original values may still be needed.
         rows = tuple(
             maker.single(dict(item) if isinstance(item, dict) else item, "", place)
@@ -245,6 +254,8 @@ def _asked_by_entry(entry: Any) -> AskedAction:
     for wanted in _IDENTIFIER_KEYS:
         key = named(list(entry), (wanted,))
         value = None if key is None else plain.digits(entry[key])
+        if plain.twice_in(entry):
+            break
         if isinstance(value, str) and (identifier := _identifier(value)):
             return AskedAction(identifier, plain.scrub({name: inner for name, inner in entry.items() if name != key}))
     return _unreadable(entry)
@@ -255,6 +266,7 @@ def _unreadable(entry: Any) -> AskedAction:
 
 
 def _text(value: Any) -> str:
+    value = plain.last(value)
     return value.strip() if isinstance(value, str) else ""
 
 
@@ -274,4 +286,4 @@ def _cut(text: str) -> str:
 
 def _canonical(value: Any) -> str:
     """Return ASCII text that is equal for equal values; lone surrogates are escaped, since no encoder accepts them."""
-    return json.dumps(value, ensure_ascii=True, sort_keys=True, separators=(",", ":"))
+    return json.dumps(value, ensure_ascii=True, sort_keys=True, separators=(",", ":"), default=repr)

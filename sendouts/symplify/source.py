@@ -105,6 +105,10 @@ class Source:
         self._trailer_seen = archive.closed
         if self.broken:
             self.names = archive.names
+            if self.broken.startswith("zip") and any(
+                name.startswith(("xl/", "[Content_Types]")) for name in self.names
+            ):
+                self.broken = "is_xlsx"
 
     def _inflated(self, stream: Iterator[bytes]) -> Iterator[bytes]:
         """Decompress “deflate”: with the head of zlib, or, by a common mistake, without."""
@@ -184,6 +188,11 @@ class Window:
         self.at = 0
         self.ended = False
         self.fills = 0  # number of changes of `data`, compared by callers that remember a position in it
+
+    def translate(self, old: bytes, new: bytes) -> None:
+        """Replace bytes in what is not decoded yet, and in all that follows."""
+        self.data = self.data.replace(old, new)
+        self._pieces = (piece.replace(old, new) for piece in self._pieces)
 
     def more(self) -> bool:
         """Drop decoded data and read one more piece; return False at the end of the file."""

@@ -249,22 +249,36 @@ def _broken(data: AttentionData) -> str:
         "zip_of_none": _("the contact file is a ZIP archive without a file"),
         "zip_of_several": _("the contact file is a ZIP archive with several files: %(names)s"),
         "too_big": _("the contact file unpacks to far more than it can hold"),
+        "is_html": _("what was downloaded is a web page; ask whether the address needs a login"),
+        "is_xml": _("what was downloaded is XML; ask for CSV or JSON"),
+        "is_xlsx": _("what was downloaded is a spreadsheet (XLSX or ODS); ask for CSV or JSON"),
+        "is_xls": _("what was downloaded is an old Office file (XLS); ask for CSV or JSON"),
+        "is_pdf": _("what was downloaded is a PDF; ask for CSV or JSON"),
+        "is_packed": _("what was downloaded is an archive that is not read here; ask for plain CSV or JSON, or gzip"),
+        "is_binary": _("what was downloaded is not text; ask for CSV or JSON"),
+        "is_json_text": _("what was downloaded is JSON inside of a text; ask for the JSON itself"),
+        "no_columns": _("the contact file names no column for the id or the reject address in its first line"),
+        "rows_missing": _("the contact file says that it has %(total)s contacts, and %(rows)s came"),
+        "more_pages": _("the contact file has more pages after %(rows)s rows, and does not say where they are"),
         "two_arrays": _("the contact file holds several lists, and it is unclear which are the contacts"),
     }.get(data.get("code", ""), _("the contact file could not be read after %(rows)s rows"))
-    names = ", ".join(data.get("names", ()))
-    return why % {"rows": number(data.get("rows", 0)), "example": data.get("example", ""), "names": names}
+    said = {"example": data.get("example", ""), "names": ", ".join(data.get("names", ()))}
+    return why % {**said, "rows": number(data.get("rows", 0)), "total": number(data.get("total", 0))}
 
 
 def _unread(data: AttentionData) -> str:
     rows = data.get("rows", 0)
     place = {"place": number(data.get("place", 0))}
     where = (_("line %(place)s") if data.get("format") in _LINED else _("position %(place)s")) % place
+    if data.get("page"):
+        where = _("%(where)s of page %(page)s") % {"where": where, "page": number(data["page"])}
+    why = show_text(data["text"]) if data.get("text") else label(RowProblem, data.get("code", ""))
     sentence = ngettext(
         "%(n)s row cannot be read, at %(where)s: %(why)s",
         "%(n)s rows cannot be read, the first at %(where)s: %(why)s",
         rows,
     )
-    return sentence % {"n": number(rows), "where": where, "why": label(RowProblem, data.get("code", ""))}
+    return sentence % {"n": number(rows), "where": where, "why": why}
 
 
 def _hook(data: AttentionData) -> str:

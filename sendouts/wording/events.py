@@ -164,6 +164,13 @@ def _moved(event: Event, batch: Batch, data: dict[str, Any]) -> str:
             return ", ".join([_("Release stopped"), *_parts(_STOPPED, data)])
         case Status.ACCEPTED:
             return _accepted(event, data)
+        case Status.SCREENED if count := data.get("invisible", 0):
+            dropped = ngettext(
+                "invisible characters were dropped in %(n)s id, address or name of a field",
+                "invisible characters were dropped in %(n)s ids, addresses or names of fields",
+                count,
+            )
+            return ", ".join([str(_MOVES[Status.SCREENED]), dropped % {"n": localize(count)}])
         case Status.FINISHED if batch.outcome == Outcome.RELEASED:
             return _("Released")
     return str(_MOVES.get(event.new, event.new))

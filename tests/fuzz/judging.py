@@ -17,6 +17,8 @@ from random import Random
 from typing import Any
 from unittest.mock import patch
 
+from actions.names import is_for_nothing, trim, visible
+from actions.spreadsheet import mangled
 from outbound.download import BrokenDownload
 from sendouts.symplify import payload, source
 from sendouts.symplify import rows as rows_of_files
@@ -108,7 +110,8 @@ def _all_as_written(made: Made, contacts: list[dict[str, Any]], reader: ItemRead
         if "&#" in text:
             return  # the semicolons of what Windows-1252 cannot write
         delimiter = next(mark for mark in text.partition("\n")[0].strip('"\r') if mark in ",;\t")
-        contacts = list(csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter))
+        table = io.StringIO(text, newline="")
+        contacts = list(csv.DictReader(table, delimiter=delimiter, skipinitialspace=True))
     if reader.broken in ("", "cut") and reader.format == (
         "" if not contacts and made.format == "ndjson" else made.format
     ):
@@ -188,7 +191,7 @@ def _nothing_invented(plain: bytes, rows: list[Row]) -> None:
     """Id and URI of every readable row stand in the file, as written or as JSON or CSV escapes them."""
     texts = _texts(plain)
     stands: list[str] = []
-    for text in texts:
+    for text in [*texts, *(text.replace("\xa0", " ").replace("\u2011", "-") for text in texts)]:
         stands += [text, _unescaped(text), text.replace('""', '"'), text.replace("\r\n", "\n").replace("\r", "\n")]
     for row in rows:
         if row.problem:
@@ -198,7 +201,7 @@ def _nothing_invented(plain: bytes, rows: list[Row]) -> None:
         if _damaged([row.contact_id, row.uri, row.fields]):
             raise Breach("a readable row with text that cannot be stored")
         for part in (row.contact_id, row.uri):
-            if not any(part in text for text in stands):
+            if not any(part in text or part in visible(text) for text in stands):
                 raise Breach("a contact that is not in the file")
 
 
@@ -233,7 +236,20 @@ def _loads(text: str) -> Any:
     def real(digits: str) -> float | str:
         return float(digits) if math.isfinite(float(digits)) else digits
 
-    return json.loads(text, parse_int=lambda digits: int(digits) if len(digits) < 4_000 else digits, parse_float=real)
+    return json.loads(
+        text,
+        parse_int=lambda digits: int(digits) if len(digits) < 4_000 else digits,
+        parse_float=real,
+        object_pairs_hook=_own_keys,
+    )
+
+
+def _own_keys(pairs: list[Pair]) -> Any:
+    """The object, or half a character in one, which no sound row has, if a key occurs twice with different values."""
+    values: dict[str, set[str]] = {}
+    for key, value in pairs:
+        values.setdefault(visible(key).casefold(), set()).add(json.dumps(value, sort_keys=True))
+    return dict(pairs) if all(len(each) == 1 for each in values.values()) else dict(pairs) | {"twice": "\ud800"}
 
 
 def _json_text(plain: bytes) -> str:
@@ -273,7 +289,11 @@ def _in_object(plain: bytes) -> list[Any] | None:
 
 
 def _in_lines(plain: bytes) -> list[Any] | None:
-    lines = [line for line in plain.removeprefix(b"\xef\xbb\xbf").split(b"\n") if line.strip(b" \t\r\n\v\f")]
+    text = plain.removeprefix(b"\xef\xbb\xbf").strip(b" \t\r\n")
+    # Lines may end with carriage returns alone, if the first of them is sound.
+    if b"\n" not in text and _is_json(text.partition(b"\r")[0]):
+        text = text.replace(b"\r", b"\n")
+    lines = [line for line in text.split(b"\n") if line.strip(b" \t\r\n\v\f")]
     values = []
     for line in lines:
         try:
@@ -287,7 +307,7 @@ def _in_lines(plain: bytes) -> list[Any] | None:
 
 def _in_csv(plain: bytes) -> list[Any] | None:
     """Only where no quote makes borders doubtful: then a line is a record."""
-    if b'"' in plain or b"\0" in plain:
+    if b'"' in plain or b"\0" in plain or not (_is_utf8(plain) or _is_western(plain)):
         return None
     lines = [line for line in _line_texts(plain) if line.strip("\r")]
     # White space alone before the header is passed over.
@@ -297,14 +317,33 @@ def _in_csv(plain: bytes) -> list[Any] | None:
         return None
     best: list[dict[str, str] | None] | None = None
     most = 0
+    if "|" in lines[0]:
+        return None
     for delimiter in ",;\t":
-        header = [name.strip() for name in next(csv.reader(io.StringIO(lines[0]), delimiter=delimiter), [])]
+        header = [visible(name) for name in next(csv.reader(io.StringIO(lines[0]), delimiter=delimiter), [])]
         named = (_key(header, ID_KEYS) is not None) + (_key(header, URI_KEYS) is not None)
         if named > most:
             most = named
+            if not header[-1] or len(set(map(str.casefold, header))) < len(header):
+                return None  # a column without a name, or one twice
             cells = [line.removesuffix("\r").split(delimiter) for line in lines[1:]]
+            if any(len(row) > len(header) and not any(map(str.strip, row[len(header) :])) for row in cells):
+                return None  # empty cells too many are read where that is beyond doubt
             best = [dict(zip(header, row, strict=True)) if len(row) == len(header) else None for row in cells]
     return best
+
+
+def _is_utf8(plain: bytes) -> bool:
+    try:
+        plain.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _is_western(plain: bytes) -> bool:
+    """Whether no line is in UTF-8 beyond ASCII: lines in two encodings are in doubt."""
+    return not plain.startswith(b"\xef\xbb\xbf") and re.search(rb"[\xc2-\xf4][\x80-\xbf]", plain) is None
 
 
 def _line_texts(plain: bytes) -> list[str]:
@@ -324,7 +363,7 @@ def _key(keys: list[str], wanted: tuple[str, ...]) -> str | None:
     for name in wanted[:1]:
         if name in keys:
             return name
-    folded = {key.casefold(): key for key in keys}
+    folded = {visible(key).casefold(): key for key in keys}
     for name in wanted:
         if name in keys:
             return name
@@ -373,7 +412,10 @@ def _pair(value: Any) -> Pair | None:
         return None
     if len(identity) > MAX_ID or len(uri.strip()) > MAX_URI or _damaged(value):
         return None
-    return identity, uri.strip()
+    identity, uri = visible(identity), trim(uri)
+    if not identity or not uri or is_for_nothing(identity) or is_for_nothing(uri) or mangled(identity):
+        return None
+    return identity, uri
 
 
 def judge_hook(body: bytes) -> str:

@@ -1,11 +1,11 @@
 """Reads a contact file in one call."""
 
 import tracemalloc
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 from outbound.download import BrokenDownload
-from sendouts.symplify.items import ItemReader, Row
+from sendouts.symplify.items import ItemReader, PageAnswer, Row
 
 
 def broken_after(blocks: Iterable[bytes]) -> Iterator[bytes]:
@@ -15,12 +15,23 @@ def broken_after(blocks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def read(
-    data: bytes | Iterable[bytes], *, proven: bool = True, torn: bool = False, encoding: str = "", chunk: int = 1_000
+    data: bytes | Iterable[bytes],
+    *,
+    proven: bool = True,
+    torn: bool = False,
+    encoding: str = "",
+    chunk: int = 1_000,
+    headers: Mapping[str, str] | None = None,
+    follow: Callable[[str], PageAnswer] | None = None,
 ) -> tuple[list[Row], ItemReader]:
     """The rows of a file, and the reader behind its end; `torn`: the connection broke there."""
     blocks = [data] if isinstance(data, bytes) else data
     reader = ItemReader(
-        broken_after(blocks) if torn else blocks, content_encoding=encoding, transport_proves_end=lambda: proven
+        broken_after(blocks) if torn else blocks,
+        content_encoding=encoding,
+        headers=headers,
+        transport_proves_end=lambda: proven,
+        follow=follow,
     )
     return [row for rows in reader.chunks(chunk) for row in rows], reader
 

@@ -149,7 +149,7 @@ def test_a_whole_number_is_an_id_and_nothing_else_that_is_not_text():
         json.dumps([{"contactId": one, "cancelUri": "https://example.com/1"} for one in values]).encode()
     )
     assert [row.contact_id for row in rows][:2] == ["17", "12345678901234567890123"]
-    assert [row.problem for row in rows] == ["", ""] + ["no_id"] * 7
+    assert [row.problem for row in rows] == ["", "", "no_id", "mangled"] + ["no_id"] * 5
     assert all(row.uri == "https://example.com/1" for row in rows)
     assert (reader.unread, reader.first_problem, reader.complete) == (7, ("no_id", 3), True)
 

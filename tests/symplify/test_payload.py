@@ -48,7 +48,16 @@ def test_keys_are_known_in_any_case_and_unknown_ones_are_kept():
     assert hook(BATCH, PROJECTNAME="other").project == "Newsletter"
     assert hook(BATCH, PROJECTNAME="other").extra == {"PROJECTNAME": "other"}
     assert hook(BATCH, newThing={"a": [1]}, other=None).extra == {"newThing": {"a": [1]}, "other": None}
-    assert parse(b'{"finishUri":"https://example.com/1","finishUri":"https://example.com/2"}').finish_uri.endswith("/2")
+
+
+def test_a_field_twice_with_different_values_is_a_problem_of_the_hook():
+    start = b'{"finishUri":"https://example.com/1",'
+    for rest in (b'"finishUri":"https://example.com/2"', b'"FinishUri":"https://example.com/2"'):
+        assert "key_twice" in parse(start + rest + b"}").problems
+    assert "key_twice" not in parse(start + b'"other":1,"other":2,"finishUri":"https://example.com/1"}').problems
+    asked = parse(start + b'"actions":[{"id":"ask","list":1,"list":2}]}')
+    assert (asked.asked[0].identifier, asked.problems) == (UNREADABLE, ("neither_file_nor_items", "unreadable_action"))
+    assert "key_twice" in parse(start + b'"actions":["a"],"actions":["b"]}').problems
 
 
 @pytest.mark.parametrize("body", [b'{"summary": 1}', b"{}", b'{"event": "Sendout summary", "data": {"uri": "x"}}'])
@@ -65,8 +74,7 @@ def test_an_object_that_names_no_hook_is_another_event(body):
         (b'"text"', "The body is JSON, but it is not an object."),
         (b"null", "The body is JSON, but it is not an object."),
         (b'{"secret":\n "x" "y"}', "The body is not JSON: line 2, column 6."),
-        (b'{"secret": NaN}', "The body is not JSON: line 1, column 12."),
-        (b'{"NaN":\n\n-Infinity}', "The body is not JSON: line 3, column 1."),
+        (b'{"NaN":\n\n-Infinite}', "The body is not JSON: line 3, column 1."),
         (b"{'secret': 1}", "The body is not JSON: line 1, column 2."),
         (b'{"a":1}{"b":2}', "The body is not JSON: line 1, column 8."),
         (b'{"secret": "\xff"}', "The body is not text in UTF-8: byte 13 is the first bad one."),

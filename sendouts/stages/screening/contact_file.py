@@ -6,10 +6,11 @@ Where there is no room in the spool, it is read from the platform instead.
 import hashlib
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
 from itertools import chain, pairwise
 from typing import Any
+from urllib.parse import urljoin
 
 import structlog
 from django.conf import settings
@@ -182,8 +183,15 @@ def _screen(claim: claims.Claim, batch: Batch, spool: Spool | None, now: datetim
     uri = keyring().open(batch.download_uri, sealing.of_download(batch.delivery_key)).decode()
     judge = Judge(batch, tick=claim.keep, base=uri)
     kept = bool(own_decisions.batches_with([batch.pk]))
-    with _open(claim, batch, spool) as file:
-        reader = ItemReader(file.blocks(), content_encoding=file.content_encoding, transport_proves_end=file.proves_end)
+    ends = screening_ends(batch.received_at, batch.deadline)
+    with _open(claim, batch, spool) as file, _Pages(uri, ends) as pages:
+        reader = ItemReader(
+            file.blocks(),
+            content_encoding=file.content_encoding,
+            headers=file.headers,
+            transport_proves_end=file.proves_end,
+            follow=pages.open_next,
+        )
         digest = hashlib.sha256()
         number = -1
         for number, (rows, following) in enumerate(pairwise(chain(reader.chunks(size), _END))):
@@ -210,6 +218,22 @@ def _screen(claim: claims.Claim, batch: Batch, spool: Spool | None, now: datetim
         if not reader.complete and not keep_broken:
             raise NotProven
         _finish(claim, batch, reader, now)
+
+
+class _Pages(ExitStack):
+    """The further pages of a file: opened one by one under the same guard, and closed together."""
+
+    def __init__(self, uri: str, ends: datetime) -> None:
+        super().__init__()
+        self._uri = uri
+        self._ends = ends
+
+    def open_next(self, place: str) -> Download:
+        """Open the page at a place, which may be relative to the page before."""
+        self.close()
+        self._uri = place if "://" in place else urljoin(self._uri, place)
+        seconds = (self._ends - timezone.now()).total_seconds()
+        return self.enter_context(client.open_contacts(platform(), self._uri, seconds=seconds))
 
 
 def _are_others_due(batch_id: int) -> bool:
@@ -262,7 +286,8 @@ def _finish(claim: claims.Claim, batch: Batch, reader: ItemReader, now: datetime
         if shared and shared_uris.record(batch.pk):
             columns |= review.count_decisions(batch.pk)
         prepared = {batch.pk: effects.count_prepared(batch)}
-        complete(claim, [batch], {batch.pk: columns}, prepared, now, decided=[batch.pk])
+        invisible = {batch.pk: reader.invisible}
+        complete(claim, [batch], {batch.pk: columns}, prepared, now, decided=[batch.pk], invisible=invisible)
 
 
 def _find_trouble(batch: Batch, reader: ItemReader) -> tuple[str, AttentionData]:
@@ -273,6 +298,10 @@ def _find_trouble(batch: Batch, reader: ItemReader) -> tuple[str, AttentionData]
             data["example"] = masked_lines(reader.head)
         if reader.names:
             data["names"] = reader.names
+        if reader.total:
+            data["total"] = reader.total
+        if reader.page > 1:
+            data["page"] = reader.page
         return Attention.NO_PROVEN_END, data
     refused, first = addresses.find_refused(batch.pk)
     attention, data = addresses.find_trouble(batch, refused, first)
@@ -280,7 +309,12 @@ def _find_trouble(batch: Batch, reader: ItemReader) -> tuple[str, AttentionData]
         return attention, data
     if reader.unread and reader.first_problem:
         code, place = reader.first_problem
-        return Attention.UNREAD_ROWS, {"rows": reader.unread, "code": code, "place": place, "format": reader.format}
+        data = {"rows": reader.unread, "code": code, "place": place, "format": reader.format}
+        if reader.first_text:
+            data["text"] = reader.first_text
+        if reader.page > 1:
+            data["page"] = reader.first_page
+        return Attention.UNREAD_ROWS, data
     return lifecycle.found_in_hook(batch)
 
 

@@ -28,6 +28,7 @@ from sendouts.stages.screening import own_decisions
 from sendouts.stages.screening.addresses import Addresses
 from sendouts.stages.storage import NewDecision, NewEffect
 from sendouts.symplify.items import Row
+from sendouts.symplify.plain import scrub
 from work import claims
 
 # Plain integers: counting and storing enum members costs a Python call for each row.
@@ -142,13 +143,15 @@ class Judge:
 
     def _kept(self, contact: Contact) -> str:
         found = {name: contact.field(name) for name in self._kept_fields}
-        return json.dumps({name: value for name, value in found.items() if value is not MISSING}, default=str)
+        kept = {name: value for name, value in found.items() if value is not MISSING}
+        # NaN and Infinity are no JSON for a database.
+        return json.dumps(scrub(kept), default=str)
 
 
 def _unread(pk: int, row: Row, uri: AtRest, mark: int | None) -> NewDecision:
     """Return an undecided decision for an unreadable row, with the row's position for the screen."""
     place = json.dumps({"place": row.place})
-    why = row.problem, "", ""
+    why = row.problem, row.text, ""
     return NewDecision(pk, row.contact_id, uri, DecisionVerdict.UNDECIDED, True, *why, place, uri_mark=mark)
 
 
@@ -160,16 +163,18 @@ def complete(
     now: datetime,
     *,
     decided: Iterable[int],
+    invisible: Mapping[int, int],
 ) -> None:
     """Move batches to `screened` and create the runs of their effects, in the caller's transaction.
 
     The caller has extended the claim: a stale worker must neither leave runs nor forget what people decided.
     columns: what screening found, by batch id; prepared: as for effects.begin; decided: the batches on whose contacts
-    people had decided.
+    people had decided; invisible: how many ids, addresses and names of fields had invisible characters, by batch id.
     """
     for pk, enrichments in effects.begin(batches, prepared, now).items():
         columns[pk].update(enrichments=enrichments, attempts=0, due_at=now)
-    lifecycle.move(columns, Status.PLANNED, Status.SCREENED, now=now, claim=claim)
+    found = {pk: {"invisible": count} for pk, count in invisible.items() if count}
+    lifecycle.move(columns, Status.PLANNED, Status.SCREENED, now=now, claim=claim, data=found)
     for pk, changed in columns.items():
         if changed["attention"]:
             data = {pk: {"code": changed["attention"], **changed["attention_data"]}}

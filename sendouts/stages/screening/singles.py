@@ -27,7 +27,8 @@ from work import claims
 
 def screen_items(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> None:
     """Move planned singles to `screened` in one transaction; judge those that share a plan together."""
-    rows, shut = _items(batches)
+    hooks, shut = _hooks(batches)
+    rows = {pk: hook.items for pk, hook in hooks.items()}
     for pk in shut:
         lifecycle.cannot_open(pk, now=now, claim=claim)
     batches = [batch for batch in batches if batch.pk not in shut]
@@ -55,12 +56,13 @@ def screen_items(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -
         for applied in own.values():
             own_decisions.store(applied)
         prepared = {pk: Counter(effect.step for effect in result.effects) for pk, result in judged.items()}
-        complete(claim, batches, columns, prepared, now, decided=own)
+        invisible = {pk: hook.invisible for pk, hook in hooks.items()}
+        complete(claim, batches, columns, prepared, now, decided=own, invisible=invisible)
 
 
-def _items(batches: Sequence[Batch]) -> tuple[dict[int, tuple[Row, ...]], set[int]]:
-    """Return the items of each batch, read again from its hook, and the batches with a hook that no key opens."""
-    found: dict[int, tuple[Row, ...]] = {}
+def _hooks(batches: Sequence[Batch]) -> tuple[dict[int, Hook], set[int]]:
+    """Return the hook of each batch, read again, and the batches with a hook that no key opens."""
+    found: dict[int, Hook] = {}
     shut: set[int] = set()
     keys = keyring()
     hooks = Webhook.objects.filter(batch__in=batches, outcome=Webhook.Outcome.PLANNED)
@@ -71,7 +73,7 @@ def _items(batches: Sequence[Batch]) -> tuple[dict[int, tuple[Row, ...]], set[in
             shut.add(batch_id)
             continue
         if isinstance(hook, Hook):
-            found[batch_id] = hook.items
+            found[batch_id] = hook
     return found, shut
 
 
@@ -115,7 +117,7 @@ def _columns(batch: Batch, decisions: list[NewDecision], sums: Sums) -> dict[str
         first = next(decision for decision in decisions if decision.unread)
         place = json.loads(first.kept or "{}").get("place", 0)
         attention = Attention.UNREAD_ROWS
-        data = {"rows": sums["unread"], "code": first.reason, "place": place, "format": "hook"}
+        data = {"rows": sums["unread"], "code": first.reason, "text": first.text, "place": place, "format": "hook"}
     return {
         **sums,
         "total": len(decisions),
