@@ -12,7 +12,7 @@ DEV := $(VENV)/.dev-$(READY)
 # Three workers on two cores, since many tests wait for something; a bigger machine may say more.
 JOBS ?= 3
 
-.PHONY: help demo demo-once run test test-fast lint bench chaos fuzz mutants lock messages screenshots browser clean
+.PHONY: help demo demo-once run test test-fast lint bench chaos explore fuzz mutants lock messages screenshots browser clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | sort | awk -F'\t' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -49,6 +49,9 @@ bench: $(DEV) ## Measure the whole way, embedded and on PostgreSQL and Redis
 chaos: $(DEV) ## Kill and rob the real processes again and again; an hour. CHAOS="--short" for minutes
 	@$(PY) -m tests.chaos $(CHAOS)
 	@$(if $(findstring --short,$(CHAOS)),true,$(PY) -m tests.run --races --jobs $(JOBS))
+
+explore: $(DEV) ## Run simulated schedules of the whole gateway. EXPLORE="--minutes 10 --seed 1"
+	@$(PY) -m tests.explore $(EXPLORE)
 
 fuzz: $(DEV) ## Damage hooks and contact files 200,000 times, and judge what the readers make of them
 	@$(PY) -m tests.fuzz $(FUZZ)

@@ -20,7 +20,8 @@ ROOMS = (
     *("notices", "api", "desk", "gateway"),
 )
 BEHAVIOUR = [f"tests/{room}" for room in ROOMS]
-PURE = ["tests/outbound", "tests/simulator"]
+# What needs no server. Exploration has an SQLite database of its own, in memory.
+PURE = ["tests/outbound", "tests/simulator", "tests/explore"]
 PROCESSES = ["tests/acceptance", "tests/chaos"]
 # What SQL, claims, the write gate, paging and races can make different on SQLite, and one whole way.
 ON_SQLITE = [

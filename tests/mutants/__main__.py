@@ -47,7 +47,7 @@ def main() -> int:
             environments[True] = _environment(folder, found["DATABASE_URL"])
         copies: SimpleQueue[Path] = SimpleQueue()
         for number in range(asked.jobs):
-            copies.put(_copy_tree(folder / f"copy-{number}"))
+            copies.put(copy_tree(folder / f"copy-{number}"))
         if not _are_green(faults, copies, environments):
             return 1
         said = _try_all(faults, copies, environments, asked.jobs)
@@ -62,7 +62,7 @@ def _environment(folder: Path, database: str) -> dict[str, str]:
     return {**os.environ, **common_environment(folder), "DATABASE_URL": database, "CELERY_BROKER_URL": ""}
 
 
-def _copy_tree(to: Path) -> Path:
+def copy_tree(to: Path) -> Path:
     """Copy what is under version control, or will be; the copy shares the migrated databases."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
@@ -120,7 +120,7 @@ def _try_all(
 def _try(fault: Fault, copy: Path, environment: dict[str, str]) -> str:
     """Put a fault into the copy, run its test, and take the fault out again."""
     try:
-        with _broken(fault, copy):
+        with broken(fault, copy):
             done = _run_tests(copy, [fault.test], environment, seconds=LONGEST_SECONDS)
     except ValueError as problem:
         print(problem)
@@ -137,7 +137,7 @@ def _try(fault: Fault, copy: Path, environment: dict[str, str]) -> str:
 
 
 @contextmanager
-def _broken(fault: Fault, copy: Path) -> Iterator[None]:
+def broken(fault: Fault, copy: Path) -> Iterator[None]:
     path = copy / fault.file
     whole = path.read_text()
     shared = _shared(copy)
