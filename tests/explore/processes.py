@@ -14,7 +14,6 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import Error
 
 from gateway.lanes import make_sweep
 from gateway.tasks import TASKS
@@ -96,24 +95,28 @@ class _Pool:
         self._scheduler.spawn(self._process, f"sweep-work {arguments[0]} {arguments[1]}", function, *arguments)
 
 
+class _Stop:
+    """Stands for the event that ends a sweep: it never comes, and waiting for it passes over idle rounds."""
+
+    def __init__(self, scheduler: Scheduler, process: Process) -> None:
+        self._scheduler, self._process = scheduler, process
+
+    def is_set(self) -> bool:
+        return False
+
+    def wait(self, seconds: float) -> None:
+        self._scheduler.sleep(max(seconds, min(_until_due(self._process), LONGEST_PAUSE)))
+
+
 def sweep(scheduler: Scheduler, process: Process) -> None:
-    """Sweep as `Sweep.run` does, but pass over the rounds in which nothing can be due."""
+    """Sweep until the process dies, but pass over the rounds in which nothing can be due."""
     made = make_sweep()
     made._pool.shutdown()
     made._pool = _Pool(scheduler, process)  # type: ignore[assignment]
+    # What runs beside it, has threads of its own.
+    made._beside = ()
     made._chores = [_only_if_it_finds(chore) for chore in made._chores if chore.name in _FINDS]
-    started = False
-    while True:
-        try:
-            if not started:
-                outages.tell_start()
-                started = True
-            outages.tell()
-            made.round()
-        except Error:
-            outages.saw()
-            scheduler.trace("a round fails")
-        scheduler.sleep(max(settings.SWEEP_SECONDS, min(_until_due(process), LONGEST_PAUSE)))
+    made.run(_Stop(scheduler, process))  # type: ignore[arg-type]
 
 
 def _only_if_it_finds(chore: Chore) -> Chore:
