@@ -24,6 +24,7 @@ from sendouts.verbs import (
     run_again,
     stop,
 )
+from sendouts.verbs.settle import may_be_whole
 from sendouts.wording.batch_sentences import number, quoted
 
 
@@ -162,14 +163,13 @@ class WholeFilePage(VerbPage):
     words = VerbWords(
         button=gettext_lazy("This is the whole file…"),
         question=gettext_lazy("Is that the whole file of “%(name)s”?"),
-        confirm=gettext_lazy("State it"),
+        confirm=gettext_lazy("It is the whole file"),
         done=gettext_lazy("Stated. The batch waits for its acceptance. Your name and note stay with it."),
     )
 
     @property
     def is_possible(self) -> bool:
-        batch = self.batch
-        return super().is_possible and batch.attention == Attention.NO_PROVEN_END and bool(batch.total)
+        return super().is_possible and may_be_whole(self.batch)
 
     @cached_property
     def usual(self) -> int | None:
@@ -179,7 +179,9 @@ class WholeFilePage(VerbPage):
 
     @property
     def question(self) -> str:
-        text = ngettext("Is %(n)s contact the whole file?", "Are %(n)s contacts the whole file?", self.batch.total)
+        text = ngettext(
+            "Does the whole file hold %(n)s contact?", "Does the whole file hold %(n)s contacts?", self.batch.total
+        )
         return text % {"n": number(self.batch.total)}
 
 

@@ -68,6 +68,16 @@ def _take_on(batch: Batch, act: Act, data: dict[str, Any], **columns: Any) -> No
     log.warning("taken_on", batch=batch.pk, user=act.user.pk, **data)
 
 
+# The reader's codes for a file that it gave up before its end.
+_GIVEN_UP = frozenset({"mostly_unread", "too_big"})
+
+
+def may_be_whole(batch: Batch) -> bool:
+    """Return whether the end of the file is in doubt, and what was read may be all of it."""
+    doubtful = batch.attention == Attention.NO_PROVEN_END and bool(batch.total)
+    return doubtful and batch.attention_data.get("code") not in _GIVEN_UP
+
+
 class WholeFile(Verb[Batch]):
     """State that what was read of a contact file is all of it, though its end is not proven.
 
@@ -80,8 +90,9 @@ class WholeFile(Verb[Batch]):
     needs_note = True
 
     def carry_out(self, batch: Batch, act: Act) -> Batch:
-        if batch.attention != Attention.NO_PROVEN_END or not batch.total:
-            raise NotDone(NotDoneCode.NOTHING, _("There is nothing to state: the end of the file is not in doubt."))
+        if not may_be_whole(batch):
+            sentence = _("There is nothing to state: the end of the file is not in doubt, or was never reached.")
+            raise NotDone(NotDoneCode.NOTHING, sentence)
         # A problem that planning found in the hook still holds the batch.
         attention, about = batch.attention_data.get("hook", ("", {}))
         batch.attention, batch.attention_data, batch.file_complete = attention, about, True

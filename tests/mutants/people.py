@@ -17,6 +17,13 @@ FAULTS = (
         f"{REVIEW}::test_what_cannot_be_confirmed_is_taken_on_with_permission_numbers_and_note",
     ),
     Fault(
+        "a file that was given up is stated to be whole",
+        "sendouts/verbs/settle.py",
+        ' and batch.attention_data.get("code") not in _GIVEN_UP',
+        "",
+        "tests/verbs/test_wrong_acts.py::test_a_file_that_was_given_up_is_not_stated_to_be_whole",
+    ),
+    Fault(
         "the revision that a person saw is not compared",
         BASE,
         "if act.revision is not None and act.revision != batch.revision:",

@@ -8,10 +8,10 @@ from django.contrib.auth.models import User
 from actions.access import Reach
 from sendouts.models import Attention, Batch, Decision, DecisionVerdict, Status
 from sendouts.stages import review
-from sendouts.verbs import Accept, ChangeDecisions, LiftHold, PutOnHold, Reject, TakeBack
+from sendouts.verbs import Accept, ChangeDecisions, LiftHold, PutOnHold, Reject, TakeBack, WholeFile
 from sendouts.verbs.base import Verb
 from tests.factories import batch, sendout
-from tests.gate import carry_out
+from tests.gate import carry_out, person
 from tests.verbs.rows import refusal
 
 pytestmark = pytest.mark.django_db
@@ -33,6 +33,13 @@ def test_a_batch_of_a_project_that_a_person_does_not_see_is_not_there(anna: User
 @pytest.mark.parametrize("wrong", [{"file_complete": False}, {"attention": Attention.NO_PROVEN_END}])
 def test_a_file_without_a_proven_end_is_not_accepted(anna: User, wrong: dict[str, Any]) -> None:
     assert refusal(Accept(), batch(accepted=1, **wrong), anna).code == "not_complete"
+
+
+@pytest.mark.parametrize("code", ["mostly_unread", "too_big"])
+def test_a_file_that_was_given_up_is_not_stated_to_be_whole(db: None, code: str) -> None:
+    wrong = {"attention": Attention.NO_PROVEN_END, "attention_data": {"code": code}, "file_complete": False}
+    manager = person("manager", "view_batch", "take_on_batch")
+    assert refusal(WholeFile(), batch(accepted=1, **wrong), manager, note="counted").code == "nothing"
 
 
 @pytest.mark.parametrize(

@@ -98,7 +98,7 @@ CASES = [
         "whole-file",
         BROKEN_OFF,
         "counted",
-        "State it",
+        "It is the whole file",
         "Stated. The batch waits for its acceptance.",
         "contacts stated to be the whole file",
     ),
