@@ -112,8 +112,11 @@ class Credential(models.Model):
         if not can_seal():
             problems["secret"] = _("Secrets cannot be stored: ENCRYPTION_KEYS is not set.")
         oauth2 = self.kind == self.Kind.OAUTH2
-        if (oauth2 or self.kind == self.Kind.BASIC) != bool(self.user):
-            problems["user"] = _("A user belongs to a password, a client id to OAuth2, and only there.")
+        named = oauth2 or self.kind == self.Kind.BASIC
+        if named and not self.user:
+            problems["user"] = _("Enter the client id.") if oauth2 else _("Enter the user.")
+        elif self.user and not named:
+            problems["user"] = _("Leave this empty: it is only for a password, or for OAuth2.")
         if (self.kind == self.Kind.HEADER) != bool(self.header):
             problems["header"] = _("A header’s name belongs to a header of its own, and only there.")
         for name in ("token_url", "scope", "audience"):

@@ -46,10 +46,10 @@ class WebhookAdmin(ReadOnlyAdmin, LimitedAdmin):
     search_fields = ("=uuid",)
     search_help_text = _("The number with which the hook was acknowledged")
     fields = readonly_fields = (
-        "uuid",
+        "shown_number",
         "shown_received",
         "source",
-        "content_type",
+        "shown_content_type",
         "shown_outcome",
         "shown_detail",
         "shown_batch",
@@ -59,6 +59,14 @@ class WebhookAdmin(ReadOnlyAdmin, LimitedAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Webhook]:
         return super().get_queryset(request).defer("body")
+
+    @display(description=_("number"))
+    def shown_number(self, obj: Webhook) -> str:
+        return str(obj.uuid)
+
+    @display(description=_("content type"), empty_value="–")
+    def shown_content_type(self, obj: Webhook) -> str | None:
+        return obj.content_type or None
 
     @display(description=_("received"), ordering="received_at")
     def shown_received(self, obj: Webhook) -> str:

@@ -49,7 +49,7 @@ class AddCodes(forms.Form):
         ),
     )
     pasted = forms.CharField(
-        label=_("Codes"), required=False, widget=UnfoldAdminTextareaWidget, help_text=_("One a line.")
+        label=_("Codes"), required=False, widget=UnfoldAdminTextareaWidget, help_text=_("One code a line.")
     )
 
     def clean_file(self) -> UploadedFile | None:

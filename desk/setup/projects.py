@@ -135,6 +135,7 @@ class ProjectAdmin(OwnerAdmin):
                 "asked": asked,
                 "asked_changes": tuple(changes(obj, weaker)),
                 "may_confirm": asked.may_confirm(reader(request)),
+                "now": timezone.now(),
             }
         return super().render_change_form(request, context, *args, **kwargs)
 

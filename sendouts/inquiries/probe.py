@@ -58,7 +58,10 @@ def _probe(credential: Credential) -> Probe:
         # A credential in the environment takes precedence here, as it does for actions.
         headers = credentials.headers(credential.name, {credential.name: credential}, _context(connect))
     except (Permanent, Retryable) as error:
-        return Probe("cannot_open") if client is None else Probe("no_token", client.host, why=error.text)
+        if client is None:
+            return Probe("cannot_open")
+        refused_host = isinstance(error.__cause__, Refused)
+        return Probe("not_allowed" if refused_host else "no_token", client.host, why=error.text)
     if client is not None and not credential.test_url:
         return Probe("token", client.host)
     try:

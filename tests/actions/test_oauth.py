@@ -242,6 +242,8 @@ def test_the_form_stores_a_client_and_tests_it_and_shows_no_secret(sim: Simulato
     assert "127.0.0.1 accepted the credential (200)." in text_of(manager.post(test))
     sim.oauth(client_secret="other")
     assert "gave no token for the credential “consent” (invalid_client)" in text_of(manager.post(test))
+    Credential.objects.update(token_url="https://login.example.com/token")
+    assert "login.example.com may not be called: it is not among the allowed hosts" in text_of(manager.post(test))
 
 
 def test_a_credential_of_the_environment_has_nothing_newer(sim: Simulator, settings: Any) -> None:

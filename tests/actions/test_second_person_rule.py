@@ -122,11 +122,11 @@ def test_a_weaker_rule_needs_two_people_and_a_stricter_one_does_not(project: Pro
     assert project.second_person_from == 10_000
     given = {"request": str(RuleRequest.objects.get().pk), "confirm": ""}
     page = text_of(manager.get(f"{url}/change/"))
-    assert "A rule about two people is to be lifted" in page
+    assert "A rule about two people is to be relaxed" in page
     assert "Change the rule" not in page and "Keep the rule" in page
     assert "Somebody else must confirm" in text_of(manager.post(f"{url}/lift-rule/", given, follow=True))
     assert "Change the rule" in text_of(other.get(f"{url}/change/"))
-    lifted = "Newsletter: a rule about two people is to be lifted."
+    lifted = "Newsletter: a rule about two people is to be relaxed."
     assert lifted in text_of(other.get("/admin/")) and lifted not in text_of(manager.get("/admin/"))
     assert "The rule is changed." in text_of(other.post(f"{url}/lift-rule/", given, follow=True))
     assert "This request is over." in text_of(other.post(f"{url}/lift-rule/", given, follow=True))

@@ -138,9 +138,9 @@ def test_a_closed_door_is_told_for_a_day_to_those_who_see_all_alarms() -> None:
     Pulse.objects.create(name="closed@host", at=end, data=data)
     client = client_of("Viewer")
     text = regions(client)["home-unusual"]
-    assert "The door was closed from " in text and "Hooks of that time are lost: check the platform." in text
+    assert "The gateway’s door was closed from " in text and "Hooks of that time are lost: check the platform." in text
     Pulse.objects.update(data=data | {"end": (end - DAY).isoformat()})
-    assert "The door was closed" not in regions(client)["home-unusual"]
+    assert "door was closed" not in regions(client)["home-unusual"]
 
 
 def test_more_troubles_than_fit_are_counted() -> None:
