@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from sendouts.models import Batch, Event, EventWord
 
 # What a person decided in a batch. If the project says so, they must not accept it alone.
-CHANGES = (EventWord.CHANGED, EventWord.CHANGE_BEGUN, EventWord.TAKEN_ON)
+CHANGES = (EventWord.CHANGED, EventWord.CHANGE_BEGUN, EventWord.TAKEN_ON, EventWord.FILE_USED)
 # The columns of a batch without an acceptance.
 NOBODY: dict[str, Any] = {
     "first_accepted_by": None,

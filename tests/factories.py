@@ -18,7 +18,7 @@ from django.utils import timezone
 from actions.catalog.shared.field_problems import FieldProblem
 from actions.models import Project, Sendout
 from sendouts.lifecycle import record
-from sendouts.models import Batch, Decision, DecisionVerdict, EventWord, Plan, Status, Webhook
+from sendouts.models import Batch, Decision, DecisionVerdict, EventWord, Plan, Spool, Status, Webhook
 
 SECRET = "secret.example.com"
 ROLES: Mapping[str, set[tuple[str, str]]] = import_module("sendouts.migrations.0003_roles").ROLES
@@ -166,6 +166,13 @@ def page_url(made: Batch, query: str = "") -> str:
 
 def verb_url(made: Batch, verb: str, *more: Any) -> str:
     return reverse(f"admin:sendouts_batch_{verb}", args=[made.pk, *more])
+
+
+def offer(made: Batch, **numbers: int) -> Spool:
+    """A file that somebody has sent for a batch, and that was compared."""
+    counts = {"rows": 5, "unread": 0, "same": 5, "new": 0, "missing": 0, "other": 0} | numbers
+    said = {"key": "0123456789ab", "state": "ready", "size": 900, "by": "reviewer.nantes", "mark": "", **counts}
+    return Spool.objects.create(pk=made.pk, batch=made, state="complete", offered=said)
 
 
 def text_of(response: Any) -> str:

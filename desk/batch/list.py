@@ -22,7 +22,7 @@ from unfold.decorators import display
 from unfold.views import ChangeList
 
 from desk.bases import LimitedAdmin, ReadOnlyAdmin, SeenProjects, reader
-from desk.batch import filters
+from desk.batch import filters, rescue
 from desk.batch.parts import headline
 from desk.batch.whole import BatchPage, page
 from desk.operations.alarms import open_count
@@ -207,7 +207,12 @@ class BatchAdmin(ReadOnlyAdmin, LimitedAdmin):
             "<int:batch_id>/live/", self.admin_site.admin_view(self.live_view), name="sendouts_batch_live"
         )
         many = path("<int:batch_id>/many/<slug:to>/", self._view(many_verb), name="sendouts_batch_many")
-        return [*own, contact, many, live_parts, *super().get_urls()]
+        file = [
+            path("<int:batch_id>/file/", self._view(rescue.file_page), name="sendouts_batch_file"),
+            path("<int:batch_id>/file/piece/", self._view(rescue.file_piece), name="sendouts_batch_file_piece"),
+            path("<int:batch_id>/file/state/", self._view(rescue.file_state), name="sendouts_batch_file_state"),
+        ]
+        return [*own, contact, many, *file, live_parts, *super().get_urls()]
 
     def _view(self, view: Any, **fixed: Any) -> Any:
         return self.admin_site.admin_view(partial(view, self, **fixed))

@@ -6,6 +6,7 @@ from datetime import datetime
 from urllib.parse import urlencode
 
 from django.contrib.auth.models import AbstractUser
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from desk.batch.contacts import Contacts, contacts_page
@@ -30,6 +31,7 @@ from sendouts.outlook import forecast
 from sendouts.outlook.progress import readings
 from sendouts.outlook.usual import usual_of
 from sendouts.verbs import base, hold, second_person
+from sendouts.verbs.use_file import can_be_saved
 from sendouts.wording import batch_sentences
 from sendouts.wording.batch_sentences import time_of
 
@@ -50,6 +52,7 @@ class BatchPage:
     hold: Hold | None
     holds: list[str]
     definable: list[Definable]
+    file_url: str
     comparison: Comparison | None
     progress: list[Progress]
     reconciled: Reconciled | None
@@ -97,6 +100,7 @@ def page(batch: Batch, user: AbstractUser, asked: Mapping[str, str], now: dateti
     decides, sees = user.has_perm(base.REVIEW), user.has_perm(base.VIEW_CONTACTS)
     in_review = batch.status == Status.IN_REVIEW
     held = in_review and now < batch.deadline
+    saves = decides and sees and can_be_saved(batch) and now < batch.deadline
     label = make_label(batch, decides=decides)
     known = forecast.lately(now) if batch.status in (Status.IN_REVIEW, *forecast.SENDING) else None
     # A batch whose stage could not complete has no foreseeable end.
@@ -118,6 +122,7 @@ def page(batch: Batch, user: AbstractUser, asked: Mapping[str, str], now: dateti
         hold=hold.on_hold(batch),
         holds=batch_sentences.holds(batch) if in_review else [],
         definable=definable(batch, user, now),
+        file_url=reverse("admin:sendouts_batch_file", args=[batch.pk]) if saves else "",
         comparison=comparison(batch, usual),
         progress=progress(batch, runs, now, known=known, expected=expected, reading=reading),
         reconciled=reconciled(batch),

@@ -24,13 +24,15 @@ from desk.verbs.settle import (
     WholeFilePage,
 )
 from desk.verbs.stop import StopPage
+from desk.verbs.use_file import UseFilePage
 from sendouts.models import Batch
 
 VERBS: Mapping[str, type[VerbPage]] = {
     verb.name: verb
     for verb in (
         *(AcceptPage, RejectPage, TakeBackPage, TryAgainPage, TakeOnPage, GoWithoutPage, SendAgainPage, StopPage),
-        *(WholeFilePage, AllowHostPage, CancelChangePage, LiftHoldPage, HoldPage, RunAgainPage, GiveUpPage),
+        *(UseFilePage, WholeFilePage, AllowHostPage, CancelChangePage, LiftHoldPage, HoldPage, RunAgainPage),
+        GiveUpPage,
     )
 }
 

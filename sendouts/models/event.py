@@ -27,6 +27,8 @@ class EventWord(models.TextChoices):
     HOLD_LIFTED = "hold_lifted", _("hold lifted")
     CHANGE_BEGUN = "change_begun", _("change of many decisions begun")
     CHANGE_ENDED = "change_ended", _("change of many decisions ended")
+    FILE_OFFERED = "file_offered", _("another contact file sent")
+    FILE_USED = "file_used", _("another contact file used")
     KEPT = "kept", _("people’s decisions applied again")
 
 

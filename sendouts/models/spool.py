@@ -32,6 +32,10 @@ class Spool(WorkRow):
     # The file of an earlier download, kept while another one is tried.
     earlier_token = models.CharField(max_length=32, blank=True, default="")
     earlier_sealed = models.BinaryField(blank=True, default=b"")
+    # The file that a person offers instead: `sendouts.spool.offers` has its states, and the numbers in `offered`.
+    offered_token = models.CharField(max_length=32, blank=True, default="", db_default="")
+    offered_sealed = models.BinaryField(blank=True, default=b"", db_default=b"")
+    offered = models.JSONField(default=dict, blank=True, db_default={})
     # Bytes kept in the furthest attempt.
     reached = models.BigIntegerField(default=0)
     # Downloads that ended without the end of the file.

@@ -53,7 +53,7 @@ class Resealed:
             opened &= self.rotate(Batch, "finish_uri", [(pk, batch.finish_uri, of_finish(batch.delivery_key))])
             opened &= self.rotate(Batch, "download_uri", [(pk, batch.download_uri, of_download(batch.delivery_key))])
             # The keys of its contact file; the file itself stays as it is.
-            for column in ("sealed", "earlier_sealed"):
+            for column in ("sealed", "earlier_sealed", "offered_sealed"):
                 kept = Spool.objects.filter(pk=pk).values_list(column, flat=True)
                 opened &= self.rotate(Spool, column, [(pk, sealed, of_spool(pk)) for sealed in kept])
         if not opened:

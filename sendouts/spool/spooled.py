@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 
 from actions.secrets.at_rest import AtRest
 from actions.secrets.keys import keyring
@@ -148,19 +149,20 @@ class SpoolWriter:
     """Writes one kept file; `size` and `frames` say what of it is there already, `received` how many plain bytes."""
 
     def __init__(self, token: str, about: Description, size: int = 0, frames: int = 0, received: int = 0) -> None:
-        self.received = received
+        self.size, self.frames, self.received = size, frames, received
         self._cipher = FrameCipher(bytes.fromhex(about.key), token)
-        self._number = frames
         self._writer: Writer = store().write(token, size, frames)
 
     def append(self, block: bytes) -> None:
         """Raises OSError if the disk is full."""
-        self._writer.append(self._cipher.seal(self._number, block))
-        self._number += 1
+        frame = self._cipher.seal(self.frames, block)
+        self._writer.append(frame)
+        self.size += len(frame)
+        self.frames += 1
         self.received += len(block)
 
     def end(self, *, proven: bool, broken: str = "") -> None:
-        self._writer.append(self._cipher.seal_end(self._number, {"proven": proven, "broken": broken}))
+        self._writer.append(self._cipher.seal_end(self.frames, {"proven": proven, "broken": broken}))
 
     def close(self) -> None:
         """Write to the disk what the system still holds, and close."""
@@ -235,7 +237,7 @@ def replace(batch_id: int, blocks: Iterable[bytes], headers: Mapping[str, str]) 
 
 def drop(spool: Spool) -> None:
     """Remove the kept files of a row."""
-    for token in filter(None, (spool.token, spool.earlier_token)):
+    for token in filter(None, (spool.token, spool.earlier_token, spool.offered_token)):
         store().remove(token)
 
 
@@ -250,8 +252,7 @@ def remove_orphans() -> int:
     old = [token for token, _, age in store().files() if age > ORPHAN_SECONDS]
     removed = 0
     for token in old:
-        named = Spool.objects.filter(token=token) | Spool.objects.filter(earlier_token=token)
-        if not named.exists():
+        if not Spool.objects.filter(Q(token=token) | Q(earlier_token=token) | Q(offered_token=token)).exists():
             store().remove(token)
             removed += 1
     return removed

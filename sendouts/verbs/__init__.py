@@ -12,11 +12,12 @@ from sendouts.verbs.run_again import AllowHost, RunAgain
 from sendouts.verbs.second_person import TakeBack
 from sendouts.verbs.settle import GiveUp, GoWithout, SendAgain, TakeOn, TryAgain, WholeFile
 from sendouts.verbs.stop import StopRelease
+from sendouts.verbs.use_file import UseFile
 
 VERBS: Mapping[str, type[Verb[Any]]] = {
     verb.name: verb
     for verb in (
         *(Accept, Reject, TakeBack, ChangeDecisions, ChangeAlike, CancelChange, PutOnHold, LiftHold),
-        *(RunAgain, AllowHost, TryAgain, TakeOn, GoWithout, SendAgain, GiveUp, StopRelease, WholeFile),
+        *(RunAgain, AllowHost, UseFile, TryAgain, TakeOn, GoWithout, SendAgain, GiveUp, StopRelease, WholeFile),
     )
 }

@@ -23,6 +23,7 @@ _WORDS: Mapping[str, Any] = {
     EventWord.FINISH_REPEATED: gettext_lazy("Release called again"),
     EventWord.TAKEN_BACK: gettext_lazy("First acceptance taken back"),
     EventWord.DUPLICATE: gettext_lazy("The same hook came again and was not counted twice"),
+    EventWord.FILE_OFFERED: gettext_lazy("Another contact file sent"),
     EventWord.HELD: gettext_lazy("Put on hold: nothing happens by itself at the deadline"),
     EventWord.HOLD_LIFTED: gettext_lazy("Hold lifted: the declared setting applies again"),
 }
@@ -67,6 +68,15 @@ _UNCHANGED = {
     ),
     "unread": ngettext_lazy("%(n)s unreadable row stays as it is", "%(n)s unreadable rows stay as they are", "number"),
 }
+_LOST = {
+    "missing": ngettext_lazy("%(n)s contact is missing in it", "%(n)s contacts are missing in it", "number"),
+    "other": ngettext_lazy("%(n)s contact has another address", "%(n)s contacts have other addresses", "number"),
+}
+_USED = ngettext_lazy(
+    "Another contact file put in place, with %(n)s contact",
+    "Another contact file put in place, with %(n)s contacts",
+    "number",
+)
 _MISSING = {
     "missing": ngettext_lazy("%(n)s contact is not there any more", "%(n)s contacts are not there any more", "number")
 }
@@ -138,6 +148,10 @@ def event_sentence(event: Event, batch: Batch) -> str:
             chosen = {"accept": _("the undecided get the message"), "reject": _("the undecided are rejected")}
             parts = [_("Accepted as first person"), chosen.get(data.get("undecided", ""), "")]
             return ", ".join(part for part in parts if part)
+        case EventWord.FILE_USED:
+            return ", ".join([_counted(_USED, data.get("rows", 0)), *_parts(_LOST, data)])
+        case EventWord.EXPORTED if "file" in data:
+            return _("Contact file downloaded as it came")
         case EventWord.EXPORTED:
             return _exported(data)
     return str(_WORDS.get(event.word, event.get_word_display()))

@@ -80,11 +80,15 @@ TABLE = {
         for verbs, answers in (
             ("accept contacts/<int:row>/<slug:to> give-up hold refuse run-again", (REVIEW, "same")),
             ("lift-hold many/<slug:to> cancel-change retry", (REVIEW, "302 403 403 409 409 409")),
-            ("send-again take-back undo", (REVIEW, "302 403 403 409 409 409")),
+            ("send-again take-back undo use-file", (REVIEW, "302 403 403 409 409 409")),
             ("allow-host go-without take-on whole-file", (MANAGE, "302 403 403 403 409 409")),
         )
         for verb in verbs.split()
     },
+    # The sample batch waits for no file.
+    "admin/sendouts/batch/<int:batch_id>/file/": (REVIEW, "302 403 403 409 409 409"),
+    "admin/sendouts/batch/<int:batch_id>/file/piece/": ("302 403 403 405 405 405", "302 403 403 400 400 400"),
+    "admin/sendouts/batch/<int:batch_id>/file/state/": (REVIEW, "same"),
     "admin/me/": ("302 200 200 200 200 200", LEADS_ON),
     "admin/sendouts/batch/<int:batch_id>/live/": (LOOK, READ_ONLY),
     "admin/sendouts/webhook/<int:webhook_id>/again/": (REVIEW, "302 403 403 409 409 409"),

@@ -21,7 +21,7 @@ from sendouts.models import Batch, BulkChange, DecisionVerdict, EffectRun, Event
 from sendouts.verbs import VERBS, ChangeAlike, ChangeDecisions, single_sets
 from sendouts.verbs.base import Act, NotDone, Verb
 from sendouts.verbs.change_many import Which
-from tests.factories import ROLES, batch, verb_url
+from tests.factories import ROLES, batch, offer, verb_url
 
 pytestmark = pytest.mark.django_db
 OPEN = "planned screened in_review accepted refused delivered"
@@ -52,6 +52,7 @@ RULES = {
     "lift-hold": Rule("in_review", "Reviewer", False, "hold_lifted", ("lift-hold",), "lift-hold"),
     "run-again": Rule("planned in_review", "Reviewer", False, "planned restarted", ("run-again",)),
     "allow-host": Rule("planned in_review", "Manager", False, "planned restarted", ("allow-host",)),
+    "use-file": Rule("planned in_review", "Reviewer", False, "file_used", ("use-file",)),
     "retry": Rule("planned screened accepted refused delivered", "Reviewer", False, "retried", ("retry",)),
     "undo": Rule("accepted refused delivered", "Reviewer", False, "in_review", ("undo",), "undo"),
     "give-up": Rule("planned in_review accepted refused delivered", "Reviewer", True, "abandoned", ("give-up",)),
@@ -119,6 +120,8 @@ def ready(name: str, status: str, colleague: User) -> Batch:
     if name == "allow-host":
         waits = {"rows": 1, "code": "host_not_listed", "host": "a.example.com", "hosts": ["a.example.com"]}
         columns |= {"attention": "host_not_listed", "attention_data": waits}
+    if name == "use-file":
+        columns["attention"] = "no_proven_end"
     if status == Status.FINISHED:
         columns |= {"outcome": "released", "finish_sent_at": now, "confirmed": 2}
     if status not in OPEN.split():
@@ -128,6 +131,8 @@ def ready(name: str, status: str, colleague: User) -> Batch:
         change_under_way(made, colleague)
     elif name == "lift-hold":
         Hold.objects.create(batch=made, user=colleague, note="Wait.", at=now, declared="accept")
+    elif name == "use-file":
+        offer(made)
     elif name == "send-again":
         told = {"identifier": "crm", "kind": "transfer_http", "on_failure": "hold", "error": "It answered 401."}
         EffectRun.objects.create(batch=made, step=1, phase="transfer", total=3, **told)

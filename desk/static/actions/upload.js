@@ -28,14 +28,8 @@ async function sendPiece(url, fields) {
 async function send(form) {
     const token = form.elements.csrfmiddlewaretoken.value;
     const file = form.elements.file.files[0];
-    const announced = await post(form.action, {
-        csrfmiddlewaretoken: token,
-        file_name: file.name,
-        size: file.size,
-        column: form.elements.column.value,
-        reason: form.elements.reason.value,
-        last_day: form.elements.last_day.value,
-    });
+    const texts = [...new FormData(form)].filter(([, value]) => typeof value === "string");
+    const announced = await post(form.action, { ...Object.fromEntries(texts), file_name: file.name, size: file.size });
     const said = await announced.json();
     if (!announced.ok) throw said.errors.join(" ");
     const bar = form.querySelector("progress");

@@ -24,7 +24,9 @@ from sendouts.models.attention import AttentionData
 from sendouts.privacy import sealing
 from sendouts.services.hosts import platform
 from sendouts.spool import spooled
+from sendouts.spool.offers import OfferState
 from sendouts.spool.spooled import Description, LostFile, SpoolWriter
+from sendouts.stages.screening import compare_offer
 from sendouts.symplify import client
 from work import claims
 from work.nudges import nudge
@@ -56,7 +58,10 @@ def load(claim: claims.Claim, ids: Sequence[int]) -> list[int]:
         try:
             if row.state == Spool.State.OVER or not row.batch.is_open:
                 raise Over
-            _load(claim, row, timezone.now())
+            if row.offered.get("state") == OfferState.CHECKING:
+                compare_offer.check(claim, row)
+            if row.state == Spool.State.LOADING:
+                _load(claim, row, timezone.now())
         except Over:
             spooled.remove(row)
     return list(Spool.objects.filter(pk__in=ids, due_at__isnull=True).values_list("pk", flat=True))
@@ -65,6 +70,9 @@ def load(claim: claims.Claim, ids: Sequence[int]) -> list[int]:
 def escalate(claim: claims.Claim, pk: int, error: Exception | None) -> None:
     """Leave a file on which workers died, or that failed for a reason of ours, to screening."""
     row = Spool.objects.select_related("batch").get(pk=pk)
+    if row.offered.get("state") == OfferState.CHECKING:
+        compare_offer.give_up(claim, row)
+        return
     _store(claim, row, state=Spool.State.STREAMED, due_at=None)
     log.error("spool_given_up", batch=pk, error=type(error).__name__ if error else "")
 

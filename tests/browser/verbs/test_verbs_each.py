@@ -22,6 +22,10 @@ HOST_WAITS = """
 waits = {"rows": 2, "code": "host_not_listed", "host": "mail.example.com", "hosts": ["mail.example.com"]}
 Batch.objects.filter(pk=made.pk).update(attention="host_not_listed", attention_data=waits)
 """
+OTHER_FILE = """
+Batch.objects.filter(pk=made.pk).update(attention="no_proven_end", file_complete=False)
+admin_cases.offer(made)
+"""
 ON_HOLD = """
 from django.contrib.auth.models import User
 from sendouts.verbs import PutOnHold
@@ -75,6 +79,10 @@ CASES = [
     Case("cancel-change", CHANGING, "", "Stop the change", "The change is stopped.", "Change stopped"),
     Case("run-again", "", "", "Run again", "The checks run again.", "Checks started again"),
     Case("allow-host", HOST_WAITS, "", "Allow and check again", "The host is allowed.", "Checks started again"),
+    Case(
+        *("use-file", OTHER_FILE, "", "Use this file: check 5"),
+        *("The file is used. The checks run with it", "Another contact file put in place, with 5 contacts"),
+    ),
     Case("retry", UNCONFIRMED, "", "Try again", "It is being tried again.", "Tried again"),
     Case(
         "take-on",

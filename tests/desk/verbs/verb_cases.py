@@ -23,7 +23,7 @@ from sendouts.models import (
     Status,
 )
 from sendouts.verbs import PutOnHold
-from tests.factories import CONSENT, batch, page_url, plan, user_in, verb_url
+from tests.factories import CONSENT, batch, offer, page_url, plan, user_in, verb_url
 from tests.gate import carry_out
 
 
@@ -121,12 +121,19 @@ def broken_off() -> Batch:
     return held(attention=Attention.NO_PROVEN_END, file_complete=False)
 
 
+def with_other_file() -> Batch:
+    made = held(attention=Attention.NO_PROVEN_END, file_complete=False)
+    offer(made)
+    return made
+
+
 # Each verb: a batch for which it is possible, what is given, and what must be true afterwards.
 VERBS: dict[str, tuple[Callable[[], Batch], dict[str, str], Callable[[Batch], bool]]] = {
     "accept": (held, {}, lambda b: b.status == Status.ACCEPTED and b.accepted == 3),
     "refuse": (held, {"note": "wrong picture"}, lambda b: b.status == Status.REFUSED and b.rejected == 5),
     "run-again": (held, {}, lambda b: b.status == Status.PLANNED and b.due_at is not None),
     "allow-host": (waiting_for_host, {}, lambda b: b.status == Status.PLANNED and AllowedHost.objects.count() == 2),
+    "use-file": (with_other_file, {}, lambda b: b.status == Status.PLANNED and not b.attention),
     "retry": (unconfirmed, {}, lambda b: not b.attention and b.due_at is not None),
     "take-on": (unconfirmed, {"note": "known"}, lambda b: b.taken_on == 1 and not b.attention),
     "whole-file": (broken_off, {"note": "counted"}, lambda b: b.file_complete and not b.attention),
