@@ -83,7 +83,8 @@ def begin(batch_id: int, *, name: str, size: int, by: str, now: datetime) -> str
         Spool.objects.get_or_create(pk=batch_id, defaults={"batch_id": batch_id})
         row = Spool.objects.select_for_update().get(pk=batch_id)
         _store(row, offered_token=token, offered_sealed=about.seal(batch_id), offered=said)
-        _remove_later(row.offered_token)
+    if row.offered_token:
+        spooled.store().remove(row.offered_token)
     return token[:12]
 
 
@@ -139,20 +140,15 @@ def _store(row: Spool, **columns: Any) -> None:
     Spool.objects.filter(pk=row.pk).update(**columns)
 
 
-def _remove_later(token: str) -> None:
-    if token:
-        transaction.on_commit(lambda: spooled.store().remove(token))
-
-
 def use(row: Spool) -> None:
     """Make the offered file that of the batch, in the caller's transaction; what the platform sent stays beside it."""
     columns: dict[str, Any] = {"token": row.offered_token, "sealed": row.offered_sealed}
     columns |= {"state": Spool.State.COMPLETE, "due_at": None, "failure": {}, "claim_id": None, "claimed_until": None}
     if not row.earlier_token:
         columns |= {"earlier_token": row.token, "earlier_sealed": row.sealed}
-    else:
+    elif replaced := row.token:
         # The file of an earlier download, or of an earlier person.
-        _remove_later(row.token)
+        transaction.on_commit(lambda: spooled.store().remove(replaced))
     _store(row, **columns, offered_token="", offered_sealed=b"", offered={})
 
 

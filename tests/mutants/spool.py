@@ -8,7 +8,38 @@ CLIENT, ARCHIVE = "sendouts/symplify/client.py", "sendouts/symplify/archive.py"
 TESTS, PACKED = "tests/stages/test_spool.py", "tests/symplify/test_items_packed.py"
 PATHS, REDIRECTS = "tests/outbound/test_exact_paths.py", "tests/outbound/test_redirects.py"
 
+OFFER, USE = "sendouts/stages/screening/compare_offer.py", "sendouts/verbs/use_file.py"
+WORKBOOK, SAVED = "sendouts/spool/workbook.py", "tests/desk/batch/test_saved_files.py"
+
 FAULTS = (
+    Fault(
+        "contacts are lost without the right to take that on",
+        USE,
+        "            base.check_permission(act.user, base.TAKE_ON)\n",
+        "",
+        f"{SAVED}::test_the_verb_itself_asks_for_note_and_right",
+    ),
+    Fault(
+        "a file that was compared with other contacts is used",
+        USE,
+        'row.offered["mark"] != compare_offer.stored_mark(batch.pk)',
+        "False",
+        f"{SAVED}::test_a_second_file_replaces_the_first_and_who_saw_the_first_does_not_use_the_second",
+    ),
+    Fault(
+        "an id that occurs twice is compared once",
+        OFFER,
+        "same = (counts[0] & counts[1]).total()",
+        "same = len(counts[0] & counts[1])",
+        f"{SAVED}::test_the_comparison_is_exact_also_where_ids_occur_twice",
+    ),
+    Fault(
+        "a number that a spreadsheet has rounded passes as an id",
+        WORKBOOK,
+        "value.adjusted() >= EXACT_DIGITS",
+        "False",
+        "tests/stages/test_workbooks.py::test_a_number_that_the_spreadsheet_has_rounded_is_left_empty_and_counted",
+    ),
     Fault(
         "blocks of a kept file may be swapped",
         FRAMES,
