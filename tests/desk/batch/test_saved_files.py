@@ -181,6 +181,7 @@ def test_what_people_decided_is_kept(gate: Gate, files: Files, client: Client) -
         (b'[{"name": "A"}]', "both as columns"),
         (b"[]", "no contact that can be read"),
     ],
+    ids=["old workbook", "other archive", "PDF", "cut workbook", "two sheets", "cut JSON", "JSON of others", "nobody"],
 )
 def test_a_file_of_another_form_is_refused_with_a_way_out_and_nothing_is_changed(
     gate: Gate, files: Files, client: Client, content: bytes, sentence: str
