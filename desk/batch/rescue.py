@@ -28,7 +28,7 @@ from sendouts.inquiries.streaming import streamed
 from sendouts.models import Batch, EventWord, Spool
 from sendouts.privacy.masking import masked
 from sendouts.spool import offers, spooled
-from sendouts.spool.offers import NoRoom, OfferProblem, OfferState, OutOfStep
+from sendouts.spool.offers import NoRoom, OfferProblem, OfferState, PieceRefused
 from sendouts.spool.spooled import Behind, LostFile
 from sendouts.verbs import base
 from sendouts.verbs.use_file import can_be_saved, lost_of
@@ -129,7 +129,7 @@ def file_piece(admin: ModelAdmin, request: HttpRequest, batch_id: int) -> HttpRe
     try:
         if offers.append(batch.pk, request.GET.get("key", ""), start, content.read()):
             nudge("downloads", [batch.pk])
-    except (OutOfStep, NoRoom, CannotOpen):
+    except (PieceRefused, NoRoom, CannotOpen):
         return JsonResponse({}, status=409)
     return JsonResponse({})
 
@@ -151,7 +151,7 @@ def _choose(request: HttpRequest, batch: Batch) -> bool:
         return False
     try:
         offers.choose_columns(batch.pk, request.POST.get("key", ""), identity, uri)
-    except OutOfStep:
+    except PieceRefused:
         # The page shows the file that is offered now.
         return True
     nudge("downloads", [batch.pk])

@@ -63,7 +63,7 @@ class OfferProblem(models.TextChoices):
     NO_ROOM = "no_room", _("There is no room for it on the gateway’s disk. Ask who operates it.")
 
 
-class OutOfStep(Exception):
+class PieceRefused(Exception):
     """This piece does not follow the received ones, or the file was replaced by another."""
 
 
@@ -91,18 +91,18 @@ def begin(batch_id: int, *, name: str, size: int, by: str, now: datetime) -> str
 def append(batch_id: int, key: str, start: int, content: bytes) -> bool:
     """Store a piece, and return whether the file is complete; ignore a piece that came already.
 
-    Raise OutOfStep, or NoRoom.
+    Raise PieceRefused, or NoRoom.
     """
     with transaction.atomic():
         row = Spool.objects.select_for_update().filter(pk=batch_id).first()
         said: dict[str, Any] = row.offered if row is not None else {}
         end = start + len(content)
         if row is None or said.get("key") != key:
-            raise OutOfStep
+            raise PieceRefused
         if end <= said["received"]:
             return said["state"] != OfferState.RECEIVING
         if said["state"] != OfferState.RECEIVING or start != said["received"] or end > said["size"]:
-            raise OutOfStep
+            raise PieceRefused
         if not spooled.store().has_room():
             raise NoRoom
         about = Description.open(row.offered_sealed, batch_id)
@@ -128,7 +128,7 @@ def choose_columns(batch_id: int, key: str, identity: int, uri: int) -> None:
     with transaction.atomic():
         row = Spool.objects.select_for_update().filter(pk=batch_id).first()
         if row is None or row.offered.get("key") != key or row.offered["state"] != OfferState.COLUMNS:
-            raise OutOfStep
+            raise PieceRefused
         _to_check(row, row.offered | {"columns": [identity, uri]})
 
 
