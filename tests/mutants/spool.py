@@ -127,7 +127,7 @@ FAULTS = (
     Fault(
         "a rotation of keys forgets the kept files",
         "sendouts/privacy/rotation.py",
-        'for column in ("sealed", "earlier_sealed"):',
+        'for column in ("sealed", "earlier_sealed", "offered_sealed"):',
         "for column in ():",
         f"{TESTS}::test_a_rotation_of_keys_leaves_a_kept_file_open",
     ),
