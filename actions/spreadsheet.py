@@ -33,6 +33,9 @@ class Mangled(Sentences):
     )
 
 
+# By code, as lines and uploads store it.
+MANGLED = {each.code: each for each in Mangled}
+
 # 1.23457E+16, 1,2E+05, 12.3E+15; without a sign only beside a fraction, since 12E4 may be a code.
 _ROUNDED = re.compile(r"[+-]?(?:\d{1,3}(?:[.,]\d+)?E[+-]\d{1,3}|\d[.,]\d+E\d{1,3})", re.IGNORECASE)
 _NARROW = re.compile("#{2,}")

@@ -21,7 +21,7 @@ from actions.codes.codefile import BadCode, CodeFault, read
 from actions.codes.intake import MOST, TakenIn, take_in_all
 from actions.codes.models import CodePool, PromoCode
 from actions.columns import UnclearColumn
-from actions.spreadsheet import Mangled
+from actions.spreadsheet import MANGLED
 from desk.bases import LimitedAdmin, SeenProjects, show_page
 from desk.setup.history import HistoryAdmin
 
@@ -89,13 +89,10 @@ class AddCodes(forms.Form):
         return found
 
 
-_MANGLED = {each.code: each for each in Mangled}
-
-
 def _sentence(error: BadCode) -> str:
     line = {"line": localize(error.line)}
-    if error.why in _MANGLED:
-        problem = gettext(_MANGLED[error.why].template)
+    if error.why in MANGLED:
+        problem = gettext(MANGLED[error.why].template)
         return gettext("Line %(line)s: %(problem)s. Nothing was taken in.") % {**line, "problem": problem}
     sentences: dict[str, str] = {
         CodeFault.MARKUP: gettext("Line %(line)s is HTML or JSON, and not a code. Nothing was taken in."),

@@ -6,19 +6,16 @@ from typing import Any
 from django.utils.formats import localize
 from django.utils.translation import gettext as _
 
-from actions.spreadsheet import Mangled
+from actions.spreadsheet import MANGLED
 from actions.suppression.models import SuppressionUpload
 
 Status, Error = SuppressionUpload.Status, SuppressionUpload.Error
 
 
-_MANGLED = {each.code: each for each in Mangled}
-
-
 def problem(code: str) -> str:
     """Return what is wrong with one line."""
-    if code in _MANGLED:
-        return _(_MANGLED[code].template)
+    if code in MANGLED:
+        return _(MANGLED[code].template)
     return {
         "contact_id": _("there is no contact id"),
         "email": _("this is no e-mail address"),
