@@ -8,8 +8,8 @@ from actions.sentences import clean_text
 
 NAME_LENGTH = 255
 
-# What Unicode says to ignore in display (zero-width spaces and joiners, marks of direction and of byte order, soft
-# hyphens, fillers, variation selectors), annotation marks, and control characters that are not white space.
+# What Unicode says to ignore in display, annotation marks, and control characters that are not white space. The first
+# are zero-width spaces and joiners, marks of direction and of byte order, soft hyphens, fillers, variation selectors.
 _INVISIBLE_SET = (
     "\x01-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
     "\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3"

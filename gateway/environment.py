@@ -87,7 +87,7 @@ def secret_texts(*values: Any) -> tuple[str, ...]:
 
 
 def check_url(name: str, text: str) -> None:
-    """Refuse the URL of a server that another reading would send to another host; the message does not repeat it."""
+    """Refuse the URL of a server that can be read in two ways; the message does not repeat it."""
     scheme, _, rest = text.partition("://")
     authority = re.split("[/?#]", rest, maxsplit=1)[0]
     if scheme == "sqlite" or not rest:
@@ -101,7 +101,7 @@ def check_url(name: str, text: str) -> None:
         )
     for host in authority.rpartition("@")[2].split(","):
         if not re.fullmatch(r"(\[[^\]]*\]|[^\[\]:]*)(:\d*)?", host):
-            raise ImproperlyConfigured(f"{name}: after the host stands ':' and the number of the port.")
+            raise ImproperlyConfigured(f"{name}: write ':' and the number of the port after the host.")
 
 
 def broker(url: str) -> str:

@@ -124,8 +124,8 @@ DOWNLOADS_AT_ONCE = 8
 CHORES = (
     Chore("expire", lifecycle.expire, trusts_clock=True),
     Chore("foresee", forecast.foresee, wait=15.0),
-    # Promo codes returned to their pools have no rows of their own; one thread at a time is enough.
     Chore("spool", lambda now: spooled.remove_orphans(), wait=600.0),
+    # Promo codes returned to their pools have no rows of their own; one thread at a time is enough.
     Chore("codes", lambda now: give_back_codes(), needed=has_unused_codes),
 )
 

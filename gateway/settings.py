@@ -218,8 +218,8 @@ WEBHOOK_HEADER_TOKENS = tuple(env.list("WEBHOOK_HEADER_TOKENS", default=[]))
 if bool(WEBHOOK_HEADER_NAME) != bool(WEBHOOK_HEADER_TOKENS):
     raise ImproperlyConfigured("WEBHOOK_HEADER_NAME and WEBHOOK_HEADER_TOKENS belong together: set both or neither.")
 WEBHOOK_MAX_BYTES = env.int("WEBHOOK_MAX_BYTES", default=5_000_000)
-# Longer than any balancer in front keeps an idle connection: the sender must be the first to close it, or a hook is
-# lost that crosses with our end. The longest fixed time that we know of is 600 s.
+# Longer than any balancer in front keeps an idle connection. The sender must be the first to close it; otherwise a hook
+# that is sent while we close it is lost. The longest fixed time that we know of is 600 s.
 KEEP_ALIVE_SECONDS = env.int("KEEP_ALIVE_SECONDS", default=620)
 # Whether DATA_DIR is on a durable disk; existing files are loaded in any case.
 JOURNAL = env.bool("JOURNAL", default=environment.is_on_disk(DATA_DIR))

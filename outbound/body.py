@@ -1,6 +1,6 @@
 """What the body of an answer says, whatever its status: some systems say no under 200.
 
-A body that is empty, or that says nothing of a failure, leaves the word to the status.
+If a body is empty, or says nothing of a failure, the status decides.
 """
 
 import json
@@ -53,7 +53,7 @@ _NO = frozenset({"false", "no", "0", "nok", "ko"})
 
 
 class BodyFault(StrEnum):
-    """Why a body takes the word of its status back. CUT: its end is missing, so nobody knows what it says."""
+    """Why a body contradicts its status. CUT: its end is missing, so nobody knows what it says."""
 
     NONE = ""
     HTML = "html"
@@ -62,7 +62,7 @@ class BodyFault(StrEnum):
 
 
 def find_fault(body: bytes, *, cut: bool = False) -> BodyFault:
-    """Return why this body does not go with a status that says yes.
+    """Return why this body contradicts a status that says yes.
 
     cut: the connection broke before its end. A page of HTML comes from something in between. JSON, XML or text says no
     in the usual forms: `{"error": …}`, `{"success": false}`, `{"ok": false}`, `{"status": "error"}`, also inside an

@@ -100,14 +100,14 @@ class Transfer:
             return pycurl.PREREQFUNC_ABORT
 
     def _keep(self, block: bytes) -> int:
-        # Fewer bytes than came make libcurl drop the connection. The status remains valid.
+        # If fewer bytes are returned than came, libcurl drops the connection. The status remains valid.
         self.body += block[: MAX_BODY - len(self.body)]
         return len(block) if len(self.body) < MAX_BODY else 0
 
     def end(self, error: int) -> None:
-        """Take in libcurl's code of how the transfer ended: 0, or an error."""
+        """Note how the transfer ended: 0, or libcurl's code of an error."""
         unannounced = error == pycurl.E_RECV_ERROR and self.handle.getinfo(pycurl.CONTENT_LENGTH_DOWNLOAD_T) < 0
-        # Some servers end a body of no announced length without a word of TLS. Our own limit cuts nothing off, either.
+        # Some servers end a body of unannounced length without closing TLS. A body above our limit is not cut, either.
         self.cut = bool(error) and not unannounced and error != pycurl.E_WRITE_ERROR
 
     def status(self) -> int:

@@ -1,6 +1,6 @@
 """The rules of when a second person must accept a batch; `verbs.second_person` applies them.
 
-A batch keeps the rules of its project as they were when it came. Of these and the present ones the stricter hold, so
+A batch keeps the rules of its project as they were when it came. The stricter of these and the present rules hold, so
 that nobody lifts a rule for a batch that is held already.
 """
 

@@ -1,7 +1,7 @@
 """Claims of workers on rows, with an expiry on the database's clock.
 
 A claim is a random id and an expiry. A worker commits only in a transaction that also matches its claim. The claim of a
-killed worker expires. The next worker counts a death on such a row and works on it alone: a row that kills workers must
+killed worker expires. The next worker counts a death on such a row and works on it alone. A row that kills workers must
 not affect its neighbours, and must not be tried for ever. If the surroundings failed meanwhile, no death is counted.
 """
 

@@ -36,7 +36,7 @@ def is_outage(error: BaseException) -> bool:
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield an error and those that it came of; a driver's error is the cause of Django's."""
+    """Yield an error and those that caused it; a driver's error is the cause of Django's."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))

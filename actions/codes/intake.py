@@ -1,4 +1,4 @@
-"""Intake of codes into a pool. Codes that are there already are skipped, and so are those that a shop takes for one."""
+"""Intake of codes into a pool. Codes that are there already, and those that a shop may take for one, are skipped."""
 
 import hashlib
 import unicodedata
@@ -104,7 +104,7 @@ def _insert(pool: CodePool, rows: Sequence[tuple[str, str]]) -> int:
 
 
 def _complete(pool: CodePool) -> None:
-    """Note what the codes are taken for that came before this counted; of several alike, for the first one."""
+    """Fill `alike` of codes that were stored without it; of several that are alike, only the first one gets it."""
     while True:
         with transaction.atomic():
             CodePool.objects.select_for_update().get(pk=pool.pk)

@@ -102,8 +102,8 @@ def _bounded(line: bytes) -> bytes:
 def layout_of(first: bytes, writing: Spelling, chosen: str = "") -> Layout:
     """Read the first line; raise NotReadable if the column of the values is not certain.
 
-    It is the one that a person chose, or has a known heading, or is the only one, or is the only one with an address or
-    a number. Any text could be a contact id: among several columns only a heading tells.
+    It is the one that a person chose, or has a known heading. Without these it is the only column, or the only one with
+    an address or a number. Any text could be a contact id: among several columns only a heading tells.
     """
     if b"\x00" in first:
         raise NotReadable("not_text")

@@ -46,7 +46,7 @@ class DoorSocket:
 
     @property
     def listener(self) -> socket.socket:
-        """Return another object for the same socket, which can be closed apart."""
+        """Return another object for the same socket; closing it leaves the socket open."""
         if self._listener is None:
             raise RuntimeError("The socket is not open yet.")
         return socket.socket(fileno=os.dup(self._listener.fileno()))
@@ -150,7 +150,7 @@ class DoorSocket:
 
 
 def _bind(host: str, port: int) -> socket.socket:
-    """Listen; as clients of `localhost` do, on IPv4 first."""
+    """Listen on the first address of the host: IPv4 before IPv6, as clients of `localhost` try them."""
     found = sorted(socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE))
     family, _, _, _, address = found[0]
     return socket.create_server((address[0], address[1]), family=family, backlog=BACKLOG)

@@ -1,6 +1,6 @@
 """The doors of this machine: processes that serve one socket, forked by a master that has everything loaded.
 
-A door that was killed is there again within a moment, since nothing has to be imported. The master takes no hooks.
+A killed door is back within a moment, since nothing has to be imported. The master takes no hooks.
 """
 
 import os
@@ -163,7 +163,7 @@ def _lives(pid: int) -> bool:
 
 
 def end_after(parent: int) -> None:
-    """End this process some time after its parent: another one may come, and needs doors meanwhile."""
+    """End this process some time after its parent: hooks need a door until another parent has started."""
     pause = threading.Event()
     while os.getppid() == parent:
         pause.wait(1)
@@ -172,5 +172,5 @@ def end_after(parent: int) -> None:
 
 
 def has_lost_terminal(had_one: bool = os.isatty(0)) -> bool:
-    """Return whether the terminal was closed from which this process was started; SIGHUP says so too."""
+    """Return whether the terminal that started this process was closed; that sends SIGHUP, too."""
     return had_one and not os.isatty(0)

@@ -86,7 +86,7 @@ def serve() -> None:
 
     signal.signal(signal.SIGHUP, begin_again)
     for number in (signal.SIGTERM, signal.SIGINT):
-        # The server raises the signal that has ended it once more.
+        # The server raises once more the signal that has ended it.
         signal.signal(number, lambda *_: None)
     try:
         server.run()
@@ -105,6 +105,6 @@ def serve() -> None:
 
 
 def _watch(door: DoorSocket, stop: threading.Event) -> None:
-    """See to it that a keeper runs."""
+    """Keep a keeper running."""
     while not stop.wait(LOOK_SECONDS):
         door.watch()

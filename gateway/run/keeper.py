@@ -2,8 +2,8 @@
 
 It runs from this file with the standard library alone, so it starts in a moment. The kernel closes a socket when the
 last process that has it open ends. So hooks survive a door that is killed: the keeper hands their connections, with the
-bytes that the door had read, to another door. The keeper is not on the way of a hook; if it is killed, the master of
-the doors starts another one, and the doors tell it again what they hold.
+bytes that the door had read, to another door. No hook passes through the keeper. If it is killed, the master of the
+doors starts another one, and the doors tell it again what they hold.
 
 Every message is one packet of a Unix socket: a letter, the number of the connection where there is one, and bytes.
 """
@@ -21,7 +21,7 @@ from functools import partial
 from itertools import count
 
 # From a door. OPENED brings the connection itself; DATA are bytes of a hook under way. PRIVATE: something else is under
-# way, which nobody may repeat. GIVE: hand the connection to another door, and so does the keeper to that door.
+# way, which nobody may repeat. GIVE: hand the connection to another door; the keeper sends that door the same word.
 DOOR, OPENED, DATA, PRIVATE, ANSWERED, CLOSED, GIVE = b"D", b"o", b"d", b"p", b"a", b"c", b"g"
 # To a door: all bytes of a given connection were sent. From the door: it serves the oldest that was given.
 GIVEN, ADOPTED = b"e", b"n"
@@ -129,7 +129,7 @@ class Keeper:
         if order == DOOR:
             peer.is_door = True
             if (returned := self._leaving.pop(peer.pid, None)) is not None:
-                self._bury(returned, dead=False)
+                self._release(returned, dead=False)
             waiting, self._waiting = self._waiting, []
             for kept in waiting:
                 self._pass_on(kept)
@@ -169,18 +169,18 @@ class Keeper:
                 kept.close()
 
     def _lose(self, peer: Peer) -> None:
-        """Forget a peer that closed its socket, unless it keeps connections: whose they are is seen when it ends."""
+        """Forget a peer that closed its socket; if it has connections, wait for its end to see whose they are."""
         self._selector.unregister(peer.wire)
         self._peers.remove(peer)
         if peer is self._master:
             self._master, self._alone_since = None, time.monotonic()
         if not (peer.kept or peer.given) or peer.process < 0:
-            return self._bury(peer, dead=False)
+            return self._release(peer, dead=False)
         self._leaving[peer.pid] = peer
-        self._selector.register(peer.process, selectors.EVENT_READ, partial(self._bury, peer, dead=True))
+        self._selector.register(peer.process, selectors.EVENT_READ, partial(self._release, peer, dead=True))
         return None
 
-    def _bury(self, peer: Peer, *, dead: bool) -> None:
+    def _release(self, peer: Peer, *, dead: bool) -> None:
         """Hand the hooks of a dead door to another one; a living door keeps its own."""
         with suppress(KeyError, ValueError):
             self._selector.unregister(peer.process)

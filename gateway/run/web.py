@@ -1,4 +1,4 @@
-"""The web server of a door: it accepts from a shared socket, and tells the keeper what it has in hand."""
+"""The web server of a door: it accepts from a shared socket, and tells the keeper what it works on."""
 
 import asyncio
 import socket
@@ -44,7 +44,7 @@ class KeptProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         if self.begun:
-            # Another door has read this, and died. If its answer left all the same, no later request may meet ours.
+            # Another door has read this, and died. Its answer may have left, so no later request may come here.
             self.data_received(self.begun)
             if self.cycle is not None:
                 self.cycle.keep_alive = False

@@ -23,8 +23,8 @@ _REFUSED = frozenset({401, 403})
 class Probe:
     """Result of the test. `code` is the answer's status, 0 without an answer.
 
-    `outcome` is one of accepted, refused, other, unreachable, not_allowed, cannot_open; with OAuth2 also token (there
-    is no URL to test with) and no_token, with the stored sentence `why`.
+    `outcome` is one of accepted, refused, other, unreachable, not_allowed, cannot_open. With OAuth2 it may be token
+    (there is no URL to test with) or no_token (`why` is the stored sentence).
     """
 
     outcome: str

@@ -88,7 +88,7 @@ class SpooledFile:
         """Yield the body as it came; raise Behind, LostFile, or BrokenDownload if the download was cut for good."""
         number = 0
         while not self._end:
-            plain, last = self._cipher_opens(number, self._await_frame())
+            plain, last = self._open_frame(number, self._await_frame())
             number += 1
             if last:
                 self._end = json.loads(plain)
@@ -112,7 +112,7 @@ class SpooledFile:
             raise LostFile from None
         return frame
 
-    def _cipher_opens(self, number: int, frame: bytes) -> tuple[bytes, bool]:
+    def _open_frame(self, number: int, frame: bytes) -> tuple[bytes, bool]:
         try:
             return self._cipher.open(number, frame)
         except Damaged:

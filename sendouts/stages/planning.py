@@ -34,7 +34,7 @@ LONGEST_PAUSE = timedelta(minutes=1)
 # Time for long hooks in one turn; their batches go on afterwards.
 LONG_SECONDS = 2.0
 _one_long = threading.Lock()
-# A batch with a contact file looks after its download, even if nobody wakes it.
+# Pause after which a batch looks for its download, even if nothing else makes it due.
 WAITING_FOR_FILE = timedelta(minutes=1)
 _DONE: dict[str, Any] = {"due_at": None, "claim_id": None, "claimed_until": None}
 
@@ -42,7 +42,7 @@ _DONE: dict[str, Any] = {"due_at": None, "claim_id": None, "claimed_until": None
 def plan(claim: claims.Claim, webhook_ids: Sequence[int]) -> list[int]:
     """Plan claimed hooks; return the ids of the new open batches.
 
-    Long hooks are planned one by one, by one thread of a process, and after the others: memory stays flat, and short
+    Long hooks are planned one by one, by one thread of a process, and after the others. So memory stays flat, and short
     hooks wait for none of them.
     """
     # After a failure the set comes again in halves: without the hooks that are planned already.

@@ -110,8 +110,9 @@ def _line(event: Event, batch: Batch) -> str:
 
 
 def clock(moment: datetime) -> str:
-    """Return a time of day for a sentence; with the zone where the clock repeats the hour, since the foot of a page
-    names only the zone of now.
+    """Return a time of day for a sentence, with its zone where the clock repeats the hour.
+
+    The foot of a page names only the zone of now.
     """
     local = timezone.localtime(moment)
     text = local.strftime(str(_("%H:%M")))

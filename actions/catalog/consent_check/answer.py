@@ -108,7 +108,7 @@ class Mapped:
     def read(self, answer: Any, asked: Collection[str]) -> Lookup:
         """Return the answers by identifier; raise Permanent if the answer does not have the declared shape.
 
-        If it names anybody who was not asked about, nobody's answer counts: a service that rounds or changes ids may
+        If it names anybody who was not asked about, nobody's answer counts. A service that rounds or changes ids may
         mean somebody else by the others, too.
         """
         if self.shape == "value":
@@ -180,7 +180,7 @@ def _as_named(value: Any) -> str:
 
 
 def _is_rounded(named: Any, identifier: str) -> bool:
-    """Return whether a service that knows numbers up to 2^53 only wrote an id so; it may have asked for it so, too."""
+    """Return whether an answer names this id rounded to a double; the service may have searched for that one, too."""
     text = _as_named(named)
     return text != identifier and _LARGE.fullmatch(identifier) is not None and _as_double(text) == float(identifier)
 

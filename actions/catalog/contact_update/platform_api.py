@@ -92,7 +92,7 @@ class ContactsApi:
         status, answer = self._ask(context, "PUT", url, body={"properties": dict(properties)})
         fault = find_fault(_without_properties(answer))
         if fault is BodyFault.HTML:
-            # A page to log in, or of a proxy: nobody was written.
+            # A page to log in, or of a proxy: no contact was written.
             raise Permanent(PlatformFailure.PAGE(host=urlsplit(url).hostname or ""))
         if fault:
             raise SaidNo(PlatformFailure.SAID_NO(status=status))

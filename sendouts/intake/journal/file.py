@@ -38,7 +38,7 @@ class JournalFile:
         self.room: int | None = 0
 
     def reserve(self, size: int) -> None:
-        """Have the disk keep room for this file, so much or as much as is left, without making it longer."""
+        """Reserve this room on the disk for the file, or as much as is left, without making it longer."""
         fallocate = ctypes.CDLL(None, use_errno=True).fallocate
         while size >= _LEAST_BYTES and self.room is not None and self.room < size:
             if fallocate(self._descriptor, _KEEP_SIZE, ctypes.c_long(0), ctypes.c_long(size)) == 0:

@@ -34,7 +34,7 @@ class Journal:
     def prepare(self) -> None:
         """Create the next file in advance: the first hook of an outage has no time for it. Raises OSError.
 
-        Also keep room for it, again and again while the disk has less than that.
+        Also reserve room for it, and try again while the disk has less than that.
         """
         with self._lock:
             self._prepare().reserve(self._reserve_bytes)
@@ -62,7 +62,7 @@ class Journal:
             self._lock.release()
 
     def take_back(self, files: list[JournalFile]) -> list[JournalFile]:
-        """Write on into one of these files, which could not be loaded; return the others.
+        """Continue one of these files, which could not be loaded; return the others.
 
         The reserve of a full disk belongs to a file, and a new one would have none.
         """
