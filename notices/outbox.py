@@ -36,6 +36,12 @@ def give_up_lost(rows: QuerySet[Any], now: datetime) -> None:
         log.error(NOT_SENT[rows.model], rows=lost, state=State.LOST.value)
 
 
+def drop_restored() -> int:
+    """Send no row of a restored backup: each may have been sent since; return their number."""
+    open_rows = {"state__in": (State.WAITING, State.SENDING)}
+    return sum(model.objects.filter(**open_rows).update(state=State.LOST) for model in (Notice, Message))
+
+
 def mark(rows: QuerySet[Any], now: datetime, **columns: Any) -> QuerySet[Any]:
     """Mark those of the rows that wait and that no other process marks; return the marked ones. `columns`: the mark."""
     model = rows.model

@@ -28,6 +28,7 @@ from sendouts.models.attention import AttentionData
 from sendouts.models.batch import OPEN
 from sendouts.models.decision import rows_of
 from sendouts.models.effect import effects_of
+from sendouts.models.hold_reason import HoldReason
 from work import claims
 
 log = structlog.get_logger(__name__)
@@ -233,9 +234,15 @@ def expire(now: datetime, ids: Collection[int] | None = None) -> list[int]:
         late = late.filter(pk__in=ids)
     expired = []
     by_status: dict[str, list[int]] = defaultdict(list)
-    for pk, status in late.values_list("pk", "status")[:5_000]:
+    restored = []
+    for pk, status, held_for in late.values_list("pk", "status", "held_for")[:5_000]:
         by_status[status].append(pk)
+        if HoldReason.RESTORED in held_for:
+            restored.append(pk)
     end = {"due_at": None, "ended_at": now, "outcome": "", "claim_id": None, "claimed_until": None}
     for status, found in by_status.items():
         expired += move(dict.fromkeys(found, end), Status(status), Status.EXPIRED, now=now)
+    if restored:
+        # It may have been answered after the backup: readers are not told that it was not.
+        Batch.objects.filter(pk__in=restored).update(tell_at=None)
     return expired

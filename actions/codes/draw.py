@@ -112,6 +112,14 @@ def use(pool: CodePool, codes: Mapping[UUID, str], now: datetime) -> None:
     PromoCode.objects.filter(pk__in=[pk for pk, _, _ in rows], used_at__isnull=True).update(used_at=now)
 
 
+def count_as_used(now: datetime) -> int:
+    """Mark every reserved code as used, so that none is given back; return their number.
+
+    After a restore: each may have been written since the backup.
+    """
+    return PromoCode.objects.filter(reserved_for__isnull=False, used_at__isnull=True).update(used_at=now)
+
+
 def give_back(draw_ids: Sequence[int]) -> int:
     """Free the unused codes of ended batches, and close their draws; return the number of codes."""
     freed = 0

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.contrib.admin import SimpleListFilter
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -12,9 +12,11 @@ from django.utils.translation import gettext_lazy
 
 from actions import access
 from desk.home.figures.in_review import WAITING
-from sendouts.models import Batch, Status
+from sendouts.models import Attention, Batch, Event, EventWord, Status
 from sendouts.models.batch import OPEN
 
+# The part that a restored backup adds to the list.
+FROM_BACKUP = "backup"
 # Show 99+ for a larger count: the exact number changes no decision.
 COUNTED = 99
 
@@ -29,6 +31,13 @@ def parts() -> dict[str, tuple[str, Q]]:
     }
 
 
+def from_backup() -> Q:
+    """Return the condition for open batches that a restored backup holds open."""
+    code = Attention.RESTORED.value
+    fenced = Event.objects.filter(batch=OuterRef("pk"), word=EventWord.ATTENTION, data__code=code)
+    return Q(status__in=OPEN) & Q(Exists(fenced))
+
+
 class PartFilter(SimpleListFilter):
     """One part of the list, or one status; by default the batches that wait for a person."""
 
@@ -37,6 +46,8 @@ class PartFilter(SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         found = [(name, text) for name, (text, _where) in parts().items()]
+        if Batch.objects.filter(from_backup(), access.within(request.user)).exists():
+            found.append((FROM_BACKUP, _("From a backup")))
         return found + [(str(value), str(text)) for value, text in Status.choices]
 
     def value(self) -> str:
@@ -47,6 +58,8 @@ class PartFilter(SimpleListFilter):
         chosen = self.value()
         if chosen in Status.values:
             return queryset.filter(status=chosen)
+        if chosen == FROM_BACKUP:
+            return queryset.filter(from_backup())
         return queryset.filter(parts()[chosen][1])
 
     def choices(self, changelist: Any) -> Iterator[Any]:
@@ -71,7 +84,7 @@ def tabs(request: HttpRequest) -> list[dict[str, Any]]:
     url = reverse("admin:sendouts_batch_changelist")
     here = request.path == url
     chosen = request.GET.get("show") or "waiting"
-    return [
-        {"title": text, "link": f"{url}?show={name}", "active": here and chosen == name}
-        for name, (text, _where) in parts().items()
-    ]
+    found = [(name, text) for name, (text, _where) in parts().items()]
+    if here and Batch.objects.filter(from_backup(), access.within(request.user)).exists():
+        found.append((FROM_BACKUP, _("From a backup")))
+    return [{"title": text, "link": f"{url}?show={name}", "active": here and chosen == name} for name, text in found]

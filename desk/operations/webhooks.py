@@ -21,7 +21,7 @@ from sendouts.models import Webhook
 from sendouts.verbs import base, run_again
 from sendouts.verbs.base import NotDone
 from sendouts.wording import batch_sentences
-from sendouts.wording.sentences import show_text
+from sendouts.wording.sentences import HookDetail, show_text
 from work.nudges import nudge
 
 _TONES = {
@@ -119,5 +119,6 @@ class WebhookAdmin(ReadOnlyAdmin, LimitedAdmin):
         possible = webhook.outcome in Webhook.UNPLANNED and not problem
         title, status = _("Plan this hook again?"), 409 if problem else 200
         unreadable = webhook.outcome == Webhook.Outcome.UNREADABLE
-        more = {"possible": possible, "unreadable": unreadable, "problem": problem, "back": back}
+        restored = webhook.detail == HookDetail.RESTORED()
+        more = {"possible": possible, "unreadable": unreadable, "restored": restored, "problem": problem, "back": back}
         return show_page(request, "plan_again.html", title, Webhook, status, **more)

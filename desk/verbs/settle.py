@@ -22,6 +22,7 @@ from sendouts.verbs import (
     TryAgain,
     WholeFile,
     run_again,
+    settle,
     stop,
 )
 from sendouts.verbs.settle import may_be_whole
@@ -134,12 +135,11 @@ class TakeOnPage(VerbPage):
 
     @property
     def is_possible(self) -> bool:
-        taken = {Attention.UNCONFIRMED, Attention.FINISH_UNCONFIRMED}
-        return super().is_possible and self.batch.attention in taken
+        return super().is_possible and (self.batch.attention == Attention.UNCONFIRMED or self.is_released)
 
     @property
     def is_released(self) -> bool:
-        return self.batch.attention == Attention.FINISH_UNCONFIRMED
+        return settle.may_be_released(self.batch)
 
     @property
     def question(self) -> str:

@@ -24,6 +24,7 @@ class Attention(models.TextChoices):
     WORKER_DIED = "worker_died", _("a worker died of it again and again")
     KEY_MISSING = "key_missing", _("the key of its addresses is missing")
     EFFECT_FAILED = "effect_failed", _("an action on the accepted contacts failed")
+    RESTORED = "restored", _("it comes from a backup")
 
 
 class AttentionData(TypedDict, total=False):
@@ -67,5 +68,8 @@ class AttentionData(TypedDict, total=False):
     # For a rejection of the whole batch: whether the file is complete, and the number of rejections.
     complete: bool
     rejected: int
+    # Of a batch from a backup: the rejections sent, or possibly sent, by then, and whether the release was called.
+    sent: int
+    released: bool
     # Code and data of the trouble that planning found in the hook, if another one replaced it.
     hook: list[Any]

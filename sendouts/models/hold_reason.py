@@ -29,6 +29,13 @@ class HoldReason(models.TextChoices):
     ALWAYS = "always", _("Every batch of this sendout waits for a person.")
     STOPPED = "stopped", _("A person stopped its release. Accept or reject it.")
     WAS_ON_HOLD = "was_on_hold", _("It was on hold when its checks ran again. Accept or reject it.")
+    RESTORED = (
+        "restored",
+        _(
+            "It comes from a backup, and may have been answered since. Look in Symplify first: rejections and the "
+            "release may be called twice."
+        ),
+    )
     CHANGED = "changed", _("Every contact is decided now, some by a person. Accept or reject the batch.")
 
 
@@ -38,5 +45,7 @@ UNUSUAL = (
     HoldReason.CHECK_NOBODY,
     HoldReason.CHECK_EVERYBODY,
 )
+# Reasons that outlast checks that run again.
+KEPT = (HoldReason.RESTORED, HoldReason.STOPPED, HoldReason.WAS_ON_HOLD)
 # Unchecked batches: no check or person has accepted the contacts that count as accepted so far.
 UNJUDGED = (HoldReason.UNKNOWN_PROJECT, HoldReason.UNKNOWN_ACTION, HoldReason.EMPTY_PLAN)

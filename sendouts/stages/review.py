@@ -15,7 +15,7 @@ from sendouts import lifecycle, rules
 from sendouts.models import Attention, Batch, Decision, DecisionVerdict, Status
 from sendouts.models.counts import sum_reasons
 from sendouts.models.decision import DecisionReason, rows_of
-from sendouts.models.hold_reason import HoldReason
+from sendouts.models.hold_reason import KEPT, HoldReason
 from sendouts.outlook import anomalies, forecast
 from sendouts.outlook.history import earlier, screened
 from sendouts.stages.screening import shared_uris
@@ -53,8 +53,8 @@ def reasons_to_hold(batch: Batch) -> list[str]:
         held += dict.fromkeys(each["code"] for each in batch.anomalies)
     if batch.review == Review.ALWAYS:
         held.append(HoldReason.ALWAYS)
-    # Keep the hold of a batch that a person stopped or put on hold, whatever the repeated checks find.
-    held += [code for code in batch.held_for if code in {HoldReason.STOPPED, HoldReason.WAS_ON_HOLD}]
+    # Keep the hold of a batch from a backup, or that a person stopped or put on hold, whatever the checks find.
+    held += [code for code in batch.held_for if code in KEPT]
     if not held and rules.changed_by_people(batch):
         # The checks ran again and people's decisions were applied again: a person must accept those, too.
         held.append(HoldReason.CHANGED)

@@ -176,6 +176,16 @@ def escalate(claim: claims.Claim, bulk_id: int, error: Exception | None) -> None
         _end(batch, bulk, State.FAILED, timezone.now())
 
 
+def cancel_all(now: datetime) -> list[int]:
+    """Cancel every running change, of a restored backup; return their ids. Its person starts it again if need be."""
+    running = list(BulkChange.objects.filter(state=State.RUNNING).order_by("pk").values_list("pk", "batch_id"))
+    for pk, batch_id in running:
+        with transaction.atomic():
+            batch = Batch.objects.select_for_update(of=("self",)).select_related("plan", "project").get(pk=batch_id)
+            _end(batch, BulkChange.objects.select_related("user").get(pk=pk), State.CANCELLED, now)
+    return [pk for pk, _ in running]
+
+
 def _piece(claim: claims.Claim, pk: int, now: datetime) -> bool:
     """Change the matching decisions among the next rows, in one transaction; return whether rows remain."""
     with transaction.atomic():

@@ -120,10 +120,9 @@ def plan_again(webhook_id: int, *, user: User) -> None:
 
 
 def still_held(batch: Batch) -> list[str]:
-    """Return the hold reasons, set by people, that keep a batch in review whatever its checks find now."""
-    on_hold = Hold.objects.filter(batch=batch).exists()
-    holds = {HoldReason.STOPPED: HoldReason.STOPPED in batch.held_for, HoldReason.WAS_ON_HOLD: on_hold}
-    return [code for code, applies in holds.items() if applies]
+    """Return the hold reasons that keep a batch in review whatever its checks find now."""
+    found = [code for code in batch.held_for if code in {HoldReason.RESTORED, HoldReason.STOPPED}]
+    return found + ([HoldReason.WAS_ON_HOLD] if Hold.objects.filter(batch=batch).exists() else [])
 
 
 def _read_again(webhook: Webhook) -> Hook | None:

@@ -36,7 +36,7 @@ class TakeOn(Verb[Batch]):
             )
             rows = missing.update(answer=Answer.TAKEN_ON)
             _take_on(batch, act, {"rejections": rows}, taken_on=F("taken_on") + rows)
-        elif batch.attention == Attention.FINISH_UNCONFIRMED:
+        elif may_be_released(batch):
             data = {"finish": batch.finish_status}
             columns = {"ended_at": act.now, "due_at": None, **_SETTLED}
             lifecycle.record([batch.pk], EventWord.TAKEN_ON, data={batch.pk: data}, **act.by)
@@ -45,6 +45,12 @@ class TakeOn(Verb[Batch]):
         else:
             raise NotDone(NotDoneCode.NOTHING, _("There is nothing to take on: everything is confirmed."))
         return batch
+
+
+def may_be_released(batch: Batch) -> bool:
+    """Return whether the release was called, and a person must say whether it had an effect."""
+    called = batch.status == Status.DELIVERED and batch.finish_sent_at is not None
+    return batch.attention == Attention.FINISH_UNCONFIRMED or (called and batch.attention == Attention.RESTORED)
 
 
 class GoWithout(Verb[Batch]):

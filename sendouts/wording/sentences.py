@@ -25,12 +25,17 @@ class HookDetail(Sentences):
         "hook.given_up",
         gettext_noop("Planning ended the worker %(times)s times; it is not tried again by itself."),
     )
+    RESTORED = (
+        "hook.restored",
+        gettext_noop("It comes from a backup, and may have been answered since; it is not planned by itself."),
+    )
 
 
 class EffectFailure(Sentences):
     """Reasons why the gateway itself gave up an effect."""
 
     WORKER_DIED = "effect.worker_died", gettext_noop("A worker died of it again and again.")
+    RESTORED = "effect.restored", gettext_noop("It comes from a backup, and may have been sent since.")
 
 
 def show_text(text: str) -> str:

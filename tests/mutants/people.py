@@ -8,7 +8,30 @@ REVIEW, TWO, UNDO = "tests/stages/test_review.py", "tests/verbs/test_second_pers
 REACH, WIPING = "tests/desk/test_reach_everywhere.py", "tests/privacy/test_wiping.py"
 SEALING = "tests/privacy/test_sealing.py"
 
+FENCE = "tests/verbs/test_fence.py"
+
 FAULTS = (
+    Fault(
+        "a delivery from a backup goes on by itself",
+        "sendouts/verbs/fence.py",
+        '        **_STILL,\n        "held_for"',
+        '        "held_for"',
+        f"{FENCE}::test_a_delivery_in_the_middle_calls_nobody_until_a_person_goes_on",
+    ),
+    Fault(
+        "the clock acts on a batch from a backup",
+        "sendouts/verbs/fence.py",
+        '"at_deadline": AtDeadline.LEAVE,',
+        '"at_deadline": batch.at_deadline,',
+        f"{FENCE}::test_no_clock_acts_and_nobody_is_told_that_the_deadline_passed",
+    ),
+    Fault(
+        "checks that run again forget the backup",
+        "sendouts/models/hold_reason.py",
+        "KEPT = (HoldReason.RESTORED, ",
+        "KEPT = (",
+        f"{FENCE}::test_a_batch_that_was_received_is_checked_at_a_persons_word_and_then_waits",
+    ),
     Fault(
         "anybody may carry out a verb",
         BASE,

@@ -54,6 +54,10 @@ ATTENTION: dict[Attention, tuple[dict[str, Any], str]] = {
         {"identifier": "points", "rows": 12, "text": "crm.example.com answered 401."},
         "The action “points” failed for 12 accepted contacts: crm.example.com answered 401.",
     ),
+    Attention.RESTORED: (
+        {"sent": 1200, "released": True},
+        "It comes from a backup, and what followed is not known here (rejections sent by then: 1,200; release called).",
+    ),
     Attention.WORKER_DIED: (
         {"status": "planned", "deaths": 3},
         "A step after “Received” ended its worker 3 times and got no further.",
@@ -101,6 +105,7 @@ def test_each_reason_to_hold_is_a_sentence() -> None:
         "always",
         "stopped",
         "was_on_hold",
+        "restored",
         "changed",
     ]
     made = batch(undecided=2, held_for=codes, failures=failures, plan=plan(CONSENT, unknown=["vip-2026", "b"]))
