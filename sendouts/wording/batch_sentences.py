@@ -18,7 +18,7 @@ from sendouts.models.decision import DecisionReason, RowProblem
 from sendouts.models.hold_reason import UNUSUAL, HoldReason
 from sendouts.models.webhook import HookProblem
 from sendouts.wording.events import clock
-from sendouts.wording.sentences import show_text
+from sendouts.wording.sentences import describe_backup, show_text
 
 # In these formats the place of a row is a line; in the others it is a position in a list.
 _LINED = frozenset({"ndjson", "csv"})
@@ -195,7 +195,7 @@ def _trouble(batch: Batch) -> str:
             deaths = {"stage": label(Status, str(data.get("status", "")), "–"), "n": number(data.get("deaths", 0))}
             return _("a step after “%(stage)s” ended its worker %(n)s times and got no further") % deaths
         case Attention.RESTORED:
-            return _restored(data)
+            return describe_backup(data)
         case Attention.KEY_MISSING:
             return _(
                 "its addresses are encrypted with a key that the gateway no longer has; whoever runs the gateway must "
@@ -328,15 +328,6 @@ def _release(data: AttentionData) -> str:
             "failed"
         ) % {"status": data.get("status", 0)}
     return _("the release is not confirmed, Symplify answered with code %(status)s") % {"status": data.get("status", 0)}
-
-
-def _restored(data: AttentionData) -> str:
-    calls = (
-        _("rejections sent by then: %(n)s; release called")
-        if data.get("released")
-        else _("rejections sent by then: %(n)s; release not called")
-    ) % {"n": number(data.get("sent", 0))}
-    return _("it comes from a backup, and what followed is not known here (%(calls)s)") % {"calls": calls}
 
 
 def _refusal(data: AttentionData) -> str:

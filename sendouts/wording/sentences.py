@@ -1,5 +1,6 @@
 """Registry of sentences that the gateway stores as codes, and the display of stored texts."""
 
+from django.utils.formats import localize
 from django.utils.translation import gettext
 
 # Import each module that declares sentences before one is shown; catalog.kinds() loads the kinds below.
@@ -9,6 +10,7 @@ from actions.contract import Sentences, gettext_noop
 from actions.plan import failures  # noqa: F401
 from actions.sentences import write
 from actions.suppression import lookups  # noqa: F401
+from sendouts.models.attention import AttentionData
 from sendouts.symplify import payload  # noqa: F401
 
 
@@ -42,3 +44,13 @@ def show_text(text: str) -> str:
     """Return a stored text in the reader's language; texts of staff and foreign kinds stay unchanged."""
     catalog.kinds()
     return write(text, gettext)
+
+
+def describe_backup(data: AttentionData) -> str:
+    """Return what a restored backup knows of a batch's calls, as the end of a sentence."""
+    calls = (
+        gettext("rejections sent by then: %(n)s; release called")
+        if data.get("released")
+        else gettext("rejections sent by then: %(n)s; release not called")
+    ) % {"n": str(localize(data.get("sent", 0)))}
+    return gettext("it comes from a backup, and what followed is not known here (%(calls)s)") % {"calls": calls}
