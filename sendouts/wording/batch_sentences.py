@@ -18,7 +18,7 @@ from sendouts.models.decision import DecisionReason, RowProblem
 from sendouts.models.hold_reason import UNUSUAL, HoldReason
 from sendouts.models.webhook import HookProblem
 from sendouts.wording.events import clock
-from sendouts.wording.sentences import describe_backup, show_text
+from sendouts.wording.sentences import describe_backup, describe_refusal, show_text
 
 # In these formats the place of a row is a line; in the others it is a position in a list.
 _LINED = frozenset({"ndjson", "csv"})
@@ -185,7 +185,7 @@ def _trouble(batch: Batch) -> str:
         case Attention.FINISH_UNCONFIRMED:
             return _release(data)
         case Attention.REFUSAL_STOPS:
-            return _refusal(data)
+            return describe_refusal(data)
         case Attention.SCREENING_FAILED:
             names = {"stage": label(Status, str(data.get("status", "")), "–")}
             return _("a step after “%(stage)s” failed several times; the log of the server says more") % names
@@ -328,19 +328,6 @@ def _release(data: AttentionData) -> str:
             "failed"
         ) % {"status": data.get("status", 0)}
     return _("the release is not confirmed, Symplify answered with code %(status)s") % {"status": data.get("status", 0)}
-
-
-def _refusal(data: AttentionData) -> str:
-    if not data.get("complete", True):
-        return _("it cannot be rejected whole, its contact file is not complete; who is missing in it will time out")
-    rows = data.get("rows", 0)
-    if not rows:
-        return _("a rejection of a whole batch is not completed here, as the settings say; the contacts will time out")
-    return ngettext(
-        "it cannot be rejected whole, %(n)s row has no address to reject it; it will time out",
-        "it cannot be rejected whole, %(n)s rows have no address to reject them; they will time out",
-        rows,
-    ) % {"n": number(rows)}
 
 
 def reason(code: str, text: str) -> str:

@@ -1,7 +1,7 @@
 """Registry of sentences that the gateway stores as codes, and the display of stored texts."""
 
 from django.utils.formats import localize
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 
 # Import each module that declares sentences before one is shown; catalog.kinds() loads the kinds below.
 from actions import catalog
@@ -54,3 +54,21 @@ def describe_backup(data: AttentionData) -> str:
         else gettext("rejections sent by then: %(n)s; release not called")
     ) % {"n": str(localize(data.get("sent", 0)))}
     return gettext("it comes from a backup, and what followed is not known here (%(calls)s)") % {"calls": calls}
+
+
+def describe_refusal(data: AttentionData) -> str:
+    """Return why a batch cannot be rejected whole, as the end of a sentence."""
+    if not data.get("complete", True):
+        return gettext(
+            "it cannot be rejected whole, its contact file is not complete; who is missing in it will time out"
+        )
+    rows = data.get("rows", 0)
+    if not rows:
+        return gettext(
+            "a rejection of a whole batch is not completed here, as the settings say; the contacts will time out"
+        )
+    return ngettext(
+        "it cannot be rejected whole, %(n)s row has no address to reject it; it will time out",
+        "it cannot be rejected whole, %(n)s rows have no address to reject them; they will time out",
+        rows,
+    ) % {"n": str(localize(rows))}
