@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('actions', '0006_code_alikes'),
-        ('sendouts', '0009_spool_alarm'),
+        ('sendouts', '0010_offered_file'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
