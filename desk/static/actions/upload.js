@@ -44,6 +44,8 @@ async function send(form) {
 }
 
 for (const form of document.querySelectorAll("form[data-piece-bytes]")) {
+    // Unfold would look for a text field beside the file, and fail without one.
+    form.elements.file.hasChangeListener = true;
     form.addEventListener("submit", async (event) => {
         if (!form.elements.file.files.length) return;
         event.preventDefault();

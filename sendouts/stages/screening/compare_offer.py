@@ -137,7 +137,7 @@ def _compare(claim: claims.Claim, row: Spool) -> dict[str, Any]:
     before, after = _Contacts(salt), _Contacts(salt)
     for rows in rows_in_steps(row.pk, _ROWS):
         claim.keep()
-        _add_stored(before, Decision.objects.filter(rows, unread=False))
+        _add_stored(before, Decision.objects.filter(rows, unread=False), addresses)
     with offers.open_offer(row) as file:
         reader = ItemReader(file.blocks(), transport_proves_end=file.proves_end)
         for chunk in reader.chunks(_ROWS):
@@ -153,10 +153,12 @@ def _compare(claim: claims.Claim, row: Spool) -> dict[str, Any]:
     return {"state": OfferState.READY, "rows": reader.rows, "unread": reader.unread, "mark": mark, **numbers}
 
 
-def _add_stored(to: "_Contacts", rows: Any) -> None:
-    for pk, contact, mark, uri in rows.values_list("pk", "contact_id", "uri_mark", "uri"):
-        # Only an address that may not be called has no mark.
-        text = "" if mark is not None else keyring().open(uri, sealing.of_decision(pk)).decode()
+def _add_stored(to: "_Contacts", rows: Any, addresses: Addresses) -> None:
+    for pk, contact, known, uri in rows.values_list("pk", "contact_id", "uri_mark", "uri"):
+        text, mark = "", known
+        if mark is None:
+            # It might not be called then; its host may be allowed by now.
+            text, mark = addresses.read(keyring().open(uri, sealing.of_decision(pk)).decode())
         to.add(contact, mark, text)
 
 

@@ -11,7 +11,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from actions.secrets.keys import make_key
-from sendouts.models import Batch, DecisionVerdict, Event, Spool
+from sendouts.models import Batch, Decision, DecisionVerdict, Event, Spool
 from sendouts.privacy.rotation import reseal
 from sendouts.spool import offers, spooled
 from sendouts.verbs import ChangeDecisions, GiveUp, RunAgain, UseFile
@@ -129,6 +129,14 @@ def test_the_comparison_is_exact_also_where_ids_occur_twice(gate: Gate, files: F
     # Of A: 1 and 2 are the same, one more has another address. B has another one. C is missing. E and a D are new.
     assert figures(batch) == (3, 2, 1, 2)
     assert "3 contacts would be lost" in page
+
+
+def test_a_host_that_was_allowed_since_changes_no_comparison(gate: Gate, files: Files, client: Client) -> None:
+    content = csv(files, ("A", "1"), ("B", "2")) + b"broken\n"
+    batch = arrived(gate, files, content)
+    Decision.objects.update(uri_mark=None)
+    send(client, batch, content)
+    assert figures(batch) == (2, 0, 0, 0)
 
 
 def test_contacts_are_given_up_only_with_a_note_and_the_right_to_take_that_on(

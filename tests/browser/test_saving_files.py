@@ -1,0 +1,77 @@
+"""A batch whose contact file was cut is saved in a real browser: send a workbook, name its columns, compare, use it."""
+
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from simulator.client import Simulator
+from tests.acceptance.deployment import Deployment
+from tests.browser.conftest import Visit
+from tests.browser.verbs.desk import waiting
+from tests.stages.sheets import workbook
+
+FAILED = 'Batch.objects.filter(pk=made.pk).update(attention="no_proven_end", file_complete=False)'
+# Several pieces of what the browser sends at once.
+ROWS = 30_000
+WAYS = [
+    (
+        "en-GB",
+        1440,
+        "Save it with another file",
+        "Use these columns",
+        "Use this file: check 30,000",
+        "with 30,000 contacts",
+    ),
+    (
+        "fr-FR",
+        390,
+        "Le sauver avec un autre fichier",
+        "Utiliser ces colonnes",
+        "Utiliser ce fichier : contrôler 30\u202f000",
+        "avec 30\u202f000 contacts",
+    ),
+]
+
+
+@pytest.mark.parametrize(("locale", "width", "save", "columns", "button", "history"), WAYS)
+def test_a_workbook_with_foreign_columns_is_sent_compared_and_used(
+    visit: Callable[..., Visit],
+    gateway: tuple[Deployment, Simulator],
+    tmp_path: Path,
+    locale: str,
+    width: int,
+    save: str,
+    columns: str,
+    button: str,
+    history: str,
+) -> None:
+    file = tmp_path / "segment.xlsx"
+    rows = [["client", "ref", "annulation"]]
+    # The five contacts that the batch has, and those that were cut off.
+    rows += [
+        [f"A-{place}", sha256(b"%d" % place).hexdigest(), f"https://secret.example.com/cancel/{place}"]
+        for place in range(ROWS)
+    ]
+    file.write_bytes(workbook(rows))
+    path = waiting(gateway[0], f"Saved {locale}", FAILED)
+    person = visit(locale=locale, width=width, color_scheme="dark" if width < 900 else "light")
+    person.log_in(path=path)
+    page = person.page
+    page.get_by_role("link", name=save).click()
+    page.set_input_files("input[type=file]", file)
+    page.locator("form[data-piece-bytes] button[type=submit]").click()
+    page.locator("select[name=identity]").wait_for(timeout=60_000)
+    assert not person.is_too_wide()
+    page.select_option("select[name=identity]", label="client")
+    page.select_option("select[name=uri]", label="annulation")
+    page.get_by_role("button", name=columns).click()
+    page.locator("a[href$='/use-file/']").wait_for(timeout=60_000)
+    assert not person.is_too_wide()
+    page.locator("a[href$='/use-file/']").click()
+    expect(page.get_by_role("button", name=button)).to_be_visible()
+    page.get_by_role("button", name=button).click()
+    page.wait_for_url(f"**{path}")
+    expect(page.locator("#history")).to_contain_text(history)
