@@ -19,6 +19,7 @@ from sendouts.verbs.base import NotDone
 from tests.factories import text_of, user_in
 from tests.gate import Gate, carry_out, reviewer
 from tests.lanes import advance_batches, download_files
+from tests.outbound.site import reply
 from tests.stages.sheets import workbook
 from tests.stages.test_spool import Files
 
@@ -263,6 +264,22 @@ def test_pieces_out_of_step_and_files_without_room_are_refused(
     settings.SPOOL_GB = 0
     assert post(3, b"456789") == 409
     assert "no room" in client.post(url(batch), {"size": 9}).json()["errors"][0]
+
+
+@pytest.mark.parametrize("gb", [10.0, 0.000_000_1])
+def test_a_batch_whose_file_was_never_given_is_saved(
+    gate: Gate, files: Files, client: Client, settings: Any, gb: float
+) -> None:
+    settings.SPOOL_GB = gb
+    files.answer = lambda _: reply(403)
+    batch = arrived(gate, files, b"")
+    assert (batch.status, batch.attention) == ("planned", "no_download")
+    assert client.post(url(batch), {"take": "1"}).status_code == 409
+    settings.SPOOL_GB = 10.0
+    send(client, batch, csv(files, ("A", "1"), ("B", "2")))
+    carry_out(UseFile(), gate.batch(), reviewer())
+    gate.work()
+    assert (gate.batch().status, gate.batch().attention, gate.batch().accepted) == ("in_review", "", 2)
 
 
 def test_a_batch_without_trouble_takes_no_file(gate: Gate, files: Files, client: Client) -> None:
