@@ -143,7 +143,7 @@ def _compare(claim: claims.Claim, row: Spool) -> dict[str, Any]:
         for chunk in reader.chunks(_ROWS):
             claim.keep()
             _add_read(after, chunk, addresses)
-    if reader.broken == "not_a_contact_file":
+    if not reader.format and reader.broken not in {"", "cut"}:
         raise NoWorkbook(OfferProblem.OTHER_FORM)
     if not reader.complete:
         raise NoWorkbook(OfferProblem.DAMAGED)
