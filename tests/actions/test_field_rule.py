@@ -44,7 +44,19 @@ CASES: list[tuple[dict[str, Any], dict[Word, list[Any]]]] = [
     ({"not_in": [1, 2]}, {UNDECIDED: ["many"]}),
     ({"greater": 3}, {REJECT: ["3,5"], ACCEPT: [3], UNDECIDED: ["1_000", "nan", "1e999", True]}),
     ({"less": 18}, {REJECT: ["17.5", "-1"], ACCEPT: [10**30]}),
-    ({"missing": True}, {REJECT: [ABSENT, "", None, [], {}], ACCEPT: [0, False, [0], {"a": None}]}),
+    (
+        {"missing": True},
+        {
+            REJECT: [ABSENT, "", None, "NULL", "null", r"\N", "N/A", " None ", "undefined", "NaN", "\u200b", [], {}],
+            ACCEPT: [0, False, [0], {"a": None}, "NA"],
+            UNDECIDED: [float("nan"), float("-inf")],
+        },
+    ),
+    ({"equals": "FR"}, {UNDECIDED: ["NULL", r"\N", float("nan")]}),
+    ({"equals": "none"}, {REJECT: ["none"], UNDECIDED: ["NULL"]}),
+    ({"in": ["FR", "None"]}, {REJECT: ["None"]}),
+    ({"not_in": ["FR", "None"]}, {ACCEPT: ["None"], REJECT: ["NULL"]}),
+    ({"matches": "NULL"}, {REJECT: ["NULL"], UNDECIDED: ["None", float("inf")]}),
     ({"matches": r"@example\.com$"}, {REJECT: ["a@example.com"]}),
     ({"matches": "^33"}, {REJECT: [3312], ACCEPT: ["+3312"]}),
     ({"matches": "true"}, {REJECT: [True]}),
@@ -125,3 +137,13 @@ def test_a_configuration_written_out_reads_back_as_itself(operand: Any) -> None:
     assert again == written
     assert type(again["reject_if"]["equals"]) is type(operand)
     assert FieldRule.normal_config({"field": "f", "reject_if": {"in": [operand]}})["reject_if"] == {"in": [operand]}
+
+
+def test_a_word_for_nothing_is_never_judged_less_strictly_than_another_text() -> None:
+    for reject_if in ({"equals": True}, {"greater": 3}, {"in": [1, 2]}):
+        assert (
+            say(reject_if, "NULL", if_missing="accept") == say(reject_if, "perhaps", if_missing="accept") == UNDECIDED
+        )
+        assert say(reject_if, "NULL", if_missing="reject") == REJECT
+    assert say({"not_in": ["FR"]}, "NULL", if_missing="accept") == REJECT
+    assert say({"equals": "FR"}, "NULL", if_missing="accept") == ACCEPT

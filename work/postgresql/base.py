@@ -35,7 +35,11 @@ DatabaseWrapper = RenewedSessions
 
 def _is_read_only(session: Any) -> bool:
     """Return whether this session refuses to write: its server is a standby, or was one when the session began."""
+    found = False
     with suppress(psycopg.Error):
         row = session.execute("SHOW transaction_read_only").fetchone()
-        return bool(row and row[0] == "on")
-    return False
+        found = bool(row and row[0] == "on")
+    with suppress(psycopg.Error):
+        # Django sets autocommit next, which a transaction that is open refuses.
+        session.rollback()
+    return found

@@ -24,6 +24,7 @@ from actions.contract import (
     reject,
     undecided,
 )
+from actions.names import is_for_nothing, visible
 
 # Verdicts are cached by value, since columns such as consent have few values; the bound limits memory for others.
 REMEMBERED = 1024
@@ -113,7 +114,10 @@ class FieldRuleConfig(Config):
 
 
 class FieldRule(Check):
-    """Rejects contacts by one field. Incomparable values are undecided; null and whatever is empty count as missing."""
+    """Rejects contacts by one field. Incomparable values are undecided.
+
+    Null, whatever is empty and words for nothing, such as NULL, count as missing.
+    """
 
     name = "field_rule"
     title = gettext_noop("Rule on a field")
@@ -160,13 +164,31 @@ def _judge(config: FieldRuleConfig) -> Callable[[Any], Verdict]:
     too_long = undecided("too_long", FieldProblem.TOO_LONG(name=config.field))
     answers: dict[Any, Verdict] = {True: rejected, False: ACCEPT, None: unlike, TooLong: too_long}
 
+    named = _texts(operand)
+    strict = operator == "missing" or config.if_missing != "accept"
+
     def judge(value: Any) -> Verdict:
-        empty = isinstance(value, list | dict) and not value
-        if empty or value is None or value is MISSING or (isinstance(value, str) and not value.strip()):
+        if value is None or value is MISSING or (isinstance(value, list | dict) and not value):
             return missing
+        if isinstance(value, str):
+            text = visible(value)
+            if not text:
+                return missing
+            if is_for_nothing(text) and text.casefold() not in named:
+                # It counts as missing, unless that would be less strict than the comparison.
+                answer = applies(value)
+                return rejected if answer is True else missing if strict or answer is False else answers[answer]
+        elif isinstance(value, float) and not math.isfinite(value):
+            return unlike
         return answers[applies(value)]
 
     return judge
+
+
+def _texts(operand: Any) -> Collection[str]:
+    """Return the texts that a rule compares with, in the form for comparison."""
+    values = operand if isinstance(operand, tuple) else (operand,)
+    return {visible(value).casefold() for value in values if isinstance(value, str)}
 
 
 def _test(operator: str, operand: Any) -> Callable[[Any], Any]:
