@@ -27,26 +27,22 @@ def plain(text: str, longest: int = LONGEST_NAME) -> str:
     return text if len(text) <= longest else text[: longest - 1].rstrip() + "…"
 
 
-def zone(moment: datetime) -> str:
-    """Name the time zone for people: “Paris time”; with its abbreviation in the hour that a clock change repeats."""
+def zone() -> str:
+    """Name the time zone for people: “Paris time”. `clock` adds its abbreviation in the hour that a change repeats."""
     city = settings.TIME_ZONE.rpartition("/")[2].replace("_", " ")
-    name = _("%(city)s time") % {"city": city}
-    local = timezone.localtime(moment)
-    if local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset():
-        return f"{local.tzname()}, {name}"
-    return name
+    return _("%(city)s time") % {"city": city}
 
 
 def until(moment: datetime, now: datetime) -> str:
     """Write a moment with its zone, and with the date if it is not today's."""
-    return _("%(time)s (%(zone)s)") % {"time": time_of(moment, now), "zone": zone(moment)}
+    return _("%(time)s (%(zone)s)") % {"time": time_of(moment, now), "zone": zone()}
 
 
 def in_full(moment: datetime) -> str:
     """Write a moment with date and zone, since a message may be read at any time."""
     day = date_format(timezone.localtime(moment), "j N Y")
     time = _("%(time)s on %(date)s") % {"date": day, "time": clock(moment)}
-    return _("%(time)s (%(zone)s)") % {"time": time, "zone": zone(moment)}
+    return _("%(time)s (%(zone)s)") % {"time": time, "zone": zone()}
 
 
 def name_of(batch: Batch) -> str:

@@ -79,8 +79,8 @@ def test_a_deadline_of_tomorrow_has_its_date(post: Post) -> None:
 @pytest.mark.parametrize(
     ("moment", "said"),
     [
-        (datetime(2026, 10, 25, 0, 30, tzinfo=UTC), "02:30 (CEST, Paris time)"),
-        (datetime(2026, 10, 25, 1, 30, tzinfo=UTC), "02:30 (CET, Paris time)"),
+        (datetime(2026, 10, 25, 0, 30, tzinfo=UTC), "02:30 CEST (Paris time)"),
+        (datetime(2026, 10, 25, 1, 30, tzinfo=UTC), "02:30 CET (Paris time)"),
         (datetime(2026, 10, 25, 2, 30, tzinfo=UTC), "03:30 (Paris time)"),
         (datetime(2026, 3, 29, 1, 30, tzinfo=UTC), "03:30 (Paris time)"),
     ],

@@ -82,22 +82,22 @@ def test_a_batch_that_a_stage_could_not_complete_is_told_and_another_trouble_aga
     ]
 
 
-def trouble(made: Batch, code: Attention, due_at: Any = None) -> None:
+def trouble(made: Batch, code: Attention, pause: timedelta | None = None) -> None:
     Batch.objects.filter(pk=made.pk).update(due_at=timezone.now(), claimed_until=None)
     claim = claims.take(Batch, [made.pk])
-    lifecycle.attention(made.pk, code, now=timezone.now(), claim=claim, due_at=due_at, data={"rows": 2})
+    lifecycle.attention(made.pk, code, now=timezone.now(), claim=claim, pause=pause, data={"rows": 2})
     claim.release()
 
 
 def test_a_trouble_is_told_only_if_it_stays_for_a_minute(everything: User) -> None:
     made = batch(Status.PLANNED)
-    trouble(made, Attention.NO_DOWNLOAD, due_at=timezone.now() + timedelta(seconds=5))
+    trouble(made, Attention.NO_DOWNLOAD, pause=timedelta(seconds=5))
     assert tell() == 0
     Batch.objects.filter(pk=made.pk).update(attention="")
     assert tell(due.BY_ITSELF) == 0
     assert rows() == [("attention", "dropped")]
     stays = batch(Status.PLANNED)
-    trouble(stays, Attention.NO_DOWNLOAD, due_at=timezone.now() + timedelta(seconds=5))
+    trouble(stays, Attention.NO_DOWNLOAD, pause=timedelta(seconds=5))
     assert tell() == 0 and tell(due.BY_ITSELF + timedelta(seconds=1)) == 1
 
 
