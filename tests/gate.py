@@ -16,6 +16,7 @@ from sendouts.privacy import sealing
 from sendouts.verbs.base import Act, Result, Verb
 from simulator.client import Report, Simulator
 from tests.lanes import advance_batches, plan_hooks
+from work import claims
 
 CONSENT = {"field": "properties.consent", "reject_if": {"equals": False}, "if_missing": "hold", "reason": "No consent"}
 
@@ -59,7 +60,7 @@ class Gate:
         """Plan what is stored; batches are due at once, and not only when their files are there."""
         due = Webhook.objects.filter(due_at__isnull=False).values_list("pk", flat=True)
         planned = plan_hooks(list(due))
-        Batch.objects.filter(pk__in=planned).update(due_at=timezone.now())
+        Batch.objects.filter(pk__in=planned).update(due_at=claims.due_in())
         return planned
 
     def work(self, rounds: int = 1) -> None:
