@@ -38,8 +38,9 @@ class CredentialForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.initial.pop("secret", None)
-        # Programs and older pages may leave it out.
-        self.fields["client_auth"].required = False
+        # Programs and older pages may leave it out; who may only look has no fields.
+        if "client_auth" in self.fields:
+            self.fields["client_auth"].required = False
 
     def clean_secret(self) -> Any:
         secret: str = self.cleaned_data["secret"]
