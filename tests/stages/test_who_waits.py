@@ -118,7 +118,7 @@ def test_an_item_of_a_hook_that_cannot_be_read_is_counted_and_named(gate: Gate) 
     gate.work()
     found = gate.batch()
     assert (found.status, found.attention, found.unread) == ("in_review", "unread_rows", 1)
-    assert found.attention_data == {"code": "no_id", "place": 1, "rows": 1, "format": "hook"}
+    assert found.attention_data == {"code": "no_id", "text": "", "place": 1, "rows": 1, "format": "hook"}
 
 
 def test_a_cut_file_is_downloaded_again_and_then_waits(gate: Gate) -> None:

@@ -13,6 +13,7 @@ from django.utils import timezone
 from sendouts.models import Webhook
 from tests.factories import webhook
 from work import claims, outages, pulses
+from work.postgresql import base
 
 PASSING = ("08006", "25006", "40001", "40P01", "53100", "53300", "55P03", "57014", "57P01", "57P02", "57P03", "58030")
 OWN = ("22001", "22P05", "23505", "42P01", "54000", "XX000")
@@ -57,6 +58,12 @@ def wrapped(error: Exception) -> Exception:
 )
 def test_an_error_of_the_surroundings_is_told_from_one_of_a_row(error: Exception, passing: bool) -> None:
     assert outages.is_outage(error) == outages.is_outage(wrapped(error)) == passing
+
+
+@pytest.fixture(autouse=True)
+def _renews_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test leaves a read-only session in the pool for the next one."""
+    monkeypatch.setattr(base, "RENEW_SECONDS", 0.0)
 
 
 @on_postgresql
