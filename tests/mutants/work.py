@@ -160,8 +160,8 @@ FAULTS = (
     Fault(
         "a session that cannot write stays in use",
         "work/postgresql/base.py",
-        'return bool(row and row[0] == "on")',
-        "return False",
+        'found = bool(row and row[0] == "on")',
+        "found = False",
         f"{OUTAGES}::test_a_session_that_a_failover_left_read_only_is_replaced",
         postgresql=True,
     ),
