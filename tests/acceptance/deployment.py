@@ -143,6 +143,8 @@ class Deployment:
         for each in self.family():
             with suppress(psutil.NoSuchProcess):
                 each.kill()
+        if self.process is not None:
+            self.process.wait(10)
         self.process = None
 
     def _end_within(self) -> None:

@@ -12,19 +12,22 @@ import pytest
 
 from tests.acceptance.deployment import deployment, wait_until
 from tests.databases import create_database
-from tests.servers import free_port, wait_for_port
+from tests.servers import free_port, temporary_folder, wait_for_port
 
 BINARY = shutil.which("pgbouncer") or "/usr/sbin/pgbouncer"
 pytestmark = pytest.mark.skipif(not Path(BINARY).exists(), reason="PgBouncer is not installed")
 
 
 @pytest.fixture
-def bouncer(tmp_path: Path) -> Iterator[str]:
+def bouncer() -> Iterator[str]:
     """A PgBouncer with two sessions for all transactions; yields the URL of a database behind it."""
+    with temporary_folder("bouncer") as folder:
+        yield from _bouncer(folder)
+
+
+def _bouncer(folder: Path) -> Iterator[str]:
     url = urlsplit(create_database(os.environ["DATABASE_URL"]))
     port = free_port()
-    folder = tmp_path / "bouncer"
-    folder.mkdir()
     users, config, log = folder / "users.txt", folder / "pgbouncer.ini", folder / "log"
     users.write_text(f'"{url.username}" ""\n')
     config.write_text(
@@ -35,8 +38,8 @@ def bouncer(tmp_path: Path) -> Iterator[str]:
     command = [BINARY, str(config)]
     if getpass.getuser() == "root":
         # PgBouncer refuses to run as root.
-        for path in (*folder.parents[:3], folder, users, config):
-            path.chmod(path.stat().st_mode | 0o055)
+        for path in (users, config):
+            path.chmod(0o644)
         command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *command]
     with log.open("wb") as out, subprocess.Popen(command, stdout=out, stderr=out) as process:
         try:
