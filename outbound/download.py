@@ -10,6 +10,8 @@ from urllib3.exceptions import HTTPError
 from outbound.session import GuardedSession
 
 BLOCK = 256 * 1024
+# Longest time in seconds that data waits for the rest of its block, so that a slow file can be read while it comes.
+HELD = 0.5
 # Seconds of each window in which the rate of a download is checked.
 WINDOW = 30.0
 
@@ -63,11 +65,15 @@ class Download:
             return b""
 
     def blocks(self) -> Iterator[bytes]:
-        """Yield the body undecoded, in blocks of about `block` bytes; raise BrokenDownload after the last data."""
+        """Yield the body undecoded, in blocks of about `block` bytes, or less if it comes slowly.
+
+        Raise BrokenDownload after the last data.
+        """
         waiting: list[bytes] = []
         size = 0
         word = ""
-        window_ends, expected = self._clock() + WINDOW, self._least
+        yielded = self._clock()
+        window_ends, expected = yielded + WINDOW, self._least
         while not word:
             try:
                 # read1 returns what has arrived, so that a reset within a block does not lose that block.
@@ -88,10 +94,10 @@ class Download:
                 window_ends, expected = now + WINDOW, self.received + self._least
             if now >= self._ends:
                 word = "slow"
-            if size >= self._block and not word:
+            if (size >= self._block or now - yielded >= HELD) and not word:
                 yield b"".join(waiting)
-                waiting, size = [], 0
-                window_ends += self._clock() - now
+                waiting, size, yielded = [], 0, self._clock()
+                window_ends += yielded - now
         if waiting:
             yield b"".join(waiting)
         if word:
