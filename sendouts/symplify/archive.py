@@ -15,7 +15,7 @@ _LISTED, _END, _DESCRIPTOR = b"PK\x01\x02", b"PK\x05\x06", b"PK\x07\x08"
 _LOCKED, _SIZES_FOLLOW, _UTF8 = 1, 8, 1 << 11
 _STORED, _DEFLATED = 0, 8
 _UNKNOWN = 0xFFFFFFFF
-# What archivers of desktops add by themselves.
+# Files that desktop systems add to an archive.
 _BESIDE = re.compile(r"(^|/)(__MACOSX/|\.DS_Store$|Thumbs\.db$|desktop\.ini$|\._[^/]*$)|/$", re.IGNORECASE)
 # A spreadsheet is an archive too. It begins with one of these files, or holds them in these folders.
 _OFFICE = re.compile(r"\[Content_Types\]\.xml$|mimetype$|(_rels|docProps|xl|word|ppt|META-INF)/")

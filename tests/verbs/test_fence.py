@@ -175,7 +175,7 @@ def test_transfers_changes_codes_and_messages_wait_or_are_left() -> None:
     out = StringIO()
     call_command("after_restore", stdout=out)
     assert f"Batches left to people: 1 (ids {held.pk})" in out.getvalue()
-    assert f"Transfers that are not sent by themselves: 1 (ids {run.pk})" in out.getvalue()
+    assert f"Transfers that wait for “Send again”: 1 (ids {run.pk})" in out.getvalue()
     assert effects.stuck_transfers(done.pk) == ["tell"]
     change.refresh_from_db()
     assert (change.state, change.due_at) == ("cancelled", None)

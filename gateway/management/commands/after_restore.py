@@ -45,8 +45,8 @@ class Command(BaseCommand):
         found, messages = fence_all(timezone.now()), drop_restored()
         lines = {
             "Batches left to people": found.batches,
-            "Hooks that are not planned by themselves": found.hooks,
-            "Transfers that are not sent by themselves": found.transfers,
+            "Hooks that wait for “Plan again”": found.hooks,
+            "Transfers that wait for “Send again”": found.transfers,
             "Changes of many decisions that are cancelled": found.changes,
         }
         for text, ids in lines.items():

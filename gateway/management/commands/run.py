@@ -1,6 +1,7 @@
 """Run the whole gateway in the foreground, in one process or in several, as the environment says."""
 
 import time
+from contextlib import nullcontext
 from typing import Any
 
 from django.conf import settings
@@ -23,8 +24,10 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if not has_door() and not settings.DEBUG:
             raise CommandError(f"{DOOR_TEXT} {DOOR_HINT}")
-        # A variable holds it until the process ends.
-        lock = lock_data_dir() if settings.EMBEDDED else None  # noqa: F841
+        with lock_data_dir() if settings.EMBEDDED else nullcontext():
+            self._run()
+
+    def _run(self) -> None:
         self._wait_for_database()
         call_command("migrate", verbosity=0, interactive=False)
         where = "one process" if settings.EMBEDDED else "several processes"
