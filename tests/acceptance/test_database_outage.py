@@ -96,7 +96,7 @@ def test_hooks_outlive_a_database_that_hangs_dies_and_comes_back_and_pages_say_s
     journals = gateway.folder / "journal"
     # PAGE_SECONDS, and what a busy machine takes.
     person = Person(gateway, within=10)
-    assert person.logs_in().url.endswith("/admin/")
+    wait_until(lambda: person.logs_in().url.endswith("/admin/"), 30, "a person is logged in", gateway.tail)
     with Hooks(gateway.hook_url) as hooks:
         wait_until(lambda: len(hooks.answered()) > PER_SECOND, 20, "hooks are acknowledged", gateway.tail)
         assert depth(journals).hooks == 0

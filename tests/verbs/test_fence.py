@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from io import StringIO
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -26,6 +27,12 @@ from work.models import Pulse
 
 pytestmark = pytest.mark.django_db
 FAILING: dict[str, Any] = {"faults": {"faults": [{"kind": "status", "on": "reject", "status": 500, "total": 60}]}}
+
+
+@pytest.fixture(autouse=True)
+def _own_data_dir(settings: Any, tmp_path: Path) -> None:
+    """The command locks DATA_DIR, which tests that run at the same time share."""
+    settings.DATA_DIR = tmp_path
 
 
 def calls(gate: Gate, sent: Any) -> dict[str, int]:

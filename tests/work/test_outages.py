@@ -2,6 +2,7 @@
 
 import errno
 import sqlite3
+from collections.abc import Iterator
 from typing import Any
 
 import psycopg
@@ -61,9 +62,13 @@ def test_an_error_of_the_surroundings_is_told_from_one_of_a_row(error: Exception
 
 
 @pytest.fixture(autouse=True)
-def _renews_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def _renews_at_once(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No test leaves a read-only session in the pool for the next one."""
     monkeypatch.setattr(base, "RENEW_SECONDS", 0.0)
+    yield
+    if getattr(connection, "pool", None):
+        connection.close()
+        connection.pool.drain()
 
 
 @on_postgresql
