@@ -1,12 +1,16 @@
 """The column of a file that holds its values: found by a known heading, or chosen by a person, and never guessed."""
 
+import re
 import unicodedata
 from collections.abc import Collection, Sequence
+
+from django.utils.translation import gettext as _
 
 from actions.names import visible
 
 # Columns named in a sentence, and characters of each.
 _MOST, _LONGEST = 12, 40
+_QUOTED = re.compile(r"“(.*?)”(?=, |$)")
 
 
 class UnclearColumn(Exception):
@@ -60,3 +64,8 @@ def in_words(headings: Sequence[str]) -> str:
         for place, name in enumerate(names, 1)
     ]
     return ", ".join([*words, "…"] if len(headings) > _MOST else words)
+
+
+def in_own_quotes(columns: str) -> str:
+    """Return columns, named by `in_words` in whatever process, with the quotation marks of the reader's language."""
+    return _QUOTED.sub(lambda found: _("“%(name)s”") % {"name": found[1]}, columns)

@@ -102,6 +102,8 @@ def in_words(value: Any) -> str:
 
 def column_in_words(field: "Field[Any, Any]", value: Any) -> str:
     """Return the value of a row's column, with the labels of its choices."""
+    if field.name == "second_person_from" and value is None:
+        return _("never")
     if field.choices:
         return str(dict(field.flatchoices).get(value, value)) if value not in (None, "") else NOTHING
     return without_questions(str(value) if isinstance(value, Model) else in_words(value))

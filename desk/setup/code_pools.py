@@ -20,7 +20,7 @@ from actions.codes import runway
 from actions.codes.codefile import BadCode, CodeFault, read
 from actions.codes.intake import MOST, TakenIn, take_in_all
 from actions.codes.models import CodePool, PromoCode
-from actions.columns import UnclearColumn
+from actions.columns import UnclearColumn, in_own_quotes
 from actions.spreadsheet import MANGLED
 from desk.bases import LimitedAdmin, SeenProjects, show_page
 from desk.setup.history import HistoryAdmin
@@ -85,7 +85,7 @@ class AddCodes(forms.Form):
                 "It is not certain which column holds the codes: %(columns)s. Name it by its heading, or by its number "
                 "if there are no headings. Nothing was taken in."
             )
-            self.add_error(field, text % {"columns": unclear.columns})
+            self.add_error(field, text % {"columns": in_own_quotes(unclear.columns)})
         return found
 
 

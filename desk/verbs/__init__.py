@@ -30,14 +30,17 @@ from sendouts.models import Batch
 VERBS: Mapping[str, type[VerbPage]] = {
     verb.name: verb
     for verb in (
-        *(AcceptPage, RejectPage, TakeBackPage, TryAgainPage, TakeOnPage, GoWithoutPage, SendAgainPage, StopPage),
-        *(UseFilePage, WholeFilePage, AllowHostPage, CancelChangePage, LiftHoldPage, HoldPage, RunAgainPage),
+        *(UseFilePage, AllowHostPage, AcceptPage, RejectPage, TakeBackPage, TryAgainPage, TakeOnPage, GoWithoutPage),
+        *(SendAgainPage, StopPage, WholeFilePage, CancelChangePage, LiftHoldPage, HoldPage, RunAgainPage),
         GiveUpPage,
     )
 }
 
 
 def offered(batch: Batch, user: AbstractUser, now: datetime) -> list[VerbPage]:
-    """Return the verbs that are possible now and that this person may use."""
+    """Return the verbs that are possible now and that this person may use; the first primary one stays the only one."""
     made = [verb(batch, user, now) for verb in VERBS.values()]
-    return [verb for verb in made if verb.is_possible and verb.is_permitted]
+    found = [verb for verb in made if verb.is_possible and verb.is_permitted]
+    for verb in [verb for verb in found if verb.tone == "primary"][1:]:
+        verb.tone = "default"
+    return found

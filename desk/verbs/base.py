@@ -43,7 +43,7 @@ class VerbPage:
     name: ClassVar[str]
     words: ClassVar[VerbWords]
     verb: ClassVar[type[Verb[Any]]]
-    tone: ClassVar[str] = "default"
+    tone: str = "default"
     # The verb changes the batch, so that an acceptance by the first of two people no longer counts.
     changes: ClassVar[bool] = False
 

@@ -171,6 +171,15 @@ class WholeFilePage(VerbPage):
     def is_possible(self) -> bool:
         return super().is_possible and may_be_whole(self.batch)
 
+    @property
+    def announced(self) -> int:
+        """Return how many contacts the file says it has; 0 if it says nothing."""
+        return settle.contradiction(self.batch).get("announced", 0)
+
+    @property
+    def has_more_pages(self) -> bool:
+        return "more_pages" in settle.contradiction(self.batch)
+
     @cached_property
     def usual(self) -> int | None:
         """Return how many contacts this sendout usually has."""

@@ -79,9 +79,23 @@ _GIVEN_UP = frozenset({"mostly_unread", "too_big"})
 
 
 def may_be_whole(batch: Batch) -> bool:
-    """Return whether the end of the file is in doubt, and what was read may be all of it."""
+    """Return whether the end of the file is in doubt, and what was read may be all of it.
+
+    A file that contradicts this, by its own count or by further pages, may be stated whole too: only the person who
+    counted in Symplify knows which is wrong.
+    """
     doubtful = batch.attention == Attention.NO_PROVEN_END and bool(batch.total)
     return doubtful and batch.attention_data.get("code") not in _GIVEN_UP
+
+
+def contradiction(batch: Batch) -> dict[str, int]:
+    """Return what the file itself says against being whole: `announced` contacts, or `more_pages` after this one."""
+    match batch.attention_data.get("code"):
+        case "rows_missing":
+            return {"announced": batch.attention_data.get("total", 0)}
+        case "more_pages":
+            return {"more_pages": batch.attention_data.get("page", 1)}
+    return {}
 
 
 class WholeFile(Verb[Batch]):
@@ -99,12 +113,14 @@ class WholeFile(Verb[Batch]):
         if not may_be_whole(batch):
             sentence = _("There is nothing to state: the end of the file is not in doubt, or was never reached.")
             raise NotDone(NotDoneCode.NOTHING, sentence)
+        contradicted = contradiction(batch)
         # A problem that planning found in the hook still holds the batch.
         attention, about = batch.attention_data.get("hook", ("", {}))
         batch.attention, batch.attention_data, batch.file_complete = attention, about, True
         columns = {"attention": attention, "attention_data": about, "file_complete": True}
         columns["due_at"] = forecast.acts_at(batch, forecast.lately(act.now), act.now)
-        lifecycle.change(batch, EventWord.TAKEN_ON, data={"whole": batch.total}, **act.by, **columns)
+        data = {"whole": batch.total, **contradicted}
+        lifecycle.change(batch, EventWord.TAKEN_ON, data=data, **act.by, **columns)
         log.warning("taken_on", batch=batch.pk, user=act.user.pk, whole=batch.total)
         return batch
 

@@ -52,6 +52,15 @@ _TAKEN_ON = {
         "%(n)s contact stated to be the whole file", "%(n)s contacts stated to be the whole file", "number"
     ),
 }
+# What a file that was stated whole says itself.
+_AGAINST = {
+    "announced": ngettext_lazy(
+        "the file itself announces %(n)s contact", "the file itself announces %(n)s contacts", "number"
+    ),
+    "more_pages": ngettext_lazy(
+        "the file itself announces more than %(n)s page", "the file itself announces more than %(n)s pages", "number"
+    ),
+}
 _SENT = ngettext_lazy("%(n)s rejection had left and stays", "%(n)s rejections had left and stay", "number")
 _STOPPED = {
     "final": _SENT,
@@ -136,7 +145,7 @@ def event_sentence(event: Event, batch: Batch) -> str:
             return _kept(data)
         case EventWord.TAKEN_ON if key := next(filter(data.__contains__, _TAKEN_ON), ""):
             # Also where it is none: what was taken on is said all the same.
-            return _counted(_TAKEN_ON[key], data[key])
+            return ", ".join([_counted(_TAKEN_ON[key], data[key]), *_parts(_AGAINST, data)])
         case EventWord.ATTENTION:
             code = data.get("code", "")
             reason = Attention(code).label if code in Attention.values else code

@@ -6,6 +6,7 @@ from typing import Any
 from django.utils.formats import localize
 from django.utils.translation import gettext as _
 
+from actions.columns import in_own_quotes
 from actions.spreadsheet import MANGLED
 from actions.suppression.models import SuppressionUpload
 
@@ -52,7 +53,9 @@ def sentence(upload: SuppressionUpload) -> str:
     """Return the current state or the result of an upload."""
     if upload.status == Status.FAILED:
         sentence = str(upload.get_error_display())
-        return sentence % {"columns": upload.columns} if upload.error == Error.CHOOSE_COLUMN else sentence
+        return (
+            sentence % {"columns": in_own_quotes(upload.columns)} if upload.error == Error.CHOOSE_COLUMN else sentence
+        )
     if upload.status == Status.RECEIVING:
         return _("The file is being sent.")
     if upload.status == Status.RECEIVED:

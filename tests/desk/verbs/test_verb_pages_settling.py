@@ -130,3 +130,24 @@ def test_the_page_that_lifts_it_says_what_applies_again_and_when(reviewer: Clien
     Batch.objects.update(deadline=timezone.now() + timedelta(minutes=3))
     text = text_of(reviewer.get(verb_url(made, "lift-hold")))
     assert "3 get it: its moment has passed, so the gateway accepts at once." in text
+
+
+def test_a_file_that_announces_more_is_stated_whole_only_after_these_numbers(reviewer: Client) -> None:
+    data = {"code": "rows_missing", "rows": 5, "total": 20_000}
+    made = held(attention="no_proven_end", attention_data=data, file_complete=False)
+    manager = client_of("Manager")
+    text = text_of(manager.get(verb_url(made, "whole-file")))
+    assert '<dt class="gate-late-text">20,000</dt><dd>contacts are in it, says the file itself</dd>' in text
+    assert give(reviewer, made, "whole-file", note="counted").status_code == 403
+    assert give(manager, made, "whole-file").status_code == 200
+    assert give(manager, made, "whole-file", note="counted").status_code == 302
+    history = text_of(manager.get(page_url(made)))
+    assert "5 contacts stated to be the whole file, the file itself announces 20,000 contacts" in history
+
+
+def test_one_button_of_a_batch_with_a_refused_host_stands_out() -> None:
+    data = {"host": "files.example.com", "code": "host_not_listed"}
+    made = batch(Status.PLANNED, decisions=False, attention="host_not_listed", attention_data=data)
+    page = text_of(client_of("Administrator").get(page_url(made)))
+    verbs = page.partition('class="gate-verbs"')[2].partition('class="gate-thumb"')[0]
+    assert verbs.count("gate-button-primary") == 1 and "gate-button-primary" in verbs[: verbs.index("Allow this host")]
