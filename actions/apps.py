@@ -9,3 +9,8 @@ class ActionsConfig(AppConfig):
     label = "actions"
     verbose_name = _("Configuration")
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from actions.accounts import signals
+
+        signals.connect()

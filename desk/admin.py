@@ -2,7 +2,7 @@
 
 from desk.batch import list as batch_list
 from desk.operations import alarms, channels, webhooks
-from desk.people import accounts, tokens
+from desk.people import accounts, record, tokens
 from desk.setup import code_pools, credentials, hosts, projects, suppression
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "credentials",
     "hosts",
     "projects",
+    "record",
     "suppression",
     "tokens",
     "webhooks",

@@ -9,6 +9,9 @@ from django.utils.translation import gettext as _
 from desk.batch.filters import waiting_count
 from desk.find import may_find
 from desk.operations.alarms import open_count
+from desk.people.record import may_look as may_see_accounts
+
+RECORD = "actions_accountrecord"
 
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
@@ -42,6 +45,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
                 ("auth_user", _("Users"), "person"),
                 ("auth_group", _("Groups"), "group"),
                 ("sendouts_apitoken", _("API tokens"), "key"),
+                (RECORD, _("Account history"), "history"),
                 ("sendouts_message", _("Messages"), "outgoing_mail"),
             ],
         ),
@@ -71,5 +75,7 @@ def _item(model: str, title: str, icon: str) -> dict[str, Any]:
 
 
 def _may_look(request: HttpRequest, model: str) -> bool:
+    if model == RECORD:
+        return may_see_accounts(request)
     app, name = model.split("_", 1)
     return request.user.has_perm(f"{app}.view_{name}") or request.user.has_perm(f"{app}.change_{name}")

@@ -54,9 +54,9 @@ def empty_database() -> None:
         cursor.execute(asked)
         filled = [name for (name,) in cursor.fetchall()]
         if connection.vendor == "sqlite":
-            # The table of events refuses this.
-            kept = "FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'sendouts_event'"
-            triggers = cursor.execute(f"SELECT name, sql {kept}").fetchall() if "sendouts_event" in filled else []
+            # The tables of records refuse this.
+            kept = "SELECT name, sql, tbl_name FROM sqlite_master WHERE type = 'trigger'"
+            triggers = [(name, made) for name, made, table in cursor.execute(kept).fetchall() if table in filled]
             for name, _ in triggers:
                 cursor.execute(f"DROP TRIGGER {name}")
             for name in filled:

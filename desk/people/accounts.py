@@ -14,10 +14,12 @@ from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm
 
 from actions import access
+from actions.accounts.record import AccountSubject
 from actions.config import reviewers
 from desk.bases import SharedAdmin, reader
 from desk.people import roles
 from desk.people.forms import NewPersonForm, PersonForm, PlacedForm
+from desk.people.record import RecordedAdmin
 
 for model in (User, Group):
     admin.site.unregister(model)
@@ -66,9 +68,10 @@ def _may_touch(request: HttpRequest, obj: Any) -> bool:
 
 
 @admin.register(User)
-class UserAdmin(AccessAdmin, DjangoUserAdmin, ModelAdmin):
+class UserAdmin(RecordedAdmin, AccessAdmin, DjangoUserAdmin, ModelAdmin):
     """People and their role, other groups and permissions. Only a superuser makes or changes superusers."""
 
+    subject = AccountSubject.PERSON
     form = PersonForm
     add_form = NewPersonForm
     add_form_template = None
@@ -121,8 +124,10 @@ class UserAdmin(AccessAdmin, DjangoUserAdmin, ModelAdmin):
 
 
 @admin.register(Group)
-class GroupAdmin(AccessAdmin, DjangoGroupAdmin, ModelAdmin):
+class GroupAdmin(RecordedAdmin, AccessAdmin, DjangoGroupAdmin, ModelAdmin):
     """Viewer, Reviewer, Manager and Administrator exist from the start, and may be changed."""
+
+    subject = AccountSubject.GROUP
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest | None = None, **kwargs: Any) -> Any:
         field: Any = super().formfield_for_manytomany(db_field, request, **kwargs)

@@ -111,5 +111,6 @@ def test_the_menu_holds_what_the_reader_may_look_at(root: Client) -> None:
         "Users",
         "Groups",
         "API tokens",
+        "Account history",
         "Messages",
     ]

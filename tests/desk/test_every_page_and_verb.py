@@ -41,7 +41,7 @@ API_NO_POST = "401 405 405 405 405 405"
 TABLE = {
     "": (LEADS_ON, "same"),
     "admin/": (STAFF, "same"),
-    "admin/(?P<app_label>sendouts|auth|actions)/": ("302 404 200 200 200 200", "same"),
+    "admin/(?P<app_label>sendouts|actions|auth)/": ("302 404 200 200 200 200", "same"),
     "admin/(?P<url>.*)": (MISSING, "same"),
     "admin/autocomplete/": (NOBODY, NO_POST),
     "admin/jsi18n/": (STAFF, NO_POST),
@@ -148,6 +148,7 @@ FORMER = {
 } | {f"sendouts/{model}": (MANAGE, "302 403 403 403 405 405") for model in ("allowedhost", "channel")}
 # Leads to a form that has its own line.
 MORE = {
+    "admin/actions/accountrecord/": (ADMINISTER, "same"),
     "admin/actions/codepool/<path:object_id>/add-codes/": (MANAGE, "same"),
     "admin/actions/project/<int:project_id>/plan/": (LOOK, "same"),
     "admin/actions/sendout/<int:sendout_id>/plan/": (LOOK, "same"),

@@ -9,6 +9,7 @@ REACH, WIPING = "tests/desk/test_reach_everywhere.py", "tests/privacy/test_wipin
 SEALING = "tests/privacy/test_sealing.py"
 
 FENCE = "tests/verbs/test_fence.py"
+RECORD = "tests/actions/test_account_record.py"
 
 FAULTS = (
     Fault(
@@ -269,5 +270,47 @@ FAULTS = (
         "return self.ended_at is None and self.asked_by_id != user.pk",
         "return self.ended_at is None",
         "tests/actions/test_second_person_rule.py::test_a_weaker_rule_needs_two_people_and_a_stricter_one_does_not",
+    ),
+    Fault(
+        "a login counts as a new password",
+        "actions/accounts/signals.py",
+        "    return not (renewed and",
+        "    return True or not (renewed and",
+        f"{RECORD}::test_a_login_that_renews_the_hash_changes_no_password",
+    ),
+    Fault(
+        "a password that is set by its hash is not told",
+        "actions/accounts/signals.py",
+        " and _is_outdated(old.password))",
+        ")",
+        f"{RECORD}::test_of_a_new_password_only_the_fact_is_told",
+    ),
+    Fault(
+        "who joins a group from its side is not told",
+        "actions/accounts/signals.py",
+        "    for row in found:\n",
+        "    for row in ():\n",
+        f"{RECORD}::test_groups_are_told_from_either_side",
+    ),
+    Fault(
+        "a group that is deleted is told of nobody",
+        "actions/accounts/signals.py",
+        "        for person in instance.user_set.all():",
+        "        for person in ():",
+        f"{RECORD}::test_the_record_outlives_a_person_and_a_group",
+    ),
+    Fault(
+        "the record of accounts may be edited",
+        "actions/migrations/0007_account_record.py",
+        "        migrations.RunPython(add, drop),\n",
+        "",
+        f"{RECORD}::test_nobody_edits_it",
+    ),
+    Fault(
+        "who is limited sees the history of accounts",
+        "desk/people/record.py",
+        "    return allowed and sees_all(request.user)",
+        "    return allowed",
+        "tests/desk/test_account_history.py::test_only_who_may_see_accounts_sees_their_history",
     ),
 )

@@ -1,0 +1,1 @@
+"""The record of accounts: who may do what, since when, and by whose hand."""
