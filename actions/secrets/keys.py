@@ -70,12 +70,19 @@ class Keyring:
 
     def seal(self, plain: bytes, place: bytes) -> AtRest:
         """Return the form in which these bytes may be stored, at this place and no other."""
-        if not plain:
-            return AtRest(b"")
+        return self.seal_all((plain,), (place,))[0]
+
+    def seal_all(self, plains: Sequence[bytes], places: Sequence[bytes]) -> list[AtRest]:
+        """Return what `seal` returns for each of them, with one call to the system for all nonces."""
         if not self._head:
-            return AtRest(_AS_IT_IS + plain if plain[:1] in (_AS_IT_IS, _SEALED) else plain)
-        nonce = os.urandom(_NONCE_BYTES)
-        return AtRest(self._head + nonce + self._ciphers[self._head[_NAME]].encrypt(nonce, plain, place))
+            return [AtRest(_AS_IT_IS + plain if plain[:1] in (_AS_IT_IS, _SEALED) else plain) for plain in plains]
+        encrypt, head = self._ciphers[self._head[_NAME]].encrypt, self._head
+        random = os.urandom(_NONCE_BYTES * len(plains))
+        nonces = [random[start : start + _NONCE_BYTES] for start in range(0, len(random), _NONCE_BYTES)]
+        return [
+            AtRest(head + nonce + encrypt(nonce, plain, place) if plain else b"")
+            for plain, place, nonce in zip(plains, places, nonces, strict=True)
+        ]
 
     def open(self, stored: bytes | memoryview, place: bytes) -> bytes:
         """Return the plain bytes stored at this place; raise CannotOpen if they are sealed and no key opens them."""

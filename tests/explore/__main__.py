@@ -12,6 +12,9 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import NoReturn
+
+import structlog
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 # Sets of strings have another order in each run unless their hashes are the same.
@@ -50,6 +53,8 @@ def _set_up(folder: Path) -> None:
     import django
 
     django.setup()
+    # Nobody reads the log, and a traceback takes as long as some queries.
+    structlog.configure(processors=[_drop])
     from tests.explore import processes, schedule
     from tests.explore.virtual import database, wire
 
@@ -58,6 +63,10 @@ def _set_up(folder: Path) -> None:
     wire.install()
     processes.install()
     schedule.prepare()
+
+
+def _drop(*event: object) -> NoReturn:
+    raise structlog.DropEvent
 
 
 def _arguments() -> argparse.Namespace:

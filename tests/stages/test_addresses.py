@@ -50,6 +50,26 @@ def test_a_relative_address_belongs_to_the_host_of_its_file(written: str, called
         assert uri == called
 
 
+@pytest.mark.parametrize(
+    "others",
+    [
+        [],
+        [""],
+        ["/cancel/1", "https://other.example.com/cancel/1", "https://gate.example.com.example.org/cancel"],
+        ["https://GATE.example.com:443/cancel/9"],
+        ["https://gate.example.com/cancel/1 2"],
+        ["https://gate.example.com/cancel/1#top"],
+        ["https://gate.example.com/cancel/é"],
+        ["https://gate.example.com/cancel/" + "9" * 9000],
+    ],
+)
+def test_many_addresses_are_read_as_each_alone(others: list[str]) -> None:
+    uris = ["https://gate.example.com/cancel/1", "https://gate.example.com/cancel/2?a=b", *others]
+    for each in (uris, uris[::-1]):
+        one_by_one = [Addresses(FILE, AT_HOME).read(uri) for uri in each]
+        assert list(Addresses(FILE, AT_HOME).read_all(each)) == [(uri.encode(), mark) for uri, mark in one_by_one]
+
+
 def test_an_address_in_a_hook_has_no_file_to_belong_to() -> None:
     assert Addresses("", AT_HOME).read("/cancel/1") == ("/cancel/1", None)
     assert Addresses("", AT_HOME).read("") == ("", None)

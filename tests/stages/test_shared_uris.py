@@ -6,6 +6,7 @@ import pytest
 
 from sendouts.models import Batch, Decision, DecisionVerdict, SharedUri
 from sendouts.stages import advance, delivery
+from sendouts.stages.screening import shared_uris
 from sendouts.verbs import Accept, ChangeAlike, ChangeDecisions, Reject, RunAgain
 from sendouts.verbs.base import NotDone
 from sendouts.verbs.change_many import Which
@@ -76,7 +77,12 @@ def test_spellings_of_one_address_are_one(gate: Gate) -> None:
     assert sorted(verdicts(gate)) == [("rejected", "rule"), SHARED]
 
 
-def test_contacts_far_apart_in_a_file_are_found_and_answered_together(gate: Gate, settings: Any) -> None:
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_contacts_far_apart_in_a_file_are_found_and_answered_together(
+    gate: Gate, settings: Any, monkeypatch: pytest.MonkeyPatch, in_memory: bool
+) -> None:
+    if not in_memory:
+        monkeypatch.setattr(shared_uris, "MOST_MARKS", 1)
     settings.CHUNK_ROWS = 2
     gate.project()
     apart = [{"contactId": f"A-{n}", **(NO if n % 6 == 0 else YES), "_uri_of": n % 6} for n in range(48)]

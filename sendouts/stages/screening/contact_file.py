@@ -182,6 +182,7 @@ def _screen(claim: claims.Claim, batch: Batch, spool: Spool | None, now: datetim
     stored = dict(Chunk.objects.filter(batch=batch).values_list("number", "digest"))
     uri = keyring().open(batch.download_uri, sealing.of_download(batch.delivery_key)).decode()
     judge = Judge(batch, tick=claim.keep, base=uri)
+    marks = shared_uris.Marks(batch.pk, whole=not stored)
     kept = bool(own_decisions.batches_with([batch.pk]))
     ends = screening_ends(batch.received_at, batch.deadline)
     with _open(claim, batch, spool) as file, _Pages(uri, ends) as pages:
@@ -210,6 +211,7 @@ def _screen(claim: claims.Claim, batch: Batch, spool: Spool | None, now: datetim
             own = own_decisions.apply(batch.pk, judged.decisions) if kept else None
             if own is not None:
                 judged = judged._replace(decisions=own.decisions)
+            marks.note(judged.decisions)
             _store_chunk(claim, batch.pk, number, judged, digest.digest(), file.share, own)
             if not last and time.monotonic() - started > TURN_SECONDS and _are_others_due(batch.pk):
                 raise TurnOver
@@ -217,7 +219,7 @@ def _screen(claim: claims.Claim, batch: Batch, spool: Spool | None, now: datetim
             raise FileChanged
         if not reader.complete and not keep_broken:
             raise NotProven
-        _finish(claim, batch, reader, now)
+        _finish(claim, batch, reader, marks, now)
 
 
 class _Pages(ExitStack):
@@ -266,7 +268,7 @@ def _store_chunk(
         Batch.objects.filter(pk=batch_id).update(**seen)
 
 
-def _finish(claim: claims.Claim, batch: Batch, reader: ItemReader, now: datetime) -> None:
+def _finish(claim: claims.Claim, batch: Batch, reader: ItemReader, marks: shared_uris.Marks, now: datetime) -> None:
     """Sum up the chunks and move the batch to `screened`."""
     chunks = Chunk.objects.filter(batch=batch)
     sums: dict[str, Any] = chunks.aggregate(**{name: Sum(name, default=0) for name in _COUNTS})
@@ -280,7 +282,7 @@ def _finish(claim: claims.Claim, batch: Batch, reader: ItemReader, now: datetime
         "attention": attention,
         "attention_data": data,
     }
-    shared = shared_uris.are_there(batch.pk)
+    shared = marks.are_shared()
     with transaction.atomic():
         claim.extend([batch.pk])
         if shared and shared_uris.record(batch.pk):

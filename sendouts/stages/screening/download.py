@@ -38,7 +38,7 @@ FILE_TRIES = 3
 # Statuses of a link that worked before and has expired.
 EXPIRED = frozenset({401, 403, 404, 410})
 # A download that takes longer is screened while it runs.
-QUICK_SECONDS = 0.5
+QUICK_SECONDS = 0.05
 # How often a download checks whether its batch is still open and whether there is room.
 CHECK_SECONDS = 2.0
 

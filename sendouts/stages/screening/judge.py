@@ -119,10 +119,9 @@ class Judge:
         )
         judged = zip(contacts, result.verdicts, result.action, strict=True)
         decisions = []
-        seal, place = keyring().seal, sealing.of_decision
-        for pk, row in pairs:
-            address, mark = self._addresses.read(row.uri)
-            uri = seal(address.encode(), place(pk))
+        addresses, marks = zip(*self._addresses.read_all([row.uri for row in rows]), strict=True) if rows else ((), ())
+        uris = keyring().seal_all(addresses, [sealing.of_decision(pk) for pk, _ in pairs])
+        for (pk, row), uri, mark in zip(pairs, uris, marks, strict=True):
             if row.problem:
                 decisions.append(_unread(pk, row, uri, mark))
                 continue

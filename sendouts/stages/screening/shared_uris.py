@@ -4,13 +4,15 @@ Such a URI is called only if all its contacts are rejected, and then once. Conta
 differently wait for a person: those that the checks accepted become undecided. All of it runs inside the database.
 """
 
-from collections.abc import Collection
+from array import array
+from collections.abc import Collection, Iterable
 
 from django.db import connection
 from django.db.models import Exists, OuterRef, Q
 
 from sendouts.models import Answer, Decision, DecisionVerdict, SharedUri
 from sendouts.models.decision import DecisionReason, rows_of
+from sendouts.stages.storage import NewDecision
 
 _SHARED, _DECISIONS = SharedUri._meta.db_table, Decision._meta.db_table
 _GROUPS = f"""
@@ -29,6 +31,28 @@ _MIXED = f"""
 _HOLD = f"""
     UPDATE {_DECISIONS} SET verdict = 0, reason = '{DecisionReason.SHARED_URI.value}', text = '', action = ''
     WHERE verdict = 1 AND id IN (SELECT id FROM {_SHARED} WHERE first IN ({_MIXED}))"""
+
+
+# Marks that are compared in memory; more of them are compared in the database.
+MOST_MARKS = 200_000
+
+
+class Marks:
+    """The marks of the URIs of one batch, noted while it is screened. `whole`: from its first contact on."""
+
+    def __init__(self, batch_id: int, *, whole: bool) -> None:
+        self._batch = batch_id
+        self._whole = whole
+        self._marks = array("q")
+
+    def note(self, decisions: Iterable[NewDecision]) -> None:
+        if self._whole:
+            self._marks.extend([row.uri_mark for row in decisions if row.uri_mark is not None])
+            self._whole = len(self._marks) <= MOST_MARKS
+
+    def are_shared(self) -> bool:
+        """Return whether contacts share a URI."""
+        return len(set(self._marks)) < len(self._marks) if self._whole else are_there(self._batch)
 
 
 def _span(batch_id: int) -> tuple[int, int]:
