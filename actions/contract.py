@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict
 
@@ -244,6 +245,16 @@ class Kind(ABC):
         """
         return None
 
+    def services(self) -> Collection[str]:
+        """Return the names of the services that it calls before the release, such as their hosts; empty if none.
+
+        Only some batches call one service at a time. By default these are the hosts of the URLs in the configuration.
+        A kind that has none there, and waits or acts before the release, counts as a service of its own.
+        """
+        if not self.waits and self.phase is not Phase.ENRICH:
+            return ()
+        return _hosts_in(self.config.model_dump(mode="json")) or {self.name}
+
     def shows(self, contact: Contact, context: "Context") -> Sequence[Shown]:
         """Return the results of this configuration for one contact, for the preview in its form; most kinds need none.
 
@@ -260,6 +271,22 @@ class Kind(ABC):
     def normal_config(cls, raw: Any) -> dict[str, Any]:
         """Validate a configuration and return it with its defaults, as plain JSON values."""
         return cls.read_config(raw).model_dump(mode="json", by_alias=True)
+
+
+def _hosts_in(value: Any) -> set[str]:
+    """Return the hosts, with their ports, of all URLs in plain JSON values."""
+    if isinstance(value, Mapping):
+        return {host for each in value.values() for host in _hosts_in(each)}
+    if isinstance(value, list):
+        return {host for each in value for host in _hosts_in(each)}
+    if not isinstance(value, str) or not value.lower().startswith(("https://", "http://")):
+        return set()
+    try:
+        parts = urlsplit(value)
+        port = parts.port or {"http": 80}.get(parts.scheme, 443)
+    except ValueError:
+        return set()
+    return {f"{parts.hostname}:{port}"} if parts.hostname else set()
 
 
 class Check(Kind):

@@ -157,7 +157,7 @@ def database(parsed: dict[str, Any]) -> dict[str, Any]:
         options = parsed.get("OPTIONS", {}) | {
             # The pool's retry delays grow during an outage. Give up early instead: the next request for a connection
             # retries at once.
-            "pool": {"min_size": 0, "max_size": 12, "timeout": 5, "max_idle": 60, "reconnect_timeout": 2},
+            "pool": {"min_size": 0, "max_size": 32, "timeout": 5, "max_idle": 60, "reconnect_timeout": 2},
             "connect_timeout": 3,
             # Detect a vanished peer within this many milliseconds instead of hours, also while only listening.
             "tcp_user_timeout": 10_000,

@@ -16,6 +16,7 @@ from notices.messages import send as messages
 from outbound.retry_after import MAX_WAIT
 from sendouts import lifecycle
 from sendouts.models import Batch, BulkChange, EffectRun, Spool, Status, Webhook
+from sendouts.models.batch import ASKING
 from sendouts.outlook import forecast
 from sendouts.privacy import retention
 from sendouts.spool import spooled
@@ -35,11 +36,11 @@ SINGLES = Lane(
     "singles",
     "sendouts.advance_singles",
     pulses.SMALL,
-    lambda: Batch.objects.filter(source=Batch.Source.SINGLE),
+    Batch,
     advance.advance,
     advance.escalate,
+    ~ASKING & Q(source=Batch.Source.SINGLE),
     together=True,
-    apart=advance.split_by_sendout,
     after=lambda ids: lifecycle.expire(timezone.now(), ids),
     early=lambda rows: rows.exclude(status=Status.IN_REVIEW),
     pauses=((_CALLING, finishing.LONGEST_PAUSE), (~Q(status=Status.IN_REVIEW), _HOUR)),
@@ -50,17 +51,27 @@ FILES = replace(
     name="files",
     task="sendouts.advance_files",
     worker=pulses.FILES,
-    rows=lambda: Batch.objects.filter(source=Batch.Source.BATCH),
+    of=~ASKING & Q(source=Batch.Source.BATCH),
     together=False,
+)
+SERVICES = replace(
+    SINGLES,
+    name="services",
+    task="sendouts.call_services",
+    worker=pulses.SERVICES,
+    work=advance.call_services,
+    of=ASKING,
+    sets=advance.split_by_service,
+    onward=(SINGLES, FILES),
 )
 DOWNLOADS = Lane(
     "downloads",
     "sendouts.download",
     pulses.DOWNLOADS,
-    Spool.objects.all,
+    Spool,
     download.load,
     download.escalate,
-    onward=(FILES,),
+    onward=(FILES, SERVICES),
     early=lambda rows: rows,
     pauses=((Q(), _HOUR),),
     vital=True,
@@ -69,7 +80,7 @@ HOOKS = Lane(
     "hooks",
     "sendouts.plan",
     pulses.SMALL,
-    Webhook.objects.all,
+    Webhook,
     planning.plan,
     planning.escalate,
     retry=Retry(failures=None, first=0.5, longest=planning.LONGEST_PAUSE.total_seconds()),
@@ -77,7 +88,7 @@ HOOKS = Lane(
     # Under load, hooks are processed in sets.
     along=200,
     note=planning.describe_failure,
-    onward=(SINGLES, DOWNLOADS),
+    onward=(SINGLES, SERVICES, DOWNLOADS),
     early=lambda rows: rows,
     pauses=((Q(), planning.LONGEST_PAUSE),),
     vital=True,
@@ -85,8 +96,8 @@ HOOKS = Lane(
 EFFECTS = Lane(
     "effects",
     "sendouts.see_to_effects",
-    pulses.FILES,
-    EffectRun.objects.all,
+    pulses.SERVICES,
+    EffectRun,
     transfers.carry_out,
     transfers.escalate,
     pauses=((Q(), _HOUR),),
@@ -97,7 +108,7 @@ UPLOADS = Lane(
     "uploads",
     "sendouts.read_uploads",
     pulses.FILES,
-    SuppressionUpload.objects.all,
+    SuppressionUpload,
     upload_work.read,
     upload_work.escalate,
     # The text of an error may contain a list entry.
@@ -111,16 +122,16 @@ CHANGES = Lane(
     "changes",
     "sendouts.change_many",
     pulses.FILES,
-    BulkChange.objects.all,
+    BulkChange,
     change_many.run,
     change_many.escalate,
     early=lambda rows: rows,
     pauses=((Q(), _SECONDS),),
     overdue=timedelta(minutes=5),
 )
-LANES = (HOOKS, SINGLES, DOWNLOADS, FILES, EFFECTS, UPLOADS, CHANGES)
-# Contact files that one worker downloads at a time; its threads wait for the network.
-DOWNLOADS_AT_ONCE = 8
+LANES = (HOOKS, SINGLES, DOWNLOADS, FILES, SERVICES, EFFECTS, UPLOADS, CHANGES)
+# Rows that these workers process at a time, in threads: they wait for the network.
+AT_ONCE = {pulses.DOWNLOADS: 8, pulses.SERVICES: 10}
 CHORES = (
     Chore("expire", lifecycle.expire, trusts_clock=True),
     Chore("foresee", forecast.foresee, wait=15.0),
@@ -141,5 +152,5 @@ def make_sweep() -> Sweep:
 
 def threads() -> dict[str, int]:
     """Return how many rows the worker of each queue processes at a time."""
-    at_a_time = {pulses.SMALL: settings.WORKER_CONCURRENCY, pulses.DOWNLOADS: DOWNLOADS_AT_ONCE}
+    at_a_time = {pulses.SMALL: settings.WORKER_CONCURRENCY, **AT_ONCE}
     return {lane.queue: at_a_time.get(lane.worker, 2) for lane in registered()}

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from sendouts.models import Batch
 from work import claims
 from work.lanes import named
 from work.run import run
@@ -26,12 +27,21 @@ def download_files(batch_ids: Sequence[int]) -> None:
 def advance_batches(batch_ids: Sequence[int]) -> None:
     """Take batches as far as they go, singles first; files may ask for their download once more."""
     run(named("singles"), _due("singles", batch_ids))
+    call_services(batch_ids, Batch.Source.SINGLE)
     tried: set[int] = set()
     for _ in range(2):
         downloads = [pk for pk in _due("downloads", batch_ids) if pk not in tried]
         download_files(downloads)
         tried.update(downloads)
         run(named("files"), _due("files", batch_ids))
+        call_services(batch_ids, Batch.Source.BATCH)
+
+
+def call_services(batch_ids: Sequence[int], source: Batch.Source) -> None:
+    """Do what calls services, before the release and for it."""
+    for _ in range(2):
+        ids = _due("services", batch_ids)
+        run(named("services"), list(Batch.objects.filter(pk__in=ids, source=source).values_list("pk", flat=True)))
 
 
 def _due(lane: str, ids: Sequence[int]) -> list[int]:

@@ -28,6 +28,8 @@ SLACK = timedelta(seconds=0.25)
 MARGIN = timedelta(seconds=5)
 # Escalate a row to a person after this many workers have died on it in succession, without progress.
 DEATHS = 3
+# No condition.
+ANY = Q()
 
 
 class ClaimLost(Exception):
@@ -62,10 +64,6 @@ class Claim:
     suspects: tuple[int, ...] = ()
     deaths: int = 0
     turn: _Turn | None = None
-    # This claim already isolates its row, so it gives nothing back.
-    apart: bool = False
-    # Rows freed early: other workers claim them, each kind separately.
-    given_back: list[int] = field(default_factory=list, compare=False)
     # Monotonic time of the last extension by keep().
     _kept: list[float] = field(default_factory=lambda: [time.monotonic()], compare=False, repr=False)
 
@@ -101,7 +99,6 @@ class Claim:
         """Free some of the rows without changing them."""
         if ids:
             self.model._default_manager.filter(pk__in=ids, claim_id=self.id).update(claim_id=None, claimed_until=None)
-            self.given_back.extend(ids)
 
     def release(self) -> None:
         """Free the rows; on another connection if this one broke, so that its end does not pass for a death."""
@@ -128,12 +125,15 @@ def due_in(pause: timedelta = timedelta()) -> Expression:
     return Now() + pause if pause else Now()
 
 
-def take(model: type[Model], ids: Collection[int]) -> Claim:
-    """Claim those of the given rows that are due and free, except rows on which a worker died."""
+def take(model: type[Model], ids: Collection[int], of: Q = ANY) -> Claim:
+    """Claim those of the given rows that are due and free, except rows on which a worker died.
+
+    `of`: the rows that may be claimed, as the lane of the worker has them.
+    """
     token = uuid4()
     outages.tell()
     with transaction.atomic():
-        rows = _due(model, ids)
+        rows = _due(model, ids, of)
         taken = tuple(pk for pk, died, deaths in rows if not died and not deaths)
         if taken:
             model._default_manager.filter(pk__in=taken).update(claim_id=token, claimed_until=latest_end())
@@ -141,17 +141,17 @@ def take(model: type[Model], ids: Collection[int]) -> Claim:
 
 
 @contextmanager
-def alone(model: type[Model], pk: int) -> Iterator[Claim]:
+def alone(model: type[Model], pk: int, of: Q = ANY) -> Iterator[Claim]:
     """Claim one row on which a worker died, and count the death.
 
     The claim has no ids if the row is not free, or if this process works on another such row. The turn ends with the
     first progress. The claim is released at the end.
     """
     turn = _Turn()
-    claim = Claim(uuid4(), model, (), turn=turn, apart=True)
+    claim = Claim(uuid4(), model, (), turn=turn)
     try:
         if turn.mine:
-            claim = _take_over(claim, pk)
+            claim = _take_over(claim, pk, of)
         yield claim
     finally:
         turn.end()
@@ -159,10 +159,10 @@ def alone(model: type[Model], pk: int) -> Iterator[Claim]:
             claim.release()
 
 
-def _take_over(claim: Claim, pk: int) -> Claim:
+def _take_over(claim: Claim, pk: int, of: Q) -> Claim:
     outages.tell()
     with transaction.atomic():
-        for _, died, deaths in _due(claim.model, [pk]):
+        for _, died, deaths in _due(claim.model, [pk], of):
             deaths += died
             columns = {"claim_id": claim.id, "claimed_until": latest_end(), "deaths": deaths}
             claim.model._default_manager.filter(pk=pk).update(**columns)
@@ -170,13 +170,14 @@ def _take_over(claim: Claim, pk: int) -> Claim:
     return claim
 
 
-def _due(model: type[Model], ids: Collection[int]) -> list[tuple[int, bool, int]]:
+def _due(model: type[Model], ids: Collection[int], of: Q) -> list[tuple[int, bool, int]]:
     """Lock those of the rows that are due and free; return (id, whether a worker died on it, earlier deaths) for each.
 
     A claim that expired without being released belongs to a worker that died, or was stopped for that long. It proves
     nothing if the surroundings failed meanwhile: then others ended too.
     """
-    found = model._default_manager.select_for_update(skip_locked=True).filter(free(), due(), pk__in=ids).order_by("pk")
+    rows_of_lane = model._default_manager.select_for_update(skip_locked=True).filter(of)
+    found = rows_of_lane.filter(free(), due(), pk__in=ids).order_by("pk")
     rows = list(found.values_list("pk", "claim_id", "claimed_until", "deaths"))
     since = outages.last() if any(left is not None for _, left, _, _ in rows) else None
     held = timedelta(seconds=settings.CLAIM_SECONDS)

@@ -23,17 +23,17 @@ def give_up(claim: Claim, pk: int, error: Exception | None) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """One kind of work, carried by the rows of one table (a WorkRow).
+    """One kind of work, carried by rows of one table (a WorkRow).
 
-    `rows` returns the rows that can ever be due. `task` is the Celery task that nudges the workers, and `worker` is the
-    name of their heartbeat. `work` processes claimed rows by their ids. It may run again on the same rows. It may
-    return the ids of resulting rows: the lanes in `onward` process those next.
+    `model` is the table, and `of` selects the rows of this lane. `task` is the Celery task that nudges the workers, and
+    `worker` is the name of their heartbeat. `work` processes claimed rows by their ids. It may run again on the same
+    rows. It may return the ids of resulting rows: the lanes in `onward` process those next.
 
     With `together`, rows are claimed and processed in sets; a nudge then includes up to `along` other due rows. `retry`
     says when a row that failed alone is retried, and `note` which columns are stored with the failure. `escalate` hands
     the row to a person, with the error, or with None if workers died on it. With `private`, the text of an error is not
-    logged. `apart` splits the rows that `work` gave back into sets that are claimed one after the other; `after` runs
-    on ids that are free again.
+    logged. `sets` splits rows into sets that are claimed one after the other, and may put rows off instead; `after`
+    runs on ids that are free again.
 
     `early` selects the rows to check again after a clock jump. `pauses` says which rows are put off, and for how long
     at most: a due time further ahead comes from a wrong clock. Operators are alerted to rows that are due for longer
@@ -43,15 +43,16 @@ class Lane:
     name: str
     task: str
     worker: str
-    rows: Callable[[], "QuerySet[Any]"]
+    model: type[Model]
     work: Callable[[Claim, Sequence[int]], Sequence[int] | None]
     escalate: Callable[[Claim, int, Exception | None], None] = give_up
+    of: Q = claims.ANY
     retry: Retry = THRICE
     together: bool = False
     along: int = 0
     note: Callable[[int, Exception], Mapping[str, Any]] = lambda attempts, error: {}
     private: bool = False
-    apart: Callable[[Sequence[int]], Iterable[Sequence[int]]] = lambda ids: ()
+    sets: Callable[[Sequence[int]], Iterable[Sequence[int]]] = lambda ids: [ids]
     after: Callable[[Sequence[int]], object] = lambda ids: None
     onward: "tuple[Lane, ...]" = ()
     early: Callable[["QuerySet[Any]"], "QuerySet[Any]"] | None = None
@@ -59,10 +60,9 @@ class Lane:
     overdue: timedelta = timedelta(seconds=60)
     vital: bool = False
 
-    @property
-    def model(self) -> type[Model]:
-        """Return the model of the rows."""
-        return self.rows().model
+    def rows(self) -> "QuerySet[Any]":
+        """Return the rows that can ever be due."""
+        return self.model._default_manager.filter(self.of)
 
     @property
     def queue(self) -> str:

@@ -15,7 +15,8 @@ from django.db.models.functions import Now
 from work.models import Pulse
 
 SWEEP, BEAT = "sweep", "beat"
-SMALL, FILES, DOWNLOADS = "worker-small", "worker-files", "worker-downloads"
+SMALL, FILES = "worker-small", "worker-files"
+DOWNLOADS, SERVICES = "worker-downloads", "worker-services"
 QUEUE = "sqs"
 DOOR, CLOSED, ROUNDS, CLOCK, HEALTH = "door@", "closed@", "rounds@", "clock@", "health@"
 # When the surroundings failed last: a claim from before proves nothing about its row.

@@ -1,7 +1,6 @@
 """Process the rows of a lane: claim, work, release, retry, halve and escalate, in the same way for all lanes."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import structlog
 from django.db import DatabaseError, transaction
@@ -25,15 +24,14 @@ def run(lane: Lane, ids: Sequence[int], *, elsewhere: bool = False) -> list[int]
     """
     came: list[int] = []
     size = GROUP if lane.together else 1
-    for start in range(0, len(ids), size):
-        claim = claims.take(lane.model, ids[start : start + size])
-        came += _work_and_release(lane, claim)
-        for each in lane.apart(claim.given_back) if claim.given_back else ():
-            came += _work_and_release(lane, replace(claims.take(lane.model, each), apart=True))
-        for pk in claim.suspects:
-            with claims.alone(lane.model, pk) as one:
-                came += _work(lane, one)
-            lane.after(one.ids)
+    for some in lane.sets(ids):
+        for start in range(0, len(some), size):
+            claim = claims.take(lane.model, some[start : start + size], lane.of)
+            came += _work_and_release(lane, claim)
+            for pk in claim.suspects:
+                with claims.alone(lane.model, pk, lane.of) as one:
+                    came += _work(lane, one)
+                lane.after(one.ids)
     if came:
         _run_onward(lane, came, elsewhere=elsewhere)
     return came
@@ -41,7 +39,9 @@ def run(lane: Lane, ids: Sequence[int], *, elsewhere: bool = False) -> list[int]
 
 def _run_onward(lane: Lane, came: Sequence[int], *, elsewhere: bool) -> None:
     for onward in lane.onward:
-        ids = list(onward.rows().filter(pk__in=came).order_by("pk").values_list("pk", flat=True))
+        ids = list(onward.rows().filter(claims.due(), pk__in=came).order_by("pk").values_list("pk", flat=True))
+        if not ids:
+            continue
         if not elsewhere or onward.worker == lane.worker:
             run(onward, ids, elsewhere=elsewhere)
         else:

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
 import structlog
 from django.conf import settings
@@ -54,8 +55,28 @@ def _run_chore(chore: Chore, ids: Sequence[int]) -> None:
     chore.run(timezone.now())
 
 
+class WorkThreads:
+    """Threads for each kind of worker, so that work of one kind waits for none of another. `at_once`: how many each."""
+
+    def __init__(self, at_once: int) -> None:
+        self._at_once = at_once
+        self._pools: dict[str, ThreadPoolExecutor] = {}
+
+    def submit(self, kind: str, function: Callable[..., object], *given: Any) -> None:
+        if kind not in self._pools:
+            self._pools[kind] = ThreadPoolExecutor(self._at_once, thread_name_prefix=f"sweep-{kind}")
+        self._pools[kind].submit(function, *given)
+
+    def end(self, *, drop: bool = False) -> None:
+        """Wait for what was submitted; with `drop`, only for what has begun."""
+        for pool in self._pools.values():
+            pool.shutdown(wait=False, cancel_futures=drop)
+        for pool in self._pools.values():
+            pool.shutdown(wait=True)
+
+
 class Sweep:
-    """Rounds over the due rows. Use one object per loop; `threads` bounds the work that it does itself at a time.
+    """Rounds over the due rows. Use one object per loop; it does the work of one kind in `threads` threads at most.
 
     `beside` starts the threads that run beside the sweep until the event is set; `tell_jump` receives a clock jump in
     seconds.
@@ -68,13 +89,13 @@ class Sweep:
         *,
         beside: Sequence[Callable[[threading.Event], None]] = (),
         tell_jump: Callable[[int], None] = lambda seconds: None,
-        threads: int = 2,
+        threads: int = 4,
     ) -> None:
         self._lanes = lanes
         self._chores = chores
         self._beside = beside
         self._tell_jump = tell_jump
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="sweep-work")
+        self._pools = WorkThreads(threads)
         self._under_way: set[tuple[str, int]] = set()
         self._seen: dict[tuple[str, int], int] = {}
         self._last: tuple[datetime, float] | None = None
@@ -101,7 +122,7 @@ class Sweep:
             finally:
                 close_old_connections()
             stop.wait(settings.SWEEP_SECONDS)
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._pools.end(drop=True)
         connection.close()
 
     def round(self) -> None:
@@ -128,7 +149,7 @@ class Sweep:
             if chore.needed is None:
                 chore.run(now)
             elif (chore.name, 0) not in self._under_way and chore.needed():
-                self._submit(chore.name, [0], partial(_run_chore, chore))
+                self._submit(chore.name, chore.name, [0], partial(_run_chore, chore))
 
     def _nudge_or_work(self, lane: Lane, ids: list[int]) -> None:
         """Nudge the workers for the rows, and process those that no worker takes."""
@@ -137,12 +158,12 @@ class Sweep:
             pk for pk in ids if (not left or self._seen[lane.name, pk] > 2) and (lane.name, pk) not in self._under_way
         ]
         self._rounds.saw(lane, left=left, due=ids, own=own)
-        for group in [own] if lane.together and own else [[pk] for pk in own]:
-            self._submit(lane.name, group, partial(run, lane))
+        for group in (lane.sets(own) if lane.together else [[pk] for pk in own]) if own else ():
+            self._submit(lane.worker, lane.name, group, partial(run, lane, elsewhere=True))
 
-    def _submit(self, name: str, ids: Sequence[int], run: Callable[[Sequence[int]], object]) -> None:
+    def _submit(self, kind: str, name: str, ids: Sequence[int], run: Callable[[Sequence[int]], object]) -> None:
         self._under_way |= {(name, pk) for pk in ids}
-        self._pool.submit(self._work, name, ids, run)
+        self._pools.submit(kind, self._work, name, ids, run)
 
     def _work(self, name: str, ids: Sequence[int], run: Callable[[Sequence[int]], object]) -> None:
         try:

@@ -1,6 +1,6 @@
 """Kind that gives each contact a code of a pool: reserved after the checks, used when the batch is accepted."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
@@ -80,6 +80,9 @@ class PromoCodeKind(Effect):
             "without": NOTHING,
         }[config.if_empty]
         self._api = ContactsApi(config.url, config.customer_id, config.list_id, config.credential)
+
+    def services(self) -> Collection[str]:
+        return super().services() if self.config.property else ()
 
     def render(self, page: Sequence[Contact], context: Context) -> Sequence[Rendered]:
         codes = context.codes.reserve(self.config.pool, page)

@@ -13,7 +13,7 @@ from functools import partial
 import structlog
 from django.conf import settings
 
-from gateway.lanes import DOWNLOADS, threads
+from gateway.lanes import AT_ONCE, threads
 from gateway.run.doors import has_lost_terminal
 
 log = structlog.get_logger(__name__)
@@ -35,8 +35,7 @@ def commands() -> Mapping[str, list[str]]:
     found = {WEB: [python, "manage.py", "serve"]}
     for queue, at_a_time in threads().items():
         name = "worker" if queue == settings.CELERY_TASK_DEFAULT_QUEUE else f"worker-{queue}"
-        # Downloads wait for the network: threads suffice.
-        pool = ["--pool", "threads"] if queue == DOWNLOADS.queue else []
+        pool = ["--pool", "threads"] if name in AT_ONCE else []
         found[name] = [*worker, *pool, "-Q", queue, "-c", str(at_a_time), "-n", f"{queue}@%h"]
     found |= {"sweep": [python, "manage.py", "sweep"], "beat": [*celery, "beat", *quiet]}
     return found | ({"sqs": [python, "manage.py", "consume_sqs"]} if settings.SQS_QUEUE_URL else {})

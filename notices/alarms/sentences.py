@@ -125,6 +125,7 @@ def _machine(alarm: Alarm) -> str:
 
 def _lane(name: str) -> str:
     known = {"hooks": _("Hooks"), "singles": _("Singles"), "files": _("Contact files")}
+    known["services"] = _("Batches that call other services")
     rows = {lane.name: lane.model._meta.verbose_name_plural for lane in lanes.registered()}
     return known.get(name) or capfirst(str(rows.get(name, name)))
 
@@ -132,6 +133,7 @@ def _lane(name: str) -> str:
 def _worker(name: str) -> str:
     known = {"small": _("The worker for hooks and singles"), "files": _("The worker for contact files")}
     known["downloads"] = _("The worker for downloads")
+    known["services"] = _("The worker for other services")
     return known.get(name, name)
 
 

@@ -5,11 +5,13 @@ from typing import Any
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from actions.models import AtDeadline, Project, Review, Sendout
+from actions.plan.services import KEY_LENGTH
 from sendouts.models.attention import Attention
 from sendouts.models.hold_reason import UNJUDGED
 from work.models import WorkRow
@@ -55,6 +57,10 @@ class Plan(models.Model):
 
 _ENDED_FILE = Q(source="batch", ended_at__isnull=False)
 OPEN = (Status.PLANNED, Status.SCREENED, Status.IN_REVIEW, Status.ACCEPTED, Status.REFUSED, Status.DELIVERED)
+# The next stage of these batches calls other services. Past its time, screening asks nobody, and waits for nobody.
+ASKING = Q(status=Status.PLANNED, asks_until__gt=Now()) | Q(
+    status=Status.ACCEPTED, asks_until__isnull=False, enrichments__gt=0, rejected__lte=F("confirmed") + F("taken_on")
+)
 
 
 class Batch(WorkRow):
@@ -76,6 +82,10 @@ class Batch(WorkRow):
         Sendout, verbose_name=_("sendout"), on_delete=models.PROTECT, related_name="batches", db_index=False
     )
     plan = models.ForeignKey(Plan, verbose_name=_("action plan"), on_delete=models.PROTECT, related_name="batches")
+    # The services that its plan calls before the release, as one key, and until when screening may wait for them; null
+    # if it calls none.
+    service = models.CharField(max_length=KEY_LENGTH, null=True)
+    asks_until = models.DateTimeField(null=True)
     review = models.CharField(_("review"), max_length=10, choices=Review)
     at_deadline = models.CharField(_("at the deadline"), max_length=10, choices=AtDeadline)
 
@@ -257,8 +267,17 @@ class Batch(WorkRow):
 
     @property
     def lane(self) -> str:
-        """Return the lane that works on it: contact files have workers of their own."""
-        return "singles" if self.is_single else "files"
+        """Return the lane that works on it: contact files have workers of their own, and so has what calls services."""
+        return "services" if self.is_asking else "singles" if self.is_single else "files"
+
+    @property
+    def is_asking(self) -> bool:
+        """Return whether its next stage calls other services, as ASKING does."""
+        if self.asks_until is None:
+            return False
+        if self.status == Status.PLANNED:
+            return self.asks_until > timezone.now()
+        return self.status == Status.ACCEPTED and self.enrichments > 0 and self.unsettled <= 0
 
     @property
     def unsettled(self) -> int:
@@ -320,23 +339,3 @@ class Chunk(models.Model):
 
     def __str__(self) -> str:
         return f"{self.batch_id}/{self.number}"
-
-
-class Hold(models.Model):
-    """The hold of one batch: its author and reason. Deleted when the hold is lifted; the events keep the history."""
-
-    batch = models.OneToOneField(Batch, primary_key=True, on_delete=models.CASCADE, related_name="hold")
-    user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, verbose_name=_("who"), on_delete=models.PROTECT, related_name="+"
-    )
-    note = models.TextField(_("note"))
-    at = models.DateTimeField(_("time"))
-    # The declared deadline action, which applies again once the hold is lifted.
-    declared = models.CharField(_("at the deadline"), max_length=10, choices=AtDeadline)
-
-    class Meta:
-        verbose_name = _("hold")
-        verbose_name_plural = _("holds")
-
-    def __str__(self) -> str:
-        return str(self.batch_id)

@@ -1,7 +1,10 @@
-"""The codes of `held_for`: why a batch waits for a person."""
+"""Why a batch waits for a person: the codes of `held_for`, and the hold of a person."""
 
+from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+
+from actions.models import AtDeadline
 
 
 class HoldReason(models.TextChoices):
@@ -49,3 +52,23 @@ UNUSUAL = (
 KEPT = (HoldReason.RESTORED, HoldReason.STOPPED, HoldReason.WAS_ON_HOLD)
 # Unchecked batches: no check or person has accepted the contacts that count as accepted so far.
 UNJUDGED = (HoldReason.UNKNOWN_PROJECT, HoldReason.UNKNOWN_ACTION, HoldReason.EMPTY_PLAN)
+
+
+class Hold(models.Model):
+    """The hold of one batch: its author and reason. Deleted when the hold is lifted; the events keep the history."""
+
+    batch = models.OneToOneField("sendouts.Batch", primary_key=True, on_delete=models.CASCADE, related_name="hold")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, verbose_name=_("who"), on_delete=models.PROTECT, related_name="+"
+    )
+    note = models.TextField(_("note"))
+    at = models.DateTimeField(_("time"))
+    # The declared deadline action, which applies again once the hold is lifted.
+    declared = models.CharField(_("at the deadline"), max_length=10, choices=AtDeadline)
+
+    class Meta:
+        verbose_name = _("hold")
+        verbose_name_plural = _("holds")
+
+    def __str__(self) -> str:
+        return str(self.batch_id)

@@ -2,38 +2,44 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from django.conf import settings
+from django.db.models import Count
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from sendouts import lifecycle
-from sendouts.models import Attention, Batch, Plan, Status, Webhook
+from sendouts.models import Attention, Batch, Status, Webhook
 from sendouts.models.attention import AttentionData
+from sendouts.models.batch import ASKING
 from sendouts.models.webhook import in_sets
 from sendouts.stages import delivery, enrichment, finishing, review
 from sendouts.stages.screening.contact_file import screen_file
-from sendouts.stages.screening.judge import calls_services
 from sendouts.stages.screening.singles import screen_items
 from work import claims
+from work.nudges import nudge
 
-# Workers for singles that never run checks of other services: hooks and other batches need free workers.
-KEPT_FREE = 2
+# Workers that call one service at a time, and batches in one set.
+CALLERS_OF_ONE = 3
+GROUP = 200
+# When to look again for a free caller.
+ROUND = timedelta(seconds=2)
 Work = Callable[[claims.Claim, Sequence[Batch], datetime], None]
 
 
 def _screen(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> None:
-    singles = [batch for batch in batches if batch.is_single]
-    if singles and not claim.apart:
-        # A slow service of one sendout must not delay the other sendouts.
-        claim.give_back([batch.pk for batch in singles if calls_services(batch.plan)])
-        singles = [batch for batch in singles if not calls_services(batch.plan)]
-    for part in _fitting(singles):
+    for part in _fitting([batch for batch in batches if batch.is_single]):
         screen_items(claim, part, now)
     for batch in batches:
         if not batch.is_single:
             screen_file(claim, batch, now)
+
+
+def _enrich_from_here(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> None:
+    """Run enrichments that call nobody; nudge the workers for services to run the others."""
+    if calling := [batch.pk for batch in batches if batch.is_asking]:
+        nudge("services", calling)
+    enrichment.enrich(claim, [batch for batch in batches if batch.service is None], now)
 
 
 def _fitting(singles: Sequence[Batch]) -> Iterator[list[Batch]]:
@@ -48,19 +54,39 @@ def _fitting(singles: Sequence[Batch]) -> Iterator[list[Batch]]:
 
 
 # In the order of the data flow, so that one pass takes a batch through several stages.
-STAGES: tuple[tuple[tuple[Status, ...], Work], ...] = (
+Stages = tuple[tuple[tuple[Status, ...], Work], ...]
+STAGES: Stages = (
     ((Status.PLANNED,), _screen),
     ((Status.SCREENED,), review.settle),
     ((Status.IN_REVIEW,), review.at_deadline),
     ((Status.ACCEPTED, Status.REFUSED), delivery.deliver),
-    ((Status.ACCEPTED,), enrichment.enrich),
+    ((Status.ACCEPTED,), _enrich_from_here),
     ((Status.DELIVERED,), finishing.finish),
+)
+
+
+# Of batches whose next stage calls services. The platform is called by the workers of the other lanes.
+CALLING: Stages = (
+    ((Status.PLANNED,), _screen),
+    ((Status.SCREENED,), review.settle),
+    ((Status.ACCEPTED,), enrichment.enrich),
 )
 
 
 def advance(claim: claims.Claim, batch_ids: Sequence[int]) -> None:
     """Take claimed batches through their stages."""
-    for statuses, work in STAGES:
+    _advance(claim, batch_ids, STAGES)
+
+
+def call_services(claim: claims.Claim, batch_ids: Sequence[int]) -> list[int]:
+    """Take claimed batches through the stages that call services; return those that go on in another lane."""
+    _advance(claim, batch_ids, CALLING)
+    going = Batch.objects.filter(pk__in=batch_ids, status__in=[Status.ACCEPTED, Status.DELIVERED])
+    return list(going.values_list("pk", flat=True))
+
+
+def _advance(claim: claims.Claim, batch_ids: Sequence[int], stages: Stages) -> None:
+    for statuses, work in stages:
         now = timezone.now()
         due = Batch.objects.filter(claims.due(), claim_id=claim.id, pk__in=batch_ids, status__in=statuses)
         batches = list(due.select_related("project", "sendout", "plan").order_by("pk"))
@@ -77,24 +103,25 @@ def escalate(claim: claims.Claim, batch_id: int, error: Exception | None) -> Non
     lifecycle.attention(batch_id, code, now=timezone.now(), claim=claim, pause=None, data=data)
 
 
-def split_by_sendout(ids: Sequence[int]) -> Iterator[list[int]]:
-    """Yield singles with checks that call services, by sendout; skip sendouts that a worker handles now.
+def split_by_service(ids: Sequence[int]) -> Iterator[list[int]]:
+    """Yield batches that call services, in sets that share a plan; put off those whose service has enough callers.
 
-    `KEPT_FREE` workers stay free for hooks and for checks without services. Skipped singles stay due for the next
-    sweep.
+    So the batches of one service, however many, leave workers to those of others.
     """
-    together: dict[int, list[int]] = defaultdict(list)
-    for pk, sendout_id in Batch.objects.filter(pk__in=ids).values_list("pk", "sendout_id"):
-        together[sendout_id].append(pk)
-    for sendout_id, found in together.items():
-        asked_for = sendouts_calling_services()
-        if sendout_id not in asked_for and len(asked_for) < max(1, settings.WORKER_CONCURRENCY - KEPT_FREE):
-            yield found
+    free = Batch.objects.filter(ASKING, claims.free(), claims.due(), pk__in=ids).order_by("due_at")
+    alike: dict[tuple[str, int, int, int], list[int]] = defaultdict(list)
+    for pk, source, service, plan, sendout in free.values_list("pk", "source", "service", "plan_id", "sendout_id"):
+        alike[service or "", plan, sendout, 0 if source == Batch.Source.SINGLE else pk].append(pk)
+    for (service, *_), found in alike.items():
+        for start in range(0, len(found), GROUP):
+            some = found[start : start + GROUP]
+            if _count_callers(service) < CALLERS_OF_ONE:
+                yield some
+            else:
+                Batch.objects.filter(claims.free(), claims.due(), pk__in=some).update(due_at=claims.due_in(ROUND))
 
 
-def sendouts_calling_services() -> set[int]:
-    """Return the sendouts of singles for which workers are calling other services now."""
-    held = Batch.objects.filter(status=Status.PLANNED, source=Batch.Source.SINGLE, claimed_until__gt=Now())
-    pairs = set(held.values_list("sendout_id", "plan_id"))
-    asking = {plan.pk for plan in Plan.objects.filter(pk__in={plan_id for _, plan_id in pairs}) if calls_services(plan)}
-    return {sendout_id for sendout_id, plan_id in pairs if plan_id in asking}
+def _count_callers(service: str) -> int:
+    """Return how many workers are calling a service now."""
+    held = Batch.objects.filter(ASKING, service=service, due_at__lte=Now(), claimed_until__gt=Now())
+    return held.aggregate(callers=Count("claim_id", distinct=True))["callers"] or 0

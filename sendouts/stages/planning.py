@@ -15,8 +15,10 @@ from django.utils import timezone
 from actions.catalog import kinds
 from actions.models import Policy, Project, Sendout, definitions_for, normal_name, policy
 from actions.plan import merge
+from actions.plan.services import services_of
 from actions.secrets.keys import CannotOpen, keyring
 from sendouts import lifecycle
+from sendouts.deadlines import screening_ends
 from sendouts.models import Attention, Batch, EventWord, Plan, Spool, Status, Webhook
 from sendouts.models.webhook import in_sets
 from sendouts.privacy import sealing
@@ -189,7 +191,7 @@ class Catalog:
 
     def __init__(self, hooks: Iterable[Hook]) -> None:
         self._phases = {name: kind.phase for name, kind in kinds().items()}
-        self._plans: dict[tuple[int, tuple[merge.Asked, ...]], Plan] = {}
+        self._plans: dict[tuple[int, tuple[merge.Asked, ...]], tuple[Plan, str | None]] = {}
         names = {(normal_name(h.project), normal_name(h.journey), normal_name(h.sendout)) for h in hooks}
         self._sendouts = {
             (sendout.project.name, sendout.journey, sendout.name): sendout
@@ -218,6 +220,7 @@ class Catalog:
         # If our clock is ahead, a hook must not expire that is in time by the database's clock.
         late = deadline <= min(now, self._database_now)
         keys = keyring()
+        plan, service = self._plan(hook, sendout)
         return Batch(
             source=Batch.Source.BATCH if hook.download_uri else Batch.Source.SINGLE,
             delivery_key=hook.delivery_key,
@@ -226,7 +229,9 @@ class Catalog:
             download_uri=keys.seal(hook.download_uri.encode(), sealing.of_download(hook.delivery_key)),
             project=sendout.project,
             sendout=sendout,
-            plan=self._plan(hook, sendout),
+            plan=plan,
+            service=service,
+            asks_until=screening_ends(received_at, deadline) if service else None,
             review=rules.review,
             at_deadline=rules.at_deadline,
             second_person_from=sendout.project.second_person_from,
@@ -242,13 +247,12 @@ class Catalog:
             tell_at=now if late or attention else None,
         )
 
-    def _plan(self, hook: Hook, sendout: Sendout) -> Plan:
+    def _plan(self, hook: Hook, sendout: Sendout) -> tuple[Plan, str | None]:
         asked = tuple(merge.Asked.of(each.identifier, each.details) for each in hook.asked)
         key = sendout.pk, asked
         if key not in self._plans:
             merged = merge.merge(definitions_for(sendout.project, sendout), asked, self._phases)
             text = merge.to_json(merged)
-            self._plans[key], _ = Plan.objects.get_or_create(
-                digest=merge.digest(text), defaults={"content": json.loads(text)}
-            )
+            plan, _ = Plan.objects.get_or_create(digest=merge.digest(text), defaults={"content": json.loads(text)})
+            self._plans[key] = plan, services_of(merged.actions)
         return self._plans[key]

@@ -11,6 +11,7 @@ from django.utils.translation import gettext, ngettext
 
 from actions.secrets.keys import CannotOpen
 from sendouts import lifecycle
+from sendouts.deadlines import screening_ends
 from sendouts.models import (
     AllowedHost,
     Answer,
@@ -69,7 +70,8 @@ class RunAgain(Verb[None]):
         columns |= {"attention": "", "attention_data": {}, "claim_id": None, "claimed_until": None}
         if hook is not None:
             again = Catalog([hook]).batch(hook, batch.received_at, act.now, batch.finish_key, Attention.NONE)
-            columns["plan"] = again.plan
+            ends = screening_ends(batch.received_at, batch.deadline) if again.service else None
+            columns |= {"plan": again.plan, "service": again.service, "asks_until": ends}
             if hook.problems:
                 columns |= {"attention": Attention.HOOK_UNCLEAR, "attention_data": {"problems": list(hook.problems)}}
         if batch.status == Status.PLANNED:

@@ -11,6 +11,7 @@ SIGNS = {
     "worker": "-Q small",
     "worker-files": "-Q files",
     "worker-downloads": "-Q downloads",
+    "worker-services": "-Q services",
     "sweep": "manage.py sweep",
     "keeper": "run/keeper.py",
     "beat": "gateway beat",

@@ -27,6 +27,7 @@ ROLES = {
     "worker-files": 2,
     "worker-files child": 5,
     "worker-downloads": 4,
+    "worker-services": 3,
     "sweep": 2,
     "beat": 1,
     "supervisor": 1,

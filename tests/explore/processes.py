@@ -91,7 +91,7 @@ class _Pool:
     def __init__(self, scheduler: Scheduler, process: Process) -> None:
         self._scheduler, self._process = scheduler, process
 
-    def submit(self, function: Callable[..., Any], *arguments: Any) -> None:
+    def submit(self, kind: str, function: Callable[..., Any], *arguments: Any) -> None:
         self._scheduler.spawn(self._process, f"sweep-work {arguments[0]} {arguments[1]}", function, *arguments)
 
 
@@ -111,8 +111,7 @@ class _Stop:
 def sweep(scheduler: Scheduler, process: Process) -> None:
     """Sweep until the process dies, but pass over the rounds in which nothing can be due."""
     made = make_sweep()
-    made._pool.shutdown()
-    made._pool = _Pool(scheduler, process)  # type: ignore[assignment]
+    made._pools = _Pool(scheduler, process)  # type: ignore[assignment]
     # What runs beside it, has threads of its own.
     made._beside = ()
     made._chores = [_only_if_it_finds(chore) for chore in made._chores if chore.name in _FINDS]

@@ -142,7 +142,9 @@ def compose() -> dict[str, dict[str, object]]:
     return yaml.safe_load((ROOT / "docker/compose.yaml").read_text())["services"]  # type: ignore[no-any-return]
 
 
-@pytest.mark.parametrize("name", ["web", "worker", "worker-files", "worker-downloads", "sweep", "beat"])
+@pytest.mark.parametrize(
+    "name", ["web", "worker", "worker-files", "worker-downloads", "worker-services", "sweep", "beat"]
+)
 def test_compose_runs_what_the_supervisor_runs(name: str) -> None:
     expected = ["python", *processes.commands()[name][1:]]
     written = [
@@ -156,7 +158,8 @@ def test_compose_is_one_image_with_one_published_port_and_no_secret() -> None:
     services = compose()
     ours = {name for name in services if services[name]["image"] == "send-gate-gateway"}
     assert ours == {
-        *("door", "door-2", "web", "migrate", "worker", "worker-files", "worker-downloads", "sweep", "beat", "sqs")
+        *("door", "door-2", "web", "migrate", "worker", "worker-files", "worker-downloads", "worker-services"),
+        *("sweep", "beat", "sqs"),
     }
     assert [name for name in services if "build" in services[name]] == ["migrate"]
     assert [name for name in services if "ports" in services[name]] == ["proxy"]
@@ -174,7 +177,7 @@ def test_compose_is_one_image_with_one_published_port_and_no_secret() -> None:
 
 
 def test_who_writes_or_reads_the_journal_or_the_spool_does_so_on_a_named_volume() -> None:
-    for name in ("door", "web", "worker-files", "worker-downloads", "sweep"):
+    for name in ("door", "web", "worker-files", "worker-downloads", "worker-services", "sweep"):
         service = compose()[name]
         assert service["volumes"] == [f"data:{service['environment']['DATA_DIR']}"], name
     assert "data" in yaml.safe_load((ROOT / "docker/compose.yaml").read_text())["volumes"]

@@ -9,7 +9,37 @@ OUTAGES = "tests/work/test_outages.py"
 CLOCKS, SILENT = "tests/work/test_clocks_apart.py", "tests/work/test_silent_loops.py"
 IN_DOUBT = "tests/stages/test_rows_in_doubt.py"
 
+FAIR = "tests/stages/test_fairness.py"
+
 FAULTS = (
+    Fault(
+        "a worker claims rows of other lanes",
+        CLAIMS,
+        "select_for_update(skip_locked=True).filter(of)",
+        "select_for_update(skip_locked=True)",
+        f"{FAIR}::test_what_calls_a_service_is_worked_on_by_the_workers_for_services_only",
+    ),
+    Fault(
+        "a service has any number of callers",
+        "sendouts/stages/advance.py",
+        "if _count_callers(service) < CALLERS_OF_ONE:",
+        "if True:",
+        f"{FAIR}::test_a_service_has_some_callers_and_no_more_and_the_rest_waits_as_rows",
+    ),
+    Fault(
+        "a batch past its time stays among those that ask",
+        "sendouts/models/batch.py",
+        "Q(status=Status.PLANNED, asks_until__gt=Now())",
+        "Q(status=Status.PLANNED, asks_until__isnull=False)",
+        f"{FAIR}::test_past_its_time_a_batch_asks_nobody_and_is_worked_on_with_those_that_never_do",
+    ),
+    Fault(
+        "the sweep has the same threads for every kind of work",
+        SWEEP,
+        "self._submit(lane.worker, lane.name,",
+        'self._submit("any", lane.name,',
+        f"{LANES}::test_in_the_sweep_work_that_waits_keeps_no_other_kind_from_its_threads",
+    ),
     Fault(
         "a claimed row is taken once more",
         CLAIMS,

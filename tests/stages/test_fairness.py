@@ -10,15 +10,19 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.db.models.functions import Now
+from django.utils import timezone
 
 from actions.models import Sendout
 from sendouts.models import Batch, Tempo
+from sendouts.stages import advance
 from sendouts.stages.screening import contact_file
 from tests.acceptance.deployment import wait_until
 from tests.actions.helpers import Reply, Service, service
 from tests.gate import Gate
-from tests.lanes import advance_batches, download_files
+from tests.lanes import advance_batches, download_files, work_on
 from work import claims
+from work.lanes import named
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -66,7 +70,8 @@ def worker(*batch_ids: int) -> Iterator[threading.Thread]:
 
 def asking(gate: Gate, url: str, name: str = "Slow", **config: Any) -> None:
     """A sendout whose contacts are asked about at a service."""
-    project = gate.project() if not Sendout.objects.exists() else Sendout.objects.get().project
+    first = Sendout.objects.first()
+    project = gate.project() if first is None else first.project
     sendout = Sendout.objects.create(project=project, journey="Welcome", name=name)
     gate.define(sendout, "ask", run="always", kind="consent_check", config={"url": url, "timeout": 60, **config})
 
@@ -80,45 +85,70 @@ def finished(ids: list[int]) -> Callable[[], bool]:
     return lambda: Batch.objects.filter(pk__in=ids, status="finished").count() == len(ids)
 
 
-def test_singles_of_a_slow_sendout_hold_up_no_others_of_their_group(gate: Gate) -> None:
-    with slow_service() as (running, go_on):
+def due_again(ids: list[int]) -> None:
+    Batch.objects.filter(pk__in=ids).update(due_at=claims.due_in())
+
+
+def test_a_service_has_some_callers_and_no_more_and_the_rest_waits_as_rows(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(advance, "CALLERS_OF_ONE", 1)
+    with slow_service() as (running, go_on), slow_service() as (prompt, at_once):
+        at_once.set()
         asking(gate, running.url)
+        asking(gate, prompt.url, "Prompt")
         slow = planned(gate, "single", "Slow", hooks=5)
         quick = planned(gate, "single", "Quick", hooks=20)
         with worker(*slow, *quick):
             wait_until(finished(quick), 30, "the others are through")
             wait_until(lambda: running.questions, 30, "the service is asked")
             assert Batch.objects.filter(pk__in=slow, status="planned").count() == 5
-            # One worker asks for a sendout; what comes meanwhile waits for it, and holds up no other worker.
-            more = planned(gate, "single", "Slow", hooks=2)
-            others = planned(gate, "single", "Quick", hooks=2)
+            singles = planned(gate, "single", "Slow", hooks=2)
+            files = planned(gate, "batch", "Slow", contacts=10)
+            download_files(files)
+            more = [*singles, *files]
+            others = planned(gate, "single", "Prompt", hooks=2)
             advance_batches([*more, *others])
-            assert (
-                finished(others)()
-                and Batch.objects.filter(pk__in=more, claim_id=None, due_at__isnull=False).count() == 2
-            )
+            assert finished(others)() and len(running.questions) == 1
+            waiting = Batch.objects.filter(pk__in=more, status="planned", claim_id=None, due_at__gt=Now())
+            assert waiting.count() == 3, "and no sweep need look at them"
             go_on.set()
         assert finished(slow)()
+        due_again(more)
         advance_batches(more)
         assert finished(more)()
 
 
-def test_some_workers_never_wait_for_a_service(gate: Gate, settings: Any) -> None:
-    settings.WORKER_CONCURRENCY = 3
+def test_what_calls_a_service_is_worked_on_by_the_workers_for_services_only(gate: Gate) -> None:
     with slow_service() as (running, go_on):
-        asking(gate, running.url, "Slow")
-        other = Sendout.objects.create(project=Sendout.objects.get().project, journey="Welcome", name="Slow too")
-        gate.define(other, "ask", run="always", kind="consent_check", config={"url": running.url})
-        first = planned(gate, "single", "Slow", hooks=2)
-        second = planned(gate, "single", "Slow too", hooks=2)
-        quick = planned(gate, "single", "Quick", hooks=2)
-        with worker(*first, *quick):
-            wait_until(lambda: running.questions, 30, "the service is asked")
-            advance_batches([*second, *quick])
-            assert Batch.objects.filter(pk__in=second, status="planned", claim_id=None).count() == 2
-            go_on.set()
-        advance_batches(second)
-        assert finished([*first, *second, *quick])()
+        go_on.set()
+        asking(gate, running.url)
+        single = planned(gate, "single", "Slow")
+        file = planned(gate, "batch", "Slow", contacts=10)
+        download_files(file)
+        due_again(file)
+        assert {each.lane for each in Batch.objects.all()} == {"services"}
+        assert named("services").queue not in {named("singles").queue, named("files").queue}
+        work_on("singles", [*single, *file])
+        work_on("files", [*single, *file])
+        assert not running.questions and Batch.objects.filter(status="planned").count() == 2
+        work_on("services", [*single, *file])
+        assert len(running.questions) == 2 and finished([*single, *file])()
+
+
+def test_past_its_time_a_batch_asks_nobody_and_is_worked_on_with_those_that_never_do(gate: Gate) -> None:
+    with slow_service() as (running, _):
+        asking(gate, running.url)
+        single = planned(gate, "single", "Slow")
+        now = timezone.now()
+        times = {"received_at": now - timedelta(hours=1), "deadline": now + timedelta(minutes=1), "asks_until": now}
+        Batch.objects.update(**times)
+        assert Batch.objects.get().lane == "singles"
+        work_on("services", single)
+        assert Batch.objects.get().status == "planned"
+        work_on("singles", single)
+        batch = Batch.objects.get()
+        assert (batch.status, batch.undecided, running.questions) == ("in_review", 1, [])
 
 
 def test_a_slow_service_that_fills_its_places_leaves_other_batches_theirs(gate: Gate) -> None:

@@ -1,13 +1,16 @@
 """A kind of work is one line and one function: tasks, sweep, claims, retries, alarms and figures come with them."""
 
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from threading import Semaphore
 from typing import Any
 
 import pytest
 from django.apps.registry import Apps
 from django.db import InternalError, OperationalError, connection, models, transaction
+from django.db.models import Q
 from django.test import Client
 from django.utils import timezone, translation
 
@@ -17,12 +20,14 @@ from gateway.run.processes import commands
 from gateway.tasks import make_task
 from notices.alarms import progress, sentences
 from notices.models import Alarm
+from tests.acceptance.deployment import wait_until
 from tests.lanes import work_on
 from work import claims, lanes, pulses
 from work.claims import Claim
 from work.lanes import Lane
 from work.models import Pulse, WorkRow
 from work.run import run
+from work.sweep import Sweep
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -62,7 +67,7 @@ def run_errands(claim: Claim, ids: Sequence[int]) -> None:
         rows.update(done=True, due_at=None)
 
 
-ERRANDS = Lane("errands", "errands.run", "worker-errands", Errand.objects.all, run_errands, together=True)
+ERRANDS = Lane("errands", "errands.run", "worker-errands", Errand, run_errands, together=True)
 
 
 @pytest.fixture(autouse=True)
@@ -102,12 +107,35 @@ def test_the_sweep_finds_it_and_nudges_or_does_it_itself(monkeypatch: pytest.Mon
     monkeypatch.setattr("work.sweep.nudge", nudge)
     monkeypatch.setattr("work.sweep.close_old_connections", lambda: None)
     sweep = make_sweep()
-    monkeypatch.setattr(sweep._pool, "submit", lambda work, *given: work(*given))
+    monkeypatch.setattr(sweep._pools, "submit", lambda kind, work, *given: work(*given))
     sweep.round()
     assert nudged == [("errands", [made.pk])] and done() == []
     left[0] = False
     sweep.round()
     assert done() == [made.pk]
+
+
+def test_in_the_sweep_work_that_waits_keeps_no_other_kind_from_its_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    go_on, begun = threading.Event(), Semaphore(0)
+
+    def hang(claim: Claim, ids: Sequence[int]) -> None:
+        begun.release()
+        go_on.wait(60)
+
+    slow = replace(ERRANDS, name="slow", worker="worker-slow", work=hang, of=Q(text="slow"), together=False)
+    monkeypatch.setattr("work.sweep.nudge", lambda *_, **__: False)
+    sweep = Sweep([slow, replace(ERRANDS, of=Q(text="fine"))])
+    for _ in range(12):
+        errand("slow")
+    try:
+        sweep.round()
+        assert begun.acquire(timeout=30)
+        errand()
+        sweep.round()
+        wait_until(done, 30, "the other kind is done")
+    finally:
+        go_on.set()
+        sweep._pools.end(drop=True)
 
 
 def test_its_task_does_it_once_for_workers_of_a_queue_that_runs_everywhere() -> None:

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple, TypedDict
 
 from django.utils import timezone
 
-from actions.catalog import kinds
 from actions.contact import MISSING
 from actions.contract import Contact, Word
 from actions.models import KeepContacts
@@ -20,7 +19,7 @@ from actions.secrets.at_rest import AtRest
 from actions.secrets.keys import keyring
 from sendouts import lifecycle
 from sendouts.deadlines import screening_ends
-from sendouts.models import Batch, DecisionVerdict, EventWord, Plan, Status
+from sendouts.models import Batch, DecisionVerdict, EventWord, Status
 from sendouts.privacy import sealing
 from sendouts.services.context import Contexts, own_pool
 from sendouts.stages import effects
@@ -79,12 +78,6 @@ class Judged(NamedTuple):
             reasons=reasons,
             failures=[asdict(failure) for failure in self.failures],
         )
-
-
-def calls_services(plan: Plan) -> bool:
-    """Return whether an action of the plan waits for another service."""
-    found = kinds()
-    return any(action["kind"] in found and found[action["kind"]].waits for action in plan.content["actions"])
 
 
 class Judge:
