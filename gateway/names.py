@@ -17,6 +17,7 @@ OURS = (
     "CREDENTIAL",
     "DOOR_WATCH_",
     "ENCRYPTION_KEY",
+    "LATER_MIGRATIONS",
     "METRICS_TOKEN",
     "OUTBOUND_",
     "REFUSAL_",
@@ -33,7 +34,7 @@ OURS = (
 _OF_A_SERVICE = re.compile(r".+_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?)")
 # Names that other programs read from the same file: compose, AWS's credential chain, Django's commands, Python.
 _OF_OTHERS = re.compile(
-    r"POSTGRES_PASSWORD|PUBLISH|AWS_\w+|COMPOSE_\w+|DJANGO_\w+|PYTHON\w+|TZ|LANG|LC_\w+|SSL_CERT_(FILE|DIR)|(?i:\w+_PROXY)"
+    r"POSTGRES_PASSWORD|PUBLISH|VERSION|AWS_\w+|COMPOSE_\w+|DJANGO_\w+|PYTHON\w+|TZ|LANG|LC_\w+|SSL_CERT_(FILE|DIR)|(?i:\w+_PROXY)"
 )
 _CREDENTIAL = re.compile(r"CREDENTIAL_\w+")
 # A line that django-environ reads; it skips all others.

@@ -28,6 +28,8 @@ DATABASES = {
     "default": environment.database(env.db_url("DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'gateway.sqlite3'}"))
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+# Migrations of a later version that stay applied while this version runs, as sendouts.0012_name.
+LATER_MIGRATIONS = frozenset(env.list("LATER_MIGRATIONS", default=[]))
 USES_SQLITE = DATABASES["default"]["ENGINE"] == "work.sqlite"
 if USES_SQLITE:
     DATA_DIR.mkdir(parents=True, exist_ok=True)

@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db import connection, connections, transaction
 from django.test import TransactionTestCase
 
+from gateway.ops import schema
 from outbound.breaker import breakers
 from sendouts.services import hosts
 from sendouts.symplify import client
@@ -21,6 +22,12 @@ from tests.databases import REFERENCE, copy_file, create_database, drop_database
 from tests.gate import Gate
 from tests.listeners import Chat, Post, running
 from tests.serving import Serve, serving
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _tables_are_current() -> None:
+    """Pages need not look for migrations: the databases of tests have every table."""
+    schema._current.set()
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ from django.db import DatabaseError, connection
 from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
 
+from gateway.ops import schema
 from notices.alarms import progress
 from notices.alarms.findings import NOT_READY, OF_MACHINES, Finding
 from notices.alarms.traffic import JOURNAL_WAITS
@@ -25,25 +26,28 @@ def live(request: HttpRequest) -> JsonResponse:
 def ready(request: HttpRequest) -> JsonResponse:
     """Answer 200 if the gateway can work, else 503 with the reasons.
 
-    It is ready if the database takes changes, due work is begun, the sweep runs, and no journal waits for long.
-    `alarms` lists the open alarms by code; warnings alone leave the status at 200. The page needs no login, so it
-    contains no names.
+    It is ready if the database takes changes, its tables are those of this version, due work is begun, the sweep runs,
+    and no journal waits for long. `alarms` lists the open alarms by code; warnings alone leave the status at 200. The
+    page needs no login, so it contains no names.
     """
-    found: dict[str, Any] = {"database": "ok", "work": "ok", "sweep": "ok", "journal": "ok"}
+    found: dict[str, Any] = {"database": "ok", "migrations": "ok", "work": "ok", "sweep": "ok", "journal": "ok"}
     now = timezone.now()
     alarms: list[dict[str, str]] = []
     try:
-        if connection.vendor == "sqlite":
+        if differs := schema.sentence():
+            found["migrations"] = differs
+        elif connection.vendor == "sqlite":
             # A write would wait for other writers here; the sweep's pulse shows whether the file takes changes.
             connection.ensure_connection()
         else:
             # A write, since a read-only session answers a read.
             pulses.sign(f"{pulses.HEALTH}{pulses.machine()}")
-        for finding in (*progress.work_waits(now), *progress.sweep_silent(now)):
-            if not finding.subject or lanes.named(finding.subject).vital:
-                found["work" if finding.subject else "sweep"] = _sentence(finding)
-            alarms.append(_entry(finding.code.value, finding.subject, now))
-        alarms += _other_alarms()
+        if not differs:
+            for finding in (*progress.work_waits(now), *progress.sweep_silent(now)):
+                if not finding.subject or lanes.named(finding.subject).vital:
+                    found["work" if finding.subject else "sweep"] = _sentence(finding)
+                alarms.append(_entry(finding.code.value, finding.subject, now))
+            alarms += _other_alarms()
     except DatabaseError as error:
         found["database"] = outages.describe(error)
         alarms = [_entry("database", "", now)]

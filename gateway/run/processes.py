@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import partial
 
 import structlog
@@ -15,6 +15,7 @@ from django.conf import settings
 
 from gateway.lanes import AT_ONCE, threads
 from gateway.run.doors import has_lost_terminal
+from gateway.run.migration import CHECK, REFUSED, Migration, start
 
 log = structlog.get_logger(__name__)
 STOP_SECONDS = 15.0
@@ -42,7 +43,7 @@ def commands() -> Mapping[str, list[str]]:
 
 
 class Supervisor:
-    """Starts the processes, and starts again those that die.
+    """Starts the processes, and starts again those that die. Migrations run beside them; all but the doors wait for it.
 
     SIGHUP replaces them one after the other; SIGTERM and SIGINT stop all of them. The doors outlive a supervisor that
     is killed, and take hooks until the next one has doors of its own.
@@ -55,23 +56,28 @@ class Supervisor:
         self._died: set[str] = set()
         self._stop = threading.Event()
         self._replace = threading.Event()
+        self._migration = Migration()
 
     def run(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stop.set())
         signal.signal(signal.SIGHUP, lambda *_: (self._stop if has_lost_terminal() else self._replace).set())
-        while not self._stop.wait(LOOK_SECONDS):
-            self._look()
-            if self._replace.is_set():
-                self._replace.clear()
-                self._replace_all()
-        self._end()
+        try:
+            while not self._stop.wait(LOOK_SECONDS):
+                self._look()
+                self._migration.look()
+                if self._replace.is_set():
+                    self._replace.clear()
+                    self._replace_all()
+        finally:
+            self._migration.end()
+            self._end()
 
-    def _look(self, besides: str = "") -> None:
-        """Start what is not running."""
+    def _look(self, besides: Collection[str] = ()) -> None:
+        """Start what is not running, except `besides`."""
         for name in self._wanted:
             process = self._running.get(name)
-            if name == besides or (process is not None and process.poll() is None):
+            if name in besides or (process is not None and process.poll() is None):
                 continue
             if process is not None and name not in self._died:
                 log.error("process_died", name=name, code=process.returncode)
@@ -90,21 +96,46 @@ class Supervisor:
         self._died.discard(name)
 
     def _replace_all(self) -> None:
-        """Have the doors replace themselves, and replace the other processes one after the other."""
+        """Have the doors replace themselves, and replace the other processes one after the other.
+
+        If the new version has migrations, its doors come first, and the others end before the tables change.
+        """
+        code = self._wait_for_check()
+        if self._stop.is_set():
+            return
+        if code == REFUSED:
+            log.error("replacement_refused")
+            return
         self._running[WEB].send_signal(signal.SIGHUP)
-        for name in self._wanted:
-            old = self._running[name]
-            if name == WEB or self._stop.is_set():
-                continue
-            old.terminate()
-            until = time.monotonic() + STOP_SECONDS
-            while old.poll() is None and not self._stop.wait(LOOK_SECONDS):
-                if time.monotonic() > until:
-                    os.killpg(old.pid, signal.SIGKILL)
-                self._look(besides=name)
-            if not self._stop.is_set():
-                self._start(name)
-                log.info("process_replaced", name=name)
+        others = [name for name in self._wanted if name != WEB]
+        if code:
+            for name in others:
+                self._stop_one(name, others)
+            self._migration.begin_again()
+        for name in others:
+            if self._stop.is_set():
+                return
+            self._stop_one(name, others if code else [name])
+            self._start(name)
+            log.info("process_replaced", name=name)
+
+    def _wait_for_check(self) -> int:
+        """Return 0 if the program that is on the disk has no migration to make."""
+        check = start(*CHECK)
+        while check.poll() is None and not self._stop.wait(LOOK_SECONDS):
+            self._look()
+        check.terminate()
+        return check.wait()
+
+    def _stop_one(self, name: str, stopped: Collection[str]) -> None:
+        """End a process, and meanwhile start what is missing beside `stopped`."""
+        old = self._running[name]
+        old.terminate()
+        until = time.monotonic() + STOP_SECONDS
+        while old.poll() is None and not self._stop.wait(LOOK_SECONDS):
+            if time.monotonic() > until:
+                os.killpg(old.pid, signal.SIGKILL)
+            self._look(stopped)
 
     def _end(self) -> None:
         for process in self._running.values():

@@ -7,6 +7,7 @@ from typing import Any
 
 import structlog
 from django.core.handlers.asgi import ASGIRequest
+from django.db import Error
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import translation
 from django.utils.deprecation import MiddlewareMixin
@@ -14,11 +15,13 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.views.defaults import server_error
 
+from gateway.ops import schema
 from work.outages import is_outage
 
 log = structlog.get_logger(__name__)
 # Paths that programs call.
-PROGRAMS = ("/api/", "/health/", "/metrics")
+HEALTH = "/health/"
+PROGRAMS = ("/api/", HEALTH, "/metrics")
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 RETRY_SECONDS = 5
 
@@ -30,9 +33,9 @@ def answer_for(scope: MutableMapping[str, Any]) -> HttpResponse:
         return unavailable(request)
 
 
-def unavailable(request: HttpRequest) -> HttpResponse:
+def unavailable(request: HttpRequest, sentence: str = "") -> HttpResponse:
     """Return the 503 in the active language: a page for people, JSON for programs."""
-    sentence = _("The gateway cannot reach its data at the moment. Try again in some seconds.")
+    sentence = sentence or _("The gateway cannot reach its data at the moment. Try again in some seconds.")
     if request.method not in SAFE:
         sentence += " " + _("What you asked for may still take effect: look before you repeat it.")
     answer: HttpResponse
@@ -50,7 +53,22 @@ def unavailable(request: HttpRequest) -> HttpResponse:
 
 
 class Middleware(MiddlewareMixin):
-    """Turns errors of an unavailable database, or of a used-up connection pool, into the 503 response."""
+    """Turns errors of an unavailable database, or of a used-up connection pool, into the 503 response.
+
+    So does an upgrade: no page works on tables of another version.
+    """
+
+    def process_view(self, request: HttpRequest, *_view: Any) -> HttpResponse | None:
+        if request.path.startswith(HEALTH):
+            return None
+        try:
+            if schema.is_current():
+                return None
+        except Error:
+            # The page finds out what it can do without its database.
+            return None
+        text = _("The gateway is being brought to another version. It takes hooks meanwhile. Try again in a minute.")
+        return unavailable(request, text)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if not is_outage(exception):

@@ -95,10 +95,14 @@ class Loader:
 
 
 def insert(write: Write, group: list[Received], refused: list[Received]) -> list[int]:
-    """Write the hooks and return their row ids; halve a failing group to isolate hooks that the database refuses."""
+    """Write the hooks and return their row ids; halve a failing group to isolate hooks that the database refuses.
+
+    Raises the database's error if it takes no hook at all, as if a column is new or missing while versions change.
+    """
     try:
         return write(group)
     except (DataError, IntegrityError):
+        write([])
         if len(group) == 1:
             refused += group
             return []

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -56,8 +56,13 @@ def seal_hook(
 def store(hooks: list[Received]) -> list[int]:
     """Write the hooks with one INSERT and return their row ids; existing rows are left unchanged.
 
-    Without hooks, only check whether the database takes changes.
+    Without hooks, check whether the table takes one: insert a row and roll it back.
     """
+    if not hooks:
+        with transaction.atomic():
+            store([seal_hook(b"", "", datetime.now(UTC))])
+            transaction.set_rollback(True)
+        return []
     columns = "uuid, body, content_type, source, received_at, outcome, detail, due_at, attempts"
     # The clock of the door may be ahead of the database's, on which rows are due.
     one = f"(%s, %s, %s, %s, %s, '', '', {_NOT_LATER[connection.vendor]}, 0)"
@@ -70,10 +75,6 @@ def store(hooks: list[Received]) -> list[int]:
         kind = hook.content_type[:100].replace("\0", "")
         values += [key, hook.body, kind, hook.source, at, at]
     with transaction.atomic(), connection.cursor() as cursor:
-        if not hooks:
-            # It changes nothing, and a read-only session refuses it.
-            cursor.execute(f"UPDATE {Webhook._meta.db_table} SET attempts = 0 WHERE FALSE")
-            return []
         cursor.execute(
             f"INSERT INTO {Webhook._meta.db_table} ({columns}) VALUES {', '.join([one] * len(hooks))} "
             "ON CONFLICT (uuid) DO NOTHING RETURNING id",
@@ -224,8 +225,8 @@ class Store(HookThread):
         try:
             ids = self._write_again(hooks)
         except Exception as error:
-            # A database that refuses the data of a hook still answers.
-            self._away = not isinstance(error, DataError | IntegrityError)
+            # A database that refuses the data of a hook still answers. One that refuses any hook counts as away.
+            self._away = not hooks or not isinstance(error, DataError | IntegrityError)
             connection.close()
             raise
         finally:

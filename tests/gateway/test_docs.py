@@ -20,6 +20,7 @@ from actions import catalog
 from actions.config import apply
 from actions.config import file as config_file
 from actions.models import SuppressionList
+from gateway import __version__
 from gateway.run import processes
 from gateway.settings import env
 from notices import outbox
@@ -32,7 +33,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), ROOT / "simulato
 PRODUCTION = (ROOT / "docs/production.md").read_text()
 EXAMPLE = (ROOT / ".env.example").read_text()
 # Read by docker/compose.yaml, not by the gateway.
-COMPOSE_ONLY = {"POSTGRES_PASSWORD", "PUBLISH"}
+COMPOSE_ONLY = {"POSTGRES_PASSWORD", "PUBLISH", "VERSION"}
 # Settings whose default the example shows as it is.
 SAME = """
     SYMPLIFY_TIMEOUT CLAIM_SECONDS SWEEP_SECONDS SYMPLIFY_METHOD SYMPLIFY_CONCURRENCY WORKER_CONCURRENCY
@@ -156,7 +157,9 @@ def test_compose_runs_what_the_supervisor_runs(name: str) -> None:
 
 def test_compose_is_one_image_with_one_published_port_and_no_secret() -> None:
     services = compose()
-    ours = {name for name in services if services[name]["image"] == "send-gate-gateway"}
+    # The version's own tag by default, so that the image of the one before stays.
+    image = f"send-gate-gateway:${{VERSION:-{__version__}}}"
+    ours = {name for name in services if services[name]["image"] == image}
     assert ours == {
         *("door", "door-2", "web", "migrate", "worker", "worker-files", "worker-downloads", "worker-services"),
         *("sweep", "beat", "sqs"),
@@ -165,6 +168,16 @@ def test_compose_is_one_image_with_one_published_port_and_no_secret() -> None:
     assert [name for name in services if "ports" in services[name]] == ["proxy"]
     assert services["door"]["command"] == ["python", "manage.py", "serve", "--door"]
     assert services["door-2"] == services["door"]
+    assert services["migrate"]["build"]["args"] == {"VERSION": image.partition(":")[2]}
+    # Who takes hooks waits for nothing, and the proxy for the doors alone.
+    waits = {name: set(service.get("depends_on", {})) for name, service in services.items()}
+    assert not waits["door"] | waits["web"] and waits["proxy"] == {"door", "door-2"}
+    assert {name for name, others in waits.items() if "migrate" in others} == ours - {
+        "door",
+        "door-2",
+        "web",
+        "migrate",
+    }
     for name, service in services.items():
         assert set(service.get("depends_on", {})) <= set(services), name
         for key, value in service.get("environment", {}).items():
@@ -202,6 +215,16 @@ def test_the_proxy_leads_hooks_to_a_door_or_else_to_web_and_the_rest_to_web() ->
         "@second_door": ports["door-2"],
         "@last_door": ports["web"],
         "/": ports["web"],
+    }
+
+
+def test_going_back_says_of_every_migration_whether_it_may_stay() -> None:
+    section = PRODUCTION.split("### Going back")[1].split("\n## ")[0]
+    named = set(re.findall(r"^\| `(\w+\.\d{4}_\w+)` \|", section, re.MULTILINE))
+    found = {f"{path.parts[-3]}.{path.stem}" for path in ROOT.glob("*/migrations/0*.py")}
+    # The others are older than the first release. Add a new one to the table.
+    assert named == found - {"actions.0001_initial", "sendouts.0001_initial", "sendouts.0003_roles"} - {
+        "sendouts.0002_events_stay"
     }
 
 

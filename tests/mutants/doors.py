@@ -49,4 +49,27 @@ FAULTS = (
         "if start and end:",
         "tests/intake/test_closures.py::test_the_time_since_the_last_trace_is_told_for_a_day",
     ),
+    Fault(
+        "hooks are set aside as damaged because the table has a column of a later version",
+        "sendouts/intake/journal_loader.py",
+        "        write([])\n",
+        "",
+        "tests/intake/test_changing_tables.py"
+        "::test_hooks_are_acknowledged_beside_tables_of_another_version_and_loaded_when_these_are_right",
+    ),
+    Fault(
+        "a database of a later version is migrated and served",
+        "gateway/ops/schema.py",
+        "if each[0] in ours and",
+        "if each[0] not in ours and",
+        "tests/gateway/test_schema.py"
+        "::test_a_database_of_a_later_version_is_refused_unless_a_person_says_that_it_may_stay",
+    ),
+    Fault(
+        "tables that do not match their migrations are migrated further",
+        "gateway/ops/schema.py",
+        'return _made_anew("its tables do not match its migrations: " + _some(problems)) if problems else ""',
+        'return ""',
+        "tests/gateway/test_schema.py::test_the_start_ends_with_one_sentence",
+    ),
 )
