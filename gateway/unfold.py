@@ -9,7 +9,10 @@ from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
 # In the order in which pages load them.
-STYLES = ("gate", "batch", "dialogs", "access", "people", "previewing", "configuring", "finding", "home", "told")
+STYLES = (
+    *("gate", "batch", "dialogs", "rescue", "access", "people", "previewing", "configuring", "finding", "home"),
+    "told",
+)
 SCRIPTS = ("access", "live", "previewing", "ordering", "home", "finding", "exporting", "dialogs", "keys", "ticking")
 
 

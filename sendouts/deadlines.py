@@ -5,6 +5,8 @@ from datetime import datetime, timedelta
 LONGEST_MARGIN = timedelta(minutes=5)
 # Time left between the last rejection and the deadline if a person decides at the last moment shown.
 RESERVE = timedelta(minutes=2)
+# Time that people have to decide on a batch after it was saved.
+DECIDING = timedelta(minutes=10)
 # In windows of at least this length the moment of decision is shown to the minute.
 TOLD_IN_MINUTES = timedelta(minutes=10)
 # Assumed until a delivery was measured; a cautious rate, in rejections per second, for a platform across the internet.
@@ -40,6 +42,15 @@ def decide_before(
     needed = timedelta(seconds=min(rejections / (rate or ASSUMED_RATE), 1e8)) + silent
     moment = deadline - needed - min(RESERVE, window / 10)
     return moment.replace(second=0, microsecond=0) if window >= TOLD_IN_MINUTES else moment
+
+
+def save_before(received_at: datetime, deadline: datetime, decide: datetime, checking: timedelta) -> datetime:
+    """Return the last moment at which another contact file leaves time to check it, and then to decide.
+
+    decide: the last moment for a decision; checking: how long the checks take. Ten minutes, and at most a sixth of the
+    whole window, are kept for the decision.
+    """
+    return decide - checking - min(DECIDING, (deadline - received_at) / 6)
 
 
 def screening_ends(received_at: datetime, deadline: datetime) -> datetime:

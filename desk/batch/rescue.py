@@ -16,26 +16,28 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from actions.secrets.keys import CannotOpen
 from actions.whole import whole
 from desk.bases import reader
+from desk.batch.offered_file import lost_contacts, offered_file
+from desk.batch.parts.clock import saving_clock
+from desk.batch.parts.headline import label
 from desk.verbs import VERBS
+from desk.verbs.base import VerbPage
 from outbound.download import BrokenDownload
 from sendouts import lifecycle
+from sendouts.inquiries.csv import form_of_reader, lines
 from sendouts.inquiries.streaming import streamed
-from sendouts.models import Batch, EventWord, Spool
-from sendouts.privacy.masking import masked
+from sendouts.models import Batch, Event, EventWord, Spool
+from sendouts.outlook import progress
 from sendouts.spool import offers, spooled
 from sendouts.spool.offers import NoRoom, OfferProblem, OfferState, PieceRefused
 from sendouts.spool.spooled import Behind, LostFile
 from sendouts.verbs import base
-from sendouts.verbs.use_file import can_be_saved, lost_of
-from sendouts.wording.batch_sentences import attention, number, title
+from sendouts.verbs.use_file import can_be_saved
+from sendouts.wording.batch_sentences import title, trouble
 from work.nudges import nudge
-
-PREVIEW = 10
 
 
 def file_page(admin: ModelAdmin, request: HttpRequest, batch_id: int) -> HttpResponseBase:
@@ -51,6 +53,8 @@ def file_page(admin: ModelAdmin, request: HttpRequest, batch_id: int) -> HttpRes
             if _choose(request, batch):
                 return HttpResponseRedirect(request.path)
             problem = _("Choose two different columns.")
+        elif "lost" in request.POST:
+            return _lost(request, batch)
         elif "take" in request.POST:
             if (answer := _taken(request, batch)) is not None:
                 return answer
@@ -160,32 +164,29 @@ def _choose(request: HttpRequest, batch: Batch) -> bool:
 
 def _shown(admin: ModelAdmin, request: HttpRequest, batch: Batch, problem: str) -> HttpResponse:
     row = Spool.objects.filter(pk=batch.pk).first()
-    said: dict[str, Any] = row.offered if row is not None else {}
     who, now = reader(request), timezone.now()
-    verb = VERBS["use-file"](batch, who, now)
-    stated = VERBS["whole-file"](batch, who, now) if "whole-file" in VERBS else None
-    state = said.get("state", "")
+    offered = offered_file(batch, row)
+    checking = progress.checking_time(batch, offered.rows or batch.total)
+    until = progress.save_before(batch, checking, now)
     context = {
         **admin.admin_site.each_context(request),
         "opts": admin.opts,
         "title": _("Save “%(name)s” with another file") % {"name": title(batch)},
         "batch": batch,
-        "now": now,
+        "page": {"clock": saving_clock(batch, now, until), "now": now},
+        "label": label(batch),
+        "name": title(batch),
         "open": _is_open(batch),
-        "why": attention(batch) if batch.attention else "",
+        "why": trouble(batch) if batch.attention else "",
         "problem": problem,
-        "kept": spooled.find(batch.pk) is not None,
-        "offered": said,
-        "name": _name(row) if row is not None and said else "",
-        "size": filesizeformat(said.get("size", 0)),
-        "refused": OfferProblem(said["code"]).label if state == OfferState.REFUSED else "",
-        "lines": _lines(said) if state == OfferState.READY else [],
-        "rounded": _rounded(said),
-        "lost": lost_of(said),
-        "columns": _columns(row) if row is not None and state == OfferState.COLUMNS else [],
-        "checking": _checking() if state == OfferState.CHECKING else "",
-        "verb": verb if verb.is_possible and verb.is_permitted else None,
-        "stated": stated if stated is not None and stated.is_possible and stated.is_permitted else None,
+        "came": _came(row),
+        "taken": Event.objects.filter(batch=batch, word=EventWord.EXPORTED, data__file=True).order_by("pk").last(),
+        "offered": offered,
+        "checking": _checking() if offered.state == OfferState.CHECKING else "",
+        "ready_at": now + checking if offered.is_ready else None,
+        "takes": checking,
+        "verb": _offer(VERBS["use-file"](batch, who, now)),
+        "stated": _offer(VERBS["whole-file"](batch, who, now)),
         "piece_bytes": offers.PIECE_BYTES,
         "state_url": reverse("admin:sendouts_batch_file_state", args=[batch.pk]),
         "back": reverse("admin:sendouts_batch_change", args=[batch.pk]),
@@ -193,46 +194,32 @@ def _shown(admin: ModelAdmin, request: HttpRequest, batch: Batch, problem: str) 
     return TemplateResponse(request, "desk/rescue.html", context, status=409 if problem else 200)
 
 
-def _name(row: Spool) -> str:
-    try:
-        return offers.name_of(row) or "–"
-    except CannotOpen:
-        return "–"
+def _offer(verb: VerbPage) -> VerbPage | None:
+    return verb if verb.is_possible and verb.is_permitted else None
 
 
-def _lines(said: dict[str, Any]) -> list[tuple[str, str, str]]:
-    """Return the lines of the comparison: what, how many, and whether it is good (ok), bad (late) or neither."""
-    found = [
-        (_("Read already and in your file, same id and same address"), said["same"], ""),
-        (_("New in your file"), said["new"], ""),
-        (_("Read already, missing in your file"), said["missing"], "late" if said["missing"] else "ok"),
-        (_("Same id, another address"), said["other"], "late" if said["other"] else "ok"),
-    ]
-    if said["unread"]:
-        found.append((_("Rows of your file that cannot be read"), said["unread"], "late"))
-    return [(text, number(count), tone) for text, count, tone in found]
+def _came(row: Spool | None) -> dict[str, Any]:
+    """Return what there is of the file that the platform sent: `kept`, or `why` not; and its bytes, if known."""
+    if row is not None and row.token and row.state != Spool.State.OVER:
+        try:
+            with spooled.open_file(row) as file:
+                if next(_body(file), None):
+                    return {"kept": True, "size": filesizeformat(row.reached) if row.reached else ""}
+        except (CannotOpen, LostFile):
+            return {"why": _("What came is no longer on the gateway’s disk, or cannot be opened.")}
+    if row is not None and row.state == Spool.State.STREAMED:
+        return {"why": _("There was no room for it on the gateway’s disk: it was read without being kept.")}
+    return {"why": _("Nothing of it came.")}
 
 
-def _rounded(said: dict[str, Any]) -> str:
-    """Return what to do about numbers that the spreadsheet has rounded; empty without any."""
-    count = said.get("rounded", 0)
-    text = ngettext(
-        "%(n)s number has more than 15 digits, so the spreadsheet has rounded it: it is left empty. "
-        "Make its column text, and export again.",
-        "%(n)s numbers have more than 15 digits, so the spreadsheet has rounded them: they are left empty. "
-        "Make their columns text, and export again.",
-        count,
-    )
-    return text % {"n": number(count)} if count else ""
-
-
-def _columns(row: Spool) -> list[tuple[int, str, list[str]]]:
-    """Return place, name and masked first values of each column; empty if the file cannot be opened."""
-    try:
-        head, *rows = offers.first_rows(row, PREVIEW + 1) or [[]]
-    except (CannotOpen, LostFile):
-        return []
-    return [
-        (place, name or "–", [masked(line[place]) if place < len(line) else "" for line in rows])
-        for place, name in enumerate(head)
-    ]
+def _lost(request: HttpRequest, batch: Batch) -> HttpResponseBase:
+    """Answer with the contacts that would be lost, as CSV, and record that."""
+    row = Spool.objects.filter(pk=batch.pk).first()
+    found = lost_contacts(batch, row.offered) if row is not None else []
+    data = {batch.pk: {"lost": len(found)}}
+    lifecycle.record([batch.pk], EventWord.EXPORTED, now=timezone.now(), user=reader(request), data=data)
+    rows = [(_("Contact"), _("Why")), *((each.contact, each.why) for each in found)]
+    form = form_of_reader()
+    content = "".join(lines(rows, form))
+    headers = {"Content-Disposition": f'attachment; filename="lost-{batch.pk}.csv"', "Cache-Control": "no-store"}
+    return HttpResponse(content, content_type="text/csv; charset=utf-8", headers=headers)

@@ -7,13 +7,17 @@ from typing import Any
 
 from django.db.models import Count, Max, Min, Sum
 
+from sendouts import deadlines
 from sendouts.models import Batch, Chunk, Status
+from sendouts.outlook import forecast
 
 # Period over which the pace is measured.
 LOOKED_BACK = timedelta(seconds=30)
 # Minimum time before a forecast, and minimum measured period for a pace.
 FIRST_WORDS = timedelta(seconds=10)
 MEASURABLE = timedelta(seconds=1)
+# Contacts per second that are assumed of a batch whose pace is not known: slow checks.
+ASSUMED_PACE = 500.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,3 +68,20 @@ def _reading(batch: Batch, lately: Mapping[str, Any] | None, usually: int, now: 
         return Reading(pace, of or None, not known, early, None, None)
     ends_at = now + timedelta(seconds=min((of - batch.total) / pace, 1e8))
     return Reading(pace, of, not known, early, ends_at, batch.deadline - ends_at)
+
+
+def checking_time(batch: Batch, contacts: int) -> timedelta:
+    """Return about how long the checks of so many contacts take, at the pace of the batch's earlier checks."""
+    stored = Chunk.objects.filter(batch=batch).aggregate(
+        first=Min("stored_at"), last=Max("stored_at"), chunks=Count("pk"), stored=Sum("rows")
+    )
+    pace = ASSUMED_PACE
+    if stored["chunks"] and (length := stored["last"] - stored["first"]) >= MEASURABLE:
+        pace = stored["stored"] * (1 - 1 / stored["chunks"]) / length.total_seconds()
+    return timedelta(seconds=max(1.0, contacts / pace))
+
+
+def save_before(batch: Batch, checking: timedelta, now: datetime) -> datetime:
+    """Return the last moment at which another contact file leaves time to check it, and then to decide."""
+    decide = forecast.decide_before(batch, forecast.lately(now), now)
+    return deadlines.save_before(batch.received_at, batch.deadline, decide, checking)

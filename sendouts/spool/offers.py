@@ -18,9 +18,6 @@ from sendouts.spool import spooled
 from sendouts.spool.disk import BLOCK
 from sendouts.spool.spooled import Description, SpooledFile, SpoolWriter
 from sendouts.spool.workbook import MAX_FILE, NoWorkbook, Workbook
-from sendouts.symplify.csvfile import DELIMITERS
-from sendouts.symplify.rows import ID_KEYS, URI_KEYS
-from sendouts.symplify.source import Source
 from work import claims
 
 # Size of a browser's request, below the limit of the proxy in front of the screens.
@@ -58,6 +55,10 @@ class OfferProblem(models.TextChoices):
     NO_COLUMNS = (
         "no_columns",
         _("No contact in it has both an id and a reject address. Save it as CSV (UTF-8), with both as columns."),
+    )
+    NOT_ALL = (
+        "not_all",
+        _("It says itself that there are more contacts than it holds. Export all of them into one file."),
     )
     FAILED = "failed", _("It could not be compared for a reason of the gateway’s own. Send it again.")
     NO_ROOM = "no_room", _("There is no room for it on the gateway’s disk. Ask who operates it.")
@@ -199,44 +200,3 @@ def _as_csv(rows: Iterable[list[str]]) -> Iterator[bytes]:
             text.seek(0)
             text.truncate()
     yield text.getvalue().encode()
-
-
-def first_rows(row: Spool, most: int) -> list[list[str]]:
-    """Return the first rows of an offered file with columns; empty if it has none. Raises CannotOpen, LostFile."""
-    with open_offer(row) as file:
-        source = Source(file.blocks(), "", file.proves_end)
-        head = next(source.pieces(), b"")
-    found = _header(head)
-    if found is None:
-        return []
-    _, mark = found
-    text = head.decode("utf-8-sig", "replace")
-    return [line for line in csv.reader(text.splitlines(), delimiter=mark) if line][:most]
-
-
-def _header(head: bytes) -> tuple[list[str], str] | None:
-    """Return the cells of the first line and what separates them; None if there are no two, or the line is no text."""
-    line = head.removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n").split(b"\n", 1)[0]
-    if not line.strip() or line.lstrip()[:1] in b"{[<" or b"\0" in line or line.count(b'"') % 2:
-        return None
-    text = line.decode("utf-8", "replace").rstrip("\r")
-    mark = max(DELIMITERS, key=text.count)
-    cells = next(csv.reader([text], delimiter=mark), [])
-    return (cells, mark) if len(cells) > 1 else None
-
-
-def renamed(pieces: Iterator[bytes], identity: int, uri: int) -> Iterator[bytes]:
-    """Yield a file with columns under a first line that names these two as the reader expects them."""
-    head = next(pieces, b"").removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n")
-    found = _header(head)
-    if found is None or max(identity, uri) >= len(found[0]) or identity == uri:
-        raise NoWorkbook(OfferProblem.NO_COLUMNS)
-    cells, mark = found
-    known = {name.casefold() for name in (*ID_KEYS, *URI_KEYS)}
-    names = [f"{cell} (2)" if cell.strip().casefold() in known else cell for cell in cells]
-    names[identity], names[uri] = ID_KEYS[0], URI_KEYS[0]
-    text = StringIO()
-    csv.writer(text, delimiter=mark, lineterminator="\n").writerow(names)
-    yield text.getvalue().encode()
-    yield head.partition(b"\n")[2]
-    yield from pieces

@@ -65,7 +65,7 @@ class ItemReader(RowFindings):
     instead (not_a_contact_file, no_columns, is_…).
 
     headers: those of the answer, by their usual names or in lower case. follow: opens the next page at a URI, perhaps a
-    relative one; without it, a file with more pages is broken. Its errors propagate.
+    relative one; without it, a file with more pages is broken. Its errors propagate. maker: makes the rows.
     """
 
     def __init__(
@@ -76,11 +76,13 @@ class ItemReader(RowFindings):
         headers: Mapping[str, str] | None = None,
         transport_proves_end: Callable[[], bool],
         follow: Callable[[str], PageAnswer] | None = None,
+        maker: type[RowMaker] = RowMaker,
     ) -> None:
         super().__init__()
         self._headers = headers or {}
         self._source = Source(blocks, content_encoding, transport_proves_end)
         self._follow = follow
+        self._maker = maker
         self._around: Mapping[str, Any] = {}
         # "json", "json_object", "ndjson" or "csv"; "" until a format is recognised.
         self.format = ""
@@ -142,7 +144,7 @@ class ItemReader(RowFindings):
     def _page(self) -> Iterator[list[Row]]:
         """Yield the rows of one answer."""
         source = self._source
-        maker = RowMaker(self)
+        maker = self._maker(self)
         place = 1
         try:
             pieces, utf8 = as_utf8(source.pieces(), self._headers.get("content-type", ""))

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from sendouts.symplify import plain, rows
-from sendouts.symplify.rows import ID_KEYS, URI_KEYS, Row, RowMaker, named
+from sendouts.symplify.rows import ID_KEYS, URI_KEYS, Row, RowMaker, is_contact, named
 from sendouts.symplify.source import Window
 
 SPACE = re.compile(rb"[ \t\r\n]*")
@@ -287,7 +287,7 @@ class ObjectFile(ArrayFile):
             return False
         first = self._scanner.peek_inside()
         if level:
-            return first == b"{" and _is_contact(plain.decode(self._scanner.peek_object())[0])
+            return first == b"{" and self._maker.is_contact(plain.decode(self._scanner.peek_object())[0])
         self._found_empty = self._found_empty or first == b"]"
         return first == b"{"
 
@@ -333,12 +333,8 @@ class ObjectFile(ArrayFile):
         return [row]
 
 
-def _is_contact(value: Any) -> bool:
-    return isinstance(value, dict) and named(list(value), URI_KEYS) is not None
-
-
 def _holds_contacts(value: Any) -> bool:
     """Return whether an array of contacts is anywhere in the value."""
     if isinstance(value, dict):
         return any(map(_holds_contacts, value.values()))
-    return isinstance(value, list) and any(_is_contact(one) or _holds_contacts(one) for one in value)
+    return isinstance(value, list) and any(is_contact(one) or _holds_contacts(one) for one in value)

@@ -128,6 +128,10 @@ class RowMaker:
             for number, row in enumerate(rows, place)
         ]
 
+    def is_contact(self, value: Any) -> bool:
+        """Return whether a value among others is a contact: it has a reject URI."""
+        return is_contact(value)
+
     def single(self, value: Any, problem: str, place: int) -> Row:
         """Return the row of one decoded value; `problem` is the decoder's code."""
         self.findings.rows += 1
@@ -214,6 +218,10 @@ def named(keys: Sequence[str], wanted: Sequence[str]) -> str | None:
         if (found := folded.get(name.casefold())) is not None:
             return found
     return None
+
+
+def is_contact(value: Any) -> bool:
+    return isinstance(value, dict) and named(list(value), URI_KEYS) is not None
 
 
 def _are_plain(rows: Sequence[Row]) -> bool:

@@ -81,6 +81,11 @@ _LOST = {
     "missing": ngettext_lazy("%(n)s contact is missing in it", "%(n)s contacts are missing in it", "number"),
     "other": ngettext_lazy("%(n)s contact has another address", "%(n)s contacts have other addresses", "number"),
 }
+_LOST_DOWNLOADED = ngettext_lazy(
+    "Contact downloaded that another file would lose: %(n)s",
+    "Contacts downloaded that another file would lose: %(n)s",
+    "number",
+)
 _USED = ngettext_lazy(
     "Another contact file put in place, with %(n)s contact",
     "Another contact file put in place, with %(n)s contacts",
@@ -215,6 +220,8 @@ def _accepted(event: Event, data: dict[str, Any]) -> str:
 
 
 def _exported(data: dict[str, Any]) -> str:
+    if data.get("lost"):
+        return _counted(_LOST_DOWNLOADED, data["lost"])
     whose = {
         "rejected": _("Decisions downloaded: those who do not get it"),
         "undecided": _("Decisions downloaded: the undecided"),

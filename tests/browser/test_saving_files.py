@@ -71,7 +71,6 @@ def test_a_workbook_with_foreign_columns_is_sent_compared_and_used(
     page.locator("a[href$='/use-file/']").wait_for(timeout=60_000)
     assert not person.is_too_wide()
     page.locator("a[href$='/use-file/']").click()
-    expect(page.get_by_role("button", name=button)).to_be_visible()
-    page.get_by_role("button", name=button).click()
+    person.confirm(button)
     page.wait_for_url(f"**{path}")
     expect(page.locator("#history")).to_contain_text(history)

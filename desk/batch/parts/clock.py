@@ -83,6 +83,32 @@ def clock(
     return Clock(caption, left, tone, **ends, gone=shares, until=at, soon=soon, **stamps)
 
 
+def saving_clock(batch: Batch, now: datetime, until: datetime) -> Clock:
+    """Return the clock of a batch whose contact file failed: to `until`, while that is ahead, else to the deadline."""
+    window = batch.deadline - batch.received_at
+    moment = partial(column_time, now=now)
+    soon = max(SOON, round(0.2 * window.total_seconds()))
+    if in_time := until > now:
+        caption = _("Left to save it, until %(time)s") % {"time": moment(until)}
+    else:
+        until = batch.deadline
+        caption = _("Left, until %(time)s") % {"time": moment(until)}
+    return Clock(
+        caption,
+        span(max(until - now, timedelta())),
+        _tone(until - now, soon),
+        moment(batch.received_at),
+        moment(batch.deadline),
+        gone=_share_passed(batch, batch.deadline, now),
+        late=round(100 - _share_passed(batch, until, until), 1),
+        until=until.isoformat() if until > now else "",
+        begins=batch.received_at.isoformat(),
+        ends=batch.deadline.isoformat(),
+        soon=soon,
+        spare="" if in_time else _("hardly time to check and to decide"),
+    )
+
+
 def _share_passed(batch: Batch, moment: datetime, now: datetime) -> float:
     """Return how much of the window has passed at the earlier of `moment` and `now`; in percent."""
     window = batch.deadline - batch.received_at

@@ -1,7 +1,7 @@
 """Read a file that a person offers for a batch, and compare it with the contacts that were read before.
 
 Part of the lane `downloads`. Two hashes stand for a contact: of its id, and of its address. They are compared in parts,
-so that a million contacts take some tens of megabytes.
+so that a million contacts take some tens of megabytes. The rows of the lost contacts are kept as numbers, up to LISTED.
 """
 
 import hashlib
@@ -20,19 +20,19 @@ from actions.secrets.keys import CannotOpen, keyring
 from sendouts.models import Batch, Chunk, Decision, Spool
 from sendouts.models.decision import rows_in_steps
 from sendouts.privacy import sealing
-from sendouts.spool import offers, spooled
+from sendouts.spool import offer_columns, offers, spooled
 from sendouts.spool.offers import OfferProblem, OfferState
 from sendouts.spool.spooled import Description, LostFile, SpoolWriter
 from sendouts.spool.workbook import NoWorkbook, Workbook
 from sendouts.stages.screening.addresses import Addresses
 from sendouts.symplify.items import ItemReader, Row
-from sendouts.symplify.rows import ID_KEYS, URI_KEYS, named
-from sendouts.symplify.source import Source
 from work import claims
 
 log = structlog.get_logger(__name__)
 _ROWS = 5_000
 _PARTS = 256
+# Rows that are kept of those missing, and of those with another address.
+LISTED = 1_000
 
 
 class _Replaced(Exception):
@@ -84,15 +84,15 @@ def _store(claim: claims.Claim, row: Spool, said: dict[str, Any], *, due: bool, 
 
 def _read(claim: claims.Claim, row: Spool, said: dict[str, Any]) -> dict[str, Any]:
     """Return the state that follows, with its numbers; raise NoWorkbook with the code of a problem."""
-    columns = said.get("columns")
+    if chosen := said.get("columns"):
+        _rewrite(claim, row, said, _kept(claim, offer_columns.renamed(row, *chosen)))
+        return _compare(claim, row)
     with offers.open_offer(row) as file:
         pieces, book = offers.as_text(file)
-        if columns:
-            pieces = offers.renamed(Source(pieces, "", file.proves_end).pieces(), *columns)
-        if columns or book is not None:
-            _rewrite(claim, row, said, book, _kept(claim, pieces))
-    first = offers.first_rows(row, 1)
-    if first and not columns and (named(first[0], ID_KEYS) is None or named(first[0], URI_KEYS) is None):
+        if book is not None:
+            _rewrite(claim, row, said, _kept(claim, pieces), book)
+    found = offer_columns.columns_of(row)
+    if found is not None and (found.identity is None or found.uri is None):
         return {"state": OfferState.COLUMNS}
     return _compare(claim, row)
 
@@ -104,7 +104,7 @@ def _kept(claim: claims.Claim, pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _rewrite(
-    claim: claims.Claim, row: Spool, said: dict[str, Any], book: Workbook | None, pieces: Iterable[bytes]
+    claim: claims.Claim, row: Spool, said: dict[str, Any], pieces: Iterable[bytes], book: Workbook | None = None
 ) -> None:
     """Keep these bytes in place of the offered ones."""
     token, about = secrets.token_hex(16), Description.make({offers.NAME: offers.name_of(row)})
@@ -143,10 +143,7 @@ def _compare(claim: claims.Claim, row: Spool) -> dict[str, Any]:
         for chunk in reader.chunks(_ROWS):
             claim.keep()
             _add_read(after, chunk, addresses)
-    if not reader.format and reader.broken not in {"", "cut"}:
-        raise NoWorkbook(OfferProblem.OTHER_FORM)
-    if not reader.complete:
-        raise NoWorkbook(OfferProblem.DAMAGED)
+    offer_columns.check_end(reader)
     if reader.rows == reader.unread:
         raise NoWorkbook(OfferProblem.NO_COLUMNS if reader.rows else OfferProblem.NO_CONTACTS)
     numbers = before.compare(after)
@@ -159,7 +156,7 @@ def _add_stored(to: "_Contacts", rows: Any, addresses: Addresses) -> None:
         if mark is None:
             # It might not be called then; its host may be allowed by now.
             text, mark = addresses.read(keyring().open(uri, sealing.of_decision(pk)).decode())
-        to.add(contact, mark, text)
+        to.add(contact, mark, text, pk & 0xFFFF_FFFF)
 
 
 def _add_read(to: "_Contacts", rows: Iterable[Row], addresses: Addresses) -> None:
@@ -170,37 +167,57 @@ def _add_read(to: "_Contacts", rows: Iterable[Row], addresses: Addresses) -> Non
 
 
 class _Contacts:
-    """The contacts of one file, as pairs of hashes in parts by the first one."""
+    """The contacts of one file, as pairs of hashes in parts by the first one, with their rows."""
 
     def __init__(self, salt: bytes) -> None:
         self._salt = salt
-        self._parts = [(array("Q"), array("Q")) for _ in range(_PARTS)]
+        self._parts = [(array("Q"), array("Q"), array("I")) for _ in range(_PARTS)]
 
-    def add(self, contact: str, mark: int | None, address: str) -> None:
+    def add(self, contact: str, mark: int | None, address: str, row: int = 0) -> None:
         identity = self._hash(contact.encode())
         where = self._hash(address.encode() if mark is None else mark.to_bytes(8, "big", signed=True))
-        ids, addresses = self._parts[identity % _PARTS]
-        ids.append(identity)
-        addresses.append(where)
+        for column, value in zip(self._parts[identity % _PARTS], (identity, where, row), strict=True):
+            column.append(value)
 
     def _hash(self, data: bytes) -> int:
         return int.from_bytes(hashlib.blake2b(data, digest_size=8, key=self._salt).digest(), "big")
 
-    def compare(self, after: "_Contacts") -> dict[str, int]:
+    def compare(self, after: "_Contacts") -> dict[str, Any]:
         """Return how many rows are the same, have another address, are missing in `after`, or are new in it.
 
-        An id may occur several times: each of its rows has at most one counterpart.
+        An id may occur several times: each of its rows has at most one counterpart. `missing_rows` and `other_rows`
+        are the first of those rows, in the order of the file.
         """
-        found: Counter[str] = Counter(same=0, other=0, missing=0, new=0)
+        same = new = 0
+        other, missing = array("I"), array("I")
         for one, two in zip(self._parts, after._parts, strict=True):
-            both = [(*pair, 0) for pair in zip(*one, strict=True)] + [(*pair, 1) for pair in zip(*two, strict=True)]
+            both = [(*row, 0) for row in zip(*one, strict=True)] + [(*row, 1) for row in zip(*two, strict=True)]
             both.sort()
-            for _, rows in groupby(both, key=lambda row: row[0]):
-                counts = (Counter[int](), Counter[int]())
-                for _, address, side in rows:
-                    counts[side][address] += 1
-                same = (counts[0] & counts[1]).total()
-                left, right = counts[0].total() - same, counts[1].total() - same
-                other = min(left, right)
-                found.update(same=same, other=other, missing=left - other, new=right - other)
-        return dict(found)
+            for _, group in groupby(both, key=lambda row: row[0]):
+                rows = list(group)
+                if len(rows) == 2 and rows[0][1] == rows[1][1] and rows[0][3] != rows[1][3]:
+                    same += 1
+                    continue
+                right = Counter(address for _, address, _, side in rows if side)
+                left = []
+                for _, address, row, side in rows:
+                    if side:
+                        continue
+                    if right[address]:
+                        right[address] -= 1
+                        same += 1
+                    else:
+                        left.append(row)
+                moved = min(len(left), right.total())
+                left.sort()
+                other.extend(left[:moved])
+                missing.extend(left[moved:])
+                new += right.total() - moved
+        return {
+            "same": same,
+            "other": len(other),
+            "missing": len(missing),
+            "new": new,
+            "other_rows": sorted(other)[:LISTED],
+            "missing_rows": sorted(missing)[:LISTED],
+        }

@@ -9,9 +9,11 @@ from django.test import Client
 from django.utils import timezone
 
 from actions.catalog.shared.http import ServiceFailure
+from desk.batch.parts.clock import saving_clock
 from desk.batch.parts.figures import percent
 from sendouts.lifecycle import record
 from sendouts.models import Batch, Chunk, EffectRun, EventWord, Status, Tempo
+from sendouts.outlook import progress
 from tests.desk.batch.page_cases import read, said
 from tests.factories import CONSENT, batch, plan, user_in
 
@@ -135,6 +137,23 @@ def test_the_clock_counts_to_the_last_moment_to_decide(viewer: Client) -> None:
     # Whoever can decide no more sees the deadline itself.
     past_it = read(viewer, batch(accepted=10, left=timedelta(minutes=1), decisions=False)).clock
     assert past_it.caption.startswith("Left, until") and past_it.tone == "late"
+
+
+def test_the_clock_of_a_failed_file_leaves_time_for_its_checks_and_for_a_decision(viewer: Client) -> None:
+    now = timezone.now()
+    made = batch(accepted=3_000, decisions=False, attention="no_proven_end", file_complete=False, now=now)
+    counts = {"accepted": 750, "rejected": 0, "undecided": 0, "unread": 0}
+    for number in range(4):
+        stored_at = now - timedelta(minutes=9) + number * timedelta(minutes=1)
+        Chunk.objects.create(batch=made, number=number, rows=750, digest=b"", stored_at=stored_at, **counts)
+    # A thousand contacts took 80 s, so 6,000 take eight minutes. Ten are kept to decide, and two to answer.
+    checking = progress.checking_time(made, 6_000)
+    assert checking == timedelta(minutes=8)
+    shown = saving_clock(made, now, progress.save_before(made, checking, now))
+    left = made.deadline - timezone.datetime.fromisoformat(shown.until)
+    assert timedelta(minutes=20) <= left < timedelta(minutes=21) and shown.caption.startswith("Left to save it")
+    late = saving_clock(made, now, progress.save_before(made, timedelta(hours=1), now))
+    assert late.until == made.deadline.isoformat() and late.spare == "hardly time to check and to decide"
 
 
 # --- where it stands

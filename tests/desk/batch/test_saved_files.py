@@ -1,5 +1,7 @@
 """A batch whose contact file failed is saved with a file that a person sends, compares and puts in its place."""
 
+import json
+import re
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -14,6 +16,7 @@ from actions.secrets.keys import make_key
 from sendouts.models import Batch, Decision, DecisionVerdict, Event, Spool
 from sendouts.privacy.rotation import reseal
 from sendouts.spool import offers, spooled
+from sendouts.stages.screening import compare_offer
 from sendouts.verbs import ChangeDecisions, GiveUp, RunAgain, UseFile
 from sendouts.verbs.base import NotDone
 from tests.factories import text_of, user_in
@@ -121,6 +124,39 @@ def test_a_workbook_with_foreign_columns_saves_a_batch_whose_file_was_none(
     assert events[:2] == ["exported", "file_offered"] and "file_used" in events
 
 
+OBJECTS = {
+    "lines": lambda rows: "\n".join(map(json.dumps, rows)),
+    "array": json.dumps,
+    "inside": lambda rows: json.dumps({"page": {"size": 3}, "export": {"people": rows}, "total": len(rows)}),
+}
+
+
+@pytest.mark.parametrize("form", OBJECTS)
+def test_json_with_foreign_names_is_mapped_by_path_and_its_other_fields_stay(
+    gate: Gate, files: Files, client: Client, form: str
+) -> None:
+    batch = arrived(gate, files, b"<html>")
+    rows = [
+        {"id": "entry-1", "who": {"ref": 7}, "links": [files.site.uri("/c/1")], "consent": "no"},
+        {"id": "entry-2", "who": {"ref": "B"}, "links": [files.site.uri("/c/2")], "consent": "yes"},
+        {"id": "entry-3", "who": {}, "links": [files.site.uri("/c/3")], "consent": "yes"},
+    ]
+    page = text_of(send(client, batch, OBJECTS[form](rows).encode(), "people.json"))
+    assert '<th scope="col">links.1</th>' in page and "entry-2" not in page and "e•••2" in page
+    names = re.findall(r'<option value="(\d)"( selected)?>([^<]+)</option>', page.partition('id="uri"')[2])
+    place = {name: int(number) for number, _selected, name in names}
+    # The only column of addresses is proposed.
+    assert [name for _number, selected, name in names if selected] == ["links.1"]
+    given = {"key": Spool.objects.get().offered["key"], "identity": place["who.ref"], "uri": place["links.1"]}
+    assert client.post(url(batch), given).status_code == 302
+    download_files([batch.pk])
+    assert "Rows of your file that cannot be read" in text_of(client.get(url(batch))) and figures(batch)[1] == 2
+    carry_out(UseFile(), batch, reviewer())
+    gate.work()
+    decided = [(row.contact_id, row.verdict) for row in gate.decisions()]
+    assert decided[:2] == [("7", DecisionVerdict.REJECTED), ("B", DecisionVerdict.ACCEPTED)] and len(decided) == 3
+
+
 def test_the_comparison_is_exact_also_where_ids_occur_twice(gate: Gate, files: Files, client: Client) -> None:
     before = [("A", "1"), ("A", "1"), ("A", "2"), ("B", "3"), ("C", "4"), ("D", "5"), ("D", "5")]
     batch = arrived(gate, files, csv(files, *before) + b"broken\n")
@@ -130,6 +166,28 @@ def test_the_comparison_is_exact_also_where_ids_occur_twice(gate: Gate, files: F
     # Of A: 1 and 2 are the same, one more has another address. B has another one. C is missing, and E is new.
     assert figures(batch) == (4, 1, 1, 2)
     assert "3 contacts would be lost" in page
+    said = Spool.objects.get().offered
+    assert said["missing_rows"] == [4] and said["other_rows"][-1] == 3
+
+
+def test_the_lost_contacts_are_named_and_can_be_downloaded_which_is_recorded(
+    gate: Gate, files: Files, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = [(f"A-{number:03}", str(number)) for number in range(30)]
+    batch = arrived(gate, files, csv(files, *before) + b"broken\n")
+    after = [(f"A-{number:03}", str(number + 50 * (number == 3))) for number in range(15)]
+    page = text_of(send(client, batch, csv(files, *after)))
+    assert "16 contacts would be lost" in page and "and 6 more" in page and "Download all 16 as CSV" in page
+    assert "A-015" in page and "A-024" in page and "A-025" not in page and "A-014" not in page
+    found = client.post(url(batch), {"lost": "1"}).content.decode("utf-8-sig").splitlines()
+    assert found[0] == "Contact,Why" and found[1:3] == ["A-015,missing", "A-016,missing"]
+    assert found[-1] == "A-003,another address" and len(found) == 17
+    history = text_of(client.get(f"/admin/sendouts/batch/{batch.pk}/change/"))
+    assert "Contacts downloaded that another file would lose: 16" in history
+    monkeypatch.setattr(compare_offer, "LISTED", 5)
+    assert "Download the first 6 as CSV" in text_of(send(client, batch, csv(files, *after)))
+    client.force_login(user_in("Viewer"))
+    assert client.post(url(batch), {"lost": "1"}).status_code == 403
 
 
 def test_a_host_that_was_allowed_since_changes_no_comparison(gate: Gate, files: Files, client: Client) -> None:
@@ -189,8 +247,19 @@ def test_what_people_decided_is_kept(gate: Gate, files: Files, client: Client) -
         (b'[{"contactId": "A"', "It is damaged"),
         (b'[{"name": "A"}]', "both as columns"),
         (b"[]", "no contact that can be read"),
+        (b'{"total": 3, "a": [{"contactId": "A", "cancelUri": "http://127.0.0.1:9/c"}]}', "more contacts than it"),
     ],
-    ids=["old workbook", "other archive", "PDF", "cut workbook", "two sheets", "cut JSON", "JSON of others", "nobody"],
+    ids=[
+        "old workbook",
+        "other archive",
+        "PDF",
+        "cut workbook",
+        "two sheets",
+        "cut JSON",
+        "JSON of others",
+        "nobody",
+        "first page",
+    ],
 )
 def test_a_file_of_another_form_is_refused_with_a_way_out_and_nothing_is_changed(
     gate: Gate, files: Files, client: Client, content: bytes, sentence: str
