@@ -278,6 +278,18 @@ def temporary_disk(folder: Path, kilobytes: int) -> Iterator[Path]:
         subprocess.run(["umount", "-l", str(disk)], check=True)
 
 
+def fill(disk: Path) -> Path:
+    """Fill a disk to its last byte; returns the file that takes the room."""
+    filler = disk / "filler"
+    with filler.open("wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(bytes(4_096))
+        except OSError:
+            os.fsync(file.fileno())
+    return filler
+
+
 @contextmanager
 def servers(*, durable: bool = False) -> Iterator[dict[str, str]]:
     """Both servers; yields DATABASE_URL and CELERY_BROKER_URL. Servers that the environment names are used as they are."""

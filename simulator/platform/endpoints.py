@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 
-from simulator.platform.faults import FaultKind
+from simulator.platform.faults import Fault, FaultKind
 from simulator.platform.files import Download
 from simulator.platform.sendouts import REJECTED, Sendout
 from simulator.wire.http import Request, Result
@@ -85,7 +85,7 @@ class Endpoints:
         sendout.calls["download"] += 1
         sendout.versions += 1
         fault = self.world.strike(sendout, "download", number)
-        if fault is not None and fault.kind in _NO_FILE:
+        if fault is not None and (fault.kind in _NO_FILE or _has_expired(fault, sendout)):
             return replacement(fault)
         file = Download(self.world, sendout, fault, sendout.versions)
         return Reply(
@@ -93,6 +93,7 @@ class Endpoints:
             close=file.closes(),
             delay=fault.seconds if fault and fault.kind is FaultKind.SLOW else 0.0,
             pace=Pace(fault.bytes, fault.interval) if fault and fault.kind is FaultKind.DRIP else None,
+            patience=fault.seconds if fault and fault.kind is FaultKind.CLOSE_SLOW else None,
         )
 
     def _answer(
@@ -120,3 +121,9 @@ class Endpoints:
         detail = f"{request.method.decode('ascii', 'replace')} where {allowed} is meant."
         self.world.record("wrong_method", sendout=found[0] if found else None, detail=detail, now=time.time())
         return json_reply({"error": f"use {allowed}"}, 405, {"Allow": allowed})
+
+
+def _has_expired(fault: Fault, sendout: Sendout) -> bool:
+    """Return whether the link of a file has expired, which is counted from its hook."""
+    fired = sendout.deliveries[0].fired_at
+    return fault.kind is FaultKind.EXPIRE and fired is not None and time.time() > fired + fault.seconds

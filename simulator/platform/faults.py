@@ -31,6 +31,8 @@ class FaultKind(StrEnum):
     WRONG_TYPE = "wrong_type"
     DIFFERS = "differs"
     REDIRECT = "redirect"
+    EXPIRE = "expire"
+    CLOSE_SLOW = "close_slow"
     DUPLICATE_HOOK = "duplicate_hook"
     WRONG_SHAPE = "wrong_shape"
 
@@ -39,11 +41,13 @@ class FaultKind(StrEnum):
 DEFAULT_ON = {
     **dict.fromkeys((FaultKind.CUT, FaultKind.WRONG_LENGTH, FaultKind.WRONG_TYPE), frozenset({"download"})),
     **dict.fromkeys((FaultKind.CORRUPT_GZIP, FaultKind.DIFFERS), frozenset({"download"})),
+    **dict.fromkeys((FaultKind.EXPIRE, FaultKind.CLOSE_SLOW), frozenset({"download"})),
     FaultKind.DUPLICATE_HOOK: frozenset({"hook"}),
     FaultKind.WRONG_SHAPE: frozenset({"consent"}),
 }
 # Kinds that allow no other endpoint than their default.
 ONE_PLACE = frozenset({FaultKind.CORRUPT_GZIP, FaultKind.DIFFERS, FaultKind.WRONG_SHAPE, FaultKind.DUPLICATE_HOOK})
+ONE_PLACE |= {FaultKind.EXPIRE, FaultKind.CLOSE_SLOW}
 
 
 class Fault(Body):
@@ -61,7 +65,7 @@ class Fault(Body):
     body: str | None = None
     retry_after: Count | Number | Literal["date"] | None = None
     location: Annotated[str, StringConstraints(pattern=r"^[ -~]*$")] = "/elsewhere"
-    # slow and Retry-After dates: seconds; drip: pieces of `bytes` every `interval` seconds
+    # slow, expire, close_slow and Retry-After dates: seconds; drip: pieces of `bytes` every `interval` seconds
     seconds: Number = 1.0
     bytes: Annotated[int, Field(strict=True, ge=1)] = 64
     interval: Number = 0.05

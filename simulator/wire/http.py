@@ -195,11 +195,14 @@ class Connection(asyncio.Protocol):
             async for piece in _pieces(reply):
                 self.transport.write(piece)
                 if self.writable is not None:
-                    await self.writable.wait()
+                    await asyncio.wait_for(self.writable.wait(), reply.patience)
                 # The pieces are made on the event loop's thread: give other connections a turn between two of them.
                 await asyncio.sleep(reply.pace.interval if reply.pace else 0)
                 if self.closed:
                     return
+        except TimeoutError:
+            self._reset()
+            return
         except Exception:
             # The head is already sent: a body that fails must not look complete.
             traceback.print_exc()

@@ -46,6 +46,8 @@ class Reply:
     stream: AsyncIterator[bytes] | None = None
     pace: Pace | None = None
     close: bool = False
+    # Seconds for which a reader may take nothing of the stream.
+    patience: float | None = None
 
 
 def head(status: int, headers: Iterable[tuple[str, str]]) -> bytes:
@@ -138,6 +140,8 @@ def replacement(fault: Fault) -> Reply:
         case FaultKind.REDIRECT:
             status = fault.status if 300 <= fault.status < 400 else 302
             return Reply(head(status, [("Location", fault.location), ("Content-Length", "0")]))
+        case FaultKind.EXPIRE:
+            return json_reply({"error": "the link has expired"}, 403)
         case FaultKind.HANG:
             return Reply(manner=Manner.HANG)
     return Reply(manner=Manner.RESET)

@@ -1,6 +1,5 @@
 """What the gateway stands on fails again and again, and recovers: no batch asks for a person while there is time."""
 
-import os
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -9,7 +8,7 @@ from pathlib import Path
 import psycopg
 
 from tests.acceptance.deployment import Deployment, deployment, wait_until
-from tests.servers import postgresql_server, temporary_disk, temporary_folder
+from tests.servers import fill, postgresql_server, temporary_disk, temporary_folder
 
 NAMES = {"project": "Newsletter", "journey": "Welcome", "actions": ["consent-check"]}
 CUTS = 12
@@ -38,13 +37,7 @@ def test_a_batch_whose_connections_are_cut_again_and_again_asks_for_nobody(tmp_p
 @contextmanager
 def full(disk: Path) -> Iterator[None]:
     """Fill the disk to its last byte, and make room again at the end."""
-    filler = disk / "filler"
-    with filler.open("wb", buffering=0) as file:
-        try:
-            while True:
-                file.write(bytes(4_096))
-        except OSError:
-            os.fsync(file.fileno())
+    filler = fill(disk)
     try:
         yield
     finally:

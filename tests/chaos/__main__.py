@@ -23,7 +23,7 @@ from tests.chaos.reporting import Row, table  # noqa: E402
 from tests.chaos.robbing import OUTAGES, Outage  # noqa: E402
 from tests.chaos.scene import scene  # noqa: E402
 from tests.chaos.schedule import Schedule, short  # noqa: E402
-from tests.servers import postgresql_server, redis_server, servers, temporary_folder  # noqa: E402
+from tests.servers import postgresql_server, redis_server, servers, temporary_disk, temporary_folder  # noqa: E402
 
 MODES = ("processes", "embedded")
 MOST_KILLS = 2_000
@@ -65,14 +65,23 @@ def main() -> int:
 def _outage(folder: Path, outage: Outage, schedule: Schedule, asked: argparse.Namespace) -> Row:
     """On servers of its own: what one outage leaves behind must not be the next one's."""
     own = folder / outage.name.replace(" ", "-")
+    environment: dict[str, str] = {}
     with ExitStack() as stack:
+        place = stack.enter_context(temporary_folder("postgresql"))
+        if outage.megabytes:
+            place = stack.enter_context(temporary_disk(place, 1_000 * outage.megabytes))
+            environment["DATA_DIR"] = str(place / "data")
+        if outage.tokens:
+            # Of the environment; it would hide the stored one.
+            environment["CREDENTIAL_SYMPLIFY"] = ""
         found = (
-            stack.enter_context(postgresql_server(stack.enter_context(temporary_folder("postgresql")))),
+            stack.enter_context(postgresql_server(place)),
             stack.enter_context(redis_server(stack.enter_context(temporary_folder("redis")))),
         )
         os.environ |= {"DATABASE_URL": found[0].url}
         demands = Demands(asked.journal, prompt=not asked.short)
-        made = stack.enter_context(scene(own, "processes", schedule, **outages.environment_of(found[1], demands)))
+        environment |= outages.environment_of(found[1], demands)
+        made = stack.enter_context(scene(own, "processes", schedule, **environment))
         return outages.run(made, outage, asked.seconds, found, demands)
 
 

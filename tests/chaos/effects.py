@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from actions.models import CodePool, PromoCode
+from actions.models import CodePool, Credential, PromoCode
 from simulator.client import Simulator
 from tests.acceptance.deployment import Deployment
 from tests.chaos.schedule import CONSENT, EFFECTS, Order
@@ -63,6 +63,20 @@ def create_codes(count: int) -> None:
     """Create a pool of so many codes. Runs beside the gateway."""
     pool = CodePool.objects.create(name="summer")
     PromoCode.objects.bulk_create((PromoCode(pool=pool, text=f"S-{n}") for n in range(count)), batch_size=5_000)
+
+
+def require_tokens(gateway: Deployment, platform: Simulator) -> None:
+    """Have the REST API require tokens, which the gateway gets from the platform's token endpoint."""
+    platform.oauth(expires_in=3600)
+    platform.rest(oauth=True)
+    gateway.inside(create_client, f"{platform.url}/oauth/token")
+
+
+def create_client(token_url: str) -> None:
+    """Create the credential of an OAuth2 client. Runs beside the gateway."""
+    Credential.objects.create(
+        name="symplify", kind=Credential.Kind.OAUTH2, user="gate", secret="secret", token_url=token_url
+    )
 
 
 def open_work(gateway: Deployment) -> list[str]:

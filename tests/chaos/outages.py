@@ -4,16 +4,17 @@ import random
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from simulator.client import Report, Simulator
 from tests.acceptance.deployment import Deployment, wait_until
-from tests.chaos import stored
+from tests.chaos import effects, stored
 from tests.chaos.kills import settle
 from tests.chaos.load import Load
 from tests.chaos.reporting import Row
 from tests.chaos.robbing import Outage, Servers, keep_at_it
 from tests.chaos.scene import Scene
-from tests.chaos.schedule import Order, Schedule
+from tests.chaos.schedule import Order, Schedule, with_effects
 from tests.chaos.watching import Visitor, complaints
 from tests.servers import Server
 
@@ -45,10 +46,13 @@ def run(scene: Scene, outage: Outage, seconds: float, found: tuple[Server, Serve
     """One outage of so many seconds."""
     postgresql, broker = found
     gateway, platform = scene.gateway, scene.platform
-    servers = Servers(postgresql, broker, gateway.environment["DATABASE_URL"], broker.url, scene.folder)
+    database, disk = gateway.environment["DATABASE_URL"], Path(gateway.environment["DATA_DIR"]).parent
+    servers = Servers(postgresql, broker, database, broker.url, scene.folder, platform, disk)
+    if outage.tokens:
+        effects.require_tokens(gateway, platform)
     visitor = Visitor(gateway.url)
     visitor.log_in()
-    load = Load(platform.url, _orders(outage.name, scene.schedule))
+    load = Load(platform.url, _orders(outage, scene.schedule))
     load.start()
     wait_until(lambda: _has_finished(gateway, outage), 60, "batches flow", gateway.tail)
     visitor.start()
@@ -90,8 +94,9 @@ def _rob(outage: Outage, servers: Servers, scene: Scene, seconds: float) -> None
         outage.end(servers)
 
 
-def _orders(name: str, schedule: Schedule) -> Iterator[Order]:
+def _orders(outage: Outage, schedule: Schedule) -> Iterator[Order]:
     """Twenty hooks a second, and now and then a file."""
+    name = outage.name
     spec = {"project": "Newsletter", "journey": name, "actions": ["consent-check"]}
     number = 0
     while True:
@@ -99,7 +104,9 @@ def _orders(name: str, schedule: Schedule) -> Iterator[Order]:
         one = spec | {"sendout": f"{name} {schedule.seed}-{number}", "hooks": PER_SECOND, "per_second": PER_SECOND}
         yield Order(1.0, "single", one)
         if number % FILE_EVERY == 0:
-            yield Order(0.0, "batch", spec | {"sendout": f"{name} {schedule.seed}-{number}-file", "contacts": 1_000})
+            file = f"{name} {schedule.seed}-{number}-file"
+            more = with_effects(file, 200) if outage.tokens else {"sendout": file, "contacts": outage.contacts}
+            yield Order(0.0, "batch", spec | more)
 
 
 def _refused(platform: Simulator, outage: Outage, demands: Demands, orders: dict[str, Order]) -> list[str]:

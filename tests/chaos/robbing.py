@@ -1,4 +1,4 @@
-"""Dependencies that a run takes away from the gateway, and their return."""
+"""What a run takes away from the gateway, or has the platform do to it, and the end of that."""
 
 import random
 import signal
@@ -6,13 +6,15 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg
 import redis
 
+from simulator.client import Simulator
 from tests.chaos.arming import turn_clock
-from tests.servers import Server
+from tests.servers import Server, fill
 
 # Further than any deadline of the run, and less far: what arrived under a clock that was behind must outlive its being put right.
 TWO_HOURS, HALF_AN_HOUR = 7_200.0, 1_800.0
@@ -24,21 +26,28 @@ WHERE datname = current_database() AND pid <> pg_backend_pid() ORDER BY md5(pid:
 
 @dataclass(frozen=True, slots=True)
 class Servers:
-    """What the gateway stands on. database: the URL of its own database in `postgresql`; folder: where its clock is turned."""
+    """What the gateway stands on, and whom it serves.
+
+    database: the URL of its own database in `postgresql`; folder: where its clock is turned; disk: the small one, if any.
+    """
 
     postgresql: Server
     redis: Server
     database: str
     broker: str
     folder: Path
+    platform: Simulator
+    disk: Path
 
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """One thing that is taken away.
+    """One thing that is taken away, or goes wrong again and again.
 
     stores: whether hooks can still be stored in the database meanwhile. loses: whether answers of the platform may be lost by
-    it. again: what is done again and again meanwhile, with its draw; its pauses are up to `rhythm` seconds.
+    it. again: what is done again and again meanwhile, with its draw; its pauses are up to `rhythm` seconds. megabytes: the size of
+    the disk that holds the database and DATA_DIR, 0 for that of the machine. contacts: those of each file. tokens: whether
+    files have effects, which need tokens.
     """
 
     name: str
@@ -48,6 +57,9 @@ class Outage:
     end: Callable[[Servers], None] = lambda _: None
     again: Callable[[Servers, random.Random], None] | None = None
     rhythm: float = 0.0
+    megabytes: int = 0
+    contacts: int = 1_000
+    tokens: bool = False
 
 
 def _restart(how: signal.Signals) -> Callable[[Servers], None]:
@@ -88,6 +100,26 @@ def _fail_over(state: str) -> Callable[[Servers], None]:
     return told
 
 
+def _fault(**fault: Any) -> Callable[[Servers], None]:
+    return lambda servers: _calm(servers, fault)
+
+
+def _calm(servers: Servers, *faults: dict[str, Any]) -> None:
+    servers.platform.faults(faults, latency=0.02, repeat_status=410)
+
+
+def _take_room(servers: Servers) -> None:
+    fill(servers.disk)
+
+
+def _make_room(servers: Servers) -> None:
+    (servers.disk / "filler").unlink()
+
+
+def _revoke(servers: Servers, _: random.Random) -> None:
+    servers.platform.revoke_tokens()
+
+
 OUTAGES = (
     Outage("Redis stopped", begin=lambda s: s.redis.stop(), end=lambda s: s.redis.start()),
     Outage("Redis hangs", begin=lambda s: s.redis.pause(), end=lambda s: s.redis.resume()),
@@ -125,6 +157,10 @@ OUTAGES = (
     Outage(
         "clock two hours ahead", begin=lambda s: turn_clock(s.folder, TWO_HOURS), end=lambda s: turn_clock(s.folder, 0)
     ),
+    Outage("disk full", stores=False, loses=True, begin=_take_room, end=_make_room, megabytes=400),
+    Outage("links that expire", begin=_fault(kind="expire", seconds=5), end=_calm),
+    Outage("downloads reset when read slowly", begin=_fault(kind="close_slow", seconds=1), end=_calm, contacts=20_000),
+    Outage("tokens end", again=_revoke, rhythm=1.0, tokens=True),
     Outage(
         "clock half an hour behind",
         begin=lambda s: turn_clock(s.folder, -HALF_AN_HOUR),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import select
 import socket
 import time
 import zlib
@@ -183,3 +184,27 @@ def test_global_faults_strike_every_sendout_until_they_are_cleared(sim: Simulato
     assert http.get(other["download_uri"], timeout=5).status_code == 503
     sim.faults()
     assert http.get(created["download_uri"], timeout=5).status_code == 200
+
+
+def test_a_link_expires_after_its_hook(sim: Simulator, http: requests.Session) -> None:
+    fault = {"kind": "expire", "seconds": 0}
+    nobody = "http://127.0.0.1:1/"
+    created = sim.create("batch", contacts=3, fire=False, target=nobody, faults={"faults": [fault]})
+    assert http.get(created["download_uri"], timeout=5).status_code == 200
+    sim.fire(created["id"])
+    answer = http.get(created["download_uri"], timeout=5)
+    assert answer.status_code == 403 and "expired" in answer.text
+
+
+def test_a_download_that_nobody_reads_is_reset(sim: Simulator) -> None:
+    fault = {"kind": "close_slow", "seconds": 0.1}
+    created = sim.create("batch", contacts=200_000, fire=False, faults={"faults": [fault]})
+    place = urlsplit(created["download_uri"])
+    with socket.create_connection((place.hostname, place.port), timeout=10) as reader:
+        reader.sendall(f"GET {place.path} HTTP/1.1\r\nHost: {place.netloc}\r\n\r\n".encode())
+        waiting = select.poll()
+        waiting.register(reader, select.POLLERR)
+        assert waiting.poll(10_000)
+        with pytest.raises(ConnectionResetError):
+            while reader.recv(1 << 20):
+                pass
