@@ -122,6 +122,10 @@ class Later(Retryable):
         super().__init__(retry_after=seconds)
 
 
+class Blocked(Retryable):
+    """The service takes no calls at the moment: nothing was asked, and further questions would not be."""
+
+
 class Permanent(_Failed):
     """The action cannot be carried out as it is configured."""
 

@@ -20,7 +20,7 @@ from sendouts.models.batch import ASKING
 from sendouts.outlook import forecast
 from sendouts.privacy import retention
 from sendouts.spool import spooled
-from sendouts.stages import advance, finishing, planning, transfers
+from sendouts.stages import advance, callers, finishing, planning, transfers
 from sendouts.stages.effects import give_back_codes, has_unused_codes
 from sendouts.stages.screening import download
 from sendouts.verbs import change_many
@@ -61,7 +61,7 @@ SERVICES = replace(
     worker=pulses.SERVICES,
     work=advance.call_services,
     of=ASKING,
-    sets=advance.split_by_service,
+    sets=callers.split,
     onward=(SINGLES, FILES),
 )
 DOWNLOADS = Lane(

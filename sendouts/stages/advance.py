@@ -1,17 +1,13 @@
 """Advance claimed batches: take each through the stages that its status calls for."""
 
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from django.db.models import Count
-from django.db.models.functions import Now
 from django.utils import timezone
 
 from sendouts import lifecycle
 from sendouts.models import Attention, Batch, Status, Webhook
 from sendouts.models.attention import AttentionData
-from sendouts.models.batch import ASKING
 from sendouts.models.webhook import in_sets
 from sendouts.stages import delivery, enrichment, finishing, review
 from sendouts.stages.screening.contact_file import screen_file
@@ -19,11 +15,6 @@ from sendouts.stages.screening.singles import screen_items
 from work import claims
 from work.nudges import nudge
 
-# Workers that call one service at a time, and batches in one set.
-CALLERS_OF_ONE = 3
-GROUP = 200
-# When to look again for a free caller.
-ROUND = timedelta(seconds=2)
 Work = Callable[[claims.Claim, Sequence[Batch], datetime], None]
 
 
@@ -101,27 +92,3 @@ def escalate(claim: claims.Claim, batch_id: int, error: Exception | None) -> Non
     if error is not None:
         code, data = Attention.SCREENING_FAILED, AttentionData(status=status, error=type(error).__name__)
     lifecycle.attention(batch_id, code, now=timezone.now(), claim=claim, pause=None, data=data)
-
-
-def split_by_service(ids: Sequence[int]) -> Iterator[list[int]]:
-    """Yield batches that call services, in sets that share a plan; put off those whose service has enough callers.
-
-    So the batches of one service, however many, leave workers to those of others.
-    """
-    free = Batch.objects.filter(ASKING, claims.free(), claims.due(), pk__in=ids).order_by("due_at")
-    alike: dict[tuple[str, int, int, int], list[int]] = defaultdict(list)
-    for pk, source, service, plan, sendout in free.values_list("pk", "source", "service", "plan_id", "sendout_id"):
-        alike[service or "", plan, sendout, 0 if source == Batch.Source.SINGLE else pk].append(pk)
-    for (service, *_), found in alike.items():
-        for start in range(0, len(found), GROUP):
-            some = found[start : start + GROUP]
-            if _count_callers(service) < CALLERS_OF_ONE:
-                yield some
-            else:
-                Batch.objects.filter(claims.free(), claims.due(), pk__in=some).update(due_at=claims.due_in(ROUND))
-
-
-def _count_callers(service: str) -> int:
-    """Return how many workers are calling a service now."""
-    held = Batch.objects.filter(ASKING, service=service, due_at__lte=Now(), claimed_until__gt=Now())
-    return held.aggregate(callers=Count("claim_id", distinct=True))["callers"] or 0

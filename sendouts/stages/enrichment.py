@@ -18,20 +18,34 @@ from sendouts.models.attention import AttentionData
 from sendouts.models.counts import sum_reasons
 from sendouts.models.decision import DecisionReason, rows_of
 from sendouts.services.context import Contexts
-from sendouts.stages import delivery, effects
+from sendouts.stages import callers, delivery, effects
 from sendouts.stages.carry_out import EffectWork, Passed
 from work import claims
 
 log = structlog.get_logger(__name__)
 
 
+class NotReached(Exception):
+    """The other system did not answer."""
+
+
 def enrich(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> None:
     """Run the open enrichments of accepted batches without open rejections; advance the batches now complete."""
     complete = []
+    silent: set[str] = set()
     for batch in batches:
         if not batch.enrichments or delivery.has_open_rejections(batch) or batch.deadline <= timezone.now():
             continue
-        if _enrich(claim, batch, now):
+        if batch.service in silent:
+            # It would only find the same, and the worker would wait for each of them.
+            callers.put_off([batch], 0.0, claim)
+            continue
+        try:
+            done = _enrich(claim, batch, now)
+        except NotReached:
+            silent.add(batch.service or "")
+            continue
+        if done:
             batch.refresh_from_db(fields=["rejected", "accepted", "enrichments"])
             complete.append(batch)
     delivery.move_on(claim, complete, now)
@@ -40,7 +54,7 @@ def enrich(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> None
 def _enrich(claim: claims.Claim, batch: Batch, now: datetime) -> bool:
     """Run the actions in the order of the plan, because a later one may use the result of an earlier one.
 
-    Return whether all are complete.
+    Return whether all are complete; raise NotReached if the other system did not answer, once a retry is scheduled.
     """
     contexts = Contexts(batch, batch.deadline)
     for run in effects.open_enrichments(batch.pk):
@@ -51,6 +65,8 @@ def _enrich(claim: claims.Claim, batch: Batch, now: datetime) -> bool:
         run.refresh_from_db()
         if not passed.through and passed.again_in is not None:
             _schedule_retry(claim, batch, run, passed, now)
+            if not passed.working:
+                raise NotReached
             return False
         if (run.refused or not passed.through) and not _apply_on_failure(claim, run, passed):
             # A person retries the action or releases without it.

@@ -8,7 +8,7 @@ import pytest
 
 from actions.catalog.consent_check.kind import ConsentCheck
 from actions.contract import Contact, Permanent, Retryable, Verdict, Word
-from actions.plan import run as plan_run
+from actions.plan import questions
 from tests.actions.helpers import Reply, make_context, people, planned, refused_at, run, service
 from tests.outbound.site import Request, Site
 
@@ -179,7 +179,7 @@ def test_a_wrong_configuration_is_refused_at_its_field() -> None:
 
 
 def test_a_chunk_is_asked_in_pages_and_survives_a_service_that_stumbles(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plan_run, "FIRST_DELAY", 0.001)
+    monkeypatch.setattr(questions, "FIRST_DELAY", 0.001)
     refusing = {f"A-{place}" for place in range(0, 2000, 10)}
 
     def stumble(number: int, question: Any) -> Reply | None:

@@ -9,7 +9,7 @@ import pytest
 
 from actions.catalog.consent_check.kind import ConsentCheck
 from actions.contract import Contact, Retryable, Verdict, Word
-from actions.plan import run as plan_run
+from actions.plan import questions
 from actions.plan.run import Result
 from outbound import breaker
 from outbound.breaker import service_breakers
@@ -168,7 +168,7 @@ def test_another_form_than_was_declared_accepts_nobody(sim: Simulator, mapping: 
 def test_a_service_that_stumbles_is_asked_again(
     sim: Simulator, mapping: Any, fault: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(plan_run, "FIRST_DELAY", 0.001)
+    monkeypatch.setattr(questions, "FIRST_DELAY", 0.001)
     sim.faults([{"on": "consent", "times": 1, **fault}])
     result = through_plan(mapping(sim), contacts(*range(1, 21)))
     assert result.failures == ()

@@ -17,7 +17,7 @@ from actions.codes.refill import refill
 from actions.contract import Contact, Context, Permanent, Retryable, Word
 from actions.effect import DONE, Pending
 from actions.models import Credential, Project, Sendout
-from actions.plan import run as plan_run
+from actions.plan import questions
 from actions.plan.merge import PlannedAction
 from actions.plan.run import Result
 from actions.secrets import oauth
@@ -151,7 +151,7 @@ def test_a_service_that_refuses_every_token_is_asked_twice_a_page_and_floods_nob
 
 
 def test_many_pages_request_one_token_and_share_its_failure(sim: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plan_run, "FIRST_DELAY", 0.001)
+    monkeypatch.setattr(questions, "FIRST_DELAY", 0.001)
     sim.faults([{"kind": "slow", "on": "token", "seconds": 0.3}])
     store(sim)
     assert words(ask(sim, people=80, parallel=16)) == JUDGED and sim.oauth()["issued"] == 1

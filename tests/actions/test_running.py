@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from actions.contract import ACCEPT, Contact, Permanent, Retryable, Verdict, Word, reject, undecided
-from actions.plan import run as plan_run
+from actions.plan import questions
 from actions.plan.merge import PlannedAction
-from actions.plan.run import Result, Stopped
+from actions.plan.questions import Stopped
+from actions.plan.run import Result
 from actions.sentences import write
 from tests.actions.helpers import Scripted, accept_all, people, planned, run, scripted
 
@@ -24,8 +25,8 @@ MISSING = planned("field_rule", {"field": "x", "reject_if": {"missing": True}})
 @pytest.fixture
 def script(monkeypatch: pytest.MonkeyPatch) -> Script:
     """Put a scripted kind into the catalog; delays are short."""
-    monkeypatch.setattr(plan_run, "FIRST_DELAY", 0.001)
-    monkeypatch.setattr(plan_run, "LONGEST_DELAY", 0.004)
+    monkeypatch.setattr(questions, "FIRST_DELAY", 0.001)
+    monkeypatch.setattr(questions, "LONGEST_DELAY", 0.004)
     return partial(scripted, monkeypatch)
 
 

@@ -8,6 +8,7 @@ DOOR, RECORD, PLAN, RUN = (
     "actions/plan/merge.py",
     "actions/plan/run.py",
 )
+QUESTIONS = "actions/plan/questions.py"
 GUARD, SESSION = "outbound/guard.py", "outbound/session.py"
 LISTS, MERGING, RUNNING = (f"tests/actions/test_{name}.py" for name in ("suppression_lists", "merging", "running"))
 ADDRESSES, URIS = "tests/outbound/test_guard_addresses.py", "tests/outbound/test_guard_uris.py"
@@ -241,14 +242,14 @@ FAULTS = (
     ),
     Fault(
         "a page may be answered in part",
-        RUN,
+        QUESTIONS,
         "if not isinstance(answers, Sequence) or len(answers) != expected:",
         "if not isinstance(answers, Sequence):",
         f"{RUNNING}::test_an_answer_that_breaks_the_contract_holds_the_page",
     ),
     Fault(
         "services are asked without time",
-        RUN,
+        QUESTIONS,
         "if kind.waits and context.time_left() <= 0:",
         "if False:",
         f"{RUNNING}::test_nobody_is_asked_once_the_time_is_used_up",

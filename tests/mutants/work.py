@@ -9,7 +9,7 @@ OUTAGES = "tests/work/test_outages.py"
 CLOCKS, SILENT = "tests/work/test_clocks_apart.py", "tests/work/test_silent_loops.py"
 IN_DOUBT = "tests/stages/test_rows_in_doubt.py"
 
-FAIR = "tests/stages/test_fairness.py"
+FAIR, SILENT_SERVICES = "tests/stages/test_fairness.py", "tests/stages/test_silent_services.py"
 
 FAULTS = (
     Fault(
@@ -21,9 +21,9 @@ FAULTS = (
     ),
     Fault(
         "a service has any number of callers",
-        "sendouts/stages/advance.py",
-        "if _count_callers(service) < CALLERS_OF_ONE:",
-        "if True:",
+        "sendouts/stages/callers.py",
+        "return timedelta() if callers < most else ROUND",
+        "return timedelta()",
         f"{FAIR}::test_a_service_has_some_callers_and_no_more_and_the_rest_waits_as_rows",
     ),
     Fault(
@@ -32,6 +32,48 @@ FAULTS = (
         "Q(status=Status.PLANNED, asks_until__gt=Now())",
         "Q(status=Status.PLANNED, asks_until__isnull=False)",
         f"{FAIR}::test_past_its_time_a_batch_asks_nobody_and_is_worked_on_with_those_that_never_do",
+    ),
+    Fault(
+        "a page is asked about for as long as there is time",
+        "actions/plan/questions.py",
+        "if patience is not None and (",
+        "if False and (",
+        f"{SILENT_SERVICES}::test_a_file_waits_as_a_row_and_keeps_the_chunks_that_it_has",
+    ),
+    Fault(
+        "a chunk is stored though some of it was not answered",
+        "sendouts/stages/screening/contact_file.py",
+        "if judged.waiting:",
+        "if False:",
+        f"{SILENT_SERVICES}::test_a_file_waits_as_a_row_and_keeps_the_chunks_that_it_has",
+    ),
+    Fault(
+        "singles that were not answered are taken for accepted",
+        "sendouts/stages/screening/singles.py",
+        "if waiting := [batch for batch in batches if judged[batch.pk].waiting]:",
+        "if waiting := []:",
+        f"{SILENT_SERVICES}::test_a_single_that_is_not_answered_keeps_none_of_its_set",
+    ),
+    Fault(
+        "what waits for a service sleeps beyond its time",
+        "sendouts/stages/callers.py",
+        'then=Least(due_at, F("asks_until"))',
+        "then=due_at",
+        f"{SILENT_SERVICES}::test_at_the_end_of_its_time_a_batch_goes_on_without_its_service",
+    ),
+    Fault(
+        "every batch probes a service that does not answer",
+        "sendouts/stages/callers.py",
+        "if silence := _silence_of(service):",
+        "if silence := timedelta():",
+        f"{SILENT_SERVICES}::test_while_a_service_takes_no_calls_nobody_begins_and_one_probes",
+    ),
+    Fault(
+        "each of a set waits for the same silent system",
+        "sendouts/stages/enrichment.py",
+        "if batch.service in silent:",
+        "if False:",
+        f"{SILENT_SERVICES}::test_one_of_a_set_finds_out_that_the_system_of_their_enrichment_is_silent",
     ),
     Fault(
         "the sweep has the same threads for every kind of work",

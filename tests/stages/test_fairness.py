@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from actions.models import Sendout
 from sendouts.models import Batch, Tempo
-from sendouts.stages import advance
+from sendouts.stages import callers
 from sendouts.stages.screening import contact_file
 from tests.acceptance.deployment import wait_until
 from tests.actions.helpers import Reply, Service, service
@@ -92,7 +92,7 @@ def due_again(ids: list[int]) -> None:
 def test_a_service_has_some_callers_and_no_more_and_the_rest_waits_as_rows(
     gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(advance, "CALLERS_OF_ONE", 1)
+    monkeypatch.setattr(callers, "CALLERS_OF_ONE", 1)
     with slow_service() as (running, go_on), slow_service() as (prompt, at_once):
         at_once.set()
         asking(gate, running.url)

@@ -16,7 +16,7 @@ import urllib3
 from pydantic import AfterValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
-from actions.contract import Context, Later, Permanent, Retryable, Sentences, gettext_noop
+from actions.contract import Blocked, Context, Later, Permanent, Retryable, Sentences, gettext_noop
 from outbound.guard import Refused
 from outbound.rate import rates
 from outbound.retry_after import TROUBLE, read_retry_after
@@ -226,7 +226,7 @@ def _send(context: Context, asked: Call, headers: Mapping[str, str], codes: Coll
         raise Permanent(ServiceFailure.NOT_ALLOWED(host=error.host or host, code=error.code)) from error
     except Unreachable as error:
         if error.word == "held":
-            raise Retryable(ServiceFailure.LEFT_ALONE(host=host), error.retry_after) from error
+            raise Blocked(ServiceFailure.LEFT_ALONE(host=host), error.retry_after) from error
         raise Retryable(ServiceFailure.UNREACHABLE(host=host)) from error
     except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
         raise Retryable(ServiceFailure.UNREACHABLE(host=host)) from error

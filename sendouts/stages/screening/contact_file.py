@@ -24,17 +24,18 @@ from sendouts import lifecycle
 from sendouts.deadlines import screening_ends
 from sendouts.models import Attention, Batch, Chunk, EventWord, Spool, Status
 from sendouts.models.attention import AttentionData
+from sendouts.models.batch import ASKING
 from sendouts.models.counts import sum_failures, sum_reasons
 from sendouts.privacy import sealing
 from sendouts.privacy.masking import masked_lines
 from sendouts.services.hosts import platform
 from sendouts.spool import spooled
 from sendouts.spool.spooled import Behind, LostFile, SpooledFile
-from sendouts.stages import effects, review
+from sendouts.stages import callers, effects, review
 from sendouts.stages.planning import WAITING_FOR_FILE
 from sendouts.stages.screening import addresses, own_decisions, shared_uris
 from sendouts.stages.screening.download import FILE_TRIES, describe
-from sendouts.stages.screening.judge import Judge, Judged, complete
+from sendouts.stages.screening.judge import PATIENCE, Judge, Judged, complete
 from sendouts.stages.storage import insert_decisions, insert_effects
 from sendouts.symplify import client
 from sendouts.symplify.client import DownloadFailed, RetryableFailure
@@ -77,9 +78,12 @@ def screen_file(claim: claims.Claim, batch: Batch, now: datetime) -> None:
             _screen(claim, batch, spool if kept else None, now, keep_broken=tries >= FILE_TRIES)
     except CannotOpen:
         lifecycle.cannot_open(batch.pk, now=now, claim=claim)
+    except callers.Unanswered as silence:
+        callers.put_off([batch], silence.args[0], claim)
+        log.info("service_silent", batch=batch.pk)
     except TurnOver:
-        # It is due again behind the batches that are due already.
-        lifecycle.look_again(batch.pk, claim=claim)
+        # It is due again behind the batches that are due already, or that wait for a caller of their service.
+        lifecycle.look_again(batch.pk, claim=claim, pause=2 * callers.ROUND if batch.is_asking else timedelta())
         log.info("let_others_go_first", batch=batch.pk)
     except Behind:
         _await_file(claim, batch)
@@ -176,12 +180,12 @@ def _open(claim: claims.Claim, batch: Batch, spool: Spool | None) -> Iterator[Do
 
 def _screen(claim: claims.Claim, batch: Batch, spool: Spool | None, now: datetime, *, keep_broken: bool) -> None:
     started = time.monotonic()
-    size = batch.chunk_rows or settings.CHUNK_ROWS
+    uri = keyring().open(batch.download_uri, sealing.of_download(batch.delivery_key)).decode()
+    judge = Judge(batch, tick=claim.keep, base=uri, patience=PATIENCE)
+    size = batch.chunk_rows or judge.chunk_rows(settings.CHUNK_ROWS)
     if not batch.chunk_rows:
         Batch.objects.filter(pk=batch.pk, claim_id=claim.id).update(chunk_rows=size)
     stored = dict(Chunk.objects.filter(batch=batch).values_list("number", "digest"))
-    uri = keyring().open(batch.download_uri, sealing.of_download(batch.delivery_key)).decode()
-    judge = Judge(batch, tick=claim.keep, base=uri)
     marks = shared_uris.Marks(batch.pk, whole=not stored)
     kept = bool(own_decisions.batches_with([batch.pk]))
     ends = screening_ends(batch.received_at, batch.deadline)
@@ -208,12 +212,14 @@ def _screen(claim: claims.Claim, batch: Batch, spool: Spool | None, now: datetim
                 raise NotProven
             first = batch.first_decision + number * size
             judged = judge.judge(rows, range(first, first + len(rows)))
+            if judged.waiting:
+                raise callers.Unanswered(judged.again_in)
             own = own_decisions.apply(batch.pk, judged.decisions) if kept else None
             if own is not None:
                 judged = judged._replace(decisions=own.decisions)
             marks.note(judged.decisions)
             _store_chunk(claim, batch.pk, number, judged, digest.digest(), file.share, own)
-            if not last and time.monotonic() - started > TURN_SECONDS and _are_others_due(batch.pk):
+            if not last and time.monotonic() - started > TURN_SECONDS and _are_others_due(batch):
                 raise TurnOver
         if len(stored) > number + 1:
             raise FileChanged
@@ -238,11 +244,17 @@ class _Pages(ExitStack):
         return self.enter_context(client.open_contacts(platform(), self._uri, seconds=seconds))
 
 
-def _are_others_due(batch_id: int) -> bool:
-    """Return whether another, unclaimed contact file has been due for longer than a nudge takes."""
+def _are_others_due(batch: Batch) -> bool:
+    """Return whether another, unclaimed contact file has been due for longer than a nudge takes.
+
+    If the batch calls a service, this is about the others that wait for a caller of it.
+    """
+    files = Batch.objects.filter(claims.free(), source=Batch.Source.BATCH).exclude(pk=batch.pk)
+    if batch.is_asking:
+        soon = timezone.now() + 2 * callers.ROUND
+        return files.filter(ASKING, service=batch.service, due_at__lte=soon).exists()
     since = timezone.now() - WAITING
-    files = Batch.objects.filter(claims.free(), source=Batch.Source.BATCH, due_at__lte=since)
-    return files.exclude(pk=batch_id).exclude(status=Status.IN_REVIEW).exists()
+    return files.filter(~ASKING, due_at__lte=since).exclude(status=Status.IN_REVIEW).exists()
 
 
 def _store_chunk(

@@ -4,6 +4,7 @@ import json
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, TypedDict
@@ -11,8 +12,9 @@ from typing import Any, NamedTuple, TypedDict
 from django.utils import timezone
 
 from actions.contact import MISSING
-from actions.contract import Contact, Word
+from actions.contract import Contact, Permanent, Word
 from actions.models import KeepContacts
+from actions.plan.build import build
 from actions.plan.merge import from_data
 from actions.plan.run import Failure, run_plan
 from actions.secrets.at_rest import AtRest
@@ -40,6 +42,10 @@ VERDICTS = {
 _UNREAD = -1
 # How long after its time limit the claim is still extended for a kind.
 GRACE = timedelta(seconds=30)
+# Seconds for which a worker asks a service again that does not answer; then the batch waits for it as a row.
+PATIENCE = 5.0
+# Rows of a chunk whose service is asked about few at a time: what an answered chunk keeps, no silence takes away.
+LEAST_ROWS, ROUNDS = 200, 8
 
 
 class Sums(TypedDict):
@@ -60,6 +66,9 @@ class Judged(NamedTuple):
     decisions: list[NewDecision]
     failures: list[Failure]
     effects: list[NewEffect]
+    # Ids of the rows whose service does not answer, so that they have no verdict, and in how many seconds to ask again.
+    waiting: frozenset[int] = frozenset()
+    again_in: float = 0.0
 
     def sums(self) -> Sums:
         """Sum up the decisions."""
@@ -84,6 +93,7 @@ class Judge:
     """Judge of the rows of batches that share plan, project and sendout; `batch` is any of them.
 
     `tick` is called about once a second while a service is pending. `base`: the URI of their file, for relative ones.
+    `patience`: as in run_plan().
     """
 
     def __init__(
@@ -92,7 +102,9 @@ class Judge:
         ends: datetime | None = None,
         tick: Callable[[], None] | None = None,
         base: str = "",
+        patience: float | None = None,
     ) -> None:
+        self._patience = patience
         self._addresses = Addresses(base)
         self._plan = from_data(batch.plan.content)
         self._tick = tick
@@ -108,7 +120,13 @@ class Judge:
         pairs = list(zip(ids, rows, strict=True))
         contacts = [Contact(row.contact_id, row.fields, pk) for pk, row in pairs if not row.problem]
         result = run_plan(
-            self._plan.actions, contacts, self._contexts.of, pool=own_pool(), stop=stop, tick=self._extend_claim
+            self._plan.actions,
+            contacts,
+            self._contexts.of,
+            pool=own_pool(),
+            stop=stop,
+            tick=self._extend_claim,
+            patience=self._patience,
         )
         judged = zip(contacts, result.verdicts, result.action, strict=True)
         decisions = []
@@ -126,7 +144,17 @@ class Judge:
             found = NewDecision(pk, row.contact_id, uri, word, False, *why, kept, verdict.evidence_at, mark)
             decisions.append(found)
         effects = [NewEffect(contacts[place].key, step, payload) for place, step, payload in result.payloads]
-        return Judged(decisions, list(result.failures), effects)
+        waiting = frozenset(contacts[place].key for place in result.waiting)
+        return Judged(decisions, list(result.failures), effects, waiting, result.again_in)
+
+    def chunk_rows(self, most: int) -> int:
+        """Return how many rows to screen and store together."""
+        pages = [most]
+        for planned in self._plan.actions:
+            with suppress(Permanent):
+                kind = build(planned.kind, planned.config)
+                pages += [kind.page_size * kind.parallel * ROUNDS] if kind.waits else []
+        return min(most, max(LEAST_ROWS, min(pages)))
 
     def _extend_claim(self) -> None:
         # A kind that hangs beyond its time must not keep the batch from expiring.

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+import structlog
 from django.db import transaction
 
 from actions.plan.run import Failure
@@ -16,13 +17,15 @@ from sendouts.deadlines import screening_ends
 from sendouts.models import Attention, Batch, Chunk, Webhook
 from sendouts.models.decision import DecisionReason
 from sendouts.privacy import sealing
-from sendouts.stages import review
+from sendouts.stages import callers, review
 from sendouts.stages.screening import addresses, own_decisions, shared_uris
-from sendouts.stages.screening.judge import Judge, Judged, Sums, complete
+from sendouts.stages.screening.judge import PATIENCE, Judge, Judged, Sums, complete
 from sendouts.stages.storage import NewDecision, insert_decisions, insert_effects
 from sendouts.symplify.items import Row
 from sendouts.symplify.payload import Hook, parse
 from work import claims
+
+log = structlog.get_logger(__name__)
 
 
 def screen_items(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> None:
@@ -32,11 +35,21 @@ def screen_items(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -
     for pk in shut:
         lifecycle.cannot_open(pk, now=now, claim=claim)
     batches = [batch for batch in batches if batch.pk not in shut]
-    alike: dict[tuple[int, int], list[Batch]] = defaultdict(list)
+    alike: dict[tuple[int, int, bool], list[Batch]] = defaultdict(list)
     for batch in batches:
-        alike[batch.plan_id, batch.sendout_id].append(batch)
+        soon = callers.ends_soon(screening_ends(batch.received_at, batch.deadline), now)
+        alike[batch.plan_id, batch.sendout_id, soon].append(batch)
     own: dict[int, own_decisions.Reapplied] = {}
     judged = {pk: result for group in alike.values() for pk, result in _judge(claim, group, rows, own).items()}
+    # Those whose service does not answer wait for it; the others go on.
+    if waiting := [batch for batch in batches if judged[batch.pk].waiting]:
+        callers.put_off(waiting, max(judged.pop(batch.pk).again_in for batch in waiting), claim)
+        log.info("service_silent", singles=len(waiting), first=waiting[0].pk)
+        batches = [batch for batch in batches if batch.pk in judged]
+        own = {pk: applied for pk, applied in own.items() if pk in judged}
+        hooks = {pk: hook for pk, hook in hooks.items() if pk in judged}
+    if not batches:
+        return
     columns: dict[int, dict[str, Any]] = {}
     chunks = []
     for batch in batches:
@@ -85,7 +98,7 @@ def _judge(
     own: filled with the decisions that people had made.
     """
     ends = min(screening_ends(batch.received_at, batch.deadline) for batch in group)
-    judge = Judge(group[0], ends, tick=claim.keep)
+    judge = Judge(group[0], ends, tick=claim.keep, patience=PATIENCE)
     flat = [row for batch in group for row in rows.get(batch.pk, ())]
     ids = [batch.first_decision + place for batch in group for place in range(len(rows.get(batch.pk, ())))]
     screened = judge.judge(flat, ids)
@@ -94,6 +107,8 @@ def _judge(
         parts[decision.id >> 32].decisions.append(decision)
     for effect in screened.effects:
         parts[effect.decision_id >> 32].effects.append(effect)
+    for pk in {pk >> 32 for pk in screened.waiting}:
+        parts[pk] = parts[pk]._replace(waiting=screened.waiting, again_in=screened.again_in)
     for part in parts.values():
         part.failures.extend(_failures(part.decisions, screened.failures))
     for pk in own_decisions.batches_with(parts):

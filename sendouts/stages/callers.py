@@ -1,0 +1,85 @@
+"""Batches that call other services: how many at a time call one, and how the others wait, as rows."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Case, Count, DateTimeField, ExpressionWrapper, F, Q, When
+from django.db.models.functions import Least, Now
+
+from outbound.breaker import Breaker, service_breakers
+from sendouts.models import Batch, Status
+from sendouts.models.batch import ASKING
+from work import claims
+
+# Workers that call one service at a time, and batches in one set.
+CALLERS_OF_ONE = 3
+GROUP = 200
+# When to look again for a free caller, or at a service that did not answer.
+ROUND = timedelta(seconds=2)
+# Singles whose time ends so soon are asked about apart: a set ends with the first of them.
+SOON = timedelta(seconds=15)
+
+
+class Unanswered(Exception):
+    """A service does not answer: ask again in so many seconds, the only argument."""
+
+
+def split(ids: Sequence[int]) -> Iterator[list[int]]:
+    """Yield batches that call services, in sets that share a plan; put off those whose service cannot be called now.
+
+    A service has a few callers at a time, and one while its breaker lets only probes pass. So the batches of one
+    service, however many, leave workers to those of others.
+    """
+    free = Batch.objects.filter(ASKING, claims.free(), claims.due(), pk__in=ids).order_by("due_at")
+    alike: dict[tuple[str, int, int, int], list[int]] = defaultdict(list)
+    for pk, source, service, plan, sendout in free.values_list("pk", "source", "service", "plan_id", "sendout_id"):
+        alike[service or "", plan, sendout, 0 if source == Batch.Source.SINGLE else pk].append(pk)
+    for (service, *_), found in alike.items():
+        for start in range(0, len(found), GROUP):
+            some = found[start : start + GROUP]
+            if pause := _pause_of(service):
+                _put_off(Q(claims.free(), claims.due(), pk__in=some), pause)
+            else:
+                yield some
+
+
+def put_off(batches: Sequence[Batch], seconds: float, claim: claims.Claim) -> None:
+    """Have claimed batches wait until their service is to be asked again, and no longer than their time."""
+    ids = [batch.pk for batch in batches]
+    pause = max(ROUND, timedelta(seconds=seconds), *(_silence_of(batch.service or "") for batch in batches))
+    with transaction.atomic():
+        claim.extend(ids, progress=True)
+        _put_off(Q(pk__in=ids), pause)
+
+
+def ends_soon(ends: datetime, now: datetime) -> bool:
+    return ends - now < SOON
+
+
+def _put_off(where: Q, pause: timedelta) -> None:
+    due_at = ExpressionWrapper(Now() + pause, output_field=DateTimeField())
+    # At the end of its time a batch is screened without its service.
+    until = Case(When(status=Status.PLANNED, then=Least(due_at, F("asks_until"))), default=due_at)
+    Batch.objects.filter(where).update(due_at=until)
+
+
+def _pause_of(service: str) -> timedelta:
+    """Return how long no further batch may call a service; zero if one may now."""
+    if silence := _silence_of(service):
+        return silence
+    most = 1 if any(breaker.is_open for breaker in _breakers_of(service)) else CALLERS_OF_ONE
+    held = Batch.objects.filter(ASKING, service=service, due_at__lte=Now(), claimed_until__gt=Now())
+    callers = held.aggregate(callers=Count("claim_id", distinct=True))["callers"] or 0
+    return timedelta() if callers < most else ROUND
+
+
+def _silence_of(service: str) -> timedelta:
+    """Return how long until the next probe of a service that does not answer this process."""
+    return timedelta(seconds=max((breaker.wait() for breaker in _breakers_of(service)), default=0.0))
+
+
+def _breakers_of(service: str) -> list[Breaker]:
+    hosts = (name.rpartition(":") for name in service.split())
+    return [service_breakers.of(host, int(port)) for host, colon, port in hosts if colon and port.isdigit()]
