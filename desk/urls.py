@@ -10,6 +10,7 @@ _only = admin.site.admin_view
 app_name = "desk"
 urlpatterns = [
     path("live/", _only(page.live), name="live"),
+    path("closure-seen/", _only(page.mark_closure_seen), name="closure_seen"),
     path("ways.csv", _only(page.ways_file), name="ways"),
     path("reasons.csv", _only(page.reasons_file), name="reasons"),
     path("spacing.csv", _only(page.spacing_file), name="spacing"),

@@ -6,14 +6,16 @@ from operator import attrgetter
 from typing import Any
 
 from django.conf import settings
+from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_GET, require_POST
 
 from actions import access
 from desk.bases import reader
@@ -26,6 +28,7 @@ from desk.home.figures.unusual import unusual
 from desk.home.figures.week import scale, week
 from desk.operations.alarms import LOOK
 from sendouts.inquiries import csv
+from sendouts.intake import closures
 from sendouts.models import Batch
 from sendouts.outlook import forecast
 from sendouts.verbs import base
@@ -63,6 +66,21 @@ def live(request: HttpRequest) -> JsonResponse:
     context = {"home": found, "zone": timezone.localtime(now).tzname()}
     parts = {name: render_to_string(template, context, request) for name, template in REGIONS.items()}
     return JsonResponse({"now": now.isoformat(), "every": EVERY, "regions": parts, "say": found["news"]})
+
+
+@require_POST
+def mark_closure_seen(request: HttpRequest) -> HttpResponse:
+    """Hide the line about a closed door from everybody, and record who did. name, start: of the closure."""
+    user = reader(request)
+    if not (user.has_perm(LOOK) and user.has_perm(base.REVIEW) and access.sees_all(user)):
+        raise PermissionDenied
+    asked = request.POST.get("name"), request.POST.get("start")
+    told = closures.recent(timezone.now())
+    closure = next((each for each in told if (each.name, each.start.isoformat()) == asked), None)
+    if closure is not None and (row := closures.mark_seen(closure, user.pk)):
+        text = f"{closure.start.isoformat()} – {closure.end.isoformat()}: seen"
+        LogEntry.objects.log_actions(user.pk, [row], CHANGE, text, single_object=True)
+    return HttpResponseRedirect(reverse("admin:index"))
 
 
 def home(user: User, now: datetime, shown: Collection[str] | None = None) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -23,10 +23,11 @@ TOLD = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Closure:
-    """The door of one machine was closed from `start` to `end`."""
+    """The door of one machine was closed from `start` to `end`. name: of its row."""
 
     start: datetime
     end: datetime
+    name: str = field(default="", compare=False)
 
 
 def trace(folder: Path) -> None:
@@ -58,12 +59,21 @@ def report(folder: Path) -> None:
 
 
 def recent(now: datetime) -> list[Closure]:
-    """Return the last closure of each machine that ended within a day."""
+    """Return the last closure of each machine that ended within a day, unless a person has seen it."""
     return sorted(_read(now), key=lambda closure: closure.start)
 
 
 def _read(now: datetime) -> Iterator[Closure]:
-    for data in Pulse.objects.filter(name__startswith=pulses.CLOSED).values_list("data", flat=True):
-        start, end = (parse_datetime(data.get(name, "")) for name in ("start", "end"))
-        if start and end and end > now - TOLD:
-            yield Closure(start, end)
+    for name, data in Pulse.objects.filter(name__startswith=pulses.CLOSED).values_list("name", "data"):
+        start, end = (parse_datetime(data.get(key, "")) for key in ("start", "end"))
+        if start and end and end > now - TOLD and "seen" not in data:
+            yield Closure(start, end, name)
+
+
+def mark_seen(closure: Closure, user_id: int) -> Pulse | None:
+    """Store that a person has seen this closure; return its row, or None if it was seen or another one came."""
+    found = Pulse.objects.filter(name=closure.name).first()
+    if found is None or "seen" in found.data or parse_datetime(found.data.get("start", "")) != closure.start:
+        return None
+    seen = found.data | {"seen": user_id}
+    return found if Pulse.objects.filter(name=closure.name, data=found.data).update(data=seen) else None

@@ -1,8 +1,9 @@
 """The home page: for each role what they may look at and do, in words; live; and limited to their projects."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.core.cache import cache
 from django.db import connection
 from django.db.models import Q
@@ -22,7 +23,7 @@ from tests.factories import SECRET, batch, client_of, page_url, sendout, text_of
 from work.models import Pulse
 
 pytestmark = pytest.mark.django_db
-HOME, LIVE = "/admin/", "/admin/desk/live/"
+HOME, LIVE, SEEN = "/admin/", "/admin/desk/live/", "/admin/desk/closure-seen/"
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 NOW = timezone.now()
 
@@ -294,3 +295,24 @@ def test_slow_figures_are_kept_for_a_moment_and_urgent_ones_are_not() -> None:
     assert "4,321" in found["home-today"]
     assert "1,234" in found["home-waiting"]
     assert "Accepted 0" in found["home-ways"]
+
+
+def test_a_closed_door_is_told_until_somebody_who_may_decide_has_seen_it() -> None:
+    row = Pulse.objects.create(name="closed@gateway-1", at=NOW, data=closed(NOW - 10 * MINUTE))
+    reviewer, viewer = client_of("Reviewer"), client_of("Viewer")
+    said = "The gateway’s door was closed"
+    assert said in shown(reviewer) and said in shown(viewer)
+    assert SEEN in regions(reviewer)["home-unusual"] and SEEN not in regions(viewer)["home-unusual"]
+    given = {"name": row.name, "start": row.data["start"]}
+    assert viewer.post(SEEN, given).status_code == 403 and said in shown(viewer)
+    assert reviewer.post(SEEN, given).status_code == 302
+    assert said not in shown(reviewer) and said not in shown(viewer)
+    [entry] = LogEntry.objects.filter(object_id=row.pk)
+    assert entry.user.get_username() == "reviewer.lyon" and row.data["start"] in entry.change_message
+    # A later closure is told again, and a page that still shows the last one does not hide it.
+    Pulse.objects.filter(pk=row.pk).update(data=closed(NOW - MINUTE))
+    assert reviewer.post(SEEN, given).status_code == 302 and said in shown(reviewer)
+
+
+def closed(start: datetime) -> dict[str, str]:
+    return {"start": start.isoformat(), "end": (start + MINUTE / 2).isoformat()}
