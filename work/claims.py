@@ -187,14 +187,14 @@ def _due(model: type[Model], ids: Collection[int], of: Q) -> list[tuple[int, boo
     ]
 
 
-def drop_all(model: type[Model]) -> int:
-    """Free every row and count a death on it; return their number.
+def drop_all(model: type[Model], *, died: bool = True) -> int:
+    """Free every row, and count a death on it if its worker `died` of it; return their number.
 
-    Only for a moment when no other process can hold claims, such as the start of embedded mode: the holders died with
+    Only for a moment when no other process can hold claims, such as the start of embedded mode: the holders ended with
     it.
     """
     held = model._default_manager.filter(claim_id__isnull=False)
-    return held.update(claim_id=None, claimed_until=None, deaths=F("deaths") + 1)
+    return held.update(claim_id=None, claimed_until=None, deaths=F("deaths") + int(died))
 
 
 def database_now() -> datetime:

@@ -88,10 +88,13 @@ def last() -> datetime | None:
     return Pulse.objects.filter(pk=pulses.OUTAGE).values_list("at", flat=True).first()
 
 
-def tell_start() -> None:
+def tell_start() -> bool:
     """Write that the gateway was interrupted: workers that ended before its start prove nothing about their rows.
 
     A row that ends all processes again and again must still be found, so a start soon after another is not written.
+    Return whether it was written.
     """
-    if not Pulse.objects.filter(pk=pulses.OUTAGE, at__gt=Now() - RESTART_PAUSE).exists():
-        pulses.write(pulses.OUTAGE)
+    if Pulse.objects.filter(pk=pulses.OUTAGE, at__gt=Now() - RESTART_PAUSE).exists():
+        return False
+    pulses.write(pulses.OUTAGE)
+    return True

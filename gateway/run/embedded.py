@@ -24,7 +24,7 @@ from gateway.run.doors import has_lost_terminal
 from gateway.run.migration import REFUSED, Migration
 from gateway.run.web import DoorServer, web_config
 from sendouts.intake.sqs import configured_consumer
-from work import claims
+from work import claims, outages
 from work.lanes import registered
 
 log = structlog.get_logger(__name__)
@@ -156,7 +156,9 @@ class _Parts:
         """Drop every claim: no other process works on these rows, so its process has died."""
         while not self._stop.is_set():
             try:
-                dropped = sum(claims.drop_all(model) for model in {lane.model for lane in registered()})
+                # One restart says nothing about the rows; the next soon after may be the work of one.
+                died = not outages.tell_start()
+                dropped = sum(claims.drop_all(model, died=died) for model in {lane.model for lane in registered()})
             except Error as error:
                 log.warning("database_away", error=type(error).__name__)
                 connection.close()

@@ -268,5 +268,6 @@ def forget() -> None:
 
 def drop_claims() -> None:
     """What the embedded mode does at its start: its predecessor held whatever is claimed."""
+    died = not outages.tell_start()
     for model in {lane.model: None for lane in registered()}:
-        claims.drop_all(model)
+        claims.drop_all(model, died=died)

@@ -218,8 +218,8 @@ FAULTS = (
     Fault(
         "a row that ends every process is excused each time",
         "work/outages.py",
-        "if not Pulse.objects.filter(pk=pulses.OUTAGE, at__gt=Now() - RESTART_PAUSE).exists():",
-        "if True:",
+        "if Pulse.objects.filter(pk=pulses.OUTAGE, at__gt=Now() - RESTART_PAUSE).exists():",
+        "if False:",
         f"{POISON}::test_a_start_excuses_the_claims_before_it_but_no_start_soon_after_another",
     ),
     Fault(

@@ -99,6 +99,16 @@ def test_the_embedded_start_counts_who_was_at_work() -> None:
     assert (claim.ids, claim.suspects) == ((free,), (held,))
 
 
+def test_a_single_restart_of_all_says_nothing_about_the_rows() -> None:
+    (held,) = due(1)
+    claims.take(Batch, [held])
+    for died in (False, True):
+        assert outages.tell_start() is not died
+        claims.drop_all(Batch, died=died)
+        claim = claims.take(Batch, [held])
+        assert (claim.ids, claim.suspects) == (((), (held,)) if died else ((held,), ()))
+
+
 def test_the_third_death_in_a_row_asks_for_a_person_who_can_have_it_tried_again(gate: Gate) -> None:
     gate.project()
     sent = gate.fire()
