@@ -26,6 +26,16 @@ def basic_pairs(entries: list[str]) -> tuple[tuple[str, str], ...]:
     return tuple(pairs)
 
 
+def bucket_url(name: str, text: str) -> str:
+    """Return the place in S3-compatible storage, s3://bucket/prefix, or ""."""
+    if text and not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.*'()-]+)*/?", text):
+        # The value is not quoted: it may hold what should be in AWS's own settings.
+        raise ImproperlyConfigured(
+            f"{name}: write s3://bucket/prefix; credentials and address come by AWS's own names."
+        )
+    return text
+
+
 def body_pattern(name: str, text: str) -> str:
     """Return the pattern for bodies of answers, once RE2 can read it."""
     options = re2.Options()

@@ -135,7 +135,8 @@ AT_ONCE = {pulses.DOWNLOADS: 8, pulses.SERVICES: 10}
 CHORES = (
     Chore("expire", lifecycle.expire, trusts_clock=True),
     Chore("foresee", forecast.foresee, wait=15.0),
-    Chore("spool", lambda now: spooled.remove_orphans(), wait=600.0),
+    # In a thread, since the storage may be another host.
+    Chore("spool", lambda now: spooled.remove_orphans(), wait=600.0, needed=lambda: True),
     # Promo codes returned to their pools have no rows of their own; one thread at a time is enough.
     Chore("codes", lambda now: give_back_codes(), needed=has_unused_codes),
 )

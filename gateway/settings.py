@@ -229,10 +229,13 @@ JOURNAL_DIR = DATA_DIR / "journal"
 # The most that the kept contact files of open batches may occupy, in GB; 0 keeps none.
 SPOOL_GB = env.float("SPOOL_GB", default=10.0)
 SPOOL_DIR = DATA_DIR / "spool"
+# s3://bucket/prefix, where they are kept instead if the gateway runs on several hosts.
+SPOOL_URL = environment.bucket_url("SPOOL_URL", env.str("SPOOL_URL", default=""))
 SQS_QUEUE_URL = env.str("SQS_QUEUE_URL", default="")
 SQS_THREADS = env.int("SQS_THREADS", default=4)
 SQS_BUCKETS = tuple(env.list("SQS_BUCKETS", default=[]))
 AWS_ENDPOINT_URL = env.str("AWS_ENDPOINT_URL", default="")
+AWS_ENDPOINT_URL_S3 = env.str("AWS_ENDPOINT_URL_S3", default="") or AWS_ENDPOINT_URL
 
 # --- The platform --------------------------------------------------------------------------------------------------
 SYMPLIFY_ALLOWED_HOSTS = env.list("SYMPLIFY_ALLOWED_HOSTS", default=[".symplifymail.com"])

@@ -11,6 +11,7 @@ from actions.secrets.keys import CannotOpen
 from sendouts.models import Batch, Decision, Spool
 from sendouts.privacy.masking import HIDDEN, masked
 from sendouts.spool import offer_columns, offers
+from sendouts.spool.bucket import StorageAway
 from sendouts.spool.offers import OfferProblem, OfferState
 from sendouts.spool.spooled import LostFile
 from sendouts.stages.screening.compare_offer import LISTED
@@ -166,7 +167,7 @@ def _columns(row: Spool) -> tuple[tuple[PreviewColumn, ...], tuple[tuple[int, li
     """Return the columns and the first rows, masked; empty if the file cannot be opened."""
     try:
         found = offer_columns.columns_of(row)
-    except (CannotOpen, LostFile):
+    except (CannotOpen, LostFile, StorageAway):
         return (), ()
     if found is None:
         return (), ()

@@ -32,6 +32,7 @@ from sendouts.inquiries.streaming import streamed
 from sendouts.models import Batch, Event, EventWord, Spool
 from sendouts.outlook import progress
 from sendouts.spool import offers, spooled
+from sendouts.spool.bucket import StorageAway
 from sendouts.spool.offers import NoRoom, OfferProblem, OfferState, PieceRefused
 from sendouts.spool.spooled import Behind, LostFile
 from sendouts.verbs import base
@@ -84,7 +85,7 @@ def _taken(request: HttpRequest, batch: Batch) -> HttpResponseBase | None:
     try:
         with spooled.open_file(row) as file:
             first = next(_body(file), None)
-    except (CannotOpen, LostFile):
+    except (CannotOpen, LostFile, StorageAway):
         return None
     if first is None:
         return None
@@ -117,6 +118,10 @@ def _announced(request: HttpRequest, batch: Batch) -> HttpResponse:
         key = offers.begin(batch.pk, name=name, size=size, by=who.get_username(), now=now)
     except NoRoom:
         return JsonResponse({"errors": [str(OfferProblem.NO_ROOM.label)]}, status=400)
+    except StorageAway:
+        return JsonResponse(
+            {"errors": [_("The gateway’s storage does not answer. Try again in a minute.")]}, status=503
+        )
     lifecycle.record([batch.pk], EventWord.FILE_OFFERED, now=now, user=who)
     piece = reverse("admin:sendouts_batch_file_piece", args=[batch.pk])
     return JsonResponse({"piece": f"{piece}?key={key}", "page": request.path})
@@ -135,6 +140,9 @@ def file_piece(admin: ModelAdmin, request: HttpRequest, batch_id: int) -> HttpRe
             nudge("downloads", [batch.pk])
     except (PieceRefused, NoRoom, CannotOpen):
         return JsonResponse({}, status=409)
+    except StorageAway:
+        # The page sends it again.
+        return JsonResponse({}, status=503)
     return JsonResponse({})
 
 
@@ -205,7 +213,7 @@ def _came(row: Spool | None) -> dict[str, Any]:
             with spooled.open_file(row) as file:
                 if next(_body(file), None):
                     return {"kept": True, "size": filesizeformat(row.reached) if row.reached else ""}
-        except (CannotOpen, LostFile):
+        except (CannotOpen, LostFile, StorageAway):
             return {"why": _("What came is no longer on the gateway’s disk, or cannot be opened.")}
     if row is not None and row.state == Spool.State.STREAMED:
         return {"why": _("There was no room for it on the gateway’s disk: it was read without being kept.")}

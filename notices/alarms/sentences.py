@@ -61,8 +61,8 @@ def sentence(alarm: Alarm) -> str:
             return text % {"n": number(data["hours"])}
         case Code.SPOOL_FULL:
             text = ngettext(
-                "%(n)s contact file could not be kept on the disk, and is read from the platform instead.",
-                "%(n)s contact files could not be kept on the disk, and are read from the platform instead.",
+                "%(n)s contact file could not be kept, and is read from the platform instead.",
+                "%(n)s contact files could not be kept, and are read from the platform instead.",
                 data["batches"],
             )
             return text % {"n": number(data["batches"])}
@@ -162,7 +162,10 @@ def advice(code: str) -> str:
         Code.CLOCK_JUMPED: _("See to the time service of the machine."),
         Code.DISK_FULL: _("Make room, or give the disk more."),
         Code.DATABASE_SLOW: _("See what loads the database."),
-        Code.SPOOL_FULL: _("Make room on the disk, or raise SPOOL_GB. Their links must work until they are screened."),
+        Code.SPOOL_FULL: _(
+            "Make room on the disk, raise SPOOL_GB, or see to the storage of SPOOL_URL. "
+            "Their links must work until they are screened."
+        ),
         Code.RETENTION_BEHIND: _("See whether the sweep runs, and what its log says of retention."),
     }[Code(code)]
 

@@ -65,6 +65,8 @@ class DiskStore:
     """The folder. `limit`: the most bytes that all its files may have together."""
 
     block = BLOCK
+    # What follows a damaged frame is cut off, and written again.
+    cuts = True
 
     def __init__(self, folder: Path, limit: int) -> None:
         self._folder = folder

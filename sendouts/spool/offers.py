@@ -85,7 +85,7 @@ def begin(batch_id: int, *, name: str, size: int, by: str, now: datetime) -> str
         row = Spool.objects.select_for_update().get(pk=batch_id)
         _store(row, offered_token=token, offered_sealed=about.seal(batch_id), offered=said)
     if row.offered_token:
-        spooled.store().remove(row.offered_token)
+        spooled.discard(row.offered_token)
     return token[:12]
 
 
@@ -149,7 +149,7 @@ def use(row: Spool) -> None:
         columns |= {"earlier_token": row.token, "earlier_sealed": row.sealed}
     elif replaced := row.token:
         # The file of an earlier download, or of an earlier person.
-        transaction.on_commit(lambda: spooled.store().remove(replaced))
+        transaction.on_commit(lambda: spooled.discard(replaced))
     _store(row, **columns, offered_token="", offered_sealed=b"", offered={})
 
 

@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeAlias
 
+import structlog
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
@@ -20,13 +22,15 @@ from actions.secrets.keys import keyring
 from outbound.download import BrokenDownload
 from sendouts.models import Batch, Spool
 from sendouts.privacy import sealing
+from sendouts.spool.bucket import BucketStore, SegmentReader, SegmentWriter, StorageAway
 from sendouts.spool.disk import DiskReader, DiskStore, DiskWriter
 from sendouts.spool.frames import KEY_BYTES, Damaged, FrameCipher
 from work import claims
 
-Store: TypeAlias = DiskStore
-Writer: TypeAlias = DiskWriter
-Reader: TypeAlias = DiskReader
+log = structlog.get_logger(__name__)
+Store: TypeAlias = DiskStore | BucketStore
+Writer: TypeAlias = DiskWriter | SegmentWriter
+Reader: TypeAlias = DiskReader | SegmentReader
 # Seconds for which a reader waits for a writer that writes nothing.
 PATIENCE = 2.0
 _TICK = 0.02
@@ -85,7 +89,7 @@ class SpooledFile:
             raise LostFile from None
 
     def blocks(self) -> Iterator[bytes]:
-        """Yield the body as it came; raise Behind, LostFile, or BrokenDownload if the download was cut for good."""
+        """Yield the body as it came; raise Behind, LostFile, StorageAway, or BrokenDownload for one that was cut."""
         number = 0
         while not self._end:
             plain, last = self._open_frame(number, self._await_frame())
@@ -154,7 +158,7 @@ class SpoolWriter:
         self._writer: Writer = store().write(token, size, frames)
 
     def append(self, block: bytes) -> None:
-        """Raises OSError if the disk is full."""
+        """Raises OSError if the disk is full, and StorageAway, which is one."""
         frame = self._cipher.seal(self.frames, block)
         self._writer.append(frame)
         self.size += len(frame)
@@ -171,7 +175,16 @@ class SpoolWriter:
 
 def store() -> Store:
     """Return where this deployment keeps contact files."""
-    return DiskStore(Path(settings.SPOOL_DIR), int(settings.SPOOL_GB * 10**9))
+    limit = int(settings.SPOOL_GB * 10**9)
+    if settings.SPOOL_URL:
+        return _bucket(settings.SPOOL_URL, settings.AWS_ENDPOINT_URL_S3, limit)
+    return DiskStore(Path(settings.SPOOL_DIR), limit)
+
+
+@cache
+def _bucket(url: str, endpoint: str, limit: int) -> BucketStore:
+    """Return the one object of this process, which remembers what it counted and keeps connections."""
+    return BucketStore(url, endpoint, limit)
 
 
 def find(batch_id: int) -> Spool | None:
@@ -194,8 +207,11 @@ def measure(token: str, about: Description) -> tuple[int, int, int]:
         try:
             for _ in found.blocks():
                 frames, size = frames + 1, found.size
-        except (Behind, LostFile):
+        except Behind:
             return size, frames, found.received
+        except LostFile:
+            if store().cuts:
+                return size, frames, found.received
         except BrokenDownload:
             pass
     raise LostFile
@@ -214,7 +230,7 @@ def replace(batch_id: int, blocks: Iterable[bytes], headers: Mapping[str, str]) 
         writer.end(proven=True)
     except BaseException:
         writer.close()
-        store().remove(token)
+        discard(token)
         raise
     writer.close()
     with transaction.atomic():
@@ -232,29 +248,34 @@ def replace(batch_id: int, blocks: Iterable[bytes], headers: Mapping[str, str]) 
         Spool.objects.filter(pk=batch_id).update(claim_id=None, claimed_until=None, failure={}, **columns)
     if row.earlier_token and row.token:
         # An earlier replacement.
-        store().remove(row.token)
+        discard(row.token)
 
 
-def drop(spool: Spool) -> None:
-    """Remove the kept files of a row."""
-    for token in filter(None, (spool.token, spool.earlier_token, spool.offered_token)):
+def discard(token: str) -> None:
+    """Remove a file that its row does not need any more; if that fails, remove_orphans() does it later."""
+    try:
         store().remove(token)
+    except OSError as error:
+        log.warning("spool_not_removed", error=type(error).__name__, code=getattr(error, "code", ""))
 
 
 def remove(spool: Spool) -> None:
     """Remove the kept files of a row, and then the row."""
-    drop(spool)
+    for token in filter(None, (spool.token, spool.earlier_token, spool.offered_token)):
+        discard(token)
     Spool.objects.filter(pk=spool.pk).delete()
 
 
 def remove_orphans() -> int:
     """Remove old files that no row names, such as those of a database that was restored; return their number."""
-    old = [token for token, _, age in store().files() if age > ORPHAN_SECONDS]
     removed = 0
-    for token in old:
-        if not Spool.objects.filter(Q(token=token) | Q(earlier_token=token) | Q(offered_token=token)).exists():
-            store().remove(token)
-            removed += 1
+    try:
+        for token in [token for token, _, age in store().files() if age > ORPHAN_SECONDS]:
+            if not Spool.objects.filter(Q(token=token) | Q(earlier_token=token) | Q(offered_token=token)).exists():
+                store().remove(token)
+                removed += 1
+    except StorageAway as away:
+        log.warning("spool_not_removed", error=type(away).__name__, code=away.code)
     return removed
 
 

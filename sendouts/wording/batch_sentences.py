@@ -160,6 +160,8 @@ def trouble(batch: Batch) -> str:
 def _trouble(batch: Batch) -> str:
     data = cast(AttentionData, batch.attention_data or {})
     match batch.attention:
+        case Attention.NO_DOWNLOAD if data.get("code") == "storage_away":
+            return _("the gateway’s storage for contact files does not answer; it is tried again by itself")
         case Attention.NO_DOWNLOAD if data.get("expired"):
             return _("the link to the contact file has expired, Symplify answered with code %(status)s") % data
         case Attention.NO_DOWNLOAD if data.get("status") in {202, 204}:

@@ -44,7 +44,7 @@ SAME = """
 
 def example_lines() -> dict[str, str]:
     """The names in .env.example, commented or not, with their values."""
-    return dict(re.findall(r"^(?:# )?([A-Z][A-Z_]+)=(.*)$", EXAMPLE, re.MULTILINE))
+    return dict(re.findall(r"^(?:# )?([A-Z][A-Z0-9_]+)=(.*)$", EXAMPLE, re.MULTILINE))
 
 
 def test_the_example_environment_has_the_names_that_the_settings_read() -> None:
@@ -57,7 +57,7 @@ def test_the_example_environment_has_the_names_that_the_settings_read() -> None:
 def test_production_explains_every_setting_and_no_other() -> None:
     table = PRODUCTION.split("## Settings")[1].split("\n## ")[0]
     first_cells = re.findall(r"^\| (`[^|]+) \|", table, re.MULTILINE)
-    explained = {name for cell in first_cells for name in re.findall(r"`([A-Z][A-Z_]+)`", cell)}
+    explained = {name for cell in first_cells for name in re.findall(r"`([A-Z][A-Z0-9_]+)`", cell)}
     assert explained == env.asked
 
 
@@ -77,7 +77,7 @@ def test_the_settings_take_the_whole_example(tmp_path: Path) -> None:
 
 
 def test_the_defaults_of_the_example_are_the_settings_own(tmp_path: Path) -> None:
-    commented = dict(re.findall(r"^# ([A-Z][A-Z_]+)=(.+)$", EXAMPLE, re.MULTILINE))
+    commented = dict(re.findall(r"^# ([A-Z][A-Z0-9_]+)=(.+)$", EXAMPLE, re.MULTILINE))
     told = {name: commented[name] for name in SAME.split()}
     program = f"from django.conf import settings; print([str(getattr(settings, name)) for name in {list(told)}])"
     said = run(

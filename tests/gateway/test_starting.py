@@ -41,6 +41,10 @@ def start(tmp_path: Path, *command: str, **environment: str) -> subprocess.Compl
             for password in ("secret#key", "secret/key", "12/key", "secret?key", "secret@key", "secret%key")
         ),
         ({"DATABASE_URL": "postgres://db.example.com:secret-key/gateway"}, "number of the port"),
+        *(
+            ({"SPOOL_URL": url}, "SPOOL_URL: write s3://bucket/prefix")
+            for url in ("https://storage.example.com/bucket", "s3://id:secret-key@bucket", "s3://bucket/a?secret=key")
+        ),
         ({"ENCRYPTION_KEY": "secret-key"}, "ENCRYPTION_KEY is not a setting (did you mean ENCRYPTION_KEYS?)."),
     ],
 )

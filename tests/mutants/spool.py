@@ -12,7 +12,58 @@ COLUMNS = "sendouts/spool/offer_columns.py"
 OFFER, USE = "sendouts/stages/screening/compare_offer.py", "sendouts/verbs/use_file.py"
 WORKBOOK, SAVED = "sendouts/spool/workbook.py", "tests/desk/batch/test_saved_files.py"
 
+BUCKET, STORAGE = "sendouts/spool/bucket.py", "tests/stages/test_spool_in_storage.py"
+
 FAULTS = (
+    Fault(
+        "a download in a storage goes on at the start of its file",
+        BUCKET,
+        "        self._size, self._frames = size, frames\n",
+        "        self._size, self._frames = 0, 0\n",
+        f"{STORAGE}::test_a_killed_download_goes_on_behind_its_last_whole_segment",
+    ),
+    Fault(
+        "what follows a damaged segment is written where nobody reads it",
+        SPOOLED,
+        "            if store().cuts:\n",
+        "            if True:\n",
+        f"{STORAGE}::test_behind_a_damaged_segment_nothing_is_written",
+    ),
+    Fault(
+        "a storage that fails once is given up",
+        DOWNLOAD,
+        "    if attempts < STORAGE_TRIES:\n",
+        "    if False:\n",
+        f"{STORAGE}::test_a_storage_that_is_away_for_a_while_costs_no_download",
+    ),
+    Fault(
+        "the platform's file is read in place of a person's",
+        SCREEN,
+        "STORAGE_TRIES or spool.earlier_token:",
+        "STORAGE_TRIES:",
+        f"{STORAGE}::test_a_file_that_a_person_sent_is_waited_for_since_the_platform_has_another",
+    ),
+    Fault(
+        "objects of others in the bucket are removed",
+        BUCKET,
+        "if _KEY.fullmatch(key):",
+        "if True:",
+        f"{STORAGE}::test_a_batch_ends_while_the_storage_is_away_and_its_file_goes_later",
+    ),
+    Fault(
+        "a storage is listed for each file",
+        BUCKET,
+        "if time.monotonic() >= self._count_again:",
+        "if True:",
+        f"{STORAGE}::test_a_file_is_stored_in_segments_and_listed_seldom",
+    ),
+    Fault(
+        "a silent storage holds up every call",
+        BUCKET,
+        "if time.monotonic() < self._away_until:",
+        "if False:",
+        f"{STORAGE}::test_a_storage_that_failed_is_not_called_at_once_again",
+    ),
     Fault(
         "contacts are lost without the right to take that on",
         USE,

@@ -138,7 +138,7 @@ CASES = {
     ),
     Code.SPOOL_FULL: Case(
         lambda: Spool.objects.create(pk=(made := batch(Status.PLANNED)).pk, batch=made, state="streamed"),
-        "1 contact file could not be kept on the disk, and is read from the platform instead.",
+        "1 contact file could not be kept, and is read from the platform instead.",
         lambda: Spool.objects.update(state="over"),
     ),
     Code.ATTENTION: Case(

@@ -100,6 +100,8 @@ class Site:
             first, *lines = head.decode("latin-1").split("\r\n")
             parted = (line.partition(":") for line in lines)
             headers = {name: value.strip() for name, _, value in parted}
+            if headers.get("Expect") == "100-continue":
+                wire.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
             length = int(headers.get("Content-Length", "0"))
             while len(received) < length:
                 received += wire.recv(65_536)

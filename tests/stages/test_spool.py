@@ -14,7 +14,7 @@ from django.db import connection
 from actions.secrets.keys import make_key
 from sendouts.models import Batch, Spool
 from sendouts.privacy.rotation import reseal
-from sendouts.spool import disk, spooled
+from sendouts.spool import spooled
 from sendouts.spool.frames import HEAD
 from sendouts.spool.spooled import SpoolWriter
 from sendouts.stages.screening import download
@@ -24,6 +24,7 @@ from tests.acceptance.deployment import wait_until
 from tests.gate import Gate, carry_out, reviewer
 from tests.lanes import advance_batches, download_files
 from tests.outbound.site import Request, Site, reply
+from tests.stages.spool_places import OnDisk, Place, place, small_blocks
 from tests.stages.test_fairness import slow_service, worker
 
 pytestmark = pytest.mark.django_db
@@ -78,10 +79,12 @@ def files() -> Iterator[Files]:
         yield made
 
 
-@pytest.fixture(autouse=True)
-def folder(settings: Any, tmp_path: Path) -> Path:
-    settings.SPOOL_DIR = tmp_path / "spool"
-    return settings.SPOOL_DIR  # type: ignore[no-any-return]
+@pytest.fixture(autouse=True, params=["disk", "storage"])
+def kept_in(
+    request: pytest.FixtureRequest, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Place]:
+    with place(request.param, settings, tmp_path, monkeypatch) as found:
+        yield found
 
 
 def planned(gate: Gate, files: Files, **policy: Any) -> Batch:
@@ -99,7 +102,7 @@ def kept(batch: Batch) -> bytes:
 
 
 def test_one_download_serves_screening_and_every_further_run_and_goes_with_the_batch(
-    gate: Gate, files: Files, folder: Path
+    gate: Gate, files: Files, kept_in: Place
 ) -> None:
     made = planned(gate, files, review="always")
     gate.work()
@@ -109,18 +112,20 @@ def test_one_download_serves_screening_and_every_further_run_and_goes_with_the_b
     carry_out(Accept(), gate.batch(), reviewer("second"))
     gate.work()
     assert (gate.batch().status, len(files.gets)) == ("finished", 1)
-    assert not Spool.objects.exists() and list(folder.iterdir()) == []
+    assert not Spool.objects.exists() and not kept_in.tokens()
 
 
 def test_nothing_of_a_kept_file_can_be_read_without_its_row(
-    gate: Gate, files: Files, folder: Path, settings: Any
+    gate: Gate, files: Files, kept_in: Place, settings: Any
 ) -> None:
     settings.ENCRYPTION_KEYS = ()
     planned(gate, files, review="always")
     gate.work()
-    (path,) = folder.iterdir()
-    assert b"A-2" not in path.read_bytes() and b"cancelUri" not in path.read_bytes()
-    assert (path.stat().st_mode & 0o077, folder.stat().st_mode & 0o077) == (0, 0)
+    (token,) = kept_in.tokens()
+    assert b"A-2" not in kept_in.data(token) and b"cancelUri" not in kept_in.data(token)
+    if isinstance(kept_in, OnDisk):
+        (path,) = kept_in.folder.iterdir()
+        assert (path.stat().st_mode & 0o077, kept_in.folder.stat().st_mode & 0o077) == (0, 0)
 
 
 def test_after_a_cut_the_rest_is_asked_for_and_the_file_is_whole(gate: Gate, files: Files) -> None:
@@ -221,7 +226,7 @@ def test_a_file_that_is_not_ready_yet_is_asked_for_again(gate: Gate, files: File
 
 
 def test_a_killed_download_goes_on_behind_its_last_whole_block(
-    gate: Gate, files: Files, folder: Path, monkeypatch: pytest.MonkeyPatch
+    gate: Gate, files: Files, kept_in: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = planned(gate, files, review="always")
     files.in_turn(lambda _: files.cut(10_000), lambda request: files.rest(request, 10_000))
@@ -235,9 +240,8 @@ def test_a_killed_download_goes_on_behind_its_last_whole_block(
         dying.setattr(download, "_end", die)
         with pytest.raises(KeyboardInterrupt):
             download_files([made.pk])
-    (path,) = folder.iterdir()
-    with path.open("ab") as torn:
-        torn.write(b"\0\0\1\0half a block")
+    (token,) = kept_in.tokens()
+    kept_in.tear(token)
     gate.work()
     assert kept(made) == files.rows and gate.batch().status == "in_review" and len(files.gets) == 2
 
@@ -266,27 +270,25 @@ DAMAGE: dict[str, Callable[[list[bytes], list[bytes]], list[bytes]] | None] = {
 def test_a_damaged_file_is_noticed_and_downloaded_again(
     gate: Gate,
     files: Files,
-    folder: Path,
+    kept_in: Place,
     monkeypatch: pytest.MonkeyPatch,
     damage: Callable[[list[bytes], list[bytes]], list[bytes]] | None,
 ) -> None:
-    monkeypatch.setattr(disk.DiskStore, "block", 1_000)
+    small_blocks(monkeypatch)
     made = planned(gate, files, review="always")
     gate.store(files.hook("other"))
     (other,) = gate.plan()
     download_files([made.pk, other])
-    paths = [folder / f"{Spool.objects.get(pk=pk).token}.spool" for pk in (made.pk, other)]
-    if damage is None:
-        paths[0].unlink()
-    else:
-        paths[0].write_bytes(b"".join(damage(*(frames(path.read_bytes()) for path in paths))))
+    tokens = [Spool.objects.get(pk=pk).token for pk in (made.pk, other)]
+    data = None if damage is None else b"".join(damage(*(frames(kept_in.data(token)) for token in tokens)))
+    kept_in.put(tokens[0], data)
     gate.work(rounds=2)
     assert kept(made) == files.rows and Batch.objects.get(pk=made.pk).total == 300 and len(files.gets) == 3
 
 
 @pytest.mark.parametrize("gb", [0.0, 0.000_05])
 def test_without_room_a_file_is_screened_while_it_comes(
-    gate: Gate, files: Files, folder: Path, settings: Any, gb: float
+    gate: Gate, files: Files, kept_in: Place, settings: Any, gb: float
 ) -> None:
     settings.SPOOL_GB = gb
     made = planned(gate, files)
@@ -294,10 +296,10 @@ def test_without_room_a_file_is_screened_while_it_comes(
     assert (Spool.objects.get().state, files.gets) == ("streamed", [])
     gate.work()
     assert (gate.batch().status, gate.batch().total, len(files.gets)) == ("finished", 300, 1)
-    assert not folder.exists() or list(folder.iterdir()) == []
+    assert not kept_in.tokens()
 
 
-def test_a_batch_that_ends_takes_its_download_along(gate: Gate, files: Files, folder: Path) -> None:
+def test_a_batch_that_ends_takes_its_download_along(gate: Gate, files: Files, kept_in: Place) -> None:
     made = planned(gate, files, review="always")
 
     def given_up(_: Request) -> bytes:
@@ -305,11 +307,11 @@ def test_a_batch_that_ends_takes_its_download_along(gate: Gate, files: Files, fo
 
     files.answer = given_up
     gate.work()
-    assert len(list(folder.iterdir())) == 1
+    assert len(kept_in.tokens()) == 1
     gate.work(rounds=4)
     carry_out(GiveUp(), gate.batch(), reviewer())
     advance_batches([made.pk])
-    assert not Spool.objects.exists() and list(folder.iterdir()) == []
+    assert not Spool.objects.exists() and not kept_in.tokens()
 
 
 def test_a_file_that_a_person_put_in_its_place_is_read_and_what_came_is_kept_beside_it(
@@ -327,30 +329,30 @@ def test_a_file_that_a_person_put_in_its_place_is_read_and_what_came_is_kept_bes
     assert (gate.batch().total, len(files.gets)) == (0, 1)
 
 
-def test_a_rotation_of_keys_leaves_a_kept_file_open(gate: Gate, files: Files, folder: Path, settings: Any) -> None:
+def test_a_rotation_of_keys_leaves_a_kept_file_open(gate: Gate, files: Files, kept_in: Place, settings: Any) -> None:
     made = planned(gate, files, review="always")
     files.in_turn(lambda _: files.cut(10_000), lambda request: files.rest(request, 10_000))
     download_files([made.pk])
-    before = [path.read_bytes() for path in folder.iterdir()]
+    before = {token: kept_in.data(token) for token in kept_in.tokens()}
     (old,) = settings.ENCRYPTION_KEYS
     settings.ENCRYPTION_KEYS = (make_key(), old)
     assert not reseal().shut_batches
     settings.ENCRYPTION_KEYS = settings.ENCRYPTION_KEYS[:1]
-    assert [path.read_bytes() for path in folder.iterdir()] == before
+    assert {token: kept_in.data(token) for token in kept_in.tokens()} == before
     gate.work(rounds=2)
     assert kept(made) == files.rows and gate.batch().status == "in_review"
 
 
 def test_files_that_no_row_names_are_removed_after_a_while(
-    gate: Gate, files: Files, folder: Path, monkeypatch: pytest.MonkeyPatch
+    gate: Gate, files: Files, kept_in: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     planned(gate, files, review="always")
     gate.work()
-    (folder / ("0" * 32 + ".spool")).write_bytes(b"left by a database that was restored")
+    kept_in.put("0" * 32, b"left by a database that was restored")
     assert spooled.remove_orphans() == 0
     monkeypatch.setattr(spooled, "ORPHAN_SECONDS", -1.0)
     assert spooled.remove_orphans() == 1
-    assert [path.stem for path in folder.iterdir()] == [Spool.objects.get().token]
+    assert kept_in.tokens() == {Spool.objects.get().token}
 
 
 @pytest.mark.django_db(transaction=True)
@@ -360,7 +362,7 @@ def test_screening_begins_while_the_file_comes(
     settings.CHUNK_ROWS = 10
     monkeypatch.setattr(source, "PIECE", 1_000)
     monkeypatch.setattr(spooled, "PATIENCE", 30.0)
-    monkeypatch.setattr(disk.DiskStore, "block", 1_000)
+    small_blocks(monkeypatch)
     made = planned(gate, files)
     go_on = threading.Event()
 

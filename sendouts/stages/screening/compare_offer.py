@@ -21,6 +21,7 @@ from sendouts.models import Batch, Chunk, Decision, Spool
 from sendouts.models.decision import rows_in_steps
 from sendouts.privacy import sealing
 from sendouts.spool import offer_columns, offers, spooled
+from sendouts.spool.bucket import StorageAway
 from sendouts.spool.offers import OfferProblem, OfferState
 from sendouts.spool.spooled import Description, LostFile, SpoolWriter
 from sendouts.spool.workbook import NoWorkbook, Workbook
@@ -50,6 +51,9 @@ def check(claim: claims.Claim, row: Spool) -> None:
         said |= {"state": OfferState.REFUSED, "code": OfferProblem.FAILED}
     except _Replaced:
         return
+    except StorageAway:
+        # The lane tries again.
+        raise
     except OSError as error:
         log.error("spool_full", batch=row.pk, error=type(error).__name__)
         said |= {"state": OfferState.REFUSED, "code": OfferProblem.NO_ROOM}
@@ -115,7 +119,7 @@ def _rewrite(
         writer.end(proven=True)
     except BaseException:
         writer.close()
-        spooled.store().remove(token)
+        spooled.discard(token)
         raise
     writer.close()
     if book is not None:
@@ -123,9 +127,9 @@ def _rewrite(
     try:
         _store(claim, row, said, due=True, offered_token=token, offered_sealed=about.seal(row.pk))
     except _Replaced:
-        spooled.store().remove(token)
+        spooled.discard(token)
         raise
-    spooled.store().remove(row.offered_token)
+    spooled.discard(row.offered_token)
     row.refresh_from_db()
 
 

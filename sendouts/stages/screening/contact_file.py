@@ -30,18 +30,17 @@ from sendouts.privacy import sealing
 from sendouts.privacy.masking import masked_lines
 from sendouts.services.hosts import platform
 from sendouts.spool import spooled
+from sendouts.spool.bucket import StorageAway
 from sendouts.spool.spooled import Behind, LostFile, SpooledFile
 from sendouts.stages import callers, effects, review
-from sendouts.stages.planning import WAITING_FOR_FILE
-from sendouts.stages.screening import addresses, own_decisions, shared_uris
-from sendouts.stages.screening.download import FILE_TRIES, describe
+from sendouts.stages.screening import addresses, await_file, own_decisions, shared_uris
+from sendouts.stages.screening.download import FILE_TRIES, STORAGE_TRIES, describe
 from sendouts.stages.screening.judge import PATIENCE, Judge, Judged, complete
 from sendouts.stages.storage import insert_decisions, insert_effects
 from sendouts.symplify import client
-from sendouts.symplify.client import DownloadFailed, RetryableFailure
+from sendouts.symplify.client import DownloadFailed
 from sendouts.symplify.items import ItemReader, Row, canonical
 from work import claims
-from work.nudges import nudge
 from work.retry import backoff
 
 log = structlog.get_logger(__name__)
@@ -66,14 +65,17 @@ class NotProven(Exception):
     """The file ended without a proof of completeness."""
 
 
-def screen_file(claim: claims.Claim, batch: Batch, now: datetime) -> None:
-    """Screen a planned batch with a contact file, or store the failure and the time of the retry."""
+def screen_file(claim: claims.Claim, batch: Batch, now: datetime, *, away: bool = False) -> None:
+    """Screen a planned batch with a contact file, or store the failure and the time of the retry.
+
+    `away`: the file is kept, and its storage does not answer.
+    """
     spool = Spool.objects.filter(pk=batch.pk).first()
-    kept = spool is not None and spool.state in {Spool.State.LOADING, Spool.State.COMPLETE}
-    tries = spool.tries if kept and spool is not None else batch.attempts + 1
+    kept = spool is not None and spool.state in {Spool.State.LOADING, Spool.State.COMPLETE} and not away
+    tries = spool.tries if kept and spool is not None else 0 if away else batch.attempts + 1
     try:
         if spool is not None and spool.failure and spool.state != Spool.State.COMPLETE:
-            _tell_failure(claim, batch, spool, now)
+            await_file.tell_failure(claim, batch, spool, now)
         else:
             _screen(claim, batch, spool if kept else None, now, keep_broken=tries >= FILE_TRIES)
     except CannotOpen:
@@ -86,74 +88,38 @@ def screen_file(claim: claims.Claim, batch: Batch, now: datetime) -> None:
         lifecycle.look_again(batch.pk, claim=claim, pause=2 * callers.ROUND if batch.is_asking else timedelta())
         log.info("let_others_go_first", batch=batch.pk)
     except Behind:
-        _await_file(claim, batch)
+        await_file.await_file(claim, batch)
+    except StorageAway as error:
+        _wait_for_storage(claim, batch, now, error)
     except LostFile:
         log.error("spool_lost", batch=batch.pk)
-        _load_again(claim, batch, timedelta())
+        await_file.load_again(claim, batch, timedelta())
     except FileChanged:
         _start_over(claim, batch, now, most=FILE_TRIES if kept else 1)
     except NotProven:
         if kept:
-            _load_again(claim, batch, backoff(tries))
+            await_file.load_again(claim, batch, backoff(tries))
         else:
             lifecycle.look_again(batch.pk, claim=claim, pause=backoff(batch.attempts + 1), failed=True)
     except DownloadFailed as problem:
-        _store_failure(claim, batch, describe(problem), now, problem)
+        if away:
+            await_file.await_storage(claim, batch, now)
+        else:
+            await_file.store_failure(claim, batch, describe(problem), now, problem)
 
 
-def _tell_failure(claim: claims.Claim, batch: Batch, spool: Spool, now: datetime) -> None:
-    """Tell people of a download that failed; one that failed for good starts again when they ask for it."""
-    data: AttentionData = spool.failure
-    if data.get("code") == "key_missing":
-        raise CannotOpen
-    failed = spool.state == Spool.State.FAILED
-    code = Attention.HOST_NOT_LISTED if data.get("host") else Attention.NO_DOWNLOAD
-    if not failed and spool.attempts < lifecycle.QUIET_ATTEMPTS:
-        _await_file(claim, batch)
-        return
-    with transaction.atomic():
-        claim.extend([batch.pk])
-        pause = None if failed else _pause_for_file(batch.pk)
-        lifecycle.attention(batch.pk, code, now=now, claim=claim, pause=pause, data=data)
-        if failed:
-            Spool.objects.filter(pk=batch.pk).update(state=Spool.State.LOADING, failure={}, attempts=0)
-
-
-def _await_file(claim: claims.Claim, batch: Batch) -> None:
-    """Wait for the download: it makes the batch due. A download that nobody works on begins."""
-    with transaction.atomic():
-        claim.extend([batch.pk])
-        idle = Spool.objects.filter(pk=batch.pk, state=Spool.State.LOADING, due_at__isnull=True)
-        begun = idle.update(due_at=claims.due_in())
-        lifecycle.look_again(batch.pk, claim=claim, pause=_pause_for_file(batch.pk))
-    if begun:
-        nudge("downloads", [batch.pk])
-
-
-def _pause_for_file(batch_id: int) -> timedelta:
-    """Return how long a batch waits; the lock on its row orders this before, or after, the end of its download."""
-    loading = Spool.objects.filter(pk=batch_id, state=Spool.State.LOADING).exists()
-    return WAITING_FOR_FILE if loading else timedelta()
-
-
-def _load_again(claim: claims.Claim, batch: Batch, pause: timedelta) -> None:
-    with transaction.atomic():
-        claim.extend([batch.pk])
-        spooled.load_again(batch.pk, pause)
-        lifecycle.look_again(batch.pk, claim=claim, pause=pause + WAITING_FOR_FILE)
-    nudge("downloads", [batch.pk])
-
-
-def _store_failure(
-    claim: claims.Claim, batch: Batch, data: AttentionData, now: datetime, problem: DownloadFailed
-) -> None:
-    """Store what a download without spool came to."""
-    if isinstance(problem, RetryableFailure):
-        pause = max(backoff(batch.attempts + 1), timedelta(seconds=problem.retry_after or 0))
-        lifecycle.schedule_retry(batch, Attention.NO_DOWNLOAD, now=now, claim=claim, pause=pause, data=data)
-        return
-    code = Attention.HOST_NOT_LISTED if data.get("host") else Attention.NO_DOWNLOAD
-    lifecycle.attention(batch.pk, code, now=now, claim=claim, pause=None, data=data)
+def _wait_for_storage(claim: claims.Claim, batch: Batch, now: datetime, error: StorageAway) -> None:
+    """Try again when the storage may be back; after a minute, read what is kept there from the platform."""
+    spool = Spool.objects.get(pk=batch.pk)
+    log.warning("spool_away", batch=batch.pk, code=error.code, attempts=batch.attempts + 1)
+    if spool.state == Spool.State.LOADING:
+        # The download meets the same storage, and decides.
+        await_file.await_file(claim, batch)
+    elif batch.attempts + 1 < STORAGE_TRIES or spool.earlier_token:
+        # With an earlier file, this one came from a person, and the platform does not have it.
+        await_file.await_storage(claim, batch, now)
+    else:
+        screen_file(claim, batch, now, away=True)
 
 
 @contextmanager

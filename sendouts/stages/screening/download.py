@@ -24,6 +24,7 @@ from sendouts.models.attention import AttentionData
 from sendouts.privacy import sealing
 from sendouts.services.hosts import platform
 from sendouts.spool import spooled
+from sendouts.spool.bucket import StorageAway
 from sendouts.spool.offers import OfferState
 from sendouts.spool.spooled import Description, LostFile, SpoolWriter
 from sendouts.stages.screening import compare_offer
@@ -39,6 +40,8 @@ FILE_TRIES = 3
 EXPIRED = frozenset({401, 403, 404, 410})
 # A download that takes longer is screened while it runs.
 QUICK_SECONDS = 0.05
+# Tries, for about a minute, until a file is read from the platform because its storage is away.
+STORAGE_TRIES = 8
 # How often a download checks whether its batch is still open and whether there is room.
 CHECK_SECONDS = 2.0
 
@@ -85,6 +88,9 @@ def _load(claim: claims.Claim, row: Spool, now: datetime) -> None:
     except CannotOpen:
         _store(claim, row, due_at=claims.due_in(lifecycle.KEY_PAUSE), failure={"code": "key_missing"})
         return
+    except StorageAway as away:
+        _wait_for_storage(claim, row, away)
+        return
     seconds = (screening_ends(batch.received_at, batch.deadline) - now).total_seconds()
     try:
         store = spooled.store()
@@ -95,17 +101,36 @@ def _load(claim: claims.Claim, row: Spool, now: datetime) -> None:
             if about is None or not download.resumed:
                 about, size, frames, received = _begin(claim, row, download), 0, 0, 0
             _write(claim, row, download, SpoolWriter(row.token, about, size, frames, received))
+    except StorageAway as away:
+        _wait_for_storage(claim, row, away)
     except (Full, OSError) as error:
         # OSError: the disk is full or broken. Errors of the network have types of their own.
         log.error("spool_full", batch=row.pk, error=type(error).__name__)
-        spooled.drop(row)
-        _store(claim, row, state=Spool.State.STREAMED, due_at=None, token="", sealed=b"")
+        _stream(claim, row)
     except client.DownloadFailed as problem:
         _fail(claim, row, problem)
 
 
+def _wait_for_storage(claim: claims.Claim, row: Spool, away: StorageAway) -> None:
+    """Try again when the storage may be back; after a minute, leave the file to screening."""
+    attempts = row.attempts + 1
+    log.warning("spool_away", batch=row.pk, code=away.code, attempts=attempts)
+    if attempts < STORAGE_TRIES:
+        _store(claim, row, wake=False, due_at=claims.due_in(backoff(attempts)), attempts=attempts)
+    else:
+        _stream(claim, row)
+
+
+def _stream(claim: claims.Claim, row: Spool) -> None:
+    """Leave a file that cannot be kept to screening, which reads it from the platform."""
+    for token in filter(None, (row.token, row.earlier_token)):
+        spooled.discard(token)
+    nothing: dict[str, Any] = {"token": "", "sealed": b"", "earlier_token": "", "earlier_sealed": b""}
+    _store(claim, row, state=Spool.State.STREAMED, due_at=None, **nothing)
+
+
 def _find_part(row: Spool) -> tuple[int, int, int, Description | None]:
-    """Return bytes, frames, plain bytes and description of what an earlier attempt kept; raise CannotOpen."""
+    """Return bytes, frames, plain bytes and description of what is kept; raise CannotOpen, StorageAway."""
     if not row.token:
         return 0, 0, 0, None
     about = Description.open(row.sealed, row.pk)
@@ -121,7 +146,7 @@ def _begin(claim: claims.Claim, row: Spool, download: Download) -> Description:
     row.token, row.sealed = secrets.token_hex(16), about.seal(row.pk)
     _store(claim, row, token=row.token, sealed=row.sealed, wake=False)
     if before:
-        spooled.store().remove(before)
+        spooled.discard(before)
     return about
 
 
@@ -171,7 +196,7 @@ def _end(claim: claims.Claim, row: Spool, writer: SpoolWriter, broken: str, *, p
     columns: dict[str, Any] = {"state": Spool.State.COMPLETE, "due_at": None, "failure": {}, "attempts": 0}
     _store(claim, row, tries=tries, reached=reached, earlier_token="", earlier_sealed=b"", **columns)
     if row.earlier_token:
-        spooled.store().remove(row.earlier_token)
+        spooled.discard(row.earlier_token)
     log.info("downloaded", batch=row.pk, bytes=writer.received, proven=proven)
 
 
@@ -190,7 +215,7 @@ def _fail(claim: claims.Claim, row: Spool, problem: client.DownloadFailed) -> No
         }
         _store(claim, row, state=Spool.State.COMPLETE, due_at=None, tries=FILE_TRIES, failure=data, **earlier)
         if row.token:
-            spooled.store().remove(row.token)
+            spooled.discard(row.token)
     elif retried:
         pause = max(backoff(attempts), timedelta(seconds=problem.retry_after or 0))
         _store(claim, row, due_at=claims.due_in(pause), attempts=attempts, failure=data)
