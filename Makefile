@@ -12,7 +12,7 @@ DEV := $(VENV)/.dev-$(READY)
 # Three workers on two cores, since many tests wait for something; a bigger machine may say more.
 JOBS ?= 3
 
-.PHONY: help demo demo-once run test test-fast lint bench chaos explore fuzz mutants lock messages screenshots browser clean
+.PHONY: help demo demo-once run test test-fast lint bench chaos explore fuzz mutants lock messages screenshots saves browser clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | sort | awk -F'\t' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -64,6 +64,9 @@ messages: $(DEV) ## Collect the screens' sentences and compile the catalogues
 
 screenshots: $(DEV) browser ## Take the pictures of the screens in docs/screens/ anew
 	@$(PY) -m tests.browser.screenshots
+
+saves: $(DEV) browser ## Save a batch with each kind of failed contact file, in a real browser; five minutes
+	@SAVES=all $(PY) -m pytest -q -s tests/browser/test_saving_held_files.py
 
 browser: ## Install Debian's Chromium, if there is none, for the browser tests
 	@tools/browser.sh

@@ -27,7 +27,7 @@ from desk.batch.parts import headline
 from desk.batch.whole import BatchPage, page
 from desk.operations.alarms import open_count
 from desk.verbs import VERBS
-from desk.verbs.views import batch_verb, contact_verb, many_verb
+from desk.verbs.views import ask_verb, batch_verb, contact_verb, many_verb
 from sendouts.models import Batch, Status
 from sendouts.models.batch import OPEN
 from sendouts.verbs import base
@@ -212,7 +212,8 @@ class BatchAdmin(ReadOnlyAdmin, LimitedAdmin):
             path("<int:batch_id>/file/piece/", self._view(rescue.file_piece), name="sendouts_batch_file_piece"),
             path("<int:batch_id>/file/state/", self._view(rescue.file_state), name="sendouts_batch_file_state"),
         ]
-        return [*own, contact, many, *file, live_parts, *super().get_urls()]
+        ask = path("<int:batch_id>/ask/<slug:step>/", self._view(ask_verb), name="sendouts_batch_ask")
+        return [*own, ask, contact, many, *file, live_parts, *super().get_urls()]
 
     def _view(self, view: Any, **fixed: Any) -> Any:
         return self.admin_site.admin_view(partial(view, self, **fixed))

@@ -24,6 +24,7 @@ from desk.batch.offered_file import lost_contacts, offered_file
 from desk.batch.parts.clock import saving_clock
 from desk.batch.parts.headline import label
 from desk.verbs import VERBS
+from desk.verbs.ask import ask_page
 from desk.verbs.base import VerbPage
 from outbound.download import BrokenDownload
 from sendouts import lifecycle
@@ -176,6 +177,7 @@ def _shown(admin: ModelAdmin, request: HttpRequest, batch: Batch, problem: str) 
     offered = offered_file(batch, row)
     checking = progress.checking_time(batch, offered.rows or batch.total)
     until = progress.save_before(batch, checking, now)
+    used, stated = VERBS["use-file"](batch, who, now), VERBS["whole-file"](batch, who, now)
     context = {
         **admin.admin_site.each_context(request),
         "opts": admin.opts,
@@ -193,8 +195,10 @@ def _shown(admin: ModelAdmin, request: HttpRequest, batch: Batch, problem: str) 
         "checking": _checking() if offered.state == OfferState.CHECKING else "",
         "ready_at": now + checking if offered.is_ready else None,
         "takes": checking,
-        "verb": _offer(VERBS["use-file"](batch, who, now)),
-        "stated": _offer(VERBS["whole-file"](batch, who, now)),
+        "verb": _offer(used),
+        "stated": _offer(stated),
+        "asks_whether_whole": ask_page(stated),
+        "asks_to_use": ask_page(used) if offered.lost else None,
         "piece_bytes": offers.PIECE_BYTES,
         "state_url": reverse("admin:sendouts_batch_file_state", args=[batch.pk]),
         "back": reverse("admin:sendouts_batch_change", args=[batch.pk]),

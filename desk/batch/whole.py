@@ -23,7 +23,8 @@ from desk.batch.parts.plan import CheckLine, checks
 from desk.batch.parts.reasons import Reasons, reasons
 from desk.batch.parts.stages import Stage, moments, stages
 from desk.batch.parts.work import Progress, Reconciled, progress, reconciled
-from desk.verbs import VerbPage, offered
+from desk.verbs import VERBS, VerbPage, offered
+from desk.verbs.ask import AskPage, ask_page
 from desk.verbs.change import Ticked, alike, ticked
 from sendouts.models import Batch, EffectRun, Hold, Status
 from sendouts.models.batch import OPEN
@@ -70,6 +71,7 @@ class BatchPage:
     outlook: Outlook | None
     verbs: list[VerbPage]
     not_allowed: bool
+    ask: AskPage | None
     say: str
     every: int | None
     query: str
@@ -140,6 +142,7 @@ def page(batch: Batch, user: AbstractUser, asked: Mapping[str, str], now: dateti
         outlook=outlook(batch, user, now, known),
         verbs=offered(batch, user, now),
         not_allowed=held and not decides,
+        ask=ask_page(VERBS["accept"](batch, user, now)) if held and not decides else None,
         say=f"{batch_sentences.title(batch)}: {label.text}",
         every=every(batch, runs),
         query=_write_query(asked, sees=sees),

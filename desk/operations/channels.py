@@ -25,8 +25,8 @@ from actions.models import Project
 from desk.bases import ReadOnlyAdmin, reader, show_page
 from desk.setup.history import HistoryAdmin
 from notices.messages import chat, content, send
-from notices.models import Channel, Message, Occasion
-from notices.models.message import USUAL
+from notices.models import Channel, Message
+from notices.models.message import CHOSEN, USUAL
 from notices.transports import Lost, NotSent
 from sendouts.wording.batch_sentences import column_time
 
@@ -54,7 +54,9 @@ class ChannelForm(forms.ModelForm):
         ),
     )
     occasions = forms.MultipleChoiceField(
-        label=gettext_lazy("Told when"), choices=Occasion.choices, widget=UnfoldAdminCheckboxSelectMultipleWidget
+        label=gettext_lazy("Told when"),
+        choices=[(each.value, each.label) for each in CHOSEN],
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
     )
 
     class Meta:

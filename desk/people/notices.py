@@ -17,7 +17,7 @@ from unfold.widgets import UnfoldAdminSelectWidget
 
 from desk.bases import reader, show_page
 from notices.messages import choices as message_choices
-from notices.models import Occasion
+from notices.models.message import CHOSEN
 
 
 class ChoicesForm(forms.Form):
@@ -45,7 +45,7 @@ class ChoicesForm(forms.Form):
         title = choice.project.name if choice.project else ""
         boxes = [
             {"value": each.value, "label": each.label, "checked": each.value in chosen, "id": f"{key}-{each.value}"}
-            for each in Occasion
+            for each in CHOSEN
         ]
         return {"key": key, "title": title, "own": own, "boxes": boxes}
 

@@ -25,10 +25,12 @@ from desk.bases import reader
 from desk.batch.contacts import decision_at
 from desk.batch.parts.headline import label
 from desk.verbs import VERBS
+from desk.verbs.ask import AskPage, ask_page
 from desk.verbs.base import VerbPage
 from desk.verbs.change import TO, ChangeAlikePage, ChangeOnePage, ChangeRowsPage, which_of
 from desk.verbs.forms import NoteForm
 from desk.verbs.stop import StopPage
+from notices.messages.ask import STEPS
 from sendouts.models import Batch, DecisionVerdict
 from sendouts.verbs import base
 from sendouts.verbs.base import NotDone, NotDoneCode
@@ -42,6 +44,15 @@ DIALOG = "X-Gate-Dialog"
 def batch_verb(admin: ModelAdmin, request: HttpRequest, batch_id: int, name: str) -> HttpResponse:
     """Show or carry out one of the verbs that act on a whole batch."""
     return _confirmed(admin, request, batch_id, lambda batch: VERBS[name](batch, reader(request), timezone.now()))
+
+
+def ask_verb(admin: ModelAdmin, request: HttpRequest, batch_id: int, step: str) -> HttpResponse:
+    """Ask those who may for a step that the person may not take."""
+    if step not in STEPS:
+        raise Http404
+    return _confirmed(
+        admin, request, batch_id, lambda batch: AskPage(VERBS[step](batch, reader(request), timezone.now()))
+    )
 
 
 def contact_verb(admin: ModelAdmin, request: HttpRequest, batch_id: int, row: int, to: str) -> HttpResponse:
@@ -149,7 +160,7 @@ def _shown(
         "problem": problem,
         "back": reverse("admin:sendouts_batch_change", args=[batch.pk]),
         "action": request.get_full_path(),
-        "instead": _find_alternative(verb) if problem else None,
+        "instead": (ask_page(verb) or _find_alternative(verb)) if problem else None,
         "dialog": dialog,
     }
     if not dialog:

@@ -12,11 +12,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
 from actions.models import Sendout
-from notices.messages import subjects
+from notices.messages import ask, subjects
 from notices.messages.due import HELD, WINDOW, is_held
 from notices.models import Message, Occasion
 from sendouts.models import Batch, Status
 from sendouts.outlook.forecast import answer_before
+from sendouts.verbs.settle import may_be_whole
+from sendouts.verbs.use_file import can_be_saved
 from sendouts.wording.batch_sentences import contacts, holds, number, span
 
 # From most urgent to merely informative.
@@ -51,6 +53,8 @@ def say(message: Message, now: datetime) -> MessageText | None:
         return _ended(batch, now) if batch.status == message.detail else None
     if not is_held(batch) or now >= batch.deadline:
         return None
+    if message.occasion == Occasion.ASKED:
+        return _asked(message, batch, now)
     if message.occasion == Occasion.ATTENTION and batch.attention != message.detail:
         return None
     return _held(batch, Occasion(message.occasion), now)
@@ -91,6 +95,48 @@ def _held(batch: Batch, occasion: Occasion, now: datetime) -> MessageText:
         until=before,
         **_about(batch, occasion, now, before),
     )
+
+
+def _asked(message: Message, batch: Batch, now: datetime) -> MessageText | None:
+    """Describe the question of a person; None if the step is no longer to be taken."""
+    step, asker = ask.asked_step(message)
+    if asker is None or not _is_open_step(step, batch):
+        return None
+    before = answer_before(batch, now)
+    words = {
+        "who": subjects.plain(asker.get_username()),
+        "name": subjects.name_of(batch),
+        "n": contacts(batch.total),
+        "time": subjects.until(before, now),
+        "left": span(before - now),
+    }
+    headline = {
+        "whole-file": _("%(who)s asks you whether %(n)s are the whole contact file of “%(name)s”."),
+        "use-file": _("%(who)s asks you to look at another contact file for “%(name)s”: contacts would be lost."),
+    }.get(step, _("%(who)s asks you to decide on “%(name)s”."))
+    return MessageText(
+        subject=_("%(who)s asks you: %(name)s, answer before %(time)s") % words,
+        headline=headline % words,
+        lines=(
+            _("Their message, if there is one, stands in the history of the batch."),
+            _("%(left)s left, until %(time)s.") % words,
+            *([subjects.stops(batch)] if batch.attention else []),
+            subjects.if_nobody(batch, now),
+        ),
+        button=_("See the batch"),
+        tone="urgent",
+        until=before,
+        **_about(batch, Occasion.ASKED, now, before),
+    )
+
+
+def _is_open_step(step: str, batch: Batch) -> bool:
+    match step:
+        case "whole-file":
+            return may_be_whole(batch)
+        case "use-file":
+            return can_be_saved(batch)
+    return batch.status == Status.IN_REVIEW
 
 
 def _ended(batch: Batch, now: datetime) -> MessageText:

@@ -19,7 +19,7 @@ from django.utils import timezone, translation
 from actions.secrets.encrypted import Sealed
 from actions.secrets.keys import CannotOpen
 from notices import outbox
-from notices.messages import chat, due, mail
+from notices.messages import ask, chat, due, mail
 from notices.messages.content import MessageText, digest, say
 from notices.messages.readers import Reader, may_be_told, wishes
 from notices.models import Channel, Message, Occasion, ReaderLanguage
@@ -33,6 +33,7 @@ LOOKED_AT = 2_000
 # Send more than SINGLY messages in a minute as one digest, at most once a minute.
 SINGLY, MINUTE = 5, timedelta(minutes=1)
 State = Message.State
+_NEVER_REPLACED = (Occasion.ENDED, Occasion.ASKED)
 _TIME_OCCASIONS = (Occasion.HALF_GONE, Occasion.NEARLY_GONE)
 
 
@@ -113,11 +114,13 @@ def _target(reader: Reader) -> User | Channel | None:
 def _filter_wanted(rows: Sequence[Message], reader: Reader, now: datetime) -> list[Message]:
     """Return the rows that the reader still wants: roles, limits and choices change while a message waits.
 
-    A message about elapsed time replaces all earlier messages about that batch, except its end.
+    A message about elapsed time replaces all earlier messages about that batch, except its end and questions.
     """
     projects = wishes({row.sendout.project_id for row in rows})
 
     def wants(row: Message) -> bool:
+        if row.occasion == Occasion.ASKED:
+            return ask.may_answer(row)
         return row.occasion in projects[row.sendout.project_id].get(reader, frozenset())
 
     pending = Message.objects.filter(state__in=[State.WAITING, State.SENDING], due_at__lte=now)
@@ -128,7 +131,7 @@ def _filter_wanted(rows: Sequence[Message], reader: Reader, now: datetime) -> li
     )
     last = {row.batch_id: row.pk for row in of_time.select_related("sendout").order_by("pk") if wants(row)}
     return [
-        row for row in rows if wants(row) and (row.occasion == Occasion.ENDED or row.pk >= last.get(row.batch_id, 0))
+        row for row in rows if wants(row) and (row.occasion in _NEVER_REPLACED or row.pk >= last.get(row.batch_id, 0))
     ]
 
 

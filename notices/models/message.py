@@ -24,8 +24,12 @@ class Occasion(models.TextChoices):
     NEARLY_GONE = "nearly_gone", _("only a fifth of its time is left")
     ATTENTION = "attention", _("it cannot go on without a person")
     ENDED = "ended", _("it is over")
+    # Not chosen by its reader, but by the person who asks.
+    ASKED = "asked", _("somebody asks for a step")
 
 
+# Occasions that readers choose.
+CHOSEN = tuple(each for each in Occasion if each != Occasion.ASKED)
 # Defaults for people who may decide.
 USUAL = (Occasion.WAITING, Occasion.NEARLY_GONE, Occasion.ATTENTION)
 

@@ -29,6 +29,7 @@ class EventWord(models.TextChoices):
     CHANGE_ENDED = "change_ended", _("change of many decisions ended")
     FILE_OFFERED = "file_offered", _("another contact file sent")
     FILE_USED = "file_used", _("another contact file used")
+    ASKED = "asked", _("asked for a step")
     KEPT = "kept", _("people’s decisions applied again")
 
 

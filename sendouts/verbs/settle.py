@@ -1,5 +1,6 @@
-"""Verbs for a batch that cannot go on: retry, answer for what is not proven, or give up."""
+"""Verbs for a batch that cannot go on: retry, answer for what is not proven, ask somebody, or give up."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -8,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from sendouts import lifecycle
 from sendouts.models import Answer, Attention, Batch, Decision, DecisionVerdict, EventWord, Status
+from sendouts.models.batch import OPEN
 from sendouts.models.decision import rows_of
 from sendouts.outlook import forecast
 from sendouts.stages import effects
@@ -174,4 +176,20 @@ class GiveUp(Verb[Batch]):
         base.require_unreleased(batch)
         columns = {"due_at": None, "ended_at": act.now, "outcome": "", **_FREE}
         lifecycle.move({batch.pk: columns}, Status(batch.status), Status.ABANDONED, **act.by)
+        return batch
+
+
+@dataclass(frozen=True)
+class AskForStep(Verb[Batch]):
+    """Record that somebody asks for a step that they may not take. `step`: the name of its verb. Nothing changes."""
+
+    step: str
+
+    name = "ask"
+    statuses = frozenset(OPEN)
+    permission = "sendouts.view_batch"
+    while_changing = True
+
+    def carry_out(self, batch: Batch, act: Act) -> Batch:
+        lifecycle.record([batch.pk], EventWord.ASKED, data={batch.pk: {"step": self.step}}, **act.by)
         return batch

@@ -151,6 +151,8 @@ def event_sentence(event: Event, batch: Batch) -> str:
         case EventWord.TAKEN_ON if key := next(filter(data.__contains__, _TAKEN_ON), ""):
             # Also where it is none: what was taken on is said all the same.
             return ", ".join([_counted(_TAKEN_ON[key], data[key]), *_parts(_AGAINST, data)])
+        case EventWord.ASKED:
+            return _asked(data.get("step", ""))
         case EventWord.ATTENTION:
             code = data.get("code", "")
             reason = Attention(code).label if code in Attention.values else code
@@ -217,6 +219,13 @@ def _accepted(event: Event, data: dict[str, Any]) -> str:
     if data.get("taken_on"):
         parts.append(_("%(n)s unreadable rows taken on") % {"n": localize(data["taken_on"])})
     return ", ".join(parts)
+
+
+def _asked(step: str) -> str:
+    return {
+        "whole-file": _("Asked whether this is the whole file"),
+        "use-file": _("Asked to go on with another contact file"),
+    }.get(step, _("Asked for a decision"))
 
 
 def _exported(data: dict[str, Any]) -> str:

@@ -119,6 +119,7 @@ def path_of(pattern: str, samples: Mapping[str, Any]) -> str:
         "<int:sendout_id>": key if row is not None else str(batch_of.sendout_id),
         "<int:upload_id>": str(samples["upload"].pk),
         "<slug:to>": "accept",
+        "<slug:step>": "accept",
         "<uuid:key>": "00000000-0000-4000-8000-000000000000",
         "<path:content_type_id>": "1",
         "(?P<url>.*)": "nothing/here",

@@ -85,6 +85,8 @@ TABLE = {
         )
         for verb in verbs.split()
     },
+    # Only whoever may not decide asks for it, and here is no mail.
+    "admin/sendouts/batch/<int:batch_id>/ask/<slug:step>/": ("302 403 200 403 403 403", "302 403 409 403 403 403"),
     # The sample batch waits for no file.
     "admin/sendouts/batch/<int:batch_id>/file/": (REVIEW, "302 403 403 409 409 409"),
     "admin/sendouts/batch/<int:batch_id>/file/piece/": ("302 403 403 405 405 405", "302 403 403 400 400 400"),

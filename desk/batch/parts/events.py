@@ -50,6 +50,7 @@ _ICONS = {
     EventWord.HOLD_LIFTED: "play_circle",
     EventWord.CHANGE_BEGUN: "edit",
     EventWord.CHANGE_ENDED: "edit",
+    EventWord.ASKED: "contact_support",
     EventWord.KEPT: "person_check",
 }
 _MOVES = {
