@@ -16,7 +16,7 @@ from notices.messages import send as messages
 from outbound.retry_after import MAX_WAIT
 from sendouts import lifecycle
 from sendouts.models import Batch, BulkChange, EffectRun, Spool, Status, Webhook
-from sendouts.models.batch import ASKING
+from sendouts.models.batch import ASKING, REPEATING
 from sendouts.outlook import forecast
 from sendouts.privacy import retention
 from sendouts.spool import spooled
@@ -39,7 +39,7 @@ SINGLES = Lane(
     Batch,
     advance.advance,
     advance.escalate,
-    ~ASKING & Q(source=Batch.Source.SINGLE),
+    ~ASKING & ~REPEATING & Q(source=Batch.Source.SINGLE),
     together=True,
     after=lambda ids: lifecycle.expire(timezone.now(), ids),
     early=lambda rows: rows.exclude(status=Status.IN_REVIEW),
@@ -51,7 +51,7 @@ FILES = replace(
     name="files",
     task="sendouts.advance_files",
     worker=pulses.FILES,
-    of=~ASKING & Q(source=Batch.Source.BATCH),
+    of=~ASKING & ~REPEATING & Q(source=Batch.Source.BATCH),
     together=False,
 )
 SERVICES = replace(
@@ -63,6 +63,14 @@ SERVICES = replace(
     of=ASKING,
     sets=callers.split,
     onward=(SINGLES, FILES),
+)
+REPEATS = replace(
+    SINGLES,
+    name="repeats",
+    task="sendouts.repeat_calls",
+    worker=pulses.SERVICES,
+    of=REPEATING,
+    sets=callers.split_repeats,
 )
 DOWNLOADS = Lane(
     "downloads",
@@ -100,6 +108,7 @@ EFFECTS = Lane(
     EffectRun,
     transfers.carry_out,
     transfers.escalate,
+    sets=transfers.split,
     pauses=((Q(), _HOUR),),
     # Receivers are notified of thousands of single messages one after the other, and no message waits for that.
     overdue=timedelta(hours=1),
@@ -129,7 +138,7 @@ CHANGES = Lane(
     pauses=((Q(), _SECONDS),),
     overdue=timedelta(minutes=5),
 )
-LANES = (HOOKS, SINGLES, DOWNLOADS, FILES, SERVICES, EFFECTS, UPLOADS, CHANGES)
+LANES = (HOOKS, SINGLES, DOWNLOADS, FILES, SERVICES, REPEATS, EFFECTS, UPLOADS, CHANGES)
 # Rows that these workers process at a time, in threads: they wait for the network.
 AT_ONCE = {pulses.DOWNLOADS: 8, pulses.SERVICES: 10}
 CHORES = (

@@ -78,7 +78,8 @@ class Fanout:
         self._pace = Pace(start_at, max_at_once, time.monotonic)
         self._poller = Poller(self._pace.highest)
         self._idle: list[Transfer] = []
-        self._flying: set[Transfer] = set()
+        # The calls in flight, and when each began on the monotonic clock.
+        self._flying: dict[Transfer, float] = {}
         self._next: FanoutCall | None = None
         self._stalled = 0.0
         self.busy = False
@@ -88,29 +89,34 @@ class Fanout:
         """Return how many calls may be pending at once, as learnt so far."""
         return self._pace.limit
 
-    def send(self, calls: Iterable[FanoutCall], *, stop: Callable[[], bool] = never) -> Iterator[list[FanoutAnswer]]:
+    def send(
+        self, calls: Iterable[FanoutCall], *, stop: Callable[[], bool] = never, patience: float = float("inf")
+    ) -> Iterator[list[FanoutAnswer]]:
         """Make the calls, pulled as capacity allows, and yield answers at least every 0.25 s (possibly an empty list).
 
         1. Refused calls, and calls to a host with an open breaker, are answered without a connection.
         2. After a 429 with Retry-After no call begins until then; if the pause is long, calls are answered “held”.
         3. Once stop() is true no call begins; pending calls are awaited and answered, the others are not yielded.
         4. An error raised by `calls` is raised again after the pending calls are answered.
+        5. If no call is answered for `patience` seconds, those that are pending for so long are given up as lost.
         """
         if self.busy:
             raise RuntimeError("this fan-out is already sending")
         self.busy = True
         try:
-            yield from self._send(iter(calls), stop)
+            yield from self._send(iter(calls), stop, patience)
         finally:
             self.busy = False
             self._next = None
             self._drop_flying()
 
-    def _send(self, calls: Iterator[FanoutCall], stop: Callable[[], bool]) -> Iterator[list[FanoutAnswer]]:
+    def _send(
+        self, calls: Iterator[FanoutCall], stop: Callable[[], bool], patience: float
+    ) -> Iterator[list[FanoutAnswer]]:
         ready: list[FanoutAnswer] = []
         fault: Exception | None = None
         more = True
-        handed = time.monotonic()
+        handed = heard = time.monotonic()
         while more or self._flying:
             if more:
                 try:
@@ -120,8 +126,13 @@ class Fanout:
                     fault, more = error, False
             if self._flying or (more and not ready):
                 self._poller.run(self._wait(handed + (LIST_WAIT if ready else TICK)))
-            ready += self._collect()
+            answers = self._collect()
             now = time.monotonic()
+            if answers:
+                heard = now
+            elif now - heard >= patience:
+                answers = self._give_up(now - patience)
+            ready += answers
             if ready and (not self._flying or len(ready) >= LIST_SIZE or now - handed >= LIST_WAIT):
                 due = True
             else:
@@ -160,7 +171,7 @@ class Fanout:
                 continue
             transfer = self._idle.pop() if self._idle else Transfer(*self._settings)
             transfer.load(call.key, self._pace.begin(), target, self._stalled)
-            self._flying.add(transfer)
+            self._flying[transfer] = time.monotonic()
             self._poller.multi.add_handle(transfer.handle)
         return True
 
@@ -175,12 +186,23 @@ class Fanout:
         for handle, error in self._poller.finished():
             transfer: Transfer = handle.transfer
             transfer.end(error)
-            self._flying.discard(transfer)
+            del self._flying[transfer]
             if transfer.fault is not None:
                 raise transfer.fault
             answers.append(self._answer(transfer))
             transfer.key = transfer.target = None
             self._idle.append(transfer)
+        return answers
+
+    def _give_up(self, before: float) -> list[FanoutAnswer]:
+        """Drop the calls that began before this moment, and return them as unanswered."""
+        answers = []
+        now = time.monotonic()
+        for transfer, began in list(self._flying.items()):
+            if began <= before:
+                self._failed(transfer, now - began, None, slowed=False)
+                answers.append(FanoutAnswer(transfer.key, 0, transfer.failure(), None, now - began))
+                self._drop(transfer)
         return answers
 
     def _answer(self, transfer: Transfer) -> FanoutAnswer:
@@ -216,10 +238,13 @@ class Fanout:
 
     def _drop_flying(self) -> None:
         """Abandon the pending calls: only when the caller stopped reading, or a callback failed."""
-        for transfer in self._flying:
-            self._poller.multi.remove_handle(transfer.handle)
-            transfer.handle.close()
-        self._flying.clear()
+        for transfer in list(self._flying):
+            self._drop(transfer)
+
+    def _drop(self, transfer: Transfer) -> None:
+        del self._flying[transfer]
+        self._poller.multi.remove_handle(transfer.handle)
+        transfer.handle.close()
 
     def close(self) -> None:
         """Close the connections."""

@@ -38,7 +38,9 @@ def advance_batches(batch_ids: Sequence[int]) -> None:
 
 
 def call_services(batch_ids: Sequence[int], source: Batch.Source) -> None:
-    """Do what calls services, before the release and for it."""
+    """Do what calls services, before the release and for it, and what calls the platform again."""
+    repeats = Batch.objects.filter(pk__in=_due("repeats", batch_ids), source=source)
+    run(named("repeats"), list(repeats.values_list("pk", flat=True)))
     for _ in range(2):
         ids = _due("services", batch_ids)
         run(named("services"), list(Batch.objects.filter(pk__in=ids, source=source).values_list("pk", flat=True)))

@@ -126,6 +126,7 @@ def _machine(alarm: Alarm) -> str:
 def _lane(name: str) -> str:
     known = {"hooks": _("Hooks"), "singles": _("Singles"), "files": _("Contact files")}
     known["services"] = _("Batches that call other services")
+    known["repeats"] = _("Repeated calls of the platform")
     rows = {lane.name: lane.model._meta.verbose_name_plural for lane in lanes.registered()}
     return known.get(name) or capfirst(str(rows.get(name, name)))
 

@@ -61,6 +61,8 @@ OPEN = (Status.PLANNED, Status.SCREENED, Status.IN_REVIEW, Status.ACCEPTED, Stat
 ASKING = Q(status=Status.PLANNED, asks_until__gt=Now()) | Q(
     status=Status.ACCEPTED, asks_until__isnull=False, enrichments__gt=0, rejected__lte=F("confirmed") + F("taken_on")
 )
+# The platform did not do what these batches asked of it, and is asked again.
+REPEATING = Q(status__in=[Status.ACCEPTED, Status.REFUSED, Status.DELIVERED], attempts__gt=0) & ~ASKING
 
 
 class Batch(WorkRow):
@@ -267,8 +269,12 @@ class Batch(WorkRow):
 
     @property
     def lane(self) -> str:
-        """Return the lane that works on it: contact files have workers of their own, and so has what calls services."""
-        return "services" if self.is_asking else "singles" if self.is_single else "files"
+        """Return the lane that works on it, as gateway.lanes has them."""
+        if self.is_asking:
+            return "services"
+        if self.attempts and self.status in {Status.ACCEPTED, Status.REFUSED, Status.DELIVERED}:
+            return "repeats"
+        return "singles" if self.is_single else "files"
 
     @property
     def is_asking(self) -> bool:

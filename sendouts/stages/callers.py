@@ -1,4 +1,4 @@
-"""Batches that call other services: how many at a time call one, and how the others wait, as rows."""
+"""Batches that call others: how many at a time call one service, and how the others wait, as rows."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -10,7 +10,7 @@ from django.db.models.functions import Least, Now
 
 from outbound.breaker import Breaker, service_breakers
 from sendouts.models import Batch, Status
-from sendouts.models.batch import ASKING
+from sendouts.models.batch import ASKING, REPEATING
 from work import claims
 
 # Workers that call one service at a time, and batches in one set.
@@ -20,6 +20,12 @@ GROUP = 200
 ROUND = timedelta(seconds=2)
 # Singles whose time ends so soon are asked about apart: a set ends with the first of them.
 SOON = timedelta(seconds=15)
+
+
+# Seconds of silence after which a first attempt gives its calls up. A repeat has workers of its own, and waits longer.
+SILENCE = 5.0
+# Sets of repeats, and files, at a time.
+REPEATS = 4
 
 
 class Unanswered(Exception):
@@ -43,6 +49,25 @@ def split(ids: Sequence[int]) -> Iterator[list[int]]:
                 _put_off(Q(claims.free(), claims.due(), pk__in=some), pause)
             else:
                 yield some
+
+
+def split_repeats(ids: Sequence[int]) -> Iterator[list[int]]:
+    """Yield batches that call the platform again, singles in sets; leave the rest due for a later round."""
+    free = Batch.objects.filter(REPEATING, claims.free(), claims.due(), pk__in=ids).order_by("due_at")
+    singles: list[int] = []
+    files: list[int] = []
+    for pk, source in free.values_list("pk", "source"):
+        (singles if source == Batch.Source.SINGLE else files).append(pk)
+    sets = [singles[start : start + GROUP] for start in range(0, len(singles), GROUP)]
+    for some in [*sets, *([pk] for pk in files)]:
+        held = Batch.objects.filter(REPEATING, due_at__lte=Now(), claimed_until__gt=Now())
+        if (held.aggregate(sets=Count("claim_id", distinct=True))["sets"] or 0) < REPEATS:
+            yield some
+
+
+def patience_with(batches: Sequence[Batch]) -> float:
+    """Return how many seconds the platform may answer none of the calls for these batches."""
+    return SILENCE if any(batch.attempts == 0 for batch in batches) else float("inf")
 
 
 def put_off(batches: Sequence[Batch], seconds: float, claim: claims.Claim) -> None:

@@ -22,7 +22,7 @@ from sendouts.models.attention import AttentionData
 from sendouts.models.decision import TO_SEND, rows_of
 from sendouts.outlook import forecast
 from sendouts.services.hosts import platform
-from sendouts.stages import storage
+from sendouts.stages import callers, storage
 from sendouts.stages.chunks import Pass, read_rejections
 from sendouts.stages.screening import shared_uris
 from sendouts.symplify import client
@@ -52,7 +52,8 @@ def deliver(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> Non
     work = Pass(claim, [batch.pk for batch in batches])
     with_rejections = [batch for batch in sending if has_open_rejections(batch)]
     try:
-        for attempts in client.reject_many(platform(), read_rejections(work, with_rejections)):
+        asks, patience = read_rejections(work, with_rejections), callers.patience_with(batches)
+        for attempts in client.reject_many(platform(), asks, patience=patience):
             _collect(work, attempts)
     except Exception as error:
         # The database failed during a read: store the known answers, so that they are not asked for again.

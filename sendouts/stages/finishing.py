@@ -14,6 +14,7 @@ from sendouts.models import Attention, Batch, EventWord, Outcome, Status
 from sendouts.models.attention import AttentionData
 from sendouts.privacy import sealing
 from sendouts.services.hosts import platform
+from sendouts.stages import callers
 from sendouts.symplify import client
 from sendouts.symplify.client import Ask, Attempt
 from work import claims
@@ -37,7 +38,7 @@ def finish(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> None
         Ask(batch.pk, uris[batch.pk], repeat_of_lost=batch.finish_lost, nobody_left=batch.outcome != Outcome.RELEASED)
         for batch in batches
     ]
-    for attempts in client.finish_many(platform(), asks):
+    for attempts in client.finish_many(platform(), asks, patience=callers.patience_with(batches)):
         _conclude(claim, [(by_id[attempt.key], attempt) for attempt in attempts])
         with transaction.atomic():
             for attempt in attempts:

@@ -3,12 +3,13 @@
 Each run is a work row of its own: due, claimed, and retried for a day. It never delays a release.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 import structlog
 from django.db import transaction
 from django.db.models import Max
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from actions.contract import Phase
@@ -23,6 +24,15 @@ from work import claims
 log = structlog.get_logger(__name__)
 # Retry an unreachable receiver for this long after the end, or after a person asked to send again.
 TRIED_FOR = timedelta(hours=24)
+# Runs at a time, so that silent receivers leave workers to the services of batches.
+AT_ONCE = 4
+
+
+def split(ids: Sequence[int]) -> Iterator[list[int]]:
+    """Yield runs one by one, while others are few; leave the rest due for a later round."""
+    for pk in ids:
+        if EffectRun.objects.filter(due_at__lte=Now(), claimed_until__gt=Now()).count() < AT_ONCE:
+            yield [pk]
 
 
 def escalate(claim: claims.Claim, run_id: int, error: Exception | None) -> None:

@@ -178,19 +178,25 @@ def _pattern(text: str) -> Any:
     return re2.compile(text.encode())
 
 
-def reject_many(platform: Platform, asks: Iterable[Ask], stop: Callable[[], bool] = never) -> Iterator[list[Attempt]]:
+def reject_many(
+    platform: Platform, asks: Iterable[Ask], stop: Callable[[], bool] = never, *, patience: float = float("inf")
+) -> Iterator[list[Attempt]]:
     """Send rejections concurrently; yield attempts as answers come, at least every 0.25 s. See Fanout.send()."""
-    return _call_many(platform, asks, stop)
+    return _call_many(platform, asks, stop, patience)
 
 
-def finish_many(platform: Platform, asks: Iterable[Ask], stop: Callable[[], bool] = never) -> Iterator[list[Attempt]]:
+def finish_many(
+    platform: Platform, asks: Iterable[Ask], stop: Callable[[], bool] = never, *, patience: float = float("inf")
+) -> Iterator[list[Attempt]]:
     """Send finishes concurrently, with the same results as reject_many()."""
-    return _call_many(platform, asks, stop)
+    return _call_many(platform, asks, stop, patience)
 
 
-def _call_many(platform: Platform, asks: Iterable[Ask], stop: Callable[[], bool]) -> Iterator[list[Attempt]]:
+def _call_many(
+    platform: Platform, asks: Iterable[Ask], stop: Callable[[], bool], patience: float
+) -> Iterator[list[Attempt]]:
     calls = (FanoutCall(ask, ask.uri) for ask in asks)
-    for answers in _fanout(platform).send(calls, stop=stop):
+    for answers in _fanout(platform).send(calls, stop=stop, patience=patience):
         yield [_attempt(platform, answer) for answer in answers]
 
 

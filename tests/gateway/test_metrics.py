@@ -109,7 +109,7 @@ def test_labels_are_words_of_the_code_however_much_there_is(client: Client, djan
     before = set(figures(client))
     for number in range(30):
         batch(accepted=1, rejected=1, sendout=sendout("Secret project", f"Journey {number}", f"Day {number}"))
-    with django_assert_max_num_queries(28):
+    with django_assert_max_num_queries(32):
         text = page(client)
     assert set(figures(client)) - before == {("deadline_nearest_seconds", "")}
     assert SECRET not in text and "Secret project" not in text and "A-0" not in text

@@ -9,6 +9,7 @@ OUTAGES = "tests/work/test_outages.py"
 CLOCKS, SILENT = "tests/work/test_clocks_apart.py", "tests/work/test_silent_loops.py"
 IN_DOUBT = "tests/stages/test_rows_in_doubt.py"
 
+SILENT_PLATFORM = "tests/stages/test_silent_platform.py"
 FAIR, SILENT_SERVICES = "tests/stages/test_fairness.py", "tests/stages/test_silent_services.py"
 
 FAULTS = (
@@ -74,6 +75,34 @@ FAULTS = (
         "if batch.service in silent:",
         "if False:",
         f"{SILENT_SERVICES}::test_one_of_a_set_finds_out_that_the_system_of_their_enrichment_is_silent",
+    ),
+    Fault(
+        "calls of the platform are repeated by whom they have held up",
+        "gateway/lanes.py",
+        "~ASKING & ~REPEATING & Q(source=Batch.Source.SINGLE)",
+        "~ASKING & Q(source=Batch.Source.SINGLE)",
+        f"{SILENT_PLATFORM}::test_what_the_platform_did_not_do_is_asked_again_by_workers_of_its_own",
+    ),
+    Fault(
+        "any number of batches repeat their calls",
+        "sendouts/stages/callers.py",
+        "or 0) < REPEATS:",
+        "or 0) < 99:",
+        f"{SILENT_PLATFORM}::test_some_batches_at_a_time_repeat_their_calls",
+    ),
+    Fault(
+        "a first attempt waits as long as a repeat",
+        "sendouts/stages/callers.py",
+        "return SILENCE if any(",
+        'return float("inf") if any(',
+        f"{SILENT_PLATFORM}::test_a_first_attempt_is_not_held_by_a_platform_that_says_nothing",
+    ),
+    Fault(
+        "calls that nobody answers are awaited",
+        "outbound/fanout.py",
+        "elif now - heard >= patience:",
+        "elif False:",
+        "tests/outbound/test_fanout_flow.py::test_calls_that_nobody_answers_are_given_up_while_those_of_others_go_on",
     ),
     Fault(
         "the sweep has the same threads for every kind of work",

@@ -138,6 +138,23 @@ def test_the_caller_gets_its_turn_while_answers_are_slow(net: Net) -> None:
     assert [answer.status for some in lists for answer in some] == [200]
 
 
+def test_calls_that_nobody_answers_are_given_up_while_those_of_others_go_on(net: Net) -> None:
+    release = threading.Event()
+
+    def hold(request: Request) -> bytes:
+        release.wait(30)
+        return reply()
+
+    silent, home = net.site(hold), net.site()
+    out = net.fanout(f"127.0.0.1:{home.port}", f"127.0.0.1:{silent.port}", start_at=2)
+    uris = [silent.uri(), silent.uri(), *[home.uri()] * 20]
+    answers = net.send(out, *uris, patience=0.5)
+    release.set()
+    assert [answers[place].error for place in (0, 1)] == ["lost", "lost"]
+    assert {answers[place].status for place in range(2, 22)} == {200}
+    assert net.send(out, home.uri(), patience=0.5)[0].status == 200, "and its connections serve on"
+
+
 def test_an_error_of_the_calls_comes_after_the_answers_of_those_under_way(net: Net) -> None:
     home = net.site()
 

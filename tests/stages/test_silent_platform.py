@@ -8,10 +8,17 @@ from django.utils import timezone, translation
 
 from outbound import breaker as breaker_module
 from outbound.breaker import Breaker, breakers
-from sendouts.models import Answer, Decision
+from outbound.fanout import Fanout
+from sendouts.models import Answer, Batch, Decision
+from sendouts.stages import callers
 from sendouts.wording import batch_sentences
 from simulator.client import Report
 from tests.gate import Gate, finish_uri
+from tests.lanes import work_on
+from work import claims
+from work.lanes import named
+
+NO = {"contactId": "A-1", "properties": {"consent": False}}
 
 
 @pytest.fixture(autouse=True)
@@ -88,3 +95,54 @@ def test_a_download_waits_for_the_platform_and_people_are_told_why(gate: Gate) -
     of_platform(gate).succeeded()
     gate.work()
     assert gate.batch().status == "finished"
+
+
+def test_what_the_platform_did_not_do_is_asked_again_by_workers_of_its_own(gate: Gate) -> None:
+    gate.project()
+    sent = gate.fire("single", rows=[NO], contacts=1, faults=failing(total=1))
+    gate.plan()
+    ids = [gate.batch().pk]
+    work_on("singles", ids)
+    batch = gate.batch()
+    assert (batch.status, batch.attempts, batch.lane) == ("accepted", 1, "repeats")
+    assert named("repeats").queue not in {named("singles").queue, named("files").queue}
+    Batch.objects.update(due_at=claims.due_in())
+    work_on("singles", ids)
+    work_on("files", ids)
+    assert rejects(gate, sent) == 1
+    work_on("repeats", ids)
+    assert (gate.batch().status, rejects(gate, sent)) == ("finished", 2)
+
+
+def test_a_first_attempt_is_not_held_by_a_platform_that_says_nothing(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(callers, "SILENCE", 0.3)
+    monkeypatch.setattr(breaker_module, "FAILURES", 1_000)
+    asked: list[float] = []
+    send = Fanout.send
+
+    def watched(self: Fanout, calls: Any, **options: Any) -> Any:
+        asked.append(options["patience"])
+        yield from send(self, calls, **options)
+
+    monkeypatch.setattr(Fanout, "send", watched)
+    gate.project()
+    gate.fire("single", rows=[NO], contacts=1, faults={"faults": [{"kind": "hang", "on": "reject", "total": 1}]})
+    gate.work(rounds=2)
+    assert gate.batch().status == "finished"
+    assert asked == [0.3, float("inf"), 0.3], "the rejection, its repeat, and the release"
+
+
+def test_some_batches_at_a_time_repeat_their_calls(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(callers, "REPEATS", 1)
+    gate.project()
+    for name in ("one", "two"):
+        gate.fire(contacts=10, sendout=name)
+    gate.plan()
+    Batch.objects.update(status="delivered", attempts=1, due_at=claims.due_in())
+    first, second = Batch.objects.order_by("pk").values_list("pk", flat=True)
+    claim = claims.take(Batch, [first])
+    assert list(callers.split_repeats([second])) == []
+    claim.release()
+    assert list(callers.split_repeats([first, second])) == [[first], [second]]
