@@ -285,7 +285,7 @@ def test_a_file_whose_column_is_unclear_says_which_there_are_and_is_read_once_it
         "choose_column",
         "\u201cNom\u201d, \u201cNum\u00e9ro\u201d",
     )
-    assert "\u201cNom\u201d, \u201cNum\u00e9ro\u201d" in states.sentence(upload)
+    assert "\u00ab\u00a0Nom\u00a0\u00bb, \u00ab\u00a0Num\u00e9ro\u00a0\u00bb" in states.sentence(upload)
     read(send(found, content, column="Num\u00e9ro"))
     assert list(stored(found)) == ["A-17"]
 
