@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from actions.contact import MISSING as MISSING
 from actions.contact import Contact as Contact
+from actions.names import NOTHING
 from actions.sentences import Sentences as Sentences
 from actions.sentences import clean_text as clean_text
 from actions.sentences import write
@@ -194,6 +195,7 @@ class Context:
     - `suppressed(list, values)` returns which of some thousand values at most are on a stored list; it raises Permanent
       if the list does not exist.
     - `codes` are the pools of promo codes.
+    - `empty_words` are the project's words for nothing, for `actions.names.is_for_nothing`.
 
     Only kinds that do not wait may use `suppressed` and `codes`: they use the worker's database connection.
     """
@@ -208,6 +210,7 @@ class Context:
     codes: Codes = NO_POOLS
     suppressed: Callable[[str, Collection[str]], Listed] = _no_lists
     renewed: Callable[[str, Mapping[str, str]], Mapping[str, str] | None] = _nothing_newer
+    empty_words: frozenset[str] = NOTHING
 
 
 @dataclass(frozen=True, slots=True)

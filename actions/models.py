@@ -18,6 +18,7 @@ from actions.codes.models import Draw as Draw
 from actions.codes.models import PromoCode as PromoCode
 from actions.codes.models import Refill as Refill
 from actions.contract import gettext_noop
+from actions.names import EMPTY_WORDS, MOST_WORDS, WORD_LENGTH, fold_words, proposed_words
 from actions.names import NAME_LENGTH as NAME_LENGTH
 from actions.names import normal_name as normal_name
 from actions.plan.merge import Definition, canonical, normal_identifier
@@ -106,6 +107,9 @@ class Project(models.Model):
     )
     keep_fields = models.JSONField(_("fields to keep"), default=list, blank=True)
     show_fields = models.JSONField(_("fields to show"), default=list, db_default=[], blank=True)
+    empty_words = models.JSONField(
+        _("words for nothing"), default=proposed_words, db_default=list(EMPTY_WORDS), blank=True
+    )
     second_person_from = models.PositiveIntegerField(
         _("a second person accepts from"),
         null=True,
@@ -146,6 +150,13 @@ class Project(models.Model):
                 raise ValidationError({name: _("Give a list of field names.")})
         if set(self.show_fields) - set(self.keep_fields):
             raise ValidationError({"show_fields": _("Only fields that are kept can be shown.")})
+        words = self.empty_words
+        if not isinstance(words, list) or not all(isinstance(each, str) and fold_words([each]) for each in words):
+            raise ValidationError({"empty_words": _("Give a list of words.")})
+        if len(words) > MOST_WORDS or max(map(len, words), default=0) > WORD_LENGTH:
+            limits = {"most": MOST_WORDS, "length": WORD_LENGTH}
+            sentence = _("Give at most %(most)s words of at most %(length)s characters.") % limits
+            raise ValidationError({"empty_words": sentence})
 
     def declare(self, *, user: User) -> bool:
         """Set up a project known from a hook, with its current policies; return False if it was set up before."""

@@ -3,10 +3,13 @@
 import hashlib
 import re
 import unicodedata
+from collections.abc import Collection, Iterable
 
 from actions.sentences import clean_text
 
 NAME_LENGTH = 255
+# Longest word for nothing, in characters.
+WORD_LENGTH = 40
 
 # What Unicode says to ignore in display, annotation marks, and control characters that are not white space. The first
 # are zero-width spaces and joiners, marks of direction and of byte order, soft hyphens, fillers, variation selectors.
@@ -21,16 +24,6 @@ _EDGES = re.compile(rf"\A[\s{_INVISIBLE_SET}]+|[\s{_INVISIBLE_SET}]+\Z")
 _UNBREAKABLE = {0xA0: " ", 0x2007: " ", 0x202F: " ", 0x2011: "-"}
 
 
-# Words that exports write for an empty value; case does not count.
-FOR_NOTHING = ("NULL", "\\N", "N/A", "#N/A", "None", "nil", "NaN", "undefined", "(null)")
-_FOLDED_NOTHING = frozenset(word.casefold() for word in FOR_NOTHING)
-
-
-def is_for_nothing(text: str) -> bool:
-    """Return whether an id or an address is only a word for an empty value."""
-    return len(text) < 10 and text.casefold() in _FOLDED_NOTHING
-
-
 def visible(text: str) -> str:
     """Return an id, an address or the name of a field as a reader sees it: trimmed, without invisible characters.
 
@@ -40,6 +33,16 @@ def visible(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text.strip()
     return _INVISIBLE.sub("", text).translate(_UNBREAKABLE).strip()
+
+
+def fold_words(words: Iterable[str]) -> frozenset[str]:
+    """Return words for nothing in the form for comparison."""
+    return frozenset(visible(word).casefold() for word in words) - {""}
+
+
+def is_for_nothing(text: str, words: Collection[str]) -> bool:
+    """Return whether a text in its visible form is one of the folded words for nothing; case does not count."""
+    return len(text) <= WORD_LENGTH and text.casefold() in words
 
 
 def has_invisible(text: str, seen: str) -> bool:
@@ -61,3 +64,17 @@ def normal_name(text: str) -> str:
     if len(name) <= NAME_LENGTH:
         return name
     return f"{name[: NAME_LENGTH - 17]}…{hashlib.sha256(name.encode()).hexdigest()[:16]}"
+
+
+# Words that exports write for an empty value: what a project proposes.
+EMPTY_WORDS = (
+    *("NULL", "\\N", "N/A", "n.a.", "#N/A", "None", "nil", "NaN", "undefined"),
+    *("(null)", "<null>", "[null]", "(none)", "(empty)", "-", "--", "–", "—"),
+)
+NOTHING = fold_words(EMPTY_WORDS)
+MOST_WORDS = 100
+
+
+def proposed_words() -> list[str]:
+    """Return the words for nothing of a new project."""
+    return list(EMPTY_WORDS)

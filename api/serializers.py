@@ -51,6 +51,9 @@ class ProjectSerializer(serializers.ModelSerializer[Project]):
     answer_within = DurationField(read_only=True, help_text="In the form of the configuration file: 30s, 60m, 2h, 1d.")
     keep_fields = serializers.ListField(child=serializers.CharField(), read_only=True)
     show_fields = serializers.ListField(child=serializers.CharField(), read_only=True)
+    empty_words = serializers.ListField(
+        child=serializers.CharField(), read_only=True, help_text="Values that count as missing; case does not count."
+    )
 
     class Meta:
         model = Project
@@ -65,6 +68,7 @@ class ProjectSerializer(serializers.ModelSerializer[Project]):
             "keep_contacts",
             "keep_fields",
             "show_fields",
+            "empty_words",
             "second_person_from",
             "no_own_changes",
             "created_at",

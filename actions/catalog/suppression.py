@@ -20,7 +20,7 @@ from actions.contract import (
     reject,
     undecided,
 )
-from actions.names import visible
+from actions.names import is_for_nothing, visible
 
 CONTACT_ID = "contact.id"
 # Bound on the counted reasons: a list with a reason for each entry would fill the screen, and memory for a large batch.
@@ -77,7 +77,13 @@ class Suppression(Check):
         values = [self._value(contact) for contact in page]
         found = context.suppressed(self.config.list, {value for value in values if value})
         rejected: dict[str, Verdict] = {}
-        return [self._verdict(value, found, rejected) for value in values]
+        # A word for nothing counts as missing, unless that would be less strict, or it is on the list.
+        strict = self._read is not None and self.config.if_missing != "accept"
+        nothing = {value for value in values if value and is_for_nothing(value, context.empty_words)} if strict else ()
+        return [
+            self._missing if value in nothing and value not in found.reasons else self._verdict(value, found, rejected)
+            for value in values
+        ]
 
     def _value(self, contact: Contact) -> str | None:
         """Return the value to look up: "" if the contact has no such field, None if no list can contain it."""

@@ -21,6 +21,7 @@ from actions.sentences import write
 Owner = Project | Sendout
 # Settings that rows and entries of the file have under one name.
 _POLICY = ("review", "at_deadline", "answer_within")
+_OF_PROJECT = (*_POLICY, "empty_words")
 _OF_SENDOUT = (*_POLICY, "expect_every")
 _OF_ACTION = ("identifier", "kind", "config", "on_failure", "run")
 
@@ -78,7 +79,7 @@ def _require_two_people(project: Project, entry: ProjectEntry, created: bool, nu
 def _project(entry: ProjectEntry, number: int) -> Iterator[str]:
     values = {
         "declared": True,
-        **_settings(entry, _POLICY),
+        **_settings(entry, _OF_PROJECT),
         "keep_contacts": entry.keep.contacts,
         "keep_fields": entry.keep.fields,
         "show_fields": entry.keep.show,
@@ -234,7 +235,7 @@ def _project_entry(project: Project) -> ProjectEntry:
             for each in sendouts
             if _has_own_settings(each)
         ],
-        **_settings(project, (*_POLICY, *RULES)),
+        **_settings(project, (*_OF_PROJECT, *RULES)),
     )
 
 

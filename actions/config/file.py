@@ -20,6 +20,7 @@ from actions.models import (
     SHORTEST_EXPECTED,
     normal_name,
 )
+from actions.names import EMPTY_WORDS, MOST_WORDS, WORD_LENGTH, fold_words
 from actions.plan.merge import normal_identifier
 
 
@@ -55,10 +56,19 @@ def _expected(duration: timedelta) -> timedelta:
 Duration = Annotated[timedelta, BeforeValidator(_duration), PlainSerializer(durations.write, return_type=str)]
 Answer = Annotated[Duration, AfterValidator(_answer)]
 Expected = Annotated[Duration, AfterValidator(_expected)]
+
+
+def _word(value: str) -> str:
+    if not fold_words([value]):
+        raise PydanticCustomError("word", "Give a word.")
+    return value
+
+
 _named = BeforeValidator(lambda value: normal_name(value) if isinstance(value, str) else value)
 _identified = BeforeValidator(lambda value: normal_identifier(value) if isinstance(value, str) else value)
 Name = Annotated[str, Field(min_length=1, max_length=NAME_LENGTH), _named]
 Identifier = Annotated[str, Field(min_length=1, max_length=NAME_LENGTH), _identified]
+EmptyWord = Annotated[str, Field(max_length=WORD_LENGTH), AfterValidator(_word)]
 FieldName = Annotated[str, Field(min_length=1, max_length=200)]
 Review = Literal["never", "unusual", "always"]
 AtDeadline = Literal["leave", "accept", "reject"]
@@ -108,6 +118,7 @@ class ProjectEntry(Config):
     at_deadline: AtDeadline = "leave"
     answer_within: Answer = timedelta(minutes=60)
     keep: KeepEntry = KeepEntry()
+    empty_words: Annotated[list[EmptyWord], Field(max_length=MOST_WORDS)] = list(EMPTY_WORDS)
     second_person_from: Annotated[int, Field(ge=1, le=2_147_483_647)] | None = None
     no_own_changes: bool = False
     actions: list[ActionEntry] = []

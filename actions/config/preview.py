@@ -62,7 +62,7 @@ def identifiers(project: Project, sendout: Sendout | None, runs: Collection[str]
 
 def preview(project: Project, sendout: Sendout | None, asked: Iterable[Asked]) -> PlanPreview:
     """Return the plan of a hook that names these actions, merged as of now."""
-    merged = merge(definitions_for(project, sendout), asked, phases())
+    merged = merge(definitions_for(project, sendout), asked, phases(), project.empty_words)
     holds = policy(project, sendout)
     caution = unattended(holds.review, holds.at_deadline)
     unknown = tuple(each.identifier for each in merged.unknown)

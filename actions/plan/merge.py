@@ -13,14 +13,18 @@ import math
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Any
 
 from actions.contract import Phase
+from actions.names import EMPTY_WORDS, fold_words
 from actions.sentences import clean_text
 
 NO_DETAILS = "{}"
 _PHASES = {phase: place for place, phase in enumerate(Phase)}
 _LEVELS: dict[str, int] = {"project": 0, "sendout": 1}
+# The words for nothing of plans that were frozen before projects had their own.
+_EARLIER_WORDS = ("null", "\\n", "n/a", "#n/a", "none", "nil", "nan", "undefined", "(null)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +84,14 @@ class PlannedAction:
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """The plan of a batch, and the identifiers without definition that the hook named."""
+    """The plan of a batch, and the identifiers without definition that the hook named.
+
+    empty_words: the project's words for nothing, in the form for comparison.
+    """
 
     actions: tuple[PlannedAction, ...] = ()
     unknown: tuple[Asked, ...] = ()
+    empty_words: tuple[str, ...] = ()
 
 
 def normal_identifier(text: str) -> str:
@@ -113,7 +121,12 @@ def _storable(value: Any) -> Any:
     return value
 
 
-def merge(definitions: Iterable[Definition], asked: Iterable[Asked], phases: Mapping[str, Phase]) -> Merged:
+def merge(
+    definitions: Iterable[Definition],
+    asked: Iterable[Asked],
+    phases: Mapping[str, Phase],
+    empty_words: Iterable[str] = EMPTY_WORDS,
+) -> Merged:
     """Merge definitions and named actions into a plan; the order of the definitions does not matter.
 
     A kind that `phases` does not contain stays in the plan, among the checks. It fails for good when run, so that its
@@ -150,7 +163,7 @@ def merge(definitions: Iterable[Definition], asked: Iterable[Asked], phases: Map
         for (kind, config, details, on_failure), origins in groups.items()
     )
     unknown = tuple(each for name, found in wanted.items() if name not in defined for each in found.values())
-    return Merged(actions, unknown)
+    return Merged(actions, unknown, tuple(sorted(fold_words(empty_words))))
 
 
 def to_json(merged: Merged) -> str:
@@ -165,9 +178,19 @@ def from_data(raw: Any) -> Merged:
             PlannedAction(**{**each, "origins": tuple(Origin(**origin) for origin in each["origins"])})
             for each in raw["actions"]
         )
-        return Merged(actions, tuple(Asked(**each) for each in raw["unknown"]))
+        return Merged(actions, tuple(Asked(**each) for each in raw["unknown"]), tuple(sorted(words_of(raw))))
     except (TypeError, KeyError, AttributeError) as error:
         raise ValueError("This is not a frozen plan.") from error
+
+
+def words_of(raw: Mapping[str, Any]) -> frozenset[str]:
+    """Return the words for nothing of a frozen plan."""
+    return _one_set(tuple(raw.get("empty_words", _EARLIER_WORDS)))
+
+
+@lru_cache(maxsize=256)
+def _one_set(words: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(words)
 
 
 def digest(frozen: str) -> str:

@@ -14,7 +14,6 @@ from unfold.widgets import (
     UnfoldAdminDecimalFieldWidget,
     UnfoldAdminIntegerFieldWidget,
     UnfoldAdminSelectWidget,
-    UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
     UnfoldBooleanSwitchWidget,
 )
@@ -32,7 +31,8 @@ from actions.models import (
     Project,
     Sendout,
 )
-from desk.setup.pairs import Pairs
+from actions.names import proposed_words
+from desk.setup.pairs import LinesField, Pairs
 
 PREFIX = "config__"
 OPERATOR = "__operator"
@@ -198,21 +198,6 @@ class ExpectEvery(TypedDuration):
     limits = SHORTEST_EXPECTED, LONGEST_EXPECTED, _("Give between 1 minute and 400 days.")
 
 
-class LinesField(forms.CharField):
-    """A list of names, one a line."""
-
-    widget = UnfoldAdminTextareaWidget(attrs={"rows": 4})
-
-    def prepare_value(self, value: Any) -> Any:
-        return "\n".join(value) if isinstance(value, list) else value
-
-    def to_python(self, value: Any) -> Any:
-        return [line.strip() for line in str(value or "").splitlines() if line.strip()]
-
-    def has_changed(self, initial: Any, data: Any) -> bool:
-        return (initial or []) != self.to_python(data)
-
-
 REVIEW_HELP = _(
     "What nobody could judge always waits. “Also what is unusual” adds batches unlike those before; “every batch” "
     "adds all others."
@@ -238,6 +223,13 @@ class ProjectForm(forms.ModelForm):
         help_text=_("Those of the fields above that reviewers see as they are. The others are masked: m•••7@•••.com."),
     )
 
+    empty_words = LinesField(
+        label=_("Words for nothing"),
+        required=False,
+        initial=proposed_words,
+        help_text=_("One a line. Capitals do not count. Batches that are planned already keep their words."),
+    )
+
     class Meta:
         model = Project
         fields = (
@@ -248,6 +240,7 @@ class ProjectForm(forms.ModelForm):
             "keep_contacts",
             "keep_fields",
             "show_fields",
+            "empty_words",
             "second_person_from",
             "no_own_changes",
             "archived",

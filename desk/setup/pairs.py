@@ -1,4 +1,4 @@
-"""A form field for names with values, one pair a line: `points = {contact.points}`."""
+"""Form fields with one entry a line: names, or names with values such as `points = {contact.points}`."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -39,3 +39,18 @@ class Pairs(forms.CharField):
 
     def run_validators(self, value: Any) -> None:
         """Leave checks of the values to the configuration."""
+
+
+class LinesField(forms.CharField):
+    """A list of names, one a line."""
+
+    widget = UnfoldAdminTextareaWidget(attrs={"rows": 4})
+
+    def prepare_value(self, value: Any) -> Any:
+        return "\n".join(value) if isinstance(value, list) else value
+
+    def to_python(self, value: Any) -> Any:
+        return [line.strip() for line in str(value or "").splitlines() if line.strip()]
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return (initial or []) != self.to_python(data)

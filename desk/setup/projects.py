@@ -81,6 +81,16 @@ class ProjectAdmin(OwnerAdmin):
             },
         ),
         (
+            _("What counts as missing"),
+            {
+                "fields": ("empty_words",),
+                "description": _(
+                    "Exports write such words where there is no value. A field with only such a word counts as "
+                    "missing; a contact whose id or address is one is unread, and waits for a person."
+                ),
+            },
+        ),
+        (
             _("Second person"),
             {
                 "fields": ("second_person_from", "no_own_changes", "shown_reviewers"),

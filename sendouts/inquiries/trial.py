@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from actions.catalog import phases
 from actions.effect import Preparing
 from actions.models import ActionDefinition, Sendout, definition_of
+from actions.names import EMPTY_WORDS, fold_words
 from actions.plan.build import build
 from actions.plan.merge import Asked, canonical, merge, to_json
 from sendouts.models import Batch, DecisionVerdict, Plan
@@ -49,9 +50,9 @@ class Trial:
     written: str = ""
 
 
-def read_contact(text: str) -> Row:
+def read_contact(text: str, empty_words: Iterable[str] = EMPTY_WORDS) -> Row:
     """Return one contact, from the platform's JSON or from a CSV header and one CSV row; raise NoContact."""
-    rows = list(_rows(text.strip()))
+    rows = list(_rows(text.strip(), fold_words(empty_words)))
     if len(rows) != 1:
         raise NoContact(_("Paste one contact: a JSON object, or a header row and one row below it."))
     row = rows[0]
@@ -62,14 +63,14 @@ def read_contact(text: str) -> Row:
     return Row(row.contact_id, row.uri, row.fields)
 
 
-def _rows(text: str) -> Iterator[Row]:
+def _rows(text: str, words: frozenset[str]) -> Iterator[Row]:
     raw = text.encode("utf-8", errors="replace")
     if not text.startswith(("{", "[")):
-        for chunk in ItemReader([raw], transport_proves_end=lambda: True).chunks(2):
+        for chunk in ItemReader([raw], transport_proves_end=lambda: True, empty_words=words).chunks(2):
             yield from chunk
         return
     value, problem = decode(raw)
-    maker = RowMaker(RowFindings())
+    maker = RowMaker(RowFindings(), words)
     for place, each in enumerate(value if isinstance(value, list) else [value], start=1):
         yield maker.single(each, problem, place)
 
@@ -79,7 +80,9 @@ def try_action(definition: ActionDefinition, contact: Row, user_id: int) -> Tria
     sendout = definition.sendout or Sendout(project=definition.project)
     now = timezone.now()
     ends = now + timedelta(seconds=settings.PAGE_SECONDS * SHARE_OF_PAGE)
-    batch = Batch(project=sendout.project, sendout=sendout, plan=_plan(definition), received_at=now, deadline=ends)
+    batch = Batch(
+        project=sendout.project, sendout=sendout, plan=_plan(definition, sendout), received_at=now, deadline=ends
+    )
     began = time.monotonic()
     screened = Judge(batch, ends).judge([contact], [0])
     seconds = time.monotonic() - began
@@ -97,8 +100,7 @@ def _described(definition: ActionDefinition, payload: str) -> str:
     return kind.describe(json.loads(payload)) if isinstance(kind, Preparing) else ""
 
 
-def _plan(definition: ActionDefinition) -> Plan:
+def _plan(definition: ActionDefinition, sendout: Sendout) -> Plan:
     """Return the plan for a hook that names only this action, without other definitions."""
-    return Plan(
-        content=json.loads(to_json(merge([definition_of(definition)], [Asked.of(definition.identifier)], phases())))
-    )
+    asked, words = [Asked.of(definition.identifier)], sendout.project.empty_words
+    return Plan(content=json.loads(to_json(merge([definition_of(definition)], asked, phases(), words))))

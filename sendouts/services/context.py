@@ -10,7 +10,7 @@ from functools import partial
 from django.utils import timezone
 
 from actions.contract import Context
-from actions.plan.merge import PlannedAction
+from actions.plan.merge import PlannedAction, words_of
 from actions.suppression.lookups import suppressed
 from outbound.breaker import service_breakers
 from outbound.guard import AllowList
@@ -44,6 +44,7 @@ class Contexts:
     def __init__(self, batch: Batch, ends: datetime) -> None:
         self.ends = ends
         self._batch_number = batch.pk
+        self._empty_words = words_of(batch.plan.content)
         self._names = batch.project.name, batch.sendout.journey, batch.sendout.name
         # Read here: worker threads use what this process read last.
         credentials.stored()
@@ -62,6 +63,7 @@ class Contexts:
             http=lambda: staff_session(allow),
             credential=credentials.headers,
             suppressed=partial(suppressed, project=project),
+            empty_words=self._empty_words,
         )
         context = replace(
             context,

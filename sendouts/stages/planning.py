@@ -251,7 +251,8 @@ class Catalog:
         asked = tuple(merge.Asked.of(each.identifier, each.details) for each in hook.asked)
         key = sendout.pk, asked
         if key not in self._plans:
-            merged = merge.merge(definitions_for(sendout.project, sendout), asked, self._phases)
+            definitions = definitions_for(sendout.project, sendout)
+            merged = merge.merge(definitions, asked, self._phases, sendout.project.empty_words)
             text = merge.to_json(merged)
             plan, _ = Plan.objects.get_or_create(digest=merge.digest(text), defaults={"content": json.loads(text)})
             self._plans[key] = plan, services_of(merged.actions)

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
+from actions.names import NOTHING
 from sendouts.symplify.formats import as_utf8, recognise
 from sendouts.symplify.jsonfile import BrokenJson, ObjectFile
 from sendouts.symplify.rows import Row, RowFindings, RowMaker
@@ -66,6 +67,7 @@ class ItemReader(RowFindings):
 
     headers: those of the answer, by their usual names or in lower case. follow: opens the next page at a URI, perhaps a
     relative one; without it, a file with more pages is broken. Its errors propagate. maker: makes the rows.
+    empty_words: the folded words for nothing; an id or a URI that is one of them is none.
     """
 
     def __init__(
@@ -77,12 +79,14 @@ class ItemReader(RowFindings):
         transport_proves_end: Callable[[], bool],
         follow: Callable[[str], PageAnswer] | None = None,
         maker: type[RowMaker] = RowMaker,
+        empty_words: frozenset[str] = NOTHING,
     ) -> None:
         super().__init__()
         self._headers = headers or {}
         self._source = Source(blocks, content_encoding, transport_proves_end)
         self._follow = follow
         self._maker = maker
+        self._empty_words = empty_words
         self._around: Mapping[str, Any] = {}
         # "json", "json_object", "ndjson" or "csv"; "" until a format is recognised.
         self.format = ""
@@ -144,7 +148,7 @@ class ItemReader(RowFindings):
     def _page(self) -> Iterator[list[Row]]:
         """Yield the rows of one answer."""
         source = self._source
-        maker = self._maker(self)
+        maker = self._maker(self, self._empty_words)
         place = 1
         try:
             pieces, utf8 = as_utf8(source.pieces(), self._headers.get("content-type", ""))

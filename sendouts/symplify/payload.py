@@ -10,6 +10,7 @@ from itertools import islice
 from operator import itemgetter
 from typing import Any
 
+from actions.names import NOTHING
 from sendouts.symplify import plain
 from sendouts.symplify.envelopes import (
     BodyProblem,
@@ -74,15 +75,21 @@ class OtherEvent:
     keys: tuple[str, ...]
 
 
-def parse(body: bytes) -> Hook | OtherEvent:
-    """Parse a body; raise Unreadable. Invalid parts of a hook are its problems; they raise only if most items are."""
+def parse(body: bytes, empty_words: frozenset[str] | None = None) -> Hook | OtherEvent:
+    """Parse a body; raise Unreadable. Invalid parts of a hook are its problems; they raise only if most items are.
+
+    empty_words: those of its plan, once it has one; then its items do not raise any more.
+    """
     value, problems = read_json(body)
     if isinstance(value, dict) and _finish_uri(value):
-        return _hook(value, problems)
+        return _hook(value, problems, words=empty_words)
     search = Search(value)
     hooks = {
         hook.delivery_key: hook
-        for hook in (_hook(each, problems, known=known) for each, known in sorted(search.found, key=itemgetter(1)))
+        for hook in (
+            _hook(each, problems, known=known, words=empty_words)
+            for each, known in sorted(search.found, key=itemgetter(1))
+        )
     }
     if search.pointer:
         raise NotUnderstood(BodyProblem.S3_POINTER())
@@ -113,9 +120,9 @@ def is_readable(body: bytes) -> None:
             parse(body)
 
 
-def _hook(value: dict[str, Any], problems: Sequence[str], *, known: bool = True) -> Hook:
+def _hook(value: dict[str, Any], problems: Sequence[str], *, known: bool = True, words: frozenset[str] | None) -> Hook:
     found = {key: name for key in _NAMED_KEYS if (name := named(list(value), (key,))) is not None}
-    return _Parts(value, found, [*problems, *([] if known else ["unknown_envelope"])]).hook(_finish_uri(value))
+    return _Parts(value, found, [*problems, *([] if known else ["unknown_envelope"])], words).hook(_finish_uri(value))
 
 
 def _finish_uri(value: dict[str, Any]) -> str:
@@ -125,8 +132,11 @@ def _finish_uri(value: dict[str, Any]) -> str:
 class _Parts:
     """Reader of the parts of one hook that collects their problems."""
 
-    def __init__(self, given: dict[str, Any], found: dict[str, str], problems: list[str]) -> None:
+    def __init__(
+        self, given: dict[str, Any], found: dict[str, str], problems: list[str], words: frozenset[str] | None
+    ) -> None:
         self._findings = RowFindings()
+        self._words = words
         known = set(found.values())
         folded = {plain.fold(key) for key in found}
         self._is_twice = plain.twice_at({key: value for key, value in given.items() if plain.fold(key) in folded}) != ""
@@ -193,13 +203,13 @@ class _Parts:
         if not isinstance(items, list):
             self._problem("items_not_a_list", "items")
             return ()
-        maker = RowMaker(self._findings)
+        maker = RowMaker(self._findings, NOTHING if self._words is None else self._words)
         # Copy the fields: a row takes over its object, and the original values may still be needed.
         rows = tuple(
             maker.single(dict(item) if isinstance(item, dict) else item, "", place)
             for place, item in enumerate(items, 1)
         )
-        if MAX_UNREAD < maker.findings.unread > len(rows) / 2:
+        if self._words is None and MAX_UNREAD < maker.findings.unread > len(rows) / 2:
             raise NotUnderstood(BodyProblem.MOSTLY_UNREAD(number=maker.findings.unread))
         return rows
 

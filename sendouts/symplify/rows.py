@@ -3,12 +3,13 @@
 import math
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import msgspec
 
 from actions.contract import Sentences, gettext_noop
-from actions.names import FOR_NOTHING, has_invisible, is_for_nothing, trim, visible
+from actions.names import NOTHING, has_invisible, is_for_nothing, trim, visible
 from actions.spreadsheet import Mangled, mangled
 from sendouts.symplify.plain import REPLACEMENT, digits, fold, has_variants, is_clean, scrub, twice_in
 
@@ -19,14 +20,13 @@ MAX_ID = 255  # characters
 MAX_URI = 8000  # no server accepts longer ones
 MAX_ROW = 1 << 20  # bytes of one row; anything longer is not a contact
 _KNOWN_SHAPES = 1000
-# How an id may begin that is mangled or a word for nothing: a cheap test of many ids, of which each has a bar in front.
-_MAYBE_NONE = re.compile(
-    r"\|(?=[=#'+\-0-9EJFMASONDjfmasondUuE\\(])(?:[=#'+\-\\(]|Err:|[0-9]{1,4}[./-][0-9]{1,2}[./-]"
+# How an id may begin that is mangled: a cheap test of many ids, of which each has a bar in front.
+_MANGLED = (
+    r"[=#'+\-]|Err:|[0-9]{1,4}[./-][0-9]{1,2}[./-]"
     r"|[0-9]{1,3}(?:[.,][0-9]+)?[eE]|[0-9]{1,2}\.?[ -][A-Za-z]|[A-Za-z]{3,5}\.?[ -][0-9]{2}"
-    rf"|(?i:{'|'.join(map(re.escape, FOR_NOTHING))})\|)"
 )
+_MANGLED_FIRST = "=#'+-0123456789EJFMASONDjfmasond"
 _NAME_SHOWN = 100  # characters
-_LONGEST_WORD = max(map(len, FOR_NOTHING))
 
 
 class RowDoubt(Sentences):
@@ -93,8 +93,9 @@ class RowFindings:
 class RowMaker:
     """Factory that turns decoded objects into rows and counts unreadable ones."""
 
-    def __init__(self, findings: RowFindings) -> None:
+    def __init__(self, findings: RowFindings, empty_words: frozenset[str] = NOTHING) -> None:
         self.findings = findings
+        self._empty_words = empty_words
         # maps the keys of a row to its id key and its URI key
         self._shapes: dict[tuple[str, ...], tuple[str, str]] = {}
 
@@ -121,7 +122,7 @@ class RowMaker:
             else:
                 append(self.one(fields, "", place + len(rows)))
         self.findings.rows += len(rows)
-        if _are_plain(rows):
+        if _are_plain(rows, self._empty_words):
             return rows
         return [
             row if row.problem else self._judge(row.contact_id, row.uri, row.fields, number, clean=True)
@@ -191,7 +192,7 @@ class RowMaker:
 
     def _counted(self, text: str, seen: str) -> str:
         self.findings.invisible += has_invisible(text, seen)
-        return "" if is_for_nothing(seen) else seen
+        return "" if is_for_nothing(seen, self._empty_words) else seen
 
     def _bad(self, contact_id: str, uri: str, fields: dict[str, Any], problem: str, place: int, text: str = "") -> Row:
         self.findings.problem(problem, place, text)
@@ -224,13 +225,28 @@ def is_contact(value: Any) -> bool:
     return isinstance(value, dict) and named(list(value), URI_KEYS) is not None
 
 
-def _are_plain(rows: Sequence[Row]) -> bool:
+@lru_cache(maxsize=64)
+def _maybe_none(words: frozenset[str]) -> tuple[re.Pattern[str], int]:
+    """Return a pattern that finds a mangled id or a word for nothing in plain ids, and the length of the longest word.
+
+    The words are folded; what is not ASCII needs no place in the pattern.
+    """
+    plain = sorted(filter(str.isascii, words))
+    first = re.escape(
+        "".join(sorted({*_MANGLED_FIRST, *(case(word[0]) for word in plain for case in (str.upper, str.lower))}))
+    )
+    named = rf"|(?i:{'|'.join(map(re.escape, plain))})\|" if plain else ""
+    return re.compile(rf"\|(?=[{first}])(?:{_MANGLED}{named})"), max(map(len, plain), default=0)
+
+
+def _are_plain(rows: Sequence[Row], words: frozenset[str]) -> bool:
     """Return whether no id or URI needs a closer look. One test of many rows costs a tenth of a test of each."""
+    maybe_none, longest = _maybe_none(words)
     ids = "|".join(["", *[row.contact_id for row in rows], ""])
-    if not (ids.isascii() and ids.isprintable()) or " " in ids or _MAYBE_NONE.search(ids):
+    if not (ids.isascii() and ids.isprintable()) or " " in ids or maybe_none.search(ids):
         return False
     uris = [row.uri for row in rows if not row.problem]
-    return "".join(uris).isascii() and min(map(len, uris), default=_LONGEST_WORD + 1) > _LONGEST_WORD
+    return "".join(uris).isascii() and min(map(len, uris), default=longest + 1) > longest
 
 
 def _mangled(contact_id: Any) -> Mangled | None:

@@ -214,12 +214,23 @@ def test_a_project_met_in_a_hook_is_marked_until_staff_saves_it(staff: Client, p
     [
         ({"show_fields": "phone"}, "show_fields"),
         ({"name": "  Newsletter "}, "name"),
+        ({"empty_words": "x" * 41}, "empty_words"),
+        ({"empty_words": "\n".join(map(str, range(101)))}, "empty_words"),
+        ({"empty_words": "NULL\n\u200b"}, "empty_words"),
         *(({"answer_within": typed}, "answer_within") for typed in ("", "soon", "5 s", "90 d", "-1 min")),
     ],
 )
 def test_a_project_that_makes_no_sense_is_refused_at_its_field(values: dict[str, str], field: str) -> None:
     Project.objects.create(name="Newsletter")
     assert list(ProjectForm(project_data(**{"name": "Other"} | values)).errors) == [field]
+
+
+def test_the_form_of_a_project_proposes_words_for_nothing_and_takes_others(staff: Client, project: Project) -> None:
+    add = staff.get(reverse("admin:actions_project_add"))
+    assert "\n".join(["N/A", "n.a.", "#N/A"]) in add.content.decode()
+    assert staff.post(change_page(project), project_data(empty_words="NULL\r\n inconnu \r\n")).status_code == 302
+    project.refresh_from_db()
+    assert project.empty_words == ["NULL", "inconnu"]
 
 
 def test_a_sendout_leaves_to_the_project_what_is_empty(project: Project) -> None:

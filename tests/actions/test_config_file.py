@@ -128,7 +128,11 @@ def test_what_is_dumped_and_applied_again_changes_nothing() -> None:
         config={"field": "age", "reject_if": {"in": [1, "1", True, 1.5, "oui", "é"]}},
     )
     Project.objects.update(
-        keep_contacts="all", keep_fields=["email", "city"], show_fields=["city"], answer_within=timedelta(seconds=90)
+        keep_contacts="all",
+        keep_fields=["email", "city"],
+        show_fields=["city"],
+        answer_within=timedelta(seconds=90),
+        empty_words=["-"],
     )
     Sendout.objects.create(project=project, journey="Met", name="in a hook")
     Project.objects.create(name="Met in a hook", declared=False)

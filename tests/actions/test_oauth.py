@@ -22,7 +22,7 @@ from actions.plan.merge import PlannedAction
 from actions.plan.run import Result
 from actions.secrets import oauth
 from outbound.breaker import service_breakers
-from sendouts.models import Batch
+from sendouts.models import Batch, Plan
 from sendouts.services import credentials
 from sendouts.services.context import Contexts
 from simulator.client import Simulator
@@ -68,7 +68,8 @@ def context_of(action: PlannedAction | None = None) -> Context:
     """Return the context that a batch of a project gives its actions."""
     now = timezone.now() + timedelta(seconds=30)
     project = Project(name="News")
-    batch = Batch(pk=1, project=project, sendout=Sendout(project=project, journey="J", name="S"), deadline=now)
+    sendout = Sendout(project=project, journey="J", name="S")
+    batch = Batch(pk=1, project=project, sendout=sendout, plan=Plan(content={}), deadline=now)
     return Contexts(batch, now).of(action or planned("consent_check"))
 
 

@@ -95,6 +95,18 @@ def test_who_lacks_the_field_is_treated_as_the_configuration_says(said: str, wor
     assert set(words(judge(Lists({}), contacts, match="properties.email", if_missing=said))) == {word}
 
 
+def test_a_word_for_nothing_is_a_missing_field_unless_that_is_less_strict() -> None:
+    lists = Lists({"null": "listed"}, unlike={"N/A"})
+    contacts = with_email("-", "null", "N/A", "a@example.com")
+    found = {said: words(judge(lists, contacts, match="email", if_missing=said)) for said, _word in MISSING}
+    reject, accept, hold = Word.REJECT, Word.ACCEPT, Word.UNDECIDED
+    assert found == {
+        "hold": [hold, reject, hold, accept],
+        "reject": [reject, reject, reject, accept],
+        "accept": [accept, reject, hold, accept],
+    }
+
+
 def test_who_lacks_the_field_is_held_where_nothing_is_said() -> None:
     (verdict,) = judge(Lists({}), [Contact("A-1", {})], match="properties.email")
     assert (verdict.word, verdict.code) == (Word.UNDECIDED, "missing")

@@ -67,11 +67,14 @@ def test_a_change_is_told_by_the_labels_of_the_form(project: Project) -> None:
 
 
 def test_policies_and_lists_are_told_in_words(project: Project) -> None:
-    changed(project, review="always", keep_fields=["email", "city"], name="News")
+    project.empty_words = ["NULL"]
+    project.save()
+    changed(project, review="always", keep_fields=["email", "city"], name="News", empty_words=["NULL", "-"])
     assert set(told(project)[0].changes) == {
         VersionChange("Name", "Newsletter", "News"),
         VersionChange("Review", "only what cannot be decided", "every batch"),
         VersionChange("Fields to keep", "–", "email, city"),
+        VersionChange("Words for nothing", "NULL", "NULL, -"),
     }
 
 

@@ -7,6 +7,7 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from actions.models import Project
+from actions.names import EMPTY_WORDS
 from sendouts.models import Decision, Status
 from tests.api.api_cases import an_event, client_of, pages, secret_plan
 from tests.factories import CONSENT, SECRET, batch
@@ -171,6 +172,7 @@ def test_projects_are_read_with_their_policies(client: APIClient) -> None:
         "keep_contacts": "all",
         "keep_fields": ["email"],
         "show_fields": [],
+        "empty_words": list(EMPTY_WORDS),
         "second_person_from": None,
         "no_own_changes": False,
     }

@@ -17,7 +17,7 @@ from random import Random
 from typing import Any
 from unittest.mock import patch
 
-from actions.names import is_for_nothing, trim, visible
+from actions.names import NOTHING, is_for_nothing, trim, visible
 from actions.spreadsheet import mangled
 from outbound.download import BrokenDownload
 from sendouts.symplify import payload, source
@@ -413,7 +413,13 @@ def _pair(value: Any) -> Pair | None:
     if len(identity) > MAX_ID or len(uri.strip()) > MAX_URI or _damaged(value):
         return None
     identity, uri = visible(identity), trim(uri)
-    if not identity or not uri or is_for_nothing(identity) or is_for_nothing(uri) or mangled(identity):
+    if (
+        not identity
+        or not uri
+        or is_for_nothing(identity, NOTHING)
+        or is_for_nothing(uri, NOTHING)
+        or mangled(identity)
+    ):
         return None
     return identity, uri
 

@@ -5,13 +5,14 @@ from tests.mutants.fault import Fault
 PLAIN, ROWS, CSV, ITEMS, FORMATS = (
     f"sendouts/symplify/{name}.py" for name in ("plain", "rows", "csvfile", "items", "formats")
 )
+WORDS = "tests/stages/test_words_for_nothing.py"
 DOUBTFUL, PAGES = "tests/symplify/test_items_doubtful.py", "tests/symplify/test_pages.py"
 
 FAULTS = (
     Fault(
         "a word for nothing is a value",
         "actions/catalog/field_rule/kind.py",
-        "            if is_for_nothing(text) and text.casefold() not in named:",
+        "            if is_for_nothing(text, words) and text.casefold() not in named:",
         "            if False:",
         "tests/actions/test_field_rule.py::test_a_word_for_nothing_is_never_judged_less_strictly_than_another_text",
     ),
@@ -67,7 +68,7 @@ FAULTS = (
     Fault(
         "a page of ordinary ids is not looked at",
         ROWS,
-        "        if _are_plain(rows):",
+        "        if _are_plain(rows, self._empty_words):",
         "        if True:",
         f"{DOUBTFUL}::test_what_nobody_sees_is_dropped_around_names_and_ids_and_counted",
     ),
@@ -91,5 +92,54 @@ FAULTS = (
         " or paging.next in followed",
         "",
         f"{PAGES}::test_pages_that_lead_in_a_circle_end",
+    ),
+    Fault(
+        "a planned batch takes the words of today",
+        "actions/plan/merge.py",
+        'raw.get("empty_words", _EARLIER_WORDS)',
+        "EMPTY_WORDS",
+        f"{WORDS}::test_a_project_has_its_own",
+    ),
+    Fault(
+        "a plan from before has the words of today",
+        "actions/plan/merge.py",
+        'raw.get("empty_words", _EARLIER_WORDS)',
+        'raw.get("empty_words", map(str.casefold, EMPTY_WORDS))',
+        f"{WORDS}::test_a_plan_from_before_has_the_words_of_then",
+    ),
+    Fault(
+        "a single is read with the usual words",
+        "sendouts/stages/screening/singles.py",
+        "sealing.of_hook(uuid)), words[batch_id])",
+        "sealing.of_hook(uuid)))",
+        f"{WORDS}::test_a_project_has_its_own",
+    ),
+    Fault(
+        "a file is read with the usual words",
+        "sendouts/stages/screening/contact_file.py",
+        "            empty_words=words_of(batch.plan.content),\n",
+        "",
+        f"{WORDS}::test_a_project_has_its_own",
+    ),
+    Fault(
+        "a word of the project's own escapes the test of many ids",
+        ROWS,
+        "    plain = sorted(filter(str.isascii, words))",
+        "    plain = sorted(filter(str.isascii, NOTHING))",
+        f"{WORDS}::test_a_project_has_its_own",
+    ),
+    Fault(
+        "a rule knows the usual words only",
+        "sendouts/services/context.py",
+        "            empty_words=self._empty_words,\n",
+        "",
+        f"{WORDS}::test_a_project_has_its_own",
+    ),
+    Fault(
+        "a word for nothing passes a list",
+        "actions/catalog/suppression.py",
+        "if strict else ()",
+        "if False else ()",
+        "tests/actions/test_suppression.py::test_a_word_for_nothing_is_a_missing_field_unless_that_is_less_strict",
     ),
 )

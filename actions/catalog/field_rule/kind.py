@@ -24,10 +24,11 @@ from actions.contract import (
     reject,
     undecided,
 )
-from actions.names import is_for_nothing, visible
+from actions.names import NOTHING, is_for_nothing, visible
 
 # Verdicts are cached by value, since columns such as consent have few values; the bound limits memory for others.
 REMEMBERED = 1024
+_Judge = Callable[[Any], Verdict]
 
 
 class RuleReason(Sentences):
@@ -116,7 +117,7 @@ class FieldRuleConfig(Config):
 class FieldRule(Check):
     """Rejects contacts by one field. Incomparable values are undecided.
 
-    Null, whatever is empty and words for nothing, such as NULL, count as missing.
+    Null, whatever is empty and the project's words for nothing, such as NULL, count as missing.
     """
 
     name = "field_rule"
@@ -128,14 +129,17 @@ class FieldRule(Check):
     def __init__(self, config: FieldRuleConfig) -> None:
         super().__init__(config)
         self._read = reader(config.field)
-        self._judge = _judge(config)
-        self._known: dict[tuple[type, Any], Verdict] = {}
+        # By the words for nothing: projects with other ones share this object.
+        self._judges: dict[frozenset[str], _Judge] = {}
+        self._known: dict[frozenset[str], dict[tuple[type, Any], Verdict]] = {}
 
     def needs(self) -> Collection[str]:
         return (self.config.field,)
 
     def check(self, page: Sequence[Contact], context: Context) -> Sequence[Verdict]:
-        read, judge, known = self._read, self._judge, self._known
+        read, words = self._read, context.empty_words if context else NOTHING
+        judge = self._judges.get(words) or self._judges.setdefault(words, _judge(self.config, words))
+        known = self._known.setdefault(words, {})
         verdicts: list[Verdict] = []
         for contact in page:
             value = read(contact.fields)
@@ -154,8 +158,8 @@ class FieldRule(Check):
         return verdicts
 
 
-def _judge(config: FieldRuleConfig) -> Callable[[Any], Verdict]:
-    """Compile the rule into one function from value to verdict."""
+def _judge(config: FieldRuleConfig, words: Collection[str]) -> _Judge:
+    """Compile the rule into one function from value to verdict. words: the folded words for nothing."""
     operator, operand = config.reject_if.chosen
     applies = _test(operator, operand)
     rejected = reject("rule", config.reason or RuleReason.APPLIES(name=config.field))
@@ -174,7 +178,7 @@ def _judge(config: FieldRuleConfig) -> Callable[[Any], Verdict]:
             text = visible(value)
             if not text:
                 return missing
-            if is_for_nothing(text) and text.casefold() not in named:
+            if is_for_nothing(text, words) and text.casefold() not in named:
                 # It counts as missing, unless that would be less strict than the comparison.
                 answer = applies(value)
                 return rejected if answer is True else missing if strict or answer is False else answers[answer]

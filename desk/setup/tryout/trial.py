@@ -1,6 +1,6 @@
 """The pages on which managers try out what they configured. GET shows, POST tries; nothing is stored."""
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib.admin.models import CHANGE, LogEntry
@@ -15,7 +15,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from actions import access
-from actions.models import ActionDefinition, Credential
+from actions.models import ActionDefinition, Credential, Project
 from desk.bases import reader, show_page
 from sendouts.inquiries.probe import Probe, probe
 from sendouts.inquiries.trial import NoContact, Trial, read_contact, try_action
@@ -50,7 +50,7 @@ def test_action(request: HttpRequest, definition_id: int) -> HttpResponse:
     shown: dict[str, Any] = {}
     if form.is_valid():
         try:
-            contact = read_contact(form.cleaned_data["contact"])
+            contact = read_contact(form.cleaned_data["contact"], _project(definition).empty_words)
         except NoContact as refusal:
             form.add_error("contact", str(refusal))
         else:
@@ -111,3 +111,7 @@ def sentence(found: Probe) -> str:
         "cannot_open": _("The stored secret cannot be opened with the keys in ENCRYPTION_KEYS: enter it again."),
     }
     return texts[found.outcome] % {"host": found.host, "code": found.code}
+
+
+def _project(definition: ActionDefinition) -> Project:
+    return definition.sendout.project if definition.sendout else cast(Project, definition.project)

@@ -28,7 +28,7 @@ def plan_with(batch: Batch, draft: ActionDefinition | None = None) -> tuple[Merg
             named = folded(draft.identifier) in {folded(each.identifier) for each in asked}
             lacks = draft.run != "always" and not named
             asked += [Asked.of(draft.identifier)] if lacks else []
-    return merge(definitions, asked, phases()), lacks
+    return merge(definitions, asked, phases(), batch.project.empty_words), lacks
 
 
 def _asked(batch: Batch) -> Iterator[Asked]:

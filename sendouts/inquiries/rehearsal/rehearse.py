@@ -47,7 +47,7 @@ def rehearse(
     found.left = [replace(each, judged=_essence(each.action) in then) for each in left]
     calls = any(build(action.kind, action.config).waits for action in tried)
     compare = _Comparison(batch, found.left)
-    make_context = _contexts(batch, ends)
+    make_context = _contexts(batch, ends, frozenset(merged.empty_words))
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="rehearsal") as pool:
         for rows in windows(found, most=MOST_ASKED if calls else MOST, size=WINDOW_ASKED if calls else WINDOW):
             if timezone.now() >= ends:
@@ -70,10 +70,10 @@ def rehearse(
     return found
 
 
-def _contexts(batch: Batch, ends: datetime) -> Callable[[PlannedAction], Context]:
+def _contexts(batch: Batch, ends: datetime, words: frozenset[str]) -> Callable[[PlannedAction], Context]:
     contexts = Contexts(batch, ends)
-    # Without pools no code is drawn, even if a check asks for one.
-    return lambda action: replace(contexts.of(action), codes=NO_POOLS)
+    # Without pools no code is drawn, even if a check asks for one. The words for nothing are those of today.
+    return lambda action: replace(contexts.of(action), codes=NO_POOLS, empty_words=words)
 
 
 class _Comparison:

@@ -16,6 +16,7 @@ from typing import Any
 import structlog
 from django.db import transaction
 
+from actions.plan.merge import words_of
 from actions.secrets.keys import CannotOpen, keyring
 from sendouts.models import Batch, Chunk, Decision, Spool
 from sendouts.models.decision import rows_in_steps
@@ -134,7 +135,7 @@ def _rewrite(
 
 
 def _compare(claim: claims.Claim, row: Spool) -> dict[str, Any]:
-    batch = Batch.objects.get(pk=row.pk)
+    batch = Batch.objects.select_related("plan").get(pk=row.pk)
     mark, salt = stored_mark(row.pk), secrets.token_bytes(16)
     uri = keyring().open(batch.download_uri, sealing.of_download(batch.delivery_key)).decode()
     addresses = Addresses(uri)
@@ -143,7 +144,8 @@ def _compare(claim: claims.Claim, row: Spool) -> dict[str, Any]:
         claim.keep()
         _add_stored(before, Decision.objects.filter(rows, unread=False), addresses)
     with offers.open_offer(row) as file:
-        reader = ItemReader(file.blocks(), transport_proves_end=file.proves_end)
+        words = words_of(batch.plan.content)
+        reader = ItemReader(file.blocks(), transport_proves_end=file.proves_end, empty_words=words)
         for chunk in reader.chunks(_ROWS):
             claim.keep()
             _add_read(after, chunk, addresses)

@@ -18,6 +18,7 @@ from django.db import transaction
 from django.db.models import F, Sum
 from django.utils import timezone
 
+from actions.plan.merge import words_of
 from actions.secrets.keys import CannotOpen, keyring
 from outbound.download import Download
 from sendouts import lifecycle
@@ -162,6 +163,7 @@ def _screen(claim: claims.Claim, batch: Batch, spool: Spool | None, now: datetim
             headers=file.headers,
             transport_proves_end=file.proves_end,
             follow=pages.open_next,
+            empty_words=words_of(batch.plan.content),
         )
         digest = hashlib.sha256()
         number = -1

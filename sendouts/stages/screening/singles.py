@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 from django.db import transaction
 
+from actions.plan.merge import words_of
 from actions.plan.run import Failure
 from actions.secrets.keys import CannotOpen, keyring
 from sendouts import lifecycle
@@ -78,10 +79,11 @@ def _hooks(batches: Sequence[Batch]) -> tuple[dict[int, Hook], set[int]]:
     found: dict[int, Hook] = {}
     shut: set[int] = set()
     keys = keyring()
+    words = {batch.pk: words_of(batch.plan.content) for batch in batches}
     hooks = Webhook.objects.filter(batch__in=batches, outcome=Webhook.Outcome.PLANNED)
     for batch_id, uuid, body in hooks.values_list("batch_id", "uuid", "body"):
         try:
-            hook = parse(keys.open(body, sealing.of_hook(uuid)))
+            hook = parse(keys.open(body, sealing.of_hook(uuid)), words[batch_id])
         except CannotOpen:
             shut.add(batch_id)
             continue
