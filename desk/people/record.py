@@ -10,8 +10,6 @@ from django.core.paginator import Paginator
 from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, reverse
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -69,8 +67,7 @@ class RecordedAdmin(ModelAdmin):
 class AccountRecordAdmin(ReadOnlyAdmin):
     """The entries of everybody, newest first, for those who may see accounts."""
 
-    list_display = ("at", "shown_name", "shown_what", "shown_who")
-    list_display_links = None
+    list_display = ("shown_name", "at", "shown_what", "shown_who")
     list_filter = ("subject", "word")
     search_fields = ("name", "who")
 
@@ -86,15 +83,15 @@ class AccountRecordAdmin(ReadOnlyAdmin):
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         found = super().get_changelist_instance(request)
+        found.url_for_result = _page_of
         told = versions(found.result_list)
         for row in found.result_list:
             row.told = told[row.pk]
         return found
 
     @display(description=gettext_lazy("Account"))
-    def shown_name(self, obj: AccountRecord) -> SafeString:
-        page = reverse(f"admin:auth_{_MODELS[obj.subject]._meta.model_name}_history", args=[obj.subject_id])
-        return format_html('<a class="gate-link" href="{}">{}</a>', page, _shown_name(obj))
+    def shown_name(self, obj: AccountRecord) -> str:
+        return _shown_name(obj)
 
     @display(description=gettext_lazy("What happened"))
     def shown_what(self, obj: Any) -> str:
@@ -104,6 +101,11 @@ class AccountRecordAdmin(ReadOnlyAdmin):
     @display(description=gettext_lazy("Who"))
     def shown_who(self, obj: AccountRecord) -> str:
         return obj.who or _("on the server")
+
+
+def _page_of(row: AccountRecord) -> str:
+    """Return the address of the history of the person or group; it answers also once these are deleted."""
+    return reverse(f"admin:auth_{_MODELS[row.subject]._meta.model_name}_history", args=[row.subject_id])
 
 
 def may_look(request: HttpRequest) -> bool:
