@@ -126,7 +126,7 @@ FAULTS = (
         ROWS,
         "    plain = sorted(filter(str.isascii, words))",
         "    plain = sorted(filter(str.isascii, NOTHING))",
-        f"{WORDS}::test_a_project_has_its_own",
+        f"{DOUBTFUL}::test_a_word_that_only_one_project_has_is_found_among_plain_ids",
     ),
     Fault(
         "a rule knows the usual words only",

@@ -4,6 +4,7 @@ import tracemalloc
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
+from actions.names import NOTHING
 from outbound.download import BrokenDownload
 from sendouts.symplify.items import ItemReader, PageAnswer, Row
 
@@ -23,6 +24,7 @@ def read(
     chunk: int = 1_000,
     headers: Mapping[str, str] | None = None,
     follow: Callable[[str], PageAnswer] | None = None,
+    empty_words: frozenset[str] = NOTHING,
 ) -> tuple[list[Row], ItemReader]:
     """The rows of a file, and the reader behind its end; `torn`: the connection broke there."""
     blocks = [data] if isinstance(data, bytes) else data
@@ -32,6 +34,7 @@ def read(
         headers=headers,
         transport_proves_end=lambda: proven,
         follow=follow,
+        empty_words=empty_words,
     )
     return [row for rows in reader.chunks(chunk) for row in rows], reader
 

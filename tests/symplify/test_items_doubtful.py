@@ -148,6 +148,13 @@ def test_a_word_for_nothing_is_neither_an_id_nor_an_address(word):
         assert [problem for _, _, problem in rows] == ["", "mangled" if word == "#N/A" else "no_id", "no_uri"]
 
 
+def test_a_word_that_only_one_project_has_is_found_among_plain_ids():
+    lines = "".join(f"A-{place};https://example.com/{place}\n" for place in range(50))
+    text = f"contactId;cancelUri\n{lines}Zilch;{ONE}\nNULL;{TWO}\n"
+    rows, _ = read(text.encode(), empty_words=frozenset({"zilch"}))
+    assert [(row.contact_id, row.problem) for row in rows[50:]] == [("", "no_id"), ("NULL", "")]
+
+
 @pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity"])
 @pytest.mark.parametrize("form", ["[{},{},{}]", "{}\n{}\n{}", '{{"rows":[{},{},{}]}}'])
 def test_a_number_that_is_none_costs_no_row(value, form):
