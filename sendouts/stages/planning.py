@@ -216,6 +216,8 @@ class Catalog:
         if behind > CLOCK_DOUBT:
             # Our clock is behind: a deadline counted from it would have passed once the clock is corrected.
             received_at += behind
+        # If the door's clock was ahead, the deadline would be late: no hook comes after its planning.
+        received_at = min(received_at, max(now, self._database_now))
         deadline = received_at + rules.answer_within
         # If our clock is ahead, a hook must not expire that is in time by the database's clock.
         late = deadline <= min(now, self._database_now)

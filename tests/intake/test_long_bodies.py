@@ -25,15 +25,19 @@ LONG = json.dumps(
 def test_short_hooks_are_acknowledged_quickly_beside_forty_long_ones(serve: Serve, packed: bool) -> None:
     url = serve(max_bytes=5_000_000, store=Store(lambda hooks: [len(hook.body) for hook in hooks]))
     body = gzip.compress(LONG, 1) if packed else LONG
-    took: list[float] = []
+    short: list[float] = []
+
+    def timed(what: bytes) -> float:
+        started = time.monotonic()
+        assert post(url, what).status_code == 202
+        return time.monotonic() - started
+
     with ThreadPoolExecutor(8) as pool:
-        long = [pool.submit(post, url, body) for _ in range(40)]
+        long = [pool.submit(timed, body) for _ in range(40)]
         while not all(each.done() for each in long):
-            started = time.monotonic()
-            assert post(url, HOOK).status_code == 202
-            took.append(time.monotonic() - started)
-    assert {each.result().status_code for each in long} == {202}
-    assert sorted(took)[len(took) * 9 // 10] < 0.3, f"{len(took)} short hooks, the slowest {max(took):.2f} s"
+            short.append(timed(HOOK))
+    # Compared with each other, since both have the same busy machine.
+    assert sorted(short)[len(short) * 9 // 10] < sorted(each.result() for each in long)[20], f"{len(short)} short hooks"
 
 
 def test_short_hooks_are_written_before_long_ones(db: None) -> None:

@@ -96,6 +96,15 @@ def test_a_hook_that_came_under_a_clock_behind_has_its_whole_time(gate: Gate, cl
     assert lifecycle.expire(timezone.now()) == []
 
 
+def test_a_hook_that_came_under_a_clock_ahead_has_no_more_than_its_time(gate: Gate, clock: Clock) -> None:
+    gate.project(answer_within=timedelta(minutes=20))
+    clock.turn(AHEAD)
+    gate.fire()
+    clock.turn(timedelta())
+    gate.plan()
+    assert gate.batch().deadline <= real_now() + timedelta(minutes=20)
+
+
 @pytest.mark.django_db
 def test_what_a_clock_ahead_put_off_is_looked_at_when_the_clock_is_put_right(clock: Clock) -> None:
     sweep = make_sweep()
