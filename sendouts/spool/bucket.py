@@ -228,7 +228,7 @@ class BucketStore:
 
 @cache
 def _client(endpoint: str) -> Any:
-    # Imported here: 30 MB and a quarter of a second that only gateways with such a storage spend.
+    # Imported here: 40 MB and a quarter of a second that only gateways with such a storage spend.
     import boto3
     from botocore.config import Config
 

@@ -58,7 +58,14 @@ FAULTS = (
         f"{STORAGE}::test_a_file_is_stored_in_segments_and_listed_seldom",
     ),
     Fault(
-        "a silent storage holds up every call",
+        "a silent storage is waited for",
+        BUCKET,
+        "        read_timeout=READ_SECONDS,\n",
+        "",
+        f"{STORAGE}::test_a_silent_storage_is_away_after_its_time_out",
+    ),
+    Fault(
+        "a storage that just failed is called again",
         BUCKET,
         "if time.monotonic() < self._away_until:",
         "if False:",

@@ -1,5 +1,6 @@
 """Contact files of a gateway on several hosts: in S3-compatible storage, which may be away for a while."""
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -7,6 +8,8 @@ from typing import Any
 
 import pytest
 import structlog
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
 from django.utils import timezone, translation
 
 from notices.alarms import progress
@@ -17,6 +20,8 @@ from sendouts.stages.screening import download
 from sendouts.verbs import Accept, RunAgain
 from sendouts.wording.batch_sentences import attention
 from tests import storage as checking
+from tests.buckets import Storage
+from tests.factories import user_in
 from tests.gate import Gate, carry_out, reviewer
 from tests.lanes import download_files
 from tests.outbound.site import Request, reply
@@ -293,3 +298,43 @@ def test_a_storage_that_checks_signatures_takes_gives_lists_and_forgets(
         assert (kept_token, size) == (token, 7) and -2 < age < 60 and found.has_room()
         found.remove(token)
         assert storage.names() == [] and found.read(token).next_frame() is None
+
+
+def test_the_page_that_saves_a_batch_outlives_a_storage_that_is_away(
+    gate: Gate, files: Files, kept_in: InStorage, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bucket, "COUNTED", 0.0)
+    files.rows = b"no contacts"
+    made = planned(gate, files, review="always")
+    gate.work(rounds=4)
+    client.force_login(user_in("Reviewer"))
+    page = f"/admin/sendouts/batch/{made.pk}/file/"
+    announced = client.post(page, {"size": 30, "file_name": "whole.csv"}).json()
+    kept_in.storage.away()
+    assert client.get(page).status_code == 200
+    assert client.post(page, {"take": "1"}).status_code == 409
+    piece = SimpleUploadedFile("blob", b"contactId,cancelUri\nA,http://x")
+    assert client.post(announced["piece"], {"start": 0, "file": piece}).status_code == 503
+    again = client.post(page, {"size": 30, "file_name": "whole.csv"})
+    assert (again.status_code, Spool.objects.get().offered["received"]) == (503, 0)
+    kept_in.storage.back()
+    piece.seek(0)
+    assert client.post(announced["piece"], {"start": 0, "file": piece}).status_code == 200
+
+
+def test_a_silent_storage_is_away_after_its_time_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bucket, "READ_SECONDS", 0.1)
+    go_on = threading.Event()
+
+    def silent(request: Request) -> str:
+        go_on.wait(60)
+        return "503"
+
+    with closing(Storage()) as storage:
+        storage.wire = silent
+        try:
+            with pytest.raises(StorageAway) as raised:
+                BucketStore("s3://spool/silent", storage.url, 10**9).get(bucket.segment_name("0" * 32, 0, 0))
+        finally:
+            go_on.set()
+    assert raised.value.code == "ReadTimeoutError" and len(storage.calls()) == 2
