@@ -53,6 +53,8 @@ class Migration:
 
     def begin_again(self) -> None:
         """Run it once more, with the program that is on the disk now."""
+        # One that still runs is of the program before, and would be taken for the new one.
+        self.end()
         self._done = False
         self._next = float("-inf")
 
@@ -62,6 +64,7 @@ class Migration:
             self._process.terminate()
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(END_SECONDS)
+            self._process = None
 
 
 def start(*command: str) -> subprocess.Popen[bytes]:

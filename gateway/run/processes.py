@@ -110,6 +110,8 @@ class Supervisor:
         others = [name for name in self._wanted if name != WEB]
         if code:
             for name in others:
+                self._running[name].terminate()
+            for name in others:
                 self._stop_one(name, others)
             self._migration.begin_again()
         for name in others:

@@ -1,6 +1,7 @@
 """The door takes hooks while the tables are those of another version, and everything else waits for the migrations."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -58,7 +59,7 @@ def ready(gateway: Deployment) -> dict[str, Any]:
 
 def test_hooks_are_taken_while_a_migration_fails_and_planned_once_after_it(gateway: Deployment) -> None:
     codes = Counter(hook(gateway, number) for number in range(20))
-    wait_until(lambda: "migration_failed" in gateway.log.read_text(), 60, "the log says so", gateway.tail)
+    wait_until(lambda: "migration_failed" in gateway.log.read_text(), 120, "the log says so", gateway.tail)
     codes.update(hook(gateway, number) for number in range(20, 40))
     assert codes == {202: 40}, gateway.tail()
     said = ready(gateway)
@@ -97,3 +98,38 @@ def test_several_processes_end_with_one_sentence_on_a_database_of_another_versio
         gateway.stop()
     assert said.returncode == REFUSED and "Traceback" not in said.stderr, said.stderr
     assert "sendouts_webhook has no column detail" in said.stderr
+
+
+def test_a_new_version_with_a_migration_replaces_the_doors_first_and_ends_the_workers(tmp_path: Path) -> None:
+    gateway = Deployment(
+        tmp_path, {**servers("processes", tmp_path), "DJANGO_SETTINGS_MODULE": "tests.upgrading.settings"}
+    )
+    data = Path(gateway.environment["DATA_DIR"])
+    for name in ("earlier", "migrated"):
+        (data / name).touch()
+    gateway.start()
+    try:
+        codes = Counter([hook(gateway, 0)])
+        wait_until(lambda: gateway.rows(PLANNED) == [(1,)], 60, "it works", gateway.tail)
+        (data / "earlier").unlink()
+        assert gateway.process is not None
+        gateway.process.send_signal(signal.SIGHUP)
+        number = 1
+
+        def sent(word: str) -> bool:
+            nonlocal number
+            codes.update([hook(gateway, number)])
+            number += 1
+            return word in gateway.log.read_text()
+
+        wait_until(lambda: sent("migration_failed"), 180, "the migration fails", gateway.tail)
+        planned = gateway.rows(PLANNED)
+        codes.update(hook(gateway, number + more) for more in range(20))
+        number += 20
+        assert "upgrading.0001_broken" in ready(gateway)["migrations"]
+        assert gateway.rows(PLANNED) == planned, "no worker runs beside the migration"
+        (data / "mended").touch()
+        wait_until(lambda: gateway.rows(PLANNED) == [(number,)], 120, "all are planned", gateway.tail)
+        assert codes == {202: number} and ready(gateway)["migrations"] == "ok"
+    finally:
+        gateway.stop()

@@ -10,6 +10,6 @@ def fail(apps, schema_editor):
 class Migration(migrations.Migration):
     initial = True
     dependencies = []
-    # So there is no table of hooks yet.
-    run_before = [("sendouts", "0001_initial")]
+    # On an empty database there is no table of hooks yet.
+    run_before = [] if (settings.DATA_DIR / "migrated").exists() else [("sendouts", "0001_initial")]
     operations = [migrations.RunPython(fail, migrations.RunPython.noop)]
