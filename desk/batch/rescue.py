@@ -189,7 +189,7 @@ def _shown(admin: ModelAdmin, request: HttpRequest, batch: Batch, problem: str) 
         "open": _is_open(batch),
         "why": trouble(batch) if batch.attention else "",
         "problem": problem,
-        "came": _came(row),
+        "came": _came(batch, row),
         "taken": Event.objects.filter(batch=batch, word=EventWord.EXPORTED, data__file=True).order_by("pk").last(),
         "offered": offered,
         "checking": _checking() if offered.state == OfferState.CHECKING else "",
@@ -210,18 +210,19 @@ def _offer(verb: VerbPage) -> VerbPage | None:
     return verb if verb.is_possible and verb.is_permitted else None
 
 
-def _came(row: Spool | None) -> dict[str, Any]:
+def _came(batch: Batch, row: Spool | None) -> dict[str, Any]:
     """Return what there is of the file that the platform sent: `kept`, or `why` not; and its bytes, if known."""
+    gone = {"why": _("What came is no longer on the gateway’s disk, or cannot be opened.")}
     if row is not None and row.token and row.state != Spool.State.OVER:
         try:
             with spooled.open_file(row) as file:
                 if next(_body(file), None):
                     return {"kept": True, "size": filesizeformat(row.reached) if row.reached else ""}
         except (CannotOpen, LostFile, StorageAway):
-            return {"why": _("What came is no longer on the gateway’s disk, or cannot be opened.")}
+            return gone
     if row is not None and row.state == Spool.State.STREAMED:
         return {"why": _("There was no room for it on the gateway’s disk: it was read without being kept.")}
-    return {"why": _("Nothing of it came.")}
+    return gone if batch.total else {"why": _("Nothing of it came.")}
 
 
 def _lost(request: HttpRequest, batch: Batch) -> HttpResponseBase:

@@ -242,6 +242,13 @@ def _refused_host(data: AttentionData) -> str:
 
 
 def _broken(data: AttentionData) -> str:
+    at_once = {
+        "cut": _("the contact file was cut off before its first row"),
+        "bad_gzip": _("the contact file is damaged from its beginning, its compression cannot be read"),
+        "bad_json": _("the contact file is damaged from its beginning, it is not JSON"),
+    }
+    if not data.get("rows") and data.get("code") in at_once:
+        return at_once[data["code"]]
     why = {
         "cut": _("the contact file was cut off after %(rows)s rows"),
         "bad_gzip": _("the contact file is damaged after %(rows)s rows, its compression cannot be read"),

@@ -344,6 +344,7 @@ def test_a_batch_whose_file_was_never_given_is_saved(
     batch = arrived(gate, files, b"")
     assert (batch.status, batch.attention) == ("planned", "no_download")
     assert client.post(url(batch), {"take": "1"}).status_code == 409
+    assert ("Nothing of it came." if gb > 1 else "There was no room for it") in text_of(client.get(url(batch)))
     settings.SPOOL_GB = 10.0
     send(client, batch, csv(files, ("A", "1"), ("B", "2")))
     carry_out(UseFile(), gate.batch(), reviewer())
