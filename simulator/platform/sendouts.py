@@ -197,7 +197,7 @@ class Sendout:
             "released_due": self.released_due,
             "wrongly_rejected": _count_common(self.states.translate(_IS_REJECTED), not_due),
             "max_finish_ms_after_hook": round(max(took), 3) if took else None,
-            "finish_ms_after_hook": percentiles(took, p50=0.5, p95=0.95, max=1.0),
+            "finish_ms_after_hook": percentiles(took, p50=0.5, p95=0.95, p99=0.99, max=1.0),
             "first_hook_at": min(fired) if fired else None,
             "finished_at": (
                 max(each.finished_at or 0.0 for each in finished) if len(finished) == len(self.deliveries) else None

@@ -16,7 +16,7 @@ from tests.servers import common_environment, free_port, servers, temporary_fold
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 MODES = {"embedded": "embedded, SQLite", "processes": "processes, PostgreSQL and Redis"}
-START_SECONDS = 30
+START_SECONDS = 90
 CONFIG = """
 projects:
   - name: Newsletter
@@ -78,16 +78,17 @@ class Gateway:
 
 
 @contextmanager
-def gateway(mode: str, **more: str) -> Iterator[Gateway]:
+def gateway(mode: str, *, config: str = CONFIG, **more: str) -> Iterator[Gateway]:
     """Run a gateway of its own, on a loopback port and an empty database. mode: one of MODES; more: of the environment."""
     with ExitStack() as open_things:
         folder = open_things.enter_context(temporary_folder("benchmark"))
         port = free_port()
-        environment = {**os.environ, **common_environment(folder), **more, "PORT": str(port)}
+        environment = {**os.environ, **common_environment(folder), "PORT": str(port)}
         if mode == "processes":
             environment |= open_things.enter_context(servers(durable=True))
         else:
             environment |= {"DATABASE_URL": f"sqlite:///{folder}/gateway.sqlite3", "CELERY_BROKER_URL": ""}
+        environment |= more
         manage = [sys.executable, "manage.py"]
         subprocess.run([*manage, "migrate", "-v0"], cwd=ROOT, env=environment, check=True)
         subprocess.run(
@@ -95,7 +96,7 @@ def gateway(mode: str, **more: str) -> Iterator[Gateway]:
             cwd=ROOT,
             env=environment,
             check=True,
-            input=CONFIG.encode(),
+            input=config.encode(),
             stdout=subprocess.DEVNULL,
         )
         log = folder / "gateway.log"

@@ -1,0 +1,154 @@
+"""Plain work beside everything that can wait at once: a silent service, a silent host, reviews, a large file, no broker.
+
+`python -m tests.benchmarks.waiting` prints how long plain singles take, a plain batch alone and beside all of it, and
+whether the actions at the deadlines came in time.
+"""
+
+import argparse
+import json
+import sys
+import threading
+import time
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Any
+
+from simulator.client import Report, Simulator
+from tests.benchmarks.deployment import CONFIG, MODES, gateway
+from tests.benchmarks.measuring import SLOWEST, finished
+from tests.outbound.site import Request, Site, reply
+from tests.servers import TEST_AUTH, redis_server, temporary_folder
+
+ASK = '{{identifier: ask, kind: consent_check, config: {{url: "{url}"}}}}'
+PROJECTS = """
+  - {{name: Slow, actions: [{ask}]}}
+  - {{name: Closing, at_deadline: reject, answer_within: 90s, actions: [{ask}]}}
+  - {{name: Held, review: always, actions: [{{identifier: ask, kind: field_rule, config: {{field: a, reject_if: {{equals: 1}}}}}}]}}
+"""
+CLOSING_SECONDS = 90
+PER_SECOND = 10
+SILENT = {"faults": [{"kind": "hang", "on": way} for way in ("reject", "finish")]}
+
+
+class Waiting:
+    """One gateway, with a platform that answers and one that does not."""
+
+    def __init__(self, mode: str, asked: argparse.Namespace, stack: ExitStack) -> None:
+        self._asked = asked
+        self._go_on = threading.Event()
+        stack.callback(self._go_on.set)
+        service = stack.enter_context(closing(Site(self._hang)))
+        config = CONFIG + PROJECTS.format(ask=ASK.format(url=f"http://127.0.0.1:{service.port}/ask"))
+        more = {}
+        if mode == "processes":
+            folder = stack.enter_context(temporary_folder("broker"))
+            self._broker = stack.enter_context(redis_server(Path(folder)))
+            more["CELERY_BROKER_URL"] = self._broker.url
+        running = stack.enter_context(gateway(mode, config=config, **more))
+        self._platform = stack.enter_context(Simulator.start(target=running.hook_url, basic_auth=TEST_AUTH))
+        self._silent = stack.enter_context(Simulator.start(target=running.hook_url, basic_auth=TEST_AUTH))
+
+    def _hang(self, request: Request) -> bytes:
+        self._go_on.wait(3600)
+        asked = json.loads(request.body)["contacts"]
+        return reply(body=json.dumps({"verdicts": dict.fromkeys(asked, True)}).encode())
+
+    def fire(self, kind: str, project: str, sendout: str, *, silent: bool = False, **more: Any) -> Report:
+        spec = {"project": project, "journey": "J", "sendout": sendout, "timeout": 3600}
+        spec["actions"] = ["consent-check" if project == "Newsletter" else "ask"]
+        return (self._silent if silent else self._platform).create(kind, **(spec | more))
+
+    def alone(self) -> float:
+        """Return the seconds of a plain batch on an idle gateway."""
+        self._plain("warm-up")
+        return self._plain("alone")
+
+    def _plain(self, sendout: str) -> float:
+        contacts = self._asked.plain
+        made = self.fire("batch", "Newsletter", sendout, contacts=contacts)
+        report = finished(self._platform, made["id"], 120 + contacts / SLOWEST)
+        took = report["finished_at"] - report["first_hook_at"] if report["finished"] else float("nan")
+        return float(took)
+
+    def load(self) -> list[str]:
+        """Have everything wait that can; return the sendouts whose deadline action must come."""
+        asked = self._asked
+        if asked.review:
+            self.fire("single", "Held", "reviewed", hooks=asked.review)
+        for number in range(asked.batches):
+            self.fire("batch", "Slow", f"file {number}", contacts=1_000)
+        self.fire("single", "Slow", "singles", hooks=asked.singles)
+        for number in range(asked.silent):
+            self.fire("batch", "Newsletter", f"silent {number}", silent=True, contacts=1_000, faults=SILENT)
+        self.fire("single", "Newsletter", "silent", silent=True, hooks=10 * asked.silent, faults=SILENT)
+        closing = [self.fire("batch", "Closing", "file", contacts=100)["id"]]
+        closing.append(self.fire("single", "Closing", "singles", hooks=50)["id"])
+        if asked.file:
+            self.fire("batch", "Newsletter", "large", contacts=asked.file)
+        if asked.broker_away and hasattr(self, "_broker"):
+            self._broker.stop()
+        return closing
+
+    def beside(self) -> tuple[float, dict[str, float], int]:
+        """Return the seconds of a plain batch, the times of plain singles in ms, and how many singles were late."""
+        hooks = PER_SECOND * self._asked.seconds
+        found: list[Report] = []
+
+        def singles() -> None:
+            made = self.fire("single", "Newsletter", "singles", hooks=hooks, per_second=PER_SECOND)
+            found.append(finished(self._platform, made["id"], 120))
+
+        thread = threading.Thread(target=singles)
+        thread.start()
+        seconds = self._plain("beside")
+        thread.join()
+        return seconds, found[0]["finish_ms_after_hook"] or {}, hooks - found[0]["finished"]
+
+    def late(self, closing: list[str], began: float) -> int:
+        """Return how many contacts timed out, though their project rejects at the deadline."""
+        until = began + CLOSING_SECONDS + 60
+        while any(self._platform.sendout(each)["waiting"] for each in closing) and time.monotonic() < until:
+            time.sleep(0.5)
+        ends = [self._platform.sendout(each) for each in closing]
+        return sum(end["timed_out"] + end["waiting"] for end in ends)
+
+
+def main() -> int:
+    asked = _arguments()
+    for mode in asked.modes:
+        with ExitStack() as stack:
+            waiting = Waiting(mode, asked, stack)
+            alone = waiting.alone()
+            began = time.monotonic()
+            closing = waiting.load()
+            seconds, times, left = waiting.beside()
+            late = waiting.late(closing, began)
+        shown = ", ".join(f"{name} {times.get(name, float('nan')):.0f} ms" for name in ("p50", "p99", "max"))
+        print(
+            f"{MODES[mode]}: {asked.batches} batches and {asked.singles:,} singles at a silent service, {asked.silent} "
+            f"batches at a silent host, {asked.review:,} singles in review, a file of {asked.file:,}"
+            f"{', no broker' if asked.broker_away and mode == 'processes' else ''}:\n"
+            f"  plain singles: {shown}, not answered {left}\n"
+            f"  a plain batch of {asked.plain:,}: alone {alone:.1f} s, beside {seconds:.1f} s, × {seconds / alone:.2f}\n"
+            f"  deadline actions that were late: {late}",
+            flush=True,
+        )
+    return 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.waiting", description=__doc__)
+    parser.add_argument("--modes", nargs="+", choices=MODES, default=list(MODES))
+    parser.add_argument("--batches", type=int, default=20, help="batches at a service that does not answer")
+    parser.add_argument("--singles", type=int, default=2_000, help="singles at it")
+    parser.add_argument("--silent", type=int, default=3, help="batches, and tens of singles, of a silent platform host")
+    parser.add_argument("--review", type=int, default=10_000, help="singles that wait for a person")
+    parser.add_argument("--file", type=int, default=1_000_000, help="contacts of a large file; 0: none")
+    parser.add_argument("--plain", type=int, default=10_000, help="contacts of the plain batch")
+    parser.add_argument("--seconds", type=int, default=60, help="how long plain singles are fired, ten a second")
+    parser.add_argument("--broker-away", action="store_true", help="stop the broker as well")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
