@@ -13,8 +13,16 @@ from celery import current_app
 from work.lanes import task_of
 
 log = structlog.get_logger(__name__)
+
+
+class Sending(threading.Event):
+    """Set once a message was sent, or could not be (`failed`)."""
+
+    failed = False
+
+
 # Thousands of waiting nudges mean that the broker is down; the sweep does their work meanwhile.
-_waiting: Queue[tuple[str, Sequence[int], threading.Event]] = Queue(maxsize=5_000)
+_waiting: Queue[tuple[str, Sequence[int], Sending]] = Queue(maxsize=5_000)
 _lock = threading.Lock()
 _sender: threading.Thread | None = None
 
@@ -27,12 +35,12 @@ def nudge(lane: str, ids: Sequence[int], *, wait: float = 0) -> bool:
     if not ids:
         return True
     _start()
-    left = threading.Event()
+    left = Sending()
     try:
         _waiting.put_nowait((task_of(lane), list(ids), left))
     except Full:
         return False
-    return left.wait(wait) if wait else False
+    return left.wait(wait) and not left.failed if wait else False
 
 
 def _start() -> None:
@@ -52,3 +60,5 @@ def _send_all() -> None:
         except Exception as error:
             # Catch every broker error: the rows stay due, and the sweep does the work itself.
             log.warning("nudge_failed", task=task, rows=len(ids), error=type(error).__name__)
+            left.failed = True
+            left.set()

@@ -134,8 +134,9 @@ class Sweep:
         due = {lane.name: lane.due(ROUND_ROWS) for lane in self._lanes}
         found = {(name, pk) for name, ids in due.items() for pk in ids}
         self._seen = {key: self._seen.get(key, 0) + 1 for key in found}
+        reached = True
         for lane in self._lanes:
-            self._nudge_or_work(lane, due[lane.name])
+            reached = self._nudge_or_work(lane, due[lane.name], reached=reached)
         self._rounds.end(self._under_way)
 
     def _do_chores(self, now: datetime) -> None:
@@ -151,15 +152,19 @@ class Sweep:
             elif (chore.name, 0) not in self._under_way and chore.needed():
                 self._submit(chore.name, chore.name, [0], partial(_run_chore, chore))
 
-    def _nudge_or_work(self, lane: Lane, ids: list[int]) -> None:
-        """Nudge the workers for the rows, and process those that no worker takes."""
-        left = nudge(lane.name, ids, wait=NUDGE_SECONDS)
+    def _nudge_or_work(self, lane: Lane, ids: list[int], *, reached: bool) -> bool:
+        """Nudge the workers for the rows, and process those that no worker takes; return whether the broker is there.
+
+        `reached`: it was there for the lanes before; if not, a round waits for it no further.
+        """
+        left = (reached or not ids) and nudge(lane.name, ids, wait=NUDGE_SECONDS)
         own = [
             pk for pk in ids if (not left or self._seen[lane.name, pk] > 2) and (lane.name, pk) not in self._under_way
         ]
         self._rounds.saw(lane, left=left, due=ids, own=own)
         for group in (lane.sets(own) if lane.together else [[pk] for pk in own]) if own else ():
             self._submit(lane.worker, lane.name, group, partial(run, lane, elsewhere=True))
+        return reached and left
 
     def _submit(self, kind: str, name: str, ids: Sequence[int], run: Callable[[Sequence[int]], object]) -> None:
         self._under_way |= {(name, pk) for pk in ids}

@@ -105,6 +105,13 @@ FAULTS = (
         "tests/outbound/test_fanout_flow.py::test_calls_that_nobody_answers_are_given_up_while_those_of_others_go_on",
     ),
     Fault(
+        "each kind of work waits for a broker that is away",
+        SWEEP,
+        "left = (reached or not ids) and nudge(",
+        "left = nudge(",
+        f"{LANES}::test_a_round_waits_for_a_broker_that_is_away_once_and_not_for_each_kind",
+    ),
+    Fault(
         "the sweep has the same threads for every kind of work",
         SWEEP,
         "self._submit(lane.worker, lane.name,",

@@ -138,6 +138,18 @@ def test_in_the_sweep_work_that_waits_keeps_no_other_kind_from_its_threads(monke
         sweep._pools.end(drop=True)
 
 
+def test_a_round_waits_for_a_broker_that_is_away_once_and_not_for_each_kind(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[str] = []
+    monkeypatch.setattr("work.sweep.nudge", lambda lane, ids, **_: (ids and tried.append(lane)) or not ids)
+    others = [replace(ERRANDS, name=text, of=Q(text=text)) for text in ("one", "two", "three")]
+    sweep = Sweep(others)
+    for lane in others:
+        errand(lane.name)
+    sweep.round()
+    sweep._pools.end()
+    assert tried == ["one"] and done() == all_ids()
+
+
 def test_its_task_does_it_once_for_workers_of_a_queue_that_runs_everywhere() -> None:
     task = make_task(ERRANDS)
     errand()
