@@ -36,8 +36,9 @@ class Waiting:
     def __init__(self, mode: str, asked: argparse.Namespace, stack: ExitStack) -> None:
         self._asked = asked
         self._go_on = threading.Event()
-        stack.callback(self._go_on.set)
         service = stack.enter_context(closing(Site(self._hang)))
+        # Before the site is closed: it waits for its answers.
+        stack.callback(self._go_on.set)
         config = CONFIG + PROJECTS.format(ask=ASK.format(url=f"http://127.0.0.1:{service.port}/ask"))
         more = {}
         if mode == "processes":
