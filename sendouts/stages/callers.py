@@ -20,8 +20,6 @@ GROUP = 200
 ROUND = timedelta(seconds=2)
 # Singles whose time ends so soon are asked about apart: a set ends with the first of them.
 SOON = timedelta(seconds=15)
-
-
 # Seconds of silence after which a first attempt gives its calls up. A repeat has workers of its own, and waits longer.
 SILENCE = 5.0
 # Sets of repeats, and files, at a time.
@@ -68,6 +66,11 @@ def split_repeats(ids: Sequence[int]) -> Iterator[list[int]]:
 def patience_with(batches: Sequence[Batch]) -> float:
     """Return how many seconds the platform may answer none of the calls for these batches."""
     return SILENCE if any(batch.attempts == 0 for batch in batches) else float("inf")
+
+
+def patience_with_release(batches: Sequence[Batch]) -> float:
+    """Return the same for finishUri. To release a file may take long, and a second call would be for nothing."""
+    return float("inf") if any(batch.source == Batch.Source.BATCH for batch in batches) else patience_with(batches)
 
 
 def put_off(batches: Sequence[Batch], seconds: float, claim: claims.Claim) -> None:

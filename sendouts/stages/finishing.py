@@ -38,7 +38,7 @@ def finish(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> None
         Ask(batch.pk, uris[batch.pk], repeat_of_lost=batch.finish_lost, nobody_left=batch.outcome != Outcome.RELEASED)
         for batch in batches
     ]
-    for attempts in client.finish_many(platform(), asks, patience=callers.patience_with(batches)):
+    for attempts in client.finish_many(platform(), asks, patience=callers.patience_with_release(batches)):
         _conclude(claim, [(by_id[attempt.key], attempt) for attempt in attempts])
         with transaction.atomic():
             for attempt in attempts:

@@ -134,6 +134,15 @@ def test_a_first_attempt_is_not_held_by_a_platform_that_says_nothing(
     assert asked == [0.3, float("inf"), 0.3], "the rejection, its repeat, and the release"
 
 
+def test_the_release_of_a_file_may_take_long_and_is_called_once(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(callers, "SILENCE", 0.3)
+    gate.project()
+    sent = gate.fire(contacts=3, faults={"faults": [{"kind": "slow", "on": "finish", "seconds": 0.8}]})
+    gate.work()
+    assert gate.batch().status == "finished"
+    assert gate.platform.sendout(sent["id"])["calls"]["finish"] == 1
+
+
 def test_some_batches_at_a_time_repeat_their_calls(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(callers, "REPEATS", 1)
     gate.project()
