@@ -110,6 +110,9 @@ class DoorSocket:
         if self._wire is not None:
             with suppress(OSError):
                 self._wire.send(keeper.STOP)
+        elif self._keeper is not None and not self.superseded:
+            # It has just started, and nobody has told it anything.
+            self._keeper.terminate()
         self._leave()
         if self._keeper is not None:
             with suppress(subprocess.TimeoutExpired):

@@ -99,7 +99,8 @@ def test_hooks_outlive_a_database_that_hangs_dies_and_comes_back_and_pages_say_s
     wait_until(lambda: person.logs_in().url.endswith("/admin/"), 30, "a person is logged in", gateway.tail)
     with Hooks(gateway.hook_url) as hooks:
         wait_until(lambda: len(hooks.answered()) > PER_SECOND, 20, "hooks are acknowledged", gateway.tail)
-        assert depth(journals).hooks == 0
+        # On a busy machine some go to the journal even so.
+        wait_until(lambda: depth(journals).hooks == 0, 20, "hooks are stored", gateway.tail)
 
         server.pause()
         outage(gateway, journals, 2)

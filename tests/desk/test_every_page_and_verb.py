@@ -52,6 +52,7 @@ TABLE = {
     "admin/password_change/done/": (STAFF, NO_POST),
     "admin/r/<path:content_type_id>/<path:object_id>/": (MISSING, "same"),
     "admin/search/": (STAFF, "same"),
+    "admin/desk/closure-seen/": (NO_POST, "302 403 403 302 302 302"),
     "admin/desk/live/": (LOOK, NO_POST),
     "admin/desk/reasons.csv": (LOOK, NO_POST),
     "admin/desk/singles/<int:sendout_id>/": (LOOK, NO_POST),

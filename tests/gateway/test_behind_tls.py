@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tests.databases import copy_file
 from tests.servers import common_environment
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -34,6 +35,8 @@ def asked(folder: Path, **environment: str) -> Any:
     command = [sys.executable, "manage.py", "shell", "--no-imports", "-c", ASK]
     for name in ("DATABASE_URL", "CELERY_BROKER_URL"):
         del wanted[name]
+    # Without its tables the gateway shows no page.
+    copy_file(folder / "gateway.sqlite3")
     done = subprocess.run(command, cwd=ROOT, env=wanted | more, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout.splitlines()[-1])

@@ -23,7 +23,7 @@ class Platform:
         self.asked: list[Ask] = []
         self._answer = answer
 
-    def __call__(self, _platform: Any, asks: Iterable[Ask]) -> Iterator[list[Attempt]]:
+    def __call__(self, _platform: Any, asks: Iterable[Ask], **_options: float) -> Iterator[list[Attempt]]:
         for ask in asks:
             self.asked.append(ask)
             yield [self._answer(ask)]
