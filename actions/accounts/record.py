@@ -59,7 +59,7 @@ class AccountRecord(models.Model):
         verbose_name = _("change of an account")
         verbose_name_plural = _("account history")
         ordering = ["-id"]
-        # Whoever may see accounts sees it; nobody may do anything else with it.
+        # People with the permission to see accounts may see it. Nobody may change it.
         default_permissions = ()
         indexes = [models.Index(fields=["subject", "subject_id", "id"], name="account_record_of")]
         constraints = [

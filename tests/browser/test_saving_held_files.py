@@ -32,7 +32,7 @@ HEAD = "contactId;consent;cancelUri\n"
 LINES = HEAD + "A-1;true;URL/1\nA-2;false;URL/2\n"
 ARRAY = json.dumps([{"contactId": f"A-{n}", "consent": n == 1, "cancelUri": f"URL/{n}"} for n in (1, 2)])
 EXPIRED = b"<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>"
-# What people send: three contacts, of whom the first two may have been read before.
+# What people send: three contacts. The first two may have been read before.
 PEOPLE = [(f"A-{n}", "true" if n != 2 else "false", f"URL/{n}") for n in (1, 2, 3)]
 
 

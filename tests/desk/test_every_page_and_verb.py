@@ -86,7 +86,7 @@ TABLE = {
         )
         for verb in verbs.split()
     },
-    # Only whoever may not decide asks for it, and here is no mail.
+    # Only a person without the permission asks, and this server sends no mail.
     "admin/sendouts/batch/<int:batch_id>/ask/<slug:step>/": ("302 403 200 403 403 403", "302 403 409 403 403 403"),
     # The sample batch waits for no file.
     "admin/sendouts/batch/<int:batch_id>/file/": (REVIEW, "302 403 403 409 409 409"),

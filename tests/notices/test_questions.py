@@ -1,4 +1,4 @@
-"""Whoever may not take a step asks those who may: once each, by mail, whatever these chose to be told."""
+"""A person without a permission asks the people who have it: once for each step, by mail, whatever notices they chose."""
 
 import pytest
 from django.contrib.auth.models import User
@@ -69,7 +69,7 @@ def test_only_those_are_asked_who_may_and_who_see_the_batch(post: Post) -> None:
     made = cut()
     shown = text_of(asker.get(f"/admin/sendouts/batch/{made.pk}/file/"))
     assert "Nobody with a mail address may do this here" in shown and address(made, "whole-file") not in shown
-    # Whoever may, has nothing to ask for.
+    # A person with the permission has nothing to ask for.
     assert ask(client_for(far), made, "whole-file") == 404
     assert ask(client_for(person("Administrator")), made, "whole-file") == 403 and rows() == []
 

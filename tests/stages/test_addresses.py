@@ -1,4 +1,4 @@
-"""Addresses that may not be called are met before anybody accepts, named, and allowed by whoever may."""
+"""Addresses that may not be called are met before anybody accepts, named, and allowed by a person with the permission."""
 
 import json
 from typing import Any
