@@ -1,4 +1,4 @@
-"""Faults of the stages, from planning to the release, and of the times that they keep."""
+"""Faults of the stages, of their waiting and their times, of what moves a status, and of what the tables refuse."""
 
 from tests.mutants.fault import Fault
 
@@ -8,6 +8,9 @@ CHUNKS, SEND = "sendouts/stages/chunks.py", "sendouts/stages/delivery.py"
 FILES, SINGLES = "sendouts/stages/screening/contact_file.py", "sendouts/stages/screening/singles.py"
 IN_DOUBT, ANSWERS = "tests/stages/test_rows_in_doubt.py", "tests/stages/test_answers.py"
 TIMES, WAITS, WAY = (f"tests/stages/test_{name}.py" for name in ("deadlines", "who_waits", "way_of_a_batch"))
+LIFECYCLE, TABLES = "sendouts/lifecycle.py", "sendouts/migrations/0001_initial.py"
+CLOCKS, FAIR = "tests/work/test_clocks_apart.py", "tests/stages/test_fairness.py"
+SILENT_PLATFORM, SILENT_SERVICES = (f"tests/stages/test_silent_{name}.py" for name in ("platform", "services"))
 TWO = "tests/verbs/test_second_person.py"
 
 FAULTS = (
@@ -213,5 +216,145 @@ FAULTS = (
         "return (vouches and bars_own_changes(batch)) or changed_by(batch, user) > 0",
         "return changed_by(batch, user) > 0",
         f"{TWO}::test_nobody_releases_alone_what_no_check_accepted_where_nobody_accepts_own_changes",
+    ),
+    Fault(
+        "a service has any number of callers",
+        "sendouts/stages/callers.py",
+        "return timedelta() if callers < most else ROUND",
+        "return timedelta()",
+        f"{FAIR}::test_a_service_has_some_callers_and_no_more_and_the_rest_waits_as_rows",
+    ),
+    Fault(
+        "a batch past its time stays among those that ask",
+        "sendouts/models/batch.py",
+        "Q(status=Status.PLANNED, asks_until__gt=Now())",
+        "Q(status=Status.PLANNED, asks_until__isnull=False)",
+        f"{FAIR}::test_past_its_time_a_batch_asks_nobody_and_is_worked_on_with_those_that_never_do",
+    ),
+    Fault(
+        "a page is asked about for as long as there is time",
+        "actions/plan/questions.py",
+        "if patience is not None and (",
+        "if False and (",
+        f"{SILENT_SERVICES}::test_a_file_waits_as_a_row_and_keeps_the_chunks_that_it_has",
+    ),
+    Fault(
+        "a chunk is stored though some of it was not answered",
+        "sendouts/stages/screening/contact_file.py",
+        "if judged.waiting:",
+        "if False:",
+        f"{SILENT_SERVICES}::test_a_file_waits_as_a_row_and_keeps_the_chunks_that_it_has",
+    ),
+    Fault(
+        "singles that were not answered are taken for accepted",
+        "sendouts/stages/screening/singles.py",
+        "if waiting := [batch for batch in batches if judged[batch.pk].waiting]:",
+        "if waiting := []:",
+        f"{SILENT_SERVICES}::test_a_single_that_is_not_answered_keeps_none_of_its_set",
+    ),
+    Fault(
+        "what waits for a service sleeps beyond its time",
+        "sendouts/stages/callers.py",
+        'then=Least(due_at, F("asks_until"))',
+        "then=due_at",
+        f"{SILENT_SERVICES}::test_at_the_end_of_its_time_a_batch_goes_on_without_its_service",
+    ),
+    Fault(
+        "every batch probes a service that does not answer",
+        "sendouts/stages/callers.py",
+        "if silence := _silence_of(service):",
+        "if silence := timedelta():",
+        f"{SILENT_SERVICES}::test_while_a_service_takes_no_calls_nobody_begins_and_one_probes",
+    ),
+    Fault(
+        "each of a set waits for the same silent system",
+        "sendouts/stages/enrichment.py",
+        "if batch.service in silent:",
+        "if False:",
+        f"{SILENT_SERVICES}::test_one_of_a_set_finds_out_that_the_system_of_their_enrichment_is_silent",
+    ),
+    Fault(
+        "calls of the platform are repeated by whom they have held up",
+        "gateway/lanes.py",
+        "~ASKING & ~REPEATING & Q(source=Batch.Source.SINGLE)",
+        "~ASKING & Q(source=Batch.Source.SINGLE)",
+        f"{SILENT_PLATFORM}::test_what_the_platform_did_not_do_is_asked_again_by_workers_of_its_own",
+    ),
+    Fault(
+        "any number of batches repeat their calls",
+        "sendouts/stages/callers.py",
+        "or 0) < REPEATS:",
+        "or 0) < 99:",
+        f"{SILENT_PLATFORM}::test_some_batches_at_a_time_repeat_their_calls",
+    ),
+    Fault(
+        "a first attempt waits as long as a repeat",
+        "sendouts/stages/callers.py",
+        "return SILENCE if any(",
+        'return float("inf") if any(',
+        f"{SILENT_PLATFORM}::test_a_first_attempt_is_not_held_by_a_platform_that_says_nothing",
+    ),
+    Fault(
+        "what is due at once is due on the clock of this process",
+        LIFECYCLE,
+        '{**columns, "due_at": claims.due_in()} if',
+        "dict(columns) if",
+        f"{CLOCKS}::test_what_is_stored_under_a_wrong_clock_is_due_on_the_databases",
+    ),
+    Fault(
+        "a declared action waits for the clock of this process",
+        "sendouts/stages/review.py",
+        "moment = claims.database_now() + claims.SLACK",
+        "moment = now + claims.SLACK",
+        f"{CLOCKS}::test_a_declared_action_is_carried_out_at_its_moment_under_a_wrong_clock",
+    ),
+    Fault(
+        "a move ignores the claim",
+        LIFECYCLE,
+        "    if claim is not None:\n",
+        "    if False:\n",
+        f"{IN_DOUBT}::test_a_worker_that_lost_its_claim_moves_nothing",
+    ),
+    Fault(
+        "a move ignores the old status",
+        LIFECYCLE,
+        '{"pk__in": list(columns), "status": old}',
+        '{"pk__in": list(columns)}',
+        f"{IN_DOUBT}::test_a_batch_that_has_another_status_by_now_is_not_moved",
+    ),
+    Fault(
+        "a move keeps the revision",
+        LIFECYCLE,
+        '{"status": new, "revision": F("revision") + 1, "deaths": 0,',
+        '{"status": new, "deaths": 0,',
+        f"{IN_DOUBT}::test_a_move_is_a_new_revision_with_its_event",
+    ),
+    Fault(
+        "a process whose clock is ahead ends batches",
+        LIFECYCLE,
+        "deadline__lte=Now() + claims.SLACK",
+        "deadline__lte=now",
+        f"{CLOCKS}::test_a_clock_that_jumps_ahead_ends_no_batch_whose_deadline_is_to_come",
+    ),
+    Fault(
+        "a batch ends under the hands of its worker",
+        LIFECYCLE,
+        "Batch.objects.filter(claims.free(), status__in=OPEN, deadline__lte=now)",
+        "Batch.objects.filter(status__in=OPEN, deadline__lte=now)",
+        f"{IN_DOUBT}::test_a_batch_does_not_expire_while_somebody_is_at_work_on_it",
+    ),
+    Fault(
+        "the tables take a release while somebody is undecided",
+        TABLES,
+        "('undecided', 0), ('unread', 0)), _connector='OR')",
+        "('unread', 0)), _connector='OR')",
+        f"{IN_DOUBT}::test_the_database_refuses_a_release_in_doubt",
+    ),
+    Fault(
+        "the tables take one person for two",
+        TABLES,
+        ", models.Q(('first_accepted_by', models.F('second_accepted_by')), _negated=True)), _connector='OR')",
+        "), _connector='OR')",
+        "tests/verbs/test_second_person.py::test_the_database_holds_that_two_persons_are_two",
     ),
 )
