@@ -130,9 +130,9 @@ class Judge:
         )
         judged = zip(contacts, result.verdicts, result.action, strict=True)
         decisions = []
-        addresses, marks = zip(*self._addresses.read_all([row.uri for row in rows]), strict=True) if rows else ((), ())
-        uris = keyring().seal_all(addresses, [sealing.of_decision(pk) for pk, _ in pairs])
-        for (pk, row), uri, mark in zip(pairs, uris, marks, strict=True):
+        called = list(self._addresses.read_all([row.uri for row in rows]))
+        uris = keyring().seal_all([uri for uri, _ in called], [sealing.of_decision(pk) for pk, _ in pairs])
+        for (pk, row), uri, (_, mark) in zip(pairs, uris, called, strict=True):
             if row.problem:
                 decisions.append(_unread(pk, row, uri, mark))
                 continue
