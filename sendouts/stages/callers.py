@@ -36,7 +36,7 @@ def split(ids: Sequence[int]) -> Iterator[list[int]]:
     A service has a few callers at a time, and one while its breaker lets only probes pass. So the batches of one
     service, however many, leave workers to those of others.
     """
-    free = Batch.objects.filter(ASKING, claims.free(), claims.due(), pk__in=ids).order_by("due_at")
+    free = Batch.objects.filter(ASKING, claims.free(), claims.due(), pk__in=ids).order_by("due_at", "pk")
     alike: dict[tuple[str, int, int, int], list[int]] = defaultdict(list)
     for pk, source, service, plan, sendout in free.values_list("pk", "source", "service", "plan_id", "sendout_id"):
         alike[service or "", plan, sendout, 0 if source == Batch.Source.SINGLE else pk].append(pk)
@@ -51,7 +51,7 @@ def split(ids: Sequence[int]) -> Iterator[list[int]]:
 
 def split_repeats(ids: Sequence[int]) -> Iterator[list[int]]:
     """Yield batches that call the platform again, singles in sets; leave the rest due for a later round."""
-    free = Batch.objects.filter(REPEATING, claims.free(), claims.due(), pk__in=ids).order_by("due_at")
+    free = Batch.objects.filter(REPEATING, claims.free(), claims.due(), pk__in=ids).order_by("due_at", "pk")
     singles: list[int] = []
     files: list[int] = []
     for pk, source in free.values_list("pk", "source"):
