@@ -26,6 +26,7 @@ from desk.batch.parts.headline import label
 from desk.verbs import VERBS
 from desk.verbs.ask import ask_page
 from desk.verbs.base import VerbPage
+from desk.verbs.use_file import UseFilePage, ready_offer
 from outbound.download import BrokenDownload
 from sendouts import lifecycle
 from sendouts.inquiries.csv import form_of_reader, lines
@@ -177,7 +178,9 @@ def _shown(admin: ModelAdmin, request: HttpRequest, batch: Batch, problem: str) 
     offered = offered_file(batch, row)
     checking = progress.checking_time(batch, offered.rows or batch.total)
     until = progress.save_before(batch, checking, now)
-    used, stated = VERBS["use-file"](batch, who, now), VERBS["whole-file"](batch, who, now)
+    used, stated = UseFilePage(batch, who, now), VERBS["whole-file"](batch, who, now)
+    # The whole page shows one state of the file. A worker may end its comparison while the page is made.
+    used.offered = ready_offer(row)
     context = {
         **admin.admin_site.each_context(request),
         "opts": admin.opts,

@@ -18,6 +18,11 @@ from sendouts.verbs.use_file import can_be_saved, lost_of
 from sendouts.wording.batch_sentences import number
 
 
+def ready_offer(row: Spool | None) -> dict[str, Any]:
+    """Return the numbers of a file that is compared, or nothing."""
+    return row.offered if row is not None and row.offered.get("state") == OfferState.READY else {}
+
+
 class OfferForm(NoteForm):
     """A note, the state of the batch, and the file that the person saw."""
 
@@ -40,8 +45,7 @@ class UseFilePage(RunAgainPage):
     @cached_property
     def offered(self) -> dict[str, Any]:
         """Return the numbers of the file, or nothing if none is ready."""
-        row = Spool.objects.filter(pk=self.batch.pk, offered__state=OfferState.READY).first()
-        return row.offered if row is not None else {}
+        return ready_offer(Spool.objects.filter(pk=self.batch.pk).first())
 
     @property
     def lost(self) -> int:

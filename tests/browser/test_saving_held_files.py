@@ -10,7 +10,7 @@ import os
 import time
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -18,8 +18,7 @@ from typing import Any
 
 import pytest
 import requests
-from playwright.sync_api import Page
-from playwright.sync_api import TimeoutError as PlaywrightTimeout
+from playwright.sync_api import Route
 
 from simulator.client import Simulator
 from tests.acceptance.deployment import Deployment, wait_until
@@ -151,17 +150,35 @@ def states(running: Deployment) -> dict[str, tuple[int, str, str]]:
     return found
 
 
-def press(page: Page, link: str) -> None:
-    """Open the dialog of a link. A press while the page renews itself opens none, and a person presses again."""
-    for _ in range(3):
-        page.locator(link).wait_for()
-        # Before its script is there, a link leads to a page instead of a dialog.
-        page.wait_for_load_state()
-        page.locator(link).click()
-        with suppress(PlaywrightTimeout):
-            page.locator("#gate-dialog[data-ready]").wait_for(timeout=10_000)
-            return
-    raise AssertionError("no dialog opened")
+def show_comparison(route: Route) -> None:
+    """Answer with the page of the file as it is while a worker compares another one."""
+    answer = route.fetch()
+    place = '<div data-state="state/"><p data-sentence></p><progress></progress></div>'
+    route.fulfill(response=answer, body=answer.text().replace("</body>", f"{place}</body>"))
+
+
+def test_a_page_that_would_renew_itself_waits_until_the_dialog_is_closed(
+    visit: Callable[..., Visit], held: dict[str, int]
+) -> None:
+    person = visit()
+    page = person.page
+    person.log_in(path=f"/admin/sendouts/batch/{held['cut off, and whole']}/file/")
+    page.route("**/file/", show_comparison)
+    state = {"over": False, "percent": 50, "sentence": "Comparing", "figures": {}}
+    page.route("**/file/state/", lambda route: route.fulfill(json=state))
+    page.reload()
+    page.evaluate("window.neverReloaded = true")
+    page.get_by_role("link", name="This is the whole file").click()
+    note = page.locator("#gate-dialog [data-note]")
+    note.fill("Counted in Symplify.")
+    state["over"] = True
+    for _ in range(2):
+        page.wait_for_event("response", lambda answer: answer.url.endswith("/file/state/"))
+    assert note.input_value() == "Counted in Symplify."
+    assert page.evaluate("window.neverReloaded")
+    page.unroute("**/file/")
+    page.keyboard.press("Escape")
+    page.wait_for_function("window.neverReloaded === undefined")
 
 
 @pytest.mark.parametrize("name", CHOSEN)
@@ -193,7 +210,7 @@ def test_a_held_batch_is_saved_and_waits_for_its_acceptance(
             page.select_option("select[name=identity]", label="who.ref" if way.endswith("json") else "Kundennr")
             page.select_option("select[name=uri]", label="Abmeldung")
             page.get_by_role("button", name="Use these columns").click()
-        press(page, "a[href$='/use-file/']")
+        page.locator("a[href$='/use-file/']").click()
         person.confirm("Use this file: check 3")
     page.wait_for_url("**/change/")
     wait_until(lambda: states(gateway[0])[name][1:] == ["in_review", ""], 60, "the batch is in review")

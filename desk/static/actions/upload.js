@@ -70,6 +70,8 @@ async function watch(place) {
             const answer = await fetch(place.dataset.state, { credentials: "same-origin" });
             if (!answer.ok) continue;
             const state = await answer.json();
+            // An open dialog, or one that is about to open, may hold what somebody writes.
+            if (state.over && document.querySelector("dialog[open], [data-dialog][aria-busy]")) continue;
             if (state.over) return window.location.reload();
             place.querySelector("progress").value = state.percent;
             place.querySelector("[data-sentence]").textContent = state.sentence;

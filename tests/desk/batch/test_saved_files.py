@@ -11,8 +11,11 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from django.utils import timezone
 
 from actions.secrets.keys import make_key
+from desk.batch import rescue
+from desk.batch.offered_file import OfferedFile, offered_file
 from sendouts.models import Batch, Decision, DecisionVerdict, Event, Spool
 from sendouts.privacy.rotation import reseal
 from sendouts.spool import offers, spooled
@@ -168,6 +171,26 @@ def test_the_comparison_is_exact_also_where_ids_occur_twice(gate: Gate, files: F
     assert "3 contacts would be lost" in page
     said = Spool.objects.get().offered
     assert said["missing_rows"] == [4] and said["other_rows"][-1] == 3
+
+
+def test_a_page_that_is_made_while_the_comparison_ends_shows_one_state_of_it(
+    gate: Gate, files: Files, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = arrived(gate, files, b"<html>")
+    send(client, batch, csv(files, ("A-1", 1)))
+    Spool.objects.update(offered={**Spool.objects.get().offered, "state": "checking"}, due_at=timezone.now())
+
+    def looked_at(batch: Batch, row: Spool | None) -> OfferedFile:
+        seen = offered_file(batch, row)
+        download_files([batch.pk])
+        return seen
+
+    monkeypatch.setattr(rescue, "offered_file", looked_at)
+    page = text_of(client.get(url(batch)))
+    assert Spool.objects.get().offered["state"] == "ready"
+    assert "being compared" in page and "use-file" not in page
+    page = text_of(client.get(url(batch)))
+    assert "being compared" not in page and "use-file" in page
 
 
 def test_the_lost_contacts_are_named_and_can_be_downloaded_which_is_recorded(
