@@ -215,7 +215,7 @@ def _offer(verb: VerbPage) -> VerbPage | None:
 
 def _came(batch: Batch, row: Spool | None) -> dict[str, Any]:
     """Return what there is of the file that the platform sent: `kept`, or `why` not; and its bytes, if known."""
-    gone = {"why": _("What came is no longer on the gateway’s disk, or cannot be opened.")}
+    gone = {"why": _("What came is no longer kept, or cannot be opened.")}
     if row is not None and row.token and row.state != Spool.State.OVER:
         try:
             with spooled.open_file(row) as file:
@@ -224,7 +224,7 @@ def _came(batch: Batch, row: Spool | None) -> dict[str, Any]:
         except (CannotOpen, LostFile, StorageAway):
             return gone
     if row is not None and row.state == Spool.State.STREAMED:
-        return {"why": _("There was no room for it on the gateway’s disk: it was read without being kept.")}
+        return {"why": _("The gateway could not keep it, for example for lack of room: it was read from Symplify directly.")}
     return gone if batch.total else {"why": _("Nothing of it came.")}
 
 

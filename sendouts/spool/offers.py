@@ -61,7 +61,7 @@ class OfferProblem(models.TextChoices):
         _("It says itself that there are more contacts than it holds. Export all of them into one file."),
     )
     FAILED = "failed", _("It could not be compared for a reason of the gateway’s own. Send it again.")
-    NO_ROOM = "no_room", _("There is no room for it on the gateway’s disk. Ask who operates it.")
+    NO_ROOM = "no_room", _("The gateway has no room to keep it. Ask who operates the gateway.")
 
 
 class PieceRefused(Exception):
