@@ -1,11 +1,11 @@
 """A contact as kinds see it: an id and the fields of its row."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final
 
-from actions.names import visible
+from actions.names import is_for_nothing, visible
 
 
 class _Missing:
@@ -25,6 +25,14 @@ _NOTHING_GIVEN: Final[Mapping[str, str]] = MappingProxyType({})
 _PREFIX = "properties."
 # Rows of one file share their keys, so a path needs few routes; the bound limits memory for irregular files.
 _ROUTES = 1024
+
+
+def has_value(value: Any, words: Collection[str]) -> bool:
+    """Return whether a field has a value; null, whatever is empty and the folded words for nothing are none."""
+    if isinstance(value, str):
+        text = visible(value)
+        return bool(text) and not is_for_nothing(text, words)
+    return value is not MISSING and value is not None and value != [] and value != {}
 
 
 class Contact:

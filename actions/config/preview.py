@@ -42,13 +42,14 @@ class PlanStep:
 class PlanPreview:
     """The plan, identifiers without definition, the policies, and warnings on policies that need staff on duty.
 
-    `rules` are label, value and source of each policy.
+    `rules` are label, value and source of each policy. `words` are the project's words for nothing.
     """
 
     steps: tuple[PlanStep, ...]
     unknown: tuple[str, ...]
     rules: tuple[tuple[str, str, str], ...]
     caution: str
+    words: tuple[str, ...] = ()
 
 
 def identifiers(project: Project, sendout: Sendout | None, runs: Collection[str] = RunWhen.values) -> list[str]:
@@ -67,7 +68,11 @@ def preview(project: Project, sendout: Sendout | None, asked: Iterable[Asked]) -
     caution = unattended(holds.review, holds.at_deadline)
     unknown = tuple(each.identifier for each in merged.unknown)
     return PlanPreview(
-        tuple(map(_step, merged.actions)), unknown, tuple(_rules(project, sendout)), _(caution) if caution else ""
+        tuple(map(_step, merged.actions)),
+        unknown,
+        tuple(_rules(project, sendout)),
+        _(caution) if caution else "",
+        tuple(project.empty_words),
     )
 
 

@@ -224,7 +224,9 @@ def _came(batch: Batch, row: Spool | None) -> dict[str, Any]:
         except (CannotOpen, LostFile, StorageAway):
             return gone
     if row is not None and row.state == Spool.State.STREAMED:
-        return {"why": _("The gateway could not keep it, for example for lack of room: it was read from Symplify directly.")}
+        return {
+            "why": _("The gateway could not keep it, for example for lack of room: it was read from Symplify directly.")
+        }
     return gone if batch.total else {"why": _("Nothing of it came.")}
 
 

@@ -9,6 +9,7 @@ from django.contrib.auth.models import AbstractUser
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from actions.plan.merge import words_of
 from desk.batch.contacts import Contacts, contacts_page
 from desk.batch.define import Definable, definable
 from desk.batch.effects import Acting, acting
@@ -61,6 +62,8 @@ class BatchPage:
     reasons: Reasons
     stages: list[Stage]
     checks: list[CheckLine]
+    # The words for nothing that it was planned with.
+    empty_words: list[str]
     acting: list[Acting]
     contacts: Contacts
     ticked: list[Ticked]
@@ -132,6 +135,7 @@ def page(batch: Batch, user: AbstractUser, asked: Mapping[str, str], now: dateti
         reasons=reasons(batch, usual),
         stages=stages(batch, seen, runs, now, decides=decides, known=known, expected=expected),
         checks=checks(batch),
+        empty_words=sorted(words_of(batch.plan.content)),
         acting=acting(batch, sees=sees),
         contacts=listed,
         ticked=ticked(batch, listed.to) if changes else [],

@@ -2,6 +2,7 @@
 
 import json
 import threading
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -70,6 +71,23 @@ def test_a_key_that_an_answer_has_twice_lets_nobody_pass_by_its_last_value() -> 
         for body, config, wanted in REPEATED:
             one = {"body": {"contact": "{id}"}} if "asks" in config else {}
             assert words(ask(it.url, [Contact("A-0", {})], **config, **one)) == [wanted], body
+
+
+@pytest.mark.parametrize("config", [{"identifier": "email"}, {"body": {"who": ["{id}"], "by": "{field:email}"}}])
+def test_nobody_is_asked_about_by_a_word_for_nothing(config: dict[str, Any]) -> None:
+    values = ("NULL", " n/a", "inconnu", "anna@example.com")
+    contacts = [Contact(f"A-{place}", {"email": email}) for place, email in enumerate(values)]
+    more = {"shape": "refusing", "answers_at": "verdicts", "absent": "accept", **config}
+    more |= {"asks": "contact"} if "{field:email}" in str(config) else {}
+    with service(lambda number, question: answer([])) as it:
+        kind = ConsentCheck(ConsentCheck.read_config({"url": it.url, **more}))
+        found = kind.check(contacts, make_context())
+        assert words(list(found)) == [Word.UNDECIDED] * 2 + [Word.ACCEPT] * 2
+        assert {verdict.code for verdict in found[:2]} == {"missing"}
+        own = replace(make_context(), empty_words=frozenset({"inconnu"}))
+        assert words(list(kind.check(contacts, own))) == [Word.ACCEPT] * 2 + [Word.UNDECIDED, Word.ACCEPT]
+    asked = str(it.questions)
+    assert asked.count("NULL") == 1 and asked.count("inconnu") == 1
 
 
 def test_a_contact_that_comes_twice_is_asked_about_once_and_judged_twice() -> None:

@@ -55,6 +55,17 @@ def test_a_name_without_a_value_leaves_no_text(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("value", "has_one"),
+    [("Inconnu", False), (" INCONNU\u200b", False), ("  ", False), ([], False), ({}, False), ("inconnue", True)],
+)
+def test_a_field_with_a_word_for_nothing_has_no_value(value: Any, has_one: bool) -> None:
+    context = replace(make_context(), empty_words=frozenset({"inconnu"}))
+    written = compiled("Hello {contact.name}").write(Contact("inconnu", {"name": value}), context)
+    assert (written is not None) == has_one
+    assert compiled("{contact.id}").write(Contact("inconnu", {}), context) == "inconnu"
+
+
+@pytest.mark.parametrize(
     ("text", "sentence", "position"),
     [
         ("Hello {contact.id", "This brace is not closed.", 6),

@@ -7,6 +7,7 @@ import pytest
 from actions.models import Project
 from actions.names import EMPTY_WORDS
 from sendouts.models import Decision, DecisionVerdict, Plan
+from tests.factories import client_of, page_url, text_of
 from tests.gate import Gate
 
 WITHOUT_DATE = {"kind": "field_rule", "config": {"field": "optin_date", "reject_if": {"missing": True}}}
@@ -71,6 +72,24 @@ def test_a_batch_keeps_the_words_that_it_was_planned_with(gate: Gate, kind: str)
     gate.work()
     later = Decision.objects.filter(pk__gte=max(gate_batches()) << 32).order_by("pk")
     assert [DecisionVerdict(row.verdict).name.lower() for row in later][4:7] == ["accepted", "rejected", "rejected"]
+
+
+def test_the_plan_shows_them_before_and_in_a_batch(gate: Gate) -> None:
+    project = prepared(gate, empty_words=["Inconnu", "N/A"])
+    gate.fire(rows=ROWS, contacts=len(ROWS))
+    gate.work()
+    project.empty_words = []
+    project.save()
+    staff = client_of("Reviewer")
+    shown = staff.get(page_url(gate.batch()))
+    assert shown.context["page"].empty_words == ["inconnu", "n/a"]
+    assert "<code>inconnu</code> <code>n/a</code>" in text_of(shown)
+    plan = f"/admin/actions/project/{project.pk}/plan/"
+    shown = staff.get(plan, headers={"accept-language": "en"})
+    assert shown.context["preview"].words == () and "none: every text is a value" in text_of(shown)
+    project.empty_words = ["Inconnu", "N/A"]
+    project.save()
+    assert "<code>Inconnu</code> <code>N/A</code>" in text_of(staff.get(plan))
 
 
 def gate_batches() -> list[int]:

@@ -19,7 +19,7 @@ from actions.catalog.consent_check.config import ConsentCheckConfig
 from actions.catalog.consent_check.placeholders import Person, climbs, fields_in, fill_body, fill_url
 from actions.catalog.shared.field_problems import FieldProblem
 from actions.catalog.shared.http import Call, call, read_json
-from actions.contact import MISSING
+from actions.contact import MISSING, has_value
 from actions.contract import (
     Check,
     Contact,
@@ -79,7 +79,7 @@ class ConsentCheck(Check):
         return (self.config.identifier, *self._fields) if self.config.identifier else self._fields
 
     def check(self, page: Sequence[Contact], context: Context) -> Sequence[Verdict]:
-        people = [self._person(contact) for contact in page]
+        people = [self._person(contact, context.empty_words) for contact in page]
         # Ask once about a repeated contact.
         asked = list({person.identifier: person for person in people if isinstance(person, Person)}.values())
         size = 1 if self.config.asks == "contact" else max(1, len(asked))
@@ -89,7 +89,7 @@ class ConsentCheck(Check):
         return [judged[each.identifier] if isinstance(each, Person) else each for each in people]
 
     def shows(self, contact: Contact, context: Context) -> Sequence[Shown]:
-        person = self._person(contact)
+        person = self._person(contact, context.empty_words)
         if not isinstance(person, Person):
             return [Shown(_URL, None), *([] if self._body is None else [Shown(_BODY, None)])]
         url, body = self._question([person], context)
@@ -102,13 +102,13 @@ class ConsentCheck(Check):
         body = None if self._body is None else fill_body(self._body, people, names)
         return fill_url(self.config.url, people, names), body
 
-    def _person(self, contact: Contact) -> Person | Verdict:
+    def _person(self, contact: Contact, words: Collection[str]) -> Person | Verdict:
         """Return the contact's form in a question, or the verdict that explains why it has none."""
         config: ConsentCheckConfig = self.config
         wanted = (config.identifier, *self._fields) if config.identifier else self._fields
         values = {path: contact.field(path) for path in wanted}
         for path, value in values.items():
-            if value is MISSING or not isinstance(value, str | int | float) or not str(value).strip():
+            if not isinstance(value, str | int | float) or not has_value(value, words):
                 return undecided("missing", FieldProblem.MISSING(name=path))
         identifier = as_identifier(values[config.identifier]) if config.identifier else contact.id
         if not identifier:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from actions.catalog.shared.templates import OF_THE_SENDOUT, Names, Template, parse
-from actions.contact import MISSING, reader
+from actions.contact import MISSING, has_value, reader
 from actions.contract import Contact, Context
 from actions.plan.merge import canonical
 
@@ -47,7 +47,12 @@ def _reader_of(name: str) -> _Read:
         return lambda contact, context: contact.id
     if name.startswith(_CONTACT):
         read = reader(name.removeprefix(_CONTACT))
-        return lambda contact, context: read(contact.fields)
+
+        def read_value(contact: Contact, context: Context) -> Any:
+            value = read(contact.fields)
+            return value if has_value(value, context.empty_words) else MISSING
+
+        return read_value
     if name == "batch":
         return lambda contact, context: contact.batch_number
     if name in OF_THE_SENDOUT:

@@ -20,6 +20,7 @@ from actions import access
 from actions.config.errors import sentences
 from actions.contract import Contact, Context, Permanent, Shown
 from actions.models import ActionDefinition
+from actions.names import EMPTY_WORDS, fold_words
 from desk.bases import show_page
 from desk.setup.forms import PREFIX, ActionForm, config_values
 from sendouts.inquiries.trial import NoContact, read_contact
@@ -128,6 +129,7 @@ def _context(form: ActionForm) -> Context:
         time_left=lambda: 0.0,
         http=_nobody,
         credential=lambda name: _nobody(),
+        empty_words=fold_words(project.empty_words if project else EMPTY_WORDS),
     )
 
 
