@@ -15,6 +15,7 @@ from notices.messages import due
 from sendouts.inquiries import export
 from work import pulses
 from work.lanes import Lane
+from work.nudges import nudge
 from work.run import run
 
 
@@ -26,7 +27,7 @@ def make_task(lane: Lane) -> Any:
         wanted = list(dict.fromkeys([*ids, *along]))
         for group in [wanted] if lane.together else [[pk] for pk in wanted]:
             pulses.sign(lane.worker)
-            run(lane, group, elsewhere=True)
+            run(lane, group, pass_on=lambda onward, found: nudge(onward.name, found))
 
     return shared_task(name=lane.task)(work_on)
 

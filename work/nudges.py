@@ -7,12 +7,11 @@ import threading
 from collections.abc import Sequence
 from queue import Full, Queue
 
-import structlog
 from celery import current_app
 
 from work.lanes import task_of
+from work.throttled_log import Knocks
 
-log = structlog.get_logger(__name__)
 
 
 class Sending(threading.Event):
@@ -23,6 +22,7 @@ class Sending(threading.Event):
 
 # Thousands of waiting nudges mean that the broker is down; the sweep does their work meanwhile.
 _waiting: Queue[tuple[str, Sequence[int], Sending]] = Queue(maxsize=5_000)
+_failures = Knocks("nudge_failed")
 _lock = threading.Lock()
 _sender: threading.Thread | None = None
 
@@ -59,6 +59,6 @@ def _send_all() -> None:
             left.set()
         except Exception as error:
             # Catch every broker error: the rows stay due, and the sweep does the work itself.
-            log.warning("nudge_failed", task=task, rows=len(ids), error=type(error).__name__)
+            _failures.count(task=task, rows=len(ids), error=type(error).__name__)
             left.failed = True
             left.set()

@@ -1,6 +1,6 @@
 """Process the rows of a lane: claim, work, release, retry, halve and escalate, in the same way for all lanes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import structlog
 from django.db import DatabaseError, transaction
@@ -8,19 +8,19 @@ from django.db import DatabaseError, transaction
 from work import claims, outages
 from work.claims import Claim
 from work.lanes import Lane
-from work.nudges import nudge
 
 log = structlog.get_logger(__name__)
 # Rows that are claimed and processed together.
 GROUP = 200
+PassOn = Callable[[Lane, Sequence[int]], object]
 
 
-def run(lane: Lane, ids: Sequence[int], *, elsewhere: bool = False) -> list[int]:
+def run(lane: Lane, ids: Sequence[int], *, pass_on: PassOn | None = None) -> list[int]:
     """Claim those of the rows that are due and free, process them, and continue with the resulting rows; return their
     ids.
 
-    A row on which a worker died is processed alone, after the others. With `elsewhere`, resulting rows are left to the
-    workers of their own lane, if those are other workers.
+    A row on which a worker died is processed alone, after the others. `pass_on` receives the resulting rows of lanes
+    that have other workers; without it they are processed here.
     """
     came: list[int] = []
     size = GROUP if lane.together else 1
@@ -33,20 +33,20 @@ def run(lane: Lane, ids: Sequence[int], *, elsewhere: bool = False) -> list[int]
                     came += _work(lane, one)
                 lane.after(one.ids)
     if came:
-        _run_onward(lane, came, elsewhere=elsewhere)
+        _run_onward(lane, came, pass_on)
     return came
 
 
-def _run_onward(lane: Lane, came: Sequence[int], *, elsewhere: bool) -> None:
+def _run_onward(lane: Lane, came: Sequence[int], pass_on: PassOn | None) -> None:
     for onward in lane.onward:
         ids = list(onward.rows().filter(claims.due(), pk__in=came).order_by("pk").values_list("pk", flat=True))
         if not ids:
             continue
-        if not elsewhere or onward.worker == lane.worker:
-            run(onward, ids, elsewhere=elsewhere)
+        if pass_on is None or onward.worker == lane.worker:
+            run(onward, ids, pass_on=pass_on)
         else:
             for group in [ids] if onward.together else [[pk] for pk in ids]:
-                nudge(onward.name, group)
+                pass_on(onward, group)
 
 
 def _work_and_release(lane: Lane, claim: Claim) -> list[int]:

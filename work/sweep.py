@@ -1,7 +1,7 @@
 """The gateway's clock: query the database for due rows in a loop, and make sure that they are processed.
 
 It needs no broker, and may run twice. It nudges the workers for due rows. If a nudge fails, or a row stays due for two
-rounds, it does the work in its own threads. So deadlines are still kept.
+rounds, it does the work in its own threads, and what follows from it. So deadlines are still kept.
 """
 
 import threading
@@ -28,6 +28,9 @@ from work.run import run
 log = structlog.get_logger(__name__)
 ROUND_ROWS = 1_000
 NUDGE_SECONDS = 1.0
+# Without a broker the rounds are the only signal that rows are due, so they come sooner, and wait for it no further.
+AWAY_SECONDS = 0.2
+AWAY_NUDGE_SECONDS = 0.05
 # After a jump larger than this between two rounds the clock is not trusted for a while.
 CLOCK_JUMP = timedelta(seconds=60)
 PAUSE_AFTER_JUMP = 60.0
@@ -61,14 +64,23 @@ class WorkThreads:
     def __init__(self, at_once: int) -> None:
         self._at_once = at_once
         self._pools: dict[str, ThreadPoolExecutor] = {}
+        self._lock = threading.Lock()
+        self._ended = False
 
-    def submit(self, kind: str, function: Callable[..., object], *given: Any) -> None:
-        if kind not in self._pools:
-            self._pools[kind] = ThreadPoolExecutor(self._at_once, thread_name_prefix=f"sweep-{kind}")
-        self._pools[kind].submit(function, *given)
+    def submit(self, kind: str, function: Callable[..., object], *given: Any) -> bool:
+        """Have a thread call the function; return False at the end, when none does."""
+        with self._lock:
+            if self._ended:
+                return False
+            if kind not in self._pools:
+                self._pools[kind] = ThreadPoolExecutor(self._at_once, thread_name_prefix=f"sweep-{kind}")
+            self._pools[kind].submit(function, *given)
+        return True
 
     def end(self, *, drop: bool = False) -> None:
         """Wait for what was submitted; with `drop`, only for what has begun."""
+        with self._lock:
+            self._ended = True
         for pool in self._pools.values():
             pool.shutdown(wait=False, cancel_futures=drop)
         for pool in self._pools.values():
@@ -102,6 +114,7 @@ class Sweep:
         self._clock_doubted_until = 0.0
         self._rounds = Rounds(lanes)
         self._did: dict[str, float] = {}
+        self._broker_away = False
         self._times_bounded = float("-inf")
 
     def run(self, stop: threading.Event) -> None:
@@ -121,7 +134,7 @@ class Sweep:
                 log.warning("sweep_failed", error=type(error).__name__)
             finally:
                 close_old_connections()
-            stop.wait(settings.SWEEP_SECONDS)
+            stop.wait(min(AWAY_SECONDS, settings.SWEEP_SECONDS) if self._broker_away else settings.SWEEP_SECONDS)
         self._pools.end(drop=True)
         connection.close()
 
@@ -137,7 +150,7 @@ class Sweep:
         reached = True
         for lane in self._lanes:
             reached = self._nudge_or_work(lane, due[lane.name], reached=reached)
-        self._rounds.end(self._under_way)
+        self._rounds.end(frozenset(self._under_way))
 
     def _do_chores(self, now: datetime) -> None:
         monotonic = time.monotonic()
@@ -157,18 +170,30 @@ class Sweep:
 
         `reached`: it was there for the lanes before; if not, a round waits for it no further.
         """
-        left = (reached or not ids) and nudge(lane.name, ids, wait=NUDGE_SECONDS)
+        wait = AWAY_NUDGE_SECONDS if self._broker_away else NUDGE_SECONDS
+        left = (reached or not ids) and nudge(lane.name, ids, wait=wait)
+        if ids and reached:
+            self._broker_away = not left
         own = [
             pk for pk in ids if (not left or self._seen[lane.name, pk] > 2) and (lane.name, pk) not in self._under_way
         ]
         self._rounds.saw(lane, left=left, due=ids, own=own)
         for group in (lane.sets(own) if lane.together else [[pk] for pk in own]) if own else ():
-            self._submit(lane.worker, lane.name, group, partial(run, lane, elsewhere=True))
+            self._submit(lane.worker, lane.name, group, partial(run, lane, pass_on=self._pass_on))
         return reached and left
 
+    def _pass_on(self, lane: Lane, ids: Sequence[int]) -> None:
+        """Have the workers process rows that resulted from others; without a broker, the sweep's own threads."""
+        if self._broker_away:
+            self._submit(lane.worker, lane.name, ids, partial(run, lane, pass_on=self._pass_on))
+        else:
+            nudge(lane.name, ids)
+
     def _submit(self, kind: str, name: str, ids: Sequence[int], run: Callable[[Sequence[int]], object]) -> None:
-        self._under_way |= {(name, pk) for pk in ids}
-        self._pools.submit(kind, self._work, name, ids, run)
+        # Changed in place, since the threads of the sweep submit work too.
+        self._under_way.update((name, pk) for pk in ids)
+        if not self._pools.submit(kind, self._work, name, ids, run):
+            self._under_way.difference_update((name, pk) for pk in ids)
 
     def _work(self, name: str, ids: Sequence[int], run: Callable[[Sequence[int]], object]) -> None:
         try:
@@ -177,7 +202,7 @@ class Sweep:
             # This includes a database outage: the rows are still due, and a later round finds them.
             log.exception("sweep_work_failed", work=name, rows=len(ids), first=ids[0])
         finally:
-            self._under_way -= {(name, pk) for pk in ids}
+            self._under_way.difference_update((name, pk) for pk in ids)
             close_old_connections()
 
     def _watch_clock(self, now: datetime) -> None:

@@ -1,7 +1,8 @@
-"""Counter of refused access attempts; it logs at most one line a minute."""
+"""Counter of events that may come in great numbers; it logs at most one line a minute."""
 
 import threading
 import time
+from typing import Any
 
 import structlog
 
@@ -10,7 +11,9 @@ EVERY_SECONDS = 60.0
 
 
 class Knocks:
-    """Counts refused attempts. The first is logged at once, later ones as sums: an attacker must not fill the disk."""
+    """Counts refused attempts and the like. The first is logged at once, later ones as sums: they must not fill the
+    disk.
+    """
 
     def __init__(self, event: str) -> None:
         self._event = event
@@ -19,7 +22,8 @@ class Knocks:
         self._said = float("-inf")
         self.total = 0
 
-    def count(self) -> None:
+    def count(self, **fields: Any) -> None:
+        """Count one event. `fields` are logged if this one writes the line."""
         with self._lock:
             self.total += 1
             self._unsaid += 1
@@ -27,4 +31,4 @@ class Knocks:
             if now - self._said < EVERY_SECONDS:
                 return
             self._said, times, self._unsaid = now, self._unsaid, 0
-        log.warning(self._event, times=times, total=self.total)
+        log.warning(self._event, times=times, total=self.total, **fields)

@@ -91,8 +91,9 @@ class _Pool:
     def __init__(self, scheduler: Scheduler, process: Process) -> None:
         self._scheduler, self._process = scheduler, process
 
-    def submit(self, kind: str, function: Callable[..., Any], *arguments: Any) -> None:
+    def submit(self, kind: str, function: Callable[..., Any], *arguments: Any) -> bool:
         self._scheduler.spawn(self._process, f"sweep-work {arguments[0]} {arguments[1]}", function, *arguments)
+        return True
 
 
 class _Stop:

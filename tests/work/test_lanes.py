@@ -150,6 +150,28 @@ def test_a_round_waits_for_a_broker_that_is_away_once_and_not_for_each_kind(monk
     assert tried == ["one"] and done() == all_ids()
 
 
+@pytest.mark.parametrize("away", [True, False])
+def test_without_a_broker_the_sweep_goes_on_with_what_results_from_its_work(
+    monkeypatch: pytest.MonkeyPatch, away: bool
+) -> None:
+    nudged: list[Any] = []
+    monkeypatch.setattr("work.sweep.nudge", lambda lane, ids, **_: (ids and nudged.append(lane)) or not away)
+    monkeypatch.setattr("work.sweep.close_old_connections", lambda: None)
+    rest = replace(ERRANDS, name="rest", worker="worker-rest", of=Q(text="rest"))
+
+    def begin(claim: Claim, ids: Sequence[int]) -> Sequence[int]:
+        Errand.objects.filter(pk__in=ids).update(text="rest")
+        return ids
+
+    first = replace(ERRANDS, work=begin, of=Q(text="fine"), onward=(rest,))
+    errand()
+    sweep = Sweep([first, rest])
+    monkeypatch.setattr(sweep._pools, "submit", lambda kind, work, *given: work(*given) or True)
+    for _ in range(1 if away else 3):
+        sweep.round()
+    assert (done(), nudged.count("rest")) == ((all_ids(), 0) if away else ([], 1)), "a worker has three rounds"
+
+
 def test_its_task_does_it_once_for_workers_of_a_queue_that_runs_everywhere() -> None:
     task = make_task(ERRANDS)
     errand()

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from gateway import tasks
 from gateway.celery import app
 from gateway.lanes import make_sweep
 from gateway.tasks import TASKS
@@ -14,7 +15,7 @@ from sendouts.verbs import ChangeAlike, change_many
 from sendouts.verbs.change_many import Which
 from tests.factories import batch
 from tests.gate import Gate, carry_out, reviewer
-from work import claims, pulses, run
+from work import claims, pulses
 from work import sweep as work_sweep
 
 pytestmark = pytest.mark.django_db
@@ -23,7 +24,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def nudged(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[int]]]:
     found: list[tuple[str, list[int]]] = []
-    monkeypatch.setattr(run, "nudge", lambda task, ids: found.append((task, list(ids))))
+    monkeypatch.setattr(tasks, "nudge", lambda task, ids: found.append((task, list(ids))))
     return found
 
 
