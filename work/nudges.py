@@ -13,7 +13,6 @@ from work.lanes import task_of
 from work.throttled_log import Knocks
 
 
-
 class Sending(threading.Event):
     """Set once a message was sent, or could not be (`failed`)."""
 
