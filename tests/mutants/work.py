@@ -34,9 +34,16 @@ FAULTS = (
     Fault(
         "the sweep has the same threads for every kind of work",
         SWEEP,
-        "self._submit(lane.worker, lane.name,",
-        'self._submit("any", lane.name,',
+        "self._submit(lane.worker, lane.name, group,",
+        'self._submit("any", lane.name, group,',
         f"{LANES}::test_in_the_sweep_work_that_waits_keeps_no_other_kind_from_its_threads",
+    ),
+    Fault(
+        "without a broker, each stage waits for another round of the sweep",
+        SWEEP,
+        "        if self._broker_away:\n            self._submit(",
+        "        if False:\n            self._submit(",
+        f"{LANES}::test_without_a_broker_the_sweep_goes_on_with_what_results_from_its_work",
     ),
     Fault(
         "a claimed row is taken once more",
