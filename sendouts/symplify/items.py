@@ -62,7 +62,7 @@ class ItemReader(RowFindings):
 
     `transport_proves_end` is called after the last block. Faults in the content never raise: each becomes a row with a
     problem, or ends the reading with a code in `broken`: cut, bad_gzip, bad_json, too_deep, too_big, two_arrays,
-    mostly_unread, more_pages, rows_missing, a code of BadArchive, or what the file is
+    mostly_unread, more_pages, rows_missing, foreign_encoding, a code of BadArchive, or what the file is
     instead (not_a_contact_file, no_columns, is_…).
 
     headers: those of the answer, by their usual names or in lower case. follow: opens the next page at a URI, perhaps a
@@ -102,7 +102,7 @@ class ItemReader(RowFindings):
 
     @property
     def names(self) -> list[str]:
-        """Return the names of the files in an archive that is not read."""
+        """Return the names of the files in an archive that is not read, or of encodings that nothing here unpacks."""
         return self._source.names
 
     def chunks(self, size: int) -> Iterator[list[Row]]:

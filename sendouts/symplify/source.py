@@ -28,7 +28,7 @@ class Source:
     cannot depend on how the network split the file. gzip and ZIP are recognised by their first bytes.
 
     `broken` names why the pieces ended early: cut, bad_gzip, a code of BadArchive, too_big for a bomb, or
-    not_a_contact_file for an unsupported encoding. `names`: the files of an archive that is not read.
+    foreign_encoding. `names`: the files of an archive that is not read, or the encodings.
     """
 
     def __init__(
@@ -45,8 +45,8 @@ class Source:
         self._sent = 0
 
     def pieces(self) -> Iterator[bytes]:
-        if self._encodings & _FOREIGN_ENCODINGS:
-            self.broken = "not_a_contact_file"
+        if foreign := sorted(self._encodings & _FOREIGN_ENCODINGS):
+            self.broken, self.names = "foreign_encoding", foreign
             return
         stream = self._transported()
         if "aws-chunked" in self._encodings:

@@ -265,6 +265,7 @@ def _broken(data: AttentionData) -> str:
         "is_xlsx": _("what was downloaded is a spreadsheet (XLSX or ODS); ask for CSV or JSON"),
         "is_xls": _("what was downloaded is an old Office file (XLS); ask for CSV or JSON"),
         "is_pdf": _("what was downloaded is a PDF; ask for CSV or JSON"),
+        "foreign_encoding": _("the contact file is compressed as %(names)s; ask for gzip or no compression"),
         "is_packed": _("what was downloaded is an archive that is not read here; ask for plain CSV or JSON, or gzip"),
         "is_binary": _("what was downloaded is not text; ask for CSV or JSON"),
         "is_json_text": _("what was downloaded is JSON inside of a text; ask for the JSON itself"),

@@ -179,6 +179,24 @@ HELD = {
 }
 
 
+@pytest.mark.parametrize("room", [1.0, 0.0], ids=["kept", "streamed"])
+@pytest.mark.parametrize("encoding", ["br", "zstd"])
+def test_a_compression_that_is_not_read_waits_with_what_to_ask_for(
+    gate: Gate, files: Files, settings: Any, encoding: str, room: float
+) -> None:
+    settings.SPOOL_GB = room
+    brought(gate, files, LINES, {"Content-Encoding": encoding})
+    gate.work(rounds=3)
+    made = gate.batch()
+    assert (made.status, made.attention, files.called) == ("in_review", "no_proven_end", [])
+    with translation.override("en"):
+        said = batch_sentences.attention(made)
+    assert said == f"The contact file is compressed as {encoding}; ask for gzip or no compression."
+    with translation.override("fr"):
+        said = batch_sentences.attention(made)
+    assert f"compressé en {encoding}" in said and "demandez" in said
+
+
 @pytest.mark.parametrize(("body", "sentence", "french"), HELD.values(), ids=HELD)
 def test_what_is_in_doubt_waits_with_a_sentence_that_names_the_place(
     gate: Gate, files: Files, body: Any, sentence: str, french: str | None

@@ -75,7 +75,7 @@ def test_plain_bytes_under_a_gzip_header_are_read_and_another_encoding_is_named(
     assert (len(rows), reader.complete) == (3, True)
     assert read(b"", encoding="gzip")[1].broken == "cut"
     rows, reader = read(array(*GOOD), encoding="br")
-    assert (rows, reader.complete, reader.broken) == ([], False, "not_a_contact_file")
+    assert (rows, reader.complete, reader.broken) == ([], False, "foreign_encoding")
 
 
 @pytest.mark.parametrize("tail", [b"x", b"]", b",", b"{}", b"[]", b"\0"])
