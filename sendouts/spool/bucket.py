@@ -163,13 +163,13 @@ class BucketStore:
         return SegmentReader(self, token)
 
     def remove(self, token: str) -> None:
-        """Remove all segments, the first one first. Raises StorageAway."""
-        found = list(self._list(f"{token}/"))
+        """Remove all files whose token begins so, their first segments first. Raises StorageAway."""
+        found = list(self._list(token))
         # Without its first segment a file is gone.
-        for key in (key for key, _, _ in found[:1]):
-            self._delete(key)
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            list(pool.map(self._delete, (key for key, _, _ in found[1:])))
+            for first in (True, False):
+                keys = (key for key, _, _ in found if key.endswith(segment_name("", 0, 0)) is first)
+                list(pool.map(self._delete, keys))
         self._add(-sum(size for _, size, _ in found))
 
     def files(self) -> Iterator[tuple[str, int, float]]:

@@ -90,7 +90,9 @@ class DiskStore:
         return DiskReader(self._path(token))
 
     def remove(self, token: str) -> None:
-        self._path(token).unlink(missing_ok=True)
+        """Remove all files whose token begins so."""
+        for path in list(self._folder.glob(f"{token}*{_ENDING}")):
+            path.unlink(missing_ok=True)
 
     def files(self) -> Iterator[tuple[str, int, float]]:
         """Yield token, size and age in seconds of each file."""

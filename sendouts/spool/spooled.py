@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
-from functools import cache
+from functools import cache, reduce
+from operator import or_
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeAlias
@@ -34,6 +35,8 @@ Reader: TypeAlias = DiskReader | SegmentReader
 # Seconds for which a reader waits for a writer that writes nothing.
 PATIENCE = 2.0
 _TICK = 0.02
+# Characters of a token that the pages of one contact file share.
+FAMILY = 24
 # Files without a row are this old before they are removed: a row is committed soon after its file is made.
 ORPHAN_SECONDS = 3600.0
 
@@ -251,10 +254,13 @@ def replace(batch_id: int, blocks: Iterable[bytes], headers: Mapping[str, str]) 
         discard(row.token)
 
 
-def discard(token: str) -> None:
-    """Remove a file that its row does not need any more; if that fails, remove_orphans() does it later."""
+def discard(token: str, *, alone: bool = False) -> None:
+    """Remove a file that its row does not need any more; if that fails, remove_orphans() does it later.
+
+    alone: leave its pages, which sendouts.spool.pages keeps beside it.
+    """
     try:
-        store().remove(token)
+        store().remove(token if alone else token[:FAMILY])
     except OSError as error:
         log.warning("spool_not_removed", error=type(error).__name__, code=getattr(error, "code", ""))
 
@@ -271,7 +277,9 @@ def remove_orphans() -> int:
     removed = 0
     try:
         for token in [token for token, _, age in store().files() if age > ORPHAN_SECONDS]:
-            if not Spool.objects.filter(Q(token=token) | Q(earlier_token=token) | Q(offered_token=token)).exists():
+            columns = ("token", "earlier_token", "offered_token")
+            named = (Q(**{f"{column}__startswith": token[:FAMILY]}) for column in columns)
+            if not Spool.objects.filter(reduce(or_, named)).exists():
                 store().remove(token)
                 removed += 1
     except StorageAway as away:

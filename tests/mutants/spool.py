@@ -16,6 +16,13 @@ BUCKET, STORAGE = "sendouts/spool/bucket.py", "tests/stages/test_spool_in_storag
 
 FAULTS = (
     Fault(
+        "each run downloads the further pages of a file again",
+        SCREEN,
+        "                if (page := self._kept.find(self._number)) is not None:\n",
+        "                if (page := None) is not None:\n",
+        "tests/stages/test_spooled_pages.py::test_each_page_is_downloaded_once_for_all_runs_and_goes_with_the_batch",
+    ),
+    Fault(
         "a download in a storage goes on at the start of its file",
         BUCKET,
         "        self._size, self._frames = size, frames\n",

@@ -32,6 +32,7 @@ from sendouts.privacy.masking import masked_lines
 from sendouts.services.hosts import platform
 from sendouts.spool import spooled
 from sendouts.spool.bucket import StorageAway
+from sendouts.spool.pages import KeptPages
 from sendouts.spool.spooled import Behind, LostFile, SpooledFile
 from sendouts.stages import callers, effects, review
 from sendouts.stages.screening import addresses, await_file, own_decisions, shared_uris
@@ -156,7 +157,7 @@ def _screen(claim: claims.Claim, batch: Batch, spool: Spool | None, now: datetim
     marks = shared_uris.Marks(batch.pk, whole=not stored)
     kept = bool(own_decisions.batches_with([batch.pk]))
     ends = screening_ends(batch.received_at, batch.deadline)
-    with _open(claim, batch, spool) as file, _Pages(uri, ends) as pages:
+    with _open(claim, batch, spool) as file, _Pages(claim, uri, ends, spool) as pages:
         reader = ItemReader(
             file.blocks(),
             content_encoding=file.content_encoding,
@@ -197,19 +198,39 @@ def _screen(claim: claims.Claim, batch: Batch, spool: Spool | None, now: datetim
 
 
 class _Pages(ExitStack):
-    """The further pages of a file: opened one by one under the same guard, and closed together."""
+    """The further pages of a file: opened one by one under the same guard, and closed together.
 
-    def __init__(self, uri: str, ends: datetime) -> None:
+    Each is downloaded once, and read from beside the first page. Without room it is read from the platform.
+    """
+
+    def __init__(self, claim: claims.Claim, uri: str, ends: datetime, spool: Spool | None) -> None:
         super().__init__()
         self._uri = uri
         self._ends = ends
+        self._batch = claim.ids
+        self._kept = KeptPages(spool, claim.keep) if spool is not None else None
+        self._number = 1
 
-    def open_next(self, place: str) -> Download:
+    def open_next(self, place: str) -> Download | SpooledFile:
         """Open the page at a place, which may be relative to the page before."""
         self.close()
         self._uri = place if "://" in place else urljoin(self._uri, place)
+        self._number += 1
+        if self._kept is not None:
+            try:
+                if (page := self._kept.find(self._number)) is not None:
+                    return self.enter_context(page)
+                if self._kept.has_room():
+                    with self._download() as download:
+                        return self.enter_context(self._kept.keep(self._number, download))
+            except OSError as error:
+                # The storage may be away, too. Errors of the network have types of their own.
+                log.error("spool_full", batches=self._batch, error=type(error).__name__)
+        return self.enter_context(self._download())
+
+    def _download(self) -> Download:
         seconds = (self._ends - timezone.now()).total_seconds()
-        return self.enter_context(client.open_contacts(platform(), self._uri, seconds=seconds))
+        return client.open_contacts(platform(), self._uri, seconds=seconds)
 
 
 def _are_others_due(batch: Batch) -> bool:
