@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
+from actions.accounts.announced import AnnouncedChange as AnnouncedChange
 from actions.accounts.record import AccountRecord as AccountRecord
 from actions.codes.models import CodePool as CodePool
 from actions.codes.models import Draw as Draw

@@ -42,6 +42,8 @@ class AccountRecord(models.Model):
 
     Names are those of the time, and there is no foreign key: the entry outlives all that it names. `data` has
     `fields`, {column: [old, new]}, and `names`: groups, projects or tokens by name, permissions as "app.codename".
+    `outside`: a trigger wrote it, since the change passed by the application; it tells permissions and projects by
+    `ids`. `before`: what the account had when its record began.
     """
 
     at = models.DateTimeField(_("time"), default=timezone.now)

@@ -1,7 +1,7 @@
 """Write the record of accounts whenever a row changes, whatever changed it: a form, a command or a shell.
 
 Signals, although the house avoids them: the framework's own forms and commands change these rows, and no verb of ours
-stands before them. QuerySet.update() and SQL pass them by.
+stands before them. QuerySet.update() and SQL pass them by: triggers record these, without the person.
 """
 
 from collections.abc import Iterable
@@ -12,9 +12,10 @@ from django.apps import apps
 from django.contrib.auth.hashers import get_hasher, identify_hasher, is_password_usable
 from django.contrib.auth.models import Group, Permission, User
 from django.db.models import Model
-from django.db.models.signals import m2m_changed, post_save, pre_delete, pre_save
+from django.db.models.signals import m2m_changed, post_delete, post_save, pre_delete, pre_save
 
 from actions.access import Reach
+from actions.accounts.announced import announce, withdraw
 from actions.accounts.record import AccountSubject, AccountWord, note
 
 PERSON, GROUP = AccountSubject.PERSON, AccountSubject.GROUP
@@ -30,6 +31,7 @@ def connect() -> None:
         _listen(pre_save, sender, _keep_stored)
         _listen(post_save, sender, partial(_saved, subject))
         _listen(pre_delete, sender, partial(_deleted, subject))
+        _listen(post_delete, sender, _ended)
     for through, forward, backward, added, removed in (
         (User.groups.through, User, Group, AccountWord.JOINED, AccountWord.LEFT),
         (User.user_permissions.through, User, Permission, AccountWord.ALLOWED, AccountWord.FORBIDDEN),
@@ -37,11 +39,14 @@ def connect() -> None:
         (Reach.projects.through, Reach, Reach.projects.field.related_model, AccountWord.SHOWN, AccountWord.HIDDEN),
     ):
         _listen(m2m_changed, through, partial(_linked, (forward, backward), (added, removed)))
+    _listen(pre_save, Reach, _keep_stored)
     _listen(post_save, Reach, _limited)
     _listen(pre_delete, Reach, _unlimited)
+    _listen(post_delete, Reach, _ended)
     _listen(pre_save, token, _keep_stored)
     _listen(post_save, token, _token_saved)
     _listen(pre_delete, token, _token_revoked)
+    _listen(post_delete, token, _ended)
 
 
 def _listen(signal: Any, sender: Any, receiver: Any) -> None:
@@ -49,10 +54,21 @@ def _listen(signal: Any, sender: Any, receiver: Any) -> None:
 
 
 def _keep_stored(*, instance: Any, update_fields: Any = None, **_more: Any) -> None:
-    """Keep the stored row beside the new one until it is saved."""
+    """Announce the change, and keep the stored row beside the new one until it is saved."""
     told = update_fields is None or set(update_fields) - {"last_login", "last_used"}
     stored = type(instance)._default_manager.filter(pk=instance.pk).first() if told and instance.pk else None
     setattr(instance, _BEFORE, stored)
+    if told:
+        announce(instance, [_account(instance)])
+
+
+def _account(row: Any) -> Any:
+    """Return the person or group that a row belongs to."""
+    return row if isinstance(row, User | Group) else row.user
+
+
+def _ended(*, instance: Any, **_more: Any) -> None:
+    withdraw(instance)
 
 
 def _saved(subject: AccountSubject, *, instance: Any, created: bool, update_fields: Any = None, **_more: Any) -> None:
@@ -65,6 +81,7 @@ def _saved(subject: AccountSubject, *, instance: Any, created: bool, update_fiel
             note(subject, instance, AccountWord.CHANGED, fields=fields)
         if subject == PERSON and _has_new_password(before, instance, update_fields):
             note(subject, instance, AccountWord.PASSWORD)
+    withdraw(instance)
 
 
 def _differences(old: Any, new: Any, stored: Iterable[str] | None) -> dict[str, list[Any]]:
@@ -94,6 +111,7 @@ def _is_outdated(encoded: str) -> bool:
 
 
 def _deleted(subject: AccountSubject, *, instance: Any, **_more: Any) -> None:
+    announce(instance, [instance])
     if isinstance(instance, Group):
         for person in instance.user_set.all():
             note(PERSON, person, AccountWord.LEFT, names=[instance.name])
@@ -116,7 +134,8 @@ def _linked(
     **_more: Any,
 ) -> None:
     """Note what was added to a person or a group, or is about to be removed, from either side of the relation."""
-    if action not in {"post_add", "pre_remove", "pre_clear"}:
+    if action in {"post_remove", "post_clear"}:
+        withdraw(instance)
         return
     forward, backward = sides
     own, other = (
@@ -130,7 +149,14 @@ def _linked(
     links = sender.objects.filter(**{own: instance.pk})
     if pk_set is not None:
         links = links.filter(**{f"{other}__in": pk_set})
-    found = model._default_manager.filter(pk__in=links.values(other))
+    wanted = links.values(other) if action != "pre_add" else pk_set or ()
+    found = model._default_manager.filter(pk__in=wanted)
+    if action == "post_add":
+        withdraw(instance)
+    else:
+        announce(instance, map(_account, found if reverse else [instance]))
+    if action == "pre_add":
+        return
     word = words[0] if action == "post_add" else words[1]
     if not reverse:
         if names := _names(found):
@@ -141,8 +167,7 @@ def _linked(
 
 
 def _note_of(row: Any, word: AccountWord, names: list[str]) -> None:
-    if isinstance(row, Reach):
-        row = row.user
+    row = _account(row)
     note(GROUP if isinstance(row, Group) else PERSON, row, word, names=names)
 
 
@@ -158,12 +183,15 @@ def _names(rows: Iterable[Any]) -> list[str]:
 
 
 def _limited(*, instance: Reach, created: bool, **_more: Any) -> None:
+    instance.__dict__.pop(_BEFORE, None)
     if created:
         note(PERSON, instance.user, AccountWord.LIMITED)
+    withdraw(instance)
 
 
 def _unlimited(*, instance: Reach, origin: Any = None, **_more: Any) -> None:
     if not _goes_with_account(origin):
+        announce(instance, [instance.user])
         note(PERSON, instance.user, AccountWord.UNLIMITED)
 
 
@@ -173,10 +201,12 @@ def _token_saved(*, instance: Any, created: bool, update_fields: Any = None, **_
         note(PERSON, instance.user, AccountWord.TOKEN_MADE, names=[_token(instance)])
     elif before is not None and _differences(before, instance, update_fields):
         note(PERSON, instance.user, AccountWord.TOKEN_CHANGED, names=[_token(instance)])
+    withdraw(instance)
 
 
 def _token_revoked(*, instance: Any, origin: Any = None, **_more: Any) -> None:
     if not _goes_with_account(origin):
+        announce(instance, [instance.user])
         note(PERSON, instance.user, AccountWord.TOKEN_REVOKED, names=[_token(instance)])
 
 

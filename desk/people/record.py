@@ -20,6 +20,7 @@ from actions.access import sees_all
 from actions.accounts.record import AccountRecord, AccountSubject, AccountWord
 from actions.config.describe import NOTHING, in_words
 from actions.config.versions import Version, VersionChange
+from actions.models import Project
 from desk.bases import ReadOnlyAdmin, show_page
 from desk.people import roles
 
@@ -117,11 +118,34 @@ def may_look(request: HttpRequest) -> bool:
 def versions(rows: Iterable[AccountRecord]) -> dict[int, Version]:
     """Return each entry in words, by its id."""
     rows = list(rows)
+    for row in rows:
+        if ids := row.data.get("ids"):
+            row.data["names"] = _names_of(AccountWord(row.word), ids)
     title = _titles({name for row in rows for name in row.data.get("names", ()) if row.word not in _LINKS})
     return {row.pk: Version(_what(row, title), row.who, _changes(row)) for row in rows}
 
 
+def _names_of(word: AccountWord, ids: Sequence[int]) -> list[str]:
+    """Return the present names of the permissions or projects with these ids, as the record stores names."""
+    if word in _LINKS:
+        known = dict(Project.objects.filter(pk__in=ids).values_list("pk", "name"))
+    else:
+        found = Permission.objects.filter(pk__in=ids).select_related("content_type")
+        known = {each.pk: f"{each.content_type.app_label}.{each.codename}" for each in found}
+    return [known.get(pk, f"#{pk}") for pk in ids]
+
+
 def _what(row: AccountRecord, title: Callable[[str], str]) -> str:
+    """Return the event in words, and whether somebody passed by the application."""
+    said = _event(row, title)
+    if row.data.get("outside"):
+        return _("%(event)s (outside the desk)") % {"event": said}
+    if row.data.get("before"):
+        return _("%(event)s (before the record began)") % {"event": said}
+    return said
+
+
+def _event(row: AccountRecord, title: Callable[[str], str]) -> str:
     names: Sequence[str] = row.data.get("names", ())
     if row.word in (AccountWord.JOINED, AccountWord.LEFT):
         return "; ".join(_membership(AccountWord(row.word), name) for name in names)

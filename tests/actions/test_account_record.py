@@ -1,17 +1,22 @@
 """The record of accounts: every change of a person, a group, a limit or a token leaves an entry, and nobody edits it."""
 
 from collections.abc import Callable
+from datetime import timedelta
+from importlib import import_module
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group, Permission, User
 from django.core.management import call_command
 from django.db import Error, connection, transaction
+from django.db.models.functions import Now
 from django.test import Client
 from django.urls import reverse
 
 from actions.access import Reach
+from actions.accounts.announced import AnnouncedChange, announce
 from actions.accounts.record import AccountRecord, AccountSubject
 from actions.models import Project
 from api.models import ApiToken
@@ -157,6 +162,117 @@ def test_the_author_is_the_user_of_the_request_and_keeps_that_name(lea: User) ->
     chief.save()
     entry = AccountRecord.objects.get(word="password")
     assert (entry.who, entry.who_id, entry.name) == ("chief", chief.pk, "lea")
+
+
+def outside(row: Any) -> list[tuple[str, Any]]:
+    """Return what triggers recorded of a person or group: the word, and what changed."""
+    subject = AccountSubject.GROUP if isinstance(row, Group) else AccountSubject.PERSON
+    found = AccountRecord.objects.filter(subject=subject, subject_id=row.pk, data__outside=True).order_by("id")
+    assert not found.exclude(who="").exists()
+    return [
+        (each.word, next((each.data[key] for key in ("fields", "names", "ids") if key in each.data), None))
+        for each in found
+    ]
+
+
+def test_an_update_that_passes_by_the_application_is_recorded_with_both_values(lea: User, editors: Group) -> None:
+    User.objects.filter(pk=lea.pk).update(is_superuser=True, username="mia")
+    User.objects.filter(pk=lea.pk).update(last_login="2026-01-01T00:00Z", is_superuser=True)
+    Group.objects.filter(pk=editors.pk).update(name="Writers")
+    assert outside(lea) == [("changed", {"is_superuser": [False, True], "username": ["lea", "mia"]})]
+    assert AccountRecord.objects.filter(subject="person", subject_id=lea.pk).first().name == "mia"
+    assert outside(editors) == [("changed", {"name": ["Editors", "Writers"]})]
+
+
+def test_of_a_password_that_is_set_outside_only_the_fact_is_told(lea: User) -> None:
+    User.objects.filter(pk=lea.pk).update(password=make_password("another-odd-password"))
+    assert outside(lea) == [("password", None)]
+    assert AccountRecord.objects.first().data == {"outside": True}
+
+
+def test_accounts_that_are_made_or_deleted_outside_are_recorded() -> None:
+    (kim,) = User.objects.bulk_create([User(username="kim", is_staff=True)])
+    kim = User.objects.get(username="kim")
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM auth_user WHERE username = 'kim'")
+    assert outside(kim) == [("created", {"username": ["", "kim"], "is_staff": [False, True]}), ("deleted", None)]
+
+
+def test_links_that_are_made_or_cut_outside_are_recorded(lea: User, editors: Group) -> None:
+    permission, shop = Permission.objects.get(codename="view_batch"), Project.objects.create(name="Shop")
+    User.groups.through.objects.bulk_create([User.groups.through(user=lea, group=editors)])
+    User.user_permissions.through.objects.bulk_create([User.user_permissions.through(user=lea, permission=permission)])
+    Reach.objects.bulk_create([Reach(user=lea)])
+    Reach.projects.through.objects.bulk_create([Reach.projects.through(reach_id=lea.pk, project=shop)])
+    ApiToken.objects.bulk_create([ApiToken(user=lea, prefix="sendgate_abcd", digest="x")])
+    ApiToken.objects.update(last_used="2026-01-01")
+    ApiToken.objects.update(expires_at="2030-01-01T00:00Z")
+    made = [
+        *(("joined", ["Editors"]), ("allowed", [permission.pk]), ("limited", None), ("shown", [shop.pk])),
+        *(("token_made", ["sendgate_abcd…"]), ("token_changed", ["sendgate_abcd…"])),
+    ]
+    assert outside(lea) == made
+    for links in (User.groups, User.user_permissions, Reach.projects):
+        links.through.objects.all()._raw_delete("default")
+    Reach.objects.all()._raw_delete("default")
+    ApiToken.objects.all()._raw_delete("default")
+    assert [word for word, _ in outside(lea)][len(made) :] == [
+        "left",
+        "forbidden",
+        "hidden",
+        "unlimited",
+        "token_revoked",
+    ]
+
+
+def test_what_the_application_records_is_not_recorded_twice(lea: User, editors: Group) -> None:
+    permission, shop = Permission.objects.get(codename="view_batch"), Project.objects.create(name="Shop")
+    set_it(lea)
+    lea.groups.add(editors)
+    permission.user_set.add(lea)
+    permission.group_set.set([editors])
+    reach = Reach.objects.create(user=lea)
+    reach.projects.add(shop)
+    call_command("create_token", "lea")
+    lea.username = "mia"
+    lea.save()
+    editors.delete()
+    lea.groups.set([Group.objects.create(name="Others")])
+    reach.delete()
+    lea.delete()
+    assert not AccountRecord.objects.filter(data__outside=True).exists()
+    assert not AnnouncedChange.objects.exists()
+
+
+def test_an_announcement_that_stayed_covers_no_later_change(lea: User) -> None:
+    announce(lea, [lea])
+    AnnouncedChange.objects.update(at=Now() - timedelta(minutes=2))
+    User.objects.filter(pk=lea.pk).update(is_superuser=True)
+    assert [word for word, _ in outside(lea)] == ["changed"]
+
+
+def test_accounts_without_an_entry_get_a_first_one_with_what_they_have(lea: User, editors: Group) -> None:
+    begin = import_module("actions.migrations.0009_changes_outside").begin
+    announce(lea, [User(username="old")])
+    User.objects.bulk_create([User(username="old", is_superuser=True)])
+    old = User.objects.get(username="old")
+    announce(lea, [old])
+    permission, shop = Permission.objects.get(codename="view_batch"), Project.objects.create(name="Shop")
+    User.groups.through.objects.bulk_create([User.groups.through(user=old, group=editors)])
+    User.user_permissions.through.objects.bulk_create([User.user_permissions.through(user=old, permission=permission)])
+    Reach.objects.bulk_create([Reach(user=old)])
+    Reach.projects.through.objects.bulk_create([Reach.projects.through(reach_id=old.pk, project=shop)])
+    ApiToken.objects.bulk_create([ApiToken(user=old, name="shop", prefix="sendgate_abcd", digest="x")])
+    assert entries(old) == []
+    since = forget(lea)
+    begin(apps, "default")
+    begin(apps, "default")
+    assert since() == []
+    assert entries(old) == [
+        *(("created", ["is_superuser", "username"]), ("joined", ["Editors"]), ("allowed", ["sendouts.view_batch"])),
+        *(("limited", []), ("shown", ["Shop"]), ("token_made", ["sendgate_abcd… (shop)"])),
+    ]
+    assert AccountRecord.objects.first().data["before"]
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils.html import strip_tags
 
 from actions.access import Reach
+from actions.accounts.record import AccountRecord
 from actions.models import Project
 from tests.factories import plain_english
 
@@ -60,6 +61,22 @@ def test_the_history_of_a_person_is_in_words_and_keeps_the_names_of_groups_that_
         "Projects added: Shop",
         "Superuser statusno → yes",
         "on the server",
+    ):
+        assert said in page, page
+
+
+def test_what_passed_by_the_desk_and_what_was_there_before_is_said_so(chief: Client) -> None:
+    lea = User.objects.create_user("lea")
+    User.objects.filter(pk=lea.pk).update(is_superuser=True)
+    permission = Permission.objects.get(codename="view_batch")
+    User.user_permissions.through.objects.bulk_create([User.user_permissions.through(user=lea, permission=permission)])
+    AccountRecord.objects.create(subject="person", subject_id=lea.pk, word="limited", data={"before": True})
+    page = read(chief, page_of(lea))
+    for said in (
+        "Changed (outside the desk)",
+        "Superuser statusno → yes",
+        "Permissions added: batch · View (outside the desk)",
+        "Limited to some projects (before the record began)",
     ):
         assert said in page, page
 

@@ -307,6 +307,20 @@ FAULTS = (
         f"{RECORD}::test_nobody_edits_it",
     ),
     Fault(
+        "accounts that SQL changes are not recorded",
+        "actions/migrations/0009_changes_outside.py",
+        "        migrations.RunPython(add, drop),\n",
+        "",
+        f"{RECORD}::test_an_update_that_passes_by_the_application_is_recorded_with_both_values",
+    ),
+    Fault(
+        "the deletion of an account is recorded twice",
+        "actions/accounts/signals.py",
+        "    announce(instance, [instance])\n",
+        "",
+        f"{RECORD}::test_what_the_application_records_is_not_recorded_twice",
+    ),
+    Fault(
         "who is limited sees the history of accounts",
         "desk/people/record.py",
         "    return allowed and sees_all(request.user)",
