@@ -15,6 +15,7 @@ from sendouts import rules
 from sendouts.models import Answer, Batch, Decision, DecisionVerdict, Event, Hold, Status
 from sendouts.outlook.forecast import SENDING, Forecast, forecast_of, lately
 from sendouts.verbs.hold import on_hold
+from sendouts.verbs.run_again import allowable
 from sendouts.wording import batch_sentences
 from sendouts.wording.sentences import show_text
 
@@ -271,12 +272,18 @@ class WholeBatchSerializer(BatchSerializer):
     plan = PlanSerializer(source="plan.content", read_only=True)
     reasons = ReasonSerializer(many=True, read_only=True)
     failures = FailureSerializer(many=True, read_only=True)
+    hosts_to_allow = serializers.SerializerMethodField(
+        help_text="The hosts for which the batch waits, and which `allow-host` puts on the list of allowed hosts."
+    )
     hold = HoldSerializer(read_only=True, allow_null=True)
     change = RunningChangeSerializer(source="running_change", read_only=True, allow_null=True)
 
     class Meta(BatchSerializer.Meta):
-        fields = [*BatchSerializer.Meta.fields, "plan", "reasons", "failures", "hold", "change"]
+        fields = [*BatchSerializer.Meta.fields, "plan", "reasons", "failures", "hosts_to_allow", "hold", "change"]
         read_only_fields = fields
+
+    def get_hosts_to_allow(self, batch: Batch) -> list[str]:
+        return allowable(batch)
 
 
 class DecisionSerializer(serializers.ModelSerializer[Decision]):

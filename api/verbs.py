@@ -101,6 +101,12 @@ OFFERS: Mapping[str, Offer] = {
         "Lift the hold of a batch",
         "The declared action at the deadline applies again. If its moment has passed, it happens at once.",
     ),
+    "allow-host": Offer(
+        verbs.AllowHost,
+        "Allow the hosts for which a batch waits",
+        "The `hosts_to_allow` of the batch are put on the list of allowed hosts, for every sendout. Then the batch is\n"
+        "screened from the start; people's decisions are kept. Requires the permission to add allowed hosts as well.",
+    ),
 }
 
 

@@ -136,6 +136,8 @@ def check_permission(user: User, permission: str) -> None:
         return
     if permission == TAKE_ON and user.has_perm(REVIEW):
         sentence = _("You may decide on this batch, but not take this on. Ask somebody who may.")
+    elif user.has_perm(REVIEW):
+        sentence = _("You may look at this batch, but not do this. Ask somebody who may.")
     else:
         sentence = _("You may look at this batch, but not decide. Ask a reviewer.")
     raise NotDone(NotDoneCode.NOT_ALLOWED, sentence)

@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from rest_framework.test import APIClient
 
 from api import errors, verbs
-from sendouts.models import Batch, BulkChange, Decision, Event
+from sendouts.models import AllowedHost, Batch, BulkChange, Decision, Event
 from sendouts.verbs import change_many
 from sendouts.verbs.base import NotDone, NotDoneCode
 from tests.api.api_cases import client_of
@@ -211,3 +211,38 @@ def test_a_hold_is_told_until_it_is_lifted(client: APIClient) -> None:
     assert (told["at_deadline"], told["revision"]) == ("leave", 2)
     lifted = post(client, made, "lift-hold", revision=2).json()
     assert (lifted["at_deadline"], lifted["hold"]) == ("accept", None)
+
+
+def waiting_for_host() -> Batch:
+    data = {"rows": 1, "code": "host_not_listed", "host": "a.example.com", "hosts": ["a.example.com", "b.example.com"]}
+    return batch(accepted=3, attention="host_not_listed", attention_data=data)
+
+
+def test_the_hosts_for_which_a_batch_waits_are_allowed_by_name_and_it_is_screened_again(client: APIClient) -> None:
+    made = waiting_for_host()
+    boss = person("boss", "view_batch", "review_batch", "add_allowedhost")
+    told = client.get(f"/api/batches/{made.pk}/").json()
+    assert told["hosts_to_allow"] == ["a.example.com", "b.example.com"]
+    answer = post(client_of(boss), made, "allow-host", note="The host of our shop.")
+    assert (answer.status_code, answer.json()["status"], answer.json()["attention"]) == (200, "planned", None)
+    assert answer.json()["hosts_to_allow"] == []
+    event = Event.objects.get(batch=made, user=boss)
+    assert (event.old, event.new, event.note) == ("in_review", "planned", "The host of our shop.")
+    added = AllowedHost.history.values_list("entry", "use", "history_user__username")
+    assert set(added) == {("a.example.com", "platform", "boss"), ("b.example.com", "platform", "boss")}
+
+
+@pytest.mark.parametrize("permissions", [("review_batch",), ("add_allowedhost",)])
+def test_a_host_is_allowed_only_by_who_may_add_hosts_and_decide(permissions: tuple[str, ...]) -> None:
+    made = waiting_for_host()
+    answer = post(client_of(person("half", "view_batch", *permissions)), made, "allow-host")
+    assert (answer.status_code, answer.json()["code"]) == (403, "not_allowed")
+    if permissions == ("review_batch",):
+        assert answer.json()["error"] == "You may look at this batch, but not do this. Ask somebody who may."
+    assert not AllowedHost.objects.exists() and Batch.objects.get().attention == "host_not_listed"
+
+
+def test_without_a_host_to_allow_nothing_is_done(client: APIClient) -> None:
+    boss = person("boss", "view_batch", "review_batch", "add_allowedhost")
+    answer = post(client_of(boss), held(), "allow-host")
+    assert (answer.status_code, answer.json()["code"]) == (400, "nothing")

@@ -106,6 +106,7 @@ TABLE = {
         f"api/batches/<int:pk>/{verb}/": (API_POST, API_VERB)
         for verb in ["accept", "cancel-change", "change", "hold", "lift-hold", "reject", "take-back", "undo"]
     },
+    "api/batches/<int:pk>/allow-host/": (API_POST, "401 403 403 403 400 400"),
     "api/batches/<int:pk>/decisions/": (API, API_POST),
     "api/batches/<int:pk>/events/": (API, API_POST),
     "api/batches/<int:pk>/export/": (API_CONTACTS, API_CONTACTS_POST),

@@ -51,7 +51,7 @@ RULES = {
     "hold": Rule("in_review", "Reviewer", True, "held", ("hold",), "hold"),
     "lift-hold": Rule("in_review", "Reviewer", False, "hold_lifted", ("lift-hold",), "lift-hold"),
     "run-again": Rule("planned in_review", "Reviewer", False, "planned restarted", ("run-again",)),
-    "allow-host": Rule("planned in_review", "Manager", False, "planned restarted", ("allow-host",)),
+    "allow-host": Rule("planned in_review", "Manager", False, "planned restarted", ("allow-host",), "allow-host"),
     "use-file": Rule("planned in_review", "Reviewer", False, "file_used", ("use-file",)),
     "retry": Rule("planned screened accepted refused delivered", "Reviewer", False, "retried", ("retry",)),
     "undo": Rule("accepted refused delivered", "Reviewer", False, "in_review", ("undo",), "undo"),
