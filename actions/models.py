@@ -18,6 +18,7 @@ from actions.codes.models import CodePool as CodePool
 from actions.codes.models import Draw as Draw
 from actions.codes.models import PromoCode as PromoCode
 from actions.codes.models import Refill as Refill
+from actions.config.author import sign
 from actions.contract import gettext_noop
 from actions.names import EMPTY_WORDS, MOST_WORDS, WORD_LENGTH, fold_words, proposed_words
 from actions.names import NAME_LENGTH as NAME_LENGTH
@@ -166,7 +167,7 @@ class Project(models.Model):
             if row.declared:
                 return False
             row.declared = True
-            row._history_user = user  # type: ignore[attr-defined]
+            sign(row, user)
             row.save(update_fields=["declared"])
         return True
 

@@ -10,6 +10,8 @@ from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from actions.config.author import sign
+
 if TYPE_CHECKING:
     from actions.models import Project
 
@@ -107,6 +109,6 @@ def end(request_id: int, user: User, now: datetime, *, confirmed: bool) -> bool:
             project: Any = row.project
             for name, value in row.wanted().items():
                 setattr(project, name, value)
-            project._history_user = user
+            sign(project, user)
             project.save(update_fields=RULES)
     return True

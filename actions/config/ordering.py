@@ -6,6 +6,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from actions.config.author import sign
 from actions.models import ActionDefinition, Project, Sendout
 
 
@@ -39,7 +40,7 @@ def put_in_order(owner: Project | Sendout, *, seen: Sequence[int], wanted: Seque
             row = by_id[pk]
             if row.position != place:
                 row.position = place
-                row._history_user = user  # type: ignore[attr-defined]
+                sign(row, user)
                 row.save(update_fields=["position"])
                 moved += 1
     return moved

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from actions import catalog
 from actions.config import references
+from actions.config.author import sign
 from actions.config.versions import Configured, VersionChange, changes
 from actions.contract import Kind
 from actions.models import ActionDefinition, Credential, Project
@@ -45,7 +46,7 @@ def bring_back(row: Configured, record: Any, user: User) -> tuple[VersionChange,
             raise NotBroughtBack(_("Nothing was changed: it is already as it was in this version."))
         form = _form(fresh, wanted)
         _check(form)
-        form.instance._history_user = user
+        sign(form.instance, user)
         if isinstance(form.instance, Project):
             keep_rules(form.instance, user)
         form.save()
