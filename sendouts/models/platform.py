@@ -52,6 +52,9 @@ class Tempo(models.Model):
     measured_at = models.DateTimeField(null=True)
     # Until when the platform takes no calls, as far as known: the time of the next probe.
     silent_until = models.DateTimeField(null=True)
+    # The longest of the latest answers that took seconds, and when it came.
+    slow_seconds = models.FloatField(default=0)
+    slow_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [models.CheckConstraint(name="tempo_one_row", condition=models.Q(id=1))]

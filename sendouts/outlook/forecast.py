@@ -89,6 +89,18 @@ def record_silence(until: datetime) -> None:
     Tempo.objects.update_or_create(pk=1, defaults={"silent_until": until})
 
 
+def record_slow_answer(seconds: float, now: datetime) -> None:
+    """Record how long an answer of the platform took, unless a longer one is fresh."""
+    if seconds > slowest_answer(now):
+        Tempo.objects.update_or_create(pk=1, defaults={"slow_seconds": seconds, "slow_at": now})
+
+
+def slowest_answer(now: datetime) -> float:
+    """Return the seconds of the longest fresh answer that was recorded; 0 if there is none."""
+    fresh = Tempo.objects.filter(pk=1, slow_at__gt=now - FRESH)
+    return fresh.values_list("slow_seconds", flat=True).first() or 0.0
+
+
 def acts_at(batch: Batch, known: Lately, now: datetime) -> datetime | None:
     """Return when the gateway acts automatically on a batch in review; None if it does not.
 

@@ -7,10 +7,13 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import Case, Count, DateTimeField, ExpressionWrapper, F, Q, When
 from django.db.models.functions import Least, Now
+from django.utils import timezone
 
 from outbound.breaker import Breaker, service_breakers
 from sendouts.models import Batch, Status
 from sendouts.models.batch import ASKING, REPEATING
+from sendouts.outlook import forecast
+from sendouts.symplify.client import Attempt
 from work import claims
 
 # Workers that call one service at a time, and batches in one set.
@@ -20,8 +23,9 @@ GROUP = 200
 ROUND = timedelta(seconds=2)
 # Singles whose time ends so soon are asked about apart: a set ends with the first of them.
 SOON = timedelta(seconds=15)
-# Seconds of silence after which a first attempt gives its calls up. A repeat has workers of its own, and waits longer.
-SILENCE = 5.0
+# Seconds of silence after which a first attempt gives its calls up, or twice the time of a fresh answer that was slow.
+# A repeat has workers of its own, and waits longer.
+SILENCE = 2.0
 # Sets of repeats, and files, at a time.
 REPEATS = 4
 
@@ -65,7 +69,20 @@ def split_repeats(ids: Sequence[int]) -> Iterator[list[int]]:
 
 def patience_with(batches: Sequence[Batch]) -> float:
     """Return how many seconds the platform may answer none of the calls for these batches."""
-    return SILENCE if any(batch.attempts == 0 for batch in batches) else float("inf")
+    if all(batch.attempts for batch in batches):
+        return float("inf")
+    return max(SILENCE, 2 * forecast.slowest_answer(timezone.now()))
+
+
+def slowest(attempts: Sequence[Attempt]) -> float:
+    """Return the seconds of the longest of these answers; 0 if no attempt was answered."""
+    return max((attempt.seconds for attempt in attempts if attempt.status), default=0.0)
+
+
+def note_slow(seconds: float) -> None:
+    """Record that an answer took this long, so that the next first attempts wait for such answers."""
+    if seconds > SILENCE / 2:
+        forecast.record_slow_answer(seconds, timezone.now())
 
 
 def patience_with_release(batches: Sequence[Batch]) -> float:

@@ -37,7 +37,7 @@ class Pass:
     `in_doubt`: chunks during which an earlier pass was killed. `held`: seconds to wait, by batch, while the platform
     takes no calls. `shut`: batches with a URI that no key opens. `said_no`: batches with an answer whose status
     confirms and whose body does not. `shared`: decisions that are sent for all who share their URI. `mixed`: batches
-    with such a URI that is not called, since not all of them are rejected.
+    with such a URI that is not called, since not all of them are rejected. `slowest`: seconds of the longest answer.
     """
 
     claim: claims.Claim
@@ -55,6 +55,7 @@ class Pass:
     said_no: set[int] = field(default_factory=set)
     shared: set[int] = field(default_factory=set)
     mixed: set[int] = field(default_factory=set)
+    slowest: float = 0.0
     _refused_by: dict[int, int | None] = field(default_factory=dict)
 
     def refused_by(self, batch: Batch) -> int | None:

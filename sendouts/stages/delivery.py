@@ -64,6 +64,7 @@ def deliver(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> Non
         raise
     _store(work, done=True)
     _measure(work)
+    callers.note_slow(work.slowest)
     _conclude(work, batches, now, (time.monotonic() - started) if with_rejections else 0.0)
 
 
@@ -77,6 +78,7 @@ def _measure(work: Pass) -> None:
 
 
 def _collect(work: Pass, attempts: list[Attempt]) -> None:
+    work.slowest = max(work.slowest, callers.slowest(attempts))
     for attempt in attempts:
         if attempt.outcome is client.CallOutcome.HELD:
             # No call was made, so there is nothing to store. The rows, and any doubt about them, stay as they are.

@@ -38,12 +38,15 @@ def finish(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> None
         Ask(batch.pk, uris[batch.pk], repeat_of_lost=batch.finish_lost, nobody_left=batch.outcome != Outcome.RELEASED)
         for batch in batches
     ]
+    slowest = 0.0
     for attempts in client.finish_many(platform(), asks, patience=callers.patience_with_release(batches)):
+        slowest = max(slowest, callers.slowest(attempts))
         _conclude(claim, [(by_id[attempt.key], attempt) for attempt in attempts])
         with transaction.atomic():
             for attempt in attempts:
                 by_id.pop(attempt.key)
             claim.extend(list(by_id))
+    callers.note_slow(slowest)
 
 
 def _open_uris(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> dict[int, str]:

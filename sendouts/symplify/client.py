@@ -94,6 +94,7 @@ class Attempt(NamedTuple):
     code: str = ""
     host: str = ""
     said_no: bool = False
+    seconds: float = 0.0
 
 
 class DownloadFailed(Exception):
@@ -210,7 +211,7 @@ def _attempt(platform: Platform, answer: FanoutAnswer) -> Attempt:
     )
     code, host = (answer.refusal.code, answer.refusal.host) if answer.refusal else ("", "")
     said_no = outcome is not CallOutcome.CONFIRMED and answer.status in platform.confirm_codes
-    return Attempt(ask.key, outcome, answer.status, answer.retry_after, code, host, said_no)
+    return Attempt(ask.key, outcome, answer.status, answer.retry_after, code, host, said_no, answer.seconds)
 
 
 class _Kept(threading.local):

@@ -290,9 +290,16 @@ FAULTS = (
     Fault(
         "a first attempt waits as long as a repeat",
         "sendouts/stages/callers.py",
-        "return SILENCE if any(",
-        'return float("inf") if any(',
+        "if all(batch.attempts for batch in batches):",
+        "if batches:",
         f"{SILENT_PLATFORM}::test_a_first_attempt_is_not_held_by_a_platform_that_says_nothing",
+    ),
+    Fault(
+        "a first attempt never waits for a platform that is slow",
+        "sendouts/stages/callers.py",
+        "2 * forecast.slowest_answer",
+        "0 * forecast.slowest_answer",
+        f"{SILENT_PLATFORM}::test_a_platform_that_answers_slowly_is_waited_for_once_it_is_known",
     ),
     Fault(
         "what is due at once is due on the clock of this process",

@@ -131,7 +131,23 @@ def test_a_first_attempt_is_not_held_by_a_platform_that_says_nothing(
     gate.fire("single", rows=[NO], contacts=1, faults={"faults": [{"kind": "hang", "on": "reject", "total": 1}]})
     gate.work(rounds=2)
     assert gate.batch().status == "finished"
-    assert asked == [0.3, float("inf"), 0.3], "the rejection, its repeat, and the release"
+    assert asked[:2] == [0.3, float("inf")], "the rejection and its repeat"
+    assert len(asked) == 3 and asked[2] < 60, "the release"
+
+
+def test_a_platform_that_answers_slowly_is_waited_for_once_it_is_known(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(callers, "SILENCE", 0.3)
+    slow = {"faults": [{"kind": "slow", "on": "reject", "seconds": 0.8}]}
+    gate.project()
+    calls = []
+    for name in ("first", "second"):
+        sent = gate.fire("single", rows=[NO], contacts=1, sendout=name, faults=slow)
+        gate.work(rounds=3)
+        calls.append(rejects(gate, sent))
+    assert calls == [2, 1]
+    assert set(Batch.objects.values_list("status", flat=True)) == {"finished"}
 
 
 def test_the_release_of_a_file_may_take_long_and_is_called_once(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
