@@ -76,6 +76,11 @@ class OfferedFile:
         return self.state == OfferState.READY
 
     @property
+    def has_come(self) -> bool:
+        """Return whether the whole file is here, and was not refused."""
+        return self.state in {OfferState.CHECKING, OfferState.COLUMNS, OfferState.READY}
+
+    @property
     def more(self) -> int:
         """Return how many lost contacts the page does not name."""
         return self.lost - len(self.named)
@@ -175,9 +180,14 @@ def _columns(row: Spool) -> tuple[tuple[PreviewColumn, ...], tuple[tuple[int, li
     if uri is None and len(found.addresses) == 1:
         uri = found.addresses[0]
     chosen = {uri: "uri", found.identity: "id"}
-    columns = tuple(PreviewColumn(place, name or "–", chosen.get(place, "")) for place, name in enumerate(found.names))
+    # The proposed columns come first: on a phone the others need scrolling.
+    first = [place for place in (found.identity, uri) if place is not None]
+    order = [*first, *(place for place in range(len(found.names)) if place not in first)]
+    columns = tuple(PreviewColumn(place, found.names[place] or "–", chosen.get(place, "")) for place in order)
     rows = enumerate(found.rows, found.first)
-    return columns, tuple((place, [_masked(cell) for cell in cells]) for place, cells in rows)
+    return columns, tuple(
+        (row, [_masked(dict(enumerate(cells)).get(place, "")) for place in order]) for row, cells in rows
+    )
 
 
 def _masked(value: str) -> str:

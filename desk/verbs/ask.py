@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from desk.verbs.base import VerbPage, VerbWords
+from desk.verbs.forms import NoteForm
 from notices.messages import ask
 from notices.messages.readers import mail_works
 from sendouts.models import Event, EventWord
@@ -75,6 +76,11 @@ class AskPage(VerbPage):
     def confirm(self) -> str:
         text = ngettext("Ask %(n)s person", "Ask %(n)s people", len(self.people))
         return text % {"n": number(len(self.people))}
+
+    def form(self, data: Mapping[str, Any] | None = None) -> NoteForm:
+        made = super().form(data)
+        made.fields["note"].label = _("Message")
+        return made
 
     def made(self, given: Mapping[str, Any]) -> AskForStep:
         return AskForStep(self.step.name)

@@ -104,6 +104,9 @@ def test_a_workbook_with_foreign_columns_saves_a_batch_whose_file_was_none(
     assert b"".join(taken.streaming_content) == came
     page = send(client, batch, came, "segment.xlsx", step=700)
     assert "Which column is which?" in text_of(page) and "Kundennr" in text_of(page) and "1039" not in text_of(page)
+    # What is proposed stands first.
+    offered = page.context["offered"]
+    assert (offered.has_come, [each.name for each in offered.columns]) == (True, ["Ablehnen", "Kundennr", "consent"])
     assert client.post(url(batch), {"key": "", "identity": "0", "uri": "0"}).status_code == 409
     key = Spool.objects.get().offered["key"]
     assert client.post(url(batch), {"key": key, "identity": "0", "uri": "2"}).status_code == 302
@@ -367,7 +370,7 @@ def test_a_batch_whose_file_was_never_given_is_saved(
     batch = arrived(gate, files, b"")
     assert (batch.status, batch.attention) == ("planned", "no_download")
     assert client.post(url(batch), {"take": "1"}).status_code == 409
-    assert ("Nothing of it came." if gb > 1 else "There was no room for it") in text_of(client.get(url(batch)))
+    assert ("Nothing of it came." if gb > 1 else "The gateway could not keep it") in text_of(client.get(url(batch)))
     settings.SPOOL_GB = 10.0
     send(client, batch, csv(files, ("A", "1"), ("B", "2")))
     carry_out(UseFile(), gate.batch(), reviewer())
