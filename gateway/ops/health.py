@@ -13,7 +13,7 @@ from gateway.ops import schema
 from notices.alarms import progress
 from notices.alarms.findings import NOT_READY, OF_MACHINES, Finding
 from notices.alarms.traffic import JOURNAL_WAITS
-from notices.models import Alarm
+from notices.models import Alarm, Code
 from sendouts.intake.journal import depth
 from work import lanes, outages, pulses
 
@@ -36,6 +36,7 @@ def ready(request: HttpRequest) -> JsonResponse:
     try:
         if differs := schema.sentence():
             found["migrations"] = differs
+            alarms.append(_entry(Code.MIGRATIONS_PENDING.value, "", now))
         elif connection.vendor == "sqlite":
             # A write would wait for other writers here; the sweep's pulse shows whether the file takes changes.
             connection.ensure_connection()

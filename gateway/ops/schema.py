@@ -5,7 +5,7 @@ The door does not ask: it journals what the tables do not take. Everything else 
 
 import pkgutil
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -86,8 +86,11 @@ def is_current() -> bool:
     return _current.is_set()
 
 
-def wait(stop: threading.Event | None = None) -> bool:
-    """Return True once the tables are those of this version, or False if `stop` is set."""
+def wait(stop: threading.Event | None = None, pending: Callable[[], None] | None = None) -> bool:
+    """Return True once the tables are those of this version, or False if `stop` is set.
+
+    pending: called at each look that finds the database without some migrations.
+    """
     stop = stop or threading.Event()
     waited = 0.0
     while not stop.is_set():
@@ -95,6 +98,8 @@ def wait(stop: threading.Event | None = None) -> bool:
             if is_current():
                 return True
             names = describe(find().pending)
+            if pending is not None:
+                pending()
         except Error as error:
             names = type(error).__name__
         finally:

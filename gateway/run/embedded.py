@@ -23,6 +23,7 @@ from gateway.run.door_socket import DoorSocket, keeper_name
 from gateway.run.doors import has_lost_terminal
 from gateway.run.migration import REFUSED, Migration
 from gateway.run.web import DoorServer, web_config
+from notices.alarms.watch import PendingMigrations
 from sendouts.intake.sqs import configured_consumer
 from work import claims, outages
 from work.lanes import registered
@@ -129,13 +130,15 @@ class _Parts:
 
     def _migrate(self) -> bool:
         """Bring the tables to this version; return False if the process ends before. Raises CommandError."""
-        migration = Migration()
+        migration, alarm = Migration(), PendingMigrations()
         try:
             if self._is_current():
                 return True
             while not self._stop.wait(LOOK_SECONDS):
                 if migration.look():
+                    alarm.applied()
                     return True
+                alarm.look()
         finally:
             migration.end()
         return False

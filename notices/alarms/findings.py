@@ -6,7 +6,9 @@ from typing import Any
 from notices.models import Code
 
 # The gateway cannot do its work, so health answers 503. Every other code is a warning beside a 200.
-NOT_READY = frozenset({Code.DATABASE, Code.WORK_WAITS, Code.SWEEP_SILENT, Code.JOURNAL_WAITING})
+NOT_READY = frozenset(
+    {Code.DATABASE, Code.MIGRATIONS_PENDING, Code.WORK_WAITS, Code.SWEEP_SILENT, Code.JOURNAL_WAITING}
+)
 # Each machine judges these for itself: no other machine can see that the fault is over.
 LOCAL = frozenset({Code.DISK_FULL, Code.DATABASE_SLOW})
 # The subject of these is a machine name, which must not be shown outside.

@@ -13,6 +13,7 @@ _BATCH_CODES, _SENDOUT_CODES = (Code.ATTENTION,), (Code.SENDOUT_SILENT,)
 # Alarms of the gateway itself. People who see all projects see every other code too, such as counts over all projects.
 _GATEWAY_CODES = (
     Code.DATABASE,
+    Code.MIGRATIONS_PENDING,
     Code.WORK_WAITS,
     Code.SWEEP_SILENT,
     Code.WORKERS_SILENT,

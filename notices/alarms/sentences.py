@@ -36,6 +36,9 @@ def sentence(alarm: Alarm) -> str:
     match alarm.code:
         case Code.DATABASE:
             return _("The database has not answered since %(since)s.") % since
+        case Code.MIGRATIONS_PENDING:
+            text = _("Migrations have not been applied since %(since)s. Nothing works, and hooks wait in the journal.")
+            return text % since
         case Code.WORK_WAITS:
             words = {"lane": _lane(alarm.subject), "seconds": number(data.get("seconds", 0))}
             return _("%(lane)s: due for %(seconds)s s, and nobody does the work.") % words
@@ -144,6 +147,7 @@ def advice(code: str) -> str:
     hooks = _("See the hooks in the admin, and tell whoever runs the platform's account.")
     return {
         Code.DATABASE: _("See whether PostgreSQL runs, and whether its disk is full."),
+        Code.MIGRATIONS_PENDING: _("Run manage.py migrate. If it has failed, its output says why."),
         Code.WORK_WAITS: _("Start the workers and the sweep."),
         Code.SWEEP_SILENT: _("Restart the sweep. Its log says what stopped it."),
         Code.WORKERS_SILENT: restart_worker,

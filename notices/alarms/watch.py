@@ -50,6 +50,8 @@ SEND_SECONDS = 2.0
 START_SECONDS = {Code.WORK_WAITS: 30.0, Code.SWEEP_SILENT: 30.0, Code.BEAT_SILENT: 150.0, Code.QUEUE_SILENT: 90.0}
 # Do not report a restart of the database; report it after this time.
 DATABASE_SECONDS = 30.0
+# Most migrations take less time than this.
+MIGRATIONS_SECONDS = 60.0
 # The beat task sends a notice only if the threads beside the sweep have not sent it within this time.
 TASK_WAITS = timedelta(seconds=45)
 # Limit the beat task's sends, so that a slow mail server does not hold a worker for long.
@@ -61,7 +63,7 @@ def look(now: datetime, leave_out: Collection[Code] = ()) -> None:
     """Run every check except `leave_out`, then open and close alarms to match the findings."""
     pulses.expect(pulses.SWEEP, pulses.BEAT, *([pulses.QUEUE] if settings.SQS_QUEUE_URL else []))
     found: list[Finding] = []
-    judged = {Code.DATABASE}
+    judged = {Code.DATABASE, Code.MIGRATIONS_PENDING}
     for code, check in CHECKS.items():
         if code in leave_out:
             continue
@@ -136,12 +138,43 @@ class Watch:
         if self._told or time.monotonic() - monotonic < DATABASE_SECONDS:
             return
         self._told = True
-        log.error("alarm_opened", code=Code.DATABASE.value)
-        message = notify.compose(Alarm(code=Code.DATABASE, opened_at=at), Notice.Occasion.OPENED)
-        # The hosts of the environment: those of the database cannot be read.
-        configured = AllowList.parse(settings.OUTBOUND_ALLOWED_HOSTS, allow_http=settings.OUTBOUND_ALLOW_HTTP)
-        for channel in record.channels():
+        tell_without_row(Code.DATABASE, at)
+
+
+def tell_without_row(code: Code, opened_at: datetime) -> None:
+    """Send one alarm to every channel without using the database."""
+    log.error("alarm_opened", code=code.value)
+    message = notify.compose(Alarm(code=code, opened_at=opened_at), Notice.Occasion.OPENED)
+    # The hosts of the environment: those of the database cannot be read.
+    configured = AllowList.parse(settings.OUTBOUND_ALLOWED_HOSTS, allow_http=settings.OUTBOUND_ALLOW_HTTP)
+    for channel in record.channels():
+        try:
+            notify.transport(channel, message, configured).send()
+        except (NotSent, Lost) as error:
+            log.error("notice_not_sent", channel=channel.value, state=type(error).__name__)
+
+
+class PendingMigrations:
+    """The alarm that migrations are not applied, while the tables cannot take its row."""
+
+    def __init__(self) -> None:
+        self._since: datetime | None = None
+        self._began = 0.0
+        self._told = False
+
+    def look(self) -> None:
+        """Tell once that migrations have been pending for MIGRATIONS_SECONDS."""
+        if self._since is None:
+            self._since, self._began = timezone.now(), time.monotonic()
+        elif not self._told and time.monotonic() - self._began >= MIGRATIONS_SECONDS:
+            self._told = True
+            tell_without_row(Code.MIGRATIONS_PENDING, self._since)
+
+    def applied(self) -> None:
+        """Write the alarm that was told; it closes like every other alarm."""
+        if self._told:
             try:
-                notify.transport(channel, message, configured).send()
-            except (NotSent, Lost) as error:
-                log.error("notice_not_sent", channel=channel.value, state=type(error).__name__)
+                finding = Finding(Code.MIGRATIONS_PENDING)
+                record.open_alarm(finding, timezone.now(), opened_at=self._since, told=True)
+            except DatabaseError as error:
+                log.warning("watch_failed", error=type(error).__name__)

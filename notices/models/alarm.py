@@ -9,6 +9,7 @@ class Code(models.TextChoices):
     """Kind of fault; the sentences are in notices.alarms.sentences."""
 
     DATABASE = "database", _("the database does not answer")
+    MIGRATIONS_PENDING = "migrations_pending", _("migrations are not applied")
     WORK_WAITS = "work_waits", _("due work waits")
     SWEEP_SILENT = "sweep_silent", _("the sweep does not run")
     WORKERS_SILENT = "workers_silent", _("the workers do nothing")

@@ -2,10 +2,12 @@
 
 import sqlite3
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock, patch
 
 import pytest
 from django.db import connection
@@ -47,6 +49,16 @@ def test_a_migrated_database_is_current_and_one_that_lacks_the_last_migration_is
     assert schema.find().pending == {("actions", last)} and not schema.is_current()
     record(f"actions.{last}")
     assert schema.is_current() and schema.sentence() == ""
+
+
+@pytest.mark.django_db
+def test_who_waits_for_migrations_looks_whether_to_tell_somebody(unknown: None) -> None:
+    last = max(name for label, name in schema._files() if label == "actions")
+    forget(f"actions.{last}")
+    stop, pending = Mock(spec=threading.Event, is_set=Mock(side_effect=[False, True])), Mock()
+    with patch.object(connection, "close"):
+        assert not schema.wait(stop, pending)
+    pending.assert_called_once()
 
 
 @pytest.mark.django_db

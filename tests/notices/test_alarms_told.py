@@ -189,6 +189,27 @@ def test_a_database_that_is_away_is_told_without_it_once_and_written_down_afterw
     assert [said["occasion"] for said in chat.posts] == ["opened", "closed"] and len(post.mails) == 2
 
 
+def test_migrations_that_are_not_applied_are_told_without_a_row_once_and_the_alarm_ends_by_itself(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alarm = alarm_watch.PendingMigrations()
+    alarm.look()
+    alarm.look()
+    assert chat.posts == [], "most migrations are quick"
+    monkeypatch.setattr(alarm_watch, "MIGRATIONS_SECONDS", 0.0)
+    for _ in range(3):
+        alarm.look()
+    (said,) = chat.posts
+    assert said["code"] == "migrations_pending" and "manage.py migrate" in said["advice"]
+    assert not Alarm.objects.exists()
+    alarm.applied()
+    all_is_well()
+    Alarm.objects.update(last_seen_at=timezone.now() - record.CLEAR_AFTER)
+    alarm_watch.Watch().look_once()
+    send()
+    assert [said["occasion"] for said in chat.posts] == ["opened", "closed"]
+
+
 def test_where_nobody_is_to_be_told_nothing_is_stored_and_a_trial_says_what_to_set() -> None:
     opened()
     assert not Notice.objects.exists()

@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand
 
 from gateway.lanes import make_sweep
 from gateway.ops import schema
+from notices.alarms.watch import PendingMigrations
 
 
 class Command(BaseCommand):
@@ -17,5 +18,7 @@ class Command(BaseCommand):
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
-        if schema.wait(stop):
+        alarm = PendingMigrations()
+        if schema.wait(stop, alarm.look):
+            alarm.applied()
             make_sweep().run(stop)
