@@ -114,7 +114,7 @@ def is_readable(body: bytes) -> None:
     """Raise Unreadable for exactly the bodies for which parse() raises it, except NotUnderstood."""
     check_size(body)
     try:
-        plain.decode_object(body)
+        plain.check_object(body)
     except plain.NOT_FAST:
         with suppress(NotUnderstood):
             parse(body)
