@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 import structlog
+from celery import current_app
 from django.db import connections
 from django.urls import get_resolver
 
@@ -53,6 +54,8 @@ class DoorMaster:
         signal.signal(signal.SIGHUP, lambda *_: (self._stop if has_lost_terminal() else self._again).set())
         config = web_config(self._application)
         config.load()
+        # The broker's client too: each door would import it when it sends its first message.
+        current_app.connection_for_write().release()
         if self._pages:
             # Load the pages too.
             _ = get_resolver().url_patterns
