@@ -9,6 +9,7 @@ from typing import Any
 import requests
 import uvicorn
 
+from gateway.run.hook_protocol import HookProtocol
 from sendouts.intake.door import Door
 from tests.servers import free_port
 
@@ -21,7 +22,7 @@ def serving() -> Iterator[Serve]:
     """Serve doors until the end; each call starts one, ended in order at last, and gives its URL."""
     running: list[tuple[uvicorn.Server, threading.Thread]] = []
 
-    def start(**wanted: Any) -> str:
+    def start(*, keep_alive: int = 60, **wanted: Any) -> str:
         given: dict[str, Any] = {
             "basic": (("hook", "old-secret"), ("hook2", "new:secret")),
             "header": "X-Gate-Token",
@@ -30,7 +31,15 @@ def serving() -> Iterator[Serve]:
         }
         port = free_port()
         door = Door(None, **(given | wanted))
-        config = uvicorn.Config(door, port=port, log_config=None, lifespan="on", ws="none")
+        config = uvicorn.Config(
+            door,
+            port=port,
+            http=HookProtocol,
+            log_config=None,
+            lifespan="on",
+            ws="none",
+            timeout_keep_alive=keep_alive,
+        )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, daemon=True)
         thread.start()

@@ -21,7 +21,8 @@ from functools import partial
 from itertools import count
 
 # From a door. OPENED brings the connection itself; DATA are bytes of a hook under way. PRIVATE: something else is under
-# way, which nobody may repeat. GIVE: hand the connection to another door; the keeper sends that door the same word.
+# way, which nobody may repeat. ANSWERED may bring the numbers of more connections. GIVE: hand the connection to another
+# door; the keeper sends that door the same word.
 DOOR, OPENED, DATA, PRIVATE, ANSWERED, CLOSED, GIVE = b"D", b"o", b"d", b"p", b"a", b"c", b"g"
 # To a door: all bytes of a given connection were sent. From the door: it serves the oldest that was given.
 GIVEN, ADOPTED = b"e", b"n"
@@ -34,6 +35,8 @@ SUPERSEDED = b"X"
 NUMBER = struct.Struct("!Q")
 HEAD_BYTES = 1 + NUMBER.size
 PIECE_BYTES = 60_000
+# Connections that one packet names.
+MOST_NUMBERS = 1_000
 # Without a master the keeper and its doors go on for this long: time for a new one to start.
 ALONE_SECONDS = 60.0
 # The longest wait for a door that must take a connection.
@@ -153,14 +156,20 @@ class Keeper:
             adopted = peer.kept[number] = peer.given.popleft()
             adopted.log = []
             return
+        if word == ANSWERED:
+            for answered in (number, *(each for (each,) in NUMBER.iter_unpack(data))):
+                if answered in peer.kept:
+                    peer.kept[answered].log = []
+                    peer.kept[answered].private = False
+            return
         kept = peer.kept.get(number)
         if kept is None:
             # The door accepted it while no keeper was there.
             return
         if word == DATA:
             kept.log.append(data)
-        elif word in (ANSWERED, PRIVATE):
-            kept.log, kept.private = [], word == PRIVATE
+        elif word == PRIVATE:
+            kept.log, kept.private = [], True
         else:
             del peer.kept[number]
             if word == GIVE:

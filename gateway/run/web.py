@@ -12,9 +12,9 @@ from typing import Any
 import structlog
 import uvicorn
 from django.conf import settings
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from gateway.run import keeper
+from gateway.run.hook_protocol import HookProtocol
 from sendouts.intake.door import PATH
 
 log = structlog.get_logger(__name__)
@@ -32,8 +32,8 @@ class Work(Enum):
     OTHER = auto()
 
 
-class KeptProtocol(HttpToolsProtocol):
-    """HTTP on one connection; a hook that was read in full is stored even if its sender has hung up."""
+class KeptProtocol(HookProtocol):
+    """HTTP on one connection, of which the keeper knows."""
 
     link: "Link | None" = None
     number = 0
@@ -57,17 +57,12 @@ class KeptProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         super().on_response_complete()
         if self.link is not None:
-            # In the next turn of the loop: by then the answer has left.
-            self.loop.call_soon(self.link.answered, self)
+            self.link.answered(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         if self.link is not None:
             self.link.closed(self)
-        cycle = self.cycle
-        if cycle is not None and cycle.disconnected and not cycle.more_body and self.scope["path"].startswith(PATH):
-            cycle.disconnected = False
-            cycle.transport = _Nobody()
 
     def shutdown(self) -> None:
         idle = self.cycle is None or self.cycle.response_complete
@@ -76,16 +71,6 @@ class KeptProtocol(HttpToolsProtocol):
             self.transport.close()
         else:
             super().shutdown()
-
-
-class _Nobody(asyncio.Transport):
-    """Takes the answer to a sender that has hung up."""
-
-    def write(self, data: Any) -> None:
-        """Drop it."""
-
-    def close(self) -> None:
-        """Do nothing: it is closed."""
 
 
 class Link:
@@ -99,6 +84,8 @@ class Link:
         self._open: dict[int, KeptProtocol] = {}
         self._given: socket.socket | None = None
         self._log: list[bytes] = []
+        # Connections that were answered in this turn of the loop.
+        self._answered: dict[int, KeptProtocol] = {}
         self._connect()
 
     def opened(self, number: int, connection: socket.socket) -> None:
@@ -114,6 +101,9 @@ class Link:
 
     def note(self, protocol: KeptProtocol, data: bytes) -> None:
         """Keep bytes of a hook before they are worked on."""
+        if protocol.number in self._answered:
+            # The sender was faster than the next turn of the loop.
+            self._tell_answered()
         if protocol.work is Work.NOTHING:
             protocol.read_bytes = 0
             is_hook = data.startswith(HOOK) or HOOK.startswith(data)
@@ -130,9 +120,21 @@ class Link:
                 self._send(keeper.DATA, protocol.number, data[start : start + keeper.PIECE_BYTES])
 
     def answered(self, protocol: KeptProtocol) -> None:
-        if protocol.number in self._open:
-            protocol.work = Work.NOTHING
-            self._send(keeper.ANSWERED, protocol.number)
+        """Tell the keeper in the next turn of the loop: by then the answer has left, and others can go along."""
+        if not self._answered:
+            self._loop.call_soon(self._tell_answered)
+        self._answered[protocol.number] = protocol
+
+    def _tell_answered(self) -> None:
+        answered, self._answered = self._answered, {}
+        numbers = []
+        for number, protocol in answered.items():
+            if number in self._open:
+                protocol.work = Work.NOTHING
+                numbers.append(number)
+        for start in range(0, len(numbers), keeper.MOST_NUMBERS):
+            first, *more = numbers[start : start + keeper.MOST_NUMBERS]
+            self._send(keeper.ANSWERED, first, b"".join(map(keeper.NUMBER.pack, more)))
 
     def closed(self, protocol: KeptProtocol) -> None:
         if self._open.pop(protocol.number, None) is not None:
@@ -140,6 +142,8 @@ class Link:
 
     def give(self, protocol: KeptProtocol) -> bool:
         """Leave an idle connection to another door; return whether the keeper has it."""
+        if protocol.number in self._answered:
+            self._tell_answered()
         if protocol.work is Work.OTHER or not self._send(keeper.GIVE, protocol.number):
             return False
         del self._open[protocol.number]
@@ -155,7 +159,11 @@ class Link:
         if self._wire is None:
             return False
         try:
-            socket.send_fds(self._wire, [word + keeper.NUMBER.pack(number) + data], descriptors)
+            packet = word + keeper.NUMBER.pack(number) + data
+            if descriptors:
+                socket.send_fds(self._wire, [packet], descriptors)
+            else:
+                self._wire.send(packet)
         except OSError:
             # It is gone, or so slow that its socket is full. Begin again, since it has missed something.
             self._disconnect()

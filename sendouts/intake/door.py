@@ -12,16 +12,13 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-import msgspec
-import structlog
-
+from sendouts.intake.answer import SMALL_BODY, HookAnswer, answer, answer_to
+from sendouts.intake.arrivals import Arrival, Arrivals
 from sendouts.intake.store import NotStored, Store, seal_hook
 from sendouts.intake.watch import DoorWatch
 from sendouts.symplify.envelopes import GZIP, TooLarge, unpack
-from sendouts.symplify.payload import Unreadable, is_readable
 from work.throttled_log import Knocks
 
-log = structlog.get_logger(__name__)
 # Count failed logins without throttling: the caller may be the platform, right after its credential was changed.
 not_authenticated = Knocks("hook_not_authenticated")
 Result = TypeVar("Result")
@@ -36,8 +33,6 @@ PROBES = frozenset({"GET", "HEAD", "OPTIONS"})
 METHODS = b"POST, GET, HEAD, OPTIONS"
 HINT = "The webhook is called with POST. Enter this address in the platform's account settings."
 BODY_SECONDS = 10.0
-# Unpack and seal a body above this size in another thread, one at a time: threads delay each other, and the short ones.
-SMALL_BODY = 100_000
 
 
 class Door:
@@ -65,11 +60,12 @@ class Door:
         self._store = store or Store()
         self._watch = watch or DoorWatch()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="long-hook")
+        self._arrivals = Arrivals(self._store, self._watch)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
-        elif scope["type"] == "http" and scope["path"].rstrip("/") == PATH:
+        elif scope["type"] == "http" and is_for_hooks(scope["path"]):
             if scope["method"] in PROBES:
                 await _say_alive(scope, send)
             else:
@@ -77,23 +73,39 @@ class Door:
         elif self._inner is not None:
             await self._inner(scope, receive, send)
         elif scope["type"] == "http":
-            await _answer(send, 404, "This address takes webhooks only, at " + PATH + "/.")
+            await _send(send, answer(404, "This address takes webhooks only, at " + PATH + "/."))
+
+    def take(self, headers: dict[bytes, bytes], body: bytes, reply: Callable[[HookAnswer], None]) -> bool:
+        """Store and answer a hook that arrived whole; return False if it needs the way of ASGI, with its own task.
+
+        Those are hooks that are long, packed or refused. `reply` is called later, on this event loop.
+        """
+        packed = b"content-encoding" in headers or body.startswith(GZIP)
+        if packed or len(body) > min(SMALL_BODY, self._max_bytes) or not self._may_enter(headers):
+            return False
+        kind = headers.get(b"content-type", b"").decode("latin-1")
+        try:
+            body = unpack(body, "", kind, self._max_bytes)
+        except TooLarge:
+            return False
+        self._arrivals.add(Arrival(body, kind, datetime.now(UTC), reply))
+        return True
 
     async def _hook(self, scope: Scope, receive: Receive, send: Send) -> None:
         received_at = datetime.now(UTC)
         headers = dict(scope["headers"])
         if scope["method"] != "POST":
-            return await _answer(send, 405, HINT, (b"allow", METHODS))
+            return await _send(send, answer(405, HINT, (b"allow", METHODS)))
         if not self._may_enter(headers):
             not_authenticated.count()
-            return await _answer(send, 401, "", (b"www-authenticate", b'Basic realm="webhook"'))
+            return await _send(send, answer(401, "", (b"www-authenticate", b'Basic realm="webhook"')))
         try:
             async with asyncio.timeout(BODY_SECONDS):
                 body = await self._body(headers, receive)
         except TimeoutError:
-            return await _answer(send, 408, "The request's body did not arrive in time.")
+            return await _send(send, answer(408, "The request's body did not arrive in time."))
         if body is None:
-            return await _answer(send, 413, f"A hook has at most {self._max_bytes} bytes.")
+            return await _send(send, answer(413, f"A hook has at most {self._max_bytes} bytes."))
         kind = headers.get(b"content-type", b"").decode("latin-1")
         encodings = headers.get(b"content-encoding", b"").decode("latin-1")
         try:
@@ -102,26 +114,19 @@ class Door:
             else:
                 body = unpack(body, encodings, kind, self._max_bytes)
         except TooLarge:
-            return await _answer(send, 413, f"A hook has at most {self._max_bytes} bytes, unpacked.")
+            return await _send(send, answer(413, f"A hook has at most {self._max_bytes} bytes, unpacked."))
         if encodings:
             kind = f"{kind}; content-encoding={encodings}"
         if len(body) > SMALL_BODY:
             hook = await self._aside(seal_hook, body, kind, received_at)
         else:
             hook = seal_hook(body, kind, received_at)
+        durable = True
         try:
             await self._store.keep(hook)
         except NotStored:
-            # A write may still be running: a hook stored after its refusal does no harm.
-            log.error("hook_refused", hook=str(hook.uuid))
-            return await _answer(send, 503, "The hook could not be stored. Send it again.", (b"retry-after", b"5"))
-        try:
-            # To read a long body would delay other acknowledgements. Planning tells if nobody can read it.
-            if len(body) <= SMALL_BODY:
-                is_readable(body)
-        except Unreadable as problem:
-            return await _answer(send, 400, str(problem), id=str(hook.uuid))
-        return await _answer(send, 202, "", id=str(hook.uuid))
+            durable = False
+        return await _send(send, answer_to(hook, body, durable))
 
     async def _aside(self, work: Callable[..., Result], *given: Any) -> Result:
         """Do the work on a long body in its thread."""
@@ -177,28 +182,19 @@ class Door:
 
 
 async def _say_alive(scope: Scope, send: Send) -> None:
-    """Answer that hooks are taken here. Credentials are not read, so that an answer tells nothing about them."""
+    """HookAnswer that hooks are taken here. Credentials are not read, so that an answer tells nothing about them."""
     headers = [(b"allow", METHODS)]
     if any(name == b"webhook-request-origin" for name, _ in scope["headers"]):
         # The handshake of CloudEvents' HTTP webhooks: any origin may try, and needs a credential.
         headers += [(b"webhook-allowed-origin", b"*"), (b"webhook-allowed-rate", b"*")]
-    await _answer(send, 200, "", *headers, hint=HINT)
+    await _send(send, answer(200, "", *headers, hint=HINT))
 
 
-async def _answer(send: Send, status: int, sentence: str, *headers: tuple[bytes, bytes], **more: str) -> None:
-    content = more | ({"error": sentence} if sentence else {})
-    body = msgspec.json.encode(content) if content else b""
-    await send(
-        {
-            "type": "http.response.start",
-            "status": status,
-            "headers": [
-                (b"content-type", b"application/json"),
-                (b"content-length", str(len(body)).encode()),
-                (b"cache-control", b"no-store"),
-                (b"x-content-type-options", b"nosniff"),
-                *headers,
-            ],
-        }
-    )
-    await send({"type": "http.response.body", "body": body})
+def is_for_hooks(path: str) -> bool:
+    """Return whether this is the address of hooks."""
+    return path.rstrip("/") == PATH
+
+
+async def _send(send: Send, said: HookAnswer) -> None:
+    await send({"type": "http.response.start", "status": said.status, "headers": list(said.headers)})
+    await send({"type": "http.response.body", "body": said.body})

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from itertools import islice
 
@@ -18,6 +18,8 @@ SHORT_BYTES = 100_000
 
 Promise = asyncio.Future[bool]
 Group = dict[Promise, Received]
+# Called with a hook, and whether it is durable.
+Told = Callable[[Received, bool], None]
 
 
 class HookThread(ABC):
@@ -39,18 +41,24 @@ class HookThread(ABC):
 
     def put(self, hook: Received) -> Promise:
         """Queue a hook; the future's result says whether it became durable."""
+        return next(iter(self.put_all([hook])))
+
+    def put_all(self, hooks: Iterable[Received]) -> Group:
+        """Queue these hooks at once; the result of each future says whether its hook became durable."""
         if self._thread is None:
             self.start()
-        promise: Promise = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        group = {loop.create_future(): hook for hook in hooks}
         with self._changed:
-            self._waiting[promise] = hook
+            self._waiting |= group
             self._changed.notify()
-        return promise
+        return group
 
-    def withdraw(self, promise: Promise) -> None:
-        """Remove a hook from the queue, unless the thread has taken it already."""
+    def withdraw(self, promises: Iterable[Promise]) -> None:
+        """Remove hooks from the queue, except those that the thread has taken already."""
         with self._changed:
-            self._waiting.pop(promise, None)
+            for promise in promises:
+                self._waiting.pop(promise, None)
 
     def take(self, timeout: float | None = None) -> Group:
         """Return the next hooks, short ones first; none after `timeout` seconds, or if the queue has stopped."""
@@ -114,17 +122,25 @@ def _set(promises: list[Promise], durable: bool) -> None:
             promise.set_result(durable)
 
 
-async def wait_durable(promises: Iterable[Promise], seconds: float) -> bool:
-    """Return whether one of these becomes durable within this time; return False early once all have failed."""
+async def wait_durable(group: Group, seconds: float, told: Told) -> list[Received]:
+    """Call `told` for each hook that becomes durable within this time; return the others.
+
+    A hook may have several futures, and is durable with the first of them. Return early once all have failed.
+    """
     loop = asyncio.get_running_loop()
     until = loop.time() + seconds
-    left = set(promises)
-    while left:
-        done, left = await asyncio.wait(
-            left, timeout=max(0.0, until - loop.time()), return_when=asyncio.FIRST_COMPLETED
+    open_hooks = {hook.uuid: hook for hook in group.values()}
+    waiting = set(group)
+    while waiting:
+        done, waiting = await asyncio.wait(
+            waiting, timeout=max(0.0, until - loop.time()), return_when=asyncio.FIRST_COMPLETED
         )
         if not done:
-            return False
-        if any(promise.result() for promise in done):
-            return True
-    return False
+            break
+        for promise in done:
+            hook = group[promise]
+            if promise.result() and hook.uuid in open_hooks:
+                del open_hooks[hook.uuid]
+                told(hook, True)
+        waiting = {promise for promise in waiting if group[promise].uuid in open_hooks}
+    return list(open_hooks.values())

@@ -1,13 +1,15 @@
 """Store hooks in groups, before they are parsed: in the database, or else in the journal."""
 
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+import psycopg
 import structlog
 from django.db import DataError, Error, IntegrityError, connection, transaction
 
@@ -16,7 +18,7 @@ from sendouts.intake.hook import Received
 from sendouts.intake.journal import Journal
 from sendouts.intake.journal.writer import JournalThread
 from sendouts.intake.journal_loader import Loader, insert
-from sendouts.intake.queue import Group, HookThread, Promise, settle, wait_durable
+from sendouts.intake.queue import Group, HookThread, Promise, Told, settle, wait_durable
 from sendouts.models import Webhook
 from sendouts.privacy.sealing import of_hook
 from work.nudges import nudge
@@ -32,13 +34,22 @@ JOURNAL_SECONDS = 3.0
 LOOK_SECONDS = 0.5
 # How often the thread looks for journals of dead processes.
 ADOPT_SECONDS = 15.0
+# Shortest time between two nudges of the workers under load: they take along all hooks that are due.
+NUDGE_SECONDS = 0.02
 
 
-# The moment given, or the database's time if that is earlier; SQLite's time has milliseconds.
-_NOT_LATER = {
-    "postgresql": "LEAST(%s, clock_timestamp())",
-    "sqlite": "MIN(%s, STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f999', 'now'))",
-}
+_TABLE = Webhook._meta.db_table
+_COLUMNS = "uuid, body, content_type, source, received_at, outcome, detail, due_at, attempts"
+_NEW_ONLY = "ON CONFLICT (uuid) DO NOTHING RETURNING id"
+# The clock of the door may be ahead of the database's, on which rows are due. SQLite's time has milliseconds.
+_ROW = "(%s, %s, %s, %s, %s, '', '', MIN(%s, STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f999', 'now')), 0)"
+# The same text for groups of any size: each column is one parameter.
+_FROM_COLUMNS = (
+    f"INSERT INTO {_TABLE} ({_COLUMNS}) "
+    "SELECT uuid, body, kind, source, at, '', '', LEAST(at, clock_timestamp()), 0 "
+    "FROM unnest(%b::uuid[], %b::bytea[], %t::text[], %t::text[], %b::timestamptz[]) "
+    f"AS hooks (uuid, body, kind, source, at) {_NEW_ONLY}"
+)
 
 
 class NotStored(Exception):
@@ -53,6 +64,20 @@ def seal_hook(
     return Received(keyring().seal(body, of_hook(uuid)), content_type, received_at, source, uuid)
 
 
+def seal_hooks(arrived: Sequence[tuple[bytes, str, datetime]]) -> list[Received]:
+    """Return newly received hooks from body, content type and time of each.
+
+    The system is asked once for the random bytes of all ids, and once for those of all nonces.
+    """
+    random = os.urandom(16 * len(arrived))
+    uuids = [UUID(bytes=random[start : start + 16], version=4) for start in range(0, len(random), 16)]
+    bodies = keyring().seal_all([body for body, _, _ in arrived], [of_hook(uuid) for uuid in uuids])
+    return [
+        Received(sealed, kind, at, uuid=uuid)
+        for sealed, (_, kind, at), uuid in zip(bodies, arrived, uuids, strict=True)
+    ]
+
+
 def store(hooks: list[Received]) -> list[int]:
     """Write the hooks with one INSERT and return their row ids; existing rows are left unchanged.
 
@@ -63,21 +88,36 @@ def store(hooks: list[Received]) -> list[int]:
             store([seal_hook(b"", "", datetime.now(UTC))])
             transaction.set_rollback(True)
         return []
-    columns = "uuid, body, content_type, source, received_at, outcome, detail, due_at, attempts"
-    # The clock of the door may be ahead of the database's, on which rows are due.
-    one = f"(%s, %s, %s, %s, %s, '', '', {_NOT_LATER[connection.vendor]}, 0)"
+    # PostgreSQL's text takes no NUL, and a header must not be a reason to refuse a hook.
+    kinds = [hook.content_type[:100].replace("\0", "") for hook in hooks]
+    return _insert_columns(hooks, kinds) if connection.vendor == "postgresql" else _insert_rows(hooks, kinds)
+
+
+def _insert_columns(hooks: list[Received], kinds: list[str]) -> list[int]:
+    """Send one array for each column, in PostgreSQL's binary form; the statement is a transaction of its own."""
+    columns = (
+        [hook.uuid for hook in hooks],
+        [hook.body for hook in hooks],
+        kinds,
+        [hook.source for hook in hooks],
+        [hook.received_at for hook in hooks],
+    )
+    connection.ensure_connection()
+    around = transaction.atomic() if connection.in_atomic_block else nullcontext()
+    # Django's cursors write values into the text of the statement.
+    with around, connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        return [row[0] for row in cursor.execute(_FROM_COLUMNS, columns)]
+
+
+def _insert_rows(hooks: list[Received], kinds: list[str]) -> list[int]:
     adapt = connection.ops.adapt_datetimefield_value
     values: list[Any] = []
-    for hook in hooks:
+    for hook, kind in zip(hooks, kinds, strict=True):
         at = adapt(hook.received_at)
-        key = hook.uuid if connection.features.has_native_uuid_field else hook.uuid.hex
-        # PostgreSQL's text takes no NUL, and a header must not be a reason to refuse a hook.
-        kind = hook.content_type[:100].replace("\0", "")
-        values += [key, hook.body, kind, hook.source, at, at]
+        values += [hook.uuid.hex, hook.body, kind, hook.source, at, at]
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
-            f"INSERT INTO {Webhook._meta.db_table} ({columns}) VALUES {', '.join([one] * len(hooks))} "
-            "ON CONFLICT (uuid) DO NOTHING RETURNING id",
+            f"INSERT INTO {_TABLE} ({_COLUMNS}) VALUES {', '.join([_ROW] * len(hooks))} {_NEW_ONLY}",
             values,
         )
         return [row[0] for row in cursor.fetchall()]
@@ -109,30 +149,43 @@ class Store(HookThread):
         self._away = False
         self._more_to_load = False
         self._looked_at = float("-inf")
+        # Rows that no worker was told of yet.
+        self._unnudged: list[int] = []
+        self._nudged_at = float("-inf")
         self._turn: Callable[[], AbstractContextManager[None]] = (
             urgent if connection.vendor == "sqlite" else nullcontext
         )
 
     async def keep(self, hook: Received) -> None:
-        """Return once the hook is durable, in the database or in the journal. Raises NotStored.
-
-        If the database is known to hang or to be away, go to the journal without waiting.
-        """
-        promise: Promise | None = None
-        if self._journal is None or self.database_answers:
-            promise = self.put(hook)
-            if await wait_durable([promise], STORE_SECONDS):
-                return
-        written = False
-        if self._journal is not None:
-            copy = self._journal.put(hook)
-            written = await wait_durable([copy] if promise is None else [promise, copy], JOURNAL_SECONDS)
-            self._journal.withdraw(copy)
-        if promise is not None:
-            # Withdraw the hook, so that memory stays bounded however long the database is away.
-            self.withdraw(promise)
-        if not written:
+        """Return once the hook is durable, in the database or in the journal. Raises NotStored."""
+        durable: list[bool] = []
+        await self.keep_all([hook], lambda _, stored: durable.append(stored))
+        if not durable[0]:
             raise NotStored
+
+    async def keep_all(self, hooks: Sequence[Received], told: Told) -> None:
+        """Call `told` for each of these hooks once it is durable in the database or in the journal, or cannot be.
+
+        They share their time-outs. If the database is known to hang or to be away, go to the journal without waiting.
+        """
+        asked: Group = {}
+        left = list(hooks)
+        if self._journal is None or self.database_answers:
+            asked = self.put_all(hooks)
+            left = await wait_durable(asked, STORE_SECONDS, told)
+        if not left:
+            return
+        late = {hook.uuid for hook in left}
+        # What is refused already cannot become durable there any more.
+        asked = {promise: hook for promise, hook in asked.items() if hook.uuid in late and not promise.done()}
+        if self._journal is not None:
+            copies = self._journal.put_all(left)
+            left = await wait_durable(asked | copies, JOURNAL_SECONDS, told)
+            self._journal.withdraw(copies)
+        # Withdraw the hooks, so that memory stays bounded however long the database is away.
+        self.withdraw(asked)
+        for hook in left:
+            told(hook, False)
 
     @property
     def database_answers(self) -> bool:
@@ -159,13 +212,28 @@ class Store(HookThread):
 
     def _run(self) -> None:
         while self._has_work():
-            if group := self.take(0 if self._more_to_load else LOOK_SECONDS):
+            if group := self.take(self._pause()):
                 self._store_group(group)
+            self._nudge()
             if self._loader is not None and self._is_time_to_look(self._loader):
                 self._load_journals(self._loader)
+        nudge("hooks", self._unnudged)
         if self._loader is not None:
             self._loader.close()
         connection.close()
+
+    def _pause(self) -> float:
+        """Return for how long the thread may wait for hooks."""
+        if self._more_to_load:
+            return 0
+        return NUDGE_SECONDS if self._unnudged else LOOK_SECONDS
+
+    def _nudge(self) -> None:
+        """Tell the workers of stored hooks: at once, or a moment after the last time, together with later ones."""
+        now = time.monotonic()
+        if self._unnudged and now >= self._nudged_at + NUDGE_SECONDS:
+            nudge("hooks", self._unnudged)
+            self._nudged_at, self._unnudged = now, []
 
     def _store_group(self, group: Group) -> None:
         self._in_hand = group
@@ -181,7 +249,8 @@ class Store(HookThread):
         else:
             stored = [promise for promise, hook in group.items() if hook not in refused] if refused else list(group)
             log.debug("hooks_stored", hooks=len(group), ms=round((time.monotonic() - started) * 1000))
-            nudge("hooks", ids)
+            self._unnudged += ids
+            self._nudge()
         if refused:
             log.error("hooks_not_stored", hooks=len(refused), refused=[str(hook.uuid) for hook in refused])
         settle(stored, True)

@@ -3,6 +3,7 @@
 The gateway's own code knows nothing of them: its functions are wrapped when the chaos settings load it.
 """
 
+import asyncio
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -12,7 +13,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from actions.contract import Phase
+from gateway.run.hook_protocol import HookProtocol
 from sendouts.intake import door, store
+from sendouts.intake.answer import HookAnswer
 from sendouts.stages import carry_out, enrichment, finishing, planning
 from sendouts.stages.screening import contact_file
 from sendouts.symplify import client
@@ -51,20 +54,29 @@ def install(folder: Path) -> None:
 
 
 def _around_the_door(die: Dies, armed: Callable[[str], bool]) -> None:
-    nudge, answer = store.nudge, door._answer
+    nudge, reply, send = store.nudge, HookProtocol._reply, door._send
 
     def late_nudge(*args: Any, **more: Any) -> bool:
         die("stored")
         # The nudge of an armed point never leaves: the 202 overtakes it, and the process dies.
         return False if armed("acknowledged") else nudge(*args, **more)
 
-    async def last_answer(send: Any, status: int, *args: Any, **more: Any) -> None:
-        await answer(send, status, *args, **more)
-        if status == 202:
-            die("acknowledged")
+    def die_after(said: HookAnswer) -> None:
+        if said.status == 202:
+            # By the next turn of the loop the answer has left.
+            asyncio.get_running_loop().call_soon(die, "acknowledged")
+
+    def last_reply(protocol: HookProtocol, cycle: Any, said: HookAnswer) -> None:
+        reply(protocol, cycle, said)
+        die_after(said)
+
+    async def last_send(way: Any, said: HookAnswer) -> None:
+        await send(way, said)
+        die_after(said)
 
     store.nudge = late_nudge
-    door._answer = last_answer
+    HookProtocol._reply = last_reply  # type: ignore[method-assign]
+    door._send = last_send
 
 
 def _around_the_effects(die: Dies) -> None:

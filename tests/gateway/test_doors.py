@@ -95,8 +95,8 @@ class Sender:
     """One connection of the platform, on which a hook can be sent piece by piece."""
 
     def __init__(self, doors: Doors) -> None:
-        self._wire = socket.create_connection(("127.0.0.1", doors.port), timeout=10)
-        self._near = self._wire.getsockname()
+        self.wire = socket.create_connection(("127.0.0.1", doors.port), timeout=10)
+        self._near = self.wire.getsockname()
         self._doors = doors
         doors.senders.append(self)
 
@@ -106,7 +106,7 @@ class Sender:
         head = f"POST /webhooks/symplify/ HTTP/1.1\r\nHost: x\r\nAuthorization: Basic {KEY}\r\nContent-Length: {size}\r\n\r\n"
         whole = head.encode() + body
         half = len(whole) // 2
-        self._wire.sendall(whole[:half])
+        self.wire.sendall(whole[:half])
         return whole[half:]
 
     def door(self) -> psutil.Process:
@@ -120,14 +120,14 @@ class Sender:
 
     def answer(self, rest: bytes) -> str:
         """Send the rest; returns the status line."""
-        self._wire.sendall(rest)
-        with HTTPResponse(self._wire) as answer:
+        self.wire.sendall(rest)
+        with HTTPResponse(self.wire) as answer:
             answer.begin()
             answer.read()
             return f"{answer.status} {answer.reason}"
 
     def hang_up(self) -> None:
-        self._wire.close()
+        self.wire.close()
 
 
 def connections(process: psutil.Process) -> list[Any]:
@@ -179,6 +179,27 @@ def test_a_hook_that_a_killed_door_had_read_is_answered_by_another(
     assert doors.stored() == before + 1
     doors.wait_for_doors(master)
     assert first.pid not in doors.doors()
+
+
+def test_hooks_that_were_answered_together_are_not_repeated_when_their_doors_are_killed(
+    doors: Doors, master: psutil.Process
+) -> None:
+    before = doors.stored()
+    senders = [Sender(doors) for _ in range(40)]
+    assert {sender.answer(sender.send(100)) for sender in senders} == {"202 Accepted"}
+    frozen = [psutil.Process(pid) for pid in doors.doors()]
+    for each in frozen:
+        each.suspend()
+    for sender in senders:
+        sender.wire.sendall(sender.send(500))
+    for each in frozen:
+        each.resume()
+    assert {sender.answer(b"") for sender in senders} == {"202 Accepted"}
+    for each in frozen:
+        each.kill()
+    doors.wait_for_doors(master)
+    assert {sender.answer(sender.send(100)) for sender in senders} == {"202 Accepted"}
+    assert doors.stored() == before + 120
 
 
 def test_an_open_connection_outlives_the_door_that_is_replaced(doors: Doors, master: psutil.Process) -> None:
@@ -258,7 +279,7 @@ def test_a_hook_whose_sender_has_hung_up_is_stored_all_the_same(doors: Doors, ma
         each.suspend()
     sender = Sender(doors)
     rest = sender.send(500)
-    sender._wire.sendall(rest)
+    sender.wire.sendall(rest)
     sender.hang_up()
     for each in frozen:
         each.resume()

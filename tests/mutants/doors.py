@@ -4,6 +4,7 @@ from tests.mutants.fault import Fault
 
 WEB = "gateway/run/web.py"
 DOORS = "tests/gateway/test_doors.py"
+PROTOCOL = "tests/intake/test_arrivals.py"
 
 FAULTS = (
     Fault(
@@ -21,11 +22,25 @@ FAULTS = (
         f"{DOORS}::test_an_open_connection_outlives_the_door_that_is_replaced",
     ),
     Fault(
-        "a hook whose sender has hung up is dropped",
-        WEB,
-        "            cycle.disconnected = False\n",
-        "",
-        f"{DOORS}::test_a_hook_whose_sender_has_hung_up_is_stored_all_the_same",
+        "only the first of the hooks that were answered together is known as answered",
+        "gateway/run/keeper.py",
+        "(number, *(each for (each,) in NUMBER.iter_unpack(data)))",
+        "(number,)",
+        f"{DOORS}::test_hooks_that_were_answered_together_are_not_repeated_when_their_doors_are_killed",
+    ),
+    Fault(
+        "what a bug leaves without an answer waits for ever",
+        "sendouts/intake/arrivals.py",
+        "        for arrival in left.values():",
+        "        for arrival in ():",
+        f"{PROTOCOL}::test_a_group_that_fails_is_answered_and_counted",
+    ),
+    Fault(
+        "hooks that came a moment after others are never told to workers",
+        "sendouts/intake/store.py",
+        '        nudge("hooks", self._unnudged)\n        if',
+        "        if",
+        f"{PROTOCOL}::test_workers_are_told_at_once_and_then_of_many_hooks_together",
     ),
     Fault(
         "a journal in memory counts as durable",
