@@ -80,6 +80,7 @@ class AskPage(VerbPage):
     def form(self, data: Mapping[str, Any] | None = None) -> NoteForm:
         made = super().form(data)
         made.fields["note"].label = _("Message")
+        made.fields["note"].help_text = _("Optional; it stays in the history of the batch.")
         return made
 
     def made(self, given: Mapping[str, Any]) -> AskForStep:
