@@ -140,7 +140,7 @@ CHANGES = Lane(
 )
 LANES = (HOOKS, SINGLES, DOWNLOADS, FILES, SERVICES, REPEATS, EFFECTS, UPLOADS, CHANGES)
 # Rows that these workers process at a time, in threads: they wait for the network.
-AT_ONCE = {pulses.DOWNLOADS: 8, pulses.SERVICES: 10}
+AT_ONCE = {pulses.DOWNLOADS: 8, pulses.SERVICES: 16}
 CHORES = (
     Chore("expire", lifecycle.expire, trusts_clock=True),
     Chore("foresee", forecast.foresee, wait=15.0),
@@ -157,7 +157,8 @@ def make_sweep() -> Sweep:
     def watch(stop: threading.Event) -> None:
         Watch().start(stop)
 
-    return Sweep(registered(), CHORES, beside=(watch, messages.start, retention.start), tell_jump=tell_clock)
+    beside = (watch, messages.start, retention.start)
+    return Sweep(registered(), CHORES, beside=beside, tell_jump=tell_clock, threads=AT_ONCE)
 
 
 def threads() -> dict[str, int]:

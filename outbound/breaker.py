@@ -42,6 +42,10 @@ class Breaker:
     def is_open(self) -> bool:
         return self._distance > 0
 
+    def answered_within(self, seconds: float) -> bool:
+        """Return whether this process got an answer other than trouble in the last seconds, and no trouble since."""
+        return not self._failures and not self._distance and self._clock() - self._succeeded_at < seconds
+
     def wait(self) -> float:
         """Return the seconds until a call may pass, 0 if one may now. Claims no probe."""
         if not self._distance:

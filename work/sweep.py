@@ -6,7 +6,7 @@ rounds, it does the work in its own threads, and what follows from it. So deadli
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -28,6 +28,7 @@ from work.run import run
 log = structlog.get_logger(__name__)
 ROUND_ROWS = 1_000
 NUDGE_SECONDS = 1.0
+THREADS = 4
 # Without a broker the rounds are the only signal that rows are due, so they come sooner, and wait for it no further.
 AWAY_SECONDS = 0.2
 AWAY_NUDGE_SECONDS = 0.05
@@ -59,9 +60,12 @@ def _run_chore(chore: Chore, ids: Sequence[int]) -> None:
 
 
 class WorkThreads:
-    """Threads for each kind of worker, so that work of one kind waits for none of another. `at_once`: how many each."""
+    """Threads for each kind of worker, so that work of one kind waits for none of another.
 
-    def __init__(self, at_once: int) -> None:
+    `at_once`: how many, for kinds that have not four.
+    """
+
+    def __init__(self, at_once: Mapping[str, int]) -> None:
         self._at_once = at_once
         self._pools: dict[str, ThreadPoolExecutor] = {}
         self._lock = threading.Lock()
@@ -73,7 +77,9 @@ class WorkThreads:
             if self._ended:
                 return False
             if kind not in self._pools:
-                self._pools[kind] = ThreadPoolExecutor(self._at_once, thread_name_prefix=f"sweep-{kind}")
+                self._pools[kind] = ThreadPoolExecutor(
+                    self._at_once.get(kind, THREADS), thread_name_prefix=f"sweep-{kind}"
+                )
             self._pools[kind].submit(function, *given)
         return True
 
@@ -88,7 +94,8 @@ class WorkThreads:
 
 
 class Sweep:
-    """Rounds over the due rows. Use one object per loop; it does the work of one kind in `threads` threads at most.
+    """Rounds over the due rows. Use one object per loop; `threads` says in how many threads it does the work of a
+    kind of worker, if not in four.
 
     `beside` starts the threads that run beside the sweep until the event is set; `tell_jump` receives a clock jump in
     seconds.
@@ -101,13 +108,13 @@ class Sweep:
         *,
         beside: Sequence[Callable[[threading.Event], None]] = (),
         tell_jump: Callable[[int], None] = lambda seconds: None,
-        threads: int = 4,
+        threads: Mapping[str, int] | None = None,
     ) -> None:
         self._lanes = lanes
         self._chores = chores
         self._beside = beside
         self._tell_jump = tell_jump
-        self._pools = WorkThreads(threads)
+        self._pools = WorkThreads(threads or {})
         self._under_way: set[tuple[str, int]] = set()
         self._seen: dict[tuple[str, int], int] = {}
         self._last: tuple[datetime, float] | None = None

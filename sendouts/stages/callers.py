@@ -16,8 +16,11 @@ from sendouts.outlook import forecast
 from sendouts.symplify.client import Attempt
 from work import claims
 
-# Workers that call one service at a time, and batches in one set.
+# Workers that call one service at a time, the same for a service that answers, and batches in one set.
 CALLERS_OF_ONE = 3
+CALLERS_OF_PROMPT = 8
+# A service answers if it did so in the last seconds.
+PROMPT_SECONDS = 2.0
 GROUP = 200
 # When to look again for a free caller, or at a service that did not answer.
 ROUND = timedelta(seconds=2)
@@ -114,7 +117,10 @@ def _pause_of(service: str) -> timedelta:
     """Return how long no further batch may call a service; zero if one may now."""
     if silence := _silence_of(service):
         return silence
-    most = 1 if any(breaker.is_open for breaker in _breakers_of(service)) else CALLERS_OF_ONE
+    breakers = _breakers_of(service)
+    most = 1 if any(breaker.is_open for breaker in breakers) else CALLERS_OF_ONE
+    if breakers and all(breaker.answered_within(PROMPT_SECONDS) for breaker in breakers):
+        most = max(most, CALLERS_OF_PROMPT)
     held = Batch.objects.filter(ASKING, service=service, due_at__lte=Now(), claimed_until__gt=Now())
     callers = held.aggregate(callers=Count("claim_id", distinct=True))["callers"] or 0
     return timedelta() if callers < most else ROUND

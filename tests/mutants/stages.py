@@ -295,6 +295,13 @@ FAULTS = (
         f"{SILENT_PLATFORM}::test_a_first_attempt_is_not_held_by_a_platform_that_says_nothing",
     ),
     Fault(
+        "a service that answers has as few callers as one that hangs",
+        "sendouts/stages/callers.py",
+        "most = max(most, CALLERS_OF_PROMPT)",
+        "pass",
+        "tests/stages/test_fairness.py::test_a_service_that_answers_has_more_callers",
+    ),
+    Fault(
         "a first attempt never waits for a platform that is slow",
         "sendouts/stages/callers.py",
         "2 * forecast.slowest_answer",

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from itertools import count
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from django.db import connection
@@ -14,6 +15,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from actions.models import Sendout
+from outbound.breaker import service_breakers
 from sendouts.models import Batch, Tempo
 from sendouts.stages import callers
 from sendouts.stages.screening import contact_file
@@ -117,6 +119,20 @@ def test_a_service_has_some_callers_and_no_more_and_the_rest_waits_as_rows(
         due_again(more)
         advance_batches(more)
         assert finished(more)()
+
+
+def test_a_service_that_answers_has_more_callers(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(callers, "CALLERS_OF_ONE", 1)
+    monkeypatch.setattr(callers, "PROMPT_SECONDS", 600.0)
+    with slow_service() as (running, _go_on):
+        asking(gate, running.url)
+        first = planned(gate, "single", "Slow", hooks=2)
+        second = planned(gate, "single", "Slow", hooks=2)
+        claims.take(Batch, first)
+        assert list(callers.split(second)) == []
+        due_again(second)
+        service_breakers.of("127.0.0.1", urlsplit(running.url).port or 0).succeeded()
+        assert list(callers.split(second)) == [second]
 
 
 def test_what_calls_a_service_is_worked_on_by_the_workers_for_services_only(gate: Gate) -> None:
