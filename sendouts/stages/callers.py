@@ -22,8 +22,9 @@ CALLERS_OF_PROMPT = 8
 # A service answers if it did so in the last seconds.
 PROMPT_SECONDS = 2.0
 GROUP = 200
-# When to look again for a free caller, or at a service that did not answer.
+# When to look again for a free caller, or at a service that did not answer; and at the most, when very many wait.
 ROUND = timedelta(seconds=2)
+LONGEST_ROUND = timedelta(seconds=10)
 # Singles whose time ends so soon are asked about apart: a set ends with the first of them.
 SOON = timedelta(seconds=15)
 # Seconds of silence after which a first attempt gives its calls up, or twice the time of a fresh answer that was slow.
@@ -47,10 +48,13 @@ def split(ids: Sequence[int]) -> Iterator[list[int]]:
     alike: dict[tuple[str, int, int, int], list[int]] = defaultdict(list)
     for pk, source, service, plan, sendout in free.values_list("pk", "source", "service", "plan_id", "sendout_id"):
         alike[service or "", plan, sendout, 0 if source == Batch.Source.SINGLE else pk].append(pk)
+    rows = sum(map(len, alike.values()))
     for (service, *_), found in alike.items():
         for start in range(0, len(found), GROUP):
             some = found[start : start + GROUP]
             if pause := _pause_of(service):
+                # Each look costs a write of the row, so thousands are looked at less often.
+                pause = max(pause, min(ROUND * (rows / GROUP), LONGEST_ROUND))
                 _put_off(Q(claims.free(), claims.due(), pk__in=some), pause)
             else:
                 yield some

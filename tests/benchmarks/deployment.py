@@ -1,9 +1,11 @@
 """The gateway as started by `manage.py run`, embedded or on PostgreSQL and Redis, and its resource usage."""
 
 import os
+import re
 import subprocess
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -62,6 +64,15 @@ class Gateway:
             cpu += times.user + times.system + times.children_user + times.children_system
         return Usage(memory, cpu)
 
+    def lanes(self) -> dict[str, tuple[float, int]]:
+        """Return, by lane, for how many seconds work is due that nobody is at, and how many rows are claimed."""
+        answer = requests.get(f"{self._url}/metrics", headers={"Authorization": "Bearer figures"}, timeout=60)
+        answer.raise_for_status()
+        found: dict[str, dict[str, float]] = defaultdict(dict)
+        for name, lane, value in _OF_A_LANE.findall(answer.text):
+            found[lane][name] = float(value)
+        return {lane: (each["due_oldest_seconds"], int(each["claimed"])) for lane, each in found.items()}
+
     def said(self) -> str:
         """The end of the gateway's log."""
         return self._log.read_text(errors="replace")[-3000:]
@@ -77,13 +88,16 @@ class Gateway:
         raise NotStarted(f"The gateway did not start:\n{self.said()}")
 
 
+_OF_A_LANE = re.compile(r'^sendgate_(due_oldest_seconds|claimed){lane="(\w+)"} (\S+)$', re.M)
+
+
 @contextmanager
 def gateway(mode: str, *, config: str = CONFIG, **more: str) -> Iterator[Gateway]:
     """Run a gateway of its own, on a loopback port and an empty database. mode: one of MODES; more: of the environment."""
     with ExitStack() as open_things:
         folder = open_things.enter_context(temporary_folder("benchmark"))
         port = free_port()
-        environment = {**os.environ, **common_environment(folder), "PORT": str(port)}
+        environment = {**os.environ, **common_environment(folder), "PORT": str(port), "METRICS_TOKEN": "figures"}
         if mode == "processes":
             environment |= open_things.enter_context(servers(durable=True))
         else:
