@@ -39,6 +39,10 @@ class AskPage(VerbPage):
         self.step = step
 
     @property
+    def timed_step(self) -> str:
+        return self.step.name
+
+    @property
     def is_permitted(self) -> bool:
         return super().is_permitted and not self.step.is_permitted
 

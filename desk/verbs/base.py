@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from desk.verbs.forms import NoteForm
 from sendouts import rules
 from sendouts.models import Batch
-from sendouts.outlook import forecast
+from sendouts.outlook import progress
 from sendouts.verbs.base import Act, Verb
 from sendouts.wording.batch_sentences import span, title
 
@@ -113,11 +113,16 @@ class VerbPage:
         return _("Look again, then decide.")
 
     @property
+    def timed_step(self) -> str:
+        """Return the name of the verb whose time is shown."""
+        return getattr(self, "name", "")
+
+    @property
     def time_left(self) -> SafeString | str:
         """Return the time left to decide, or until the deadline if no decision is needed; a script counts it down."""
         if not self.batch.is_open:
             return ""
-        until = forecast.answer_before(self.batch, self.now)
+        until = progress.step_before(self.batch, self.timed_step, self.now)
         clock = format_html('<span data-until="{}">{}</span>', until.isoformat(), span(until - self.now))
         return format_html(_("{} left"), clock)
 

@@ -17,6 +17,7 @@ from notices.messages.due import HELD, WINDOW, is_held
 from notices.models import Message, Occasion
 from sendouts.models import Batch, Status
 from sendouts.outlook.forecast import answer_before
+from sendouts.outlook.progress import step_before
 from sendouts.verbs.settle import may_be_whole
 from sendouts.verbs.use_file import can_be_saved
 from sendouts.wording.batch_sentences import contacts, holds, number, span
@@ -102,7 +103,7 @@ def _asked(message: Message, batch: Batch, now: datetime) -> MessageText | None:
     step, asker = ask.asked_step(message)
     if asker is None or not _is_open_step(step, batch):
         return None
-    before = answer_before(batch, now)
+    before = step_before(batch, step, now)
     words = {
         "who": subjects.plain(asker.get_username()),
         "name": subjects.name_of(batch),

@@ -18,6 +18,8 @@ FIRST_WORDS = timedelta(seconds=10)
 MEASURABLE = timedelta(seconds=1)
 # Contacts per second that are assumed of a batch whose pace is not known: slow checks.
 ASSUMED_PACE = 500.0
+# Verbs after which a batch must still be checked and decided.
+SAVING = ("whole-file", "use-file")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,17 @@ def checking_time(batch: Batch, contacts: int) -> timedelta:
     if stored["chunks"] and (length := stored["last"] - stored["first"]) >= MEASURABLE:
         pace = stored["stored"] * (1 - 1 / stored["chunks"]) / length.total_seconds()
     return timedelta(seconds=max(1.0, contacts / pace))
+
+
+def step_before(batch: Batch, step: str, now: datetime) -> datetime:
+    """Return the time before which a person should take a step, by the name of its verb.
+
+    A batch that is saved must still be checked, and decided. The deadline if it is too late for that.
+    """
+    if step not in SAVING:
+        return forecast.answer_before(batch, now)
+    moment = save_before(batch, checking_time(batch, batch.total), now)
+    return moment if moment > now else batch.deadline
 
 
 def save_before(batch: Batch, checking: timedelta, now: datetime) -> datetime:

@@ -1,5 +1,8 @@
 """A person without a permission asks the people who have it: once for each step, by mail, whatever notices they chose."""
 
+import re
+from datetime import datetime
+
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
@@ -37,6 +40,16 @@ def address(made: Batch, step: str) -> str:
 def ask(client: Client, made: Batch, step: str, note: str = "") -> int:
     given = {"revision": made.revision, "note": note}
     return int(client.post(address(made, step), given).status_code)
+
+
+def test_the_time_to_answer_is_the_time_left_to_save_the_batch(post: Post) -> None:
+    choices.choose(person("Manager"), [], {}, "en")
+    asker, made = client_for(person("Reviewer")), cut()
+    until = re.compile('data-until="([^"]+)"')
+    left = min(until.findall(asker.get(f"/admin/sendouts/batch/{made.pk}/file/").content.decode()))
+    assert datetime.fromisoformat(left) < made.deadline
+    dialog = asker.get(address(made, "whole-file"), headers={"X-Gate-Dialog": "1"}).content.decode()
+    assert set(until.findall(dialog)) == {left}
 
 
 def test_those_who_may_state_that_a_file_is_whole_are_asked_once(post: Post) -> None:
