@@ -3,7 +3,6 @@
 import asyncio
 import socket
 from collections.abc import Callable
-from contextlib import suppress
 from enum import Enum, auto
 from functools import partial
 from itertools import count
@@ -22,6 +21,8 @@ HOOK = f"POST {PATH}".encode()
 # A longer hook is not kept for another door: its bytes would fill the keeper's socket.
 MOST_KEPT_BYTES = 1_000_000
 RECONNECT_SECONDS = 0.1
+# How long a door that ends waits for a keeper, if the last one was killed. Its open connections are served meanwhile.
+LEAVE_SECONDS = 3.0
 
 
 class Work(Enum):
@@ -149,11 +150,21 @@ class Link:
         del self._open[protocol.number]
         return True
 
-    def leave(self) -> None:
-        """Take no more connections from other doors."""
-        if self._wire is not None:
-            with suppress(OSError):
-                self._wire.send(keeper.LEAVES)
+    async def leave(self) -> None:
+        """Take no more connections from other doors; wait a moment for a keeper that takes those of this one."""
+        until = self._loop.time() + LEAVE_SECONDS
+        while not self._tell_leaving() and self._loop.time() < until:
+            await asyncio.sleep(RECONNECT_SECONDS / 2)
+
+    def _tell_leaving(self) -> bool:
+        if self._wire is None:
+            return False
+        try:
+            self._wire.send(keeper.LEAVES)
+        except OSError:
+            self._disconnect()
+            return False
+        return True
 
     def _send(self, word: bytes, number: int, data: bytes = b"", *descriptors: int) -> bool:
         if self._wire is None:
@@ -243,7 +254,7 @@ class DoorServer(uvicorn.Server):
         asyncio.get_running_loop().remove_reader(self._listener)
         self._listener.close()
         if self._link is not None:
-            self._link.leave()
+            await self._link.leave()
         await super().shutdown(sockets=[])
 
     def _accept(self) -> None:

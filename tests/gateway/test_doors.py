@@ -211,6 +211,20 @@ def test_an_open_connection_outlives_the_door_that_is_replaced(doors: Doors, mas
     assert sender.answer(sender.send(100)) == "202 Accepted"
 
 
+def test_an_open_connection_outlives_its_door_though_the_keeper_was_killed_a_moment_before(
+    doors: Doors, master: psutil.Process
+) -> None:
+    sender = Sender(doors)
+    assert sender.answer(sender.send(100)) == "202 Accepted"
+    old = sender.door()
+    [keeper] = doors.processes(KEEPER)
+    keeper.kill()
+    old.terminate()
+    wait_until(lambda: not old.is_running() or old.status() == psutil.STATUS_ZOMBIE, doors.log)
+    assert sender.answer(sender.send(100)) == "202 Accepted"
+    doors.wait_for_doors(master)
+
+
 def test_a_hook_too_long_to_be_kept_ends_with_its_door_and_nothing_else_does(
     doors: Doors, master: psutil.Process
 ) -> None:
