@@ -123,8 +123,9 @@ def test_hooks_that_come_during_a_write_are_the_next_group(
         answers = [loop.create_future() for _ in range(21)]
         for answer in answers:
             arrivals.add(Arrival(HOOK, "", timezone.now(), answer.set_result))
-            while not groups:
-                await asyncio.sleep(0.001)
+            async with asyncio.timeout(20):
+                while not groups:
+                    await asyncio.sleep(0.001)
             await asyncio.sleep(0)
         go.set()
         return await asyncio.wait_for(asyncio.gather(*answers), 20)

@@ -1,12 +1,15 @@
 """Fixtures for the stages."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sendouts.symplify import client
 from sendouts.symplify.client import Ask, Attempt
 from tests.stages.rows import Platform
+from tests.stages.spool_places import Place, place
 
 
 @pytest.fixture
@@ -20,3 +23,12 @@ def wire(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[Ask], Attempt]]
         return made
 
     return put
+
+
+@pytest.fixture(params=["disk", "storage"])
+def kept_in(
+    request: pytest.FixtureRequest, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Place]:
+    """Keep contact files on a disk, and once more in storage."""
+    with place(request.param, settings, tmp_path, monkeypatch) as found:
+        yield found

@@ -5,7 +5,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,10 +23,10 @@ from tests.acceptance.deployment import wait_until
 from tests.gate import Gate, carry_out, reviewer
 from tests.lanes import advance_batches, download_files
 from tests.outbound.site import Request, Site, reply
-from tests.stages.spool_places import OnDisk, Place, place, small_blocks
+from tests.stages.spool_places import OnDisk, Place, small_blocks
 from tests.stages.test_fairness import slow_service, worker
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("kept_in")]
 
 
 class Files:
@@ -77,14 +76,6 @@ def files() -> Iterator[Files]:
     made = Files()
     with closing(made.site):
         yield made
-
-
-@pytest.fixture(autouse=True, params=["disk", "storage"])
-def kept_in(
-    request: pytest.FixtureRequest, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Place]:
-    with place(request.param, settings, tmp_path, monkeypatch) as found:
-        yield found
 
 
 def planned(gate: Gate, files: Files, **policy: Any) -> Batch:

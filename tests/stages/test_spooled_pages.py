@@ -4,7 +4,6 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,9 +14,9 @@ from sendouts.spool.pages import KeptPages
 from sendouts.verbs import Accept, RunAgain
 from tests.gate import Gate, carry_out, reviewer
 from tests.outbound.site import Request, Site, reply
-from tests.stages.spool_places import Place, place
+from tests.stages.spool_places import Place
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("kept_in")]
 PAGES, ROWS = 3, 40
 
 
@@ -58,14 +57,6 @@ def paged() -> Iterator[PagedFile]:
     made = PagedFile()
     with closing(made.site):
         yield made
-
-
-@pytest.fixture(autouse=True, params=["disk", "storage"])
-def kept_in(
-    request: pytest.FixtureRequest, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Place]:
-    with place(request.param, settings, tmp_path, monkeypatch) as found:
-        yield found
 
 
 @pytest.fixture
