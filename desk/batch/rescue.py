@@ -4,7 +4,6 @@ GET shows. POST takes the file, announces another one, or says which column is w
 have addresses of their own.
 """
 
-from collections.abc import Generator
 from typing import Any
 
 from django.contrib.admin import ModelAdmin
@@ -23,11 +22,11 @@ from desk.bases import reader
 from desk.batch.offered_file import lost_contacts, offered_file
 from desk.batch.parts.clock import saving_clock
 from desk.batch.parts.headline import label
+from desk.batch.taken_file import archive, body, has_pages, parts
 from desk.verbs import VERBS
 from desk.verbs.ask import ask_page
 from desk.verbs.base import VerbPage
 from desk.verbs.use_file import UseFilePage, ready_offer
-from outbound.download import BrokenDownload
 from sendouts import lifecycle
 from sendouts.inquiries.csv import form_of_reader, lines
 from sendouts.inquiries.streaming import streamed
@@ -36,7 +35,7 @@ from sendouts.outlook import progress
 from sendouts.spool import offers, spooled
 from sendouts.spool.bucket import StorageAway
 from sendouts.spool.offers import NoRoom, OfferProblem, OfferState, PieceRefused
-from sendouts.spool.spooled import Behind, LostFile
+from sendouts.spool.spooled import LostFile
 from sendouts.verbs import base
 from sendouts.verbs.use_file import can_be_saved
 from sendouts.wording.batch_sentences import title, trouble
@@ -86,27 +85,17 @@ def _taken(request: HttpRequest, batch: Batch) -> HttpResponseBase | None:
         return None
     try:
         with spooled.open_file(row) as file:
-            first = next(_body(file), None)
+            first = next(body(file), None)
+        paged = first is not None and has_pages(row)
     except (CannotOpen, LostFile, StorageAway):
         return None
     if first is None:
         return None
     data = {batch.pk: {"file": True}}
     lifecycle.record([batch.pk], EventWord.EXPORTED, now=timezone.now(), user=reader(request), data=data)
-    return streamed(request, _parts(row), "application/octet-stream", f"contacts-{batch.pk}.bin")
-
-
-def _parts(row: Spool) -> Generator[bytes, None, None]:
-    with spooled.open_file(row) as file:
-        yield from _body(file)
-
-
-def _body(file: spooled.SpooledFile) -> Generator[bytes, None, None]:
-    """Yield what is there; a file that was cut, or is still loading, ends where it ends."""
-    try:
-        yield from file.blocks()
-    except (Behind, BrokenDownload):
-        return
+    if paged:
+        return streamed(request, archive(row), "application/zip", f"contacts-{batch.pk}.zip")
+    return streamed(request, parts(row), "application/octet-stream", f"contacts-{batch.pk}.bin")
 
 
 def _announced(request: HttpRequest, batch: Batch) -> HttpResponse:
@@ -219,7 +208,7 @@ def _came(batch: Batch, row: Spool | None) -> dict[str, Any]:
     if row is not None and row.token and row.state != Spool.State.OVER:
         try:
             with spooled.open_file(row) as file:
-                if next(_body(file), None):
+                if next(body(file), None):
                     return {"kept": True, "size": filesizeformat(row.reached) if row.reached else ""}
         except (CannotOpen, LostFile, StorageAway):
             return gone

@@ -4,11 +4,14 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
+from io import BytesIO
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
+from django.test import Client
 
-from sendouts.models import Spool
+from sendouts.models import Batch, Spool
 from sendouts.spool import spooled
 from sendouts.spool.pages import KeptPages
 from sendouts.verbs import Accept, RunAgain
@@ -86,6 +89,17 @@ def test_each_page_is_downloaded_once_for_all_runs_and_goes_with_the_batch(
     carry_out(Accept(), stored.batch(), reviewer("second"))
     stored.work()
     assert not Spool.objects.exists() and not kept_in.tokens()
+
+
+def test_a_person_takes_all_pages_that_came(stored: Gate, paged: PagedFile, admin_client: Client) -> None:
+    stored.work()
+    Batch.objects.update(status="planned", attention="no_proven_end", file_complete=False)
+    taken = admin_client.post(f"/admin/sendouts/batch/{stored.batch().pk}/file/", {"take": "1"})
+    assert taken["Content-Type"] == "application/zip"
+    with ZipFile(BytesIO(b"".join(taken.streaming_content))) as came:
+        pages = [json.loads(came.read(name)) for name in came.namelist()]
+    assert [page["rows"][0]["contactId"] for page in pages] == ["1-0", "2-0", "3-0"]
+    assert {len(page["rows"]) for page in pages} == {ROWS}
 
 
 @pytest.mark.parametrize("moment", ["_write", "_point"])
