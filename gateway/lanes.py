@@ -10,8 +10,10 @@ from django.utils import timezone
 
 from actions.models import SuppressionUpload
 from actions.suppression import upload_work
+from notices import outbox
 from notices.alarms.progress import tell_clock
 from notices.alarms.watch import Watch
+from notices.messages import due
 from notices.messages import send as messages
 from outbound.retry_after import MAX_WAIT
 from sendouts import lifecycle
@@ -149,6 +151,8 @@ CHORES = (
     # Promo codes returned to their pools have no rows of their own; one thread at a time is enough.
     Chore("codes", lambda now: give_back_codes(), needed=has_unused_codes),
 )
+# Times of rows that no lane has. A wrong clock may have put them too far ahead.
+AFTER_JUMP = (due.look_again, outbox.look_again, forecast.look_again)
 
 
 def make_sweep() -> Sweep:
@@ -158,7 +162,7 @@ def make_sweep() -> Sweep:
         Watch().start(stop)
 
     beside = (watch, messages.start, retention.start)
-    return Sweep(registered(), CHORES, beside=beside, tell_jump=tell_clock, threads=AT_ONCE)
+    return Sweep(registered(), CHORES, beside=beside, tell_jump=tell_clock, after_jump=AFTER_JUMP, threads=AT_ONCE)
 
 
 def threads() -> dict[str, int]:

@@ -42,6 +42,12 @@ def drop_restored() -> int:
     return sum(model.objects.filter(**open_rows).update(state=State.LOST) for model in (Notice, Message))
 
 
+def look_again(now: datetime) -> None:
+    """Make all rows that wait due now, since their time may come from a wrong clock. Each is still sent once."""
+    for model in (Notice, Message):
+        model.objects.filter(state=State.WAITING, due_at__gt=now).update(due_at=now)
+
+
 def mark(rows: QuerySet[Any], now: datetime, **columns: Any) -> QuerySet[Any]:
     """Mark those of the rows that wait and that no other process marks; return the marked ones. `columns`: the mark."""
     model = rows.model

@@ -98,7 +98,7 @@ class Sweep:
     kind of worker, if not in four.
 
     `beside` starts the threads that run beside the sweep until the event is set; `tell_jump` receives a clock jump in
-    seconds.
+    seconds. `after_jump` puts right the later times of rows that no lane has.
     """
 
     def __init__(
@@ -108,12 +108,14 @@ class Sweep:
         *,
         beside: Sequence[Callable[[threading.Event], None]] = (),
         tell_jump: Callable[[int], None] = lambda seconds: None,
+        after_jump: Sequence[Callable[[datetime], object]] = (),
         threads: Mapping[str, int] | None = None,
     ) -> None:
         self._lanes = lanes
         self._chores = chores
         self._beside = beside
         self._tell_jump = tell_jump
+        self._after_jump = after_jump
         self._pools = WorkThreads(threads or {})
         self._under_way: set[tuple[str, int]] = set()
         self._seen: dict[tuple[str, int], int] = {}
@@ -223,7 +225,7 @@ class Sweep:
                 self._clock_doubted_until = monotonic + PAUSE_AFTER_JUMP
                 log.error("clock_jumped", seconds=seconds)
                 self._tell_jump(seconds)
-                self._make_all_due()
+                self._make_all_due(now)
 
     def _bound_times(self, now: datetime) -> None:
         """Report a clock that differs from the database's, and bound times that a wrong clock has left in rows."""
@@ -238,7 +240,7 @@ class Sweep:
             if found := lane.bound_times():
                 log.warning("times_bounded", lane=lane.name, rows=found)
 
-    def _make_all_due(self) -> None:
+    def _make_all_due(self, now: datetime) -> None:
         """Make later rows due now, since their due time may come from a wrong clock.
 
         Checking too early changes nothing. A lane excludes rows that wait for a person or for a declared time.
@@ -246,3 +248,5 @@ class Sweep:
         for lane in self._lanes:
             if lane.early is not None:
                 lane.early(lane.rows()).filter(due_at__gt=Now()).update(due_at=Now())
+        for look_again in self._after_jump:
+            look_again(now)

@@ -89,6 +89,13 @@ def record_silence(until: datetime) -> None:
     Tempo.objects.update_or_create(pk=1, defaults={"silent_until": until})
 
 
+def look_again(now: datetime) -> None:
+    """Let nothing be measured later than now: a wrong clock has written that. Forget until when calls are blocked."""
+    Tempo.objects.filter(silent_until__gt=now).update(silent_until=None)
+    Tempo.objects.filter(measured_at__gt=now).update(measured_at=now)
+    Tempo.objects.filter(slow_at__gt=now).update(slow_at=now)
+
+
 def record_slow_answer(seconds: float, now: datetime) -> None:
     """Record how long an answer of the platform took, unless a longer one is fresh."""
     if seconds > slowest_answer(now):

@@ -46,6 +46,14 @@ FAULTS = (
         f"{LANES}::test_without_a_broker_the_sweep_goes_on_with_what_results_from_its_work",
     ),
     Fault(
+        "after a jump of the clock, messages wait for a time of the wrong clock",
+        SWEEP,
+        "            look_again(now)\n",
+        "            pass\n",
+        "tests/work/test_clocks_apart.py"
+        "::test_when_the_clock_is_put_right_messages_and_forecasts_wait_for_none_of_its_times",
+    ),
+    Fault(
         "a claimed row is taken once more",
         CLAIMS,
         "filter(free(), due(), pk__in=ids)",
@@ -239,7 +247,7 @@ FAULTS = (
     Fault(
         "nothing is looked at again after a clock jump",
         SWEEP,
-        "                self._make_all_due()",
+        "                self._make_all_due(now)",
         "                pass",
         f"{CLOCKS}::test_what_a_clock_ahead_put_off_is_looked_at_when_the_clock_is_put_right",
     ),

@@ -9,10 +9,11 @@ from django.utils import timezone
 
 from gateway.lanes import make_sweep
 from notices.alarms import progress
+from notices.models import Alarm, Message, Notice
 from sendouts import lifecycle
-from sendouts.models import Batch, Status, Webhook
+from sendouts.models import Batch, Status, Tempo, Webhook
 from tests.factories import batch, webhook
-from tests.gate import Gate
+from tests.gate import Gate, reviewer
 from tests.lanes import advance_batches
 from work import claims
 
@@ -86,6 +87,25 @@ def test_after_a_jump_nothing_expires_until_the_clock_is_trusted_again(
     assert Batch.objects.get(pk=late.pk).status == Status.EXPIRED
 
 
+def test_when_the_clock_is_put_right_messages_and_forecasts_wait_for_none_of_its_times(clock: Clock) -> None:
+    clock.turn(AHEAD)
+    sweep = make_sweep()
+    sweep.round()
+    wrong = timezone.now()
+    held = batch(Status.IN_REVIEW, accepted=1)
+    Batch.objects.update(tell_at=wrong)
+    alarm = Alarm.objects.create(code="disk_full", data={"megabytes": 1}, opened_at=wrong, last_seen_at=wrong)
+    Notice.objects.create(alarm=alarm, occasion="opened", channel="mail", due_at=wrong)
+    Message.objects.create(sendout=held.sendout, batch=held, occasion="waiting", user=reviewer(), due_at=wrong)
+    Tempo.objects.create(pk=1, silent_until=wrong, measured_at=wrong, slow_at=wrong)
+    clock.turn(timedelta())
+    sweep.round()
+    now, tempo = real_now(), Tempo.objects.get()
+    assert tempo.silent_until is None and tempo.measured_at <= now and tempo.slow_at <= now
+    assert all(each.due_at <= now for model in (Notice, Message) for each in model.objects.all())
+    assert not Batch.objects.filter(tell_at__gt=now).exists()
+
+
 def test_a_hook_that_came_under_a_clock_behind_has_its_whole_time(gate: Gate, clock: Clock) -> None:
     gate.project(answer_within=timedelta(minutes=20))
     clock.turn(BEHIND)
@@ -143,11 +163,11 @@ def test_what_is_stored_under_a_wrong_clock_is_due_on_the_databases(gate: Gate, 
     (pk,) = gate.plan()
     with claims.alone(Batch, pk) as claim:
         lifecycle.look_again(pk, claim=claim, pause=timedelta(minutes=1))
-    wait = gate.batch().due_at - real_now()  # type: ignore[operator]
+    wait = gate.batch().due_at - real_now()
     assert timedelta(seconds=50) < wait <= timedelta(minutes=1)
     due_now = {pk: {"due_at": timezone.now()}}
     lifecycle.move(due_now, Status.PLANNED, Status.SCREENED, now=timezone.now())
-    assert abs(gate.batch().due_at - real_now()) < timedelta(seconds=5)  # type: ignore[operator]
+    assert abs(gate.batch().due_at - real_now()) < timedelta(seconds=5)
 
 
 @pytest.mark.parametrize(
