@@ -62,7 +62,7 @@ def _run_chore(chore: Chore, ids: Sequence[int]) -> None:
 class WorkThreads:
     """Threads for each kind of worker, so that work of one kind waits for none of another.
 
-    `at_once`: how many, for kinds that have not four.
+    `at_once`: the number of threads of a kind; a kind that it does not name has four.
     """
 
     def __init__(self, at_once: Mapping[str, int]) -> None:
@@ -94,8 +94,8 @@ class WorkThreads:
 
 
 class Sweep:
-    """Rounds over the due rows. Use one object per loop; `threads` says in how many threads it does the work of a
-    kind of worker, if not in four.
+    """Rounds over the due rows. Use one object per loop; `threads` is the number of threads for each kind
+    of worker; a kind that it does not name has four.
 
     `beside` starts the threads that run beside the sweep until the event is set; `tell_jump` receives a clock jump in
     seconds. `after_jump` puts right the later times of rows that no lane has.

@@ -1,4 +1,4 @@
-"""The contact file as it came, for a person who takes it: as it is, or as a ZIP archive if it came in several pages."""
+"""Downloads of a contact file as it came: the file itself, or a ZIP archive of its pages."""
 
 from collections.abc import Generator
 from contextlib import closing

@@ -1,4 +1,4 @@
-"""The door's answers, whoever sends them."""
+"""The answers of the door to hooks: their status, headers and body."""
 
 from dataclasses import dataclass
 from functools import lru_cache

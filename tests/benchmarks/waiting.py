@@ -9,12 +9,13 @@ import json
 import sys
 import threading
 import time
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from simulator.client import Report, Simulator
+from tests.acceptance.deployment import wait_until
 from tests.benchmarks.deployment import CONFIG, MODES, gateway
 from tests.benchmarks.measuring import SLOWEST, finished
 from tests.outbound.site import Request, Site, reply
@@ -28,12 +29,12 @@ PROJECTS = """
 """
 CLOSING_SECONDS = 90
 PER_SECOND = 10
-# The lanes of what waits for nobody, and how long it may take until nothing in them is due, looked at so many times.
+# The lanes of what waits for nobody, and how long it may take until nothing in them is due for some seconds.
 OWN_LANES = ("hooks", "singles", "downloads", "files")
 SETTLE_SECONDS = 600
 # Plain batches, one after the other, of which the median counts.
 BATCHES = 5
-CALM_LOOKS = 6
+CALM_SECONDS = 3.0
 SILENT = {"faults": [{"kind": "hang", "on": way} for way in ("reject", "finish")]}
 
 
@@ -100,13 +101,16 @@ class Waiting:
 
     def _settle(self) -> None:
         """Wait until every hook is planned, and no worker but those that repeat calls is at work on what was fired."""
-        until, calm = time.monotonic() + SETTLE_SECONDS, 0
-        while calm < CALM_LOOKS:
-            if time.monotonic() > until:
-                raise TimeoutError(f"It does not come to rest: {self._gateway.lanes()}")
+        busy_at = time.monotonic()
+
+        def is_calm() -> bool:
+            nonlocal busy_at
             lanes = self._gateway.lanes()
-            calm = calm + 1 if all(lanes[name] == (0.0, 0) for name in OWN_LANES) else 0
-            time.sleep(0.5)
+            if any(lanes[name] != (0.0, 0) for name in OWN_LANES):
+                busy_at = time.monotonic()
+            return time.monotonic() - busy_at > CALM_SECONDS
+
+        wait_until(is_calm, SETTLE_SECONDS, "everything waits", lambda: str(self._gateway.lanes()))
 
     def beside(self) -> tuple[float, dict[str, float], int]:
         """Return the median seconds of a plain batch, the times of plain singles in ms, and how many singles were late."""
@@ -125,9 +129,9 @@ class Waiting:
 
     def late(self, closing: list[str], began: float) -> int:
         """Return how many contacts timed out, though their project rejects at the deadline."""
-        until = began + CLOSING_SECONDS + 60
-        while any(self._platform.sendout(each)["waiting"] for each in closing) and time.monotonic() < until:
-            time.sleep(0.5)
+        left = began + CLOSING_SECONDS + 60 - time.monotonic()
+        with suppress(AssertionError):
+            wait_until(lambda: not any(self._platform.sendout(each)["waiting"] for each in closing), left, "all ended")
         ends = [self._platform.sendout(each) for each in closing]
         return sum(end["timed_out"] + end["waiting"] for end in ends)
 
