@@ -1,5 +1,6 @@
 """The door's listening socket: made once, kept by the keeper, and served by every door of this machine."""
 
+import errno
 import json
 import os
 import select
@@ -20,6 +21,9 @@ log = structlog.get_logger(__name__)
 BACKLOG = 2_048
 END_SECONDS = 5.0
 RESTART_SECONDS = 0.5
+# How long to wait for the keeper of a socket that others have, and how often to look.
+TAKEN_SECONDS = 3.0
+TAKEN_LOOK_SECONDS = 0.05
 # How often the master leaves a trace that the door is open, and the shortest closure that is told.
 TRACE_SECONDS = 1.0
 CLOSED_SECONDS = 3.0
@@ -54,14 +58,22 @@ class DoorSocket:
     def open(self) -> set[int]:
         """Take the socket over from systemd or a keeper, else open it. Raises OSError.
 
-        Return the doors that serve it already.
+        Return the doors that serve it already. If the keeper was killed with the last master, its doors start another.
         """
         if os.environ.get("LISTEN_FDS") and os.environ.get("LISTEN_PID", str(os.getpid())) == str(os.getpid()):
             self._listener = socket.socket(fileno=FIRST_SOCKET)
         doors = self._claim()
-        if self._listener is None:
-            self._listener = _bind(settings.HOST, settings.PORT)
-            self._note_closure()
+        until = time.monotonic() + TAKEN_SECONDS
+        while self._listener is None:
+            try:
+                self._listener = _bind(settings.HOST, settings.PORT)
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE or time.monotonic() > until:
+                    raise
+                time.sleep(TAKEN_LOOK_SECONDS)
+                doors = self._claim()
+            else:
+                self._note_closure()
         self.watch()
         return doors
 
@@ -84,11 +96,17 @@ class DoorSocket:
             time.monotonic() >= self._started + RESTART_SECONDS
         ):
             self._started = time.monotonic()
-            kept = self.listener
-            command = [sys.executable, "-I", keeper.__file__, str(kept.fileno()), keeper_name()]
-            self._keeper = subprocess.Popen(command, start_new_session=True, pass_fds=[kept.fileno()])
-            kept.close()
+            self._keeper = self.start_keeper()
         self._claim()
+
+    def start_keeper(self) -> subprocess.Popen[bytes]:
+        """Start a keeper with this socket; it ends at once if there is one already."""
+        kept = self.listener
+        command = [sys.executable, "-I", keeper.__file__, str(kept.fileno()), keeper_name()]
+        try:
+            return subprocess.Popen(command, start_new_session=True, pass_fds=[kept.fileno()])
+        finally:
+            kept.close()
 
     def doors(self) -> set[int]:
         """Return the processes that take hooks now."""

@@ -5,6 +5,7 @@ A killed door is back within a moment, since nothing has to be imported. The mas
 
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -18,7 +19,7 @@ from django.urls import get_resolver
 
 from gateway.ops.startup import report_aside
 from gateway.run.door_socket import DoorSocket, keeper_name
-from gateway.run.keeper import ALONE_SECONDS
+from gateway.run.keeper import ALONE_SECONDS, exists
 from gateway.run.web import DoorServer, web_config
 
 log = structlog.get_logger(__name__)
@@ -27,6 +28,10 @@ LOOK_SECONDS = 0.02
 STOP_SECONDS = 15.0
 # Least time between two starts in one place: a door that lived longer starts again at once.
 RESTART_SECONDS = 0.5
+# How often a door looks whether its master lives, and whether there is a keeper if it does not.
+ORPHAN_LOOK_SECONDS = 0.2
+# Doors of the last master that a keeper does not know yet, since it was replaced too, are known to it by then.
+FORMER_SECONDS = 10.0
 
 
 class DoorMaster:
@@ -45,6 +50,9 @@ class DoorMaster:
         self._started = [float("-inf")] * DOORS
         # Doors of the last master; those of a master of this process id are its children.
         self._former: set[int] = set()
+        # Doors of this master, and former ones that were told to end.
+        self._known: set[int] = set()
+        self._look_until = float("inf")
         self._stop = threading.Event()
         self._again = threading.Event()
 
@@ -60,6 +68,7 @@ class DoorMaster:
             # Load the pages too.
             _ = get_resolver().url_patterns
         self._former = self._socket.open()
+        self._look_until = time.monotonic() + FORMER_SECONDS
         alone_until = float("inf")
         while not self._stop.wait(LOOK_SECONDS) and time.monotonic() < alone_until:
             if self._supervisor and os.getppid() != self._supervisor:
@@ -83,16 +92,33 @@ class DoorMaster:
                 continue
             self._started[place] = time.monotonic()
             self._doors[place] = _fork(self._serve)
+            self._known.add(self._doors[place])
             if self._former:
                 # One after the other, so that the old ones have the processor meanwhile.
                 return
 
     def _serve(self) -> None:
         parent = os.getppid()
-        threading.Thread(target=end_after, args=(parent,), name="master-watch", daemon=True).start()
+        threading.Thread(target=self._outlive, args=(parent,), name="master-watch", daemon=True).start()
         if self._pages:
             report_aside()
         DoorServer(web_config(self._application), self._socket.listener, keeper_name()).run()
+
+    def _outlive(self, master: int) -> None:
+        """End this door some time after its master was killed: hooks need a door until another master has its own.
+
+        Meanwhile there must be a keeper, since the next master gets the socket from it.
+        """
+        pause = threading.Event()
+        while os.getppid() == master:
+            pause.wait(ORPHAN_LOOK_SECONDS)
+        until = time.monotonic() + ALONE_SECONDS
+        keeper: subprocess.Popen[bytes] | None = None
+        while time.monotonic() < until:
+            if (keeper is None or keeper.poll() is not None) and not exists(keeper_name()):
+                keeper = self._socket.start_keeper()
+            pause.wait(ORPHAN_LOOK_SECONDS)
+        os.kill(os.getpid(), signal.SIGTERM)
 
     def _reap(self) -> None:
         with suppress(ChildProcessError):
@@ -106,12 +132,14 @@ class DoorMaster:
 
     def _relieve(self) -> None:
         """End the former doors once the new ones take hooks."""
-        if not self._former:
+        if not self._former and time.monotonic() > self._look_until:
             return
         taking = self._socket.doors()
-        if set(self._doors.values()) <= taking and len(self._doors) == DOORS:
+        self._former |= taking - self._known
+        if self._former and set(self._doors.values()) <= taking and len(self._doors) == DOORS:
             for pid in self._former & taking:
-                os.kill(pid, signal.SIGTERM)
+                _signal(pid, signal.SIGTERM)
+            self._known |= self._former
             self._former = set()
             log.info("process_replaced", name="doors")
 
@@ -163,15 +191,6 @@ def _lives(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
-
-
-def end_after(parent: int) -> None:
-    """End this process some time after its parent: hooks need a door until another parent has started."""
-    pause = threading.Event()
-    while os.getppid() == parent:
-        pause.wait(1)
-    pause.wait(ALONE_SECONDS)
-    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def has_lost_terminal(had_one: bool = os.isatty(0)) -> bool:

@@ -246,6 +246,15 @@ def connect(name: str) -> socket.socket | None:
     return wire
 
 
+def exists(name: str) -> bool:
+    """Return whether there is a keeper of this name and this user."""
+    wire = connect(name)
+    if wire is None:
+        return False
+    wire.close()
+    return True
+
+
 def address(name: str) -> str:
     """Return the keeper's address in Linux's abstract namespace: no file stays, and no folder is too long."""
     return f"\0send-gate-keeper-{name}"
@@ -259,7 +268,11 @@ def peer_of(wire: socket.socket) -> tuple[int, int]:
 
 def main(listener: int, name: str) -> None:
     place = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    place.bind(address(name))
+    try:
+        place.bind(address(name))
+    except OSError:
+        # Another keeper of this name was faster.
+        return
     place.listen(64)
     Keeper(listener, place).run()
 

@@ -195,6 +195,8 @@ def test_hooks_that_were_answered_together_are_not_repeated_when_their_doors_are
     for each in frozen:
         each.resume()
     assert {sender.answer(b"") for sender in senders} == {"202 Accepted"}
+    # A door that answers once more has told the keeper of its answers before.
+    assert {requests.get(url(doors), timeout=10).status_code for _ in range(30)} == {200}
     for each in frozen:
         each.kill()
     doors.wait_for_doors(master)
@@ -271,6 +273,33 @@ def test_doors_outlive_their_killed_master_until_the_next_one_has_its_own(doors:
     doors.start()
     assert old.isdisjoint(doors.doors())
     assert idle.answer(idle.send(100)) == "202 Accepted"
+
+
+def test_the_next_master_takes_over_though_the_keeper_was_killed_too(doors: Doors, master: psutil.Process) -> None:
+    old = doors.doors()
+    idle = Sender(doors)
+    assert idle.answer(idle.send(100)) == "202 Accepted"
+    [keeper] = doors.processes(KEEPER)
+    master.kill()
+    keeper.kill()
+    doors.start()
+    assert old.isdisjoint(doors.doors())
+    assert idle.answer(idle.send(100)) == "202 Accepted"
+
+
+def test_doors_that_the_keeper_learns_of_late_are_replaced(doors: Doors, master: psutil.Process) -> None:
+    old = doors.doors()
+    frozen = [psutil.Process(pid) for pid in old]
+    for each in frozen:
+        each.suspend()
+    [keeper] = doors.processes(KEEPER)
+    keeper.kill()
+    master.send_signal(signal.SIGHUP)
+    wait_until(lambda: len(doors.doors(master) - old) == 2, doors.log)
+    for each in frozen:
+        each.resume()
+    doors.wait_for_doors(master)
+    assert old.isdisjoint(doors.doors())
 
 
 def test_sighup_replaces_the_doors_and_refuses_nobody(doors: Doors, master: psutil.Process) -> None:
