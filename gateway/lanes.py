@@ -1,6 +1,7 @@
 """Table of all lanes, one per kind of work, read by tasks, routes, the sweep, embedded mode, alarms and metrics."""
 
 import threading
+from collections.abc import Container
 from dataclasses import replace
 from datetime import timedelta
 
@@ -28,11 +29,14 @@ from sendouts.stages.screening import download
 from sendouts.verbs import change_many
 from work import pulses
 from work.lanes import Lane, registered
+from work.polling import Poller
 from work.retry import THRICE, Retry
 from work.sweep import Chore, Sweep
 
 # Effects and downloads wait for as long as other hosts ask, calls of the platform for less.
 _CALLING = Q(status=Status.ACCEPTED, enrichments=0) | Q(status__in=[Status.REFUSED, Status.DELIVERED])
+# A contact file of this many bytes is long: some 20,000 contacts.
+_LONG_BYTES = 8_000_000
 _SECONDS, _HOUR = timedelta(seconds=THRICE.longest), timedelta(seconds=MAX_WAIT)
 SINGLES = Lane(
     "singles",
@@ -55,6 +59,7 @@ FILES = replace(
     worker=pulses.FILES,
     of=~ASKING & ~REPEATING & Q(source=Batch.Source.BATCH),
     together=False,
+    is_long=lambda ids: Spool.objects.filter(pk__in=ids, reached__gt=_LONG_BYTES).exists(),
 )
 SERVICES = replace(
     SINGLES,
@@ -163,6 +168,12 @@ def make_sweep() -> Sweep:
 
     beside = (watch, messages.start, retention.start)
     return Sweep(registered(), CHORES, beside=beside, tell_jump=tell_clock, after_jump=AFTER_JUMP, threads=AT_ONCE)
+
+
+def make_poller(queues: Container[str]) -> Poller:
+    """Return what polls for the rows of a worker that reads these queues."""
+    own = [lane for lane in registered() if lane.queue in queues]
+    return Poller(own, max((threads()[lane.queue] for lane in own), default=1))
 
 
 def threads() -> dict[str, int]:

@@ -35,6 +35,8 @@ class Lane:
     logged. `sets` splits rows into sets that are claimed one after the other, and may put rows off instead; `after`
     runs on ids that are free again.
 
+    `is_long` says whether rows need much of the processor: these are processed at a lower priority.
+
     `early` selects the rows to check again after a clock jump. `pauses` says which rows are put off, and for how long
     at most: a due time further ahead comes from a wrong clock. Operators are alerted to rows that are due for longer
     than `overdue`; with `vital`, the gateway is then not ready.
@@ -55,6 +57,7 @@ class Lane:
     sets: Callable[[Sequence[int]], Iterable[Sequence[int]]] = lambda ids: [ids]
     after: Callable[[Sequence[int]], object] = lambda ids: None
     onward: "tuple[Lane, ...]" = ()
+    is_long: Callable[[Sequence[int]], bool] = lambda ids: False
     early: Callable[["QuerySet[Any]"], "QuerySet[Any]"] | None = None
     pauses: Sequence[tuple[Q, timedelta]] = ()
     overdue: timedelta = timedelta(seconds=60)

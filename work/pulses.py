@@ -19,6 +19,8 @@ SMALL, FILES = "worker-small", "worker-files"
 DOWNLOADS, SERVICES = "worker-downloads", "worker-services"
 QUEUE = "sqs"
 DOOR, CLOSED, ROUNDS, CLOCK, HEALTH = "door@", "closed@", "rounds@", "clock@", "health@"
+# With the name of a worker that polls for its rows, since its broker is away.
+POLLS = "polls@"
 # When the surroundings failed last: a claim from before proves nothing about its row.
 OUTAGE = "outage"
 # A busy process writes no more often than this; checks must allow for a longer silence.

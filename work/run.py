@@ -1,6 +1,7 @@
 """Process the rows of a lane: claim, work, release, retry, halve and escalate, in the same way for all lanes."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import structlog
 from django.db import DatabaseError, transaction
@@ -8,6 +9,7 @@ from django.db import DatabaseError, transaction
 from work import claims, outages
 from work.claims import Claim
 from work.lanes import Lane
+from work.priority import lowered
 
 log = structlog.get_logger(__name__)
 # Rows that are claimed and processed together.
@@ -64,7 +66,8 @@ def _work(lane: Lane, claim: Claim) -> list[int]:
         return []
     try:
         if claim.deaths < claims.DEATHS:
-            return _try_or_halve(lane, claim, claim.ids)
+            work = partial(_try_or_halve, lane, claim, claim.ids)
+            return lowered(work) if lane.is_long(claim.ids) else work()
         (pk,) = claim.ids
         log.error("worker_died", lane=lane.name, row=pk, deaths=claim.deaths)
         lane.escalate(claim, pk, None)

@@ -1,17 +1,16 @@
 """The gateway's clock: query the database for due rows in a loop, and make sure that they are processed.
 
 It needs no broker, and may run twice. It nudges the workers for due rows. If a nudge fails, or a row stays due for two
-rounds, it does the work in its own threads, and what follows from it. So deadlines are still kept.
+rounds, it does the work in its own threads, and what follows from it. So deadlines are still kept. Without a broker it
+leaves their rows for some rounds to workers that poll.
 """
 
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
 
 import structlog
 from django.conf import settings
@@ -22,16 +21,22 @@ from django.utils import timezone
 from work import claims, outages
 from work.lanes import Lane
 from work.nudges import nudge
+from work.polling import polling
 from work.rounds import Rounds
 from work.run import run
+from work.threads import WorkThreads
 
 log = structlog.get_logger(__name__)
 ROUND_ROWS = 1_000
 NUDGE_SECONDS = 1.0
-THREADS = 4
 # Without a broker the rounds are the only signal that rows are due, so they come sooner, and wait for it no further.
 AWAY_SECONDS = 0.2
 AWAY_NUDGE_SECONDS = 0.05
+# For so many rounds the sweep leaves a due row to a worker that was nudged, and to one that polls for it itself.
+LEFT_ROUNDS = 2
+POLLED_ROUNDS = 10
+# How often to ask which workers poll.
+POLLING_SECONDS = 1.0
 # After a jump larger than this between two rounds the clock is not trusted for a while.
 CLOCK_JUMP = timedelta(seconds=60)
 PAUSE_AFTER_JUMP = 60.0
@@ -59,40 +64,6 @@ def _run_chore(chore: Chore, ids: Sequence[int]) -> None:
     chore.run(timezone.now())
 
 
-class WorkThreads:
-    """Threads for each kind of worker, so that work of one kind waits for none of another.
-
-    `at_once`: the number of threads of a kind; a kind that it does not name has four.
-    """
-
-    def __init__(self, at_once: Mapping[str, int]) -> None:
-        self._at_once = at_once
-        self._pools: dict[str, ThreadPoolExecutor] = {}
-        self._lock = threading.Lock()
-        self._ended = False
-
-    def submit(self, kind: str, function: Callable[..., object], *given: Any) -> bool:
-        """Have a thread call the function; return False at the end, when none does."""
-        with self._lock:
-            if self._ended:
-                return False
-            if kind not in self._pools:
-                self._pools[kind] = ThreadPoolExecutor(
-                    self._at_once.get(kind, THREADS), thread_name_prefix=f"sweep-{kind}"
-                )
-            self._pools[kind].submit(function, *given)
-        return True
-
-    def end(self, *, drop: bool = False) -> None:
-        """Wait for what was submitted; with `drop`, only for what has begun."""
-        with self._lock:
-            self._ended = True
-        for pool in self._pools.values():
-            pool.shutdown(wait=False, cancel_futures=drop)
-        for pool in self._pools.values():
-            pool.shutdown(wait=True)
-
-
 class Sweep:
     """Rounds over the due rows. Use one object per loop; `threads` is the number of threads for each kind
     of worker; a kind that it does not name has four.
@@ -116,8 +87,7 @@ class Sweep:
         self._beside = beside
         self._tell_jump = tell_jump
         self._after_jump = after_jump
-        self._pools = WorkThreads(threads or {})
-        self._under_way: set[tuple[str, int]] = set()
+        self._threads = WorkThreads(threads)
         self._seen: dict[tuple[str, int], int] = {}
         self._last: tuple[datetime, float] | None = None
         self._clock_doubted_until = 0.0
@@ -125,6 +95,8 @@ class Sweep:
         self._did: dict[str, float] = {}
         self._broker_away = False
         self._times_bounded = float("-inf")
+        self._polling_workers: frozenset[str] = frozenset()
+        self._polling_at = float("-inf")
 
     def run(self, stop: threading.Event) -> None:
         """Sweep until `stop` is set; log a round that fails, and continue with the next."""
@@ -144,7 +116,7 @@ class Sweep:
             finally:
                 close_old_connections()
             stop.wait(min(AWAY_SECONDS, settings.SWEEP_SECONDS) if self._broker_away else settings.SWEEP_SECONDS)
-        self._pools.end(drop=True)
+        self._threads.end(drop=True)
         connection.close()
 
     def round(self) -> None:
@@ -159,7 +131,7 @@ class Sweep:
         reached = True
         for lane in self._lanes:
             reached = self._nudge_or_work(lane, due[lane.name], reached=reached)
-        self._rounds.end(frozenset(self._under_way))
+        self._rounds.end(frozenset(self._threads.under_way))
 
     def _do_chores(self, now: datetime) -> None:
         monotonic = time.monotonic()
@@ -171,8 +143,8 @@ class Sweep:
             self._did[chore.name] = monotonic
             if chore.needed is None:
                 chore.run(now)
-            elif (chore.name, 0) not in self._under_way and chore.needed():
-                self._submit(chore.name, chore.name, [0], partial(_run_chore, chore))
+            elif (chore.name, 0) not in self._threads.under_way and chore.needed():
+                self._threads.submit(chore.name, chore.name, [0], partial(_run_chore, chore))
 
     def _nudge_or_work(self, lane: Lane, ids: list[int], *, reached: bool) -> bool:
         """Nudge the workers for the rows, and process those that no worker takes; return whether the broker is there.
@@ -183,36 +155,27 @@ class Sweep:
         left = (reached or not ids) and nudge(lane.name, ids, wait=wait)
         if ids and reached:
             self._broker_away = not left
+        rounds = LEFT_ROUNDS if left else POLLED_ROUNDS if ids and lane.worker in self._polling() else 0
         own = [
-            pk for pk in ids if (not left or self._seen[lane.name, pk] > 2) and (lane.name, pk) not in self._under_way
+            pk for pk in ids if self._seen[lane.name, pk] > rounds and (lane.name, pk) not in self._threads.under_way
         ]
         self._rounds.saw(lane, left=left, due=ids, own=own)
         for group in (lane.sets(own) if lane.together else [[pk] for pk in own]) if own else ():
-            self._submit(lane.worker, lane.name, group, partial(run, lane, pass_on=self._pass_on))
+            self._threads.submit(lane.worker, lane.name, group, partial(run, lane, pass_on=self._pass_on))
         return reached and left
 
     def _pass_on(self, lane: Lane, ids: Sequence[int]) -> None:
         """Have the workers process rows that resulted from others; without a broker, the sweep's own threads."""
-        if self._broker_away:
-            self._submit(lane.worker, lane.name, ids, partial(run, lane, pass_on=self._pass_on))
-        else:
+        if not self._broker_away:
             nudge(lane.name, ids)
+        elif lane.worker not in self._polling():
+            self._threads.submit(lane.worker, lane.name, ids, partial(run, lane, pass_on=self._pass_on))
 
-    def _submit(self, kind: str, name: str, ids: Sequence[int], run: Callable[[Sequence[int]], object]) -> None:
-        # Changed in place, since the threads of the sweep submit work too.
-        self._under_way.update((name, pk) for pk in ids)
-        if not self._pools.submit(kind, self._work, name, ids, run):
-            self._under_way.difference_update((name, pk) for pk in ids)
-
-    def _work(self, name: str, ids: Sequence[int], run: Callable[[Sequence[int]], object]) -> None:
-        try:
-            run(ids)
-        except Exception:
-            # This includes a database outage: the rows are still due, and a later round finds them.
-            log.exception("sweep_work_failed", work=name, rows=len(ids), first=ids[0])
-        finally:
-            self._under_way.difference_update((name, pk) for pk in ids)
-            close_old_connections()
+    def _polling(self) -> frozenset[str]:
+        """Return the workers that poll for their rows themselves, as of a moment ago."""
+        if time.monotonic() - self._polling_at > POLLING_SECONDS:
+            self._polling_workers, self._polling_at = polling(), time.monotonic()
+        return self._polling_workers
 
     def _watch_clock(self, now: datetime) -> None:
         monotonic = time.monotonic()

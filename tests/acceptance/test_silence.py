@@ -106,3 +106,5 @@ def test_a_gateway_that_starts_without_its_broker_keeps_deadlines(gate: Gate) ->
     wait_until(lambda: gateway.rows(expired) == [(1,)], 30, "the held batch expires", gateway.tail)
     seen = platform.wait_for(held["id"], lambda now: not now["waiting"], within=20)
     assert (seen["timed_out"], seen["violations"]) == (1_000, [])
+    polls = "SELECT count(*) FROM sendouts_pulse WHERE name LIKE 'polls@%'"
+    wait_until(lambda: gateway.rows(polls) == [(4,)], 30, "every worker finds its rows itself", gateway.tail)

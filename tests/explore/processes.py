@@ -29,6 +29,7 @@ from tests.explore.virtual.scheduler import Process, Scheduler
 from work import claims, nudges, outages, pulses
 from work.lanes import Lane, registered
 from work.sweep import Chore
+from work.threads import WorkThreads
 
 _due, _bound_times = Lane.due, Lane.bound_times
 
@@ -85,14 +86,15 @@ def _work(lane: str, ids: list[int]) -> None:
     TASKS[lane](ids)
 
 
-class _Pool:
+class _Threads(WorkThreads):
     """Stands for the threads of a sweep."""
 
     def __init__(self, scheduler: Scheduler, process: Process) -> None:
+        super().__init__()
         self._scheduler, self._process = scheduler, process
 
-    def submit(self, kind: str, function: Callable[..., Any], *arguments: Any) -> bool:
-        self._scheduler.spawn(self._process, f"sweep-work {arguments[0]} {arguments[1]}", function, *arguments)
+    def _start(self, kind: str, function: Callable[..., object], *given: Any) -> bool:
+        self._scheduler.spawn(self._process, f"sweep-work {given[0]} {given[1]}", function, *given)
         return True
 
 
@@ -112,7 +114,7 @@ class _Stop:
 def sweep(scheduler: Scheduler, process: Process) -> None:
     """Sweep until the process dies, but pass over the rounds in which nothing can be due."""
     made = make_sweep()
-    made._pools = _Pool(scheduler, process)  # type: ignore[assignment]
+    made._threads = _Threads(scheduler, process)
     # What runs beside it, has threads of its own.
     made._beside = ()
     made._chores = [_only_if_it_finds(chore) for chore in made._chores if chore.name in _FINDS]

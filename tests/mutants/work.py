@@ -34,15 +34,15 @@ FAULTS = (
     Fault(
         "the sweep has the same threads for every kind of work",
         SWEEP,
-        "self._submit(lane.worker, lane.name, group,",
-        'self._submit("any", lane.name, group,',
+        "self._threads.submit(lane.worker, lane.name, group,",
+        'self._threads.submit("any", lane.name, group,',
         f"{LANES}::test_in_the_sweep_work_that_waits_keeps_no_other_kind_from_its_threads",
     ),
     Fault(
         "without a broker, each stage waits for another round of the sweep",
         SWEEP,
-        "        if self._broker_away:\n            self._submit(",
-        "        if False:\n            self._submit(",
+        "        elif lane.worker not in self._polling():\n            self._threads.submit(",
+        "        elif False:\n            self._threads.submit(",
         f"{LANES}::test_without_a_broker_the_sweep_goes_on_with_what_results_from_its_work",
     ),
     Fault(
@@ -252,10 +252,24 @@ FAULTS = (
         f"{CLOCKS}::test_what_a_clock_ahead_put_off_is_looked_at_when_the_clock_is_put_right",
     ),
     Fault(
+        "the sweep takes rows from a worker that polls for them",
+        SWEEP,
+        "POLLED_ROUNDS if ids and lane.worker in self._polling() else 0",
+        "0",
+        "tests/work/test_polling.py::test_the_sweep_leaves_rows_to_a_worker_that_polls_and_takes_what_stays_due",
+    ),
+    Fault(
+        "a worker without a broker polls for rows of other kinds too",
+        "gateway/lanes.py",
+        "[lane for lane in registered() if lane.queue in queues]",
+        "list(registered())",
+        "tests/work/test_polling.py::test_a_worker_polls_for_its_own_kinds_of_rows_only",
+    ),
+    Fault(
         "the sweep does not do the work itself",
         SWEEP,
-        "(not left or self._seen[lane.name, pk] > 2)",
-        "False",
+        "if self._seen[lane.name, pk] > rounds and",
+        "if False and",
         f"{LANES}::test_the_sweep_finds_it_and_nudges_or_does_it_itself",
     ),
     Fault(

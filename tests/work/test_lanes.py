@@ -105,9 +105,8 @@ def test_the_sweep_finds_it_and_nudges_or_does_it_itself(monkeypatch: pytest.Mon
         return left[0]
 
     monkeypatch.setattr("work.sweep.nudge", nudge)
-    monkeypatch.setattr("work.sweep.close_old_connections", lambda: None)
     sweep = make_sweep()
-    monkeypatch.setattr(sweep._pools, "submit", lambda kind, work, *given: work(*given))
+    monkeypatch.setattr(sweep._threads, "submit", lambda kind, name, ids, run: run(ids))
     sweep.round()
     assert nudged == [("errands", [made.pk])] and done() == []
     left[0] = False
@@ -135,7 +134,7 @@ def test_in_the_sweep_work_that_waits_keeps_no_other_kind_from_its_threads(monke
         wait_until(done, 30, "the other kind is done")
     finally:
         go_on.set()
-        sweep._pools.end(drop=True)
+        sweep._threads.end(drop=True)
 
 
 def test_a_round_waits_for_a_broker_that_is_away_once_and_not_for_each_kind(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,7 +145,7 @@ def test_a_round_waits_for_a_broker_that_is_away_once_and_not_for_each_kind(monk
     for lane in others:
         errand(lane.name)
     sweep.round()
-    sweep._pools.end()
+    sweep._threads.end()
     assert tried == ["one"] and done() == all_ids()
 
 
@@ -156,7 +155,6 @@ def test_without_a_broker_the_sweep_goes_on_with_what_results_from_its_work(
 ) -> None:
     nudged: list[Any] = []
     monkeypatch.setattr("work.sweep.nudge", lambda lane, ids, **_: (ids and nudged.append(lane)) or not away)
-    monkeypatch.setattr("work.sweep.close_old_connections", lambda: None)
     rest = replace(ERRANDS, name="rest", worker="worker-rest", of=Q(text="rest"))
 
     def begin(claim: Claim, ids: Sequence[int]) -> Sequence[int]:
@@ -166,7 +164,7 @@ def test_without_a_broker_the_sweep_goes_on_with_what_results_from_its_work(
     first = replace(ERRANDS, work=begin, of=Q(text="fine"), onward=(rest,))
     errand()
     sweep = Sweep([first, rest])
-    monkeypatch.setattr(sweep._pools, "submit", lambda kind, work, *given: work(*given) or True)
+    monkeypatch.setattr(sweep._threads, "submit", lambda kind, name, ids, run: run(ids))
     for _ in range(1 if away else 3):
         sweep.round()
     assert (done(), nudged.count("rest")) == ((all_ids(), 0) if away else ([], 1)), "a worker has three rounds"

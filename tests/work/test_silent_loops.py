@@ -14,6 +14,7 @@ from notices.models import Alarm
 from tests.factories import webhook
 from work import pulses, rounds
 from work import sweep as work_sweep
+from work import threads as work_threads
 from work.lanes import registered
 from work.models import Pulse
 from work.sweep import Sweep
@@ -26,7 +27,7 @@ def _afresh(monkeypatch: pytest.MonkeyPatch) -> None:
     """No sign of an earlier test counts; every round writes; and the sweep begins nothing itself."""
     pulses._signed.clear()
     monkeypatch.setattr(rounds, "WRITE_SECONDS", 0.0)
-    monkeypatch.setattr(work_sweep, "ThreadPoolExecutor", NoThreads)
+    monkeypatch.setattr(work_threads, "ThreadPoolExecutor", NoThreads)
 
 
 class NoThreads:
@@ -65,7 +66,7 @@ def rounds_of(sweep: Sweep, count: int) -> None:
     """Rounds in which a hook is due; the sweep forgets what it began, as if it was done and the next one came."""
     for _ in range(count):
         sweep.round()
-        sweep._under_way.clear()
+        sweep._threads.under_way.clear()
 
 
 def test_the_sweep_gives_a_sign_of_life_with_its_rounds(sweep_with: Callable[..., Sweep]) -> None:
@@ -120,9 +121,9 @@ def test_what_the_sweep_is_at_work_on_itself_is_no_sign_of_a_worker(sweep_with: 
     made = webhook("")
     sweep = sweep_with(left=True)
     rounds_of(sweep, 6)
-    sweep._under_way = {("hooks", made.pk)}
+    sweep._threads.under_way = {("hooks", made.pk)}
     type(made).objects.update(claimed_until=timezone.now() + timedelta(minutes=1))
-    sweep._rounds.end(sweep._under_way)
+    sweep._rounds.end(sweep._threads.under_way)
     assert look_in(20) == [("workers_silent", "small")]
 
 

@@ -82,7 +82,7 @@ def test_the_sweep_does_itself_what_no_worker_takes_up(monkeypatch: pytest.Monke
     sweep = make_sweep()
     for _ in range(3):
         sweep.round()
-    sweep._pools.end()
+    sweep._threads.end()
     bulk.refresh_from_db()
     run.refresh_from_db()
     assert (bulk.state, run.due_at) == ("done", None)
