@@ -5,7 +5,7 @@ import threading
 from typing import Any
 
 from celery import Celery, bootsteps
-from celery.signals import worker_init, worker_process_init, worker_shutting_down
+from celery.signals import task_postrun, worker_init, worker_process_init, worker_shutting_down
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gateway.settings")
 
@@ -62,6 +62,14 @@ class PollStep(bootsteps.StartStopStep):
 
 
 app.steps["consumer"].add(PollStep)
+
+
+@task_postrun.connect(dispatch_uid="return-connection")
+def return_connection(**_: Any) -> None:
+    """Return the connection of a task to the pool."""
+    from django.db import close_old_connections
+
+    close_old_connections()
 
 
 @worker_init.connect(dispatch_uid="wait-for-tables")

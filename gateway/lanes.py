@@ -35,8 +35,6 @@ from work.sweep import Chore, Sweep
 
 # Effects and downloads wait for as long as other hosts ask, calls of the platform for less.
 _CALLING = Q(status=Status.ACCEPTED, enrichments=0) | Q(status__in=[Status.REFUSED, Status.DELIVERED])
-# A contact file of this many bytes is long: some 20,000 contacts.
-_LONG_BYTES = 8_000_000
 _SECONDS, _HOUR = timedelta(seconds=THRICE.longest), timedelta(seconds=MAX_WAIT)
 SINGLES = Lane(
     "singles",
@@ -59,7 +57,7 @@ FILES = replace(
     worker=pulses.FILES,
     of=~ASKING & ~REPEATING & Q(source=Batch.Source.BATCH),
     together=False,
-    is_long=lambda ids: Spool.objects.filter(pk__in=ids, reached__gt=_LONG_BYTES).exists(),
+    own_thread=True,
 )
 SERVICES = replace(
     SINGLES,

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Model, Q, QuerySet
 from django.db.models.functions import Now
 
@@ -35,7 +36,8 @@ class Lane:
     logged. `sets` splits rows into sets that are claimed one after the other, and may put rows off instead; `after`
     runs on ids that are free again.
 
-    `is_long` says whether rows need much of the processor: these are processed at a lower priority.
+    With `own_thread`, rows are processed in a thread of their own, which lowers its priority if the work turns out to be
+    long (work.priority).
 
     `early` selects the rows to check again after a clock jump. `pauses` says which rows are put off, and for how long
     at most: a due time further ahead comes from a wrong clock. Operators are alerted to rows that are due for longer
@@ -57,7 +59,7 @@ class Lane:
     sets: Callable[[Sequence[int]], Iterable[Sequence[int]]] = lambda ids: [ids]
     after: Callable[[Sequence[int]], object] = lambda ids: None
     onward: "tuple[Lane, ...]" = ()
-    is_long: Callable[[Sequence[int]], bool] = lambda ids: False
+    own_thread: bool = False
     early: Callable[["QuerySet[Any]"], "QuerySet[Any]"] | None = None
     pauses: Sequence[tuple[Q, timedelta]] = ()
     overdue: timedelta = timedelta(seconds=60)
@@ -102,6 +104,26 @@ class Lane:
 
 
 _registered: dict[str, Lane] = {}
+
+
+def tables_with_due_rows(lanes: Sequence[Lane]) -> frozenset[type[Model]]:
+    """Return the tables of these lanes that have due and free rows, with one statement: mostly none has."""
+    models = tuple(dict.fromkeys(lane.model for lane in lanes))
+    sql, parameters = _any_due(connection.vendor, models)
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        found = cursor.fetchone()
+    return frozenset(model for model, has in zip(models, found, strict=True) if has)
+
+
+@cache
+def _any_due(vendor: str, models: tuple[type[Model], ...]) -> tuple[str, tuple[Any, ...]]:
+    asked = [
+        model._default_manager.filter(claims.free(), claims.due()).values("pk")[:1].query.sql_with_params()
+        for model in models
+    ]
+    columns = ", ".join(f"EXISTS ({sql})" for sql, _ in asked)
+    return f"SELECT {columns}", tuple(parameter for _, parameters in asked for parameter in parameters)
 
 
 def register(lanes: Iterable[Lane]) -> None:

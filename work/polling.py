@@ -13,7 +13,7 @@ from django.db import Error, close_old_connections, connection
 from django.db.models.functions import Now
 
 from work import outages, pulses
-from work.lanes import Lane
+from work.lanes import Lane, tables_with_due_rows
 from work.models import Pulse
 from work.run import run
 from work.threads import WorkThreads
@@ -56,7 +56,8 @@ class Poller:
         for worker in dict.fromkeys(lane.worker for lane in self._lanes):
             pulses.sign(worker)
             pulses.sign(pulses.POLLS + worker)
-        for lane in self._lanes:
+        tables = tables_with_due_rows(self._lanes)
+        for lane in (lane for lane in self._lanes if lane.model in tables):
             ids = [pk for pk in lane.due(ROUND_ROWS) if (lane.name, pk) not in self._threads.under_way]
             for group in (lane.sets(ids) if lane.together else [[pk] for pk in ids]) if ids else ():
                 # Rows that result from these are due, and the next round of their worker finds them.

@@ -14,6 +14,7 @@ Result = TypeVar("Result")
 # Of a whole process it is 5 at most (gateway.run.processes).
 NICE = 15
 _works_on_one_thing = False
+_thread = threading.local()
 
 
 def one_thing_at_a_time() -> None:
@@ -25,20 +26,27 @@ def one_thing_at_a_time() -> None:
     _works_on_one_thing = True
 
 
-def lowered(work: Callable[[], Result]) -> Result:
-    """Do the work in a thread of lower priority and wait for it; do it here where that makes no sense."""
+def in_own_thread(work: Callable[[], Result]) -> Result:
+    """Do the work in a thread of its own and wait for it, since no thread may raise its priority again.
+
+    Do it here where priorities are not used.
+    """
     if not _works_on_one_thing or sys.platform != "linux":
         return work()
-    with ThreadPoolExecutor(1, thread_name_prefix="lowered", initializer=_lower) as pool:
+    with ThreadPoolExecutor(1, thread_name_prefix="own") as pool:
         return pool.submit(copy_context().run, _work_and_close, work).result()
 
 
-def _lower() -> None:
-    # On Linux the number of a thread is a process id for this purpose.
-    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
+def lower() -> None:
+    """Lower the priority for the rest of this work, if it has a thread of its own. Cheap when called often."""
+    if getattr(_thread, "can_lower", False):
+        _thread.can_lower = False
+        # On Linux the number of a thread is a process id for this purpose.
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
 
 
 def _work_and_close(work: Callable[[], Result]) -> Result:
+    _thread.can_lower = True
     try:
         return work()
     finally:

@@ -9,7 +9,7 @@ from django.db import DatabaseError, transaction
 from work import claims, outages
 from work.claims import Claim
 from work.lanes import Lane
-from work.priority import lowered
+from work.priority import in_own_thread
 
 log = structlog.get_logger(__name__)
 # Rows that are claimed and processed together.
@@ -67,7 +67,7 @@ def _work(lane: Lane, claim: Claim) -> list[int]:
     try:
         if claim.deaths < claims.DEATHS:
             work = partial(_try_or_halve, lane, claim, claim.ids)
-            return lowered(work) if lane.is_long(claim.ids) else work()
+            return in_own_thread(work) if lane.own_thread else work()
         (pk,) = claim.ids
         log.error("worker_died", lane=lane.name, row=pk, deaths=claim.deaths)
         lane.escalate(claim, pk, None)

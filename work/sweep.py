@@ -19,7 +19,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from work import claims, outages
-from work.lanes import Lane
+from work.lanes import Lane, tables_with_due_rows
 from work.nudges import nudge
 from work.polling import polling
 from work.rounds import Rounds
@@ -125,7 +125,8 @@ class Sweep:
         self._watch_clock(now)
         self._bound_times(now)
         self._do_chores(now)
-        due = {lane.name: lane.due(ROUND_ROWS) for lane in self._lanes}
+        tables = tables_with_due_rows(self._lanes)
+        due = {lane.name: lane.due(ROUND_ROWS) if lane.model in tables else [] for lane in self._lanes}
         found = {(name, pk) for name, ids in due.items() for pk in ids}
         self._seen = {key: self._seen.get(key, 0) + 1 for key in found}
         reached = True

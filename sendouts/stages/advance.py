@@ -10,9 +10,9 @@ from sendouts.models import Attention, Batch, Status, Webhook
 from sendouts.models.attention import AttentionData
 from sendouts.models.webhook import in_sets
 from sendouts.stages import delivery, enrichment, finishing, review
-from sendouts.stages.screening.contact_file import screen_file
+from sendouts.stages.screening.contact_file import LONG_CONTACTS, screen_file
 from sendouts.stages.screening.singles import screen_items
-from work import claims
+from work import claims, priority
 from work.nudges import nudge
 
 Work = Callable[[claims.Claim, Sequence[Batch], datetime], None]
@@ -82,6 +82,8 @@ def _advance(claim: claims.Claim, batch_ids: Sequence[int], stages: Stages) -> N
         due = Batch.objects.filter(claims.due(), claim_id=claim.id, pk__in=batch_ids, status__in=statuses)
         batches = list(due.select_related("project", "sendout", "plan").order_by("pk"))
         if batches:
+            if any(batch.total > LONG_CONTACTS for batch in batches):
+                priority.lower()
             work(claim, batches, now)
 
 

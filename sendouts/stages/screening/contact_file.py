@@ -42,13 +42,15 @@ from sendouts.stages.storage import insert_decisions, insert_effects
 from sendouts.symplify import client
 from sendouts.symplify.client import DownloadFailed
 from sendouts.symplify.items import ItemReader, Row, canonical
-from work import claims
+from work import claims, priority
 from work.retry import backoff
 
 log = structlog.get_logger(__name__)
 # After this time a file yields to waiting ones. Its next turn reads it again and skips the stored rows.
 TURN_SECONDS = 30.0
 WAITING = timedelta(seconds=1)
+# A longer file lets smaller batches have the processor first.
+LONG_CONTACTS = 20_000
 
 # After the last chunk; no chunk of the reader is empty.
 _END: list[list[Row]] = [[]]
@@ -171,6 +173,8 @@ def _screen(claim: claims.Claim, batch: Batch, spool: Spool | None, now: datetim
         for number, (rows, following) in enumerate(pairwise(chain(reader.chunks(size), _END))):
             last = not following
             digest.update(canonical(rows))
+            if number * size > LONG_CONTACTS:
+                priority.lower()
             if number in stored:
                 if bytes(stored[number]) != digest.digest():
                     raise FileChanged
