@@ -60,7 +60,7 @@ CELERY_BROKER_CHANNEL_ERROR_RETRY = True
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 8 if EMBEDDED else 1
-# Never: Celery would close the pool of connections after each task. The end of a task returns its connection (gateway.celery).
+# Never: Celery would close the pool of connections after each task. gateway.celery returns a task's connection to it.
 CELERY_DB_REUSE_MAX = sys.maxsize
 CELERY_TASK_DEFAULT_QUEUE = "small"
 # A name instead of the function: the lanes need the models, which need these settings.

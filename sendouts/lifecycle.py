@@ -78,7 +78,7 @@ def move(
     conditions: dict[str, Any] = {"pk__in": list(columns), "status": old}
     if claim is not None:
         conditions["claim_id"] = claim.id
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         found = Batch.objects.select_for_update().filter(**conditions).order_by("pk")
         revisions = {pk: revision + 1 for pk, revision in found.values_list("pk", "revision")}
         moved = list(revisions)

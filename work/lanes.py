@@ -36,8 +36,8 @@ class Lane:
     logged. `sets` splits rows into sets that are claimed one after the other, and may put rows off instead; `after`
     runs on ids that are free again.
 
-    With `own_thread`, rows are processed in a thread of their own, which lowers its priority if the work turns out to be
-    long (work.priority).
+    With `own_thread`, rows are processed in a thread of their own, which lowers its priority if the work turns out long
+    (work.priority).
 
     `early` selects the rows to check again after a clock jump. `pauses` says which rows are put off, and for how long
     at most: a due time further ahead comes from a wrong clock. Operators are alerted to rows that are due for longer

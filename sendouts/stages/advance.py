@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from sendouts import lifecycle
@@ -77,14 +78,28 @@ def call_services(claim: claims.Claim, batch_ids: Sequence[int]) -> list[int]:
 
 
 def _advance(claim: claims.Claim, batch_ids: Sequence[int], stages: Stages) -> None:
+    due = Batch.objects.filter(claims.due(), claim_id=claim.id, pk__in=batch_ids).order_by("pk")
+    batches = list(due.select_related("project", "sendout", "plan"))
     for statuses, work in stages:
-        now = timezone.now()
-        due = Batch.objects.filter(claims.due(), claim_id=claim.id, pk__in=batch_ids, status__in=statuses)
-        batches = list(due.select_related("project", "sendout", "plan").order_by("pk"))
-        if batches:
-            if any(batch.total > LONG_CONTACTS for batch in batches):
-                priority.lower()
-            work(claim, batches, now)
+        ready = [batch for batch in batches if batch.status in statuses]
+        if not ready:
+            continue
+        if any(batch.total > LONG_CONTACTS for batch in ready):
+            priority.lower()
+        work(claim, ready, timezone.now())
+        if work is not stages[-1][1]:
+            # Most go on to the next stage; people may have changed others.
+            batches = _read_again(due, batches)
+
+
+def _read_again(due: "QuerySet[Batch]", before: Sequence[Batch]) -> list[Batch]:
+    """Return those that are still due, with what they belong to as it was read before."""
+    known = {batch.pk: batch for batch in before}
+    found = list(due.all())
+    for batch in found:
+        was = known[batch.pk]
+        batch.project, batch.sendout, batch.plan = was.project, was.sendout, was.plan
+    return found
 
 
 def escalate(claim: claims.Claim, batch_id: int, error: Exception | None) -> None:

@@ -6,7 +6,7 @@ No worker sleeps.
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
@@ -51,6 +51,9 @@ def deliver(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> Non
     sending = [batch for batch in batches if batch.status == Status.ACCEPTED or settings.REFUSAL_REJECTS]
     work = Pass(claim, [batch.pk for batch in batches])
     with_rejections = [batch for batch in sending if has_open_rejections(batch)]
+    if not with_rejections:
+        _conclude(work, batches, {batch.pk: batch for batch in batches}, now, 0.0)
+        return
     try:
         asks, patience = read_rejections(work, with_rejections), callers.patience_with(batches)
         for attempts in client.reject_many(platform(), asks, patience=patience):
@@ -65,7 +68,8 @@ def deliver(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> Non
     _store(work, done=True)
     _measure(work)
     callers.note_slow(work.slowest)
-    _conclude(work, batches, now, (time.monotonic() - started) if with_rejections else 0.0)
+    counts = Batch.objects.only("confirmed", "taken_on", "rejected").in_bulk(work.ids)
+    _conclude(work, batches, counts, now, time.monotonic() - started)
 
 
 def _measure(work: Pass) -> None:
@@ -130,9 +134,11 @@ def _group_shared(work: Pass, answers: list[tuple[int, int, int]]) -> dict[tuple
     return alike
 
 
-def _conclude(work: Pass, batches: Sequence[Batch], now: datetime, seconds: float) -> None:
-    """Advance batches with every rejection confirmed; schedule a retry of the others, or escalate them."""
-    counts = Batch.objects.only("confirmed", "taken_on", "rejected").in_bulk(work.ids)
+def _conclude(work: Pass, batches: Sequence[Batch], counts: Mapping[int, Batch], now: datetime, seconds: float) -> None:
+    """Advance batches with every rejection confirmed; schedule a retry of the others, or escalate them.
+
+    counts: the batches with their counts as of now.
+    """
     if work.held:
         forecast.record_silence(timezone.now() + timedelta(seconds=max(work.held.values())))
     done: dict[Status, dict[int, dict[str, Any]]] = {Status.ACCEPTED: {}, Status.REFUSED: {}}

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 from django.db import transaction
@@ -77,9 +78,11 @@ def _intend(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> Non
     first = [batch.pk for batch in batches if batch.finish_sent_at is None]
     with transaction.atomic():
         claim.extend(first + repeated)
-        called = Batch.objects.filter(pk__in=first + repeated)
-        called.update(finish_attempts=F("finish_attempts") + 1, finish_lost=True)
-        Batch.objects.filter(pk__in=first).update(finish_sent_at=now)
+        called: dict[str, Any] = {"finish_attempts": F("finish_attempts") + 1, "finish_lost": True}
+        if first:
+            Batch.objects.filter(pk__in=first).update(finish_sent_at=now, **called)
+        if repeated:
+            Batch.objects.filter(pk__in=repeated).update(**called)
         lifecycle.record(first, EventWord.FINISH_SENT, now=now)
         data = {batch.pk: {"lost": batch.finish_lost, "status": batch.finish_status} for batch in batches}
         lifecycle.record(repeated, EventWord.FINISH_REPEATED, now=now, data=data)

@@ -79,7 +79,12 @@ def mark_unapplied(batch_id: int) -> None:
 
 def batches_with(batch_ids: Iterable[int]) -> set[int]:
     """Return the batches for which decisions are kept."""
-    return {pk for pk in batch_ids if KeptDecision.objects.filter(rows_of(pk)).exists()}
+    ids = list(batch_ids)
+    between = KeptDecision.objects.filter(pk__gte=min(ids, default=0) << 32, pk__lt=(max(ids, default=0) + 1) << 32)
+    if not between.exists():
+        # So it is mostly: one question for a whole set.
+        return set()
+    return {pk for pk in ids if KeptDecision.objects.filter(rows_of(pk)).exists()}
 
 
 def apply(batch_id: int, decisions: Sequence[NewDecision]) -> Reapplied:
