@@ -70,6 +70,26 @@ def test_a_sweep_that_hangs_is_told_by_health_and_by_the_task_of_beat(gate: Gate
     wait_until(lambda: health(gateway)[0] == 200, 30, "it is ready again", gateway.tail)
 
 
+def test_workers_keep_their_sessions_between_tasks(gate: Gate) -> None:
+    gateway, platform = gate.gateway, gate.platform
+    counted = "SELECT sessions, xact_commit FROM pg_stat_database WHERE datname = current_database()"
+
+    def go_through(number: int) -> None:
+        made = gate.send("single", project="Hasty", sendout=f"S{number}", hooks=1)
+        platform.wait_finished(made["id"], within=30)
+
+    for number in range(8):
+        # Each child of the workers has its first session then.
+        go_through(number)
+    [(sessions, commits)] = gateway.rows(counted)
+    for number in range(8, 38):
+        go_through(number)
+    # PostgreSQL counts a little later.
+    wait_until(lambda: gateway.rows(counted)[0][1] > commits + 100, 30, "it has counted", gateway.tail)
+    # This test makes a session for each question of its own.
+    assert gateway.rows(counted)[0][0] - sessions < 30
+
+
 def test_nobody_waits_for_a_broker_that_hangs(gate: Gate) -> None:
     gateway, platform = gate.gateway, gate.platform
     # Shorter than the broker's own time-out: a page that waited for it would fail.

@@ -178,8 +178,8 @@ FAULTS = (
     Fault(
         "the intent of a release does not mark its answer as lost",
         FINISHING,
-        "finish_lost=True)",
-        "finish_lost=False)",
+        '"finish_lost": True}',
+        '"finish_lost": False}',
         f"{IN_DOUBT}::test_while_the_release_is_called_its_answer_counts_as_lost",
     ),
     Fault(

@@ -259,6 +259,20 @@ FAULTS = (
         "tests/work/test_polling.py::test_the_sweep_leaves_rows_to_a_worker_that_polls_and_takes_what_stays_due",
     ),
     Fault(
+        "a long file keeps its priority",
+        "sendouts/stages/screening/contact_file.py",
+        "                priority.lower()\n",
+        "                pass\n",
+        "tests/work/test_priority.py::test_a_long_file_lowers_its_priority_and_a_short_one_does_not",
+    ),
+    Fault(
+        "each task of a worker makes a session of its own",
+        "gateway/settings.py",
+        "CELERY_DB_REUSE_MAX = sys.maxsize",
+        "CELERY_DB_REUSE_MAX = None",
+        "tests/acceptance/test_silence.py::test_workers_keep_their_sessions_between_tasks",
+    ),
+    Fault(
         "a worker without a broker polls for rows of other kinds too",
         "gateway/lanes.py",
         "[lane for lane in registered() if lane.queue in queues]",
