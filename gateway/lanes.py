@@ -29,9 +29,9 @@ from sendouts.stages.screening import download
 from sendouts.verbs import change_many
 from work import pulses
 from work.lanes import Lane, registered
-from work.polling import Poller
 from work.retry import THRICE, Retry
-from work.sweep import Chore, Sweep
+from work.sweep.loop import Chore, Sweep
+from work.sweep.row_poller import RowPoller
 
 # Effects and downloads wait for as long as other hosts ask, calls of the platform for less.
 _CALLING = Q(status=Status.ACCEPTED, enrichments=0) | Q(status__in=[Status.REFUSED, Status.DELIVERED])
@@ -168,10 +168,10 @@ def make_sweep() -> Sweep:
     return Sweep(registered(), CHORES, beside=beside, tell_jump=tell_clock, after_jump=AFTER_JUMP, threads=AT_ONCE)
 
 
-def make_poller(queues: Container[str]) -> Poller:
+def make_poller(queues: Container[str]) -> RowPoller:
     """Return what polls for the rows of a worker that reads these queues."""
     own = [lane for lane in registered() if lane.queue in queues]
-    return Poller(own, max((threads()[lane.queue] for lane in own), default=1))
+    return RowPoller(own, max((threads()[lane.queue] for lane in own), default=1))
 
 
 def threads() -> dict[str, int]:

@@ -12,7 +12,7 @@ from sendouts.models import Spool
 from sendouts.privacy import retention
 from work import lanes, pulses
 from work.models import Pulse
-from work.rounds import NUDGES, ROUNDS, SILENT_SECONDS
+from work.sweep.rounds import NUDGES, ROUNDS, SILENT_SECONDS
 
 # The sweep writes its row every five seconds; a round with a hanging broker takes longer.
 SWEEP_SECONDS = 30.0

@@ -28,8 +28,8 @@ from tests.explore.virtual.database import database
 from tests.explore.virtual.scheduler import Process, Scheduler
 from work import claims, nudges, outages, pulses
 from work.lanes import Lane, registered
-from work.sweep import Chore
-from work.threads import WorkThreads
+from work.sweep.loop import Chore
+from work.sweep.threads import WorkThreads
 
 _due, _bound_times = Lane.due, Lane.bound_times
 

@@ -2,7 +2,7 @@
 
 from tests.mutants.fault import Fault
 
-CLAIMS, RUN, SWEEP = "work/claims.py", "work/run.py", "work/sweep.py"
+CLAIMS, RUN, SWEEP = "work/claims.py", "work/run.py", "work/sweep/loop.py"
 LANES, POISON, ROWS = (f"tests/work/test_{name}.py" for name in ("lanes", "poison", "claims"))
 OUTAGES = "tests/work/test_outages.py"
 CLOCKS, SILENT = "tests/work/test_clocks_apart.py", "tests/work/test_silent_loops.py"
@@ -288,14 +288,14 @@ FAULTS = (
     ),
     Fault(
         "a busy worker counts as silent",
-        "work/rounds.py",
+        "work/sweep/rounds.py",
         "if alive or (name != NUDGES and self._is_busy(name, under_way)):",
         "if alive:",
         f"{SILENT}::test_a_worker_whose_hands_are_full_is_not_silent",
     ),
     Fault(
         "rounds of the sweep are not counted for a silent worker",
-        "work/rounds.py",
+        "work/sweep/rounds.py",
         "            self._count(lane.worker)",
         "            pass",
         f"{SILENT}::test_workers_that_take_up_nothing_are_found_out_by_the_sweep_that_does_their_work",

@@ -81,7 +81,7 @@ def test_after_a_jump_nothing_expires_until_the_clock_is_trusted_again(
     clock.turn(AHEAD)
     sweep.round()
     assert Batch.objects.get(pk=late.pk).is_open, "its deadline has passed on every clock, and yet nobody ends it now"
-    monkeypatch.setattr("work.sweep.PAUSE_AFTER_JUMP", 0.0)
+    monkeypatch.setattr("work.sweep.loop.PAUSE_AFTER_JUMP", 0.0)
     clock.turn(timedelta())
     sweep.round()
     assert Batch.objects.get(pk=late.pk).status == Status.EXPIRED

@@ -27,7 +27,7 @@ from work.claims import Claim
 from work.lanes import Lane
 from work.models import Pulse, WorkRow
 from work.run import run
-from work.sweep import Sweep
+from work.sweep.loop import Sweep
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -104,7 +104,7 @@ def test_the_sweep_finds_it_and_nudges_or_does_it_itself(monkeypatch: pytest.Mon
         nudged.extend([(lane, ids)] if ids else [])
         return left[0]
 
-    monkeypatch.setattr("work.sweep.nudge", nudge)
+    monkeypatch.setattr("work.sweep.loop.nudge", nudge)
     sweep = make_sweep()
     monkeypatch.setattr(sweep._threads, "submit", lambda kind, name, ids, run: run(ids))
     sweep.round()
@@ -122,7 +122,7 @@ def test_in_the_sweep_work_that_waits_keeps_no_other_kind_from_its_threads(monke
         go_on.wait(60)
 
     slow = replace(ERRANDS, name="slow", worker="worker-slow", work=hang, of=Q(text="slow"), together=False)
-    monkeypatch.setattr("work.sweep.nudge", lambda *_, **__: False)
+    monkeypatch.setattr("work.sweep.loop.nudge", lambda *_, **__: False)
     sweep = Sweep([slow, replace(ERRANDS, of=Q(text="fine"))])
     for _ in range(12):
         errand("slow")
@@ -139,7 +139,7 @@ def test_in_the_sweep_work_that_waits_keeps_no_other_kind_from_its_threads(monke
 
 def test_a_round_waits_for_a_broker_that_is_away_once_and_not_for_each_kind(monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[str] = []
-    monkeypatch.setattr("work.sweep.nudge", lambda lane, ids, **_: (ids and tried.append(lane)) or not ids)
+    monkeypatch.setattr("work.sweep.loop.nudge", lambda lane, ids, **_: (ids and tried.append(lane)) or not ids)
     others = [replace(ERRANDS, name=text, of=Q(text=text)) for text in ("one", "two", "three")]
     sweep = Sweep(others)
     for lane in others:
@@ -154,7 +154,7 @@ def test_without_a_broker_the_sweep_goes_on_with_what_results_from_its_work(
     monkeypatch: pytest.MonkeyPatch, away: bool
 ) -> None:
     nudged: list[Any] = []
-    monkeypatch.setattr("work.sweep.nudge", lambda lane, ids, **_: (ids and nudged.append(lane)) or not away)
+    monkeypatch.setattr("work.sweep.loop.nudge", lambda lane, ids, **_: (ids and nudged.append(lane)) or not away)
     rest = replace(ERRANDS, name="rest", worker="worker-rest", of=Q(text="rest"))
 
     def begin(claim: Claim, ids: Sequence[int]) -> Sequence[int]:

@@ -15,9 +15,9 @@ from sendouts.intake.store import seal_hook, store
 from sendouts.models import Webhook
 from tests.acceptance.deployment import wait_until
 from work import pulses
-from work import sweep as work_sweep
 from work.models import Pulse
-from work.polling import Poller, polling
+from work.sweep import loop as work_sweep
+from work.sweep.row_poller import RowPoller, polling
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -38,13 +38,13 @@ def is_read() -> bool:
 
 
 @pytest.fixture
-def poller() -> Iterator[Poller]:
+def poller() -> Iterator[RowPoller]:
     made = make_poller({"small"})
     yield made
     made.end()
 
 
-def test_a_worker_polls_from_the_loss_of_its_broker_until_the_next_connection(poller: Poller) -> None:
+def test_a_worker_polls_from_the_loss_of_its_broker_until_the_next_connection(poller: RowPoller) -> None:
     arrive()
     poller.begin()
     wait_until(is_read, 30, "the hook is read")

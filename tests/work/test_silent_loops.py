@@ -12,12 +12,13 @@ from gateway.lanes import make_sweep
 from notices.alarms import progress, watch
 from notices.models import Alarm
 from tests.factories import webhook
-from work import pulses, rounds
-from work import sweep as work_sweep
-from work import threads as work_threads
+from work import pulses
 from work.lanes import registered
 from work.models import Pulse
-from work.sweep import Sweep
+from work.sweep import loop as work_sweep
+from work.sweep import rounds
+from work.sweep import threads as work_threads
+from work.sweep.loop import Sweep
 
 pytestmark = pytest.mark.django_db
 

@@ -16,7 +16,7 @@ from sendouts.verbs.change_many import Which
 from tests.factories import batch
 from tests.gate import Gate, carry_out, reviewer
 from work import claims, pulses
-from work import sweep as work_sweep
+from work.sweep import loop as work_sweep
 
 pytestmark = pytest.mark.django_db
 

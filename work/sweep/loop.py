@@ -21,10 +21,10 @@ from django.utils import timezone
 from work import claims, outages
 from work.lanes import Lane, tables_with_due_rows
 from work.nudges import nudge
-from work.polling import polling
-from work.rounds import Rounds
 from work.run import run
-from work.threads import WorkThreads
+from work.sweep.rounds import Rounds
+from work.sweep.row_poller import polling
+from work.sweep.threads import WorkThreads
 
 log = structlog.get_logger(__name__)
 ROUND_ROWS = 1_000

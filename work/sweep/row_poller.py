@@ -16,7 +16,7 @@ from work import outages, pulses
 from work.lanes import Lane, tables_with_due_rows
 from work.models import Pulse
 from work.run import run
-from work.threads import WorkThreads
+from work.sweep.threads import WorkThreads
 
 log = structlog.get_logger(__name__)
 POLL_SECONDS = 0.1
@@ -25,7 +25,7 @@ ROUND_ROWS = 200
 SILENT_SECONDS = 3 * pulses.SIGN_SECONDS
 
 
-class Poller:
+class RowPoller:
     """Polls for due rows of some lanes between `begin` and `pause`; `at_once` is the number of threads."""
 
     def __init__(self, lanes: Sequence[Lane], at_once: int) -> None:
