@@ -7,7 +7,9 @@ from uuid import UUID
 import msgspec
 import structlog
 
+from actions.sentences import write
 from sendouts.intake.hook import Received
+from sendouts.symplify.envelopes import why_unreadable
 from sendouts.symplify.payload import Unreadable, is_readable
 
 log = structlog.get_logger(__name__)
@@ -58,5 +60,5 @@ def answer_to(hook: Received, body: bytes, durable: bool) -> HookAnswer:
         if len(body) <= SMALL_BODY:
             is_readable(body)
     except Unreadable as problem:
-        return answer(400, str(problem), id=str(hook.uuid))
+        return answer(400, write(why_unreadable(problem, hook.content_type)), id=str(hook.uuid))
     return HookAnswer(202, _STORED, b'{"id":"%b"}' % str(hook.uuid).encode())

@@ -16,7 +16,7 @@ from sendouts.intake.answer import SMALL_BODY, HookAnswer, answer, answer_to
 from sendouts.intake.arrivals import Arrival, Arrivals
 from sendouts.intake.store import NotStored, Store, seal_hook
 from sendouts.intake.watch import DoorWatch
-from sendouts.symplify.envelopes import GZIP, TooLarge, unpack
+from sendouts.symplify.envelopes import GZIP, NOTED_ENCODINGS, TooLarge, unpack
 from work.throttled_log import Knocks
 
 # Count failed logins without throttling: the caller may be the platform, right after its credential was changed.
@@ -116,7 +116,7 @@ class Door:
         except TooLarge:
             return await _send(send, answer(413, f"A hook has at most {self._max_bytes} bytes, unpacked."))
         if encodings:
-            kind = f"{kind}; content-encoding={encodings}"
+            kind += NOTED_ENCODINGS + encodings
         if len(body) > SMALL_BODY:
             hook = await self._aside(seal_hook, body, kind, received_at)
         else:

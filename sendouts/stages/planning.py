@@ -22,6 +22,7 @@ from sendouts.deadlines import screening_ends
 from sendouts.models import Attention, Batch, EventWord, Plan, Spool, Status, Webhook
 from sendouts.models.webhook import in_sets
 from sendouts.privacy import sealing
+from sendouts.symplify.envelopes import why_unreadable
 from sendouts.symplify.payload import Hook, OtherEvent, Unreadable, parse
 from sendouts.wording.sentences import HookDetail
 from work import claims
@@ -136,7 +137,7 @@ def read_hook(webhook: Webhook) -> Hook | None:
     try:
         read = parse(keyring().open(webhook.body, sealing.of_hook(webhook.uuid)))
     except Unreadable as problem:
-        outcome, detail = Webhook.Outcome.UNREADABLE, problem.text
+        outcome, detail = Webhook.Outcome.UNREADABLE, why_unreadable(problem, webhook.content_type)
     else:
         if not isinstance(read, OtherEvent):
             return read

@@ -22,6 +22,9 @@ MAX_VALUES = 250_000
 # Maximum number of compressions around a body, and of members in one gzip stream: each costs a copy of the rest.
 _MAX_LAYERS, _MAX_MEMBERS = 3, 100
 _WBITS = {"gzip": (31,), "x-gzip": (31,), "deflate": (15, -15)}
+# What nothing here unpacks. Every other name is no encoding, such as “utf-8”, and is ignored.
+_FOREIGN = frozenset({"br", "compress", "x-compress", "dcb", "dcz", "exi", "pack200-gzip", "zstd"})
+NOTED_ENCODINGS = "; content-encoding="
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?([^\s;\"']+)", re.IGNORECASE)
 # Codecs of Python that are no charset of a text on the wire.
 _NO_CHARSETS = re.compile(r"escape|punycode|idna|undefined|utf-8-sig")
@@ -33,6 +36,10 @@ class BodyProblem(Sentences):
     EMPTY = "body.empty", gettext_noop("The body is empty.")
     NOT_TEXT = "body.not_text", gettext_noop("The body is not text in UTF-8: byte %(byte)s is the first bad one.")
     NOT_JSON = "body.not_json", gettext_noop("The body is not JSON: line %(line)s, column %(column)s.")
+    FOREIGN_ENCODING = (
+        "body.foreign_encoding",
+        gettext_noop("The body is compressed as %(names)s. Ask for gzip or no compression in the platform."),
+    )
     NOT_AN_OBJECT = "body.not_an_object", gettext_noop("The body is JSON, but it is not an object.")
     TOO_DEEP = "body.too_deep", gettext_noop("The body is JSON nested more than %(levels)s levels deep.")
     TOO_MANY_VALUES = "body.too_many_values", gettext_noop("The body holds more than %(number)s values.")
@@ -110,6 +117,17 @@ def unpack(body: bytes, encodings: str, content_type: str, most: int) -> bytes:
     if len(body) > most:
         raise TooLarge
     return body
+
+
+def foreign_encodings(encodings: str) -> list[str]:
+    """Return the names in a header Content-Encoding that nothing here unpacks."""
+    return sorted({name.strip() for name in encodings.lower().split(",")} & _FOREIGN)
+
+
+def why_unreadable(problem: Unreadable, content_type: str) -> str:
+    """Return the reason as it is stored; content_type: with the encodings that the door has noted there."""
+    foreign = foreign_encodings(content_type.rpartition(NOTED_ENCODINGS)[2])
+    return BodyProblem.FOREIGN_ENCODING(names=", ".join(foreign)) if foreign else problem.text
 
 
 def inflate(body: bytes, encoding: str, most: int) -> bytes | None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from outbound.download import BrokenDownload
 from sendouts.symplify.archive import Archive, BadArchive, ByteStream, unframe
+from sendouts.symplify.envelopes import foreign_encodings
 
 PIECE = 1 << 18  # bytes; fits the processor's cache, and is large enough to make the overhead per page negligible
 _HEAD = 1_000  # bytes
@@ -16,8 +17,6 @@ MAX_RATIO = 200
 _RATIO_FROM = 1 << 26
 _STEP_IN = 1 << 16  # bytes of compressed input per step
 _STEP_OUT = 1 << 18  # bytes of output per step: bounds the memory for a gzip bomb
-# What nothing here unpacks. Every other name is no encoding, such as “utf-8”, and is ignored.
-_FOREIGN_ENCODINGS = frozenset({"br", "compress", "x-compress", "dcb", "dcz", "exi", "pack200-gzip", "zstd"})
 _DEFLATE = "deflate"
 
 
@@ -39,14 +38,15 @@ class Source:
         self.head = b""
         self.names: list[str] = []
         self._blocks = blocks
+        self._foreign = foreign_encodings(content_encoding)
         self._encodings = {name.strip().lower() for name in content_encoding.split(",")}
         self._transport_proves_end = transport_proves_end
         self._trailer_seen = False
         self._sent = 0
 
     def pieces(self) -> Iterator[bytes]:
-        if foreign := sorted(self._encodings & _FOREIGN_ENCODINGS):
-            self.broken, self.names = "foreign_encoding", foreign
+        if self._foreign:
+            self.broken, self.names = "foreign_encoding", self._foreign
             return
         stream = self._transported()
         if "aws-chunked" in self._encodings:

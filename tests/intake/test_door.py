@@ -75,6 +75,19 @@ def test_what_is_not_a_json_object_is_stored_marked_and_refused_with_a_sentence(
         assert write(stored.detail) == answer.json()["error"]
 
 
+def test_a_hook_that_is_compressed_in_a_way_that_nobody_reads_is_told_what_to_ask_for(serve: Serve) -> None:
+    url = serve()
+    answer = post(url, b"\x8b\x02\x80{}\x03", **{"X-Gate-Token": "token-1", "Content-Encoding": "br"})
+    assert answer.status_code == 400 and "compressed as br" in answer.json()["error"]
+    stored = Webhook.objects.get()
+    plan_hooks([stored.pk])
+    stored.refresh_from_db()
+    assert (stored.outcome, write(stored.detail)) == ("unreadable", answer.json()["error"])
+    # Said of a plain body, the word does no harm.
+    said = post(url, b'{"event": "x"}', **{"X-Gate-Token": "token-1", "Content-Encoding": "br"})
+    assert said.status_code == 202
+
+
 def test_another_event_of_the_account_is_kept_and_makes_no_batch(serve: Serve) -> None:
     assert post(serve(), b'{"event": "Sendout summary", "sent": 12}').status_code == 202
     stored = Webhook.objects.get()
