@@ -56,16 +56,18 @@ class Waiting:
         self._gateway = running = stack.enter_context(gateway(mode, config=config, **more))
         self._platform = stack.enter_context(Simulator.start(target=running.hook_url, basic_auth=TEST_AUTH))
         self._silent = stack.enter_context(Simulator.start(target=running.hook_url, basic_auth=TEST_AUTH))
+        # Of the large file: a platform serves its accounts by more than one process.
+        self._other = stack.enter_context(Simulator.start(target=running.hook_url, basic_auth=TEST_AUTH))
 
     def _hang(self, request: Request) -> bytes:
         self._go_on.wait(3600)
         asked = json.loads(request.body)["contacts"]
         return reply(body=json.dumps({"verdicts": dict.fromkeys(asked, True)}).encode())
 
-    def fire(self, kind: str, project: str, sendout: str, *, silent: bool = False, **more: Any) -> Report:
+    def fire(self, kind: str, project: str, sendout: str, *, platform: Simulator | None = None, **more: Any) -> Report:
         spec = {"project": project, "journey": "J", "sendout": sendout, "timeout": 3600}
         spec["actions"] = ["consent-check" if project == "Newsletter" else "ask"]
-        return (self._silent if silent else self._platform).create(kind, **(spec | more))
+        return (platform or self._platform).create(kind, **(spec | more))
 
     def alone(self) -> float:
         """Return the median seconds of a plain batch on an idle gateway."""
@@ -88,13 +90,13 @@ class Waiting:
             self.fire("batch", "Slow", f"file {number}", contacts=1_000)
         self.fire("single", "Slow", "singles", hooks=asked.singles)
         for number in range(asked.silent):
-            self.fire("batch", "Newsletter", f"silent {number}", silent=True, contacts=1_000, faults=SILENT)
-        self.fire("single", "Newsletter", "silent", silent=True, hooks=10 * asked.silent, faults=SILENT)
+            self.fire("batch", "Newsletter", f"silent {number}", platform=self._silent, contacts=1_000, faults=SILENT)
+        self.fire("single", "Newsletter", "silent", platform=self._silent, hooks=10 * asked.silent, faults=SILENT)
         self._settle()
         closing = [self.fire("batch", "Closing", "file", contacts=100)["id"]]
         closing.append(self.fire("single", "Closing", "singles", hooks=50)["id"])
         if asked.file:
-            self.fire("batch", "Newsletter", "large", contacts=asked.file)
+            self.fire("batch", "Newsletter", "large", platform=self._other, contacts=asked.file)
         if asked.broker_away and hasattr(self, "_broker"):
             self._broker.stop()
         return closing
