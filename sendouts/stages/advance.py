@@ -95,7 +95,7 @@ def _advance(claim: claims.Claim, batch_ids: Sequence[int], stages: Stages) -> N
 def _read_again(due: "QuerySet[Batch]", before: Sequence[Batch]) -> list[Batch]:
     """Return those that are still due, with what they belong to as it was read before."""
     known = {batch.pk: batch for batch in before}
-    found = list(due.all())
+    found = [batch for batch in due.all() if batch.pk in known]
     for batch in found:
         was = known[batch.pk]
         batch.project, batch.sendout, batch.plan = was.project, was.sendout, was.plan
