@@ -69,10 +69,14 @@ def test_hooks_are_taken_while_a_migration_fails_and_planned_once_after_it(gatew
     data = Path(gateway.environment["DATA_DIR"])
     (data / "mended").touch()
     number = 40
-    while ready(gateway)["migrations"] != "ok":
-        assert number < 2_000, gateway.tail()
+
+    def migrated() -> bool:
+        nonlocal number
         codes.update([hook(gateway, number)])
         number += 1
+        return bool(ready(gateway)["migrations"] == "ok")
+
+    wait_until(migrated, 180, "the migrations are applied", gateway.tail)
     wait_until(lambda: gateway.rows(PLANNED) == [(number,)], 120, "all are planned", gateway.tail)
     assert codes == {202: number}
     assert gateway.rows("SELECT count(*), count(DISTINCT batch_id) FROM sendouts_webhook") == [(number, number)]

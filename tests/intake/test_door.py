@@ -26,6 +26,12 @@ from tests.lanes import plan_hooks
 from tests.serving import HOOK, Serve, post
 
 
+@pytest.fixture(autouse=True)
+def _busy_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever else the machine does, these hooks are stored."""
+    monkeypatch.setattr(intake_store, "STORE_SECONDS", 10.0)
+
+
 def basic(pair: str) -> dict[str, str]:
     return {"Authorization": "Basic " + b64encode(pair.encode()).decode()}
 

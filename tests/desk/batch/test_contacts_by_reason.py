@@ -95,10 +95,10 @@ def test_the_few_undecided_are_found_among_many_rejected() -> None:
     made = batch(rejected=300, undecided=2, unread=2, addresses=False)
     without_shortcuts()
     of_the_batch = Decision.objects.filter(rows_of(made.pk), verdict=DecisionVerdict.UNDECIDED)
-    for unread in (True, False):
-        page = of_the_batch.filter(unread=unread).order_by("pk")[: PAGE + 1]
-        assert re.search("decision_undecided|decision_unreachable", plan_of(page))
-    assert "decision_unreachable" in plan_of(of_the_batch.filter(unread=True, uri=b"").order_by("pk"))
+    some = [of_the_batch.filter(unread=unread).order_by("pk")[: PAGE + 1] for unread in (True, False)]
+    # So few rows are in both indexes that PostgreSQL may take either.
+    for rows in (*some, of_the_batch.filter(unread=True, uri=b"").order_by("pk")):
+        assert re.search("decision_undecided|decision_unreachable", plan_of(rows))
 
 
 def test_no_query_of_the_page_counts_decisions_or_skips_over_them() -> None:
