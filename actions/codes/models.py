@@ -87,7 +87,7 @@ class CodePool(models.Model):
     def clean(self) -> None:
         self.name, self.url = self.name.strip(), self.url.strip()
         if (self.source == self.Source.SERVICE) != bool(self.url):
-            raise ValidationError({"url": _("A URL belongs to a service, and only there.")})
+            raise ValidationError({"url": _("A service needs a URL. Otherwise, leave this empty.")})
         if self.url:
             try:
                 check_url(self.url)

@@ -132,11 +132,14 @@ def test_channel(request: HttpRequest, channel_id: int) -> HttpResponse:
         try:
             send.transport(channel, said, str(uuid4())).send()
         except NotSent:
-            text, word = _("It was not taken. Look at the URL and at the allowed hosts; the log says more."), "problem"
+            text, word = (
+                _("The trial message was not delivered. Check the URL and the allowed hosts; the log says more."),
+                "problem",
+            )
         except Lost:
             text, word = _("It may have arrived; no answer came. Look whether it is there."), "problem"
         else:
-            text, word = _("It was taken."), "said"
+            text, word = _("The trial message was delivered."), "said"
         LogEntry.objects.log_actions(reader(request).pk, [channel], CHANGE, text, single_object=True)
         shown[word] = text
     title = _("Send a trial message to “%(name)s”") % {"name": channel}

@@ -128,7 +128,7 @@ class ConfigurationAdmin(LimitedAdmin, HistoryAdmin):
                 done = bring_back(obj, record, request.user)  # type: ignore[arg-type]
                 when = date_format(localtime(record.history_date), "DATETIME_FORMAT")
                 self.log_change(request, obj, f"Brought back version {record.history_id}.")
-                said = _("“%(name)s” is as it was on %(when)s again.") % {"name": obj, "when": when}
+                said = _("“%(name)s” is back to its version of %(when)s.") % {"name": obj, "when": when}
                 messages.success(request, said + " " + "; ".join(f"{each.label}: {each.new}" for each in done))
                 return HttpResponseRedirect(self._page(obj, "change"))
         except NotBroughtBack as refusal:

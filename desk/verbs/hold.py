@@ -40,7 +40,7 @@ class HoldPage(_OnHoldPage):
         button=_("Put on hold, with a note…"),
         question=_("Put “%(name)s” on hold?"),
         confirm=_("Put on hold"),
-        done=_("On hold. Nothing happens to this batch by itself until somebody lifts the hold."),
+        done=_("On hold. The gateway decides nothing until somebody lifts the hold. The deadline stays."),
     )
 
     @property

@@ -128,7 +128,7 @@ class TakeOnPage(VerbPage):
     name, tone = "take-on", "danger"
     words = VerbWords(
         button=gettext_lazy("Take on…"),
-        question=gettext_lazy("Take on that “%(name)s” is released?"),
+        question=gettext_lazy("Take on the release of “%(name)s”?"),
         confirm=gettext_lazy("Take on"),
         done=gettext_lazy("Taken on. Your name and note stay with the batch."),
     )

@@ -37,7 +37,7 @@ def sentence(alarm: Alarm) -> str:
         case Code.DATABASE:
             return _("The database has not answered since %(since)s.") % since
         case Code.MIGRATIONS_PENDING:
-            text = _("Migrations have not been applied since %(since)s. Nothing works, and hooks wait in the journal.")
+            text = _("Migrations have been pending since %(since)s. Nothing works, and hooks wait in the journal.")
             return text % since
         case Code.WORK_WAITS:
             words = {"lane": _lane(alarm.subject), "seconds": number(data.get("seconds", 0))}

@@ -24,7 +24,7 @@ _WORDS: Mapping[str, Any] = {
     EventWord.TAKEN_BACK: gettext_lazy("First acceptance taken back"),
     EventWord.DUPLICATE: gettext_lazy("The same hook came again and was not counted twice"),
     EventWord.FILE_OFFERED: gettext_lazy("Another contact file sent"),
-    EventWord.HELD: gettext_lazy("Put on hold: nothing happens by itself at the deadline"),
+    EventWord.HELD: gettext_lazy("Put on hold: the gateway decides nothing at the deadline"),
     EventWord.HOLD_LIFTED: gettext_lazy("Hold lifted: the declared setting applies again"),
 }
 # Moves to a status, where nothing more is known about them.

@@ -190,8 +190,11 @@ def test_only_who_sets_up_sees_the_codes_themselves(manager: Client, pool: CodeP
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        ({"source": "service"}, "A URL belongs to a service, and only there."),
-        ({"source": "upload", "url": "https://codes.example.com/"}, "A URL belongs to a service, and only there."),
+        ({"source": "service"}, "A service needs a URL. Otherwise, leave this empty."),
+        (
+            {"source": "upload", "url": "https://codes.example.com/"},
+            "A service needs a URL. Otherwise, leave this empty.",
+        ),
         ({"source": "service", "url": "codes.example.com"}, "Give a URL that begins with https:// or http://."),
     ],
 )

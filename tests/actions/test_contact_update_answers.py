@@ -39,7 +39,7 @@ def test_an_answer_that_says_nothing_else_means_written(answer: bytes) -> None:
 def test_an_error_under_200_means_that_this_contact_is_not_written(answer: Any) -> None:
     found = written(json.dumps(answer).encode())
     assert [each.done for each in found] == [False, False]
-    assert write(found[0].text) == "The platform answered 200, and that it did not write the contact."
+    assert write(found[0].text) == "The platform answered 200, and said that it did not write the contact."
 
 
 @pytest.mark.parametrize("page", [b"<!doctype html><title>Login</title>", b"\n<html><body>Please log in</body></html>"])

@@ -46,7 +46,7 @@ def test_a_headline_is_a_french_sentence_with_french_numbers(reviewer: Client) -
     assert read(reviewer, made).label.text == "À vous de valider"
     head = said(reviewer, made, "head")
     assert " ".join(head.split()).endswith(
-        "« Day 1 » part à 131 734 sur 141 391 contacts si vous acceptez. "
+        "« Day 1 » sera envoyé à 131 734 sur 141 391 contacts si vous acceptez. "
         "9 657 ne le reçoivent pas, tous pour le même motif : « No consent »."
     )
     # With the date in between, where the deadline is tomorrow's.

@@ -79,7 +79,7 @@ def test_whoever_changes_the_batch_is_told_before_whose_acceptance_that_ends(
 ) -> None:
     made = held()
     address = verb_url(made, str(verb[0]), *verb[1:])
-    said = "reviewer.lyon has accepted as first person. That does not count any more then: two people accept again."
+    said = "reviewer.lyon has accepted as first person. That acceptance becomes void: two people must accept again."
     assert said not in text_of(second.get(address))
     give(first, made)
     assert said in text_of(second.get(address))

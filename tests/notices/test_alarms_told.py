@@ -84,7 +84,7 @@ def test_a_mail_says_in_french_what_is_wrong_since_when_and_what_to_do(post: Pos
     assert timezone.localtime().tzname() in text
     over(alarm)
     assert send() == 1 and send() == 0
-    assert post.mails[1]["Subject"].strip().startswith("[Send Gate] Terminé\u00a0:")
+    assert post.mails[1]["Subject"].strip().startswith("[Send Gate] Terminée\u00a0:")
 
 
 def test_a_hook_gets_a_line_for_people_and_fields_for_programs_and_a_name_calls_nobody(

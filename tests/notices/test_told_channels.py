@@ -209,10 +209,10 @@ def test_a_trial_is_asked_by_get_and_sent_by_post(chat: Chat, settings: Any) -> 
     client = client_of("Manager")
     url = f"/admin/sendouts/channel/{made.pk}/test/"
     assert "is sent to “slack”" in text_of(client.get(url)) and chat.posts == []
-    assert "It was taken." in text_of(client.post(url))
+    assert "The trial message was delivered." in text_of(client.post(url))
     assert "Ceci est un essai" in chat.posts[0]["text"]
     chat.status = 404
-    assert "It was not taken." in text_of(client.post(url))
+    assert "The trial message was not delivered." in text_of(client.post(url))
     chat.status = 0
     assert "It may have arrived" in text_of(client.post(url))
     assert LogEntry.objects.count() == 3 and not Message.objects.exists()

@@ -50,7 +50,7 @@ def test_a_mail_says_how_many_by_when_why_and_what_if_nobody_decides(post: Post)
         made = summer_sale(left=timedelta(minutes=39))
         assert tell() == 2
     assert sorted(plain(each) for each in subjects(post)) == [
-        "Summer sale : 131 734 sur 141 391 contacts le recevraient, répondez avant 14 h 15 (heure de Paris)",
+        "Summer sale : à envoyer à 131 734 sur 141 391 contacts, répondez avant 14 h 15 (heure de Paris)",
         "Summer sale: 131,734 of 141,391 contacts would get it, answer before 14:15 (Paris time)",
     ]
     english = lines(next(mail for mail in post.mails if mail["To"].startswith("manager")))

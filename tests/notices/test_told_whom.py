@@ -142,4 +142,4 @@ def test_mails_follow_the_switch_of_languages(post: Post, settings: Any) -> None
     assert tell() == 1 and "would get it, answer before" in subjects(post)[0]
     client.post("/i18n/setlang/", {"language": "fr"})
     held(left=timedelta(minutes=50))
-    assert tell() == 1 and "le recevraient" in subjects(post)[1]
+    assert tell() == 1 and "à envoyer à" in subjects(post)[1]

@@ -53,7 +53,7 @@ class PlatformFailure(Sentences):
     PAGE = "platform.page", gettext_noop("%(host)s answered with a web page, and not as the platform does.")
     SAID_NO = (
         "platform.said_no",
-        gettext_noop("The platform answered %(status)s, and that it did not write the contact."),
+        gettext_noop("The platform answered %(status)s, and said that it did not write the contact."),
     )
     TOO_LATE = "platform.too_late", gettext_noop("The platform takes the next import too late for this sendout.")
     NOT_BEGUN = (

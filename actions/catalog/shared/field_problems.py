@@ -25,7 +25,10 @@ class FieldProblem(Sentences):
     MISSING = "field.missing", gettext_noop("The field %(name)s is missing.")
     NOBODY = "field.nobody", gettext_noop("The field %(name)s identifies nobody.")
     NOT_COMPARABLE = "field.not_comparable", gettext_noop("The field %(name)s cannot be compared with the rule.")
-    NOT_OF_LIST = "field.not_of_list", gettext_noop("The field %(name)s is not of what the list holds.")
+    NOT_OF_LIST = (
+        "field.not_of_list",
+        gettext_noop("The field %(name)s does not hold the kind of value that the list contains."),
+    )
     TOO_LONG = "field.too_long", gettext_noop("The field %(name)s is too long for the pattern.")
 
 

@@ -104,7 +104,7 @@ def test_a_reason_that_is_gone_is_answered_with_a_sentence(reviewer: Client) -> 
 
 def test_what_was_never_prepared_is_said_of_those_put_back(reviewer: Client) -> None:
     made = with_effect(held(), "enrich")
-    said = "“crm” prepared nothing for whom the checks rejected"
+    said = "“crm” prepared nothing for contacts that the checks rejected"
     for to, query, there in (("accept", CONSENT, True), ("accept", "row=0", True), ("reject", "row=8", False)):
         assert (said in text_of(reviewer.get(many(made, to, query)))) is there
 

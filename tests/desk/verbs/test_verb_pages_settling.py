@@ -38,7 +38,7 @@ def test_the_release_without_an_answer_is_taken_on_by_name() -> None:
     )
     manager = client_of("Manager")
     assert offered(manager, made) == {"retry", "take-on"}
-    assert "Take on that “Day 1” is released?" in text_of(manager.get(verb_url(made, "take-on")))
+    assert "Take on the release of “Day 1”?" in text_of(manager.get(verb_url(made, "take-on")))
     assert give(manager, made, "take-on", note="seen in Symplify").status_code == 302
     assert state(made)[0] == Status.FINISHED
 
@@ -118,7 +118,7 @@ def test_who_holds_it_and_why_stands_on_the_page_of_the_batch(reviewer: Client) 
     assert give(reviewer, made, "hold", note="ask the shop").status_code == 302
     text = text_of(reviewer.get(page_url(made)))
     assert "reviewer.lyon put it on hold at" in text and "“ask the shop”" in text
-    assert "Put on hold: nothing happens by itself at the deadline" in text
+    assert "Put on hold: the gateway decides nothing at the deadline" in text
     assert "lift-hold" in offered(reviewer, made) and "hold" not in offered(reviewer, made)
 
 
