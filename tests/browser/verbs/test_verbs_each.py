@@ -74,7 +74,7 @@ CASES = [
     Case("accept", "", "", "Send to 3", "Accepted. The rejections are sent first", "Accepted"),
     Case("refuse", "", "wrong", "Reject 5", "Rejected. Every contact is now rejected", "Rejected whole"),
     Case("contact", "", "VIP", "Put back", "A-0 is changed.", "1 contact put back"),
-    Case("hold", "", "shop", "Put on hold", "On hold. Nothing happens to this batch by itself", "Put on hold"),
+    Case("hold", "", "shop", "Put on hold", "On hold. The gateway decides nothing", "Put on hold"),
     Case("lift-hold", ON_HOLD, "", "Lift the hold", "The hold is lifted.", "Hold lifted"),
     Case("cancel-change", CHANGING, "", "Stop the change", "The change is stopped.", "Change stopped"),
     Case("run-again", "", "", "Run again", "The checks run again.", "Checks started again"),
