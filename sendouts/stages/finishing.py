@@ -1,10 +1,12 @@
 """Call finishUri once, after storing the intent; repeat only after a lost answer or a request to retry."""
 
+import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
+from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
@@ -33,7 +35,12 @@ def finish(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> None
     if not batches:
         return
     by_id = {batch.pk: batch for batch in batches}
+    began = time.monotonic()
     _intend(claim, batches, now)
+    if time.monotonic() - began > settings.CLAIM_SECONDS / 2:
+        # This process stood still. If another has the batches by now, it repeats the call, and this one must not.
+        with transaction.atomic():
+            claim.extend(list(by_id))
     asks = [
         # An intent without a stored answer means that the process died before the answer was stored.
         Ask(batch.pk, uris[batch.pk], repeat_of_lost=batch.finish_lost, nobody_left=batch.outcome != Outcome.RELEASED)

@@ -176,6 +176,13 @@ FAULTS = (
         f"{ANSWERS}::test_gone_at_the_first_attempt_is_no_confirmation",
     ),
     Fault(
+        "a worker that stood still calls a release that another has",
+        FINISHING,
+        "began > settings.CLAIM_SECONDS / 2",
+        "began > 1e9",
+        f"{IN_DOUBT}::test_a_worker_that_stood_still_after_its_intent_calls_nobody_if_another_has_the_batch",
+    ),
+    Fault(
         "the intent of a release does not mark its answer as lost",
         FINISHING,
         '"finish_lost": True}',

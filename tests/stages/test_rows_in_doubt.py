@@ -52,6 +52,25 @@ def test_while_the_release_is_called_its_answer_counts_as_lost(wire: Any) -> Non
     assert (left.finish_sent_at is not None, left.finish_lost, left.finish_attempts) == (True, True, 1)
 
 
+def test_a_worker_that_stood_still_after_its_intent_calls_nobody_if_another_has_the_batch(
+    wire: Any, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    claim, made = claimed(Status.DELIVERED, accepted=2, outcome=Outcome.RELEASED)
+    platform = wire(says(client.CallOutcome.CONFIRMED, 200))
+    intend = finishing._intend
+
+    def stand_still(*given: Any) -> None:
+        intend(*given)
+        give_to_another(made)
+
+    monkeypatch.setattr(finishing, "_intend", stand_still)
+    # Whatever it took counts as long.
+    settings.CLAIM_SECONDS = 0
+    with pytest.raises(claims.ClaimLost):
+        finishing.finish(claim, [made], timezone.now())
+    assert platform.asked == []
+
+
 @pytest.mark.parametrize("lost", [True, False])
 def test_a_definite_answer_undoes_the_doubt_of_its_own_call_and_of_no_earlier_one(wire: Any, lost: bool) -> None:
     called = {"finish_sent_at": timezone.now(), "finish_lost": True} if lost else {}
