@@ -98,7 +98,11 @@ def _try_or_halve(lane: Lane, claim: Claim, ids: Sequence[int]) -> list[int]:
 def _retry_or_escalate(lane: Lane, claim: Claim, pk: int, error: Exception) -> None:
     """Retry a row that failed alone, or escalate it after too many failures in succession."""
     rows = lane.model._default_manager.filter(pk=pk)
-    attempts = rows.values_list("attempts", flat=True).get() + 1
+    before = rows.values_list("attempts", flat=True).first()
+    if before is None:
+        # Its claim ran out, and another worker has removed the row.
+        raise claims.ClaimLost
+    attempts = before + 1
     # The first failure may be a race with another row, such as two hooks of one delivery: the next attempt tells.
     if not isinstance(error, DatabaseError) or attempts > 1:
         said = {"error": type(error).__name__} if lane.private else {"exc_info": error}

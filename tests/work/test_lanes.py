@@ -170,6 +170,16 @@ def test_without_a_broker_the_sweep_goes_on_with_what_results_from_its_work(
     assert (done(), nudged.count("rest")) == ((all_ids(), 0) if away else ([], 1)), "a worker has three rounds"
 
 
+def test_a_row_that_another_worker_has_removed_is_no_failure(caplog: pytest.LogCaptureFixture) -> None:
+    def come_too_late(claim: Claim, ids: Sequence[int]) -> None:
+        Errand.objects.filter(pk__in=ids).delete()
+        raise ValueError
+
+    made = errand()
+    assert run(replace(ERRANDS, work=come_too_late), [made.pk]) == [] and all_ids() == []
+    assert "claim_lost" in caplog.text and "work_failed" not in caplog.text
+
+
 def test_its_task_does_it_once_for_workers_of_a_queue_that_runs_everywhere() -> None:
     task = make_task(ERRANDS)
     errand()
