@@ -74,6 +74,12 @@ class Lane:
         """Return the Celery queue that the workers of this lane read."""
         return self.worker.removeprefix("worker-")
 
+    def groups(self, ids: Sequence[int]) -> Iterable[Sequence[int]]:
+        """Return rows as they are given to workers: in sets, or one by one."""
+        if not ids:
+            return ()
+        return self.sets(ids) if self.together else [[pk] for pk in ids]
+
     def due(self, limit: int) -> list[int]:
         """Return the ids of rows that are due and free, the longest due first."""
         found = self.rows().filter(claims.free(), claims.due()).order_by("due_at")

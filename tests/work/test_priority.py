@@ -1,7 +1,6 @@
 """Long work lowers the priority of its own thread, and of nothing else."""
 
 import os
-import sys
 import threading
 from typing import Any
 
@@ -11,10 +10,7 @@ from sendouts.stages.screening import contact_file
 from tests.gate import Gate
 from work import priority
 
-pytestmark = [
-    pytest.mark.django_db,
-    pytest.mark.skipif(sys.platform != "linux", reason="Linux gives threads priorities"),
-]
+pytestmark = pytest.mark.django_db
 
 
 def here() -> int:

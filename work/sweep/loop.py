@@ -14,7 +14,7 @@ from functools import partial
 
 import structlog
 from django.conf import settings
-from django.db import Error, close_old_connections, connection
+from django.db import connection
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -24,7 +24,7 @@ from work.nudges import nudge
 from work.run import run
 from work.sweep.rounds import Rounds
 from work.sweep.row_poller import polling
-from work.sweep.threads import WorkThreads
+from work.sweep.threads import WorkThreads, survive
 
 log = structlog.get_logger(__name__)
 ROUND_ROWS = 1_000
@@ -104,17 +104,12 @@ class Sweep:
             start(stop)
         started = False
         while not stop.is_set():
-            try:
+            with survive("sweep_failed"):
                 if not started:
                     outages.tell_start()
                     started = True
                 outages.tell()
                 self.round()
-            except Error as error:
-                outages.saw(error)
-                log.warning("sweep_failed", error=type(error).__name__)
-            finally:
-                close_old_connections()
             stop.wait(min(AWAY_SECONDS, settings.SWEEP_SECONDS) if self._broker_away else settings.SWEEP_SECONDS)
         self._threads.end(drop=True)
         connection.close()
@@ -161,7 +156,7 @@ class Sweep:
             pk for pk in ids if self._seen[lane.name, pk] > rounds and (lane.name, pk) not in self._threads.under_way
         ]
         self._rounds.saw(lane, left=left, due=ids, own=own)
-        for group in (lane.sets(own) if lane.together else [[pk] for pk in own]) if own else ():
+        for group in lane.groups(own):
             self._threads.submit(lane.worker, lane.name, group, partial(run, lane, pass_on=self._pass_on))
         return reached and left
 

@@ -8,17 +8,15 @@ from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
 
-import structlog
-from django.db import Error, close_old_connections, connection
+from django.db import connection
 from django.db.models.functions import Now
 
-from work import outages, pulses
+from work import pulses
 from work.lanes import Lane, tables_with_due_rows
 from work.models import Pulse
 from work.run import run
-from work.sweep.threads import WorkThreads
+from work.sweep.threads import WorkThreads, survive
 
-log = structlog.get_logger(__name__)
 POLL_SECONDS = 0.1
 ROUND_ROWS = 200
 # A worker that signed this long ago polls no more.
@@ -59,7 +57,7 @@ class RowPoller:
         tables = tables_with_due_rows(self._lanes)
         for lane in (lane for lane in self._lanes if lane.model in tables):
             ids = [pk for pk in lane.due(ROUND_ROWS) if (lane.name, pk) not in self._threads.under_way]
-            for group in (lane.sets(ids) if lane.together else [[pk] for pk in ids]) if ids else ():
+            for group in lane.groups(ids):
                 # Rows that result from these are due, and the next round of their worker finds them.
                 self._threads.submit(
                     lane.worker, lane.name, group, partial(run, lane, pass_on=lambda onward, found: None)
@@ -67,13 +65,8 @@ class RowPoller:
 
     def _run(self) -> None:
         while self._polls.wait() and not self._ended.is_set():
-            try:
+            with survive("polling_failed"):
                 self.round()
-            except Error as error:
-                outages.saw(error)
-                log.warning("polling_failed", error=type(error).__name__)
-            finally:
-                close_old_connections()
             self._ended.wait(POLL_SECONDS)
         connection.close()
 

@@ -1,12 +1,15 @@
 """Threads in which a process works on rows that it has found itself, without a message of the broker."""
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import structlog
-from django.db import close_old_connections
+from django.db import Error, close_old_connections
+
+from work import outages
 
 log = structlog.get_logger(__name__)
 THREADS = 4
@@ -60,3 +63,15 @@ class WorkThreads:
         finally:
             self.under_way.difference_update((name, pk) for pk in ids)
             close_old_connections()
+
+
+@contextmanager
+def survive(event: str) -> Iterator[None]:
+    """Log an error of the database under this name and go on, as a loop must; return the connection at the end."""
+    try:
+        yield
+    except Error as error:
+        outages.saw(error)
+        log.warning(event, error=type(error).__name__)
+    finally:
+        close_old_connections()
