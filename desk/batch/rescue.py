@@ -119,7 +119,7 @@ def _announced(request: HttpRequest, batch: Batch) -> HttpResponse:
 
 
 def file_piece(admin: ModelAdmin, request: HttpRequest, batch_id: int) -> HttpResponse:
-    """Accept one piece of an announced file."""
+    """Accept one piece of an announced file; `errors` of a refusal says what to do, if more than sending again."""
     batch = _batch(admin, request, batch_id)
     if request.method != "POST":
         return HttpResponse(status=405, headers={"Allow": "POST"})
@@ -129,12 +129,20 @@ def file_piece(admin: ModelAdmin, request: HttpRequest, batch_id: int) -> HttpRe
     try:
         if offers.append(batch.pk, request.GET.get("key", ""), start, content.read()):
             nudge("downloads", [batch.pk])
-    except (PieceRefused, NoRoom, CannotOpen):
-        return JsonResponse({}, status=409)
+    except PieceRefused:
+        return _refused(_("Another file was sent meanwhile. Reload the page."))
+    except NoRoom:
+        return _refused(str(OfferProblem.NO_ROOM.label))
+    except CannotOpen:
+        return _refused(str(OfferProblem.FAILED.label))
     except StorageAway:
         # The page sends it again.
         return JsonResponse({}, status=503)
     return JsonResponse({})
+
+
+def _refused(sentence: str) -> JsonResponse:
+    return JsonResponse({"errors": [sentence]}, status=409)
 
 
 def file_state(admin: ModelAdmin, request: HttpRequest, batch_id: int) -> HttpResponse:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from simulator.client import Simulator
 from tests.acceptance.deployment import Deployment, deployment
@@ -103,6 +103,11 @@ def gateway(tmp_path_factory: pytest.TempPathFactory, chromium: Browser) -> Iter
         yield found
 
 
+def _complaint(said: ConsoleMessage) -> str:
+    """What the console says; of a refused request it tells only the status, so with its address."""
+    return f"{said.text} {said.location.get('url', '')}".strip()
+
+
 def windows(chromium: Browser, gateway: Deployment) -> Iterator[Callable[..., Visit]]:
     """Open browser windows: visit(locale=…, width=…, **options). What they complain about fails the test."""
     base = f"http://127.0.0.1:{gateway.port}"
@@ -112,7 +117,7 @@ def windows(chromium: Browser, gateway: Deployment) -> Iterator[Callable[..., Vi
         context = chromium.new_context(locale=locale, viewport={"width": width, "height": 900}, **options)
         context.set_default_timeout(WAIT)
         made = Visit(context.new_page(), base)
-        made.page.on("console", lambda said: made.complaints.append(said.text) if said.type == "error" else None)
+        made.page.on("console", lambda said: made.complaints.append(_complaint(said)) if said.type == "error" else None)
         made.page.on("pageerror", lambda error: made.complaints.append(str(error)))
         made.page.on(
             "request",

@@ -5,12 +5,12 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from simulator.client import Simulator
 from tests.acceptance.deployment import Deployment
 from tests.browser.conftest import Visit
-from tests.browser.verbs.desk import waiting
+from tests.browser.verbs.desk import forgive, waiting
 from tests.stages.sheets import workbook
 
 FAILED = 'Batch.objects.filter(pk=made.pk).update(attention="no_proven_end", file_complete=False)'
@@ -77,3 +77,25 @@ def test_a_workbook_with_foreign_columns_is_sent_compared_and_used(
     person.confirm(button)
     page.wait_for_url(f"**{path}")
     expect(page.locator("#history")).to_contain_text(history)
+
+
+def test_a_file_waits_for_its_script_and_a_refused_piece_says_why(
+    visit: Callable[..., Visit], gateway: tuple[Deployment, Simulator], tmp_path: Path
+) -> None:
+    file = tmp_path / "segment.csv"
+    file.write_text("contactId,cancelUri\nA-1,https://secret.example.com/cancel/1\n")
+    path = waiting(gateway[0], "Refused", FAILED)
+    person = visit()
+    person.log_in(path=path)
+    page = person.page
+    held: list[Route] = []
+    page.route("**/upload*.js", lambda route: held.append(route))
+    page.goto(f"{page.url.partition('/admin/')[0]}{path.replace('change', 'file')}", wait_until="commit")
+    button = page.locator("form[data-piece-bytes] button[type=submit]")
+    page.set_input_files("input[type=file]", file)
+    expect(button).to_be_disabled()
+    held.pop().continue_()
+    page.route("**/piece/**", lambda route: route.fulfill(status=409, json={"errors": ["No room is left."]}))
+    button.click()
+    expect(page.locator("form[data-piece-bytes] [role=alert]")).to_have_text("No room is left.")
+    forgive(person, "409")

@@ -21,6 +21,8 @@ def list_of_addresses(visit: Visit, name: str) -> None:
     visit.page.select_option("select[name=holds]", "email")
     visit.page.locator("button[name=_continue]").click()
     visit.page.locator("a[href$='/upload/']").click()
+    # Before its script is there, the form sends the file whole.
+    visit.page.wait_for_url("**/upload/")
 
 
 @pytest.mark.parametrize(("locale", "width", "number", "sentence"), LOCALES)

@@ -11,18 +11,28 @@ async function post(url, fields) {
 }
 
 // A piece that got no answer is sent again: one that arrived after all changes nothing.
-async function sendPiece(url, fields) {
+// Returns nothing once it is taken, and otherwise the server's sentence, or the page's own.
+async function sendPiece(url, fields, lost) {
     for (let attempt = 1; attempt <= TRIES; attempt++) {
         try {
             const answer = await post(url, fields);
-            if (answer.ok) return true;
-            if (answer.status < 500) return false;
+            if (answer.ok) return "";
+            if (answer.status < 500) return sentenceOf(await answer.text()) || lost;
         } catch (error) {
             // The network: the next try may find it again.
         }
         await pause(1000 * attempt);
     }
-    return false;
+    return lost;
+}
+
+// A proxy and an ended session answer with a page instead.
+function sentenceOf(text) {
+    try {
+        return JSON.parse(text).errors.join(" ");
+    } catch (error) {
+        return "";
+    }
 }
 
 async function send(form) {
@@ -30,14 +40,15 @@ async function send(form) {
     const file = form.elements.file.files[0];
     const texts = [...new FormData(form)].filter(([, value]) => typeof value === "string");
     const announced = await post(form.action, { ...Object.fromEntries(texts), file_name: file.name, size: file.size });
+    if (!announced.ok) throw sentenceOf(await announced.text()) || form.dataset.failed;
     const said = await announced.json();
-    if (!announced.ok) throw said.errors.join(" ");
     const bar = form.querySelector("progress");
     bar.hidden = false;
     const size = Number(form.dataset.pieceBytes);
     for (let start = 0; start < file.size; start += size) {
         const piece = file.slice(start, start + size);
-        if (!(await sendPiece(said.piece, { csrfmiddlewaretoken: token, start, file: piece }))) throw form.dataset.failed;
+        const problem = await sendPiece(said.piece, { csrfmiddlewaretoken: token, start, file: piece }, form.dataset.failed);
+        if (problem) throw problem;
         bar.value = ((start + piece.size) * 100) / file.size;
     }
     window.location.assign(said.page);
@@ -46,6 +57,8 @@ async function send(form) {
 for (const form of document.querySelectorAll("form[data-piece-bytes]")) {
     // Unfold would look for a text field beside the file, and fail without one.
     form.elements.file.hasChangeListener = true;
+    // A form that cannot go without this script waits for it.
+    form.querySelector("button[type=submit]").disabled = false;
     form.addEventListener("submit", async (event) => {
         if (!form.elements.file.files.length) return;
         event.preventDefault();
