@@ -80,28 +80,35 @@ def move(
         conditions["claim_id"] = claim.id
     with transaction.atomic(savepoint=False):
         found = Batch.objects.select_for_update().filter(**conditions).order_by("pk")
-        revisions = {pk: revision + 1 for pk, revision in found.values_list("pk", "revision")}
+        rows = list(found.values_list("pk", "revision", "source"))
+        revisions = {pk: revision + 1 for pk, revision, _ in rows}
         moved = list(revisions)
         alike: dict[str, list[int]] = defaultdict(list)
         for pk in moved:
             alike[repr(sorted(columns[pk].items(), key=lambda item: item[0]))].append(pk)
         for ids in alike.values():
-            same = {"status": new, "revision": F("revision") + 1, "deaths": 0, **_due_now(columns[ids[0]], now)}
-            if new in _TOLD or same.get("attention"):
-                same["tell_at"] = now
-            elif new not in OPEN:
-                # The end of single contacts is reported only if the deadline passed without an answer.
-                same["tell_at"] = Case(When(source=Batch.Source.BATCH, then=Value(now)), output_field=DateTimeField())
-            Batch.objects.filter(pk__in=ids).update(**same)
+            Batch.objects.filter(pk__in=ids).update(**with_the_move(columns[ids[0]], new, now))
         record(moved, EventWord.MOVED, now=now, old=old, new=new, user=user, note=note, data=data, revisions=revisions)
         if moved and new not in OPEN:
             # Transfers of the outcome start; prepared effects that are no longer needed are cleared.
             EffectRun.objects.filter(batch_id__in=moved, ended_at__isnull=True).update(due_at=claims.due_in())
-            # The contact file is removed.
-            Spool.objects.filter(pk__in=moved).update(state=Spool.State.OVER, due_at=claims.due_in())
+            if files := [pk for pk, _, source in rows if source == Batch.Source.BATCH]:
+                # The contact file is removed.
+                Spool.objects.filter(pk__in=files).update(state=Spool.State.OVER, due_at=claims.due_in())
     if moved:
         log.info("moved", old=old.value, new=new.value, batches=len(moved), first=moved[0])
     return moved
+
+
+def with_the_move(columns: Mapping[str, Any], new: Status, now: datetime) -> dict[str, Any]:
+    """Return the columns of batches that move, with those that follow from their new status."""
+    same = {"status": new, "revision": F("revision") + 1, "deaths": 0, **_due_now(columns, now)}
+    if new in _TOLD or same.get("attention"):
+        same["tell_at"] = now
+    elif new not in OPEN:
+        # The end of single contacts is reported only if the deadline passed without an answer.
+        same["tell_at"] = Case(When(source=Batch.Source.BATCH, then=Value(now)), output_field=DateTimeField())
+    return same
 
 
 def _due_now(columns: Mapping[str, Any], now: datetime) -> dict[str, Any]:

@@ -1,7 +1,9 @@
 """Stages under a test's control: process input step by step, against a real platform."""
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
+from unittest.mock import patch
 
 from django.contrib.auth.models import Permission, User
 from django.utils import timezone
@@ -13,6 +15,7 @@ from sendouts.intake.hook import Received
 from sendouts.models import Batch, Decision, Event, Spool, Webhook
 from sendouts.models.decision import rows_of
 from sendouts.privacy import sealing
+from sendouts.stages import direct
 from sendouts.verbs.base import Act, Result, Verb
 from simulator.client import Report, Simulator
 from tests.lanes import advance_batches, plan_hooks
@@ -56,10 +59,14 @@ class Gate:
     def store(self, *bodies: bytes) -> list[int]:
         return intake_store.store([intake_store.seal_hook(body, "application/json", timezone.now()) for body in bodies])
 
-    def plan(self) -> list[int]:
-        """Plan what is stored; batches are due at once, and not only when their files are there."""
-        due = Webhook.objects.filter(due_at__isnull=False).values_list("pk", flat=True)
-        planned = plan_hooks(list(due))
+    def plan(self, *, directly: bool = True) -> list[int]:
+        """Plan what is stored; batches are due at once, and not only when their files are there.
+
+        directly: plain singles go on to their release, as they do; otherwise they are left planned.
+        """
+        due = list(Webhook.objects.filter(due_at__isnull=False).values_list("pk", flat=True))
+        with nullcontext() if directly else patch.object(direct, "select", return_value=[]):
+            planned = plan_hooks(due)
         Batch.objects.filter(pk__in=planned).update(due_at=claims.due_in())
         return planned
 

@@ -54,21 +54,21 @@ class Server:
         answers: Callable[[str], bool],
     ) -> None:
         self.url = url
-        self._answers = answers
-        self._command = list(command)
-        self._log = log
-        self._environment = dict(environment)
+        self.answers = answers
+        self.command = list(command)
+        self.log = log
+        self.environment = dict(environment)
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start it and wait until it answers."""
-        with self._log.open("ab") as out:
-            self._process = subprocess.Popen(self._command, stdout=out, stderr=out, env=self._environment)
-        wait_for_port(int(urlsplit(self.url).port or 0), self._process, self._log)
+        with self.log.open("ab") as out:
+            self._process = subprocess.Popen(self.command, stdout=out, stderr=out, env=self.environment)
+        wait_for_port(int(urlsplit(self.url).port or 0), self._process, self.log)
         until = time.monotonic() + READY_SECONDS
-        while not self._answers(self.url):
+        while not self.answers(self.url):
             if time.monotonic() > until:
-                raise RuntimeError(f"{self._command!r} does not answer:\n{self._log.read_text()[-2000:]}")
+                raise RuntimeError(f"{self.command!r} does not answer:\n{self.log.read_text()[-2000:]}")
             time.sleep(0.02)
 
     def stop(self, how: signal.Signals = signal.SIGTERM, within: float = 5) -> None:

@@ -66,6 +66,8 @@ class Claim:
     turn: _Turn | None = None
     # Monotonic time of the last extension by keep().
     _kept: list[float] = field(default_factory=lambda: [time.monotonic()], compare=False, repr=False)
+    # Rows that the work has freed itself.
+    _freed: set[int] = field(default_factory=set, compare=False, repr=False)
 
     def extend(self, ids: Collection[int], *, progress: bool = False) -> None:
         """Hold these rows for the full time again, inside a transaction; raise ClaimLost if another claim took them.
@@ -100,8 +102,18 @@ class Claim:
         if ids:
             self.model._default_manager.filter(pk__in=ids, claim_id=self.id).update(claim_id=None, claimed_until=None)
 
+    def note_freed(self, ids: Collection[int]) -> None:
+        """Note rows that a committed transaction has freed, so that no statement frees them again."""
+        self._freed.update(ids)
+
+    def left(self) -> list[int]:
+        """Return the rows that the work has not freed itself."""
+        return [pk for pk in self.ids if pk not in self._freed]
+
     def release(self) -> None:
         """Free the rows; on another connection if this one broke, so that its end does not pass for a death."""
+        if not self.left():
+            return
         rows = self.model._default_manager.filter(claim_id=self.id)
         try:
             rows.update(claim_id=None, claimed_until=None)

@@ -151,14 +151,14 @@ def _conclude(work: Pass, batches: Sequence[Batch], counts: Mapping[int, Batch],
         elif batch.status == Status.REFUSED and not _may_finish_refused(work, batch, now):
             continue
         else:
-            done[Status(batch.status)][batch.pk] = _delivered(batch, now, seconds / len(batches))
+            done[Status(batch.status)][batch.pk] = find_columns(batch, now, seconds / len(batches))
     for old, columns in done.items():
         lifecycle.move(columns, old, Status.DELIVERED, now=now, claim=work.claim)
 
 
 def move_on(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> None:
     """Advance accepted batches that are complete; send the rejections that an action caused first."""
-    done = {batch.pk: _delivered(batch, now, 0.0) for batch in batches if not has_open_rejections(batch)}
+    done = {batch.pk: find_columns(batch, now, 0.0) for batch in batches if not has_open_rejections(batch)}
     lifecycle.move(done, Status.ACCEPTED, Status.DELIVERED, now=now, claim=claim)
 
 
@@ -167,7 +167,8 @@ def has_open_rejections(batch: Batch) -> bool:
     return batch.rejected > batch.confirmed + batch.taken_on
 
 
-def _delivered(batch: Batch, now: datetime, seconds: float) -> dict[str, Any]:
+def find_columns(batch: Batch, now: datetime, seconds: float) -> dict[str, Any]:
+    """Return the columns of a batch with every rejection confirmed; seconds: how long that took."""
     released = Outcome.RELEASED if batch.accepted else Outcome.EMPTY
     outcome = Outcome.REFUSED if batch.status == Status.REFUSED else released
     columns = {**lifecycle.CALM, "outcome": outcome, "due_at": now}

@@ -1,7 +1,7 @@
 """Call finishUri once, after storing the intent; repeat only after a lost answer or a request to retry."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,6 +18,7 @@ from sendouts.models.attention import AttentionData
 from sendouts.privacy import sealing
 from sendouts.services.hosts import platform
 from sendouts.stages import callers
+from sendouts.stages.unseen import Unseen
 from sendouts.symplify import client
 from sendouts.symplify.client import Ask, Attempt
 from work import claims
@@ -34,9 +35,17 @@ def finish(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> None
     batches = [batch for batch in batches if batch.pk in uris]
     if not batches:
         return
-    by_id = {batch.pk: batch for batch in batches}
     began = time.monotonic()
     _intend(claim, batches, now)
+    call(claim, batches, uris, began)
+
+
+def call(claim: claims.Claim, batches: Sequence[Batch], uris: Mapping[int, str], began: float) -> None:
+    """Call finishUri for claimed batches whose intent is stored, and store the answers.
+
+    began: monotonic time before the intent was stored.
+    """
+    by_id = {batch.pk: batch for batch in batches}
     if time.monotonic() - began > settings.CLAIM_SECONDS / 2:
         # This process stood still. If another has the batches by now, it repeats the call, and this one must not.
         with transaction.atomic():
@@ -50,10 +59,11 @@ def finish(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> None
     for attempts in client.finish_many(platform(), asks, patience=callers.patience_with_release(batches)):
         slowest = max(slowest, callers.slowest(attempts))
         _conclude(claim, [(by_id[attempt.key], attempt) for attempt in attempts])
-        with transaction.atomic():
-            for attempt in attempts:
-                by_id.pop(attempt.key)
-            claim.extend(list(by_id))
+        for attempt in attempts:
+            by_id.pop(attempt.key)
+        if by_id:
+            with transaction.atomic():
+                claim.extend(list(by_id))
     callers.note_slow(slowest)
 
 
@@ -95,6 +105,14 @@ def _intend(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> Non
         lifecycle.record(repeated, EventWord.FINISH_REPEATED, now=now, data=data)
 
 
+def intend_first(claim: claims.Claim, batches: Sequence[Batch], unseen: Unseen, now: datetime) -> None:
+    """Do the same for batches that nobody else sees yet, and claim them."""
+    claimed = {"claim_id": claim.id, "claimed_until": claims.latest_end()}
+    for batch in batches:
+        unseen.change(batch, {"finish_sent_at": now, "finish_attempts": 1, "finish_lost": True, **claimed})
+        unseen.record(batch, EventWord.FINISH_SENT)
+
+
 def _conclude(claim: claims.Claim, answered: Sequence[tuple[Batch, Attempt]]) -> None:
     """Store the platform's answers. A 2xx counts even if the deadline ended the batch during the call."""
     now = timezone.now()
@@ -102,11 +120,13 @@ def _conclude(claim: claims.Claim, answered: Sequence[tuple[Batch, Attempt]]) ->
     for batch, attempt in answered:
         if attempt.outcome is client.CallOutcome.CONFIRMED:
             answer = {"finish_status": attempt.status, "finish_lost": False, "outcome": batch.outcome}
-            confirmed[batch.pk] = {**lifecycle.CALM, **answer, "ended_at": now, "due_at": None}
+            free = {"claim_id": None, "claimed_until": None, "due_at": None}
+            confirmed[batch.pk] = {**lifecycle.CALM, **answer, **free, "ended_at": now}
     moved = lifecycle.move(confirmed, Status.DELIVERED, Status.FINISHED, now=now)
     late = {pk: columns for pk, columns in confirmed.items() if pk not in moved}
     if late:
-        lifecycle.move(late, Status.EXPIRED, Status.FINISHED, now=now)
+        moved += lifecycle.move(late, Status.EXPIRED, Status.FINISHED, now=now)
+    claim.note_freed(moved)
     for batch, attempt in answered:
         if attempt.outcome is not client.CallOutcome.CONFIRMED:
             _handle_unconfirmed(claim, batch, attempt, now)

@@ -22,10 +22,11 @@ from sendouts.deadlines import screening_ends
 from sendouts.models import Attention, Batch, EventWord, Plan, Spool, Status, Webhook
 from sendouts.models.webhook import in_sets
 from sendouts.privacy import sealing
+from sendouts.stages import direct
 from sendouts.symplify.envelopes import why_unreadable
 from sendouts.symplify.payload import Hook, OtherEvent, Unreadable, parse
 from sendouts.wording.sentences import HookDetail
-from work import claims
+from work import claims, outages
 from work.nudges import nudge
 from work.retry import backoff
 
@@ -81,9 +82,42 @@ def _plan_long(claim: claims.Claim, ids: Sequence[int], *, others_first: bool) -
     return came
 
 
-@transaction.atomic
 def _plan_set(claim: claims.Claim, webhook_ids: Sequence[int]) -> list[int]:
-    """Plan some hooks in one transaction."""
+    """Plan some hooks in one transaction, and release the singles among them that nothing holds."""
+    if claim.deaths:
+        # If a check kills workers, its batch must exist: people see it there.
+        return _store_plans(claim, webhook_ids, carries=False)[0]
+    try:
+        came, releasing = _store_plans(claim, webhook_ids, carries=True)
+    except claims.ClaimLost:
+        raise
+    except Exception as error:
+        if outages.is_outage(error):
+            raise
+        # So it is if a check fails.
+        log.warning("direct_failed", first=webhook_ids[0], hooks=len(webhook_ids), error=type(error).__name__)
+        return _store_plans(claim, webhook_ids, carries=False)[0]
+    if releasing is not None:
+        came += direct.release(releasing)
+    return came
+
+
+def _store_plans(
+    claim: claims.Claim, webhook_ids: Sequence[int], *, carries: bool
+) -> tuple[list[int], direct.Releasing | None]:
+    """Store the plans of some hooks in one transaction. carries: whether plain singles go further in it.
+
+    Return the new open batches that the lanes take on, and the singles to release.
+    """
+    with transaction.atomic():
+        planned, came, releasing = _plan_in_transaction(claim, webhook_ids, carries=carries)
+    claim.note_freed(planned)
+    return came, releasing
+
+
+def _plan_in_transaction(
+    claim: claims.Claim, webhook_ids: Sequence[int], *, carries: bool
+) -> tuple[list[int], list[int], direct.Releasing | None]:
     claim.extend(webhook_ids)
     now = timezone.now()
     hooks: dict[int, Hook] = {}
@@ -115,9 +149,14 @@ def _plan_set(claim: claims.Claim, webhook_ids: Sequence[int]) -> list[int]:
     files = [batch.pk for batch in batches if batch.is_open and not batch.is_single]
     Spool.objects.bulk_create(Spool(pk=pk, batch_id=pk, due_at=claims.due_in()) for pk in files)
     by_key = known | {batch.delivery_key: batch.pk for batch in batches}
-    _record(batches, now)
+    hook_of = {batch.pk: hooks[pk] for pk, batch in zip(fresh, batches, strict=True)}
+    plain = direct.select(hook_of, batches) if carries else []
+    carried = {batch.pk for batch in plain}
+    _record([batch for batch in batches if batch.pk not in carried], now)
     _settle_hooks(hooks, set(fresh), by_key, now)
-    return [batch.pk for batch in batches if batch.is_open]
+    releasing = direct.carry(hook_of, plain, now) if plain else None
+    released = set(releasing.claim.ids) if releasing is not None else set()
+    return list(hooks), [batch.pk for batch in batches if batch.is_open and batch.pk not in released], releasing
 
 
 def escalate(claim: claims.Claim, webhook_id: int, error: Exception | None) -> None:

@@ -24,6 +24,8 @@ from work import claims
 # Attention that no acceptance can lift: contacts missing from the file would be released without a check.
 BLOCKS_ACCEPTANCE = frozenset({Attention.NO_PROVEN_END})
 _REASONS = ("verdict", "reason", "text", "action")
+# Columns to change, by batch id.
+Columns = dict[int, dict[str, Any]]
 
 
 def reasons_to_hold(batch: Batch) -> list[str]:
@@ -63,8 +65,16 @@ def reasons_to_hold(batch: Batch) -> list[str]:
 
 def settle(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> None:
     """Accept screened batches, or hold them for a person."""
-    going: dict[int, dict[str, Any]] = {}
-    held: dict[int, dict[str, Any]] = {}
+    going, held = sort(batches, now)
+    with transaction.atomic():
+        lifecycle.move(going, Status.SCREENED, Status.ACCEPTED, now=now, claim=claim)
+        lifecycle.move(held, Status.SCREENED, Status.IN_REVIEW, now=now, claim=claim)
+
+
+def sort(batches: Sequence[Batch], now: datetime) -> tuple[Columns, Columns]:
+    """Return the columns of the screened batches that go on, and of those that wait for a person, by batch id."""
+    going: Columns = {}
+    held: Columns = {}
     known = forecast.lately(now) if any(batch.at_deadline != AtDeadline.LEAVE for batch in batches) else None
     _compare(batches)
     for batch in batches:
@@ -74,9 +84,7 @@ def settle(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -> None
             held[batch.pk] = {"held_for": batch.held_for, "anomalies": batch.anomalies, "due_at": due_at}
         else:
             going[batch.pk] = {"decided_at": now, "due_at": now}
-    with transaction.atomic():
-        lifecycle.move(going, Status.SCREENED, Status.ACCEPTED, now=now, claim=claim)
-        lifecycle.move(held, Status.SCREENED, Status.IN_REVIEW, now=now, claim=claim)
+    return going, held
 
 
 def _compare(batches: Sequence[Batch]) -> None:

@@ -24,6 +24,7 @@ from tests.chaos.robbing import OUTAGES, Outage  # noqa: E402
 from tests.chaos.scene import scene  # noqa: E402
 from tests.chaos.schedule import Schedule, short  # noqa: E402
 from tests.servers import postgresql_server, redis_server, servers, temporary_disk, temporary_folder  # noqa: E402
+from tests.standby import replicated_server  # noqa: E402
 
 MODES = ("processes", "embedded")
 MOST_KILLS = 2_000
@@ -75,7 +76,7 @@ def _outage(folder: Path, outage: Outage, schedule: Schedule, asked: argparse.Na
             # Of the environment; it would hide the stored one.
             environment["CREDENTIAL_SYMPLIFY"] = ""
         found = (
-            stack.enter_context(postgresql_server(place)),
+            stack.enter_context(replicated_server(place) if outage.standby else postgresql_server(place)),
             stack.enter_context(redis_server(stack.enter_context(temporary_folder("redis")))),
         )
         os.environ |= {"DATABASE_URL": found[0].url}

@@ -47,7 +47,7 @@ def run(scene: Scene, outage: Outage, seconds: float, found: tuple[Server, Serve
     postgresql, broker = found
     gateway, platform = scene.gateway, scene.platform
     database, disk = gateway.environment["DATABASE_URL"], Path(gateway.environment["DATA_DIR"]).parent
-    servers = Servers(postgresql, broker, database, broker.url, scene.folder, platform, disk)
+    servers = Servers(postgresql, broker, database, broker.url, scene.folder, platform, disk, gateway)
     if outage.tokens:
         effects.require_tokens(gateway, platform)
     visitor = Visitor(gateway.url)

@@ -13,8 +13,11 @@ import psycopg
 import redis
 
 from simulator.client import Simulator
+from tests.acceptance.deployment import Deployment
 from tests.chaos.arming import turn_clock
+from tests.chaos.family import parts
 from tests.servers import Server, fill
+from tests.standby import ReplicatedServer
 
 # Further than any deadline of the run, and less far: what arrived under a clock that was behind must outlive its being put right.
 TWO_HOURS, HALF_AN_HOUR = 7_200.0, 1_800.0
@@ -26,7 +29,7 @@ WHERE datname = current_database() AND pid <> pg_backend_pid() ORDER BY md5(pid:
 
 @dataclass(frozen=True, slots=True)
 class Servers:
-    """What the gateway stands on, and whom it serves.
+    """What the gateway stands on, whom it serves, and the gateway itself.
 
     database: the URL of its own database in `postgresql`; folder: where its clock is turned; disk: the small one, if any.
     """
@@ -38,6 +41,7 @@ class Servers:
     folder: Path
     platform: Simulator
     disk: Path
+    gateway: Deployment
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,7 @@ class Outage:
     stores: whether hooks can still be stored in the database meanwhile. loses: whether answers of the platform may be lost by
     it. again: what is done again and again meanwhile, with its draw; its pauses are up to `rhythm` seconds. megabytes: the size of
     the disk that holds the database and DATA_DIR, 0 for that of the machine. contacts: those of each file. tokens: whether
-    files have effects, which need tokens.
+    files have effects, which need tokens. standby: whether PostgreSQL has a server that follows it.
     """
 
     name: str
@@ -60,6 +64,7 @@ class Outage:
     megabytes: int = 0
     contacts: int = 1_000
     tokens: bool = False
+    standby: bool = False
 
 
 def _restart(how: signal.Signals) -> Callable[[Servers], None]:
@@ -96,6 +101,28 @@ def _fail_over(state: str) -> Callable[[Servers], None]:
             connection.execute(f'ALTER DATABASE "{name}" {state}'.encode())
             if state.startswith("SET"):
                 connection.execute(b"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
+
+    return told
+
+
+def _take_primary(servers: Servers) -> None:
+    """End the server; the one that followed it answers in its place, and reads only until it is promoted."""
+    assert isinstance(servers.postgresql, ReplicatedServer)
+    servers.postgresql.fail_over()
+
+
+def _promote(servers: Servers) -> None:
+    assert isinstance(servers.postgresql, ReplicatedServer)
+    servers.postgresql.promote()
+
+
+def _tell(how: signal.Signals, part: str) -> Callable[[Servers], None]:
+    """Send a signal to all processes of this part of the gateway, and to their children."""
+
+    def told(servers: Servers) -> None:
+        for name, living in parts(servers.gateway).items():
+            for process in living if name.startswith(part) else ():
+                process.send_signal(how)
 
     return told
 
@@ -153,7 +180,10 @@ OUTAGES = (
         begin=_fail_over("SET default_transaction_read_only = on"),
         end=_fail_over("RESET default_transaction_read_only"),
     ),
+    Outage("standby takes over", stores=False, loses=True, begin=_take_primary, end=_promote, standby=True),
     Outage("connections cut", stores=False, loses=True, again=_cut, rhythm=0.4),
+    Outage("beat hangs", begin=_tell(signal.SIGSTOP, "beat"), end=_tell(signal.SIGCONT, "beat")),
+    Outage("workers hang", loses=True, begin=_tell(signal.SIGSTOP, "worker"), end=_tell(signal.SIGCONT, "worker")),
     Outage(
         "clock two hours ahead", begin=lambda s: turn_clock(s.folder, TWO_HOURS), end=lambda s: turn_clock(s.folder, 0)
     ),

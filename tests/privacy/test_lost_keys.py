@@ -48,21 +48,21 @@ def test_a_hook_is_kept_unplanned_and_its_neighbours_are_planned(gate: Gate, set
     gate.fire("single")
     settings.ENCRYPTION_KEYS = (NEW,)
     gate.fire("single")
-    assert len(gate.plan()) == 1
+    assert len(gate.plan(directly=False)) == 1
     waiting = Webhook.objects.get(outcome="")
     assert waiting.due_at is not None and waiting.due_at > timezone.now()
     with translation.override("fr"):
         assert "remettez l’ancienne clé" in show_text(waiting.detail)
     settings.ENCRYPTION_KEYS = (NEW, OLD)
     Webhook.objects.filter(pk=waiting.pk).update(due_at=timezone.now())
-    assert len(gate.plan()) == 1
+    assert len(gate.plan(directly=False)) == 1
     assert Webhook.objects.filter(outcome="planned", detail="").count() == 2
 
 
 def test_a_planned_single_is_stopped_and_its_neighbours_are_released(gate: Gate, settings: Any) -> None:
     gate.project()
     lost = gate.fire("single", no_consent=0.0)
-    gate.plan()
+    gate.plan(directly=False)
     settings.ENCRYPTION_KEYS = (NEW,)
     fine = gate.fire("single", no_consent=0.0)
     gate.work(rounds=3)

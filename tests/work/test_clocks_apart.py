@@ -160,7 +160,7 @@ def test_what_is_stored_under_a_wrong_clock_is_due_on_the_databases(gate: Gate, 
     gate.fire("single")
     (hook,) = Webhook.objects.all()
     assert hook.due_at is not None and hook.due_at <= real_now() + claims.SLACK
-    (pk,) = gate.plan()
+    (pk,) = gate.plan(directly=False)
     with claims.alone(Batch, pk) as claim:
         lifecycle.look_again(pk, claim=claim, pause=timedelta(minutes=1))
     wait = gate.batch().due_at - real_now()

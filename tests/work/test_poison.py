@@ -158,7 +158,7 @@ def test_one_poisoned_single_takes_nobody_with_it_nor_does_a_crash_over_all(
 ) -> None:
     gate.project()
     sent = gate.fire("single", hooks=9, no_consent=0)
-    gate.plan()
+    gate.plan(directly=False)
     die(Batch, *all_ids(Batch))
     original, poisoned = singles.insert_decisions, all_ids(Batch)[5]
 
@@ -184,7 +184,7 @@ def test_a_hook_that_kills_workers_is_kept_shown_and_planned_again_on_request(ga
     hook = Webhook.objects.order_by("pk")[1]
     for _ in range(3):
         die(Webhook, hook.pk)
-    assert len(gate.plan()) == 2, "the others are planned"
+    assert len(gate.plan(directly=False)) == 2, "the others are planned"
     hook.refresh_from_db()
     assert (hook.outcome, hook.due_at, hook.claim_id) == ("failed", None, None)
     assert bytes(hook.body)
@@ -193,7 +193,7 @@ def test_a_hook_that_kills_workers_is_kept_shown_and_planned_again_on_request(ga
     assert [client.post(f"{page}/again/").status_code for _ in range(2)] == [302, 409]
     hook.refresh_from_db()
     assert (hook.outcome, hook.deaths) == ("", 0)
-    assert len(gate.plan()) == 1 and Batch.objects.count() == 3
+    assert len(gate.plan(directly=False)) == 1 and Batch.objects.count() == 3
 
 
 def test_a_batch_that_fails_after_screening_can_be_tried_again(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:

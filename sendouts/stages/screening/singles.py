@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -36,12 +36,11 @@ def screen_items(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -
     for pk in shut:
         lifecycle.cannot_open(pk, now=now, claim=claim)
     batches = [batch for batch in batches if batch.pk not in shut]
-    alike: dict[tuple[int, int, bool], list[Batch]] = defaultdict(list)
-    for batch in batches:
-        soon = callers.ends_soon(screening_ends(batch.received_at, batch.deadline), now)
-        alike[batch.plan_id, batch.sendout_id, soon].append(batch)
+    judged = judge(batches, rows, now, claim.keep)
     own: dict[int, own_decisions.Reapplied] = {}
-    judged = {pk: result for group in alike.values() for pk, result in _judge(claim, group, rows, own).items()}
+    for pk in own_decisions.batches_with(judged):
+        own[pk] = own_decisions.apply(pk, judged[pk].decisions)
+        judged[pk] = judged[pk]._replace(decisions=own[pk].decisions)
     # Those whose service does not answer wait for it; the others go on.
     if waiting := [batch for batch in batches if judged[batch.pk].waiting]:
         callers.put_off(waiting, max(judged.pop(batch.pk).again_in for batch in waiting), claim)
@@ -55,9 +54,9 @@ def screen_items(claim: claims.Claim, batches: Sequence[Batch], now: datetime) -
     chunks = []
     for batch in batches:
         decisions, sums = judged[batch.pk].decisions, judged[batch.pk].sums()
-        columns[batch.pk] = _columns(batch, decisions, sums)
+        columns[batch.pk] = find_columns(batch, decisions, sums)
         if decisions:
-            chunks.append(Chunk(batch=batch, number=0, rows=len(decisions), digest=b"", **sums))
+            chunks.append(chunk_of(batch, len(decisions), sums))
     with transaction.atomic():
         claim.extend([batch.pk for batch in batches], progress=True)
         Chunk.objects.bulk_create(chunks)
@@ -92,15 +91,21 @@ def _hooks(batches: Sequence[Batch]) -> tuple[dict[int, Hook], set[int]]:
     return found, shut
 
 
-def _judge(
-    claim: claims.Claim, group: list[Batch], rows: dict[int, tuple[Row, ...]], own: dict[int, own_decisions.Reapplied]
+def judge(
+    batches: Iterable[Batch], rows: Mapping[int, Sequence[Row]], now: datetime, tick: Callable[[], None]
 ) -> dict[int, Judged]:
-    """Judge the items of several batches as one page; return the result of each, by batch id.
+    """Judge the items of singles; return the result of each, by batch id. rows: their items; tick: as for Judge."""
+    alike: dict[tuple[int, int, bool], list[Batch]] = defaultdict(list)
+    for batch in batches:
+        soon = callers.ends_soon(screening_ends(batch.received_at, batch.deadline), now)
+        alike[batch.plan_id, batch.sendout_id, soon].append(batch)
+    return {pk: result for group in alike.values() for pk, result in _judge(group, rows, tick).items()}
 
-    own: filled with the decisions that people had made.
-    """
+
+def _judge(group: list[Batch], rows: Mapping[int, Sequence[Row]], tick: Callable[[], None]) -> dict[int, Judged]:
+    """Judge the items of several batches as one page."""
     ends = min(screening_ends(batch.received_at, batch.deadline) for batch in group)
-    judge = Judge(group[0], ends, tick=claim.keep, patience=PATIENCE)
+    judge = Judge(group[0], ends, tick=tick, patience=PATIENCE)
     flat = [row for batch in group for row in rows.get(batch.pk, ())]
     ids = [batch.first_decision + place for batch in group for place in range(len(rows.get(batch.pk, ())))]
     screened = judge.judge(flat, ids)
@@ -113,9 +118,6 @@ def _judge(
         parts[pk] = parts[pk]._replace(waiting=screened.waiting, again_in=screened.again_in)
     for part in parts.values():
         part.failures.extend(_failures(part.decisions, screened.failures))
-    for pk in own_decisions.batches_with(parts):
-        own[pk] = own_decisions.apply(pk, parts[pk].decisions)
-        parts[pk] = parts[pk]._replace(decisions=own[pk].decisions)
     return parts
 
 
@@ -125,7 +127,13 @@ def _failures(decisions: list[NewDecision], failures: Iterable[Failure]) -> list
     return [replace(each, contacts=failed[each.identifier]) for each in failures if each.identifier in failed]
 
 
-def _columns(batch: Batch, decisions: list[NewDecision], sums: Sums) -> dict[str, Any]:
+def chunk_of(batch: Batch, rows: int, sums: Sums) -> Chunk:
+    """Return the only chunk of a single."""
+    return Chunk(batch=batch, number=0, rows=rows, digest=b"", **sums)
+
+
+def find_columns(batch: Batch, decisions: list[NewDecision], sums: Sums) -> dict[str, Any]:
+    """Return the columns of a screened single."""
     refused = [(row.id, row.uri) for row in decisions if row.uri_mark is None and row.uri]
     attention, data = addresses.find_trouble(batch, len(refused), refused[: addresses.LOOKED_AT])
     if not attention:

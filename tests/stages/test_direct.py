@@ -1,0 +1,102 @@
+"""Plain singles go from their plan to the release in one transaction, and leave the same rows as the lane of singles."""
+
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from sendouts.models import Batch, Chunk, Decision, Event, Webhook
+from sendouts.stages import direct, finishing
+from simulator.client import Report
+from tests.gate import Gate
+
+pytestmark = pytest.mark.django_db
+# What is its own in each batch.
+OWN = {
+    *("id", "delivery_key", "finish_key", "finish_uri", "received_at", "deadline", "due_at", "decided_at", "ended_at"),
+    *("finish_sent_at", "tell_at"),
+}
+TIMES = ("due_at", "decided_at", "ended_at", "finish_sent_at", "tell_at")
+
+
+def rows_of(batch: Batch) -> dict[str, Any]:
+    """All that is stored of a batch, without what differs from one to the next."""
+    columns = {name: value for name, value in Batch.objects.filter(pk=batch.pk).values()[0].items() if name not in OWN}
+    columns |= {f"has {name}": getattr(batch, name) is not None for name in TIMES}
+    events = Event.objects.filter(batch=batch).order_by("pk").values_list("word", "old", "new", "revision", "data")
+    decisions = Decision.objects.filter(pk__gte=batch.first_decision, pk__lt=batch.first_decision + 9)
+    wanted = ("verdict", "unread", "reason", "text", "action", "answer", "kept")
+    chunks = Chunk.objects.filter(batch=batch).values_list("number", "rows", "accepted", "rejected", "undecided")
+    hook = Webhook.objects.filter(batch=batch).values_list("outcome", "detail", "due_at", "claim_id")
+    parts = {"events": events, "decisions": decisions.values_list(*wanted), "chunks": chunks, "hook": hook}
+    return columns | {name: list(found) for name, found in parts.items()}
+
+
+def sent(gate: Gate, contact: Report, *, directly: bool) -> dict[str, Any]:
+    """What is stored of a single with this contact, and what the platform saw."""
+    report = gate.fire("single", rows=[contact])
+    gate.plan(directly=directly)
+    gate.work()
+    batch = Batch.objects.order_by("pk").last()
+    assert batch is not None
+    seen = gate.platform.sendout(report["id"])
+    return rows_of(batch) | {name: seen[name] for name in ("finished", "rejected", "violations")}
+
+
+@pytest.mark.parametrize("review", ["never", "always"])
+@pytest.mark.parametrize("consent", [{"consent": True}, {"consent": False}, {}])
+def test_the_rows_are_those_of_the_lane(gate: Gate, review: str, consent: Report) -> None:
+    gate.project(review=review)
+    contact = {"contactId": "A-1", "properties": consent}
+    assert sent(gate, contact, directly=True) == sent(gate, contact, directly=False)
+
+
+def test_a_plain_single_takes_one_transaction_to_its_release(gate: Gate, django_assert_max_num_queries: Any) -> None:
+    gate.project()
+    gate.fire("single", no_consent=0.0)
+    gate.plan()
+    gate.fire("single", sendout="Day 1", no_consent=0.0)
+    with django_assert_max_num_queries(32):
+        gate.plan()
+    assert set(Batch.objects.values_list("status", "claim_id")) == {("finished", None)}
+
+
+def test_a_check_that_fails_leaves_the_single_to_the_lane_and_its_people(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise ValueError
+
+    gate.project()
+    monkeypatch.setattr(direct, "carry", fail)
+    report = gate.fire("single", no_consent=0.0)
+    assert len(gate.plan()) == 1 and gate.batch().status == "planned"
+    gate.work()
+    assert gate.batch().status == "finished" and gate.platform.sendout(report["id"])["finished"] == 1
+
+
+def test_more_than_one_writer_may_hold_stay_for_the_lane(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+    gate.project()
+    monkeypatch.setitem(direct.MOST, connection.vendor, 2)
+    gate.fire("single", hooks=3, no_consent=0.0)
+    assert len(gate.plan()) == 3 and set(Batch.objects.values_list("status", flat=True)) == {"planned"}
+    gate.work()
+    assert set(Batch.objects.values_list("status", flat=True)) == {"finished"}
+
+
+def test_a_release_that_fails_is_repeated_by_the_lane(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> None:
+        raise ValueError
+
+    gate.project()
+    report = gate.fire("single", no_consent=0.0)
+    with monkeypatch.context() as broken:
+        broken.setattr(finishing, "call", fail)
+        assert len(gate.plan()) == 1
+    found = gate.batch()
+    assert (found.status, found.finish_lost, found.finish_attempts, found.claim_id) == ("delivered", True, 1, None)
+    assert found.finish_sent_at is not None and found.finish_sent_at <= timezone.now()
+    gate.work()
+    assert gate.words().count("finish_repeated") == 1
+    assert gate.platform.sendout(report["id"])["finished"] == 1
