@@ -59,7 +59,7 @@ def test_a_delivery_in_the_middle_calls_nobody_until_a_person_goes_on(gate: Gate
 def test_a_batch_that_was_received_is_checked_at_a_persons_word_and_then_waits(gate: Gate, kind: str) -> None:
     gate.project()
     sent = gate.fire(kind)
-    gate.plan()
+    gate.plan(directly=False)
     fence_all(timezone.now())
     gate.work(rounds=3)
     assert set(calls(gate, sent).values()) <= {0}
