@@ -11,6 +11,8 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any
 from uuid import UUID, uuid4
 
 from django.conf import settings
@@ -144,12 +146,38 @@ def take(model: type[Model], ids: Collection[int], of: Q = ANY) -> Claim:
     """
     token = uuid4()
     outages.tell()
+    sound = _take_sound(token, model, ids, of) if connection.vendor == "postgresql" else []
+    left = [pk for pk in ids if pk not in sound]
+    if not left:
+        return Claim(token, model, tuple(sound))
     with transaction.atomic():
-        rows = _due(model, ids, of)
+        rows = _due(model, left, of)
         taken = tuple(pk for pk, died, deaths in rows if not died and not deaths)
         if taken:
             model._default_manager.filter(pk__in=taken).update(claim_id=token, claimed_until=latest_end())
-    return Claim(token, model, taken, tuple(pk for pk, died, deaths in rows if died or deaths))
+    suspects = tuple(pk for pk, died, deaths in rows if died or deaths)
+    return Claim(token, model, (*sound, *taken), suspects)
+
+
+def _take_sound(token: UUID, model: type[Model], ids: Collection[int], of: Q) -> list[int]:
+    """Claim the due rows that nobody has and on which no worker died: mostly all, so one statement does it."""
+    sql, parameters = _sound_sql(model, of)
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [token, timedelta(seconds=settings.CLAIM_SECONDS), *parameters, SLACK, list(ids)])
+        return sorted(pk for (pk,) in cursor.fetchall())
+
+
+@lru_cache(maxsize=256)
+def _sound_sql(model: type[Model], of: Q) -> tuple[str, tuple[Any, ...]]:
+    # The rows of a lane as Django has them; the rest of the condition is the same for every table.
+    rows, parameters = model._default_manager.filter(of).order_by().values("pk").query.sql_with_params()
+    table = connection.ops.quote_name(model._meta.db_table)
+    more = f"""{table}."due_at" <= STATEMENT_TIMESTAMP() + %s AND {table}."claim_id" IS NULL
+        AND {table}."claimed_until" IS NULL AND {table}."deaths" = 0 AND {table}."id" = ANY(%s)"""
+    joined = "AND" if of else "WHERE"
+    sql = f"""UPDATE {table} SET "claim_id" = %s, "claimed_until" = STATEMENT_TIMESTAMP() + %s
+        WHERE "id" IN ({rows} {joined} {more} ORDER BY {table}."id" FOR UPDATE SKIP LOCKED) RETURNING "id" """
+    return sql, tuple(parameters)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from typing import Any
 
 import structlog
 from django.db import connection, transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from actions.catalog import kinds
@@ -131,14 +132,12 @@ def _plan_in_transaction(
         if read is not None:
             hooks[webhook.pk] = read
             received[webhook.pk] = webhook.received_at
-    fresh, known = _tell_duplicates(hooks)
-    finishes = {pk: finish_key(hooks[pk]) for pk in fresh}
-    found = Batch.objects.filter(finish_key__in=set(finishes.values()))
-    same_finish = set(found.values_list("finish_key", flat=True))
+    finishes = {pk: finish_key(hook) for pk, hook in hooks.items()}
+    fresh, known, same_finish = _tell_duplicates(hooks, finishes)
     catalog = Catalog(hooks[pk] for pk in fresh)
     batches = []
-    for pk, finish in finishes.items():
-        hook, attention = hooks[pk], Attention.NONE
+    for pk in fresh:
+        hook, finish, attention = hooks[pk], finishes[pk], Attention.NONE
         if hook.problems:
             attention = Attention.HOOK_UNCLEAR
         elif finish in same_finish and hook.download_uri:
@@ -195,16 +194,18 @@ def _wait_for_key(webhook: Webhook) -> None:
     log.error("hook_cannot_be_opened", webhook=webhook.pk, attempts=attempts)
 
 
-def _tell_duplicates(hooks: dict[int, Hook]) -> tuple[list[int], dict[str, int]]:
-    """Return the hooks with a new delivery, in order of arrival, and the batches of known deliveries."""
+def _tell_duplicates(hooks: dict[int, Hook], finishes: dict[int, str]) -> tuple[list[int], dict[str, int], set[str]]:
+    """Return the new deliveries in order of arrival, the batches of known ones, and the finish keys that are known."""
     keys = {hook.delivery_key for hook in hooks.values()}
-    known = dict(Batch.objects.filter(delivery_key__in=keys).values_list("delivery_key", "pk"))
+    stored = Batch.objects.filter(Q(delivery_key__in=keys) | Q(finish_key__in=set(finishes.values())))
+    rows = list(stored.values_list("delivery_key", "finish_key", "pk"))
+    known = {delivery: pk for delivery, _, pk in rows if delivery in keys}
     fresh, seen = [], set(known)
     for pk, hook in hooks.items():
         if hook.delivery_key not in seen:
             seen.add(hook.delivery_key)
             fresh.append(pk)
-    return fresh, known
+    return fresh, known, {finish for _, finish, _ in rows}
 
 
 def finish_key(hook: Hook) -> str:
