@@ -55,6 +55,14 @@ def never() -> bool:
     return False
 
 
+Patience = Callable[[], float]
+
+
+def endless() -> float:
+    """Default of `patience`: give no call up."""
+    return float("inf")
+
+
 class Fanout:
     """Makes many concurrent calls through libcurl; keeps connections and the learnt limit from one send() to the next.
 
@@ -90,7 +98,7 @@ class Fanout:
         return self._pace.limit
 
     def send(
-        self, calls: Iterable[FanoutCall], *, stop: Callable[[], bool] = never, patience: float = float("inf")
+        self, calls: Iterable[FanoutCall], *, stop: Callable[[], bool] = never, patience: Patience = endless
     ) -> Iterator[list[FanoutAnswer]]:
         """Make the calls, pulled as capacity allows, and yield answers at least every 0.25 s (possibly an empty list).
 
@@ -98,7 +106,7 @@ class Fanout:
         2. After a 429 with Retry-After no call begins until then; if the pause is long, calls are answered “held”.
         3. Once stop() is true no call begins; pending calls are awaited and answered, the others are not yielded.
         4. An error raised by `calls` is raised again after the pending calls are answered.
-        5. If no call is answered for `patience` seconds, those that are pending for so long are given up as lost.
+        5. If no call is answered for patience() seconds, those that are pending for so long are given up as lost.
         """
         if self.busy:
             raise RuntimeError("this fan-out is already sending")
@@ -111,7 +119,7 @@ class Fanout:
             self._drop_flying()
 
     def _send(
-        self, calls: Iterator[FanoutCall], stop: Callable[[], bool], patience: float
+        self, calls: Iterator[FanoutCall], stop: Callable[[], bool], patience: Patience
     ) -> Iterator[list[FanoutAnswer]]:
         ready: list[FanoutAnswer] = []
         fault: Exception | None = None
@@ -130,8 +138,8 @@ class Fanout:
             now = time.monotonic()
             if answers:
                 heard = now
-            elif now - heard >= patience:
-                answers = self._give_up(now - patience)
+            elif now - heard >= TICK and now - heard >= patience():
+                answers = self._give_up(now - patience())
             ready += answers
             if ready and (not self._flying or len(ready) >= LIST_SIZE or now - handed >= LIST_WAIT):
                 due = True

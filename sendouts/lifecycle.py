@@ -1,4 +1,4 @@
-"""The legal status changes of a batch, and `move`, the only function that changes a status."""
+"""The legal status changes of a batch, and `move`, the only function that changes a status that others see."""
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping
@@ -66,12 +66,13 @@ def move(
     user: User | None = None,
     note: str = "",
     data: Mapping[int, Mapping[str, Any]] | None = None,
+    runs: bool = True,
 ) -> list[int]:
     """Change the status of batches by compare-and-set, together with further columns, and append the events.
 
     columns: for each batch id, the columns that change with the status. With a claim, only batches that it still holds
-    move. Returns the ids that moved; the others had another status by then. Runs one UPDATE for each different set of
-    columns.
+    move. runs: whether any of them may have runs of effects. Returns the ids that moved; the others had another status
+    by then. Runs one UPDATE for each different set of columns.
     """
     if new not in LEGAL[old]:
         raise ValueError(f"{old} never becomes {new}")
@@ -90,8 +91,9 @@ def move(
             Batch.objects.filter(pk__in=ids).update(**with_the_move(columns[ids[0]], new, now))
         record(moved, EventWord.MOVED, now=now, old=old, new=new, user=user, note=note, data=data, revisions=revisions)
         if moved and new not in OPEN:
-            # Transfers of the outcome start; prepared effects that are no longer needed are cleared.
-            EffectRun.objects.filter(batch_id__in=moved, ended_at__isnull=True).update(due_at=claims.due_in())
+            if runs:
+                # Transfers of the outcome start; prepared effects that are no longer needed are cleared.
+                EffectRun.objects.filter(batch_id__in=moved, ended_at__isnull=True).update(due_at=claims.due_in())
             if files := [pk for pk, _, source in rows if source == Batch.Source.BATCH]:
                 # The contact file is removed.
                 Spool.objects.filter(pk__in=files).update(state=Spool.State.OVER, due_at=claims.due_in())

@@ -15,7 +15,7 @@ from sendouts.intake.hook import Received
 from sendouts.models import Batch, Decision, Event, Spool, Webhook
 from sendouts.models.decision import rows_of
 from sendouts.privacy import sealing
-from sendouts.stages import direct
+from sendouts.stages.plain import direct
 from sendouts.verbs.base import Act, Result, Verb
 from simulator.client import Report, Simulator
 from tests.lanes import advance_batches, plan_hooks

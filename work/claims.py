@@ -163,7 +163,8 @@ def _take_sound(token: UUID, model: type[Model], ids: Collection[int], of: Q) ->
     """Claim the due rows that nobody has and on which no worker died: mostly all, so one statement does it."""
     sql, parameters = _sound_sql(model, of)
     with connection.cursor() as cursor:
-        cursor.execute(sql, [token, timedelta(seconds=settings.CLAIM_SECONDS), *parameters, SLACK, list(ids)])
+        given: list[Any] = [token, timedelta(seconds=settings.CLAIM_SECONDS), *parameters, SLACK, list(ids)]
+        cursor.execute(sql, given)
         return sorted(pk for (pk,) in cursor.fetchall())
 
 

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from functools import cache
 
 from django.db import transaction
 from django.db.models import Case, Count, DateTimeField, ExpressionWrapper, F, Q, When
@@ -10,6 +11,7 @@ from django.db.models.functions import Least, Now
 from django.utils import timezone
 
 from outbound.breaker import Breaker, service_breakers
+from outbound.fanout import Patience, endless
 from sendouts.models import Batch, Status
 from sendouts.models.batch import ASKING, REPEATING
 from sendouts.outlook import forecast
@@ -74,11 +76,11 @@ def split_repeats(ids: Sequence[int]) -> Iterator[list[int]]:
             yield some
 
 
-def patience_with(batches: Sequence[Batch]) -> float:
-    """Return how many seconds the platform may answer none of the calls for these batches."""
+def patience_with(batches: Sequence[Batch]) -> Patience:
+    """Return how many seconds the platform may answer none of the calls for these batches, asked for in a silence."""
     if all(batch.attempts for batch in batches):
-        return float("inf")
-    return max(SILENCE, 2 * forecast.slowest_answer(timezone.now()))
+        return endless
+    return cache(lambda: max(SILENCE, 2 * forecast.slowest_answer(timezone.now())))
 
 
 def slowest(attempts: Sequence[Attempt]) -> float:
@@ -92,9 +94,9 @@ def note_slow(seconds: float) -> None:
         forecast.record_slow_answer(seconds, timezone.now())
 
 
-def patience_with_release(batches: Sequence[Batch]) -> float:
+def patience_with_release(batches: Sequence[Batch]) -> Patience:
     """Return the same for finishUri. To release a file may take long, and a second call would be for nothing."""
-    return float("inf") if any(batch.source == Batch.Source.BATCH for batch in batches) else patience_with(batches)
+    return endless if any(batch.source == Batch.Source.BATCH for batch in batches) else patience_with(batches)
 
 
 def put_off(batches: Sequence[Batch], seconds: float, claim: claims.Claim) -> None:

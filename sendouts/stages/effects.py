@@ -41,7 +41,7 @@ def begin(batches: Sequence[Batch], prepared: Mapping[int, Mapping[int, int]], n
 
 def count_prepared(batch: Batch) -> dict[int, int]:
     """Return how many contacts of a batch each action of its plan was prepared for."""
-    if all(action["phase"] == Phase.CHECK for action in batch.actions()):
+    if batch.plan.has_only_checks():
         return {}
     rows = PendingEffect.objects.filter(effects_of(batch.pk))
     return dict(rows.values_list("step").annotate(Count("decision_id")).order_by())

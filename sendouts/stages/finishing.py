@@ -18,7 +18,7 @@ from sendouts.models.attention import AttentionData
 from sendouts.privacy import sealing
 from sendouts.services.hosts import platform
 from sendouts.stages import callers
-from sendouts.stages.unseen import Unseen
+from sendouts.stages.plain.unseen import Unseen
 from sendouts.symplify import client
 from sendouts.symplify.client import Ask, Attempt
 from work import claims
@@ -122,7 +122,8 @@ def _conclude(claim: claims.Claim, answered: Sequence[tuple[Batch, Attempt]]) ->
             answer = {"finish_status": attempt.status, "finish_lost": False, "outcome": batch.outcome}
             free = {"claim_id": None, "claimed_until": None, "due_at": None}
             confirmed[batch.pk] = {**lifecycle.CALM, **answer, **free, "ended_at": now}
-    moved = lifecycle.move(confirmed, Status.DELIVERED, Status.FINISHED, now=now)
+    runs = any(not batch.plan.has_only_checks() for batch, _ in answered)
+    moved = lifecycle.move(confirmed, Status.DELIVERED, Status.FINISHED, now=now, runs=runs)
     late = {pk: columns for pk, columns in confirmed.items() if pk not in moved}
     if late:
         moved += lifecycle.move(late, Status.EXPIRED, Status.FINISHED, now=now)

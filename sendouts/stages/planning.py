@@ -23,7 +23,7 @@ from sendouts.deadlines import screening_ends
 from sendouts.models import Attention, Batch, EventWord, Plan, Spool, Status, Webhook
 from sendouts.models.webhook import in_sets
 from sendouts.privacy import sealing
-from sendouts.stages import direct
+from sendouts.stages.plain import direct
 from sendouts.symplify.envelopes import why_unreadable
 from sendouts.symplify.payload import Hook, OtherEvent, Unreadable, parse
 from sendouts.wording.sentences import HookDetail

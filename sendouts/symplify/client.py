@@ -15,7 +15,7 @@ import re2
 from outbound.body import BodyFault, find_fault
 from outbound.breaker import breakers
 from outbound.download import BLOCK, Download, download
-from outbound.fanout import Fanout, FanoutAnswer, FanoutCall, never
+from outbound.fanout import Fanout, FanoutAnswer, FanoutCall, Patience, endless, never
 from outbound.guard import AllowList, Refused, origin, resolve
 from outbound.retry_after import read_retry_after
 from outbound.session import GuardedSession, Unreachable
@@ -180,21 +180,21 @@ def _pattern(text: str) -> Any:
 
 
 def reject_many(
-    platform: Platform, asks: Iterable[Ask], stop: Callable[[], bool] = never, *, patience: float = float("inf")
+    platform: Platform, asks: Iterable[Ask], stop: Callable[[], bool] = never, *, patience: Patience = endless
 ) -> Iterator[list[Attempt]]:
     """Send rejections concurrently; yield attempts as answers come, at least every 0.25 s. See Fanout.send()."""
     return _call_many(platform, asks, stop, patience)
 
 
 def finish_many(
-    platform: Platform, asks: Iterable[Ask], stop: Callable[[], bool] = never, *, patience: float = float("inf")
+    platform: Platform, asks: Iterable[Ask], stop: Callable[[], bool] = never, *, patience: Patience = endless
 ) -> Iterator[list[Attempt]]:
     """Send finishes concurrently, with the same results as reject_many()."""
     return _call_many(platform, asks, stop, patience)
 
 
 def _call_many(
-    platform: Platform, asks: Iterable[Ask], stop: Callable[[], bool], patience: float
+    platform: Platform, asks: Iterable[Ask], stop: Callable[[], bool], patience: Patience
 ) -> Iterator[list[Attempt]]:
     calls = (FanoutCall(ask, ask.uri) for ask in asks)
     for answers in _fanout(platform).send(calls, stop=stop, patience=patience):

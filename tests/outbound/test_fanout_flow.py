@@ -148,11 +148,11 @@ def test_calls_that_nobody_answers_are_given_up_while_those_of_others_go_on(net:
     silent, home = net.site(hold), net.site()
     out = net.fanout(f"127.0.0.1:{home.port}", f"127.0.0.1:{silent.port}", start_at=2)
     uris = [silent.uri(), silent.uri(), *[home.uri()] * 20]
-    answers = net.send(out, *uris, patience=0.5)
+    answers = net.send(out, *uris, patience=lambda: 0.5)
     release.set()
     assert [answers[place].error for place in (0, 1)] == ["lost", "lost"]
     assert {answers[place].status for place in range(2, 22)} == {200}
-    assert net.send(out, home.uri(), patience=0.5)[0].status == 200, "and its connections serve on"
+    assert net.send(out, home.uri(), patience=lambda: 0.5)[0].status == 200, "and its connections serve on"
 
 
 def test_an_error_of_the_calls_comes_after_the_answers_of_those_under_way(net: Net) -> None:

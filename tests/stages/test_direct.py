@@ -7,7 +7,8 @@ from django.db import connection
 from django.utils import timezone
 
 from sendouts.models import Batch, Chunk, Decision, Event, Webhook
-from sendouts.stages import direct, finishing
+from sendouts.stages import finishing
+from sendouts.stages.plain import direct
 from simulator.client import Report
 from tests.gate import Gate
 

@@ -15,15 +15,14 @@ import structlog
 from django.db import connection
 from django.utils import timezone
 
-from actions.contract import Phase
 from actions.names import NOTHING
 from actions.plan.merge import words_of
 from sendouts.models import Batch, Chunk, EventWord, Status
 from sendouts.services.hosts import platform
 from sendouts.stages import delivery, finishing, review
+from sendouts.stages.plain.unseen import Unseen
 from sendouts.stages.screening import singles
 from sendouts.stages.storage import insert_decisions
-from sendouts.stages.unseen import Unseen
 from sendouts.symplify import client
 from sendouts.symplify.payload import Hook
 from work import claims, outages
@@ -51,10 +50,15 @@ def select(hooks: Mapping[int, Hook], batches: Sequence[Batch]) -> list[Batch]:
 
 def _is_plain(batch: Batch, hook: Hook) -> bool:
     """Return whether a new batch is one contact whose actions call nobody and leave nothing to do later."""
-    checks = all(action["phase"] == Phase.CHECK for action in batch.actions())
     new = batch.is_single and batch.status == Status.PLANNED and not batch.attention
     # With other words for nothing, the hook is read again.
-    return new and checks and not batch.service and len(hook.items) == 1 and words_of(batch.plan.content) == NOTHING
+    return (
+        new
+        and batch.plan.has_only_checks()
+        and not batch.service
+        and len(hook.items) == 1
+        and words_of(batch.plan.content) == NOTHING
+    )
 
 
 def carry(hooks: Mapping[int, Hook], batches: Sequence[Batch], now: datetime) -> Releasing | None:

@@ -1,0 +1,1 @@
+"""Plain singles: from their plan to the release in one transaction."""
