@@ -50,15 +50,10 @@ def select(hooks: Mapping[int, Hook], batches: Sequence[Batch]) -> list[Batch]:
 
 def _is_plain(batch: Batch, hook: Hook) -> bool:
     """Return whether a new batch is one contact whose actions call nobody and leave nothing to do later."""
-    new = batch.is_single and batch.status == Status.PLANNED and not batch.attention
+    if not batch.is_single or batch.status != Status.PLANNED or batch.attention or len(hook.items) != 1:
+        return False
     # With other words for nothing, the hook is read again.
-    return (
-        new
-        and batch.plan.has_only_checks()
-        and not batch.service
-        and len(hook.items) == 1
-        and words_of(batch.plan.content) == NOTHING
-    )
+    return batch.plan.has_only_checks() and not batch.service and words_of(batch.plan.content) == NOTHING
 
 
 def carry(hooks: Mapping[int, Hook], batches: Sequence[Batch], now: datetime) -> Releasing | None:

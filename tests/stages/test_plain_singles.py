@@ -1,5 +1,8 @@
 """Plain singles go from their plan to the release in one transaction, and leave the same rows as the lane of singles."""
 
+import json
+from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -9,6 +12,7 @@ from django.utils import timezone
 from sendouts.models import Batch, Chunk, Decision, Event, Webhook
 from sendouts.stages import finishing
 from sendouts.stages.plain import direct
+from sendouts.symplify import client
 from simulator.client import Report
 from tests.gate import Gate
 
@@ -47,10 +51,13 @@ def sent(gate: Gate, contact: Report, *, directly: bool) -> dict[str, Any]:
 
 @pytest.mark.parametrize("review", ["never", "always"])
 @pytest.mark.parametrize("consent", [{"consent": True}, {"consent": False}, {}])
-def test_the_rows_are_those_of_the_lane(gate: Gate, review: str, consent: Report) -> None:
+def test_the_rows_are_those_of_the_lane(
+    gate: Gate, review: str, consent: Report, caplog: pytest.LogCaptureFixture
+) -> None:
     gate.project(review=review)
     contact = {"contactId": "A-1", "properties": consent}
     assert sent(gate, contact, directly=True) == sent(gate, contact, directly=False)
+    assert "direct_failed" not in caplog.text
 
 
 def test_a_plain_single_takes_one_transaction_to_its_release(gate: Gate, django_assert_max_num_queries: Any) -> None:
@@ -101,3 +108,52 @@ def test_a_release_that_fails_is_repeated_by_the_lane(gate: Gate, monkeypatch: p
     gate.work()
     assert gate.words().count("finish_repeated") == 1
     assert gate.platform.sendout(report["id"])["finished"] == 1
+
+
+# How hooks differ from a plain single's.
+NOT_PLAIN = {
+    "service": {"actions": ["ask"]},
+    "address": {"finishUri": "http://elsewhere.example/finish"},
+    "two": {"items": [{"contactId": f"A-{n}", "cancelUri": f"http://127.0.0.1:9/{n}"} for n in (1, 2)]},
+    "effect": {"actions": ["tell"]},
+}
+
+
+@pytest.mark.parametrize("name", list(NOT_PLAIN))
+def test_what_is_not_plain_is_left_planned(gate: Gate, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    screened: list[Batch] = []
+    carry = direct.carry
+
+    def watched(hooks: Any, batches: Any, now: Any) -> Any:
+        screened.extend(batches)
+        return carry(hooks, batches, now)
+
+    monkeypatch.setattr(direct, "carry", watched)
+    project = gate.project()
+    gate.define(project, "ask", kind="consent_check", config={"url": "http://127.0.0.1:9/"})
+    gate.define(project, "tell", kind="transfer_http", config={"url": "http://127.0.0.1:9/"})
+    hook = {"projectName": "Newsletter", "journeyName": "Welcome", "sendoutName": "Day 1", "actions": ["consent-check"]}
+    hook |= {"finishUri": "http://127.0.0.1:9/finish", "items": NOT_PLAIN["two"]["items"][:1]}
+    gate.store(json.dumps(hook | NOT_PLAIN[name]).encode())
+    assert len(gate.plan()) == 1
+    assert (gate.batch().status, gate.words(), gate.decisions()) == ("planned", ["planned"], [])
+    assert bool(screened) == (name == "address"), "the only one that screening finds"
+
+
+def test_no_plain_single_is_released_after_its_deadline(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+    gate.project()
+    report = gate.fire("single", no_consent=0.0)
+    later = timezone.now() + timedelta(days=1)
+    monkeypatch.setattr(direct, "timezone", SimpleNamespace(now=lambda: later))
+    gate.plan()
+    assert (gate.batch().status, gate.batch().finish_sent_at) == ("delivered", None)
+    assert gate.platform.sendout(report["id"])["calls"].get("finish", 0) == 0
+
+
+def test_no_plain_single_is_released_while_its_host_takes_no_calls(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+    gate.project()
+    monkeypatch.setattr(client, "wait_before", lambda platform, uri: 600.0)
+    report = gate.fire("single", no_consent=0.0)
+    assert len(gate.plan()) == 1
+    assert (gate.batch().status, gate.batch().finish_sent_at) == ("delivered", None)
+    assert gate.platform.sendout(report["id"])["calls"].get("finish", 0) == 0
