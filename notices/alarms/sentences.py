@@ -48,7 +48,11 @@ def sentence(alarm: Alarm) -> str:
             words = since | {"worker": _worker(alarm.subject)}
             return _("%(worker)s has taken up nothing since %(since)s. The sweep does its work, more slowly.") % words
         case Code.BROKER_AWAY:
-            return _("The broker has taken no messages since %(since)s. The sweep does the work, more slowly.") % since
+            said = _(
+                "The broker has taken no messages since %(since)s. "
+                "Workers look for their work in the database, more slowly."
+            )
+            return said % since
         case Code.BEAT_SILENT:
             return _("No periodic task has run since %(since)s: beat, the broker or a worker is not alive.") % since
         case Code.QUEUE_SILENT:
