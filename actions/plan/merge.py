@@ -188,6 +188,11 @@ def words_of(raw: Mapping[str, Any]) -> frozenset[str]:
     return _one_set(tuple(raw.get("empty_words", _EARLIER_WORDS)))
 
 
+def has_only_checks(raw: Mapping[str, Any]) -> bool:
+    """Return whether no action of a frozen plan does anything beyond judging contacts."""
+    return all(action["phase"] == Phase.CHECK for action in raw["actions"])
+
+
 @lru_cache(maxsize=256)
 def _one_set(words: tuple[str, ...]) -> frozenset[str]:
     return frozenset(words)

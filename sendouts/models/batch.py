@@ -14,7 +14,6 @@ from actions.models import AtDeadline, Project, Review, Sendout
 from actions.plan.services import KEY_LENGTH
 from sendouts.models.attention import Attention
 from sendouts.models.hold_reason import UNJUDGED
-from sendouts.models.plan import Plan
 from work.models import WorkRow
 
 
@@ -39,6 +38,21 @@ class Outcome(models.TextChoices):
     RELEASED = "released", _("released")
     REFUSED = "refused", _("rejected whole")
     EMPTY = "empty", _("nobody left to send to")
+
+
+class Plan(models.Model):
+    """The merged, ordered, frozen actions of a batch; stored once for each content."""
+
+    digest = models.CharField(max_length=64, unique=True)
+    content = models.JSONField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("action plan")
+        verbose_name_plural = _("action plans")
+
+    def __str__(self) -> str:
+        return self.digest[:12]
 
 
 _ENDED_FILE = Q(source="batch", ended_at__isnull=False)

@@ -9,6 +9,7 @@ from django.db.models import Count, Exists, F, OuterRef, QuerySet
 from actions.codes import draw
 from actions.codes.models import Draw
 from actions.contract import Phase
+from actions.plan.merge import has_only_checks
 from sendouts.models import Batch, Decision, EffectRun, PendingEffect
 from sendouts.models.effect import effects_of
 from work import claims
@@ -41,7 +42,7 @@ def begin(batches: Sequence[Batch], prepared: Mapping[int, Mapping[int, int]], n
 
 def count_prepared(batch: Batch) -> dict[int, int]:
     """Return how many contacts of a batch each action of its plan was prepared for."""
-    if batch.plan.has_only_checks():
+    if has_only_checks(batch.plan.content):
         return {}
     rows = PendingEffect.objects.filter(effects_of(batch.pk))
     return dict(rows.values_list("step").annotate(Count("decision_id")).order_by())

@@ -11,6 +11,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
+from actions.plan.merge import has_only_checks
 from actions.secrets.keys import CannotOpen, keyring
 from sendouts import lifecycle
 from sendouts.models import Attention, Batch, EventWord, Outcome, Status
@@ -122,7 +123,7 @@ def _conclude(claim: claims.Claim, answered: Sequence[tuple[Batch, Attempt]]) ->
             answer = {"finish_status": attempt.status, "finish_lost": False, "outcome": batch.outcome}
             free = {"claim_id": None, "claimed_until": None, "due_at": None}
             confirmed[batch.pk] = {**lifecycle.CALM, **answer, **free, "ended_at": now}
-    runs = any(not batch.plan.has_only_checks() for batch, _ in answered)
+    runs = any(not has_only_checks(batch.plan.content) for batch, _ in answered)
     moved = lifecycle.move(confirmed, Status.DELIVERED, Status.FINISHED, now=now, runs=runs)
     late = {pk: columns for pk, columns in confirmed.items() if pk not in moved}
     if late:

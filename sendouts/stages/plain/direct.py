@@ -1,8 +1,8 @@
 """Plain singles, taken from their plan to the release in the transaction that plans them.
 
 Most singles ask for nothing but checks in this process. One transaction stores such a single with its decision, all its
-moves and the intent of its release; then finishUri is called. Everything else stays for the lane of singles, at the
-stage that it has reached: rejections are sent there, and what is unusual is left planned.
+moves and the intent of its release; then finishUri is called. The lane of singles takes all others on from the stage
+that they have reached. It sends rejections, and screens what is unusual.
 """
 
 import time
@@ -16,7 +16,7 @@ from django.db import connection
 from django.utils import timezone
 
 from actions.names import NOTHING
-from actions.plan.merge import words_of
+from actions.plan.merge import has_only_checks, words_of
 from sendouts.models import Batch, Chunk, EventWord, Status
 from sendouts.services.hosts import platform
 from sendouts.stages import delivery, finishing, review
@@ -53,7 +53,7 @@ def _is_plain(batch: Batch, hook: Hook) -> bool:
     if not batch.is_single or batch.status != Status.PLANNED or batch.attention or len(hook.items) != 1:
         return False
     # With other words for nothing, the hook is read again.
-    return batch.plan.has_only_checks() and not batch.service and words_of(batch.plan.content) == NOTHING
+    return has_only_checks(batch.plan.content) and not batch.service and words_of(batch.plan.content) == NOTHING
 
 
 def carry(hooks: Mapping[int, Hook], batches: Sequence[Batch], now: datetime) -> Releasing | None:
