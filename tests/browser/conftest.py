@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect, sync_playwright
 
 from simulator.client import Simulator
 from tests.acceptance.deployment import Deployment, deployment
@@ -63,6 +63,12 @@ class Visit:
         self.page.locator("form [type=submit]").first.click()
         self.page.wait_for_url(f"{self.base}{path}**")
         SESSIONS[self.base, name] = next(each for each in self.page.context.cookies() if "sessionid" in each["name"])
+
+    def open_dialog(self, link: Locator) -> None:
+        """Click on a link of a page that an earlier click has led to. Before its scripts are there, it opens no dialog."""
+        link.wait_for()
+        self.page.wait_for_load_state()
+        link.click()
 
     def confirm(self, button: str | re.Pattern[str]) -> None:
         """Press the button of the dialog that is open, once it takes clicks: it ignores those of a double tap."""

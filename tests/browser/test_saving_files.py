@@ -70,10 +70,7 @@ def test_a_workbook_with_foreign_columns_is_sent_compared_and_used(
     page.get_by_role("button", name=columns).click()
     page.locator("a[href$='/use-file/']").wait_for(timeout=60_000)
     assert not person.is_too_wide()
-    page.locator("a[href$='/use-file/']").wait_for()
-    # Before its script is there, a link leads to a page instead of a dialog.
-    page.wait_for_load_state()
-    page.locator("a[href$='/use-file/']").click()
+    person.open_dialog(page.locator("a[href$='/use-file/']"))
     person.confirm(button)
     page.wait_for_url(f"**{path}")
     expect(page.locator("#history")).to_contain_text(history)

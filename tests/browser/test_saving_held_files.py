@@ -197,7 +197,7 @@ def test_a_held_batch_is_saved_and_waits_for_its_acceptance(
     began = time.monotonic()
     page.get_by_role("link", name="Save it with another file").click()
     if way == "whole":
-        page.get_by_role("link", name="This is the whole file").click()
+        person.open_dialog(page.get_by_role("link", name="This is the whole file"))
         page.locator("#gate-dialog [data-note]").fill("Counted in Symplify.")
         person.confirm("It is the whole file")
     else:
@@ -210,7 +210,7 @@ def test_a_held_batch_is_saved_and_waits_for_its_acceptance(
             page.select_option("select[name=identity]", label="who.ref" if way.endswith("json") else "Kundennr")
             page.select_option("select[name=uri]", label="Abmeldung")
             page.get_by_role("button", name="Use these columns").click()
-        page.locator("a[href$='/use-file/']").click()
+        person.open_dialog(page.locator("a[href$='/use-file/']"))
         person.confirm("Use this file: check 3")
     page.wait_for_url("**/change/")
     wait_until(lambda: states(gateway[0])[name][1:] == ["in_review", ""], 60, "the batch is in review")

@@ -123,7 +123,7 @@ def test_a_first_attempt_is_not_held_by_a_platform_that_says_nothing(
     send = Fanout.send
 
     def watched(self: Fanout, calls: Any, **options: Any) -> Any:
-        asked.append(options["patience"])
+        asked.append(options["patience"]())
         yield from send(self, calls, **options)
 
     monkeypatch.setattr(Fanout, "send", watched)

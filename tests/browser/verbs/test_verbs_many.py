@@ -68,7 +68,7 @@ def test_all_with_a_reason_are_put_back(window: Visit, paths: Mapping[str, str])
     page = window.page
     page.goto(window.base + paths["Alike"])
     page.locator(".gate-reasons a").filter(has_text="No consent").click()
-    page.get_by_role("link", name="Put back all 4 “No consent”…").click()
+    window.open_dialog(page.get_by_role("link", name="Put back all 4 “No consent”…"))
     found = dialog(page)
     expect(found).to_contain_text("4 more than now")
     found.get_by_role("textbox").fill("Consent came by post")
