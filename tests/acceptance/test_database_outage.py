@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from sendouts.intake.journal import depth
-from tests.acceptance.deployment import Deployment, deployment, wait_until
+from tests.acceptance.deployment import START_SECONDS, Deployment, deployment, wait_until
 from tests.acceptance.person import Person, create
 from tests.servers import TEST_AUTH, Server, postgresql_server, temporary_folder
 
@@ -162,7 +162,9 @@ def test_a_gateway_that_starts_before_its_database_waits_for_it(gateway: Deploym
     server.kill()
     with ThreadPoolExecutor(1) as pool:
         started = pool.submit(gateway.start)
-        wait_until(lambda: "it is waited for" in gateway.log.read_text(), 60, "it says that it waits", gateway.tail)
+        wait_until(
+            lambda: "it is waited for" in gateway.log.read_text(), START_SECONDS, "it says that it waits", gateway.tail
+        )
         server.start()
         started.result()
     assert gateway.answers()
