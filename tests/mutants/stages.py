@@ -6,7 +6,6 @@ DEADLINES = "sendouts/deadlines.py"
 PLANNING, REVIEW, FINISHING = (f"sendouts/stages/{name}.py" for name in ("planning", "review", "finishing"))
 CHUNKS, SEND = "sendouts/stages/chunks.py", "sendouts/stages/delivery.py"
 FILES, SINGLES = "sendouts/stages/screening/contact_file.py", "sendouts/stages/screening/singles.py"
-DIRECT, PLAIN = "sendouts/stages/plain/direct.py", "tests/stages/test_plain_singles.py"
 IN_DOUBT, ANSWERS = "tests/stages/test_rows_in_doubt.py", "tests/stages/test_answers.py"
 TIMES, WAITS, WAY = (f"tests/stages/test_{name}.py" for name in ("deadlines", "who_waits", "way_of_a_batch"))
 LIFECYCLE, TABLES = "sendouts/lifecycle.py", "sendouts/migrations/0001_initial.py"
@@ -210,41 +209,6 @@ FAULTS = (
         "[batch for batch in batches if batch.deadline > timezone.now()]",
         "batches",
         f"{IN_DOUBT}::test_no_release_is_called_after_the_deadline",
-    ),
-    Fault(
-        "a single that calls a service goes on without asking it",
-        DIRECT,
-        " and not batch.service and ",
-        " and ",
-        f"{PLAIN}::test_what_is_not_plain_is_left_planned[service]",
-    ),
-    Fault(
-        "a plain single that needs attention is released",
-        DIRECT,
-        'if found["attention"] or result.waiting',
-        "if result.waiting",
-        f"{PLAIN}::test_what_is_not_plain_is_left_planned[address]",
-    ),
-    Fault(
-        "a plain single with a rejection is released without it",
-        DIRECT,
-        "        if not delivery.has_open_rejections(batch)\n",
-        "",
-        f"{PLAIN}::test_the_rows_are_those_of_the_lane[consent1-never]",
-    ),
-    Fault(
-        "a plain single is released after its deadline",
-        DIRECT,
-        " for batch in ready if batch.deadline > timezone.now()}",
-        " for batch in ready}",
-        f"{PLAIN}::test_no_plain_single_is_released_after_its_deadline",
-    ),
-    Fault(
-        "a plain single is released though its host takes no calls",
-        DIRECT,
-        " if not client.wait_before(platform(), uri)}",
-        "}",
-        f"{PLAIN}::test_no_plain_single_is_released_while_its_host_takes_no_calls",
     ),
     Fault(
         "a lifted rule of two is lifted for held batches",
