@@ -19,6 +19,7 @@ def screen(route: str, view: Callable[..., HttpResponseBase], name: str) -> URLP
     return path(f"admin/{route}", admin.site.admin_view(view), name=name)
 
 
+admin.autodiscover()
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     # Pages about the configuration that read contacts or call services: only packages above actions can do that.

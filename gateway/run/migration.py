@@ -17,9 +17,11 @@ log = structlog.get_logger(__name__)
 RETRY_SECONDS = 15.0
 END_SECONDS = 10.0
 NICE = 5
-COMMAND = (sys.executable, "manage.py", "migrate", "--noinput", "-v0")
-# Ends with 0 if there is nothing to migrate.
-CHECK = (*COMMAND, "--check")
+_MIGRATE = (sys.executable, "manage.py", "migrate", "--noinput", "-v0")
+# What starts it has run Django's checks.
+COMMAND = (*_MIGRATE, "--skip-checks")
+# Ends with 0 if there is nothing to migrate. It may be another version, whose checks nobody has run.
+CHECK = (*_MIGRATE, "--check")
 
 
 class Migration:

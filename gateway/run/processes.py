@@ -25,6 +25,9 @@ RESTART_SECONDS = 1.0
 NICE = 5
 # The master of the doors.
 WEB = "web"
+# The supervisor and the master of the doors run Django's checks. In each process they take a third of its start.
+UNCHECKED = "--skip-checks"
+CELERY_UNCHECKED = {"CELERY_SKIP_CHECKS": "1"}
 
 
 def commands() -> Mapping[str, list[str]]:
@@ -38,8 +41,8 @@ def commands() -> Mapping[str, list[str]]:
         name = "worker" if queue == settings.CELERY_TASK_DEFAULT_QUEUE else f"worker-{queue}"
         pool = ["--pool", "threads"] if name in AT_ONCE else []
         found[name] = [*worker, *pool, "-Q", queue, "-c", str(at_a_time), "-n", f"{queue}@%h"]
-    found |= {"sweep": [python, "manage.py", "sweep"], "beat": [*celery, "beat", *quiet]}
-    return found | ({"sqs": [python, "manage.py", "consume_sqs"]} if settings.SQS_QUEUE_URL else {})
+    found |= {"sweep": [python, "manage.py", "sweep", UNCHECKED], "beat": [*celery, "beat", *quiet]}
+    return found | ({"sqs": [python, "manage.py", "consume_sqs", UNCHECKED]} if settings.SQS_QUEUE_URL else {})
 
 
 class Supervisor:
@@ -89,8 +92,9 @@ class Supervisor:
         # Each child has its own process group: Ctrl+C reaches only this process, which then stops the others in order.
         prepare = None if name == WEB else partial(_stand_back, os.getpid())
         command = [*self._wanted[name], *(["--supervisor", str(os.getpid())] if name == WEB else [])]
+        environment = os.environ | CELERY_UNCHECKED
         self._running[name] = subprocess.Popen(
-            command, cwd=settings.BASE_DIR, start_new_session=True, preexec_fn=prepare
+            command, cwd=settings.BASE_DIR, env=environment, start_new_session=True, preexec_fn=prepare
         )
         self._started[name] = time.monotonic()
         self._died.discard(name)
