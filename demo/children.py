@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -104,8 +105,12 @@ def last_lines(log: Path) -> str:
 
 
 def choose_port(wanted: int) -> int:
-    """Return the wanted port of 127.0.0.1 if it is free, else any free one; 0 means any."""
-    for port in (wanted, 0):
+    """Return the wanted port of 127.0.0.1 if it is free, else any free one; 0 means any.
+
+    Systems give the ports from 32768 on to outgoing connections, perhaps before a program that starts binds its own.
+    """
+    others = [10_000 + secrets.randbelow(22_000) for _ in range(100)]
+    for port in (wanted, *others) if wanted else others:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
