@@ -18,6 +18,8 @@ from tests.servers import find_browser
 PASSWORD = "a-long-password-for-tests"
 # Cookies of sessions, by the address of the gateway and the name of the person.
 SESSIONS: dict[tuple[str, str], Any] = {}
+# They take as long as the others that use the same kind of gateway.
+WITH_FILES = {"test_finding", "test_saving_files", "test_saving_held_files", "test_suppression_lists"}
 # Milliseconds within which a page shows what it must, also beside other programs on the same cores.
 WAIT = 30_000
 expect.set_options(timeout=WAIT)
@@ -38,9 +40,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "browser" in item.path.parts:
             item.add_marker("browser")
-            if item.get_closest_marker("xdist_group") is None:
-                # The tests of a file share what it starts.
-                item.add_marker(pytest.mark.xdist_group(item.path.stem))
+            item.add_marker(pytest.mark.xdist_group(_group(item.path)))
+
+
+def _group(path: Path) -> str:
+    """The tests of a group share one gateway: to start another takes longer than most of them."""
+    if path.parent.name == "verbs":
+        return "verbs"
+    if path.stem == "test_accessibility":
+        return "walks"
+    return "files" if path.stem in WITH_FILES else "batches"
 
 
 @dataclass

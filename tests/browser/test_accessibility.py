@@ -83,11 +83,7 @@ def serious(page: Page) -> list[str]:
 
 @pytest.mark.parametrize(
     ("scheme", "width", "locale"),
-    # On workers of their own: each walk takes longer than any other test.
-    [
-        pytest.param("light", 1440, "en-GB", marks=pytest.mark.xdist_group("walk, light")),
-        pytest.param("dark", 390, "fr-FR", marks=pytest.mark.xdist_group("walk, dark")),
-    ],
+    [("light", 1440, "en-GB"), ("dark", 390, "fr-FR")],
 )
 def test_no_page_has_a_serious_finding(visit: Callable[..., Visit], scheme: str, width: int, locale: str) -> None:
     window = visit(locale=locale, width=width, color_scheme=scheme)
