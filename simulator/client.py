@@ -40,7 +40,7 @@ class Simulator:
         host: str = "127.0.0.1",
         base_url: str = "",
         python: str = sys.executable,
-        within: float = 15.0,
+        within: float = 60.0,
     ) -> Self:
         """Start a simulator process, by default on a free port; it ends with `stop` or with this process."""
         command = [python, "-m", "simulator", "--host", host, "--port", str(port), "--until-stdin-ends"]

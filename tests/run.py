@@ -85,7 +85,8 @@ def main() -> int:
                 migrated_database(found["DATABASE_URL"])
                 races = [Round("Races", RACES, on_servers | {"RACE_ROUNDS": "20"})]
                 everything = [
-                    Round("PostgreSQL and Redis", [*BEHAVIOUR, *PROCESSES], on_servers),
+                    # The longest tests first: begun last, they would keep one worker busy alone.
+                    Round("PostgreSQL and Redis", [*PROCESSES, *BEHAVIOUR], on_servers),
                     Round("SQLite, embedded", [*ON_SQLITE, "--with-a-database"], embedded),
                     Round("Simulator, the way out", PURE, embedded),
                     # Apart from the others: two demos at once are load enough for hooks that have a second.

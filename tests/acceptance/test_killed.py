@@ -22,7 +22,7 @@ ENVIRONMENT = {
     "CLAIM_SECONDS": "3",
     "CREDENTIAL_SYMPLIFY": "header:X-Carma-Authentication-Token:token",
 }
-LINES, CODES = 120_000, 700
+LINES, CODES = 60_000, 700
 EFFECTS = """
 projects:
   - name: Effects
