@@ -9,15 +9,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from contextlib import suppress
 
 import structlog
 from celery import current_app
-from django.db import connections
 from django.urls import get_resolver
 
 from gateway.ops.startup import report_aside
+from gateway.run.children import fork
 from gateway.run.door_socket import DoorSocket, keeper_name
 from gateway.run.keeper import ALONE_SECONDS, exists
 from gateway.run.web import DoorServer, web_config
@@ -91,7 +90,7 @@ class DoorMaster:
             if place in self._doors or time.monotonic() < self._started[place] + RESTART_SECONDS:
                 continue
             self._started[place] = time.monotonic()
-            self._doors[place] = _fork(self._serve)
+            self._doors[place] = fork("door", self._serve)
             self._known.add(self._doors[place])
             if self._former:
                 # One after the other, so that the old ones have the processor meanwhile.
@@ -155,29 +154,6 @@ class DoorMaster:
         for pid in left:
             _signal(pid, signal.SIGKILL)
         self._socket.close()
-
-
-def _fork(serve: Callable[[], None]) -> int:
-    """Run a function in a new process, and return its id."""
-    for each in connections.all(initialized_only=True):
-        # A connection, and a pool with its threads, belong to one process.
-        each.close()
-        getattr(each, "close_pool", lambda: None)()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    pid = os.fork()
-    if pid:
-        return pid
-    code = 1
-    try:
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, signal.SIG_DFL)
-        serve()
-        code = 0
-    except BaseException:
-        log.exception("process_failed", name="door")
-    finally:
-        os._exit(code)
 
 
 def _signal(pid: int, number: int) -> None:

@@ -215,10 +215,9 @@ def health(gateway: Deployment) -> tuple[int, set[tuple[str, str]]]:
 
 
 def command_of(process: psutil.Process) -> list[str]:
-    """Its command line; empty when it is gone."""
+    """Its command line, and its name, since forked ones have the command line of another; empty when it is gone."""
     try:
-        found: list[str] = process.cmdline()
-        return found
+        return [*process.cmdline(), process.name()]
     except psutil.Error:
         return []
 

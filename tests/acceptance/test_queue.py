@@ -118,7 +118,7 @@ def test_hooks_of_a_queue_go_through_the_gate_though_the_reader_is_killed(
             "hooks arrive",
             gateway.tail,
         )
-        assert gateway.kill("" if mode == "embedded" else "consume_sqs") > 0
+        assert gateway.kill("" if mode == "embedded" else "gate-sqs") > 0
         for sent in (batch, singles):
             platform.excuse(sent["id"])
         if mode == "embedded":

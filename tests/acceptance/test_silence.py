@@ -42,7 +42,7 @@ def test_workers_that_hear_nothing_are_told_while_the_sweep_does_their_work(gate
     gateway, platform = gate.gateway, gate.platform
     sent = [gate.send("single", sendout="S")["id"]]
     platform.wait_finished(sent[0], within=30)
-    with frozen(gateway, "small@"):
+    with frozen(gateway, "celery-small"):
 
         def found_out() -> bool:
             sent.append(gate.send("single", sendout="S")["id"])
@@ -61,7 +61,7 @@ def test_a_sweep_that_hangs_is_told_by_health_and_by_the_task_of_beat(gate: Gate
     gateway = gate.gateway
     both = "SELECT count(*) FROM sendouts_pulse WHERE name IN ('sweep', 'beat')"
     wait_until(lambda: gateway.rows(both) == [(2,)], 30, "both loops gave a sign of life", gateway.tail)
-    with frozen(gateway, "manage.py sweep") as hit:
+    with frozen(gateway, "gate-sweep") as hit:
         assert hit == 1
         wait_until(lambda: health(gateway)[0] == 503, 90, "health tells", gateway.tail)
         assert ("sweep_silent", "") in health(gateway)[1]

@@ -115,8 +115,12 @@ def test_a_new_version_with_a_migration_replaces_the_doors_first_and_ends_the_wo
     try:
         codes = Counter([hook(gateway, 0)])
         wait_until(lambda: gateway.rows(PLANNED) == [(1,)], 60, "it works", gateway.tail)
-        (data / "earlier").unlink()
         assert gateway.process is not None
+        (data / "broken").touch()
+        gateway.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: "replacement_refused" in gateway.tail(), 60, "it is refused, and all go on", gateway.tail)
+        (data / "broken").unlink()
+        (data / "earlier").unlink()
         gateway.process.send_signal(signal.SIGHUP)
         number = 1
 

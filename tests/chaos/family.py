@@ -4,17 +4,18 @@ import psutil
 
 from tests.acceptance.deployment import Deployment, command_of
 
-# What is on the command line of each part.
+# What is on the command line of each part, or its name.
 SIGNS = {
-    "supervisor": "manage.py run",
     "web": "manage.py serve",
-    "worker": "-Q small",
-    "worker-files": "-Q files",
-    "worker-downloads": "-Q downloads",
-    "worker-services": "-Q services",
-    "sweep": "manage.py sweep",
+    "worker": "celery-small",
+    "worker-files": "celery-files",
+    "worker-downloads": "celery-download",
+    "worker-services": "celery-services",
+    "sweep": "gate-sweep",
     "keeper": "run/keeper.py",
-    "beat": "gateway beat",
+    "beat": "celery-beat",
+    # The last, since others are forked from it.
+    "supervisor": "manage.py run",
 }
 # A kill of these loses no answer of the platform: they never call it.
 CALL_NOBODY = frozenset({"web", "keeper", "beat"})

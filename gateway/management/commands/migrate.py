@@ -14,6 +14,8 @@ DATABASE_SECONDS = 60.0
 PAUSE = 0.5
 # The code of the process if no migration may ever run on this database.
 REFUSED = 3
+# The code with --check if there is something to migrate; 1 means that this version does not start.
+PENDING = 4
 
 
 class Command(migrate.Command):
@@ -21,7 +23,10 @@ class Command(migrate.Command):
         self._wait_for_database()
         if why := schema.refusal():
             raise CommandError(why, returncode=REFUSED)
-        super().handle(*args, **options)
+        try:
+            super().handle(*args, **options)
+        except SystemExit as ended:
+            raise SystemExit(PENDING if ended.code and options["check_unapplied"] else ended.code) from None
 
     def _wait_for_database(self) -> None:
         until = time.monotonic() + DATABASE_SECONDS
