@@ -29,6 +29,8 @@ TRACE_SECONDS = 1.0
 CLOSED_SECONDS = 3.0
 # The first socket that systemd hands on.
 FIRST_SOCKET = 3
+# For the next program in this process: its id, and the descriptor of the socket.
+HANDED_ON = "GATEWAY_DOOR_SOCKET"
 
 
 def keeper_name() -> str:
@@ -60,7 +62,12 @@ class DoorSocket:
 
         Return the doors that serve it already. If the keeper was killed with the last master, its doors start another.
         """
-        if os.environ.get("LISTEN_FDS") and os.environ.get("LISTEN_PID", str(os.getpid())) == str(os.getpid()):
+        self._listener = _handed_on()
+        if (
+            self._listener is None
+            and os.environ.get("LISTEN_FDS")
+            and os.environ.get("LISTEN_PID", str(os.getpid())) == str(os.getpid())
+        ):
             self._listener = socket.socket(fileno=FIRST_SOCKET)
         doors = self._claim()
         until = time.monotonic() + TAKEN_SECONDS
@@ -107,6 +114,12 @@ class DoorSocket:
             return subprocess.Popen(command, start_new_session=True, pass_fds=[kept.fileno()])
         finally:
             kept.close()
+
+    def hand_on(self) -> None:
+        """Leave the socket to the next program in this process, whatever becomes of the keeper meanwhile."""
+        if self._listener is not None:
+            self._listener.set_inheritable(True)
+            os.environ[HANDED_ON] = f"{os.getpid()} {self._listener.fileno()}"
 
     def doors(self) -> set[int]:
         """Return the processes that take hooks now."""
@@ -168,6 +181,20 @@ class DoorSocket:
         if self._wire is not None:
             self._wire.close()
             self._wire = None
+
+
+def _handed_on() -> socket.socket | None:
+    """Return the socket that the last program in this process has left."""
+    process, _, descriptor = os.environ.pop(HANDED_ON, "").partition(" ")
+    if process != str(os.getpid()):
+        return None
+    found = socket.socket(fileno=int(descriptor))
+    if found.getsockname()[1] != settings.PORT:
+        # This one is to listen elsewhere.
+        found.close()
+        return None
+    found.set_inheritable(False)
+    return found
 
 
 def _bind(host: str, port: int) -> socket.socket:

@@ -82,6 +82,7 @@ class DoorMaster:
             self._relieve()
             if self._again.is_set():
                 # The process, its doors and the keeper stay; the program is the new one.
+                self._socket.hand_on()
                 os.execv(sys.executable, [sys.executable, *sys.argv])
         self._end()
 

@@ -88,7 +88,7 @@ def serve() -> None:
     if parts.refused is not None:
         raise parts.refused
     if again.is_set():
-        # The keeper has the socket meanwhile.
+        door.hand_on()
         os.execv(sys.executable, [sys.executable, *sys.argv])
 
 
