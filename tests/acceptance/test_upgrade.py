@@ -134,7 +134,8 @@ def test_a_new_version_with_a_migration_replaces_the_doors_first_and_ends_the_wo
         planned = gateway.rows(PLANNED)
         codes.update(hook(gateway, number + more) for more in range(20))
         number += 20
-        assert "upgrading.0001_broken" in ready(gateway)["migrations"]
+        # The doors of the last version know nothing of it, until the new ones have taken over.
+        wait_until(lambda: "upgrading.0001_broken" in ready(gateway)["migrations"], 60, "it is told", gateway.tail)
         assert gateway.rows(PLANNED) == planned, "no worker runs beside the migration"
         (data / "mended").touch()
         wait_until(lambda: gateway.rows(PLANNED) == [(number,)], 120, "all are planned", gateway.tail)
