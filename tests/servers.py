@@ -256,7 +256,7 @@ def _running(server: Server) -> Iterator[Server]:
 
 def find_browser() -> str | None:
     """Return the path of the Chromium that the browser tests drive, if there is one."""
-    # The first has no desktop, and needs half of the CPU.
+    # The first has no desktop: a simple page takes a quarter of the CPU.
     names = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
     return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
 

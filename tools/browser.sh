@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Install Debian’s Chromium for the browser tests. If that fails, say so; `make test` then ends with NOT ALL RUN.
-# Its package without a desktop is taken first: it does the same in half the time. An older Debian has only the other.
+# Its package without a desktop is taken first: a simple page takes a quarter of the CPU. An older Debian has only the other.
 set -u
 if [ -n "${CHROMIUM:-}" ] || command -v chromium-headless-shell >/dev/null; then exit 0; fi
 if command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
