@@ -53,13 +53,6 @@ class Migration:
             log.error("migration_failed", code=code, again_in_seconds=RETRY_SECONDS)
         return self._done
 
-    def begin_again(self) -> None:
-        """Run it once more, with the program that is on the disk now."""
-        # One that still runs is of the program before, and would be taken for the new one.
-        self.end()
-        self._done = False
-        self._next = float("-inf")
-
     def end(self) -> None:
         """End a migration that runs; the database undoes what it has begun."""
         if self._process is not None:
